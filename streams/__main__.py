@@ -1,0 +1,5 @@
+"""`python -m streams` is `tokenshare`."""
+
+from streams.cli import main
+
+main()

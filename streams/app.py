@@ -1,0 +1,529 @@
+"""Where it all meets: topic, agent, table, follower, flushes, snapshots and the web."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from faust.exceptions import ProducerSendError
+from faust.types import TP
+from mode import Service
+
+from streams import history, snapshot
+from streams.classify import Classifier
+from streams.dead_letter import DeadLetter, dead_letter, without_value
+from streams.event import ALLOWED_CLOCK_SKEW_SECONDS
+from streams.formats import native
+from streams.partition import Decoded, Flush, Partition
+from streams.snapshot import PartitionStatus, Snapshot
+from streams.table import Follower, PaneTable, PaneTables
+from streams.transport import Batch, BatchSchema, Consumer, Transport
+from streams.view import Stale, View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.origin.catalog import Catalog
+    from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: A picture at least this often, so that windows move on without events.
+SNAPSHOT_SECONDS = 1.0
+#: And at most this often, however fast the changelog grows.
+SNAPSHOT_MIN_SECONDS = 0.2
+#: Ends of the source partitions, for the lag.
+LAG_SECONDS = 2.0
+#: The last flush before a partition is given away must fit well into the rebalance timeout.
+REVOKE_FLUSH_SECONDS = 3.0
+#: Dead letters wait for a flush, but not more bytes of them than this.
+DEAD_LETTER_BYTES = 8 * 1024 * 1024
+
+_SEND_ERRORS = (KafkaError, ProducerSendError, OSError)
+
+
+class TokenshareApp(faust.App):  # type: ignore[misc]
+    """A Faust app that keeps nothing on disk."""
+
+    source_topics: tuple[str, ...] = ()
+
+    def _create_directories(self) -> None:
+        """Create none: all state is in Kafka."""
+
+
+class Worker:
+    """One tokenshare worker: owns some partitions, shows them all.
+
+    `partitions` is the number of source partitions. `fatal` resolves with the error that the
+    process cannot go on from.
+    """
+
+    def __init__(self, settings: Settings, catalog: Catalog, partitions: int) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.source_partitions = partitions
+        self.view = View()
+        self.history = history.History(self.view, catalog)
+        self.classifier = Classifier(catalog, settings.tenant_salt.get_secret_value())
+        self.partitions: dict[int, Partition] = {}
+        self.snapshot = Snapshot(as_of=0.0, made_at=0.0)
+        self.fatal: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        self.flush_seconds = 0.0
+        self.flush_failures = 0
+        self.rebalances = 0
+        #: Moved on by the event loop; a watchdog outside the loop looks at it.
+        self.alive_at = time.monotonic()
+        self._letters: dict[int, list[DeadLetter]] = {}
+        self._locks: dict[int, asyncio.Lock] = {}
+        self._sought: dict[int, float] = {}
+        self._ends: dict[int, int] = {}
+        self._is_active = False
+        self._flush_is_failing = False
+        self.app = self._make_app()
+        self.table = self._make_table()
+        self.follower = Follower(
+            self._follower_consumer,
+            settings.changelog_topic,
+            partitions,
+            self.view,
+            self.table,
+            on_stale=self._on_stale,
+            on_failure=self.fail,
+        )
+        self._services = _Services(self)
+
+    # -- what Faust is told
+
+    def _make_app(self) -> TokenshareApp:
+        settings = self.settings
+        app = TokenshareApp(
+            settings.group,
+            broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
+            broker_credentials=_credentials(settings),
+            store="memory://",
+            web_enabled=False,
+            autodiscover=False,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            TableManager=PaneTables,
+            Table=PaneTable,
+            table_standby_replicas=0,
+            consumer_auto_offset_reset="earliest",
+            consumer_max_fetch_size=1024 * 1024,
+            stream_buffer_maxsize=16,
+            stream_recovery_delay=0.0,
+            broker_session_timeout=settings.session_timeout_seconds,
+            broker_heartbeat_interval=min(1.0, settings.session_timeout_seconds / 3),
+            broker_rebalance_timeout=settings.rebalance_timeout_seconds,
+            broker_request_timeout=max(30.0, settings.session_timeout_seconds + 1),
+            broker_commit_interval=1.0,
+            producer_compression_type="lz4",
+            producer_request_timeout=15.0,
+            producer_max_request_size=settings.max_record_bytes + 1024 * 1024,
+        )
+        app.source_topics = (settings.topic,)
+        app.transport = Transport(app.conf.broker, app)
+        topic = app.topic(settings.topic, schema=BatchSchema(), acks=True)
+
+        async def count(batches: Any) -> None:
+            try:
+                async for batch in batches:
+                    await self._count(batch)
+            except Exception as error:  # noqa: BLE001 - stock Faust would skip the batch
+                self.fail(error)
+                raise
+
+        app.agent(topic, name="count")(count)
+        app.on_partitions_revoked.connect(self._on_revoked, weak=False)
+        return app
+
+    def _make_table(self) -> PaneTable:
+        table = cast(
+            "PaneTable",
+            self.app.Table(
+                "panes",
+                key_type=str,
+                value_type=bytes,
+                partitions=self.source_partitions,
+                help="Counts by pane of event time; see streams/state.py.",
+            ),
+        )
+        table.restore = self._restore
+        return table
+
+    def _follower_consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=list(self.settings.bootstrap_servers),
+            client_id="tokenshare-follower",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            **self.settings.kafka_security(),
+        )
+
+    @property
+    def consumer(self) -> Consumer:
+        """The group's consumer."""
+        return cast("Consumer", self.app.consumer)
+
+    def _tp(self, partition: int) -> TP:
+        return TP(self.settings.topic, partition)
+
+    # -- life
+
+    async def start(self) -> None:
+        """Start everything; returns when the first partitions are taken up.
+
+        The follower starts first: a partition is taken up from what it has read. Raises KafkaError.
+        """
+        await self.follower.start()
+        await self._services.start()
+        self.consumer.position_of = self._position_of
+        await self.app.start()
+
+    async def stop(self) -> None:
+        """Write what is counted, commit, leave the group, stop."""
+        with contextlib.suppress(Exception):
+            self.consumer.stop_flow()
+            await asyncio.wait_for(self.flush(), timeout=REVOKE_FLUSH_SECONDS)
+            await asyncio.wait_for(self.consumer.force_commit(), timeout=REVOKE_FLUSH_SECONDS)
+        await self.app.stop()
+        await self._services.stop()
+        await self.follower.stop()
+
+    def fail(self, error: BaseException) -> None:
+        """Note the error that this process cannot go on from; the first one counts."""
+        if not self.fatal.done():
+            self.fatal.set_result(error)
+
+    # -- partitions come and go
+
+    def _position_of(self, tp: TP) -> int | None:
+        partition = self.partitions.get(tp.partition)
+        return None if partition is None or tp.topic != self.settings.topic else partition.position
+
+    async def _restore(self) -> None:
+        app = self.app
+        generation = app.consumer_generation_id
+        assigned = sorted(
+            tp.partition for tp in app.consumer.assignment() if tp.topic == self.settings.topic
+        )
+        try:
+            caught_up = await self.follower.catch_up(
+                assigned, lambda: app.consumer_generation_id == generation
+            )
+            if not caught_up:
+                return
+            self.partitions = {
+                number: Partition.restore(number, generation, self.view.of_partition(number))
+                for number in assigned
+            }
+        except Exception as error:  # noqa: BLE001 - Faust drops what its callbacks raise
+            self.fail(error)
+            return
+        for partition in self.partitions.values():
+            # The first flush says who owns the partition now, before anything is counted.
+            partition.is_moved = True
+        self._letters = {}
+        self._sought = {}
+        self.rebalances += 1
+        self._is_active = True
+        log.info(
+            "partitions %s of %s from %s",
+            assigned,
+            self.settings.topic,
+            {number: each.position for number, each in self.partitions.items()},
+        )
+
+    async def _on_revoked(self, _app: Any, revoked: Any, **_: Any) -> None:  # noqa: ARG002
+        self._is_active = False
+        try:
+            await asyncio.wait_for(self.flush(), timeout=REVOKE_FLUSH_SECONDS)
+            await asyncio.wait_for(self.consumer.force_commit(), timeout=1.0)
+        except (TimeoutError, *_SEND_ERRORS):
+            log.warning("last counts not written, the next owner reads them again")
+        self.partitions = {}
+        self.consumer.written.clear()
+
+    def _on_stale(self, stale: Stale) -> None:
+        partition = self.partitions.get(stale.partition)
+        if partition is not None:
+            log.warning(
+                "an earlier owner wrote partition %s late, writing it again", stale.partition
+            )
+            partition.rewrite(stale.key)
+
+    # -- counting
+
+    async def _count(self, batch: Batch) -> None:
+        partition = self.partitions.get(batch.partition)
+        if partition is None:
+            return
+        if batch.start != partition.position:
+            await self._on_gap(partition, batch)
+            return
+        values = [record.value for record in batch.records]
+        events, rejected = native.decode(values, self.settings.max_record_bytes)
+        decoded = Decoded(
+            start=batch.start,
+            end=batch.end,
+            offsets=[record.offset for record in batch.records],
+            times=[record.timestamp for record in batch.records],
+            events=events,
+            rejected=rejected,
+        )
+        rejections = partition.apply(decoded, self.classifier, time.time())
+        if rejections:
+            letters = self._letters.setdefault(batch.partition, [])
+            letters.extend(
+                dead_letter(batch.topic, batch.partition, batch.records[index], why)
+                for index, why in rejections.items()
+            )
+            while (
+                sum(letter.size for letter in self._letters.get(batch.partition, ()))
+                > DEAD_LETTER_BYTES
+                and self.partitions.get(batch.partition) is partition
+            ):
+                await self.flush()
+                if self._flush_is_failing:
+                    await asyncio.sleep(1.0)
+        await asyncio.sleep(0)
+
+    async def _on_gap(self, partition: Partition, batch: Batch) -> None:
+        """Put the reader right where a batch does not follow the position.
+
+        Mostly these are batches that were read before a rebalance. Where Kafka no longer holds
+        the position, the records in between are lost to everybody, and that is said.
+        """
+        number = partition.number
+        now = time.monotonic()
+        if now - self._sought.get(number, -1e9) < 1.0:
+            return
+        self._sought[number] = now
+        beginning = await self.follower.beginning_offset(self.settings.topic, number)
+        if self.partitions.get(number) is not partition:
+            return
+        if beginning > partition.position:
+            log.error(
+                "%s[%s]: records %s to %s expired before they were read",
+                *(self.settings.topic, number, partition.position, beginning - 1),
+            )
+            partition.skip_to(beginning)
+        elif batch.start == beginning and batch.end <= partition.position:
+            end = (await self.follower.end_offsets(self.settings.topic, [number]))[number]
+            if end < partition.position:
+                self.fail(
+                    SourceReplacedError(
+                        f"{self.settings.topic}[{number}] ends at {end}, but {partition.position} "
+                        "has been counted: the topic was made anew. Set TOKENSHARE_GROUP to a "
+                        "new name to count it from its beginning."
+                    )
+                )
+                return
+        await self.consumer.seek_to(self._tp(number), partition.position)
+
+    # -- writing
+
+    async def flush(self) -> None:
+        """Write all that Kafka does not hold yet; what fails is kept and written next time."""
+        started = time.monotonic()
+        owned = [each for each in self.partitions.values() if each.needs_flush]
+        if not owned:
+            return
+        written = await asyncio.gather(*(self._flush_partition(each) for each in owned))
+        self.flush_seconds = time.monotonic() - started
+        if all(written):
+            if self._flush_is_failing:
+                log.info("the changelog takes writes again")
+            self._flush_is_failing = False
+        else:
+            self.flush_failures += 1
+
+    async def _flush_partition(self, partition: Partition) -> bool:
+        number = partition.number
+        async with self._locks.setdefault(number, asyncio.Lock()):
+            flush = partition.begin_flush()
+            letters = self._letters.pop(number, [])
+            written = False
+            try:
+                # The position is written alone and last, when everything that it stands for is
+                # acknowledged: whatever part of a flush Kafka holds after a crash is consistent.
+                await asyncio.gather(self.table.write(flush.panes), self._send_letters(letters))
+                letters = []
+                await self.table.write(dict([flush.position]))
+                written = True
+            except _SEND_ERRORS as error:
+                if not self._flush_is_failing:
+                    log.error("counts cannot be written, they are kept: %s", error)  # noqa: TRY400
+                self._flush_is_failing = True
+            finally:
+                partition.end_flush(flush, written=written)
+                if letters:
+                    self._letters[number] = letters + self._letters.get(number, [])
+            if written:
+                await self._after_flush(partition, flush)
+            return written
+
+    async def _after_flush(self, partition: Partition, flush: Flush) -> None:
+        if self.partitions.get(partition.number) is partition:
+            self.consumer.written[self._tp(partition.number)] = flush.end
+        if flush.expired:
+            try:
+                await self.table.write(dict.fromkeys(flush.expired))
+            except _SEND_ERRORS as error:
+                log.warning("expired panes not deleted: %s", error)
+
+    async def _send_letters(self, letters: list[DeadLetter]) -> None:
+        topic = self.settings.dead_letters
+        producer = self.app.producer
+
+        async def send(letter: DeadLetter) -> Any:
+            return await producer.send(
+                topic, letter.key, letter.value, None, None, cast("Any", letter.headers)
+            )
+
+        async def deliver(letter: DeadLetter) -> None:
+            try:
+                await (await send(letter))
+            except (MessageSizeTooLargeError, ProducerSendError) as error:
+                if "MessageSizeTooLarge" not in repr(error):
+                    raise
+                await (await send(without_value(letter)))
+
+        await asyncio.gather(*(deliver(letter) for letter in letters))
+
+    # -- showing
+
+    def readiness(self) -> tuple[str, ...]:
+        """Return why this worker is not ready; empty when it is."""
+        reasons = []
+        if not self._is_active:
+            reasons.append("partitions are being assigned")
+        if not self.follower.has_caught_up:
+            reasons.append("the changelog is being read")
+        if len(self._ends) < self.source_partitions:
+            reasons.append("the lag is not known yet")
+        if self._flush_is_failing:
+            reasons.append("counts cannot be written to the changelog")
+        return tuple(reasons)
+
+    def take_snapshot(self, now: float) -> None:
+        """Put the picture of this moment in the place of the last one."""
+        if not self.follower.has_caught_up:
+            self.snapshot = replace(self.snapshot, made_at=now, reasons=self.readiness())
+            return
+        self.snapshot = snapshot.take(
+            self.view,
+            self.catalog,
+            now,
+            ALLOWED_CLOCK_SKEW_SECONDS,
+            self._statuses(),
+            self.readiness(),
+            self.snapshot,
+        )
+
+    def _statuses(self) -> tuple[PartitionStatus, ...]:
+        statuses = []
+        for number in range(self.source_partitions):
+            position = self.view.positions.get(number)
+            statuses.append(
+                PartitionStatus(
+                    partition=number,
+                    position=None if position is None else position.s,
+                    end_offset=self._ends.get(number),
+                    newest=None if position is None or not position.newest else position.newest,
+                    is_owned=number in self.partitions,
+                )
+            )
+        return tuple(statuses)
+
+    async def read_ends(self) -> None:
+        """Ask Kafka where the source partitions end."""
+        try:
+            self._ends = await asyncio.wait_for(
+                self.follower.end_offsets(self.settings.topic, range(self.source_partitions)),
+                timeout=10.0,
+            )
+        except (TimeoutError, *_SEND_ERRORS) as error:
+            self._ends = {}
+            log.warning("ends of %s not known: %s", self.settings.topic, error)
+
+
+class SourceReplacedError(Exception):
+    """The source topic is another one than was counted."""
+
+
+class _Services(Service):
+    """What goes on beside the counting."""
+
+    def __init__(self, worker: Worker, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._worker = worker
+
+    async def _guarded(self, work: Any) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a service that is gone must not go unnoticed
+            self._worker.fail(error)
+
+    @Service.task
+    async def _flush(self) -> None:
+        await self._guarded(self._flush_on())
+
+    async def _flush_on(self) -> None:
+        worker = self._worker
+        while not self.should_stop:
+            await self.sleep(worker.settings.flush_seconds)
+            await worker.flush()
+
+    @Service.task
+    async def _show(self) -> None:
+        await self._guarded(self._show_on())
+
+    async def _show_on(self) -> None:
+        worker = self._worker
+        while not self.should_stop:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(worker.follower.news.wait(), timeout=SNAPSHOT_SECONDS)
+            worker.follower.news.clear()
+            worker.take_snapshot(time.time())
+            await self.sleep(SNAPSHOT_MIN_SECONDS)
+
+    @Service.task
+    async def _measure(self) -> None:
+        await self._guarded(self._measure_on())
+
+    async def _measure_on(self) -> None:
+        while not self.should_stop:
+            await self._worker.read_ends()
+            await self.sleep(LAG_SECONDS)
+
+    @Service.task
+    async def _live(self) -> None:
+        while not self.should_stop:
+            self._worker.alive_at = time.monotonic()
+            await self.sleep(0.5)
+
+
+def _credentials(settings: Settings) -> Any:
+    context = settings.ssl_context()
+    if settings.security_protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=settings.sasl_username,
+            password=settings.sasl_password.get_secret_value(),
+            mechanism=settings.sasl_mechanism,
+            ssl_context=context,
+        )
+    if context is not None:
+        return faust.SSLCredentials(context=context)
+    return None

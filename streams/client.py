@@ -1,0 +1,44 @@
+"""Questions to a running worker, over its HTTP API."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+import orjson
+
+TIMEOUT_SECONDS = 10.0
+
+
+class WorkerUnreachableError(Exception):
+    """No worker answers there; the message says what to do."""
+
+
+def get(url: str, path: str, **query: object) -> Any:
+    """Return the JSON body of a worker's answer. Raises WorkerUnreachableError."""
+    given = {name: value for name, value in query.items() if value is not None}
+    whole = f"{url.rstrip('/')}{path}"
+    if given:
+        whole += "?" + urllib.parse.urlencode(given)
+    if not whole.startswith(("http://", "https://")):
+        raise WorkerUnreachableError(f"{url} is no address: give --url as http://host:port")
+    try:
+        with urllib.request.urlopen(whole, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+            return orjson.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        raise WorkerUnreachableError(f"{whole} answers {error.code}: {_said(error)}") from None
+    except (OSError, ValueError) as error:
+        raise WorkerUnreachableError(
+            f"No worker answers at {url} ({error}). Start `tokenshare worker`, or give its "
+            "address with --url."
+        ) from None
+
+
+def _said(error: urllib.error.HTTPError) -> str:
+    try:
+        body = orjson.loads(error.read())
+        return f"{body['error']} {body.get('remedy', '')}".strip()
+    except (ValueError, KeyError, TypeError):
+        return str(error.reason)

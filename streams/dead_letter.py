@@ -1,0 +1,56 @@
+"""A record that cannot be counted goes on as it was, with what is needed to find it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from streams.event import Rejected
+
+#: The headers that are added; a header of the record itself keeps its name and place.
+REASON = "tokenshare.reason"
+DETAIL = "tokenshare.detail"
+TOPIC = "tokenshare.topic"
+PARTITION = "tokenshare.partition"
+OFFSET = "tokenshare.offset"
+TIMESTAMP = "tokenshare.timestamp_ms"
+TRUNCATED = "tokenshare.truncated_bytes"
+
+
+class DeadLetter(NamedTuple):
+    """A rejected record: original key, value and headers, and ours behind them."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds, about."""
+        return len(self.key or b"") + len(self.value or b"") + 256
+
+
+def dead_letter(topic: str, partition: int, record: Any, rejected: Rejected) -> DeadLetter:
+    """Return the dead letter of a record (with .offset, .timestamp, .key, .value, .headers)."""
+    added = {
+        REASON: rejected.reason,
+        DETAIL: rejected.detail,
+        TOPIC: topic,
+        PARTITION: str(partition),
+        OFFSET: str(record.offset),
+        TIMESTAMP: str(record.timestamp),
+    }
+    return DeadLetter(
+        record.key,
+        record.value,
+        [*record.headers, *((name, text.encode()) for name, text in added.items())],
+    )
+
+
+def without_value(letter: DeadLetter) -> DeadLetter:
+    """Return the letter of a record that is too large for the topic: all but its value.
+
+    Its headers say where the value is to be found, as long as the source topic keeps it.
+    """
+    size = len(letter.value or b"")
+    return DeadLetter(letter.key, b"", [*letter.headers, (TRUNCATED, str(size).encode())])

@@ -1,0 +1,202 @@
+"""The demo: a broker, a simulated gateway and a worker in one process, shown in the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from streams import process, report, terminal
+from streams.demo import traffic
+from streams.demo.broker import EmbeddedBroker
+from streams.demo.send import Sender
+from streams.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from streams.app import Worker
+    from streams.demo.traffic import Simulated
+
+DAY_SECONDS = 86_400
+
+#: Requests a second of the live part, over a week; the history has about as many.
+LIVE_RATE = 5.0
+HISTORY_EVENTS_PER_DAY = 15_000
+#: With --speed the last day is replayed at that speed, until it meets the clock.
+REPLAYED_SECONDS = DAY_SECONDS
+
+_STUDY_EVENTS = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for on the command line."""
+
+    study: bool
+    once: bool
+    as_json: bool
+    speed: float
+    days: int
+    seed: int
+    web_host: str
+    web_port: int
+
+
+def run(options: Options) -> int:
+    """Run the demo until it is done or interrupted; returns the exit code.
+
+    Raises BrokerError where the embedded broker is not installed or does not start.
+    """
+    with EmbeddedBroker() as broker:
+        settings = load(
+            bootstrap_servers=broker.bootstrap,
+            security_protocol="PLAINTEXT",
+            topic="llm-usage",
+            group="tokenshare-demo",
+            dead_letter_topic="llm-usage-dead-letter",
+            partitions=4,
+            create_topics=True,
+            # With --once nobody looks at the page, and the port may be somebody else's.
+            web_host=options.web_host,
+            web_port=0 if options.once else options.web_port,
+            # The embedded broker waits half of it for other members of the group.
+            rebalance_timeout_seconds=3.0,
+            simulated=True,
+        )
+        process.set_up_logging(settings)
+        logging.getLogger("streams").setLevel(logging.WARNING)
+        console = Console(stderr=options.as_json)
+        demo = _Demo(options, broker.bootstrap, settings.topic, console)
+        return process.run(settings, demo.beside)
+
+
+class _Demo:
+    def __init__(self, options: Options, bootstrap: str, topic: str, console: Console) -> None:
+        self._options = options
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._console = console
+
+    async def beside(self, worker: Worker) -> None:
+        """What goes on next to the worker."""
+        await _until_ready(worker)
+        async with Sender(self._bootstrap, self._topic) as sender:
+            if self._options.study:
+                await self._replay_study(worker, sender)
+            else:
+                await self._live(worker, sender)
+
+    async def _seed(
+        self, worker: Worker, sender: Sender, events: Iterable[Simulated], about: int, what: str
+    ) -> None:
+        """Send events and wait until the worker has counted them all."""
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=self._console,
+            transient=True,
+        ) as progress:
+            sending = progress.add_task(f"sending {what}", total=about)
+            truth = await sender.send(
+                events, progress=lambda sent: progress.update(sending, completed=sent)
+            )
+            progress.update(sending, total=truth.requests, completed=truth.requests)
+            counting = progress.add_task("counting", total=truth.requests)
+            while (counted := worker.snapshot.records.get("counted/", 0)) < truth.requests:
+                progress.update(counting, completed=counted)
+                await asyncio.sleep(0.1)
+            progress.update(counting, completed=counted)
+
+    async def _replay_study(self, worker: Worker, sender: Sender) -> None:
+        events = traffic.study_events(self._options.seed)
+        await self._seed(worker, sender, events, _STUDY_EVENTS, "the 56 weeks of the study")
+        weekly = _weekly_report(worker)
+        if self._options.as_json:
+            body = report.weekly_json(weekly, simulated=True)
+            sys.stdout.write(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode() + "\n")
+            sys.stdout.flush()
+        else:
+            self._console.print("[bold]Simulated traffic[/bold], drawn after the study's figures:")
+            for table in (terminal.weeks_table(weekly), *terminal.report_table(weekly)):
+                self._console.print(table)
+        if not self._options.once:
+            self._console.print(f"The page: {_address(worker)}   Ctrl-C ends it.")
+            await asyncio.Event().wait()
+
+    async def _live(self, worker: Worker, sender: Sender) -> None:
+        options = self._options
+        now = time.time()
+        behind = 0.0 if options.speed <= 1 else REPLAYED_SECONDS
+        begin = now - behind
+        history = traffic.gateway_events(
+            options.seed,
+            now - options.days * DAY_SECONDS,
+            begin,
+            count=max(1, round(options.days * HISTORY_EVENTS_PER_DAY)),
+        )
+        about = options.days * HISTORY_EVENTS_PER_DAY
+        await self._seed(worker, sender, history, about, f"{options.days} days of history")
+        if options.once:
+            self._console.print(_screen(worker))
+            return
+        gateway = traffic.Gateway(options.seed, begin, LIVE_RATE)
+        started = time.monotonic()
+        with Live(_screen(worker), console=self._console, auto_refresh=False) as live:
+            while True:
+                # Faster than the clock, but never ahead of it.
+                ran = time.monotonic() - started
+                until = min(time.time(), begin + ran * options.speed)
+                await sender.send(gateway.until(until))
+                live.update(_screen(worker), refresh=True)
+                await asyncio.sleep(0.5)
+
+
+def _weekly_report(worker: Worker) -> report.WeeklyReport:
+    def read(dimension: str) -> dict[str, Any]:
+        return worker.history.read(dimension, "1w", None, None, worker.snapshot.as_of)
+
+    return report.weekly(read("origin"), read("language"))
+
+
+async def _until_ready(worker: Worker) -> None:
+    while worker.readiness():
+        await asyncio.sleep(0.05)
+
+
+def _address(worker: Worker) -> str:
+    return f"http://{worker.settings.web_host}:{worker.settings.web_port}/"
+
+
+def _screen(worker: Worker) -> Group:
+    picture = worker.snapshot
+    hour = picture.windows.get("1h")
+    lag = sum(status.lag or 0 for status in picture.partitions)
+    as_of = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(picture.as_of))
+    requests = hour.requests if hour is not None else 0
+    tokens = hour.tokens if hour is not None else 0
+    return Group(
+        Text(f"tokenshare, simulated traffic   as of {as_of} UTC   lag {lag} records"),
+        Text(f"last hour: {requests:,} requests, {terminal.amount(tokens)} tokens"),
+        terminal.shares_table(picture, "origin"),
+        terminal.shares_table(picture, "language", rows=8),
+        Text(
+            f"The page: {_address(worker)}   metrics: {_address(worker)}metrics   Ctrl-C ends it."
+        ),
+    )
+
+
+def end_quietly() -> contextlib.AbstractContextManager[None]:
+    """Return a context in which an interrupt is an ordinary end."""
+    return contextlib.suppress(KeyboardInterrupt)

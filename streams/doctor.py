@@ -1,0 +1,77 @@
+"""Everything that a worker needs, looked at one by one, with what to do about what is wrong."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from kafka.errors import KafkaError
+
+from streams import topics
+from streams.origin.catalog import Catalog, CatalogError
+from streams.settings import SettingsError
+from streams.topics import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.settings import Settings
+
+
+def examine(settings: Settings, *, fix: bool = False) -> list[Finding]:
+    """Return the findings, settings first; with `fix`, missing topics are created."""
+    return list(_examine(settings, fix=fix))
+
+
+def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
+    yield _tls(settings)
+    yield _catalog(settings)
+    yield _web_port(settings)
+    servers = ", ".join(settings.bootstrap_servers)
+    try:
+        client = topics.admin(settings)
+    except (topics.BrokerError, SettingsError) as error:
+        yield Finding(f"Kafka at {servers}", "", "not reached", str(error))
+        return
+    try:
+        yield Finding(f"Kafka at {servers}", "answers")
+        if fix:
+            for name in topics.create_missing(client, settings):
+                yield Finding(f"topic {name}", "created")
+        yield from topics.check(client, settings)
+    except topics.TopicError as error:
+        yield Finding("topics", "", "cannot be created", str(error))
+    except KafkaError as error:
+        yield Finding(
+            f"Kafka at {servers}", "", f"fails: {error}", "See the broker's log; try again."
+        )
+    finally:
+        client.close()
+
+
+def _tls(settings: Settings) -> Finding:
+    try:
+        context = settings.ssl_context()
+    except SettingsError as error:
+        return Finding("TLS", "", "files cannot be read", str(error))
+    return Finding("settings", "TLS is on" if context is not None else "readable")
+
+
+def _catalog(settings: Settings) -> Finding:
+    try:
+        Catalog.load(settings.catalog_overrides)
+    except CatalogError as error:
+        return Finding("catalogue", "", "cannot be used", str(error))
+    name = settings.catalog_overrides
+    return Finding("catalogue", "built in" if name is None else f"with overrides from {name}")
+
+
+def _web_port(settings: Settings) -> Finding:
+    subject = f"web port {settings.web_port}"
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.web_host, settings.web_port))
+        except OSError:
+            return Finding(subject, "in use: a worker runs here, or something else does")
+    return Finding(subject, "free")

@@ -1,0 +1,288 @@
+"""Every metric: its name, unit, labels and what it says to whoever is on call.
+
+A collector over the snapshot makes them anew at each scrape, so a key that leaves a window leaves
+/metrics with it, and a scrape never sees half an update.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from prometheus_client.core import Metric
+
+    from streams.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One metric: `name` as it stands on /metrics, without the `_total` of a counter."""
+
+    name: str
+    kind: Literal["gauge", "counter", "info"]
+    labels: tuple[str, ...]
+    help: str
+
+
+SHARE_RATIO = Definition(
+    "llm_share_ratio",
+    "gauge",
+    ("dimension", "key", "measure", "window"),
+    "Share of a key in a window, 0 to 1; the shares of a dimension add up to 1.",
+)
+JOINT_RATIO = Definition(
+    "llm_share_joint_ratio",
+    "gauge",
+    ("origin", "language", "measure", "window"),
+    "Share of an origin and a prompt language together in a window, 0 to 1.",
+)
+WINDOW_REQUESTS = Definition(
+    "llm_window_requests",
+    "gauge",
+    ("window",),
+    "Requests that a window's shares are based on.",
+)
+WINDOW_TOKENS = Definition(
+    "llm_window_tokens", "gauge", ("window",), "Tokens that a window's shares are based on."
+)
+AS_OF = Definition(
+    "llm_share_as_of_timestamp_seconds",
+    "gauge",
+    (),
+    "The moment that all windows end at, in unix time; behind the clock while a backlog is read.",
+)
+TOKENS = Definition(
+    "llm_tokens",
+    "counter",
+    ("dimension", "key"),
+    "Tokens counted since the first record, over all workers; a restart does not reset it.",
+)
+REQUESTS = Definition(
+    "llm_requests",
+    "counter",
+    ("dimension", "key"),
+    "Requests counted since the first record, over all workers; a restart does not reset it.",
+)
+RECORDS = Definition(
+    "tokenshare_records",
+    "counter",
+    ("result", "reason"),
+    "Records by what came of them; rejected ones are in the dead-letter topic.",
+)
+EVENTS = Definition(
+    "tokenshare_events", "counter", ("format",), "Events counted, by the format they came in."
+)
+LATE_EVENTS = Definition(
+    "tokenshare_late_events",
+    "counter",
+    (),
+    "Events counted that were over 10 minutes older than the newest one.",
+)
+LAG = Definition(
+    "tokenshare_consumer_lag_records",
+    "gauge",
+    ("partition",),
+    "Records in Kafka that the shown counts do not hold yet.",
+)
+POSITION = Definition(
+    "tokenshare_position",
+    "gauge",
+    ("partition",),
+    "Next source offset to be counted, as the changelog has it.",
+)
+PARTITION_OWNED = Definition(
+    "tokenshare_partition_owned",
+    "gauge",
+    ("partition",),
+    "1 where this worker counts the partition, else 0; over all workers each adds up to 1.",
+)
+READY = Definition(
+    "tokenshare_ready", "gauge", (), "1 when this worker is ready; /readyz says why it is not."
+)
+FLUSH_SECONDS = Definition(
+    "tokenshare_flush_seconds", "gauge", (), "How long the last write to the changelog took."
+)
+FLUSH_FAILURES = Definition(
+    "tokenshare_flush_failures",
+    "counter",
+    (),
+    "Writes to the changelog that failed and were kept for the next one, in this process.",
+)
+REBALANCES = Definition(
+    "tokenshare_rebalances", "counter", (), "Times this process has taken up its partitions."
+)
+BUILD_INFO = Definition(
+    "tokenshare_build", "info", ("version",), "The version of tokenshare that runs."
+)
+
+DEFINITIONS = (
+    SHARE_RATIO,
+    JOINT_RATIO,
+    WINDOW_REQUESTS,
+    WINDOW_TOKENS,
+    AS_OF,
+    TOKENS,
+    REQUESTS,
+    RECORDS,
+    EVENTS,
+    LATE_EVENTS,
+    LAG,
+    POSITION,
+    PARTITION_OWNED,
+    READY,
+    FLUSH_SECONDS,
+    FLUSH_FAILURES,
+    REBALANCES,
+    BUILD_INFO,
+)
+
+
+def exposed_name(definition: Definition) -> str:
+    """Return the name of a metric's samples on /metrics."""
+    suffix = {"counter": "_total", "info": "_info", "gauge": ""}[definition.kind]
+    return definition.name + suffix
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """What only this process knows."""
+
+    version: str
+    flush_seconds: float
+    flush_failures: int
+    rebalances: int
+
+
+def _gauge(of: Definition) -> GaugeMetricFamily:
+    return GaugeMetricFamily(of.name, of.help, labels=of.labels)
+
+
+def _counter(of: Definition) -> CounterMetricFamily:
+    return CounterMetricFamily(of.name, of.help, labels=of.labels)
+
+
+def families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
+    """Return all metrics of a picture."""
+    yield from _share_families(picture)
+    yield from _total_families(picture)
+    yield from _pipeline_families(picture)
+    yield from _process_families(picture, facts)
+
+
+def _share_families(picture: Snapshot) -> Iterable[Metric]:
+    ratio, joint = _gauge(SHARE_RATIO), _gauge(JOINT_RATIO)
+    requests, tokens = _gauge(WINDOW_REQUESTS), _gauge(WINDOW_TOKENS)
+    for window in picture.windows.values():
+        requests.add_metric((window.name,), window.requests)
+        tokens.add_metric((window.name,), window.tokens)
+        for dimension in ("origin", "language", "developer"):
+            for share in window.dimensions[dimension]:
+                for measure, value in (
+                    ("tokens", share.tokens_ratio),
+                    ("requests", share.requests_ratio),
+                ):
+                    if value is not None:
+                        ratio.add_metric((dimension, share.key, measure, window.name), value)
+        for origin, language, share in window.joint:
+            for measure, value in (
+                ("tokens", share.tokens_ratio),
+                ("requests", share.requests_ratio),
+            ):
+                if value is not None:
+                    joint.add_metric((origin, language, measure, window.name), value)
+    yield from (ratio, joint, requests, tokens)
+    as_of = _gauge(AS_OF)
+    if picture.as_of > 0:
+        as_of.add_metric((), picture.as_of)
+    yield as_of
+
+
+def _total_families(picture: Snapshot) -> Iterable[Metric]:
+    tokens, requests = _counter(TOKENS), _counter(REQUESTS)
+    for dimension, keys in picture.totals.items():
+        for key, counts in keys.items():
+            tokens.add_metric((dimension, key), counts[1] + counts[2])
+            requests.add_metric((dimension, key), counts[0])
+    yield from (tokens, requests)
+
+
+def _pipeline_families(picture: Snapshot) -> Iterable[Metric]:
+    records, events, late = _counter(RECORDS), _counter(EVENTS), _counter(LATE_EVENTS)
+    for result, count in picture.records.items():
+        name, _, reason = result.partition("/")
+        records.add_metric((name, reason), count)
+    for name, count in picture.events.items():
+        events.add_metric((name,), count)
+    late.add_metric((), picture.late)
+    yield from (records, events, late)
+    lag, position, owned = _gauge(LAG), _gauge(POSITION), _gauge(PARTITION_OWNED)
+    for status in picture.partitions:
+        labels = (str(status.partition),)
+        if status.lag is not None:
+            lag.add_metric(labels, status.lag)
+        if status.position is not None:
+            position.add_metric(labels, status.position)
+        owned.add_metric(labels, int(status.is_owned))
+    yield from (lag, position, owned)
+
+
+def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
+    for definition, value in (
+        (READY, 0 if picture.reasons else 1),
+        (FLUSH_SECONDS, facts.flush_seconds),
+    ):
+        gauge = _gauge(definition)
+        gauge.add_metric((), value)
+        yield gauge
+    for definition, value in (
+        (FLUSH_FAILURES, facts.flush_failures),
+        (REBALANCES, facts.rebalances),
+    ):
+        counter = _counter(definition)
+        counter.add_metric((), value)
+        yield counter
+    info = InfoMetricFamily(BUILD_INFO.name, BUILD_INFO.help)
+    info.add_metric((), {"version": facts.version})
+    yield info
+
+
+class _SnapshotCollector(Collector):
+    def __init__(
+        self, picture: Callable[[], Snapshot], facts: Callable[[], ProcessFacts]
+    ) -> None:
+        self._picture = picture
+        self._facts = facts
+
+    def collect(self) -> Iterable[Metric]:
+        return families(self._picture(), self._facts())
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+
+class Exposition:
+    """Answers scrapes in the text format or OpenMetrics, as the scraper asks."""
+
+    def __init__(
+        self, picture: Callable[[], Snapshot], facts: Callable[[], ProcessFacts]
+    ) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_SnapshotCollector(picture, facts))
+        ProcessCollector(registry=self._registry)
+
+    def __call__(self, accept: str) -> tuple[bytes, str]:
+        """Return the body and the content type for an Accept header."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry), content_type

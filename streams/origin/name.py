@@ -1,0 +1,107 @@
+"""The parts of a model id, as gateways and model hubs write it.
+
+An id is a path: hosts and organisations, then the name. `parse` cuts it into segments and each
+segment into words, and undoes the spellings that hosts introduce (`--` for `/`, `2p5` for `2.5`,
+Bedrock's ARNs, OpenAI's `ft:…`). It knows no model and no vendor: what the words mean is the
+catalogue's business.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# What is kept of an id that nobody knows; enough to recognise it in a list.
+SHOWN_CHARACTERS = 128
+# Longer ids than this are not model names; looking at them would cost time and answer nothing.
+READ_CHARACTERS = 512
+
+_SEPARATORS = re.compile(r"[^\w.]+|_+")
+_DOT_IN_NAME = re.compile(r"(?<!\d)\.+|\.+(?!\d)")
+_POINT_AS_P = re.compile(r"(?<=\d)p(?=\d)")
+_VERSION = re.compile(r"v?(\d{1,2}(?:\.\d{1,3})*)(?:[a-z]{1,2})?")
+_MINOR = re.compile(r"\d{1,2}")
+_SIZE = re.compile(
+    r"(?:[ae]?\d+(?:\.\d+)?b"  # 32b, 1.5b; a22b active; e4b effective
+    r"|\d+x\d+(?:\.\d+)?b"  # 8x22b
+    r"|\d+(?:\.\d+)?t"  # 1t, 2.4t
+    r"|[2-9]\dm|[1-9]\d\dm)",  # 86m, 350m; 1m to 10m are lengths of context
+)
+_NUMBER = re.compile(
+    r"(?:[a-z]?\d[\d.]*[a-z]?|\d+x\d+|int\d+|b[ef]\d+|i?q\d\w*|k|s|m|l|xs|xl|xxl|\d+steps?)",
+)
+_QUANTISED = re.compile(
+    r"(?:gguf|awq|gptq|mlx|exl\d|ggml|bnb|imatrix|mxfp\d*|nvfp\d|n?v?fp\d+|bf16|int[48]|w\d+a\d+\w*"
+    r"|\d+bit|i?q\d(?:_\w+)?|\d+(?:\.\d+)?bpw|dynamic|quantized|quantised)",
+)
+_FINE_TUNE = re.compile(r"^(?:.*/)?ft:([^:]+)(?::.*)?$", re.DOTALL)
+_OLD_FINE_TUNE = re.compile(r"^([^:/]+)(?::ft-|\.ft-).*$", re.DOTALL)
+_ARN = re.compile(r"arn:aws[\w-]*:[\w-]+:[\w-]*:\d*:")
+
+
+def shown(model: str) -> str:
+    """The id as a person may see it: stripped, without control characters, at most 128 long."""
+    kept = "".join(
+        " " if character in "\t\r\n" else character
+        for character in model[: 4 * SHOWN_CHARACTERS].strip()
+        # Cc, Cf, Cs: controls, invisible marks (bidi), halves of surrogate pairs.
+        if character in "\t\r\n" or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
+    )
+    return kept.strip()[:SHOWN_CHARACTERS].strip() or "(empty)"
+
+
+def segments(model: str) -> list[str]:
+    """The path of an id, lower case, outermost host first, a fine-tune replaced by its base."""
+    text = unicodedata.normalize("NFKC", model).strip().lower()
+    text = "".join(
+        c for c in text if unicodedata.category(c) not in {"Cc", "Cf", "Cs"} or c.isspace()
+    )
+    text = text.replace("://", "/").replace("--", "/").replace("\\", "/")
+    for fine_tune in (_FINE_TUNE, _OLD_FINE_TUNE):
+        if found := fine_tune.match(text):
+            text = found[1]
+    text = _ARN.sub("arn/", text)
+    return [part for part in (piece.strip(" .-_:") for piece in text.split("/")) if part]
+
+
+def words(segment: str) -> tuple[str, ...]:
+    """The words of one segment: `Qwen2p5-Coder_32B` gives qwen2.5, coder, 32b."""
+    return tuple(
+        _POINT_AS_P.sub(".", word)
+        for piece in _SEPARATORS.split(segment)
+        for word in _DOT_IN_NAME.split(piece)
+        if word
+    )
+
+
+def is_size(word: str) -> bool:
+    """Whether the word is a number of parameters: 7b, 8x22b, a22b, 1t."""
+    return _SIZE.fullmatch(word) is not None
+
+
+def is_number(word: str) -> bool:
+    """Whether the word is a version, a date, a length or a quantisation."""
+    return _NUMBER.fullmatch(word) is not None or is_size(word) or is_quantised(word)
+
+
+def is_quantised(word: str) -> bool:
+    """Whether the word names a numeric format or a file format of the same weights."""
+    return _QUANTISED.fullmatch(word) is not None
+
+
+def version(after: tuple[str, ...]) -> tuple[int, ...]:
+    """The version at the head of the words that follow a family's name; () when there is none.
+
+    `4.5`, `v4.5`, `4 5` and a glued `45` are all (4, 5); a date or a size is no version.
+    """
+    if not after or is_size(after[0]):
+        return ()
+    found = _VERSION.fullmatch(after[0])
+    if found is None:
+        return ()
+    numbers = [int(number) for number in found[1].split(".")]
+    if len(numbers) == 1 and numbers[0] >= 20:
+        numbers = list(divmod(numbers[0], 10))
+    if len(numbers) == 1 and len(after) > 1 and _MINOR.fullmatch(after[1]):
+        numbers.append(int(after[1]))
+    return tuple(numbers)

@@ -1,0 +1,183 @@
+"""A pane is a fixed stretch of event time with its counts; panes add up, and that is all it takes.
+
+A cell is keyed `origin/language`; a cell of unknown origin is keyed `unknown/language/model`, so
+that its history can be told again once the catalogue learns the model. Models and tenants stand
+beside the cells in small maps of their own: one key over all of them would grow with their product.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+#: requests, prompt tokens, completion tokens, sum of squared tokens (for standard errors).
+#: A list because a pane adds to it in place, hundreds of times a batch.
+Counts = list[int]
+
+OTHER = "other"
+UNKNOWN = "unknown"
+
+# What a pane may hold, whatever the input says. A map may grow to twice its bound before it is
+# trimmed to the bound, so that trimming is rare; what is trimmed folds into a key of its own, so
+# that nothing leaves the sums.
+MAX_UNKNOWN_MODELS = 32
+MAX_LANGUAGES = 256
+MAX_MODELS = 512
+MAX_TENANTS = 64
+CROWDED_KEYS = 8192
+
+
+class Level(NamedTuple):
+    """A grain of event time: how long its panes are, and how long they are kept."""
+
+    name: str
+    seconds: int
+    keep_seconds: int
+    has_tenants: bool = False
+
+
+FINE = Level("10s", 10, 70 * 60)
+MIDDLE = Level("5m", 300, 25 * 3600)
+HOUR = Level("1h", 3600, 37 * 86400, has_tenants=True)
+DAY = Level("1d", 86400, 731 * 86400)
+LEVELS = (FINE, MIDDLE, HOUR, DAY)
+LEVEL_BY_NAME = {level.name: level for level in LEVELS}
+
+
+def pane_start(level: Level, seconds: float) -> int:
+    """Return the start (unix seconds) of the pane of `level` that holds the time `seconds`."""
+    return int(seconds // level.seconds) * level.seconds
+
+
+def is_kept(level: Level, start: int, newest: float) -> bool:
+    """Tell whether a pane is still kept when `newest` is the newest event time seen."""
+    return start + level.seconds > newest - level.keep_seconds
+
+
+class Pane(msgspec.Struct):
+    """The counts of one pane.
+
+    `cells` by `origin/language[/model]`, `models` by canonical model name, `tenants` by
+    `tenant/o/origin` and `tenant/l/language`. `stamp` is the highest source offset counted in it.
+    """
+
+    cells: dict[str, Counts] = {}
+    models: dict[str, Counts] = {}
+    tenants: dict[str, Counts] = {}
+    stamp: int = -1
+
+    def add(self, other: Pane, *, tenants: bool = True) -> None:
+        """Add the counts of `other`; the stamp is the higher one."""
+        _merge(self.cells, other.cells)
+        _merge(self.models, other.models)
+        if tenants and other.tenants:
+            _merge(self.tenants, other.tenants)
+        self.stamp = max(self.stamp, other.stamp)
+
+    def subtract(self, other: Pane) -> None:
+        """Take the counts of `other` away again; a key that comes to no requests leaves."""
+        _take(self.cells, other.cells)
+        _take(self.models, other.models)
+
+    def trim(self) -> None:
+        """Fold what is over the bounds: small unknown models, languages, models and tenants."""
+        _trim_cells(self.cells)
+        if len(self.models) > 2 * MAX_MODELS:
+            _fold(self.models, MAX_MODELS)
+        _trim_tenants(self.tenants)
+
+    @property
+    def is_crowded(self) -> bool:
+        """True where so many keys have come that trimming cannot wait for the next flush."""
+        return len(self.cells) + len(self.models) + len(self.tenants) > CROWDED_KEYS
+
+
+def _merge(into: dict[str, Counts], other: dict[str, Counts]) -> None:
+    for key, counts in other.items():
+        mine = into.get(key)
+        if mine is None:
+            into[key] = counts.copy()
+        else:
+            mine[0] += counts[0]
+            mine[1] += counts[1]
+            mine[2] += counts[2]
+            mine[3] += counts[3]
+
+
+def _take(into: dict[str, Counts], other: dict[str, Counts]) -> None:
+    for key, counts in other.items():
+        mine = into.get(key)
+        if mine is None:
+            mine = into[key] = [0, 0, 0, 0]
+        for index, count in enumerate(counts):
+            mine[index] -= count
+        if not any(mine):
+            del into[key]
+
+
+def _weight(counts: Counts) -> int:
+    return counts[1] + counts[2]
+
+
+def _add_counts(into: dict[str, Counts], key: str, counts: Counts) -> None:
+    _merge(into, {key: counts})
+
+
+def _smallest(weights: dict[str, int], bound: int) -> list[str]:
+    # By weight, then by name: the same counts trim the same way on every worker.
+    ranked = sorted(weights, key=lambda key: (-weights[key], key))
+    return ranked[bound:]
+
+
+def _fold(counts: dict[str, Counts], bound: int) -> None:
+    weights = {key: _weight(value) for key, value in counts.items() if key != OTHER}
+    for key in _smallest(weights, bound):
+        _add_counts(counts, OTHER, counts.pop(key))
+
+
+def _trim_cells(cells: dict[str, Counts]) -> None:
+    models: dict[str, int] = {}
+    languages: dict[str, int] = {}
+    for key, counts in cells.items():
+        _, language, model = split_cell(key)
+        if model:
+            models[model] = models.get(model, 0) + _weight(counts)
+        if language != OTHER:
+            languages[language] = languages.get(language, 0) + _weight(counts)
+    if len(models) > 2 * MAX_UNKNOWN_MODELS:
+        small = set(_smallest(models, MAX_UNKNOWN_MODELS))
+        for key in [key for key in cells if split_cell(key)[2] in small]:
+            _, language, _ = split_cell(key)
+            _add_counts(cells, f"{UNKNOWN}/{language}", cells.pop(key))
+    if len(languages) > 2 * MAX_LANGUAGES:
+        rare = set(_smallest(languages, MAX_LANGUAGES))
+        for key in [key for key in cells if split_cell(key)[1] in rare]:
+            origin, _, model = split_cell(key)
+            _add_counts(cells, cell_key(origin, OTHER, model), cells.pop(key))
+
+
+def _trim_tenants(tenants: dict[str, Counts]) -> None:
+    weights: dict[str, int] = {}
+    for key, counts in tenants.items():
+        tenant, axis, _ = key.split("/", 2)
+        if axis == "o" and tenant != OTHER:
+            weights[tenant] = weights.get(tenant, 0) + _weight(counts)
+    if len(weights) <= 2 * MAX_TENANTS:
+        return
+    small = set(_smallest(weights, MAX_TENANTS))
+    for key in [key for key in tenants if key.split("/", 1)[0] in small]:
+        _, rest = key.split("/", 1)
+        _add_counts(tenants, f"{OTHER}/{rest}", tenants.pop(key))
+
+
+def cell_key(origin: str, language: str, model: str = "") -> str:
+    """Return the key of a cell; only a cell of unknown origin names its model."""
+    return f"{origin}/{language}/{model}" if model else f"{origin}/{language}"
+
+
+def split_cell(key: str) -> tuple[str, str, str]:
+    """Return origin, language and (of an unknown origin) model of a cell's key."""
+    origin, _, rest = key.partition("/")
+    language, _, model = rest.partition("/")
+    return origin, language, model

@@ -1,0 +1,265 @@
+"""A worker as a process: from its settings to its exit code.
+
+Exit codes: 0 stopped as asked, 1 settings, topics or state are not such that it can run, 3 no
+Kafka, 4 the partitions changed under it, 70 it failed or hung. A supervisor starts it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiokafka.errors import KafkaError
+
+from streams import topics
+from streams.app import SourceReplacedError, Worker
+from streams.metrics import Exposition, ProcessFacts
+from streams.origin.catalog import Catalog, CatalogError
+from streams.settings import SettingsError
+from streams.state import StateError
+from streams.topics import BrokerError, TopicError
+from streams.web import bodies, server
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+OK, MISCONFIGURED, NO_BROKER, PARTITIONS_CHANGED, FAILED = 0, 1, 3, 4, 70
+
+#: After a failure the process has this long to end by itself. Stock Faust sometimes hangs for ever.
+STOP_SECONDS = 8.0
+#: An event loop that does not move for so long is hung. Recovery of a large state takes less.
+HUNG_SECONDS = 60.0
+#: How often the number of source partitions is looked at.
+PARTITION_CHECK_SECONDS = 30.0
+
+
+class PartitionsChangedError(Exception):
+    """The source topic has another number of partitions than this process started with."""
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a log record."""
+        line: dict[str, Any] = {
+            "time": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Write log lines to standard error: ours at the level asked for, the libraries' warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonFormatter()
+        if settings.log_format == "json"
+        else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s")
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("streams").setLevel(settings.log_level)
+    if settings.log_level == "DEBUG":
+        root.setLevel(logging.INFO)
+    # These say at length, at every start and rebalance, what is none of a user's business.
+    for name in ("faust", "mode", "streams.transport", "streams.table"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)
+
+
+class Watchdog:
+    """Ends a process whose event loop hangs, or that does not end after a failure."""
+
+    def __init__(self, alive_at: Callable[[], float]) -> None:
+        self._alive_at = alive_at
+        self._end_at = float("inf")
+        self._code = FAILED
+        self._done = threading.Event()
+        threading.Thread(target=self._watch, daemon=True, name="watchdog").start()
+
+    def end_within(self, seconds: float, code: int) -> None:
+        """End the process with `code` unless it has ended in so many seconds."""
+        self._code = code
+        self._end_at = time.monotonic() + seconds
+
+    def dismiss(self) -> None:
+        """Watch no longer."""
+        self._done.set()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.5):
+            now = time.monotonic()
+            if now > self._end_at:
+                log.critical("not stopped in time, ending the process")
+                os._exit(self._code)
+            if now - self._alive_at() > HUNG_SECONDS:
+                log.critical("the event loop has not moved for %.0f s, ending", HUNG_SECONDS)
+                os._exit(FAILED)
+
+
+def run(
+    settings: Settings,
+    beside: Callable[[Worker], Awaitable[None]] | None = None,
+) -> int:
+    """Run a worker until it is told to stop; returns the exit code.
+
+    `beside` runs next to it and ends the worker when it returns: the demo's live table.
+    """
+    try:
+        catalog = Catalog.load(settings.catalog_overrides)
+        partitions = topics.prepare(settings)
+        return asyncio.run(_run(settings, catalog, partitions, beside))
+    except (SettingsError, TopicError, CatalogError, StateError, server.WebPortError) as error:
+        log.error("%s", error)  # noqa: TRY400
+        return MISCONFIGURED
+    except BrokerError as error:
+        log.error("%s", error)  # noqa: TRY400
+        return NO_BROKER
+    except KeyboardInterrupt:
+        return OK
+
+
+async def _run(
+    settings: Settings,
+    catalog: Catalog,
+    partitions: int,
+    beside: Callable[[Worker], Awaitable[None]] | None,
+) -> int:
+    worker = Worker(settings, catalog, partitions)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    watchdog = Watchdog(lambda: worker.alive_at)
+    web = await server.serve(
+        server.make_app(sources(worker)), settings.web_host, settings.web_port
+    )
+    log.info("page and metrics on http://%s:%s/", settings.web_host, settings.web_port)
+    tasks = [
+        asyncio.create_task(worker.start()),
+        asyncio.create_task(stopping.wait()),
+        asyncio.create_task(_watch_partitions(worker)),
+    ]
+    if beside is not None:
+        tasks.append(asyncio.create_task(_wait_for(beside(worker))))
+    code = OK
+    try:
+        code = await _until_end(worker, tasks, watchdog)
+    finally:
+        watchdog.end_within(STOP_SECONDS, code)
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(Exception):
+            await worker.stop()
+        await web.cleanup()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        watchdog.dismiss()
+    log.info("stopped")
+    return code
+
+
+async def _wait_for(work: Awaitable[None]) -> None:
+    await work
+
+
+async def _until_end(worker: Worker, tasks: list[asyncio.Task[Any]], watchdog: Watchdog) -> int:
+    starting, *ending = tasks
+    waiting: set[asyncio.Future[Any]] = {worker.fatal, *tasks}
+    while True:
+        done, waiting = await asyncio.wait(
+            waiting, timeout=0.5, return_when=asyncio.FIRST_COMPLETED
+        )
+        failures: list[BaseException | None] = [
+            task.exception() for task in done & {*tasks} if not task.cancelled()
+        ]
+        if worker.fatal.done():
+            failures.append(worker.fatal.result())
+        if worker.app.crashed:
+            failures.append(worker.app.crash_reason)
+        failure = next((each for each in failures if each is not None), None)
+        if failure is not None or worker.app.crashed:
+            code = _exit_code(failure)
+            watchdog.end_within(STOP_SECONDS, code)
+            return code
+        if any(task.done() for task in ending):
+            return OK
+        if starting.done():
+            waiting.discard(starting)
+
+
+def _exit_code(failure: BaseException | None) -> int:
+    match failure:
+        case PartitionsChangedError():
+            log.error("%s", failure)
+            return PARTITIONS_CHANGED
+        case StateError() | SourceReplacedError() | server.WebPortError():
+            log.error("%s", failure)
+            return MISCONFIGURED
+        case KafkaError():
+            log.error("Kafka failed: %s", failure)
+            return NO_BROKER
+        case _:
+            log.error("failed, what was not written is counted again", exc_info=failure)
+            return FAILED
+
+
+async def _watch_partitions(worker: Worker) -> None:
+    settings = worker.settings
+    while True:
+        await asyncio.sleep(PARTITION_CHECK_SECONDS)
+        try:
+            count = await asyncio.to_thread(_source_partitions, settings)
+        except (BrokerError, KafkaError):
+            continue
+        if count is not None and count != worker.source_partitions:
+            raise PartitionsChangedError(
+                f"{settings.topic} has {count} partitions now, {settings.changelog_topic} has "
+                f"{worker.source_partitions}. Give the changelog {count} as well, then start the "
+                "workers again; nothing is lost until then."
+            )
+
+
+def _source_partitions(settings: Settings) -> int | None:
+    client = topics.admin(settings)
+    try:
+        return topics.partition_counts(client, [settings.topic]).get(settings.topic)
+    finally:
+        client.close()
+
+
+def sources(worker: Worker) -> server.Sources:
+    """Return what the web server reads of a worker."""
+    running = version("tokenshare")
+    exposition = Exposition(
+        lambda: worker.snapshot,
+        lambda: ProcessFacts(
+            running, worker.flush_seconds, worker.flush_failures, worker.rebalances
+        ),
+    )
+    return server.Sources(
+        shares=lambda: bodies.shares(worker.snapshot, simulated=worker.settings.simulated),
+        history=lambda dimension, step, start, end: worker.history.read(
+            dimension, step, start, end, worker.snapshot.as_of
+        ),
+        readiness=worker.readiness,
+        metrics=exposition,
+    )

@@ -1,0 +1,223 @@
+"""Everything a deployment may change, from the environment (TOKENSHARE_…) or a `.env` file."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ENV_PREFIX = "TOKENSHARE_"
+
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message names it as the user wrote it, and what to do."""
+
+
+class Settings(BaseSettings):
+    """The settings of a worker. Each field's description is its line in README's table."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_file=".env", extra="ignore", frozen=True
+    )
+
+    bootstrap_servers: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1:9092",), description="Kafka brokers, host:port, separated by commas."
+    )
+    topic: str = Field("llm-usage", description="Topic that the gateway's usage events are in.")
+    group: str = Field(
+        "tokenshare", description="Consumer group; also the first part of the changelog's name."
+    )
+    dead_letter_topic: str = Field(
+        "", description="Topic for records that cannot be counted; empty: <topic>-dead-letter."
+    )
+    partitions: int = Field(
+        4, ge=1, le=1024, description="Partitions of the source topic where it has to be created."
+    )
+    replication_factor: int = Field(
+        -1, ge=-1, le=16, description="Replicas of topics that are created; -1: the broker's default."
+    )
+    create_topics: bool = Field(True, description="Create missing topics at the worker's start.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to speak to Kafka."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How to log in, with a SASL protocol."
+    )
+    sasl_username: str = Field("", description="Kafka user.")
+    sasl_password: SecretStr = Field(SecretStr(""), description="That user's password.")
+    ssl_ca_file: Path | None = Field(
+        None, description="CA certificates (PEM) to trust; unset: the system's."
+    )
+    ssl_cert_file: Path | None = Field(None, description="Client certificate (PEM), with its chain.")
+    ssl_key_file: Path | None = Field(None, description="Client key (PEM).")
+    broker_wait_seconds: float = Field(
+        60.0, ge=0, description="How long a worker waits at its start for a broker that is absent."
+    )
+    web_host: str = Field(
+        "127.0.0.1", description="Address for page, API and metrics; 0.0.0.0: all interfaces."
+    )
+    web_port: int = Field(6066, ge=0, le=65535, description="Port for them.")
+    flush_seconds: float = Field(
+        0.5, ge=0.05, le=60, description="How often counts are written to the changelog."
+    )
+    max_record_bytes: int = Field(
+        16 * 1024 * 1024, ge=1024, description="Larger records are rejected unread."
+    )
+    catalog_overrides: Path | None = Field(
+        None, description="TOML file with the origins of a deployment's own model names."
+    )
+    tenant_salt: SecretStr = Field(
+        SecretStr(""),
+        description="Key of the hash that tenants are counted under; the same on all workers.",
+    )
+    session_timeout_seconds: float = Field(
+        6.0, ge=1, le=300, description="Silence after which the group gives a worker's partitions away."
+    )
+    rebalance_timeout_seconds: float = Field(
+        6.0, ge=1, le=300, description="How long the group waits for its members to rejoin."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="How log lines look.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least severe log lines that are written."
+    )
+    simulated: bool = Field(
+        False, description="Say on the page and in the API that the traffic is simulated."
+    )
+
+    @field_validator("bootstrap_servers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _has_ports(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("name at least one broker as host:port")
+        for server in value:
+            host, _, port = server.rpartition(":")
+            if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+                raise ValueError(f"{server!r} is not host:port, such as kafka:9092")
+        return value
+
+    @field_validator("topic", "group", "dead_letter_topic")
+    @classmethod
+    def _is_topic(cls, value: str) -> str:
+        if value and not _TOPIC.fullmatch(value):
+            raise ValueError("may hold letters, digits, '.', '_' and '-', at most 249 of them")
+        return value
+
+    @field_validator("topic", "group")
+    @classmethod
+    def _is_there(cls, value: str) -> str:
+        if not value:
+            raise ValueError("may not be empty")
+        return value
+
+    @model_validator(mode="after")
+    def _has_login(self) -> Settings:
+        if self.security_protocol.startswith("SASL") and not self.sasl_username:
+            raise ValueError(
+                f"{ENV_PREFIX}SASL_USERNAME is empty: set it and {ENV_PREFIX}SASL_PASSWORD, "
+                f"or set {ENV_PREFIX}SECURITY_PROTOCOL to one without SASL"
+            )
+        return self
+
+    @property
+    def changelog_topic(self) -> str:
+        """The topic that holds the panes."""
+        return f"{self.group}-panes-changelog"
+
+    @property
+    def dead_letters(self) -> str:
+        """The topic for records that cannot be counted."""
+        return self.dead_letter_topic or f"{self.topic}-dead-letter"
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """Return the TLS context of these settings, or None for a protocol without TLS.
+
+        Raises SettingsError where a file cannot be read.
+        """
+        if not self.security_protocol.endswith("SSL"):
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ssl_ca_file)
+            if self.ssl_cert_file is not None:
+                context.load_cert_chain(self.ssl_cert_file, self.ssl_key_file)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(
+                f"TLS files cannot be read: {error}. Check {ENV_PREFIX}SSL_CA_FILE, "
+                f"{ENV_PREFIX}SSL_CERT_FILE and {ENV_PREFIX}SSL_KEY_FILE."
+            ) from None
+        return context
+
+    def kafka_security(self) -> dict[str, Any]:
+        """Return the security arguments that aiokafka's and kafka-python's clients share."""
+        arguments: dict[str, Any] = {"security_protocol": self.security_protocol}
+        context = self.ssl_context()
+        if context is not None:
+            arguments["ssl_context"] = context
+        if self.security_protocol.startswith("SASL"):
+            arguments["sasl_mechanism"] = self.sasl_mechanism
+            arguments["sasl_plain_username"] = self.sasl_username
+            arguments["sasl_plain_password"] = self.sasl_password.get_secret_value()
+        return arguments
+
+
+def load(**overrides: Any) -> Settings:
+    """Return the settings of the environment, with those given by name in their place.
+
+    Raises SettingsError that names each wrong setting.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            name = ENV_PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else ""
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{name}: {message}" if name else message)
+        raise SettingsError("; ".join(lines)) from None
+
+
+def table() -> list[tuple[str, str, str]]:
+    """Return (variable, default, meaning) of every setting, in order."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, SecretStr) or default is None:
+            shown = ""
+        elif isinstance(default, tuple):
+            shown = ",".join(default)
+        elif isinstance(default, bool):
+            shown = str(default).lower()
+        else:
+            shown = str(default)
+        rows.append((ENV_PREFIX + name.upper(), shown, field.description or ""))
+    return rows
+
+
+def current(settings: Settings) -> list[tuple[str, str]]:
+    """Return (variable, value) of every setting, with secrets masked."""
+    rows = []
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            shown = "********" if value.get_secret_value() else ""
+        elif isinstance(value, tuple):
+            shown = ",".join(value)
+        elif isinstance(value, bool):
+            shown = str(value).lower()
+        else:
+            shown = "" if value is None else str(value)
+        rows.append((ENV_PREFIX + name.upper(), shown))
+    return rows

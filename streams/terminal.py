@@ -1,0 +1,134 @@
+"""What the command line shows people: tables of shares, reports, findings."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from streams.language.tags import display_name
+from streams.pane import OTHER
+from streams.window import WINDOWS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.report import Difference, WeeklyReport
+    from streams.snapshot import Dimension, Snapshot
+    from streams.topics import Finding
+
+ORIGIN_NAMES = {
+    "cn-open": "Chinese open",
+    "cn-proprietary": "Chinese proprietary",
+    "row-open": "open, rest of world",
+    "row-proprietary": "proprietary, rest of world",
+    "unknown": "unknown",
+}
+
+
+def percent(ratio: float | None, digits: int = 1) -> str:
+    """Return a ratio as a percentage, or a dash where there is none."""
+    return "–" if ratio is None else f"{ratio * 100:.{digits}f} %"
+
+
+def amount(count: int) -> str:
+    """Return a count with a unit, at most four digits: 12.3 M."""
+    size: float = count
+    for unit in ("", " k", " M", " G", " T"):
+        if abs(size) < 1000 or unit == " T":
+            return f"{size:.0f}{unit}" if not unit or size >= 100 else f"{size:.1f}{unit}"
+        size /= 1000
+    raise AssertionError
+
+
+def name_of(dimension: str, key: str) -> str:
+    """Return what people call a key."""
+    if dimension == "origin":
+        return ORIGIN_NAMES.get(key, key)
+    if key == OTHER:
+        return "other"
+    return display_name(key) if dimension == "language" else key
+
+
+def shares_table(picture: Snapshot, dimension: Dimension, rows: int = 10) -> Table:
+    """Return a table of token shares by window: a row a key, largest of the longest first."""
+    table = Table(title=f"tokens by {dimension}", title_justify="left", expand=False)
+    table.add_column(dimension)
+    for window in WINDOWS:
+        table.add_column(window.name, justify="right")
+    ratios = {
+        name: {share.key: share.tokens_ratio for share in window.dimensions[dimension]}
+        for name, window in picture.windows.items()
+    }
+    longest = picture.windows.get(WINDOWS[-1].name)
+    for share in longest.dimensions[dimension][:rows] if longest is not None else ():
+        table.add_row(
+            name_of(dimension, share.key),
+            *(percent(ratios[window.name].get(share.key)) for window in WINDOWS),
+        )
+    return table
+
+
+def report_table(report: WeeklyReport) -> list[Table]:
+    """Return the weekly report as tables: origins over the weeks, then languages."""
+    origins = Table(title=f"tokens by origin, {report.weeks} weeks", title_justify="left")
+    origins.add_column("origin")
+    for column in ("first", "highest", "last", "average"):
+        origins.add_column(column, justify="right")
+    for key, course in report.origins.items():
+        origins.add_row(
+            ORIGIN_NAMES.get(key, key),
+            percent(course.first),
+            percent(course.highest),
+            percent(course.last),
+            percent(course.average),
+        )
+    languages = Table(title="tokens by prompt language, all weeks", title_justify="left")
+    languages.add_column("language")
+    languages.add_column("share", justify="right")
+    for key, ratio in list(report.languages.items())[:12]:
+        languages.add_row(name_of("language", key), percent(ratio, 2))
+    return [origins, languages]
+
+
+def weeks_table(report: WeeklyReport) -> Table:
+    """Return the shares by origin of every week."""
+    table = Table(title="weeks", title_justify="left")
+    table.add_column("week of")
+    for key in report.origins:
+        table.add_column(ORIGIN_NAMES.get(key, key), justify="right")
+    for start, shares in report.by_week:
+        day = dt.datetime.fromtimestamp(start, dt.UTC).date().isoformat()
+        table.add_row(day, *(percent(shares.get(key)) for key in report.origins))
+    return table
+
+
+def differences_table(differences: Sequence[Difference], rows: int = 20) -> Table:
+    """Return the cells in which a worker and the truth differ."""
+    table = Table(title=f"{len(differences)} counts differ", title_justify="left")
+    for column in ("origin", "language", "count"):
+        table.add_column(column)
+    for column in ("expected", "counted", "difference"):
+        table.add_column(column, justify="right")
+    for each in differences[:rows]:
+        table.add_row(
+            each.origin,
+            each.language,
+            each.what,
+            f"{each.expected:,}",
+            f"{each.counted:,}",
+            f"{each.counted - each.expected:+,}",
+        )
+    return table
+
+
+def findings_lines(findings: Sequence[Finding]) -> list[str]:
+    """Return a line a finding, and a second one with the remedy where there is a problem."""
+    lines = []
+    for each in findings:
+        if each.problem:
+            lines += [f"✗ {each.subject}: {each.problem}", f"    {each.remedy}"]
+        else:
+            lines.append(f"✓ {each.subject}: {each.fact}" if each.fact else f"✓ {each.subject}")
+    return lines

@@ -1,0 +1,281 @@
+"""A Faust transport whose message is a batch of records, and whose place is the table's position.
+
+Stock Faust hands out one record a message and spends four asyncio tasks on each; here a message is
+all that a fetch brought of one partition. Stock Faust also decides by acknowledgements what to
+commit and starts again from there; here the table's position record says where a partition is read
+from, and the group's committed offset only follows it, for tools that show lag.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import faust
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    CorruptRecordException,
+    IllegalStateError,
+    KafkaError,
+)
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+#: Records in one message. At a microsecond an event the loop is free again within some
+#: milliseconds, and what is spent once a message is spread over thousands.
+BATCH_RECORDS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The records of one partition between two offsets.
+
+    `start` is the offset that was asked for and `end` the next one to ask for: batches of a
+    partition chain even where compaction or transactions leave holes in the log. Each record has
+    `.offset`, `.timestamp` (milliseconds), `.key`, `.value` and `.headers`.
+    """
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    records: list[Any]
+
+
+class _Batches(PartitionRecords):  # type: ignore[misc]
+    """One fetch's data of a partition, unpacked into batches instead of single records.
+
+    aiokafka builds a ConsumerRecord for each record, which is most of what reading costs.
+    """
+
+    def _unpack_records(self) -> Iterator[Batch]:
+        start = self.next_fetch_offset
+        held: list[Any] = []
+        for records in self._record_batches():
+            held.extend(record for record in records if record.offset >= start)
+            if len(held) >= BATCH_RECORDS:
+                yield self._batch(start, held)
+                start, held = self.next_fetch_offset, []
+        if held or self.next_fetch_offset != start:
+            yield self._batch(start, held)
+
+    def _batch(self, start: int, records: list[Any]) -> Batch:
+        return Batch(self._tp.topic, self._tp.partition, start, self.next_fetch_offset, records)
+
+    def _record_batches(self) -> Iterator[Any]:
+        # Follows aiokafka's own order of checks: checksum, aborted transactions, control batches.
+        records = self._records
+        while records.has_next():
+            batch = records.next_batch()
+            if self._check_crcs and not batch.validate_crc():
+                raise CorruptRecordException(f"Invalid CRC - {self._tp}")
+            aborted = False
+            if self._isolation_level == READ_COMMITTED and batch.producer_id is not None:
+                self._consume_aborted_up_to(batch.base_offset)
+                if batch.is_control_batch and self._contains_abort_marker(batch):
+                    self._aborted_producers.discard(batch.producer_id)
+                aborted = batch.is_transactional and batch.producer_id in self._aborted_producers
+            # The next offset comes from the batch, which keeps it when compaction takes records.
+            self.next_fetch_offset = max(self.next_fetch_offset, batch.next_offset)
+            if not aborted and not batch.is_control_batch:
+                yield batch
+
+
+class _BatchedResults(dict[TopicPartition, Any]):
+    """The fetcher's buffer; what is put in of a source topic comes out as batches."""
+
+    def __init__(self, topics: frozenset[str]) -> None:
+        super().__init__()
+        self._topics = topics
+
+    def __setitem__(self, tp: TopicPartition, result: Any) -> None:
+        if type(result) is FetchResult and tp.topic in self._topics:
+            records = result._partition_records
+            result._partition_records = _Batches(
+                tp,
+                records._records,
+                records._aborted_transactions,
+                records.next_fetch_offset,
+                None,
+                None,
+                records._check_crcs,
+                records._isolation_level,
+            )
+        super().__setitem__(tp, result)
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    """The thread that aiokafka's consumer runs in."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        consumer = self._ensure_consumer()
+        # What is written in a transaction counts when it is committed, not when it is aborted.
+        consumer._fetcher._isolation_level = READ_COMMITTED
+        consumer._isolation_level = "read_committed"
+        # An empty partition in the same fetch would hold up the others for Faust's 1,500 ms.
+        consumer._fetcher._fetch_max_wait_ms = 50
+        consumer._fetcher._records = _BatchedResults(frozenset(cast("Any", self.app).source_topics))
+
+    async def commit_positions(self, offsets: Mapping[TP, int]) -> None:
+        """Commit offsets of partitions that are still assigned; raises KafkaError."""
+        consumer = self._ensure_consumer()
+        assigned = self.assignment()
+        await consumer.commit(
+            {
+                TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, "")
+                for tp, offset in offsets.items()
+                if tp in assigned
+            }
+        )
+
+
+class Consumer(driver.Consumer):
+    """Reads batches, and leaves it to the table where to start and what to commit."""
+
+    #: What has been written to the table, by partition: nothing beyond it is ever committed.
+    written: dict[TP, int]
+    #: Gives where to read a partition from; set by the app.
+    position_of: Callable[[TP], int | None]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.written = {}
+        self.position_of = lambda _tp: None
+
+    def _new_consumer_thread(self) -> _Thread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        batch = cast("Batch", record)
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            batch.start,
+            None,  # type: ignore[arg-type]
+            0,
+            (),
+            None,
+            cast("Any", batch),
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    def ack(self, message: Any) -> bool:
+        """Note that the agent is done with a message. What is committed follows the table."""
+        if message.acked:
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        self._notify_ack()
+        return True
+
+    def _notify_ack(self) -> None:
+        waiting = self._waiting_for_ack
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+
+    # A full queue makes the agent's channel wait, and that is all the back-pressure there has to
+    # be. Stock Faust takes the partition out of the fetch instead, and sleeps a second when all
+    # are out.
+    def on_buffer_full(self, tp: TP) -> None:
+        """Do nothing: the channel's queue holds up the reader by itself."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Do nothing, for the same reason."""
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002
+        """Commit the written positions; a failure is told and waits for the next time."""
+        offsets = {
+            tp: offset
+            for tp, offset in self.written.items()
+            if offset != self._committed_offset.get(tp)
+        }
+        if not offsets:
+            return False
+        thread = cast("_Thread", self._thread)
+        try:
+            await thread.call_thread(thread.commit_positions, offsets)
+        except (KafkaError, IllegalStateError) as error:
+            self.log.warning("offsets not committed, lag tools will be behind: %s", error)
+            return False
+        self._committed_offset.update(offsets)
+        return True
+
+    async def perform_seek(self) -> None:
+        """Read each source partition on from where the table stands."""
+        for tp in self.assignment():
+            position = self.position_of(tp)
+            if position is not None:
+                await self.seek_to(tp, position)
+
+    async def seek_to(self, tp: TP, offset: int) -> None:
+        """Read a partition from `offset`; does nothing where it is no longer assigned."""
+        thread = cast("_Thread", self._thread)
+        try:
+            await thread.call_thread(self._seek_in_thread, tp, offset)
+        except IllegalStateError:
+            # A rebalance can take the partition away between any two awaits.
+            self.log.info("%s is no longer assigned, not read from %s", tp, offset)
+
+    async def _seek_in_thread(self, tp: TP, offset: int) -> None:
+        thread = cast("_Thread", self._thread)
+        thread._ensure_consumer().seek(TopicPartition(tp.topic, tp.partition), offset)
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                records, active = await self._wait_next_records(timeout=1.0)
+                # A stop of the flow drops what was read: after it, each partition is read again
+                # from its position.
+                if not records or not self.flow_active:
+                    await asyncio.sleep(0)
+                    continue
+                for tp, batches in records.items():
+                    key = TP(tp.topic, tp.partition)
+                    if active is not None and key not in active:
+                        continue
+                    for batch in batches:
+                        if not self.flow_active:
+                            break
+                        await self.wait_first(
+                            self.callback(self._to_message(key, batch)), self.suspend_flow.wait()
+                        )
+        except ConsumerStoppedError:
+            if not self.app.should_stop:
+                raise
+        except asyncio.CancelledError:
+            if not self.app.should_stop:
+                raise
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Do nothing: batches chain by themselves."""
+
+
+class Transport(driver.Transport):
+    """aiokafka with batches."""
+
+    Consumer: ClassVar[type[Consumer]] = Consumer  # type: ignore[misc]
+
+    driver_version = f"batches over {driver.Transport.driver_version}"
+
+
+class BatchSchema(faust.Schema):
+    """Hands the batch through as it is: it is decoded in our own code."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:
+        """Return the message's key, which a batch has not."""
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
+        """Return the batch."""
+        return message.value

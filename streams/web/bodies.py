@@ -1,0 +1,91 @@
+"""The snapshot as the JSON API tells it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streams.snapshot import PartitionStatus, Share, Snapshot, WindowShares
+
+
+def shares(picture: Snapshot, *, simulated: bool = False) -> dict[str, Any]:
+    """Return the body of /api/v1/shares."""
+    return {
+        "as_of": picture.as_of,
+        "generated_at": picture.made_at,
+        "ready": not picture.reasons,
+        "reasons": list(picture.reasons),
+        "simulated": simulated,
+        "windows": {name: _window(window) for name, window in picture.windows.items()},
+        "unknown": [
+            {"model": model, "tokens": tokens, "requests": requests}
+            for model, tokens, requests in picture.unknown
+        ],
+        "pipeline": {
+            "lag": _whole_lag(picture.partitions),
+            "late": picture.late,
+            "rejected": sum(
+                count for result, count in picture.records.items() if result.startswith("rejected/")
+            ),
+            "partitions": [_partition(status) for status in picture.partitions],
+            "records": [
+                {"result": result.split("/")[0], "reason": result.split("/")[1], "count": count}
+                for result, count in sorted(picture.records.items())
+            ],
+        },
+    }
+
+
+def _window(window: WindowShares) -> dict[str, Any]:
+    return {
+        "seconds": window.seconds,
+        "start": window.start,
+        "end": window.end,
+        "requests": window.requests,
+        "tokens": window.tokens,
+        "prompt_tokens": window.prompt_tokens,
+        "completion_tokens": window.completion_tokens,
+        **{
+            dimension: [_share(each) for each in shares_of]
+            for dimension, shares_of in window.dimensions.items()
+        },
+        "joint": [
+            {"origin": origin, "language": language, **_counts(each)}
+            for origin, language, each in window.joint
+        ],
+    }
+
+
+def _share(share: Share) -> dict[str, Any]:
+    body: dict[str, Any] = {"key": share.key}
+    if share.name:
+        body["name"] = share.name
+    if share.origin:
+        body["origin"] = share.origin
+    return body | _counts(share)
+
+
+def _counts(share: Share) -> dict[str, Any]:
+    return {
+        "tokens": share.tokens,
+        "requests": share.requests,
+        "tokens_ratio": share.tokens_ratio,
+        "requests_ratio": share.requests_ratio,
+    }
+
+
+def _partition(status: PartitionStatus) -> dict[str, Any]:
+    return {
+        "partition": status.partition,
+        "position": status.position,
+        "end_offset": status.end_offset,
+        "lag": status.lag,
+        "newest": status.newest,
+        "owned": status.is_owned,
+    }
+
+
+def _whole_lag(partitions: tuple[PartitionStatus, ...]) -> int | None:
+    lags = [status.lag for status in partitions]
+    known = [lag for lag in lags if lag is not None]
+    return sum(known) if lags and len(known) == len(lags) else None

@@ -1,0 +1,85 @@
+"""A question to the history: which dimension, in which steps, from when until when."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+DIMENSIONS = ("origin", "language", "developer", "joint")
+STEPS = ("10s", "5m", "1h", "1d", "1w")
+PARAMETERS = ("dimension", "step", "start", "end")
+
+# The last second of the year 9999; whatever is above it was meant in milliseconds.
+LATEST_UNIX_SECONDS = 253_402_300_799
+
+
+class BadQuestionError(ValueError):
+    """A question that cannot be answered: what is wrong with it, and what would be right."""
+
+    def __init__(self, error: str, remedy: str) -> None:
+        super().__init__(error)
+        self.error = error
+        self.remedy = remedy
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the history is asked for. Times are unix seconds; None leaves that end open."""
+
+    dimension: str
+    step: str
+    start: float | None
+    end: float | None
+
+
+def question(query: Mapping[str, Sequence[str]]) -> Question:
+    """Check the query parameters (name -> every value given for it).
+
+    Raises BadQuestionError, which names the parameter and the values it may have.
+    """
+    for name, values in query.items():
+        if name not in PARAMETERS:
+            raise BadQuestionError(
+                f"There is no parameter {name!r}.", f"Parameters: {', '.join(PARAMETERS)}."
+            )
+        if len(values) > 1:
+            raise BadQuestionError(
+                f"{name} is given {len(values)} times.", f"Give {name} once, with one value."
+            )
+    start, end = _seconds(query, "start"), _seconds(query, "end")
+    if start is not None and end is not None and start >= end:
+        raise BadQuestionError("start is not before end.", "Give a start earlier than end.")
+    return Question(
+        dimension=_one_of(query, "dimension", DIMENSIONS),
+        step=_one_of(query, "step", STEPS),
+        start=start,
+        end=end,
+    )
+
+
+def _one_of(query: Mapping[str, Sequence[str]], name: str, allowed: Sequence[str]) -> str:
+    values = query.get(name, ())
+    remedy = f"Allowed values of {name}: {', '.join(allowed)}."
+    if not values:
+        raise BadQuestionError(f"{name} is missing.", remedy)
+    if values[0] not in allowed:
+        raise BadQuestionError(f"{name} is not one of its values: {values[0]!r:.80}.", remedy)
+    return values[0]
+
+
+def _seconds(query: Mapping[str, Sequence[str]], name: str) -> float | None:
+    values = query.get(name, ())
+    if not values or not values[0]:
+        return None
+    remedy = f"Give {name} in unix seconds, from 0 to {LATEST_UNIX_SECONDS}, or leave it out."
+    try:
+        seconds = float(values[0])
+    except ValueError:
+        raise BadQuestionError(f"{name} is not a number: {values[0]!r:.80}.", remedy) from None
+    if not math.isfinite(seconds) or not 0 <= seconds <= LATEST_UNIX_SECONDS:
+        raise BadQuestionError(f"{name} is out of range: {values[0]!r:.80}.", remedy)
+    return seconds

@@ -1,0 +1,95 @@
+// The stacked area, drawn by the chart library that the worker serves from its own package.
+
+const LIBRARY = document.querySelector("meta[name=chart-library]").content;
+const SHAPES = { "": "", slash: "/", backslash: "\\", dots: ".", cross: "x", lines: "-", bars: "|" };
+
+let loading;
+function library() {
+  loading ??= new Promise((resolve, reject) => {
+    if (!LIBRARY) {
+      reject(new Error("The chart library is not installed on the worker (Python package plotly)."));
+      return;
+    }
+    const script = document.createElement("script");
+    script.src = LIBRARY;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => { loading = undefined; reject(new Error("The chart library could not be loaded.")); };
+    document.head.append(script);
+  });
+  return loading;
+}
+
+// The library is large beside the rest of the page: on a phone it waits until somebody scrolls.
+const NEAR = "500px";
+const near = new Promise((resolve) => {
+  const observer = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) { observer.disconnect(); resolve(); }
+  }, { rootMargin: NEAR });
+  observer.observe(document.getElementById("chart"));
+});
+
+let newest = 0;
+
+// times: starts of the steps and the end of the last one, as texts of a date axis.
+// bands: bottom to top, {name, short, paint, pattern, ratios}, one ratio a time.
+export async function draw(chart, { times, bands, labels }) {
+  const turn = ++newest;
+  await near;
+  const Plotly = await library();
+  // While this waited, something newer may have been asked for or said.
+  if (turn !== newest) return;
+  const css = getComputedStyle(document.documentElement);
+  const colour = (name) => css.getPropertyValue(`--${name}`).trim();
+  const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("soft") };
+  const traces = bands.map((band) => ({
+    type: "scatter", mode: "lines", stackgroup: "all", name: band.name,
+    x: times, y: band.ratios.map((ratio) => ratio * 100),
+    line: { width: 0.75, color: colour("ground"), shape: "hv" },
+    fillcolor: colour(band.paint),
+    fillpattern: { shape: SHAPES[band.pattern], bgcolor: colour(band.paint), fgcolor: colour("hatch"), fgopacity: 1, size: 6, solidity: 0.25 },
+    hovertemplate: "%{y:.1f} %",
+    showlegend: false,
+  }));
+  const layout = {
+    margin: { l: 46, r: 4, t: 10, b: 38 },
+    paper_bgcolor: "transparent", plot_bgcolor: "transparent", font,
+    hovermode: "x unified", hoverlabel: { bgcolor: colour("ground"), bordercolor: colour("line"), font: { ...font, color: colour("ink") } },
+    dragmode: false,
+    xaxis: { type: "date", fixedrange: true, showgrid: false, linecolor: colour("line"), ticks: "outside", tickcolor: colour("line"), nticks: Math.max(3, Math.floor(chart.clientWidth / 110)), hoverformat: labels },
+    yaxis: { range: [0, 100], fixedrange: true, tickvals: [0, 25, 50, 75, 100], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"], gridcolor: colour("line"), zeroline: false },
+    annotations: bandLabels(times, bands, font, colour, chart.clientHeight),
+  };
+  chart.classList.remove("empty");
+  if (!chart.classList.contains("js-plotly-plot")) chart.replaceChildren();
+  await Plotly.react(chart, traces, layout, { displayModeBar: false, responsive: true, doubleClick: false });
+}
+
+export function say(chart, text) {
+  newest += 1;
+  if (chart.classList.contains("js-plotly-plot")) window.Plotly?.purge(chart);
+  chart.className = "chart empty";
+  chart.replaceChildren(text);
+}
+
+// The name of a band, written into it at the right edge, wherever it is thick enough there.
+function bandLabels(times, bands, font, colour, height) {
+  const last = times.length - 1;
+  const found = [];
+  let below = 0;
+  for (const band of bands) {
+    const thick = band.ratios[last] * 100;
+    if ((thick / 100) * height >= 26) {
+      found.push({
+        x: times[last], y: below + thick / 2, xanchor: "right", yanchor: "middle", xshift: -6, showarrow: false,
+        text: escapeText(band.short), font: { ...font, color: colour("ink") }, bgcolor: colour("ground"), opacity: 0.86, borderpad: 2,
+      });
+    }
+    below += thick;
+  }
+  return found;
+}
+
+// The library reads a few tags in texts: a key from outside stays the text it is.
+function escapeText(text) {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

@@ -1,0 +1,106 @@
+// The shares of now: one row a key, one column a window.
+
+import { el, header, swatch, table } from "./dom.js";
+import { compact, count, keyName, ORIGINS, originOf, percent, REST, share, WINDOWS } from "./words.js";
+
+const ROWS_AT_FIRST = 8;
+const CAPTIONS = { origin: "Origin of the model", language: "Language of the prompt", developer: "Developer of the model", model: "Model" };
+
+export function sharesTable(windows, dimension, measure, picked, all) {
+  const ratio = `${measure}_ratio`;
+  const lookup = Object.fromEntries(
+    WINDOWS.map(({ key }) => [key, new Map((windows[key]?.[dimension] ?? []).map((row) => [row.key, row]))]),
+  );
+  const rows = order(windows[picked]?.[dimension] ?? [], dimension, measure);
+  const shown = all || dimension === "origin" ? rows : rows.slice(0, ROWS_AT_FIRST);
+  const body = shown.map((row) => {
+    const bar = el("span");
+    bar.style.width = `${Math.min(100, 100 * (row[ratio] || 0))}%`;
+    // What is left over is of many origins, so it wears the colour of none.
+    const mixed = row.key === "other";
+    const origin = dimension === "origin" ? row.key : row.origin;
+    const paint = dimension !== "origin" && dimension !== "model" ? null : mixed ? { paint: REST[0], pattern: REST[1] } : originOf(origin);
+    if (paint) bar.className = `fill ${paint.paint}`;
+    const told = dimension === "model" && !mixed ? originOf(origin).name : null;
+    const name = keyName(dimension, row.key, row.name);
+    return [
+      header("row", el("th", { scope: "row" },
+        el("span", { class: "name" }, paint ? swatch(paint.paint, paint.pattern) : null,
+          el("span", { title: told }, name, told ? el("span", { class: "unseen" }, `, ${told}`) : null)),
+        el("span", { class: paint ? "bar under-swatch" : "bar", "aria-hidden": "true" }, bar))),
+      ...WINDOWS.map(({ key }) => cell(lookup[key].get(row.key), windows[key], ratio, measure, key === picked)),
+    ];
+  });
+  const heads = [
+    "", ...WINDOWS.map(({ key, name, long }) => el("th", { scope: "col", class: key === picked ? "picked" : null, title: `last ${long}` }, name)),
+  ];
+  heads[0] = el("th", { scope: "col" }, el("span", { class: "unseen" }, CAPTIONS[dimension]));
+  const foot = [
+    header("row", measure === "tokens" ? "All tokens" : "All requests"),
+    ...WINDOWS.map(({ key }) => el("td", { title: count(windows[key]?.[measure]) }, compact(windows[key]?.[measure]))),
+  ];
+  const made = table({ class: "shares" }, `${CAPTIONS[dimension]}, per cent of ${measure}`, heads, body, foot);
+  return { table: made, hidden: rows.length - shown.length, total: rows.length };
+}
+
+// Origins keep their place, so that the eye finds them again; the rest goes by size, "other" last.
+function order(rows, dimension, measure) {
+  if (dimension === "origin") return ORIGINS.map(({ key }) => rows.find((row) => row.key === key) ?? { key, [measure]: 0 });
+  const last = (row) => (row.key === "other" ? 1 : 0);
+  return [...rows].sort((a, b) => last(a) - last(b) || b[measure] - a[measure]);
+}
+
+function cell(row, window, ratio, measure, picked) {
+  const css = picked ? "picked" : "muted";
+  if (!window?.[measure]) return el("td", { class: css, title: "No traffic in this window" }, "–");
+  if (!row) return el("td", { class: css, title: "None, or too little to be listed: then it is in Other" }, "–");
+  return el("td", { class: css, title: `${count(row.tokens)} tokens, ${count(row.requests)} requests` }, share(row[ratio]));
+}
+
+export function jointTable(window, measure) {
+  const sums = new Map();
+  for (const { origin, language, [measure]: amount } of window?.joint ?? []) {
+    const row = sums.get(language) ?? { total: 0 };
+    row[origin] = (row[origin] ?? 0) + amount;
+    row.total += amount;
+    sums.set(language, row);
+  }
+  const names = new Map((window?.language ?? []).map((row) => [row.key, row.name]));
+  const rows = [...sums].filter(([, row]) => row.total > 0).sort((a, b) => b[1].total - a[1].total).slice(0, 12);
+  return table(null, `Each language's ${measure} by origin of the model, per cent`,
+    [el("th", { scope: "col" }, el("span", { class: "unseen" }, "Language")), ...ORIGINS.map(({ short }) => short)],
+    rows.map(([language, row]) => [
+      header("row", keyName("language", language, names.get(language))),
+      ...ORIGINS.map(({ key }) => el("td", null, share((row[key] ?? 0) / row.total))),
+    ]));
+}
+
+export function unknownTable(unknown, measure, week) {
+  const total = week?.[measure] || NaN;
+  const rows = [...unknown].sort((a, b) => b[measure] - a[measure]);
+  return table(null, `Models of unknown origin, last 7 days, by ${measure}`,
+    [el("th", { scope: "col" }, "Model, as the gateway names it"), "Tokens", "Requests", "Share"],
+    rows.map((row) => [
+      header("row", el("th", { scope: "row" }, el("code", null, row.model))),
+      el("td", null, compact(row.tokens)), el("td", null, compact(row.requests)), el("td", null, percent(row[measure] / total)),
+    ]));
+}
+
+export function partitionsTable(partitions, now, agoOf) {
+  return table(null, "Source partitions",
+    ["Partition", "Position", "End", "Lag", "Newest event", "Counted"],
+    partitions.map((one) => [
+      header("row", String(one.partition)),
+      el("td", null, count(one.position)), el("td", null, count(one.end_offset)), el("td", null, count(one.lag)),
+      el("td", null, one.newest ? `${agoOf(now - one.newest)} ago` : "–"),
+      el("td", null, one.owned ? "here" : "elsewhere"),
+    ]));
+}
+
+export function recordsTable(records) {
+  return table(null, "Kafka records since the first one, by what became of them",
+    ["Result", "Records"],
+    records.map((one) => [
+      header("row", one.reason ? `${one.result}: ${one.reason}` : one.result), el("td", null, count(one.count)),
+    ]));
+}

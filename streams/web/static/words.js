@@ -1,0 +1,66 @@
+// Names and number formats: what the page calls things.
+
+export const ORIGINS = [
+  { key: "cn-open", name: "Chinese open", short: "Chinese open", paint: "cn-open", pattern: "" },
+  { key: "cn-proprietary", name: "Chinese proprietary", short: "Chinese proprietary", paint: "cn-proprietary", pattern: "slash" },
+  { key: "row-open", name: "Open, rest of world", short: "Open, rest", paint: "row-open", pattern: "dots" },
+  { key: "row-proprietary", name: "Proprietary, rest of world", short: "Proprietary, rest", paint: "row-proprietary", pattern: "" },
+  { key: "unknown", name: "Unknown", short: "Unknown", paint: "unknown", pattern: "cross" },
+];
+// Paint and pattern of the bands of any other dimension, in the order of their size.
+export const BANDS = [
+  ["k0", ""], ["k1", "slash"], ["k2", "dots"], ["k3", "backslash"], ["k4", "lines"], ["k5", "bars"], ["k6", "cross"],
+];
+export const REST = ["other", ""];
+
+export const WINDOWS = [
+  { key: "5m", name: "5 min", long: "5 minutes" },
+  { key: "1h", name: "1 h", long: "hour" },
+  { key: "24h", name: "24 h", long: "24 hours" },
+  { key: "7d", name: "7 d", long: "7 days" },
+];
+
+const narrow = "\u202f";
+const whole = new Intl.NumberFormat("en");
+const brief = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+
+export const originOf = (key) => ORIGINS.find((origin) => origin.key === key) ?? ORIGINS.at(-1);
+export const count = (value) => (Number.isFinite(value) ? whole.format(value) : "–");
+export const compact = (value) => (!Number.isFinite(value) ? "–" : value < 10_000 ? whole.format(value) : brief.format(value));
+
+// A share in per cent with one decimal; a share that is there but rounds to nothing is no zero.
+export function share(ratio) {
+  if (!Number.isFinite(ratio)) return "–";
+  if (ratio > 0 && ratio < 0.0005) return "<0.1";
+  return (ratio * 100).toFixed(1);
+}
+export const percent = (ratio) => (Number.isFinite(ratio) ? `${share(ratio)}${narrow}%` : "–");
+
+export function age(seconds) {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s}${narrow}s`;
+  if (s < 5400) return `${Math.round(s / 60)}${narrow}min`;
+  if (s < 172_800) return `${Math.round(s / 3600)}${narrow}h`;
+  return `${Math.round(s / 86_400)}${narrow}d`;
+}
+
+const clockFormat = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const dayFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+// The time of day, with its date if that is not today.
+export function clock(unix) {
+  if (!unix) return "–";
+  const date = new Date(unix * 1000);
+  return (date.toDateString() === new Date().toDateString() ? clockFormat : dayFormat).format(date);
+}
+
+let languageNames;
+try { languageNames = new Intl.DisplayNames(["en"], { type: "language" }); } catch { languageNames = null; }
+// Names that the worker has sent come first; a language that left every window has only its tag.
+export function keyName(dimension, key, sent) {
+  if (dimension === "origin") return originOf(key).name;
+  if (sent) return sent;
+  if (key === "other") return "Other";
+  if (dimension !== "language") return key;
+  if (key === "und") return "Undetermined";
+  try { return languageNames?.of(key) ?? key; } catch { return key; }
+}

@@ -1,0 +1,305 @@
+"""The HTTP server on a loopback port: its routes, its errors and its headers."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+from types import MappingProxyType
+
+import aiohttp
+import cramjam
+import orjson
+import pytest
+
+from streams.web import assets
+from streams.web.server import Sources, WebPortError, make_app, serve
+
+ROUTES = ["/", "/metrics", "/healthz", "/readyz", "/api/v1/shares", "/api/v1/history"]
+GOOD_QUESTION = "/api/v1/history?dimension=origin&step=1h"
+
+
+def sources(**changes):
+    """Return sources with little in them; a test changes what it is about."""
+    return Sources(
+        **{
+            "shares": lambda: {"as_of": 1.5, "ready": True},
+            "history": lambda *asked: {"asked": asked},
+            "readiness": list,
+            "metrics": lambda accept: (b"up 1\n", "text/plain; version=0.0.4; charset=utf-8"),
+        }
+        | changes
+    )
+
+
+class Answer:
+    """What came over the wire, with the body as it was sent."""
+
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return orjson.loads(self.body)
+
+
+async def asked(paths, method="GET", headers=None, **changes):
+    runner = await serve(make_app(sources(**changes)), "127.0.0.1", 0)
+    try:
+        base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        plain = {"Accept-Encoding": "identity"} | (headers or {})
+        answers = []
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            for path in paths:
+                url = f"{base}{path}"
+                async with session.request(method, url, headers=plain) as response:
+                    answer = Answer(response.status, response.headers, await response.read())
+                    answers.append(answer)
+        return answers
+    finally:
+        await runner.cleanup()
+
+
+def ask(path, method="GET", headers=None, **changes):
+    return asyncio.run(asked([path], method, headers, **changes))[0]
+
+
+def test_shares_are_the_body_that_the_source_gives():
+    body = MappingProxyType(
+        {"windows": MappingProxyType({"5m": {"origin": ({"key": "unknown"},)}})}
+    )
+
+    answer = ask("/api/v1/shares", shares=lambda: body)
+
+    assert answer.status == 200
+    assert answer.json == {"windows": {"5m": {"origin": [{"key": "unknown"}]}}}
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_history_question_arrives_with_its_times_as_numbers():
+    answer = ask(f"{GOOD_QUESTION}&start=1763856000&end=1763900000.5")
+
+    assert answer.json == {"asked": ["origin", "1h", 1763856000.0, 1763900000.5]}
+
+
+def test_a_history_question_may_leave_its_ends_open():
+    assert ask(f"{GOOD_QUESTION}&start=").json == {"asked": ["origin", "1h", None, None]}
+
+
+@pytest.mark.parametrize(
+    ("query", "error", "remedy"),
+    [
+        ("step=1h", "dimension is missing", "origin, language, developer, joint"),
+        ("dimension=tenant&step=1h", "'tenant'", "origin, language, developer, joint"),
+        ("dimension=origin", "step is missing", "10s, 5m, 1h, 1d, 1w"),
+        ("dimension=origin&step=2h", "'2h'", "10s, 5m, 1h, 1d, 1w"),
+        ("dimension=origin&step=1h&start=yesterday", "start is not a number", "unix seconds"),
+        ("dimension=origin&step=1h&end=2026-01-01", "end is not a number", "unix seconds"),
+        ("dimension=origin&step=1h&start=nan", "start is out of range", "unix seconds"),
+        ("dimension=origin&step=1h&end=inf", "end is out of range", "unix seconds"),
+        ("dimension=origin&step=1h&end=1e300", "end is out of range", "unix seconds"),
+        ("dimension=origin&step=1h&start=-1", "start is out of range", "unix seconds"),
+        ("dimension=origin&step=1h&start=1763856000000", "start is out of range", "unix seconds"),
+        ("dimension=origin&step=1h&start=20&end=10", "start is not before end", "earlier"),
+        ("dimension=origin&step=1h&step=1d", "step is given 2 times", "once"),
+        ("dimension=origin&step=1h&from=1", "'from'", "dimension, step, start, end"),
+    ],
+)
+def test_a_bad_question_is_told_which_parameter_and_what_it_may_be(query, error, remedy):
+    answer = ask(f"/api/v1/history?{query}")
+
+    assert answer.status == 400
+    assert error in answer.json["error"]
+    assert remedy in answer.json["remedy"]
+
+
+def test_a_question_that_the_history_itself_refuses_is_a_bad_question():
+    def history(*_):
+        raise ValueError("10s is kept for 70 minutes only")
+
+    answer = ask(GOOD_QUESTION, history=history)
+
+    assert answer.status == 400
+    assert answer.json["error"] == "10s is kept for 70 minutes only"
+
+
+def test_a_fault_inside_tells_the_log_and_not_the_caller(caplog):
+    def shares():
+        raise RuntimeError("secret detail")
+
+    answer = ask("/api/v1/shares", shares=shares)
+
+    assert answer.status == 500
+    assert set(answer.json) == {"error", "remedy"}
+    assert b"secret" not in answer.body
+    assert "secret detail" in caplog.text
+
+
+def test_health_is_ok_whether_ready_or_not():
+    answer = ask("/healthz", readiness=lambda: ["recovering"])
+
+    assert (answer.status, answer.json) == (200, {"status": "ok"})
+
+
+def test_ready_without_reasons():
+    answer = ask("/readyz")
+
+    assert (answer.status, answer.json) == (200, {"ready": True, "reasons": []})
+
+
+def test_not_ready_gives_its_reasons_with_503():
+    answer = ask("/readyz", readiness=lambda: ("partition 3 is missing",))
+
+    assert answer.status == 503
+    assert answer.json == {"ready": False, "reasons": ["partition 3 is missing"]}
+
+
+def test_metrics_come_in_the_format_that_the_scraper_accepts():
+    seen = []
+
+    def metrics(accept):
+        seen.append(accept)
+        return b"# EOF\n", "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+    answer = ask("/metrics", headers={"Accept": "application/openmetrics-text"}, metrics=metrics)
+
+    assert seen == ["application/openmetrics-text"]
+    assert answer.body == b"# EOF\n"
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/api/v2/shares", "/static/none.js", "/static/../server.py", "/static/"]
+)
+def test_an_unknown_address_is_a_404_that_says_what_there_is(path):
+    answer = ask(path)
+
+    assert answer.status == 404
+    assert "/api/v1/shares" in answer.json["remedy"]
+
+
+@pytest.mark.parametrize("path", ["/static/%2e%2e/server.py", "/static/index.html"])
+def test_only_the_files_of_the_page_are_served(path):
+    assert ask(path).status == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_nothing_can_be_changed(method):
+    for answer in asyncio.run(asked(ROUTES, method)):
+        assert answer.status == 405
+        assert answer.headers["Allow"] == "GET,HEAD"
+        assert answer.json["remedy"] == "Use GET or HEAD."
+
+
+def test_head_has_the_headers_of_get_and_no_body():
+    paths = ["/", "/metrics", "/healthz", "/readyz", "/api/v1/shares", GOOD_QUESTION]
+
+    heads, gets = (asyncio.run(asked(paths, method)) for method in ("HEAD", "GET"))
+
+    for head, get in zip(heads, gets, strict=True):
+        assert (head.status, head.body) == (get.status, b"")
+        for name in ("Content-Length", "Content-Type"):
+            assert head.headers[name] == get.headers[name]
+
+
+def test_every_answer_carries_the_same_protection():
+    for answer in asyncio.run(asked([*ROUTES, "/nothing", "/static/page.js"])):
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert "unsafe" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Server"] == "tokenshare"
+
+
+def test_a_long_body_is_compressed_for_who_takes_it():
+    body = {"reasons": ["the same again"] * 200}
+
+    answer = ask("/api/v1/shares", headers={"Accept-Encoding": "br, gzip"}, shares=lambda: body)
+
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.headers["Vary"] == "Accept-Encoding"
+    assert int(answer.headers["Content-Length"]) == len(answer.body) < 200
+    assert orjson.loads(gzip.decompress(answer.body)) == body
+
+
+@pytest.mark.parametrize("accepted", ["identity", "br", "gzip;q=0", "gzip; q=0.0"])
+def test_a_long_body_stays_plain_for_who_does_not(accepted):
+    body = {"reasons": ["the same again"] * 200}
+
+    answer = ask("/api/v1/shares", headers={"Accept-Encoding": accepted}, shares=lambda: body)
+
+    assert "Content-Encoding" not in answer.headers
+    assert answer.json == body
+
+
+def test_a_short_body_stays_plain():
+    assert "Content-Encoding" not in ask("/healthz", headers={"Accept-Encoding": "gzip"}).headers
+
+
+def test_the_page_has_no_script_and_no_style_of_its_own():
+    html = ask("/").body.decode()
+
+    assert "<style" not in html
+    assert "style=" not in html
+    assert "%" not in html.split("<body>")[0]
+    assert all("src=" in tag for tag in html.split("<script")[1:])
+
+
+def test_a_file_known_to_the_browser_is_not_sent_again():
+    first = ask("/static/page.css")
+
+    again = ask("/static/page.css", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert first.headers["Cache-Control"] == "no-cache"
+    assert (again.status, again.body) == (304, b"")
+
+
+def test_the_chart_library_comes_from_its_package_and_is_kept_for_a_year():
+    path, asset = assets.chart_library()
+
+    answer = ask(f"/static/{path}", headers={"Accept-Encoding": "gzip"})
+
+    assert f'content="static/{path}"' in ask("/").body.decode()
+    assert gzip.decompress(answer.body) == asset.body
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip"])
+def test_the_page_and_its_files_take_less_than_one_and_a_half_megabytes(coding):
+    page, files = assets.page_and_assets()
+
+    assert sum(len(file.encoded(coding)) for file in (page, *files.values())) < 1_500_000
+
+
+def test_a_file_comes_in_brotli_for_who_takes_it():
+    answer = ask("/static/page.css", headers={"Accept-Encoding": "gzip, deflate, br"})
+
+    assert answer.headers["Content-Encoding"] == "br"
+    assert bytes(cramjam.brotli.decompress(answer.body)) == ask("/static/page.css").body
+
+
+def test_the_page_works_without_the_chart_library(monkeypatch):
+    monkeypatch.setattr(assets, "CHART_LIBRARY", "a_package_that_nobody_has")
+
+    answer = ask("/")
+
+    assert answer.status == 200
+    assert 'name="chart-library" content=""' in answer.body.decode()
+
+
+def test_a_taken_port_names_the_setting_to_change():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        with pytest.raises(WebPortError, match=f"Port {port} .*TOKENSHARE_WEB_PORT"):
+            asyncio.run(serve(make_app(sources()), "127.0.0.1", port))
+
+
+@pytest.mark.parametrize(("host", "port"), [("192.0.2.1", 6066), ("127.0.0.1", 99_999)])
+def test_a_place_where_nobody_can_listen_says_what_it_must_be(host, port):
+    with pytest.raises(WebPortError, match="address of this machine"):
+        asyncio.run(serve(make_app(sources()), host, port))
