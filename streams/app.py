@@ -28,8 +28,6 @@ from streams.transport import Batch, BatchSchema, Consumer, Transport
 from streams.view import Stale, View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from streams.origin.catalog import Catalog
     from streams.settings import Settings
 
@@ -41,7 +39,7 @@ SNAPSHOT_SECONDS = 1.0
 SNAPSHOT_MIN_SECONDS = 0.2
 #: Ends of the source partitions, for the lag.
 LAG_SECONDS = 2.0
-#: The last flush before a partition is given away must fit well into the rebalance timeout.
+#: At most this long for the last flush before a partition is given away.
 REVOKE_FLUSH_SECONDS = 3.0
 #: Dead letters wait for a flush, but not more bytes of them than this.
 DEAD_LETTER_BYTES = 8 * 1024 * 1024
@@ -49,7 +47,7 @@ DEAD_LETTER_BYTES = 8 * 1024 * 1024
 _SEND_ERRORS = (KafkaError, ProducerSendError, OSError)
 
 
-class TokenshareApp(faust.App):  # type: ignore[misc]
+class TokenshareApp(faust.App):
     """A Faust app that keeps nothing on disk."""
 
     source_topics: tuple[str, ...] = ()
@@ -84,6 +82,7 @@ class Worker:
         self._locks: dict[int, asyncio.Lock] = {}
         self._sought: dict[int, float] = {}
         self._ends: dict[int, int] = {}
+        self._revocations = 0
         self._is_active = False
         self._flush_is_failing = False
         self.app = self._make_app()
@@ -92,8 +91,8 @@ class Worker:
             self._follower_consumer,
             settings.changelog_topic,
             partitions,
-            self.view,
-            self.table,
+            view=self.view,
+            table=self.table,
             on_stale=self._on_stale,
             on_failure=self.fail,
         )
@@ -136,12 +135,12 @@ class Worker:
             try:
                 async for batch in batches:
                     await self._count(batch)
-            except Exception as error:  # noqa: BLE001 - stock Faust would skip the batch
+            except Exception as error:
                 self.fail(error)
                 raise
 
         app.agent(topic, name="count")(count)
-        app.on_partitions_revoked.connect(self._on_revoked, weak=False)
+        app.on_partitions_revoked.connect(cast("Any", self._on_revoked), weak=False)
         return app
 
     def _make_table(self) -> PaneTable:
@@ -213,14 +212,19 @@ class Worker:
     async def _restore(self) -> None:
         app = self.app
         generation = app.consumer_generation_id
+        revocations = self._revocations
+
+        def is_wanted() -> bool:
+            return bool(
+                app.consumer_generation_id == generation and self._revocations == revocations
+            )
+
         assigned = sorted(
             tp.partition for tp in app.consumer.assignment() if tp.topic == self.settings.topic
         )
         try:
-            caught_up = await self.follower.catch_up(
-                assigned, lambda: app.consumer_generation_id == generation
-            )
-            if not caught_up:
+            caught_up = await self.follower.catch_up(assigned, is_wanted)
+            if not caught_up or not is_wanted():
                 return
             self.partitions = {
                 number: Partition.restore(number, generation, self.view.of_partition(number))
@@ -245,9 +249,12 @@ class Worker:
 
     async def _on_revoked(self, _app: Any, revoked: Any, **_: Any) -> None:  # noqa: ARG002
         self._is_active = False
+        self._revocations += 1
+        # The others of the group wait for this, and not longer than the rebalance timeout.
+        patience = min(REVOKE_FLUSH_SECONDS, self.settings.rebalance_timeout_seconds / 2)
         try:
-            await asyncio.wait_for(self.flush(), timeout=REVOKE_FLUSH_SECONDS)
-            await asyncio.wait_for(self.consumer.force_commit(), timeout=1.0)
+            await asyncio.wait_for(self.flush(), timeout=patience)
+            await asyncio.wait_for(self.consumer.force_commit(), timeout=patience / 3)
         except (TimeoutError, *_SEND_ERRORS):
             log.warning("last counts not written, the next owner reads them again")
         self.partitions = {}
@@ -308,10 +315,12 @@ class Worker:
         if now - self._sought.get(number, -1e9) < 1.0:
             return
         self._sought[number] = now
-        beginning = await self.follower.beginning_offset(self.settings.topic, number)
+        beginning = await self._beginning(number)
         if self.partitions.get(number) is not partition:
             return
-        if beginning > partition.position:
+        if beginning is None:
+            pass
+        elif beginning > partition.position:
             log.error(
                 "%s[%s]: records %s to %s expired before they were read",
                 *(self.settings.topic, number, partition.position, beginning - 1),
@@ -329,6 +338,13 @@ class Worker:
                 )
                 return
         await self.consumer.seek_to(self._tp(number), partition.position)
+
+    async def _beginning(self, partition: int) -> int | None:
+        try:
+            return await self.follower.beginning_offset(self.settings.topic, partition)
+        except _SEND_ERRORS as error:
+            log.warning("beginning of %s not known: %s", self.settings.topic, error)
+            return None
 
     # -- writing
 

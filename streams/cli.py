@@ -299,7 +299,9 @@ def _print_unknown(shares: dict[str, Any], *, as_json: bool) -> None:
         click.echo("No model of unknown origin in the last 7 days.")
     else:
         for row in shares["unknown"]:
-            click.echo(f"{row['tokens']:>16,} tokens {row['requests']:>10,} requests  {row['model']}")
+            click.echo(
+                f"{row['tokens']:>16,} tokens {row['requests']:>10,} requests  {row['model']}"
+            )
 
 
 @cli.command()

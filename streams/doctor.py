@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from kafka.errors import KafkaError
 
 from streams import topics
 from streams.origin.catalog import Catalog, CatalogError
-from streams.settings import SettingsError
+from streams.settings import SettingsError, unknown_variables
 from streams.topics import Finding
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def examine(settings: Settings, *, fix: bool = False) -> list[Finding]:
 
 def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
     yield _tls(settings)
+    yield from _misspelt()
     yield _catalog(settings)
     yield _web_port(settings)
     servers = ", ".join(settings.bootstrap_servers)
@@ -55,6 +57,13 @@ def _tls(settings: Settings) -> Finding:
     except SettingsError as error:
         return Finding("TLS", "", "files cannot be read", str(error))
     return Finding("settings", "TLS is on" if context is not None else "readable")
+
+
+def _misspelt() -> Iterator[Finding]:
+    for name, close in unknown_variables(os.environ):
+        yield Finding(
+            name, "", "is no setting", f"Did you mean {close}?" if close else "Remove it."
+        )
 
 
 def _catalog(settings: Settings) -> Finding:

@@ -259,9 +259,7 @@ def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric
 
 
 class _SnapshotCollector(Collector):
-    def __init__(
-        self, picture: Callable[[], Snapshot], facts: Callable[[], ProcessFacts]
-    ) -> None:
+    def __init__(self, picture: Callable[[], Snapshot], facts: Callable[[], ProcessFacts]) -> None:
         self._picture = picture
         self._facts = facts
 
@@ -275,9 +273,7 @@ class _SnapshotCollector(Collector):
 class Exposition:
     """Answers scrapes in the text format or OpenMetrics, as the scraper asks."""
 
-    def __init__(
-        self, picture: Callable[[], Snapshot], facts: Callable[[], ProcessFacts]
-    ) -> None:
+    def __init__(self, picture: Callable[[], Snapshot], facts: Callable[[], ProcessFacts]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_SnapshotCollector(picture, facts))
         ProcessCollector(registry=self._registry)

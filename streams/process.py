@@ -24,7 +24,7 @@ from streams import topics
 from streams.app import SourceReplacedError, Worker
 from streams.metrics import Exposition, ProcessFacts
 from streams.origin.catalog import Catalog, CatalogError
-from streams.settings import SettingsError
+from streams.settings import SettingsError, unknown_variables
 from streams.state import StateError
 from streams.topics import BrokerError, TopicError
 from streams.web import bodies, server
@@ -124,6 +124,8 @@ def run(
 
     `beside` runs next to it and ends the worker when it returns: the demo's live table.
     """
+    for name, close in unknown_variables(os.environ):
+        log.warning("%s is no setting%s", name, f"; did you mean {close}?" if close else "")
     try:
         catalog = Catalog.load(settings.catalog_overrides)
         partitions = topics.prepare(settings)
@@ -150,9 +152,7 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     watchdog = Watchdog(lambda: worker.alive_at)
-    web = await server.serve(
-        server.make_app(sources(worker)), settings.web_host, settings.web_port
-    )
+    web = await server.serve(server.make_app(sources(worker)), settings.web_host, settings.web_port)
     log.info("page and metrics on http://%s:%s/", settings.web_host, settings.web_port)
     tasks = [
         asyncio.create_task(worker.start()),

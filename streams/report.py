@@ -1,4 +1,4 @@
-"""The study for one's own traffic: weekly shares, and a comparison with what is known to be true."""
+"""The study for one's own traffic: weekly shares, and a comparison with a known truth."""
 
 from __future__ import annotations
 
@@ -49,9 +49,10 @@ def weekly(origin_history: Mapping[str, Any], language_history: Mapping[str, Any
         )
         for point in points
     )
-    origins = {
-        key: _course([shares.get(key, 0.0) for _, shares in by_week]) for key in ORIGINS if by_week
-    }
+    origins: dict[str, Course] = {}
+    if by_week:
+        for key in ORIGINS:
+            origins[key] = _course([shares.get(key, 0.0) for _, shares in by_week])
     languages: dict[str, int] = {}
     for point in language_history["points"]:
         for key, counts in point["cells"].items():
@@ -137,10 +138,12 @@ def differences(
 ) -> list[Difference]:
     """Return every count in which the two differ, by cell."""
     nothing = [0, 0, 0, 0]
-    return [
-        Difference(*key.split("/", 1), what, wanted, got)
-        for key in sorted(expected.keys() | counted.keys())
-        for what, place in COMPARED.items()
-        if (wanted := expected.get(key, nothing)[place])
-        != (got := counted.get(key, nothing)[place])
-    ]
+    found = []
+    for key in sorted(expected.keys() | counted.keys()):
+        origin, _, language = key.partition("/")
+        for what, place in COMPARED.items():
+            wanted = expected.get(key, nothing)[place]
+            got = counted.get(key, nothing)[place]
+            if wanted != got:
+                found.append(Difference(origin, language, what, wanted, got))
+    return found

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import ssl
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotation
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 ENV_PREFIX = "TOKENSHARE_"
 
+_SERVICE_LINK = re.compile(r"TOKENSHARE_(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -40,7 +45,10 @@ class Settings(BaseSettings):
         4, ge=1, le=1024, description="Partitions of the source topic where it has to be created."
     )
     replication_factor: int = Field(
-        -1, ge=-1, le=16, description="Replicas of topics that are created; -1: the broker's default."
+        -1,
+        ge=-1,
+        le=16,
+        description="Replicas of topics that are created; -1: the broker's default.",
     )
     create_topics: bool = Field(True, description="Create missing topics at the worker's start.")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -54,7 +62,9 @@ class Settings(BaseSettings):
     ssl_ca_file: Path | None = Field(
         None, description="CA certificates (PEM) to trust; unset: the system's."
     )
-    ssl_cert_file: Path | None = Field(None, description="Client certificate (PEM), with its chain.")
+    ssl_cert_file: Path | None = Field(
+        None, description="Client certificate (PEM), with its chain."
+    )
     ssl_key_file: Path | None = Field(None, description="Client key (PEM).")
     broker_wait_seconds: float = Field(
         60.0, ge=0, description="How long a worker waits at its start for a broker that is absent."
@@ -77,7 +87,10 @@ class Settings(BaseSettings):
         description="Key of the hash that tenants are counted under; the same on all workers.",
     )
     session_timeout_seconds: float = Field(
-        6.0, ge=1, le=300, description="Silence after which the group gives a worker's partitions away."
+        6.0,
+        ge=1,
+        le=300,
+        description="Silence after which the group gives a worker's partitions away.",
     )
     rebalance_timeout_seconds: float = Field(
         6.0, ge=1, le=300, description="How long the group waits for its members to rejoin."
@@ -187,6 +200,23 @@ def load(**overrides: Any) -> Settings:
             message = problem["msg"].removeprefix("Value error, ")
             lines.append(f"{name}: {message}" if name else message)
         raise SettingsError("; ".join(lines)) from None
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return (variable, the setting it resembles or "") of TOKENSHARE_ variables that are none.
+
+    Kubernetes sets variables of its own for a service that is called tokenshare; those are left
+    out.
+    """
+    known = [row[0] for row in table()]
+    found = []
+    for name in sorted(environment):
+        if name.upper().startswith(ENV_PREFIX) and name.upper() not in known:
+            if _SERVICE_LINK.fullmatch(name):
+                continue
+            close = difflib.get_close_matches(name.upper(), known, n=1)
+            found.append((name, close[0] if close else ""))
+    return found
 
 
 def table() -> list[tuple[str, str, str]]:

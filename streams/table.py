@@ -41,7 +41,7 @@ class PaneTables(TableManager):
         self._tables_registered.set()
 
 
-class PaneTable(faust.Table):  # type: ignore[misc]
+class PaneTable(faust.Table[str, bytes]):
     """Values by `partition/level/start` and `partition/position`, as the changelog holds them."""
 
     #: Called after each rebalance, before Faust seeks: takes up the assigned partitions.
@@ -60,9 +60,7 @@ class PaneTable(faust.Table):  # type: ignore[misc]
         producer = self.app.producer
         topic = self.changelog_topic_name
         sent = [
-            await producer.send(
-                topic, key.encode(), value, self.partition_for_key(key), None, None
-            )
+            await producer.send(topic, key.encode(), value, self.partition_for_key(key), None, None)
             for key, value in items.items()
         ]
         await asyncio.gather(*sent)
@@ -89,6 +87,7 @@ class Follower(Service):
         make_consumer: Callable[[], AIOKafkaConsumer],
         topic: str,
         partitions: int,
+        *,
         view: View,
         table: PaneTable,
         on_stale: Callable[[Stale], None],
@@ -109,6 +108,7 @@ class Follower(Service):
         self.news = asyncio.Event()
 
     async def on_start(self) -> None:
+        """Connect, and start with the first record. Raises KafkaError."""
         consumer = self._make_consumer()
         await consumer.start()
         consumer.assign(self._tps)
@@ -116,6 +116,7 @@ class Follower(Service):
         self._consumer = consumer
 
     async def on_stop(self) -> None:
+        """Disconnect."""
         if self._consumer is not None:
             await self._consumer.stop()
 

@@ -6,12 +6,14 @@ no partitions yet, and batches are acknowledged all the same), so they are there
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kafka import KafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError as AioKafkaError
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import (
     AuthorizationError,
@@ -216,28 +218,9 @@ def _mismatch_remedy(source: int, changelog: int, name: str) -> str:
 
 
 def _check_version(settings: Settings, partitions: int) -> Finding:
-    """Read the first records of each changelog partition: what is there must be understood."""
     subject = f"state in {settings.changelog_topic}"
-    consumer = KafkaConsumer(
-        bootstrap_servers=list(settings.bootstrap_servers),
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        **settings.kafka_security(),
-    )
     try:
-        tps = [TopicPartition(settings.changelog_topic, number) for number in range(partitions)]
-        ends = consumer.end_offsets(tps)
-        filled = [tp for tp in tps if ends.get(tp)]
-        if not filled:
-            return Finding(subject, "empty: counting starts with the source's first record")
-        consumer.assign(filled)
-        consumer.seek_to_beginning(*filled)
-        polled = consumer.poll(timeout_ms=3_000, max_records=500)
-        for records in polled.values():
-            for record in records:
-                if record.value is not None:
-                    parse_key((record.key or b"").decode(errors="replace"))
-                    order(record.value)
+        filled = asyncio.run(_read_some(settings, partitions))
     except StateError as error:
         return Finding(
             subject,
@@ -245,13 +228,41 @@ def _check_version(settings: Settings, partitions: int) -> Finding:
             str(error),
             "Run the version of tokenshare that wrote it, or set TOKENSHARE_GROUP to a new name.",
         )
-    except KafkaError as error:
-        return Finding(
-            subject, "", f"cannot be read: {type(error).__name__}", "Allow Read on the changelog."
-        )
+    except (AioKafkaError, OSError) as error:
+        name = type(error).__name__
+        return Finding(subject, "", f"cannot be read: {name}", "Allow Read on the changelog.")
+    return Finding(subject, "readable" if filled else "empty: counting starts at the beginning")
+
+
+async def _read_some(settings: Settings, partitions: int) -> bool:
+    """Read records of each changelog partition; returns whether there are any.
+
+    Reads with aiokafka, which has the codecs that the changelog is compressed with. Raises
+    StateError for what is not understood, or a Kafka error.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=list(settings.bootstrap_servers),
+        enable_auto_commit=False,
+        request_timeout_ms=10_000,
+        **settings.kafka_security(),
+    )
+    await consumer.start()
+    try:
+        tps = [TopicPartition(settings.changelog_topic, number) for number in range(partitions)]
+        ends = await consumer.end_offsets(tps)
+        filled = [tp for tp in tps if ends.get(tp)]
+        if not filled:
+            return False
+        consumer.assign(filled)
+        await consumer.seek_to_beginning(*filled)
+        for records in (await consumer.getmany(timeout_ms=3_000, max_records=500)).values():
+            for record in records:
+                if record.value is not None:
+                    parse_key((record.key or b"").decode(errors="replace"))
+                    order(record.value)
+        return True
     finally:
-        consumer.close(autocommit=False)
-    return Finding(subject, "readable")
+        await consumer.stop()
 
 
 def prepare(settings: Settings) -> int:

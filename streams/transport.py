@@ -54,6 +54,8 @@ class _Batches(PartitionRecords):  # type: ignore[misc]
     aiokafka builds a ConsumerRecord for each record, which is most of what reading costs.
     """
 
+    next_fetch_offset: int
+
     def _unpack_records(self) -> Iterator[Batch]:
         start = self.next_fetch_offset
         held: list[Any] = []
@@ -160,7 +162,7 @@ class Consumer(driver.Consumer):
             batch.start,
             None,  # type: ignore[arg-type]
             0,
-            (),
+            None,
             None,
             cast("Any", batch),
             None,
@@ -193,7 +195,7 @@ class Consumer(driver.Consumer):
     def on_buffer_drop(self, tp: TP) -> None:
         """Do nothing, for the same reason."""
 
-    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit the written positions; a failure is told and waits for the next time."""
         offsets = {
             tp: offset
@@ -235,27 +237,27 @@ class Consumer(driver.Consumer):
         try:
             while not (self.should_stop or fetcher.should_stop):
                 records, active = await self._wait_next_records(timeout=1.0)
-                # A stop of the flow drops what was read: after it, each partition is read again
-                # from its position.
-                if not records or not self.flow_active:
-                    await asyncio.sleep(0)
-                    continue
-                for tp, batches in records.items():
+                for tp, batches in (records or {}).items():
                     key = TP(tp.topic, tp.partition)
-                    if active is not None and key not in active:
-                        continue
-                    for batch in batches:
-                        if not self.flow_active:
-                            break
-                        await self.wait_first(
-                            self.callback(self._to_message(key, batch)), self.suspend_flow.wait()
-                        )
+                    if active is None or key in active:
+                        await self._hand_out(key, cast("list[Batch]", batches))
+                await asyncio.sleep(0)
         except ConsumerStoppedError:
             if not self.app.should_stop:
                 raise
         except asyncio.CancelledError:
             if not self.app.should_stop:
                 raise
+
+    async def _hand_out(self, tp: TP, batches: list[Batch]) -> None:
+        for batch in batches:
+            # A stop of the flow drops what was read: after it, each partition is read again from
+            # its position.
+            if not self.flow_active:
+                return
+            await self.wait_first(
+                self.callback(self._to_message(tp, batch)), self.suspend_flow.wait()
+            )
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: batches chain by themselves."""
@@ -264,12 +266,12 @@ class Consumer(driver.Consumer):
 class Transport(driver.Transport):
     """aiokafka with batches."""
 
-    Consumer: ClassVar[type[Consumer]] = Consumer  # type: ignore[misc]
+    Consumer: ClassVar[type[Consumer]] = Consumer
 
     driver_version = f"batches over {driver.Transport.driver_version}"
 
 
-class BatchSchema(faust.Schema):
+class BatchSchema(faust.Schema[Any, Any]):
     """Hands the batch through as it is: it is decoded in our own code."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> Any:

@@ -9,9 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # The machines that run these are shared: a slow example is no finding.
-settings.register_profile(
-    "tokenshare", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("tokenshare", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tokenshare")
 
 #: Where a missing tool is a failure and no reason to skip.

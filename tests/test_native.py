@@ -76,7 +76,7 @@ def test_a_bad_value_is_rejected_with_its_reason_and_costs_only_itself(bad, reas
 
 
 def test_two_broken_values_do_not_swallow_a_good_one_between_them():
-    values = [b'{"model":"a","x":[1', GOOD, b'2]}', GOOD + b"," + GOOD]
+    values = [b'{"model":"a","x":[1', GOOD, b"2]}", GOOD + b"," + GOOD]
 
     events, rejected = decode(values, LIMIT)
 

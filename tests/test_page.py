@@ -427,7 +427,8 @@ def test_unknown_models_are_named_and_stay_text(open_page, address):
     page = open_page(address)
 
     assert column(page, "#unknown", 1) == ["prod-chat", "openrouter/auto", HOSTILE]
-    assert "overrides" in page.inner_text("#unknown-note")
+    assert "TOKENSHARE_CATALOG_OVERRIDES" in page.inner_text("#unknown-note")
+    assert '[models."prod-chat"]' in page.inner_text("#unknown pre")
     assert page.title() != "broken"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -307,6 +308,6 @@ def test_the_state_version_is_written_into_every_value():
 
 def test_levels_are_four_and_each_holds_whole_panes_of_the_one_before():
     assert LEVELS == (FINE, MIDDLE, HOUR, DAY)
-    for finer, coarser in zip(LEVELS, LEVELS[1:], strict=False):
+    for finer, coarser in pairwise(LEVELS):
         assert coarser.seconds % finer.seconds == 0
     assert Pane().stamp == -1

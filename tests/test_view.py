@@ -29,9 +29,7 @@ CATALOG = Catalog.load()
 
 
 def position(partition=0, newest=NOW, read_at=NOW, generation=1, offset=10, totals=None):
-    record = PositionRecord(
-        STATE_VERSION, generation, offset, newest, read_at, totals or Totals()
-    )
+    record = PositionRecord(STATE_VERSION, generation, offset, newest, read_at, totals or Totals())
     return position_key(partition), encode_position(record)
 
 

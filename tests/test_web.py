@@ -301,5 +301,5 @@ def test_a_taken_port_names_the_setting_to_change():
 
 @pytest.mark.parametrize(("host", "port"), [("192.0.2.1", 6066), ("127.0.0.1", 99_999)])
 def test_a_place_where_nobody_can_listen_says_what_it_must_be(host, port):
-    with pytest.raises(WebPortError, match="address of this machine"):
+    with pytest.raises(WebPortError, match="TOKENSHARE_WEB_HOST must be an address"):
         asyncio.run(serve(make_app(sources()), host, port))

@@ -171,7 +171,7 @@ def _weekly_report(worker: Worker) -> report.WeeklyReport:
 
 
 async def _until_ready(worker: Worker) -> None:
-    while worker.readiness():
+    while worker.readiness():  # noqa: ASYNC110 - readiness is a question, not an event
         await asyncio.sleep(0.05)
 
 

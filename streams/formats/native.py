@@ -7,7 +7,7 @@ and would let two broken values swallow a good one between them.
 
 from __future__ import annotations
 
-import math
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -100,23 +100,32 @@ def _explain_fields(document: dict[str, Any]) -> Rejected:
         if name not in document:
             return Rejected("missing_field", f"no {name}")
     for name in _TOKEN_FIELDS:
-        count = document[name]
-        if isinstance(count, bool) or not isinstance(count, (int, float)):
-            return Rejected("wrong_type", f"{name} is {_json_type(count)}, expected an integer")
-        if isinstance(count, float):
-            kind = "a fraction" if math.isfinite(count) else "not finite"
-            return Rejected("bad_count", f"{name} is {kind}")
-        if not 0 <= count <= MAX_TOKENS:
-            return Rejected("bad_count", f"{name} is not between 0 and {MAX_TOKENS}")
-    if not isinstance(document["model"], str):
-        return Rejected("wrong_type", f"model is {_json_type(document['model'])}")
-    for name in ("language", "tenant"):
-        if not isinstance(document.get(name), (str, type(None))):
-            return Rejected("wrong_type", f"{name} is {_json_type(document[name])}")
-    ts = document.get("ts")
-    if isinstance(ts, bool) or not isinstance(ts, (int, float, str, type(None))):
-        return Rejected("wrong_type", f"ts is {_json_type(ts)}")
+        wrong = _explain_count(name, document[name])
+        if wrong is not None:
+            return wrong
+    for name, types in _TYPES.items():
+        value = document.get(name)
+        if isinstance(value, bool) or not isinstance(value, types):
+            return Rejected("wrong_type", f"{name} is {_json_type(value)}")
     return Rejected("bad_time", "ts is out of range")
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "model": (str,),
+    "language": (str, NoneType),
+    "tenant": (str, NoneType),
+    "ts": (int, float, str, NoneType),
+}
+
+
+def _explain_count(name: str, count: object) -> Rejected | None:
+    if isinstance(count, bool) or not isinstance(count, (int, float)):
+        return Rejected("wrong_type", f"{name} is {_json_type(count)}, expected an integer")
+    if isinstance(count, float):
+        return Rejected("bad_count", f"{name} is no integer")
+    if not 0 <= count <= MAX_TOKENS:
+        return Rejected("bad_count", f"{name} is not between 0 and {MAX_TOKENS}")
+    return None
 
 
 def _json_type(value: object) -> str:

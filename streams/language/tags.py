@@ -1,8 +1,9 @@
 """A declared language tag -> the tag it is counted under.
 
 Gateways and clients declare languages as BCP 47 tags, ISO 639 codes, POSIX locales, header lists
-and English names. All become one short BCP 47 tag: the language, for Chinese with its script; other
-scripts and all regions are dropped. What does not name a language is `und`. Facts about tags are those of CLDR and IANA, through langcodes.
+and English names. All become one short BCP 47 tag: the language, for Chinese with its script;
+other scripts and all regions are dropped. What does not name a language is `und`. Facts about tags
+are those of CLDR and IANA, through langcodes.
 """
 
 from __future__ import annotations

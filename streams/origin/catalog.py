@@ -27,7 +27,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from streams.origin import name as naming
 
@@ -41,7 +41,7 @@ Openness = Literal["open", "proprietary"]
 
 # Mainland China, Hong Kong, Macao and Taiwan count as one side, as in the study of 100T tokens.
 CHINESE_COUNTRIES = frozenset({"CN", "HK", "MO", "TW"})
-# Answers kept, in two generations of half as many each, so that ids from outside cannot fill memory.
+# Answers kept, in two generations of half as many: ids from outside cannot fill memory.
 CACHE_ENTRIES = 65_536
 # Ids longer than this are read but not kept: the key would cost more than the answer.
 CACHED_CHARACTERS = 256
@@ -51,8 +51,10 @@ MOST_SEGMENTS = 16
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _GLUED = re.compile(r"([^\W\d]+)(\d[\d.]*)([a-z]*)")
 _VENDOR_DOT = re.compile(r"(?<!\d)\.|\.(?!\d)")
-_BEDROCK_REVISION = re.compile(r"-v\d+:\d+(:\d+k)?$")
+_BEDROCK_REVISION = re.compile(r"-v[01]:\d+(:\d+k)?$")
 _QUANTISATION_TAG = re.compile(r"[-_.:]i?q\d(?:_[a-z0-9]+)*(?=$|[-_.:])")
+# Marks a segment of the path that names a vendor and cannot be a transport.
+_VENDOR = " ."
 _COMPARISON = re.compile(r"(>=|<=|==|<|>)(\d+)(?:\.(\d+))?")
 # Dropped from a model's name: they name a way to get the same weights.
 _VARIANTS = frozenset({"latest", "free", "maas", "hf", "tee"})
@@ -77,7 +79,7 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class Developer:
-    """An organisation that releases models. `openness`: of all its releases, where it is one side."""
+    """An organisation that releases models; `openness` where all its releases are on one side."""
 
     name: str
     country: str | None
@@ -87,7 +89,7 @@ class Developer:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One exception of a family: when all its conditions hold, its openness is that of the version."""
+    """One exception of a family: the openness of versions for which all conditions hold."""
 
     openness: Openness | None
     words: frozenset[str] = frozenset()
@@ -97,7 +99,7 @@ class Rule:
     base: str | None = None
 
     def holds(self, after: tuple[str, ...], rest: tuple[str, ...]) -> str | None:
-        """Say which fact decided; None when a condition fails. `after` follows the family's name."""
+        """Say what decided; None when a condition fails. `after` follows the family's name."""
         why = []
         if self.words:
             tier = next((word for word in rest if word in self.words), None)
@@ -148,6 +150,14 @@ class Match:
     """A family's name in the words of a segment: `words[start:end]`, then `after`."""
 
     family: Family
+    start: int
+    end: int
+    after: tuple[str, ...]
+
+
+class Span(NamedTuple):
+    """Where a family's name may stand: `words[start:end]`, then `after`."""
+
     start: int
     end: int
     after: tuple[str, ...]
@@ -263,7 +273,7 @@ class Catalog:
         for index in range(last, -1, -1):
             if index != last and self._serves(cut[index]):
                 continue
-            context = self._context(cut, index)
+            context = self._context(path, cut, index)
             tail = tuple(word for segment in cut[index + 1 :] for word in segment)
             matches = self._matches(cut[index], tail, context)
             if not matches:
@@ -274,22 +284,23 @@ class Catalog:
     # --- the path
 
     def _path(self, raw: list[str]) -> list[str]:
-        """Segments, with `us.anthropic.claude` and `openrouter:qwen` cut where hosts join them."""
+        """Segments, with `us.anthropic.claude` and `openrouter:qwen` cut where hosts join them.
+
+        A vendor before a dot, or before `: ` as in `DeepSeek: R1`, is no transport: it is marked.
+        """
         path: list[str] = []
         for segment in raw:
             rest = segment
-            for separator in (":", "."):
-                pieces = (
-                    [piece.strip() for piece in rest.split(":", 1)]
-                    if separator == ":"
-                    else _VENDOR_DOT.split(rest)
-                )
-                while len(pieces) > 1 and self._serves(naming.words(pieces[0])):
-                    following = naming.words(separator.join(pieces[1:]))
-                    if separator == ":" and all(self._says_nothing(word) for word in following):
-                        break
-                    path.append(pieces.pop(0) + (" ." if separator == "." else ""))
-                rest = separator.join(pieces)
+            host, colon, name = rest.partition(":")
+            if colon and self._serves(naming.words(host)):
+                titled = name.startswith(" ")
+                if titled or not all(map(self._says_nothing, naming.words(name))):
+                    path.append(host + _VENDOR if titled else host)
+                    rest = name.strip()
+            pieces = _VENDOR_DOT.split(rest)
+            while len(pieces) > 1 and self._serves(naming.words(pieces[0])):
+                path.append(pieces.pop(0) + _VENDOR)
+            rest = ".".join(pieces)
             if rest:
                 path.append(rest)
         return path
@@ -302,15 +313,15 @@ class Catalog:
             or words in self.slugs
         )
 
-    def _context(self, cut: list[tuple[str, ...]], index: int) -> Context:
+    def _context(self, path: list[str], cut: list[tuple[str, ...]], index: int) -> Context:
         owners: set[str] = set()
         nearest: Developer | None = None
         foreign = False
-        for words in cut[:index]:
+        for segment, words in zip(path[:index], cut, strict=False):
             developer = self.slugs.get(words)
             if developer is not None:
                 nearest = developer
-                if words not in self.vocabulary["hosts"]:
+                if words not in self.vocabulary["hosts"] or segment.endswith(_VENDOR):
                     owners.add(developer.name)
             elif words in self.vocabulary["repackers"]:
                 nearest = None
@@ -341,12 +352,21 @@ class Catalog:
 
     def _says_nothing(self, word: str) -> bool:
         return (
-            (word,) in self.vocabulary["neutral"]
-            or (word,) in self.vocabulary["hosts"]
-            or (word,) in self.vocabulary["path"]
+            word in self._plain
             or naming.is_number(word)
-            or (word.rstrip(".0123456789"),) in self.vocabulary["neutral"]
+            or word.rstrip(".0123456789") in self._neutral
         )
+
+    @cached_property
+    def _neutral(self) -> frozenset[str]:
+        return frozenset(phrase[0] for phrase in self.vocabulary["neutral"])
+
+    @cached_property
+    def _plain(self) -> frozenset[str]:
+        """Words of hosts, paths and variants: none of them says whose model it is."""
+        kinds = ("hosts", "path")
+        single = {p[0] for kind in kinds for p in self.vocabulary[kind] if len(p) == 1}
+        return self._neutral | single
 
     # --- the name
 
@@ -367,20 +387,27 @@ class Catalog:
     def _match_at(
         self, words: tuple[str, ...], start: int, tail: tuple[str, ...], context: Context
     ) -> Match | None:
+        if words[start][0] not in self._initials:
+            return None
         for length in range(min(self._longest, len(words) - start), 0, -1):
             end = start + length
-            found = self._accepted(words, start, end, words[start:end], words[end:] + tail, context)
+            span = Span(start, end, words[end:] + tail)
+            found = self._accepted(words, words[start:end], span, context)
             if found is not None:
                 return found
             glued = _GLUED.fullmatch(words[end - 1])
             if glued is None or not self._version_glued(glued[2], glued[3]):
                 continue
-            after = self._tail(glued[2], glued[3]) + words[end:] + tail
+            span = Span(start, end, self._tail(glued[2], glued[3]) + words[end:] + tail)
             key = (*words[start : end - 1], glued[1])
-            found = self._accepted(words, start, end, key, after, context)
+            found = self._accepted(words, key, span, context)
             if found is not None:
                 return found
         return None
+
+    @cached_property
+    def _initials(self) -> frozenset[str]:
+        return frozenset(name[0][0] for name in self.names)
 
     @cached_property
     def _longest(self) -> int:
@@ -393,13 +420,7 @@ class Catalog:
         return (number, suffix) if len(suffix) > 2 else (number + suffix,)
 
     def _accepted(
-        self,
-        words: tuple[str, ...],
-        start: int,
-        end: int,
-        key: tuple[str, ...],
-        after: tuple[str, ...],
-        context: Context,
+        self, words: tuple[str, ...], key: tuple[str, ...], span: Span, context: Context
     ) -> Match | None:
         families = self.names.get(key, ())
         named = [family for family in families if family.developer.name in context.owners]
@@ -407,31 +428,26 @@ class Catalog:
             agrees = family.developer.name in context.owners
             if family.owner_only and not agrees:
                 continue
-            if family.needs is not None and not family.needs.match(" ".join(after)):
-                # A transport may be called like the developer, so it is no proof here.
-                if not (agrees and family.common):
-                    continue
-            if family.common and not self._agree(words, start, end, after, family, agrees):
+            # A transport may be called like the developer, so only an ordinary word that the
+            # developer stands beside needs nothing more.
+            lacks = family.needs is not None and not family.needs.match(" ".join(span.after))
+            if lacks and not (agrees and family.common):
                 continue
-            return Match(family, start, end, after)
+            if family.common and not self._agree(words, span, family, owned=agrees):
+                continue
+            return Match(family, span.start, span.end, span.after)
         return None
 
-    def _agree(
-        self,
-        words: tuple[str, ...],
-        start: int,
-        end: int,
-        after: tuple[str, ...],
-        family: Family,
-        owned: bool,
-    ) -> bool:
+    def _agree(self, words: tuple[str, ...], span: Span, family: Family, *, owned: bool) -> bool:
         """Whether an ordinary word is a family's name here: at the head, among known words."""
-        for word in words[len(self._lead(words[:start])) : start]:
-            if not (self._says_nothing(word) or (word,) in self.slugs) or self._strong(word):
-                return False
+        head = words[: span.start]
+        if any(map(self._strong, head)):
+            return False
+        if not all(map(self._says_nothing, head[len(self._lead(head)) :])):
+            return False
         return owned or all(
             self._says_nothing(word) or word in family.words or (word,) in self._family_words
-            for word in (*after, *words[end:])
+            for word in (*span.after, *words[span.end :])
         )
 
     def _strong(self, word: str) -> bool:
@@ -441,7 +457,7 @@ class Catalog:
 
     @cached_property
     def _family_words(self) -> frozenset[tuple[str, ...]]:
-        """Families' own names, which may follow as parents: `falcon-h1-…` has none, `e5-mistral` one."""
+        """Names of one word: a parent may follow, as in `e5-mistral-7b`."""
         return frozenset(name for name in self.names if len(name) == 1)
 
     # --- the decision
@@ -472,43 +488,47 @@ class Catalog:
         if family.unsized and (size := next((w for w in rest if _parameters(w)), None)):
             return _unknown(shown, f'{because} has no published size, but the name says "{size}"')
 
-        openness, base = family.openness, family.base
-        for rule in family.rules:
-            decided = rule.holds(match.after, rest)
-            if decided is not None:
-                openness, because = rule.openness, f"{because}, {decided}"
-                base = rule.base or base
-                break
+        openness, base, because = _by_rules(family, match.after, rest)
         if base is None:
             base = next((m.family.title for m in matches if m.family.title != family.title), None)
-        developer = family.developer
-
         strange = [
             w for w in rest if not self._says_nothing(w) and w not in own and (w,) not in self.slugs
         ]
-        owner = context.nearest
+        model = self._canonical(segment, words, matches[0].start)
+        if family.owner_only and family.title.isalpha():
+            # `deepseek.r1` and `deepseek-r1` are one model.
+            model = f"{family.title.lower()}-{model}"[: naming.SHOWN_CHARACTERS]
+        developer = family.developer
         if strange and openness != "proprietary":
-            owned = developer.name in context.owners
-            other = owner is not None and owner.name != developer.name
-            if owner is not None and other and owner.openness == "open" and not family.derived:
-                # Somebody's own release on top of the family (rule 4).
+            owner = context.nearest
+            if self._released_on_top(family, owner) and owner is not None:
                 developer, base, openness = owner, family.title, "open"
                 because = f'"{owner.name}" releases its own on family "{family.title}"'
-            elif (
-                context.foreign
-                or not self.vocabulary["tuned"].isdisjoint((w,) for w in strange)
-                or (family.retrained and not owned)
-                # A word before the family's name is how releases of others begin.
-                or (not family.derived and not set(before).isdisjoint(strange))
-            ):
+            elif self._may_be_of_others(family, context, strange, before):
                 return _unknown(shown, f'{because}, but "{strange[0]}" may be a release of others')
-        return _classified(
-            shown,
-            self._canonical(segment, words, matches[0].start),
-            developer,
-            openness,
-            base,
-            because,
+        names = Names(shown, model)
+        return _classified(names, developer, openness, base, because)
+
+    def _released_on_top(self, family: Family, owner: Developer | None) -> bool:
+        """Whether the organisation releases its own models made from the family's (rule 4)."""
+        return (
+            owner is not None
+            and owner.name != family.developer.name
+            and owner.openness == "open"
+            and not family.derived
+        )
+
+    def _may_be_of_others(
+        self, family: Family, context: Context, strange: list[str], before: tuple[str, ...]
+    ) -> bool:
+        """Whether words that nobody knows may name a release that somebody else trained."""
+        owned = context.nearest is not None and context.nearest.name == family.developer.name
+        return (
+            context.foreign
+            or not self.vocabulary["tuned"].isdisjoint((word,) for word in strange)
+            or (family.retrained and not owned)
+            # A word before the family's name is how releases of others begin.
+            or (not family.derived and not set(before).isdisjoint(strange))
         )
 
     def _by_owner(self, shown: str, path: list[str], cut: list[tuple[str, ...]]) -> Classification:
@@ -520,7 +540,7 @@ class Catalog:
                 if all(self._says_nothing(word) for word in words):
                     continue
                 break
-            dotted = path[index].endswith(" .")
+            dotted = path[index].endswith(_VENDOR)
             if words in self.vocabulary["hosts"] and not dotted:
                 break
             if developer.openness is None:
@@ -530,7 +550,8 @@ class Catalog:
                 break
             model = f"{'-'.join(words)}/{'-'.join(name)}"[: naming.SHOWN_CHARACTERS]
             because = f'developer "{developer.name}", all its releases are {developer.openness}'
-            return _classified(shown, model, developer, developer.openness, None, because)
+            names = Names(shown, model)
+            return _classified(names, developer, developer.openness, None, because)
         return _unknown(shown, "no known name")
 
     def _canonical(self, segment: str, words: tuple[str, ...], start: int) -> str:
@@ -548,6 +569,17 @@ class Catalog:
         return ("-".join(kept) or "-".join(words))[: naming.SHOWN_CHARACTERS]
 
 
+def _by_rules(
+    family: Family, after: tuple[str, ...], rest: tuple[str, ...]
+) -> tuple[Openness | None, str | None, str]:
+    because = f'family "{family.title}"'
+    for rule in family.rules:
+        decided = rule.holds(after, rest)
+        if decided is not None:
+            return rule.openness, rule.base or family.base, f"{because}, {decided}"
+    return family.openness, family.base, because
+
+
 def _parameters(word: str) -> bool:
     return naming.is_size(word) and word.endswith("b")
 
@@ -558,6 +590,9 @@ def _winner(matches: list[Match]) -> Match | None:
     if len(titles) == 1:
         return matches[0]
     derived = [match for match in matches if match.family.derived]
+    if derived and any(match.family.unsized for match in matches):
+        # Nobody outside can build on weights that were never released.
+        return None
     if len({match.family.title for match in derived}) == 1:
         return derived[0]
     one_developer = len({match.family.developer.name for match in matches}) == 1
@@ -590,9 +625,15 @@ def _origin(*, chinese: bool, openness: Openness | None) -> Origin:
     return "row-open" if openness == "open" else "row-proprietary"
 
 
+class Names(NamedTuple):
+    """A model's id as it was given, and the name it is counted under when it is known."""
+
+    shown: str
+    model: str
+
+
 def _classified(
-    shown: str,
-    model: str,
+    names: Names,
     developer: Developer,
     openness: Openness | None,
     base: str | None,
@@ -600,7 +641,7 @@ def _classified(
 ) -> Classification:
     if openness is None:
         return Classification(
-            model=shown,
+            model=names.shown,
             developer=developer.name,
             country=developer.country,
             openness=None,
@@ -609,7 +650,7 @@ def _classified(
             matched_by=f"unknown: {because}, but no word says which version",
         )
     return Classification(
-        model=model,
+        model=names.model,
         developer=developer.name,
         country=developer.country,
         openness=openness,
@@ -745,18 +786,25 @@ def _override(entry: object, where: str) -> Override:
     if country is not None and not _COUNTRY.fullmatch(country):
         raise CatalogError(f'{where}: country {country!r}. Remedy: two capital letters, like "DE".')
     openness = _openness(entry.get("openness"), where)
-    origin = entry.get("origin")
+    origin = _stated_origin(entry.get("origin"), country, openness, where)
+    if openness is None and origin != "unknown":
+        openness = "open" if origin.endswith("-open") else "proprietary"
+    return Override(entry.get("developer"), country, openness, origin)
+
+
+def _stated_origin(
+    origin: str | None, country: str | None, openness: Openness | None, where: str
+) -> Origin:
     if origin is None:
         if country is None or openness is None:
             raise CatalogError(
                 f"{where}: says no origin. Remedy: add origin, or country and openness."
             )
-        origin = _origin(chinese=country in CHINESE_COUNTRIES, openness=openness)
-    elif origin not in ORIGINS:
-        raise CatalogError(f"{where}: origin {origin!r}. Remedy: one of {', '.join(ORIGINS)}.")
-    elif openness is None and origin != "unknown":
-        openness = "open" if origin.endswith("-open") else "proprietary"
-    return Override(entry.get("developer"), country, openness, origin)
+        return _origin(chinese=country in CHINESE_COUNTRIES, openness=openness)
+    for known in ORIGINS:
+        if known == origin:
+            return known
+    raise CatalogError(f"{where}: origin {origin!r}. Remedy: one of {', '.join(ORIGINS)}.")
 
 
 def _with_overrides(catalog: Catalog, data: Mapping[str, Any], file: str) -> Catalog:

@@ -117,8 +117,8 @@ def _why_not(number: int | None, host: str, port: int) -> str:
             "Set TOKENSHARE_WEB_PORT to a port from 1024 on."
         )
     return (
-        f"Cannot listen on {host} port {port}. The host must be an address of this machine "
-        "(0.0.0.0 is all of them), TOKENSHARE_WEB_PORT a number from 1 to 65535."
+        f"Cannot listen on {host} port {port}. TOKENSHARE_WEB_HOST must be an address of this "
+        "machine (0.0.0.0 is all of them), TOKENSHARE_WEB_PORT a number from 0 to 65535."
     )
 
 

@@ -190,9 +190,11 @@ function showUnknown() {
   const row = week?.origin?.find(({ key }) => key === "unknown");
   fill(byId("unknown-note"),
     el("strong", null, percent(row?.[`${state.measure}_ratio`])), ` of ${state.measure} in the last 7 days went to models of unknown origin. `,
-    "If a name is your gateway's alias, map it to the real model in an overrides file. ",
-    "Counts of the past follow, because unknown models keep their names.");
-  fill(byId("unknown"), unknownTable(unknown, state.measure, week));
+    "Say what a name stands for in the file that ", el("code", null, "TOKENSHARE_CATALOG_OVERRIDES"), " names, and restart: ",
+    "the past is then counted anew, too.");
+  // A JSON string is a TOML string as well, whatever is in the name.
+  const example = `[models.${JSON.stringify(unknown[0].model)}]\nsame_as = "gpt-4o-mini"   # counted as this model`;
+  fill(byId("unknown"), unknownTable(unknown, state.measure, week), el("pre", { tabindex: "0", "aria-label": "Example of an override" }, el("code", null, example)));
 }
 
 function showPipeline() {

@@ -60,7 +60,7 @@ export function keyName(dimension, key, sent) {
   if (dimension === "origin") return originOf(key).name;
   if (sent) return sent;
   if (key === "other") return "Other";
-  if (dimension !== "language") return key;
+  if (dimension !== "language") return key === "unknown" ? "Unknown" : key;
   if (key === "und") return "Undetermined";
   try { return languageNames?.of(key) ?? key; } catch { return key; }
 }

@@ -1,0 +1,42 @@
+"""A real broker process and real worker processes."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from processes import WorkerProcess
+
+from streams.demo.broker import EmbeddedBroker
+
+
+@pytest.fixture(scope="session")
+def bootstrap():
+    with EmbeddedBroker() as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture
+def make_worker(bootstrap, tmp_path, request):
+    """Return a function that makes workers of one group on a topic of this test's own."""
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)[:60] + f"-{os.getpid()}"
+    started: list[WorkerProcess] = []
+
+    def make(**settings: str) -> WorkerProcess:
+        environment = {
+            "TOKENSHARE_BOOTSTRAP_SERVERS": bootstrap,
+            "TOKENSHARE_TOPIC": name,
+            "TOKENSHARE_GROUP": f"g-{name}",
+            "TOKENSHARE_PARTITIONS": "3",
+            # The embedded broker waits half of it for more members.
+            "TOKENSHARE_REBALANCE_TIMEOUT_SECONDS": "2",
+        } | {f"TOKENSHARE_{key.upper()}": value for key, value in settings.items()}
+        worker = WorkerProcess(environment, tmp_path / f"worker-{len(started)}.log")
+        started.append(worker)
+        return worker
+
+    make.topic = name
+    yield make
+    for worker in started:
+        if worker.process is not None and worker.process.poll() is None:
+            worker.kill()

@@ -1,0 +1,92 @@
+"""A wrong setting names itself and the remedy; a secret stays one."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams import settings
+from streams.settings import SettingsError, load, unknown_variables
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WEB_PORT", "http"),
+        ("WEB_PORT", "70000"),
+        ("BOOTSTRAP_SERVERS", "kafka"),
+        ("BOOTSTRAP_SERVERS", "kafka:port"),
+        ("BOOTSTRAP_SERVERS", ""),
+        ("TOPIC", "my topic"),
+        ("TOPIC", ""),
+        ("GROUP", "a/b"),
+        ("FLUSH_SECONDS", "0"),
+        ("SECURITY_PROTOCOL", "TLS"),
+        ("PARTITIONS", "0"),
+    ],
+)
+def test_a_wrong_setting_names_itself(monkeypatch, name, value):
+    monkeypatch.setenv(f"TOKENSHARE_{name}", value)
+
+    with pytest.raises(SettingsError, match=f"TOKENSHARE_{name}"):
+        load()
+
+
+def test_several_brokers_are_separated_by_commas(monkeypatch):
+    monkeypatch.setenv("TOKENSHARE_BOOTSTRAP_SERVERS", "a:9092, b:9093,[::1]:9094")
+
+    assert load().bootstrap_servers == ("a:9092", "b:9093", "[::1]:9094")
+
+
+def test_a_dotenv_file_in_the_working_directory_counts_and_the_environment_wins(
+    monkeypatch, tmp_path
+):
+    (tmp_path / ".env").write_text("TOKENSHARE_TOPIC=from-file\nTOKENSHARE_GROUP=from-file\n")
+    monkeypatch.setenv("TOKENSHARE_GROUP", "from-environment")
+
+    assert (load().topic, load().group) == ("from-file", "from-environment")
+
+
+def test_sasl_without_a_user_says_which_setting_is_missing(monkeypatch):
+    monkeypatch.setenv("TOKENSHARE_SECURITY_PROTOCOL", "SASL_SSL")
+
+    with pytest.raises(SettingsError, match="TOKENSHARE_SASL_USERNAME"):
+        load()
+
+
+def test_a_missing_certificate_names_its_setting(tmp_path):
+    with pytest.raises(SettingsError, match="TOKENSHARE_SSL_CA_FILE"):
+        load(security_protocol="SSL", ssl_ca_file=tmp_path / "none.pem").ssl_context()
+
+
+def test_secrets_are_masked_wherever_settings_are_shown():
+    chosen = load(sasl_username="u", sasl_password="hush", tenant_salt="pepper")
+
+    shown = repr(settings.current(chosen)) + repr(chosen) + str(chosen)
+    assert "hush" not in shown
+    assert "pepper" not in shown
+    assert ("TOKENSHARE_SASL_PASSWORD", "********") in settings.current(chosen)
+
+
+def test_a_misspelt_variable_is_found_and_kubernetes_own_are_not():
+    environment = {
+        "TOKENSHARE_TOPICS": "x",
+        "TOKENSHARE_TOPIC": "x",
+        "TOKENSHARE_QWERTZ": "x",
+        "TOKENSHARE_PORT": "tcp://10.0.0.1:6066",
+        "TOKENSHARE_PORT_6066_TCP_ADDR": "10.0.0.1",
+        "TOKENSHARE_SERVICE_HOST": "10.0.0.1",
+        "HOME": "x",
+    }
+
+    assert unknown_variables(environment) == [
+        ("TOKENSHARE_QWERTZ", ""),
+        ("TOKENSHARE_TOPICS", "TOKENSHARE_TOPIC"),
+    ]
+
+
+def test_names_of_topics_follow_from_the_group_and_the_source():
+    chosen = load(topic="usage", group="team")
+
+    assert chosen.changelog_topic == "team-panes-changelog"
+    assert chosen.dead_letters == "usage-dead-letter"
+    assert load(dead_letter_topic="bad").dead_letters == "bad"
