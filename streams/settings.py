@@ -214,8 +214,11 @@ def unknown_variables(environment: Mapping[str, str]) -> list[tuple[str, str]]:
         if name.upper().startswith(ENV_PREFIX) and name.upper() not in known:
             if _SERVICE_LINK.fullmatch(name):
                 continue
-            close = difflib.get_close_matches(name.upper(), known, n=1)
-            found.append((name, close[0] if close else ""))
+            own = name.upper().removeprefix(ENV_PREFIX)
+            close = difflib.get_close_matches(
+                own, [each.removeprefix(ENV_PREFIX) for each in known]
+            )
+            found.append((name, ENV_PREFIX + close[0] if close else ""))
     return found
 
 

@@ -23,7 +23,7 @@ from streams.demo.send import Sender
 from streams.settings import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from streams.app import Worker
     from streams.demo.traffic import Simulated
@@ -35,6 +35,8 @@ LIVE_RATE = 5.0
 HISTORY_EVENTS_PER_DAY = 15_000
 #: With --speed the last day is replayed at that speed, until it meets the clock.
 REPLAYED_SECONDS = DAY_SECONDS
+
+PLAIN_SCREEN_SECONDS = 60.0
 
 _STUDY_EVENTS = 400_000
 
@@ -153,14 +155,32 @@ class _Demo:
             return
         gateway = traffic.Gateway(options.seed, begin, LIVE_RATE)
         started = time.monotonic()
-        with Live(_screen(worker), console=self._console, auto_refresh=False) as live:
+        with self._screen_of(worker) as show:
             while True:
                 # Faster than the clock, but never ahead of it.
                 ran = time.monotonic() - started
                 until = min(time.time(), begin + ran * options.speed)
                 await sender.send(gateway.until(until))
-                live.update(_screen(worker), refresh=True)
+                show()
                 await asyncio.sleep(0.5)
+
+    @contextlib.contextmanager
+    def _screen_of(self, worker: Worker) -> Iterator[Callable[[], None]]:
+        """A live screen on a terminal; where the output goes elsewhere, a screen a minute."""
+        console = self._console
+        if not console.is_terminal:
+            shown_at = -1e9
+
+            def print_now_and_then() -> None:
+                nonlocal shown_at
+                if time.monotonic() - shown_at > PLAIN_SCREEN_SECONDS:
+                    shown_at = time.monotonic()
+                    console.print(_screen(worker))
+
+            yield print_now_and_then
+            return
+        with Live(_screen(worker), console=console, auto_refresh=False) as live:
+            yield lambda: live.update(_screen(worker), refresh=True)
 
 
 def _weekly_report(worker: Worker) -> report.WeeklyReport:

@@ -91,13 +91,13 @@ def test_every_cell_is_counted_to_the_token_at_every_level(bootstrap, make_worke
 
 def test_a_killed_worker_is_taken_up_where_its_table_stands(bootstrap, make_worker):
     first = make_worker().start().wait_ready()
-    manifest = simulate(bootstrap, make_worker.topic, 400_000)
+    manifest = simulate(bootstrap, make_worker.topic, 250_000)
     # Somewhere in the middle: after the first flushes, before the last.
     wait_until(lambda: first.records().get("counted/", 0) > 10_000, "first flushes")
     first.kill()
-    assert first.last_counted < 400_000
+    assert first.last_counted < 250_000
     second = make_worker().start().wait_ready()
-    second.wait_counted(400_000)
+    second.wait_counted(250_000)
 
     assert found_differences(second, manifest) == []
     assert found_differences(second, manifest, "1d") == []

@@ -1,0 +1,67 @@
+# Everything here runs on a machine that has python3 (3.11 or later, with venv) and make.
+# What is installed goes into .venv, and anew whenever pyproject.toml changes.
+
+PYTHON ?= python3
+VENV := .venv
+# Always `python -m`: the scripts in .venv/bin name the place where the tree once was.
+RUN := $(VENV)/bin/python -m
+PIP := $(RUN) pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test lint format bench requirements clean
+
+help: ## List these targets
+	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+demo: $(VENV)/.installed-demo ## Show live shares of simulated traffic; ARGS="--speed 60"; Ctrl-C ends it
+	@$(RUN) streams demo $(ARGS)
+
+test: $(VENV)/.installed-dev ## Run all tests; ARGS="-k pane" for some of them
+	@$(RUN) pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev ## Check style, layout and types
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+
+format: $(VENV)/.installed-dev ## Lay the code out, and mend what can be mended
+	@$(RUN) ruff check --fix .
+	@$(RUN) ruff format .
+
+bench: $(VENV)/.installed-dev ## Measure events a second of CPU time, beside raw fetch and stock Faust
+	@$(VENV)/bin/python tests/bench/run.py $(ARGS)
+
+requirements: $(VENV)/.installed-dev ## Write the exact versions that the container image installs
+	@$(PIP) install --quiet --dry-run --ignore-installed --report $(VENV)/resolved.json .
+	@$(VENV)/bin/python -c 'import json, sys; print("# Written by `make requirements`."); \
+	  print(*sorted("%(name)s==%(version)s" % each["metadata"] for each in json.load(sys.stdin)["install"] \
+	  if each["metadata"]["name"] != "tokenshare"), sep="\n")' \
+	  < $(VENV)/resolved.json > deploy/requirements.txt
+
+clean: ## Remove .venv and all caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "tokenshare needs Python 3.11 or later, and there is no $(PYTHON) here." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "tokenshare needs Python 3.11 or later; $(PYTHON) is `$(PYTHON) -V 2>&1`." >&2; \
+	  echo "With another one beside it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) has no venv. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+
+$(VENV)/.installed-demo: pyproject.toml $(VENV)/bin/python
+	@echo 'Installing tokenshare with its demo into $(VENV); the first time takes a minute or so.'
+	@$(PIP) install --quiet -e '.[demo]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/bin/python
+	@echo 'Installing tokenshare with its development tools into $(VENV); the first time takes a minute or so.'
+	@$(PIP) install --quiet -e '.[dev]'
+	@touch $(VENV)/.installed-demo $@

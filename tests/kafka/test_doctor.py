@@ -1,0 +1,128 @@
+"""What the doctor says of good and of broken set-ups, and what simulate and report say together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from kafka.admin import KafkaAdminClient, NewTopic
+from processes import wait_until
+
+pytestmark = pytest.mark.kafka
+
+
+def tokenshare(worker, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "streams", *arguments],
+        env=os.environ | worker.environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+def test_the_doctor_names_what_is_missing_and_mends_it(make_worker):
+    worker = make_worker()
+    ill = tokenshare(worker, "doctor")
+    mended = tokenshare(worker, "doctor", "--fix")
+    well = tokenshare(worker, "doctor")
+
+    assert ill.returncode == 1
+    assert "does not exist" in ill.stdout
+    assert "doctor --fix" in ill.stdout
+    assert mended.returncode == 0, mended.stdout
+    assert well.returncode == 0, well.stdout
+    assert "✗" not in well.stdout
+
+
+def test_the_doctor_names_unequal_partition_counts(bootstrap, make_worker):
+    worker = make_worker()
+    changelog = f"g-{make_worker.topic}-panes-changelog"
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    admin.create_topics([NewTopic(make_worker.topic, 3, 1), NewTopic(changelog, 2, 1)])
+    admin.close()
+    done = tokenshare(worker, "doctor", "--fix")
+
+    assert done.returncode == 1
+    assert f"{changelog}: has 2 partitions" in done.stdout
+
+
+def test_the_doctor_reads_the_state_of_a_worker_that_has_run(make_worker):
+    worker = make_worker().start().wait_ready()
+    assert worker.stop() == 0
+    done = tokenshare(worker, "doctor")
+
+    assert done.returncode == 0, done.stdout
+    assert "state in" in done.stdout
+    assert "readable" in done.stdout
+
+
+def test_simulate_and_report_agree_to_the_token_also_over_a_kill(make_worker, tmp_path):
+    worker = make_worker().start().wait_ready()
+    manifest = tmp_path / "m.json"
+    sent = tokenshare(
+        worker, "simulate", "--events", "150000", "--seed", "7", "--manifest", str(manifest)
+    )
+    assert sent.returncode == 0, sent.stderr
+    worker.kill()
+    again = make_worker()
+    again.port = worker.port
+    again.start().wait_ready()
+    compared = tokenshare(
+        worker, "report", "--url", worker.url, "--compare", str(manifest), "--json"
+    )
+
+    assert compared.returncode == 0, compared.stdout
+    assert '"equal": true' in compared.stdout
+
+    tokenshare(worker, "simulate", "--events", "10", "--seed", "8")
+    again.wait_counted(150_010)
+    differs = tokenshare(worker, "report", "--url", worker.url, "--compare", str(manifest))
+    assert differs.returncode == 1
+    assert "differ" in differs.stdout
+
+
+def test_an_interrupted_demo_is_gone_within_five_seconds_and_leaves_no_process(tmp_path):
+    from streams.demo.broker import _free_port
+
+    port = _free_port()
+    with (tmp_path / "out").open("wb") as out:
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "streams", "demo", "--days", "2", "--port", str(port)],
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    children = []
+    try:
+        wait_until(lambda: b"last hour" in (tmp_path / "out").read_bytes(), "live table", 60)
+        children = [
+            int(path.name)
+            for path in Path("/proc").iterdir()
+            if path.name.isdigit() and parent_of(path.name) == demo.pid
+        ]
+        assert children
+        demo.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        assert demo.wait(10) == 0
+        assert time.monotonic() - started < 5
+    finally:
+        if demo.poll() is None:
+            demo.kill()
+    wait_until(lambda: not any(parent_of(str(pid)) for pid in children), "no process left", 5)
+    assert b"Traceback" not in (tmp_path / "out").read_bytes()
+
+
+def parent_of(pid: str) -> int | None:
+    """Return the parent of a live process, None of one that is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] == "Z" else int(fields[1])
