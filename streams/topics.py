@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 _MIN_COMPACTION_LAG_MS = 600_000
 _SEGMENT_BYTES = 64 * 1024 * 1024
 _SEGMENT_MS = 3_600_000
+_CREATION_SECONDS = 10.0
 
 
 class BrokerError(Exception):
@@ -166,6 +167,12 @@ def create_missing(client: KafkaAdminClient, settings: Settings) -> list[str]:
         if topic.name not in counts:
             _create(client, topic)
             created.append(topic.name)
+    # A broker answers a creation before it knows the topic itself.
+    deadline = time.monotonic() + _CREATION_SECONDS
+    while created and time.monotonic() < deadline:
+        if len(partition_counts(client, created)) == len(created):
+            break
+        time.sleep(0.05)
     return created
 
 

@@ -26,3 +26,12 @@ def _no_settings_from_outside(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("TOKENSHARE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--broker",
+        choices=("embedded", "apache"),
+        default="embedded",
+        help="which broker tests/kafka runs on: the embedded one, or Apache Kafka from its jars",
+    )

@@ -5,14 +5,30 @@ from __future__ import annotations
 import os
 
 import pytest
+from apache import ApacheKafka, MissingToolError
 from processes import WorkerProcess
 
 from streams.demo.broker import EmbeddedBroker
 
 
 @pytest.fixture(scope="session")
-def bootstrap():
-    with EmbeddedBroker() as broker:
+def broker_kind(request):
+    return request.config.getoption("--broker")
+
+
+@pytest.fixture(scope="session")
+def bootstrap(broker_kind):
+    if broker_kind == "embedded":
+        with EmbeddedBroker() as broker:
+            yield broker.bootstrap
+        return
+    try:
+        broker = ApacheKafka()
+    except MissingToolError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    with broker:
         yield broker.bootstrap
 
 

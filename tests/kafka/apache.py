@@ -1,0 +1,163 @@
+"""Apache Kafka itself, one broker in KRaft mode, from its jars and without a container.
+
+The jars come from Maven once, into a cache under the user's cache directory. `python apache.py`
+runs a broker on port 9092 until it is interrupted, for a developer.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from streams.demo.broker import _free_port, cluster_at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+POM = Path(__file__).with_name("pom.xml")
+VERSION = POM.read_text().rpartition("<version>")[2].partition("<")[0]
+START_SECONDS = 60.0
+
+
+class MissingToolError(RuntimeError):
+    """Java or Maven is not installed; the message says which packages bring them."""
+
+
+def jars() -> Path:
+    """Return the directory of Kafka's jars, fetched on first use. Raises MissingToolError."""
+    for tool, package in (("java", "openjdk-17-jre-headless"), ("mvn", "maven")):
+        if shutil.which(tool) is None:
+            raise MissingToolError(f"{tool} is not installed (Debian package {package})")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tokenshare"
+    target = cache / f"kafka-{VERSION}"
+    if not target.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as fresh:
+            shutil.copy(POM, fresh)
+            subprocess.run(
+                ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs"],
+                cwd=fresh,
+                check=True,
+                stdin=subprocess.DEVNULL,
+            )
+            # In one step, so that a fetch that was cut off leaves nothing that looks whole.
+            (Path(fresh) / "libs").rename(target)
+    return target
+
+
+class ApacheKafka:
+    """A broker with its data in a directory of its own; `properties` are added to its settings."""
+
+    def __init__(
+        self, properties: Mapping[str, str] | None = None, port: int | None = None
+    ) -> None:
+        self._jars = jars()
+        self._port = port or _free_port()
+        self._controller_port = _free_port()
+        self._directory = Path(tempfile.mkdtemp(prefix="tokenshare-kafka-"))
+        self._properties = dict(properties or {})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """Where clients connect, host:port."""
+        return f"127.0.0.1:{self._port}"
+
+    @property
+    def log(self) -> Path:
+        """What the broker has said."""
+        return self._directory / "log"
+
+    def __enter__(self) -> Self:
+        self._configure()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _configure(self) -> None:
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
+            "listeners": (
+                f"PLAINTEXT://127.0.0.1:{self._port},CONTROLLER://127.0.0.1:{self._controller_port}"
+            ),
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self._port}",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": str(self._directory / "data"),
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            "group.min.session.timeout.ms": "1000",
+            "auto.create.topics.enable": "false",
+            "message.max.bytes": str(32 * 1024 * 1024),
+        } | self._properties
+        (self._directory / "server.properties").write_text(
+            "".join(f"{name}={value}\n" for name, value in settings.items())
+        )
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c").wait(60)
+
+    def _java(self, main: str, *arguments: str) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [
+                    *("java", "-Xmx1g", "-cp", f"{self._jars}/*", main, *arguments),
+                    str(self._directory / "server.properties"),
+                ],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def start(self) -> None:
+        """Start the broker on its data, and wait until it answers."""
+        self._process = self._java("kafka.Kafka")
+        deadline = time.monotonic() + START_SECONDS
+        while cluster_at("127.0.0.1", self._port, 1.0) is None:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError(f"Kafka does not start:\n{self.log.read_text()[-3000:]}")
+            time.sleep(0.1)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Stop the broker, by default in good order; its data stays."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(number)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def main() -> None:
+    """Run a broker until interrupted."""
+    with ApacheKafka({"auto.create.topics.enable": "true"}, port=9092) as broker:
+        print(f"Apache Kafka {VERSION} on {broker.bootstrap}, data gone with it; Ctrl-C ends it.")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            return
+
+
+if __name__ == "__main__":
+    main()
