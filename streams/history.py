@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from streams.pane import DAY, FINE, HOUR, MIDDLE, Counts, Level, pane_start
+from streams.pane import DAY, FINE, HOUR, MIDDLE, Counts, Level, add_all, pane_start, tokens_of
 from streams.snapshot import group
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class History:
             for pane in self._view.panes_at(level, start):
                 groups = group(pane, self._catalog)
                 for dimension in DIMENSIONS:
-                    _add_all(found[dimension], groups[dimension])
+                    add_all(found[dimension], groups[dimension])
             self._groups[level, start] = found
         return found
 
@@ -77,7 +77,7 @@ class History:
             ):
                 continue
             point = points.setdefault(_step_start(at, seconds), {})
-            _add_all(point, self._groups_at(level, at)[dimension])
+            add_all(point, self._groups_at(level, at)[dimension])
         return {
             "dimension": dimension,
             "step": step,
@@ -87,11 +87,11 @@ class History:
                 {
                     "start": at,
                     "requests": sum(counts[0] for counts in cells.values()),
-                    "tokens": sum(counts[1] + counts[2] for counts in cells.values()),
+                    "tokens": sum(tokens_of(counts) for counts in cells.values()),
                     "prompt_tokens": sum(counts[1] for counts in cells.values()),
                     "completion_tokens": sum(counts[2] for counts in cells.values()),
                     "cells": {
-                        key: [counts[1] + counts[2], counts[0], counts[1], counts[2]]
+                        key: [tokens_of(counts), counts[0], counts[1], counts[2]]
                         for key, counts in sorted(cells.items())
                     },
                 }
@@ -103,13 +103,3 @@ class History:
 def _step_start(seconds: int, length: int) -> int:
     offset = _FIRST_MONDAY if length == STEPS["1w"].seconds else 0
     return (seconds - offset) // length * length + offset
-
-
-def _add_all(into: dict[str, Counts], counts: dict[str, Counts]) -> None:
-    for key, each in counts.items():
-        mine = into.get(key)
-        if mine is None:
-            into[key] = each.copy()
-        else:
-            for index, count in enumerate(each):
-                mine[index] += count

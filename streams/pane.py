@@ -7,9 +7,12 @@ beside the cells in small maps of their own: one key over all of them would grow
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: requests, prompt tokens, completion tokens, sum of squared tokens (for standard errors).
 #: A list because a pane adds to it in place, hundreds of times a batch.
@@ -69,10 +72,10 @@ class Pane(msgspec.Struct):
 
     def add(self, other: Pane, *, tenants: bool = True) -> None:
         """Add the counts of `other`; the stamp is the higher one."""
-        _merge(self.cells, other.cells)
-        _merge(self.models, other.models)
+        add_all(self.cells, other.cells)
+        add_all(self.models, other.models)
         if tenants and other.tenants:
-            _merge(self.tenants, other.tenants)
+            add_all(self.tenants, other.tenants)
         self.stamp = max(self.stamp, other.stamp)
 
     def subtract(self, other: Pane) -> None:
@@ -93,16 +96,27 @@ class Pane(msgspec.Struct):
         return len(self.cells) + len(self.models) + len(self.tenants) > CROWDED_KEYS
 
 
-def _merge(into: dict[str, Counts], other: dict[str, Counts]) -> None:
+def add_counts(into: dict[str, Counts], key: str, counts: Counts) -> None:
+    """Add counts to those of a key; the key gets counts of its own."""
+    mine = into.get(key)
+    if mine is None:
+        into[key] = counts.copy()
+    else:
+        mine[0] += counts[0]
+        mine[1] += counts[1]
+        mine[2] += counts[2]
+        mine[3] += counts[3]
+
+
+def add_all(into: dict[str, Counts], other: Mapping[str, Counts]) -> None:
+    """Add the counts of every key."""
     for key, counts in other.items():
-        mine = into.get(key)
-        if mine is None:
-            into[key] = counts.copy()
-        else:
-            mine[0] += counts[0]
-            mine[1] += counts[1]
-            mine[2] += counts[2]
-            mine[3] += counts[3]
+        add_counts(into, key, counts)
+
+
+def tokens_of(counts: Counts) -> int:
+    """Return the tokens of counts, prompt and completion."""
+    return counts[1] + counts[2]
 
 
 def _take(into: dict[str, Counts], other: dict[str, Counts]) -> None:
@@ -116,14 +130,6 @@ def _take(into: dict[str, Counts], other: dict[str, Counts]) -> None:
             del into[key]
 
 
-def _weight(counts: Counts) -> int:
-    return counts[1] + counts[2]
-
-
-def _add_counts(into: dict[str, Counts], key: str, counts: Counts) -> None:
-    _merge(into, {key: counts})
-
-
 def _smallest(weights: dict[str, int], bound: int) -> list[str]:
     # By weight, then by name: the same counts trim the same way on every worker.
     ranked = sorted(weights, key=lambda key: (-weights[key], key))
@@ -131,9 +137,9 @@ def _smallest(weights: dict[str, int], bound: int) -> list[str]:
 
 
 def _fold(counts: dict[str, Counts], bound: int) -> None:
-    weights = {key: _weight(value) for key, value in counts.items() if key != OTHER}
+    weights = {key: tokens_of(value) for key, value in counts.items() if key != OTHER}
     for key in _smallest(weights, bound):
-        _add_counts(counts, OTHER, counts.pop(key))
+        add_counts(counts, OTHER, counts.pop(key))
 
 
 def _trim_cells(cells: dict[str, Counts]) -> None:
@@ -142,19 +148,19 @@ def _trim_cells(cells: dict[str, Counts]) -> None:
     for key, counts in cells.items():
         _, language, model = split_cell(key)
         if model:
-            models[model] = models.get(model, 0) + _weight(counts)
+            models[model] = models.get(model, 0) + tokens_of(counts)
         if language != OTHER:
-            languages[language] = languages.get(language, 0) + _weight(counts)
+            languages[language] = languages.get(language, 0) + tokens_of(counts)
     if len(models) > 2 * MAX_UNKNOWN_MODELS:
         small = set(_smallest(models, MAX_UNKNOWN_MODELS))
         for key in [key for key in cells if split_cell(key)[2] in small]:
             _, language, _ = split_cell(key)
-            _add_counts(cells, f"{UNKNOWN}/{language}", cells.pop(key))
+            add_counts(cells, f"{UNKNOWN}/{language}", cells.pop(key))
     if len(languages) > 2 * MAX_LANGUAGES:
         rare = set(_smallest(languages, MAX_LANGUAGES))
         for key in [key for key in cells if split_cell(key)[1] in rare]:
             origin, _, model = split_cell(key)
-            _add_counts(cells, cell_key(origin, OTHER, model), cells.pop(key))
+            add_counts(cells, cell_key(origin, OTHER, model), cells.pop(key))
 
 
 def _trim_tenants(tenants: dict[str, Counts]) -> None:
@@ -162,13 +168,13 @@ def _trim_tenants(tenants: dict[str, Counts]) -> None:
     for key, counts in tenants.items():
         tenant, axis, _ = key.split("/", 2)
         if axis == "o" and tenant != OTHER:
-            weights[tenant] = weights.get(tenant, 0) + _weight(counts)
+            weights[tenant] = weights.get(tenant, 0) + tokens_of(counts)
     if len(weights) <= 2 * MAX_TENANTS:
         return
     small = set(_smallest(weights, MAX_TENANTS))
     for key in [key for key in tenants if key.split("/", 1)[0] in small]:
         _, rest = key.split("/", 1)
-        _add_counts(tenants, f"{OTHER}/{rest}", tenants.pop(key))
+        add_counts(tenants, f"{OTHER}/{rest}", tenants.pop(key))
 
 
 def cell_key(origin: str, language: str, model: str = "") -> str:

@@ -18,7 +18,7 @@ from streams.event import (
     UsageEvent,
     event_time,
 )
-from streams.pane import DAY, LEVELS, OTHER, Counts, Pane, is_kept, pane_start
+from streams.pane import DAY, LEVELS, OTHER, Counts, Pane, add_counts, is_kept, pane_start
 from streams.state import (
     STATE_VERSION,
     PaneKey,
@@ -232,12 +232,12 @@ class Partition:
             if delta is None:
                 delta = deltas[start] = Pane()
             keys = classifier.keys(model, language)
-            _sum(delta.cells, keys.cell, counts)
-            _sum(delta.models, keys.model, counts)
+            add_counts(delta.cells, keys.cell, counts)
+            add_counts(delta.models, keys.model, counts)
             if tenant:
                 name = classifier.tenant(tenant)
-                _sum(delta.tenants, f"{name}/o/{keys.origin}", counts)
-                _sum(delta.tenants, f"{name}/l/{keys.language}", counts)
+                add_counts(delta.tenants, f"{name}/o/{keys.origin}", counts)
+                add_counts(delta.tenants, f"{name}/l/{keys.language}", counts)
             _sum_bounded(totals.origins, keys.origin, counts)
             _sum_bounded(totals.languages, keys.language, counts)
             _sum_bounded(totals.developers, keys.developer, counts)
@@ -357,16 +357,5 @@ def _count(into: dict[str, int], key: str, count: int) -> None:
     into[key] = into.get(key, 0) + count
 
 
-def _sum(into: dict[str, Counts], key: str, counts: Counts) -> None:
-    mine = into.get(key)
-    if mine is None:
-        into[key] = counts.copy()
-    else:
-        mine[0] += counts[0]
-        mine[1] += counts[1]
-        mine[2] += counts[2]
-        mine[3] += counts[3]
-
-
 def _sum_bounded(into: dict[str, Counts], key: str, counts: Counts) -> None:
-    _sum(into, key if key in into or len(into) < MAX_TOTALS else OTHER, counts)
+    add_counts(into, key if key in into or len(into) < MAX_TOTALS else OTHER, counts)

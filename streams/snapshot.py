@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from streams.language.tags import display_name
 from streams.origin.catalog import ORIGINS
-from streams.pane import OTHER, UNKNOWN, Counts, Pane, split_cell
+from streams.pane import OTHER, UNKNOWN, Counts, Pane, add_all, add_counts, split_cell, tokens_of
 from streams.window import WINDOWS
 
 if TYPE_CHECKING:
@@ -158,13 +158,13 @@ def group(pane: Pane, catalog: Catalog) -> dict[str, dict[str, Counts]]:
         origin, language, model = split_cell(key)
         if model:
             origin = catalog.classify(model).origin
-        _add(origins, origin, counts)
-        _add(languages, language, counts)
-        _add(joint, f"{origin}/{language}", counts)
+        add_counts(origins, origin, counts)
+        add_counts(languages, language, counts)
+        add_counts(joint, f"{origin}/{language}", counts)
     developers: dict[str, Counts] = {}
     for model, counts in pane.models.items():
         known = catalog.classify(model).developer if model != OTHER else OTHER
-        _add(developers, known or UNKNOWN, counts)
+        add_counts(developers, known or UNKNOWN, counts)
     return {
         "origin": origins,
         "language": languages,
@@ -180,9 +180,9 @@ def unknown_models(pane: Pane, catalog: Catalog) -> tuple[tuple[str, int, int], 
     for key, counts in pane.cells.items():
         origin, _, model = split_cell(key)
         if origin == UNKNOWN and model and catalog.classify(model).origin == UNKNOWN:
-            _add(found, model, counts)
-    ranked = sorted(found.items(), key=lambda item: (-_tokens(item[1]), item[0]))
-    return tuple((model, _tokens(counts), counts[0]) for model, counts in ranked[:SHOWN_UNKNOWN])
+            add_counts(found, model, counts)
+    ranked = sorted(found.items(), key=lambda item: (-tokens_of(item[1]), item[0]))
+    return tuple((model, tokens_of(counts), counts[0]) for model, counts in ranked[:SHOWN_UNKNOWN])
 
 
 def choose(shown: frozenset[str], counts: Mapping[str, Counts], limit: int) -> frozenset[str]:
@@ -192,7 +192,7 @@ def choose(shown: frozenset[str], counts: Mapping[str, Counts], limit: int) -> f
     `HYSTERESIS` times that; never more than that many are shown.
     """
     ranked = sorted(
-        (key for key in counts if key != OTHER), key=lambda key: (-_tokens(counts[key]), key)
+        (key for key in counts if key != OTHER), key=lambda key: (-tokens_of(counts[key]), key)
     )
     stay = set(ranked[: int(limit * HYSTERESIS)]) & shown
     return frozenset(set(ranked[:limit]) | stay)
@@ -213,27 +213,13 @@ def add_totals(
             ("language", each.languages),
             ("developer", each.developers),
         ):
-            for key, counts in counted.items():
-                _add(totals[dimension], key, counts)
+            add_all(totals[dimension], counted)
         for result, count in each.records.items():
             records[result] = records.get(result, 0) + count
         for name, count in each.events.items():
             events[name] = events.get(name, 0) + count
         late += each.late
     return totals, records, events, late
-
-
-def _add(into: dict[str, Counts], key: str, counts: Counts) -> None:
-    mine = into.get(key)
-    if mine is None:
-        into[key] = counts.copy()
-    else:
-        for index, count in enumerate(counts):
-            mine[index] += count
-
-
-def _tokens(counts: Counts) -> int:
-    return counts[1] + counts[2]
 
 
 def _window_shares(  # noqa: PLR0917 - the parts of a window, named at the one call
@@ -248,13 +234,13 @@ def _window_shares(  # noqa: PLR0917 - the parts of a window, named at the one c
     whole = [sum(column) for column in zip(*origins.values(), strict=True)] or [0, 0, 0, 0]
 
     def share(key: str, counts: Counts, label: str = "", origin: str = "") -> Share:
-        tokens = _tokens(counts)
+        tokens = tokens_of(counts)
         return Share(
             key=key,
             requests=counts[0],
             tokens=tokens,
             requests_ratio=counts[0] / whole[0] if whole[0] else None,
-            tokens_ratio=tokens / _tokens(whole) if _tokens(whole) else None,
+            tokens_ratio=tokens / tokens_of(whole) if tokens_of(whole) else None,
             name=label,
             origin=origin,
         )
@@ -262,19 +248,18 @@ def _window_shares(  # noqa: PLR0917 - the parts of a window, named at the one c
     def top(counts: Mapping[str, Counts], keep: frozenset[str]) -> dict[str, Counts]:
         kept: dict[str, Counts] = {}
         for key, each in counts.items():
-            _add(kept, key if key in keep else OTHER, each)
+            add_counts(kept, key if key in keep else OTHER, each)
         return kept
 
     models = grouped["model"]
     largest = choose(frozenset(), models, SHOWN_MODELS)
     languages = top(grouped["language"], shown["language"])
-    joint: dict[tuple[str, str], Counts] = {}
+    joint: dict[str, Counts] = {}
     for key, counts in grouped["joint"].items():
         origin, language = key.split("/", 1)
-        at = (origin, language if language in shown["language"] else OTHER)
-        mine = joint.setdefault(at, [0, 0, 0, 0])
-        for index, count in enumerate(counts):
-            mine[index] += count
+        add_counts(
+            joint, f"{origin}/{language if language in shown['language'] else OTHER}", counts
+        )
 
     def ranked(shares: Iterable[Share]) -> tuple[Share, ...]:
         return tuple(sorted(shares, key=lambda each: (each.key == OTHER, -each.tokens, each.key)))
@@ -303,7 +288,6 @@ def _window_shares(  # noqa: PLR0917 - the parts of a window, named at the one c
             ),
         },
         joint=tuple(
-            (origin, language, share(f"{origin}/{language}", counts))
-            for (origin, language), counts in sorted(joint.items())
+            (*split_cell(key)[:2], share(key, counts)) for key, counts in sorted(joint.items())
         ),
     )

@@ -32,6 +32,11 @@ _POLL_MS = 100
 class PaneTables(TableManager):
     """Faust's tables without its recovery: the changelog has a reader of its own."""
 
+    async def on_start(self) -> None:
+        """Start without the second that the stock manager sleeps first."""
+        await self._update_channels()
+        await self.recovery.start()
+
     async def _update_channels(self) -> None:
         # The stock manager subscribes the group's consumer to the changelog and reads it back one
         # record at a time after every rebalance. The follower has it in memory by then.
