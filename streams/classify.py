@@ -1,70 +1,134 @@
-"""An event's model and language become the keys it is counted under."""
+"""An event's names become the keys it is counted under, and keys become numbers.
+
+Names repeat and events do not, so each name is looked at once; what is counted are numbers.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from streams.language.tags import canonical
 from streams.pane import UNKNOWN, cell_key
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from streams.origin.catalog import Catalog
 
-#: Names come from outside: a cache that is full starts anew, which costs microseconds a name.
-CACHE_SIZE = 65_536
+#: Names come from outside: tables that are full start anew, which costs microseconds a name.
+TABLE_SIZE = 65_536
 
 
-class Keys(NamedTuple):
-    """What one (model, language) pair is counted under."""
+@dataclass(slots=True)
+class Numbered:
+    """Names by number, and numbers by name."""
 
-    cell: str
-    model: str
-    origin: str
-    language: str
-    developer: str
+    names: list[str] = field(default_factory=list)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def number(self, name: str) -> int:
+        """Return the number of a name, a new one for a new name."""
+        found = self.numbers.get(name)
+        if found is None:
+            found = self.numbers[name] = len(self.names)
+            self.names.append(name)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What each (model, language) pair is counted under: key numbers by pair number."""
+
+    cell: NDArray[np.int64]
+    model: NDArray[np.int64]
+    origin: NDArray[np.int64]
+    language: NDArray[np.int64]
+    developer: NDArray[np.int64]
 
 
 class Classifier:
-    """Answers by name, with the answers kept: names repeat, events do not.
+    """Numbers for names, and the names for the numbers.
 
-    `tenant_salt` keys the hash of tenants; workers of one group need the same one.
+    A number holds until the next call of `make_room`. `tenant_salt` keys the hash of tenants;
+    workers of one group need the same one.
     """
 
     def __init__(self, catalog: Catalog, tenant_salt: str = "") -> None:
         self.catalog = catalog
         self._salt = tenant_salt.encode()
-        self._keys: dict[tuple[str, str | None], Keys] = {}
-        self._tenants: dict[str, str] = {}
+        self._clear()
 
-    def keys(self, model: str, language: str | None) -> Keys:
-        """Return the keys of a model's name and a declared language tag."""
-        found = self._keys.get((model, language))
-        if found is None:
-            if len(self._keys) >= CACHE_SIZE:
-                self._keys.clear()
-            found = self._keys[model, language] = self._classify(model, language)
-        return found
+    def _clear(self) -> None:
+        self.cell_names = Numbered()
+        self.model_names = Numbered()
+        self.origin_names = Numbered()
+        self.language_names = Numbered()
+        self.developer_names = Numbered()
+        self.tenant_names = Numbered()
+        self._pairs: dict[tuple[str, str | None], int] = {}
+        self._rows: list[tuple[int, int, int, int, int]] = []
+        self._tables: Tables | None = None
+        self._tenants: dict[str | None, int] = {None: -1, "": -1}
 
-    def _classify(self, model: str, language: str | None) -> Keys:
+    def make_room(self) -> None:
+        """Start anew where too many names have come. Numbers that were given out are void then."""
+        if len(self._pairs) > TABLE_SIZE or len(self._tenants) > TABLE_SIZE:
+            self._clear()
+
+    def pairs(self, names: list[tuple[str, str | None]]) -> NDArray[np.int64]:
+        """Return the number of each (model, declared language) pair."""
+        try:
+            return np.array(list(map(self._pairs.__getitem__, names)), dtype=np.int64)
+        except KeyError:
+            for pair in names:
+                if pair not in self._pairs:
+                    self._pairs[pair] = len(self._rows)
+                    self._rows.append(self._classify(*pair))
+            self._tables = None
+            return np.array(list(map(self._pairs.__getitem__, names)), dtype=np.int64)
+
+    def _classify(self, model: str, language: str | None) -> tuple[int, int, int, int, int]:
         known = self.catalog.classify(model)
         tag = canonical(language)
-        unknown = known.origin == UNKNOWN
-        return Keys(
-            cell=cell_key(known.origin, tag, known.model if unknown else ""),
-            model=known.model,
-            origin=known.origin,
-            language=tag,
-            developer=known.developer or UNKNOWN,
+        named = known.model if known.origin == UNKNOWN else ""
+        return (
+            self.cell_names.number(cell_key(known.origin, tag, named)),
+            self.model_names.number(known.model),
+            self.origin_names.number(known.origin),
+            self.language_names.number(tag),
+            self.developer_names.number(known.developer or UNKNOWN),
         )
+
+    def tables(self) -> Tables:
+        """Return the key numbers of all pairs so far."""
+        if self._tables is None:
+            self._tables = Tables(*np.array(self._rows, dtype=np.int64).reshape(-1, 5).T.copy())
+        return self._tables
+
+    def tenants(self, names: list[str | None]) -> NDArray[np.int64]:
+        """Return the number of each tenant; -1 for none."""
+        try:
+            return np.array(list(map(self._tenants.__getitem__, names)), dtype=np.int64)
+        except KeyError:
+            for name in names:
+                if name not in self._tenants:
+                    self._tenants[name] = self.tenant_names.number(self.tenant(name or ""))
+            return np.array(list(map(self._tenants.__getitem__, names)), dtype=np.int64)
+
+    def tenant_key(self, axis: Literal["o", "l"], number: int) -> str:
+        """Return a tenant's key with an origin ("o") or a language ("l").
+
+        `number` is `tenant * count of the others + other`, as `streams.tally.Columns` has it.
+        """
+        others = self.origin_names if axis == "o" else self.language_names
+        tenant, other = divmod(number, len(others.names))
+        return f"{self.tenant_names.names[tenant]}/{axis}/{others.names[other]}"
 
     def tenant(self, tenant: str) -> str:
         """Return the keyed hash that stands for a tenant: 16 hex digits."""
-        found = self._tenants.get(tenant)
-        if found is None:
-            if len(self._tenants) >= CACHE_SIZE:
-                self._tenants.clear()
-            digest = hmac.digest(self._salt, tenant.encode(errors="replace"), hashlib.sha256)
-            found = self._tenants[tenant] = digest[:8].hex()
-        return found
+        return hmac.digest(self._salt, tenant.encode(errors="replace"), hashlib.sha256)[:8].hex()

@@ -8,17 +8,13 @@ from its position; an event at or below a pane's stamp is in that pane already a
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from streams.event import (
-    ALLOWED_CLOCK_SKEW_SECONDS,
-    EARLIEST_TIME,
-    Rejected,
-    UsageEvent,
-    event_time,
-)
-from streams.pane import DAY, LEVELS, OTHER, Counts, Pane, add_counts, is_kept, pane_start
+import numpy as np
+
+from streams.pane import LEVELS, OTHER, Counts, Level, Pane, add_counts, is_kept, pane_start
 from streams.state import (
     STATE_VERSION,
     PaneKey,
@@ -32,11 +28,14 @@ from streams.state import (
     pane_key,
     position_key,
 )
+from streams.tally import columns_of, late_events, panes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from streams.classify import Classifier
+    from streams.event import Rejected, UsageEvent
+    from streams.tally import Columns, Keys
 
 #: An event this much older than the newest one still counts, and is reported as late.
 ALLOWED_LATENESS_SECONDS = 600.0
@@ -81,8 +80,8 @@ class Partition:
     """The counting state of one source partition that this worker owns.
 
     `stored` are panes as the table holds them, decoded when an event needs one; `panes` are the
-    decoded ones. `seen_until` is the highest stamp found at restore: up to it an event may already
-    be counted in some panes.
+    decoded ones. `stamps` are those found at restore that lie ahead of the position, ascending: up
+    to the last of them an event may already be counted in some panes.
     """
 
     number: int
@@ -92,7 +91,7 @@ class Partition:
     read_at: float = 0.0
     totals: Totals = field(default_factory=Totals)
     stored: dict[PaneKey, bytes] = field(default_factory=dict)
-    seen_until: int = -1
+    stamps: list[int] = field(default_factory=list)
     panes: dict[PaneKey, Pane] = field(default_factory=dict)
     dirty: set[PaneKey] = field(default_factory=set)
     is_moved: bool = False
@@ -111,15 +110,16 @@ class Partition:
         position = records.get(None)
         known = None if position is None else decode_position(position)
         highest = generation - 1
-        seen_until = -1
+        at = 0 if known is None else known.s
+        stamps = set()
         for value in records.values():
             wrote, stamp = order(value)
             highest = max(highest, wrote)
-            if value is not position:
-                seen_until = max(seen_until, stamp)
+            if value is not position and stamp >= at:
+                stamps.add(stamp)
         stored = {key: value for key, value in records.items() if key is not None}
         if known is None:
-            return cls(number, highest + 1, stored=stored, seen_until=seen_until)
+            return cls(number, highest + 1, stored=stored, stamps=sorted(stamps))
         return cls(
             number,
             highest + 1,
@@ -128,7 +128,7 @@ class Partition:
             read_at=known.read_at,
             totals=known.totals,
             stored=stored,
-            seen_until=seen_until,
+            stamps=sorted(stamps),
         )
 
     def apply(self, batch: Decoded, classifier: Classifier, now: float) -> dict[int, Rejected]:
@@ -137,125 +137,112 @@ class Partition:
         `batch.start` must be this partition's position. `now` is the wall clock in unix seconds.
         """
         assert batch.start == self.position, "batches of a partition chain"
+        classifier.make_room()
         rejected = dict(batch.rejected)
         previous = self.newest
-        if batch.offsets and batch.offsets[0] <= self.seen_until:
-            self._apply_seen(batch, classifier, now, rejected)
-        else:
-            tally = self._tally(batch, 0, len(batch.events), now, rejected)
-            for start, delta in self._deltas(tally, classifier).items():
-                delta.stamp = batch.end - 1
-                self._add(start, delta)
+        begin = 0
+        for stamp in self._stamps(batch):
+            end = bisect_right(batch.offsets, stamp)
+            rejected |= {
+                begin + index: reason
+                for index, reason in self._count(
+                    batch.events[begin:end], batch.times[begin:end], stamp, classifier, now
+                ).items()
+            }
+            begin = end
         if self.newest > previous:
             self.read_at = now
         records = self.totals.records
         for reason in rejected.values():
-            _count(records, f"rejected/{reason.reason}", 1)
+            _count_up(records, f"rejected/{reason.reason}", 1)
         counted = len(batch.events) - len(rejected)
         if counted:
-            _count(records, "counted/", counted)
-            _count(self.totals.events, batch.format, counted)
+            _count_up(records, "counted/", counted)
+            _count_up(self.totals.events, batch.format, counted)
         self.position = batch.end
         self.is_moved = True
         return rejected
 
-    def _apply_seen(
-        self, batch: Decoded, classifier: Classifier, now: float, rejected: dict[int, Rejected]
-    ) -> None:
-        # Event by event, because each pane has its own stamp. This lasts for the records between
-        # the position and the crash: about a second of traffic.
-        for index, offset in enumerate(batch.offsets):
-            tally = self._tally(batch, index, index + 1, now, rejected)
-            for start, delta in self._deltas(tally, classifier).items():
-                delta.stamp = offset
-                self._add(start, delta)
+    def _stamps(self, batch: Decoded) -> list[int]:
+        """Return where to cut a batch: between two cuts each pane holds all events or none.
 
-    def _tally(
-        self, batch: Decoded, begin: int, end: int, now: float, rejected: dict[int, Rejected]
-    ) -> dict[tuple[str, str | None, str | None, float], Counts]:
-        """Add up events by (model, language, tenant, finest pane).
-
-        This is the hot loop: the only code that runs once an event after decoding. Everything
-        that costs more than an addition waits until equal events are one entry.
+        Only a batch that an owner before may have counted in part is cut, at the stamps that were
+        found at restore.
         """
-        tally: dict[tuple[str, str | None, str | None, float], Counts] = {}
-        find = tally.get
-        length = _FINEST.seconds
-        newest = self.newest
-        late_before = newest - ALLOWED_LATENESS_SECONDS
-        floor = max(EARLIEST_TIME, newest - DAY.keep_seconds)
-        # Above this a number may be milliseconds, so the ceiling keeps it out of the fast path.
-        ceiling = now + ALLOWED_CLOCK_SKEW_SECONDS
-        late = 0
-        for index, event in enumerate(batch.events[begin:end], begin):
-            if event is None:
-                continue
-            ts = event.ts
-            if type(ts) is not float or not floor <= ts <= ceiling:
-                told = _timely(event, batch.times[index], floor, ceiling)
-                if isinstance(told, Rejected):
-                    rejected[index] = told
-                    continue
-                ts = told
-            if ts > newest:
-                newest = ts
-                late_before = ts - ALLOWED_LATENESS_SECONDS
-            elif ts < late_before:
-                late += 1
-            prompt = event.prompt_tokens
-            completion = event.completion_tokens
-            tokens = prompt + completion
-            key = (event.model, event.language, event.tenant, ts // length)
-            counts = find(key)
-            if counts is None:
-                tally[key] = [1, prompt, completion, tokens * tokens]
-            else:
-                counts[0] += 1
-                counts[1] += prompt
-                counts[2] += completion
-                counts[3] += tokens * tokens
-        self.newest = newest
-        self.totals.late += late
-        return tally
+        if self.stamps and self.stamps[-1] < batch.start:
+            self.stamps = []
+        inside = [stamp for stamp in self.stamps if batch.start <= stamp < batch.end - 1]
+        return [*inside, batch.end - 1]
 
-    def _deltas(
+    def _count(
         self,
-        tally: dict[tuple[str, str | None, str | None, float], Counts],
+        events: Sequence[UsageEvent | None],
+        times: Sequence[int | None],
+        stamp: int,
         classifier: Classifier,
-    ) -> dict[int, Pane]:
-        """Turn a tally into panes of the finest level by start, and add it to the totals."""
-        deltas: dict[int, Pane] = {}
-        totals = self.totals
-        for (model, language, tenant, slot), counts in tally.items():
-            start = int(slot) * _FINEST.seconds
-            delta = deltas.get(start)
-            if delta is None:
-                delta = deltas[start] = Pane()
-            keys = classifier.keys(model, language)
-            add_counts(delta.cells, keys.cell, counts)
-            add_counts(delta.models, keys.model, counts)
-            if tenant:
-                name = classifier.tenant(tenant)
-                add_counts(delta.tenants, f"{name}/o/{keys.origin}", counts)
-                add_counts(delta.tenants, f"{name}/l/{keys.language}", counts)
-            _sum_bounded(totals.origins, keys.origin, counts)
-            _sum_bounded(totals.languages, keys.language, counts)
-            _sum_bounded(totals.developers, keys.developer, counts)
-        return deltas
-
-    def _add(self, start: int, delta: Pane) -> None:
+        now: float,
+    ) -> dict[int, Rejected]:
+        columns, rejected = columns_of(events, times, self.newest, now, classifier)
+        if columns is None:
+            return rejected
+        self.totals.late += late_events(columns.ts, self.newest, ALLOWED_LATENESS_SECONDS)
+        self.newest = max(self.newest, float(columns.ts.max()))
         for level in LEVELS:
-            at = pane_start(level, start)
-            if not is_kept(level, at, self.newest):
-                continue
-            key = PaneKey(level, at)
-            pane = self._pane(key)
-            if delta.stamp <= pane.stamp and delta.stamp <= self.seen_until:
-                continue
-            pane.add(delta, tenants=level.has_tenants)
+            self._add(level, columns, stamp, classifier)
+        for into, keys, names in (
+            (self.totals.origins, columns.origin, classifier.origin_names.names),
+            (self.totals.languages, columns.language, classifier.language_names.names),
+            (self.totals.developers, columns.developer, classifier.developer_names.names),
+        ):
+            for number, counts in columns.sums(keys):
+                _add_bounded(into, names[number], counts)
+        return rejected
+
+    def _add(self, level: Level, columns: Columns, stamp: int, classifier: Classifier) -> None:
+        """Add a batch to the panes of a level: those that are kept and do not hold it yet."""
+        which, starts = panes_of(columns, level, self.newest)
+        which, panes = self._open(level, which, starts, stamp)
+        if not panes:
+            return
+
+        def sums(keys: Keys) -> Iterable[tuple[Pane, int, Counts]]:
+            if len(starts) == 1:
+                return ((panes[0], number, counts) for number, counts in columns.sums(keys))
+            by_pane = columns.sums_by_pane(which, keys)
+            return ((panes[at], number, counts) for at, number, counts in by_pane)
+
+        cells, models = classifier.cell_names.names, classifier.model_names.names
+        for pane, number, counts in sums(columns.cell):
+            add_counts(pane.cells, cells[number], counts)
+        for pane, number, counts in sums(columns.model):
+            add_counts(pane.models, models[number], counts)
+        if level.has_tenants:
+            for pane, number, counts in sums(columns.tenant_origin):
+                add_counts(pane.tenants, classifier.tenant_key("o", number), counts)
+            for pane, number, counts in sums(columns.tenant_language):
+                add_counts(pane.tenants, classifier.tenant_key("l", number), counts)
+        for pane in panes.values():
             if pane.is_crowded:
                 pane.trim()
-            self.dirty.add(key)
+
+    def _open(
+        self, level: Level, which: Keys, starts: list[int], stamp: int
+    ) -> tuple[Keys, dict[int, Pane]]:
+        """Return each row's pane and the panes by number, without those that hold the batch."""
+        panes: dict[int, Pane] = {}
+        for number in np.unique(which.numbers).tolist():
+            if number < 0:
+                continue
+            key = PaneKey(level, starts[number])
+            pane = self._pane(key)
+            if stamp <= pane.stamp:
+                numbers = np.where(which.numbers == number, -1, which.numbers)
+                which = which._replace(numbers=numbers)
+            else:
+                pane.stamp = stamp
+                panes[number] = pane
+                self.dirty.add(key)
+        return which, panes
 
     def _pane(self, key: PaneKey) -> Pane:
         pane = self.panes.get(key)
@@ -266,7 +253,7 @@ class Partition:
 
     def skip_to(self, offset: int) -> None:
         """Go on at `offset`: Kafka no longer holds the records before it."""
-        _count(self.totals.records, "lost/expired", offset - self.position)
+        _count_up(self.totals.records, "lost/expired", offset - self.position)
         self.position = offset
         self.is_moved = True
 
@@ -335,27 +322,9 @@ class Partition:
                 self.stored[key] = value
 
 
-def _timely(
-    event: UsageEvent, record_milliseconds: int | None, floor: float, ceiling: float
-) -> float | Rejected:
-    record_time = (
-        record_milliseconds / 1000
-        if record_milliseconds is not None and record_milliseconds >= 0
-        else None
-    )
-    ts = event_time(event.ts, record_time)
-    if ts is None:
-        return Rejected("bad_time", "ts cannot be read as a time")
-    if ts > ceiling:
-        return Rejected("future", f"{ts - ceiling + ALLOWED_CLOCK_SKEW_SECONDS:.0f} s ahead")
-    if ts < floor:
-        return Rejected("too_old", f"older than {DAY.keep_seconds // 86400} days")
-    return ts
-
-
-def _count(into: dict[str, int], key: str, count: int) -> None:
+def _count_up(into: dict[str, int], key: str, count: int) -> None:
     into[key] = into.get(key, 0) + count
 
 
-def _sum_bounded(into: dict[str, Counts], key: str, counts: Counts) -> None:
+def _add_bounded(into: dict[str, Counts], key: str, counts: Counts) -> None:
     add_counts(into, key if key in into or len(into) < MAX_TOTALS else OTHER, counts)

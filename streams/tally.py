@@ -1,0 +1,230 @@
+"""A batch's events, added up by pane and key: the only code that touches every event twice.
+
+Names become numbers once, and numbers are added up in arrays: adding event by event to
+dictionaries costs five times as much (3.3 us an event against 0.6 us; tests/bench).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray  # noqa: TC002 - a NamedTuple keeps its annotations
+
+from streams.event import (
+    ALLOWED_CLOCK_SKEW_SECONDS,
+    EARLIEST_TIME,
+    Rejected,
+    event_time,
+)
+from streams.pane import DAY, Counts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.classify import Classifier
+    from streams.event import UsageEvent
+    from streams.pane import Level
+
+_pair = attrgetter("model", "language")
+_time = attrgetter("ts")
+_tenant = attrgetter("tenant")
+_prompt = attrgetter("prompt_tokens")
+_completion = attrgetter("completion_tokens")
+
+#: Sums of doubles are exact below this.
+_EXACT = 2**53
+
+#: So many places are filled with zeros faster than the numbers in use are sorted.
+_DENSE = 1 << 17
+
+
+class Keys(NamedTuple):
+    """What events are added up by: a key number a row below `size`, negative for none."""
+
+    numbers: NDArray[np.int64]
+    size: int
+
+
+#: (key number, counts) of each key that occurs.
+Sums = list[tuple[int, Counts]]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The events of a batch that count, a row each: times in unix seconds, tokens, key numbers.
+
+    The numbers index the classifier's tables of names; those of tenants with origins and languages
+    are `tenant * count of the others + other`.
+    """
+
+    ts: NDArray[np.float64]
+    prompt: NDArray[np.float64]
+    completion: NDArray[np.float64]
+    tokens: NDArray[np.int64]
+    cell: Keys
+    model: Keys
+    origin: Keys
+    language: Keys
+    developer: Keys
+    tenant_origin: Keys
+    tenant_language: Keys
+    kept: dict[int, Sums] = field(default_factory=dict)
+
+    def sums(self, keys: Keys) -> Sums:
+        """Return the counts of all events by key; worked out once."""
+        found = self.kept.get(id(keys))
+        if found is None:
+            found = self.kept[id(keys)] = self._add_up(keys)
+        return found
+
+    def sums_by_pane(self, panes: Keys, keys: Keys) -> list[tuple[int, int, Counts]]:
+        """Return (pane number, key number, counts); rows with a negative number are left out."""
+        place = np.where(
+            (panes.numbers < 0) | (keys.numbers < 0), -1, panes.numbers * keys.size + keys.numbers
+        )
+        added = self._add_up(Keys(place, panes.size * keys.size))
+        return [(*divmod(number, keys.size), counts) for number, counts in added]
+
+    def _add_up(self, keys: Keys) -> Sums:
+        place, size = keys
+        prompt, completion, tokens = self.prompt, self.completion, self.tokens
+        rows = place >= 0
+        if not rows.all():
+            place, prompt, completion = place[rows], prompt[rows], completion[rows]
+            tokens = tokens[rows]
+        names = None
+        if size > _DENSE:
+            names, place = np.unique(place, return_inverse=True)
+        requests = np.bincount(place)
+        present = np.flatnonzero(requests)
+        counts = np.empty((len(present), 4), dtype=np.int64)
+        counts[:, 0] = requests[present]
+        counts[:, 1] = np.bincount(place, prompt)[present]
+        counts[:, 2] = np.bincount(place, completion)[present]
+        largest = int(tokens.max(initial=0))
+        if largest * largest * len(tokens) < _EXACT:
+            counts[:, 3] = np.bincount(place, (tokens * tokens).astype(np.float64))[present]
+            added = counts.tolist()
+        else:
+            added = counts.tolist()
+            for each, squares in zip(added, _large_squares(place, tokens, present), strict=True):
+                each[3] = squares
+        found = present if names is None else names[present]
+        return list(zip(found.tolist(), added, strict=True))
+
+
+def _large_squares(
+    place: NDArray[np.int64], tokens: NDArray[np.int64], present: NDArray[np.intp]
+) -> list[int]:
+    # In halves, each of which adds up exactly; put together they may pass 64 bits.
+    whole = tokens.astype(np.uint64) ** 2
+    high = np.bincount(place, (whole >> np.uint64(32)).astype(np.float64))[present]
+    low = np.bincount(place, (whole & np.uint64(2**32 - 1)).astype(np.float64))[present]
+    return [int(left) * 2**32 + int(right) for left, right in zip(high, low, strict=True)]
+
+
+def columns_of(
+    events: Sequence[UsageEvent | None],
+    record_times: Sequence[int | None],
+    newest: float,
+    now: float,
+    classifier: Classifier,
+) -> tuple[Columns | None, dict[int, Rejected]]:
+    """Return the events that count as columns, and the rejections of their times by index.
+
+    `record_times` are Kafka's timestamps in milliseconds; `newest` is the newest event time seen
+    before, `now` the wall clock, both in unix seconds. None where no event counts.
+    """
+    rows = [index for index, event in enumerate(events) if event is not None]
+    good = [event for event in events if event is not None]
+    times = list(map(_time, good))
+    try:
+        ts = np.array(times, dtype=np.float64)
+    except ValueError:
+        ts = np.array([each if type(each) is float else None for each in times], dtype=np.float64)
+    floor = max(EARLIEST_TIME, newest - DAY.keep_seconds)
+    ceiling = now + ALLOWED_CLOCK_SKEW_SECONDS
+    rejected: dict[int, Rejected] = {}
+    # What is no plain number of seconds in reach is looked at alone: another unit, a text, none.
+    for row in np.flatnonzero(~((ts >= floor) & (ts <= ceiling))).tolist():
+        told = _timely(good[row], record_times[rows[row]], floor, ceiling)
+        if isinstance(told, Rejected):
+            rejected[rows[row]] = told
+        else:
+            ts[row] = told
+    if rejected:
+        kept = [row for row, index in enumerate(rows) if index not in rejected]
+        good = [good[row] for row in kept]
+        ts = ts[kept]
+    if not good:
+        return None, rejected
+    prompt = np.array(list(map(_prompt, good)), dtype=np.int64)
+    completion = np.array(list(map(_completion, good)), dtype=np.int64)
+    pairs = classifier.pairs(list(map(_pair, good)))
+    tables = classifier.tables()
+    origin = Keys(tables.origin[pairs], len(classifier.origin_names.names))
+    language = Keys(tables.language[pairs], len(classifier.language_names.names))
+    tenants = Keys(classifier.tenants(list(map(_tenant, good))), len(classifier.tenant_names.names))
+    return Columns(
+        ts=ts,
+        prompt=prompt.astype(np.float64),
+        completion=completion.astype(np.float64),
+        tokens=prompt + completion,
+        cell=Keys(tables.cell[pairs], len(classifier.cell_names.names)),
+        model=Keys(tables.model[pairs], len(classifier.model_names.names)),
+        origin=origin,
+        language=language,
+        developer=Keys(tables.developer[pairs], len(classifier.developer_names.names)),
+        tenant_origin=_beside(tenants, origin),
+        tenant_language=_beside(tenants, language),
+    ), rejected
+
+
+def _beside(tenants: Keys, others: Keys) -> Keys:
+    place = np.where(tenants.numbers < 0, -1, tenants.numbers * others.size + others.numbers)
+    return Keys(place, tenants.size * others.size)
+
+
+def late_events(ts: NDArray[np.float64], newest: float, allowed: float) -> int:
+    """Return how many events are over `allowed` seconds older than the newest before them."""
+    seen = np.maximum(np.maximum.accumulate(ts), newest)
+    return int(np.count_nonzero(ts < seen - allowed))
+
+
+def panes_of(columns: Columns, level: Level, newest: float) -> tuple[Keys, list[int]]:
+    """Return each row's pane at a level as a number, and the panes' starts by number.
+
+    The number is negative where the pane is no longer kept when `newest` is the newest event time.
+    """
+    panes = (columns.ts // level.seconds).astype(np.int64)
+    # A pane is kept while its end is within the level's reach (streams.pane.is_kept).
+    reach = newest - level.keep_seconds - level.seconds
+    first = int(panes[0])
+    if (panes == first).all():
+        start = first * level.seconds
+        number = 0 if start > reach else -1
+        return Keys(np.full(len(panes), number, dtype=np.int64), 1), [start]
+    starts, numbers = np.unique(panes, return_inverse=True)
+    starts *= level.seconds
+    return Keys(np.where(starts[numbers] > reach, numbers, -1), len(starts)), starts.tolist()
+
+
+def _timely(
+    event: UsageEvent, record_milliseconds: int | None, floor: float, ceiling: float
+) -> float | Rejected:
+    record_time = (
+        record_milliseconds / 1000
+        if record_milliseconds is not None and record_milliseconds >= 0
+        else None
+    )
+    ts = event_time(event.ts, record_time)
+    if ts is None:
+        return Rejected("bad_time", "ts cannot be read as a time")
+    if ts > ceiling:
+        return Rejected("future", f"{ts - ceiling + ALLOWED_CLOCK_SKEW_SECONDS:.0f} s ahead")
+    if ts < floor:
+        return Rejected("too_old", f"older than {DAY.keep_seconds // 86400} days")
+    return ts
