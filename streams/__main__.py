@@ -1,5 +1,19 @@
 """`python -m streams` is `tokenshare`."""
 
-from streams.cli import main
+from __future__ import annotations
 
-main()
+import signal
+
+
+def main() -> None:
+    """Run the command line; an interrupt before it runs ends the process without a word."""
+    # Importing takes a second, and somebody who has changed their mind wants no traceback.
+    handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from streams.cli import main as run  # noqa: PLC0415
+
+    signal.signal(signal.SIGINT, handler)
+    run()
+
+
+if __name__ == "__main__":
+    main()

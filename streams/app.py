@@ -21,7 +21,7 @@ from streams.classify import Classifier
 from streams.dead_letter import DeadLetter, dead_letter, without_value
 from streams.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.formats import native
-from streams.partition import Decoded, Flush, Partition
+from streams.partition import Decoded, Flush, Partition, SourceReplacedError
 from streams.snapshot import PartitionStatus, Snapshot
 from streams.table import Follower, PaneTable, PaneTables
 from streams.transport import Batch, BatchSchema, Consumer, Transport
@@ -30,8 +30,9 @@ from streams.view import Stale, View
 if TYPE_CHECKING:
     from streams.origin.catalog import Catalog
     from streams.settings import Settings
+    from streams.topics import Source
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tokenshare.app")
 
 #: A picture at least this often, so that windows move on without events.
 SNAPSHOT_SECONDS = 1.0
@@ -41,6 +42,7 @@ SNAPSHOT_MIN_SECONDS = 0.2
 WARM_PANES = 20
 #: Ends of the source partitions, for the lag.
 LAG_SECONDS = 2.0
+LAG_PATIENCE_SECONDS = 3.0
 #: At most this long for the last flush before a partition is given away.
 REVOKE_FLUSH_SECONDS = 3.0
 #: Dead letters wait for a flush, but not more bytes of them than this.
@@ -61,14 +63,15 @@ class TokenshareApp(faust.App):
 class Worker:
     """One tokenshare worker: owns some partitions, shows them all.
 
-    `partitions` is the number of source partitions. `fatal` resolves with the error that the
+    `source` is the topic as it was found at the start. `fatal` resolves with the error that the
     process cannot go on from.
     """
 
-    def __init__(self, settings: Settings, catalog: Catalog, partitions: int) -> None:
+    def __init__(self, settings: Settings, catalog: Catalog, source: Source) -> None:
         self.settings = settings
         self.catalog = catalog
-        self.source_partitions = partitions
+        self.source = source
+        self.source_partitions = source.partitions
         self.view = View()
         self.history = history.History(self.view, catalog)
         self.classifier = Classifier(catalog, settings.tenant_salt.get_secret_value())
@@ -92,7 +95,7 @@ class Worker:
         self.follower = Follower(
             self._follower_consumer,
             settings.changelog_topic,
-            partitions,
+            source.partitions,
             view=self.view,
             table=self.table,
             on_stale=self._on_stale,
@@ -229,7 +232,9 @@ class Worker:
             if not caught_up or not is_wanted():
                 return
             self.partitions = {
-                number: Partition.restore(number, generation, self.view.of_partition(number))
+                number: Partition.restore(
+                    number, generation, self.view.of_partition(number), self.source.topic_id
+                )
                 for number in assigned
             }
         except Exception as error:  # noqa: BLE001 - Faust drops what its callbacks raise
@@ -468,15 +473,11 @@ class Worker:
         try:
             self._ends = await asyncio.wait_for(
                 self.follower.end_offsets(self.settings.topic, range(self.source_partitions)),
-                timeout=10.0,
+                timeout=LAG_PATIENCE_SECONDS,
             )
         except (TimeoutError, *_SEND_ERRORS) as error:
             self._ends = {}
             log.warning("ends of %s not known: %s", self.settings.topic, error)
-
-
-class SourceReplacedError(Exception):
-    """The source topic is another one than was counted."""
 
 
 class _Services(Service):

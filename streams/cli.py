@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "http://127.0.0.1:6066"
 
-#: A worker that has not counted more for so long will not count what is missing.
-COMPARE_PATIENCE_SECONDS = 15.0
-
 
 def _fail(message: object, code: int = process.MISCONFIGURED) -> NoReturn:
     click.echo(f"tokenshare: {message}", err=True)
@@ -63,7 +60,11 @@ def cli() -> None:
 
 @cli.command()
 @_bootstrap
-@click.option("--port", type=int, help="Port of page and metrics, in place of TOKENSHARE_WEB_PORT.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port of page and metrics, in place of TOKENSHARE_WEB_PORT.",
+)
 def worker(bootstrap: str | None, port: int | None) -> None:
     """Count usage events from Kafka and serve the shares, until stopped."""
     chosen = _settings(bootstrap_servers=bootstrap, web_port=port)
@@ -119,7 +120,11 @@ def demo(  # noqa: PLR0917 - one argument an option
     show_default=True,
     help="Spread the events' times over so many hours before now.",
 )
-@click.option("--rate", type=float, help="Events a second; without it as fast as Kafka takes them.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Events a second; without it as fast as Kafka takes them.",
+)
 @click.option("--topic", help="Topic, in place of TOKENSHARE_TOPIC.")
 @click.option(
     "--manifest",
@@ -142,8 +147,6 @@ def simulate(  # noqa: PLR0917 - one argument an option
     from streams.demo import send, traffic  # noqa: PLC0415 - not needed by a worker
 
     chosen = _settings(bootstrap_servers=bootstrap, topic=topic)
-    if rate is not None and rate <= 0:
-        _fail("--rate must be above 0", 2)
     try:
         admin = topics.admin(chosen)
         try:
@@ -195,12 +198,22 @@ def simulate(  # noqa: PLR0917 - one argument an option
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Compare with a manifest of `tokenshare simulate`; several are added up.",
 )
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=15.0,
+    show_default=True,
+    help="With --compare: seconds without news after which the worker is taken to be done.",
+)
 @click.option("--unknown", is_flag=True, help="List the models of unknown origin, by tokens.")
-def report_command(url: str, as_json: bool, manifests: tuple[Path, ...], unknown: bool) -> None:
+def report_command(
+    url: str, as_json: bool, manifests: tuple[Path, ...], wait: float, unknown: bool
+) -> None:
     """Tell the weekly shares of a running worker: first, highest, last and average week."""
     try:
         if manifests:
-            sys.exit(_compare(url, [_read_manifest(path) for path in manifests], as_json=as_json))
+            read = [_read_manifest(path) for path in manifests]
+            sys.exit(_compare(url, read, wait, as_json=as_json))
         if unknown:
             _print_unknown(client.get(url, "/api/v1/shares"), as_json=as_json)
             return
@@ -234,7 +247,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-def _compare(url: str, manifests: list[dict[str, Any]], *, as_json: bool) -> int:
+def _compare(url: str, manifests: list[dict[str, Any]], wait: float, *, as_json: bool) -> int:
     """Print whether a worker has counted what the manifests say; waits while it still counts."""
     expected = report.expected_cells(manifests)
     start = min(float(manifest["start"]) for manifest in manifests)
@@ -249,7 +262,7 @@ def _compare(url: str, manifests: list[dict[str, Any]], *, as_json: bool) -> int
         requests = sum(cell[1] for cell in counted.values())
         if requests != best:
             best, moved_at = requests, time.monotonic()
-        if not found or time.monotonic() - moved_at > COMPARE_PATIENCE_SECONDS:
+        if not found or time.monotonic() - moved_at > wait:
             break
         time.sleep(0.5)
     if as_json:

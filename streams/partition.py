@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,10 @@ ALLOWED_LATENESS_SECONDS = 600.0
 MAX_TOTALS = 512
 
 _FINEST = LEVELS[0]
+
+
+class SourceReplacedError(Exception):
+    """The source topic is another one than was counted; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Partition:
 
     number: int
     generation: int
+    topic: str = ""
     position: int = 0
     newest: float = 0.0
     read_at: float = 0.0
@@ -99,16 +105,27 @@ class Partition:
 
     @classmethod
     def restore(
-        cls, number: int, generation: int, records: Mapping[PaneKey | None, bytes]
+        cls,
+        number: int,
+        generation: int,
+        records: Mapping[PaneKey | None, bytes],
+        topic: str = "",
     ) -> Partition:
         """Take up a partition where the table says it stands.
 
         `records` are the table's values by pane, the position under None; `generation` is the
         group's. The result writes under a generation above any that has written before it, also
-        where the group was deleted and counts from one again. Raises StateError.
+        where the group was deleted and counts from one again. `topic` is Kafka's id of the source.
+
+        Raises StateError, and SourceReplacedError where the state is of another topic.
         """
         position = records.get(None)
         known = None if position is None else decode_position(position)
+        if known is not None and known.topic and topic and known.topic != topic:
+            raise SourceReplacedError(
+                "the source topic was deleted and made anew since it was counted. Set "
+                "TOKENSHARE_GROUP to a new name to count the new one from its beginning."
+            )
         highest = generation - 1
         at = 0 if known is None else known.s
         stamps = set()
@@ -119,10 +136,11 @@ class Partition:
                 stamps.add(stamp)
         stored = {key: value for key, value in records.items() if key is not None}
         if known is None:
-            return cls(number, highest + 1, stored=stored, stamps=sorted(stamps))
+            return cls(number, highest + 1, topic, stored=stored, stamps=sorted(stamps))
         return cls(
             number,
             highest + 1,
+            topic,
             position=known.s,
             newest=known.newest,
             read_at=known.read_at,
@@ -221,9 +239,8 @@ class Partition:
                 add_counts(pane.tenants, classifier.tenant_key("o", number), counts)
             for pane, number, counts in sums(columns.tenant_language):
                 add_counts(pane.tenants, classifier.tenant_key("l", number), counts)
-        for pane in panes.values():
-            if pane.is_crowded:
-                pane.trim()
+        for crowded in filter(attrgetter("is_crowded"), panes.values()):
+            crowded.trim()
 
     def _open(
         self, level: Level, which: Keys, starts: list[int], stamp: int
@@ -283,7 +300,13 @@ class Partition:
             encoded[key] = encode_pane(pane, self.generation)
         expired = self._expire()
         position = PositionRecord(
-            STATE_VERSION, self.generation, self.position, self.newest, self.read_at, self.totals
+            STATE_VERSION,
+            self.generation,
+            self.position,
+            self.newest,
+            self.read_at,
+            self.totals,
+            self.topic,
         )
         flush = Flush(
             panes={pane_key(self.number, key): value for key, value in encoded.items()},

@@ -21,12 +21,13 @@ import orjson
 from aiokafka.errors import KafkaError
 
 from streams import topics
-from streams.app import SourceReplacedError, Worker
+from streams.app import Worker
 from streams.metrics import Exposition, ProcessFacts
 from streams.origin.catalog import Catalog, CatalogError
+from streams.partition import SourceReplacedError
 from streams.settings import SettingsError, unknown_variables
 from streams.state import StateError
-from streams.topics import BrokerError, TopicError
+from streams.topics import BrokerError, Source, TopicError
 from streams.web import bodies, server
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from streams.settings import Settings
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tokenshare.process")
 
 OK, MISCONFIGURED, NO_BROKER, PARTITIONS_CHANGED, FAILED = 0, 1, 3, 4, 70
 
@@ -42,8 +43,10 @@ OK, MISCONFIGURED, NO_BROKER, PARTITIONS_CHANGED, FAILED = 0, 1, 3, 4, 70
 STOP_SECONDS = 8.0
 #: An event loop that does not move for so long is hung. Recovery of a large state takes less.
 HUNG_SECONDS = 60.0
-#: How often the number of source partitions is looked at.
-PARTITION_CHECK_SECONDS = 30.0
+#: A library's line is not written again for so long.
+REPEAT_SECONDS = 60.0
+#: How often the source topic is looked at: whether it is the same, with as many partitions.
+SOURCE_CHECK_SECONDS = 30.0
 
 
 class PartitionsChangedError(Exception):
@@ -74,16 +77,38 @@ def set_up_logging(settings: Settings) -> None:
         if settings.log_format == "json"
         else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s")
     )
+    handler.addFilter(_NotAgain())
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.WARNING)
-    logging.getLogger("streams").setLevel(settings.log_level)
-    if settings.log_level == "DEBUG":
-        root.setLevel(logging.INFO)
+    root.setLevel(logging.INFO if settings.log_level == "DEBUG" else logging.WARNING)
+    logging.getLogger("tokenshare").setLevel(settings.log_level)
     # These say at length, at every start and rebalance, what is none of a user's business.
-    for name in ("faust", "mode", "streams.transport", "streams.table"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name in ("faust", "mode", "streams"):
+        logging.getLogger(name).setLevel(root.level)
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)
+
+
+class _NotAgain(logging.Filter):
+    """Lets a library say a thing once a minute.
+
+    While Kafka is away, its clients say so dozens of times a second, and our own lines drown.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, object], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("tokenshare"):
+            return True
+        # The template, not the text: addresses and numbers differ where the message does not.
+        what = record.name, record.msg if record.args else str(record.msg)[:40]
+        if record.created - self._said.get(what, 0.0) < REPEAT_SECONDS:
+            return False
+        if len(self._said) > 1000:
+            self._said.clear()
+        self._said[what] = record.created
+        return True
 
 
 class Watchdog:
@@ -128,8 +153,8 @@ def run(
         log.warning("%s is no setting%s", name, f"; did you mean {close}?" if close else "")
     try:
         catalog = Catalog.load(settings.catalog_overrides)
-        partitions = topics.prepare(settings)
-        return asyncio.run(_run(settings, catalog, partitions, beside))
+        source = topics.prepare(settings)
+        return asyncio.run(_run(settings, catalog, source, beside))
     except (SettingsError, TopicError, CatalogError, StateError, server.WebPortError) as error:
         log.error("%s", error)  # noqa: TRY400
         return MISCONFIGURED
@@ -143,10 +168,10 @@ def run(
 async def _run(
     settings: Settings,
     catalog: Catalog,
-    partitions: int,
+    source: Source,
     beside: Callable[[Worker], Awaitable[None]] | None,
 ) -> int:
-    worker = Worker(settings, catalog, partitions)
+    worker = Worker(settings, catalog, source)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -157,7 +182,7 @@ async def _run(
     tasks = [
         asyncio.create_task(worker.start()),
         asyncio.create_task(stopping.wait()),
-        asyncio.create_task(_watch_partitions(worker)),
+        asyncio.create_task(_watch_source(worker)),
     ]
     if beside is not None:
         tasks.append(asyncio.create_task(_wait_for(beside(worker))))
@@ -222,26 +247,31 @@ def _exit_code(failure: BaseException | None) -> int:
             return FAILED
 
 
-async def _watch_partitions(worker: Worker) -> None:
-    settings = worker.settings
+async def _watch_source(worker: Worker) -> None:
+    settings, known = worker.settings, worker.source
     while True:
-        await asyncio.sleep(PARTITION_CHECK_SECONDS)
+        await asyncio.sleep(SOURCE_CHECK_SECONDS)
         try:
-            count = await asyncio.to_thread(_source_partitions, settings)
+            found = await asyncio.to_thread(_source_now, settings)
         except (BrokerError, KafkaError):
             continue
-        if count is not None and count != worker.source_partitions:
+        if found is None or found.topic_id != known.topic_id:
+            raise SourceReplacedError(
+                f"{settings.topic} was deleted{' and made anew' if found else ''}. Set "
+                "TOKENSHARE_GROUP to a new name to count a new one from its beginning."
+            )
+        if found.partitions != known.partitions:
             raise PartitionsChangedError(
-                f"{settings.topic} has {count} partitions now, {settings.changelog_topic} has "
-                f"{worker.source_partitions}. Give the changelog {count} as well, then start the "
-                "workers again; nothing is lost until then."
+                f"{settings.topic} has {found.partitions} partitions now, "
+                f"{settings.changelog_topic} has {known.partitions}. Give the changelog "
+                f"{found.partitions} as well, then start the workers again; nothing is lost."
             )
 
 
-def _source_partitions(settings: Settings) -> int | None:
+def _source_now(settings: Settings) -> Source | None:
     client = topics.admin(settings)
     try:
-        return topics.partition_counts(client, [settings.topic]).get(settings.topic)
+        return topics.find_source(client, settings)
     finally:
         client.close()
 

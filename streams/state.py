@@ -53,7 +53,8 @@ class PositionRecord(msgspec.Struct):
     """The value of a position key: where to read on, and what was known when it was written.
 
     `s` is the next source offset; `newest` the newest event time seen (unix seconds), read when
-    the wall clock said `read_at`.
+    the wall clock said `read_at`. `topic` is Kafka's id of the source topic that offsets are of: a
+    topic that is made anew has another, under the same name.
     """
 
     v: int
@@ -62,6 +63,7 @@ class PositionRecord(msgspec.Struct):
     newest: float
     read_at: float
     totals: Totals
+    topic: str = ""
 
 
 class Header(msgspec.Struct):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from streams.view import Stale, View
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tokenshare.table")
 
 _POLL_MS = 100
 

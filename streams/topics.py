@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from streams.settings import Settings
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tokenshare.topics")
 
 # A stale owner's record and the newer one both have to stay long enough for every reader to see
 # both, and a reader has to reach the end of the log within this time.
@@ -272,8 +272,24 @@ async def _read_some(settings: Settings, partitions: int) -> bool:
         await consumer.stop()
 
 
-def prepare(settings: Settings) -> int:
-    """Make the topics ready for a worker; returns the number of source partitions.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The source topic: how many partitions it has, and Kafka's id of it."""
+
+    partitions: int
+    topic_id: str
+
+
+def find_source(client: KafkaAdminClient, settings: Settings) -> Source | None:
+    """Return the source topic as it is now; None where there is none. Raises KafkaError."""
+    if settings.topic not in client.list_topics():
+        return None
+    (described,) = client.describe_topics([settings.topic])
+    return Source(len(described["partitions"]), str(described.get("topic_id") or ""))
+
+
+def prepare(settings: Settings) -> Source:
+    """Make the topics ready for a worker; returns the source.
 
     Waits for the broker. Raises BrokerError or TopicError with what to do.
     """
@@ -288,8 +304,11 @@ def prepare(settings: Settings) -> int:
             raise TopicError(
                 "\n".join(f"{each.subject} {each.problem}. {each.remedy}" for each in problems)
             )
-        return partition_counts(client, [settings.topic])[settings.topic]
+        source = find_source(client, settings)
     except KafkaError as error:
         raise BrokerError(f"Kafka failed while the topics were checked: {error}") from None
     finally:
         client.close()
+    if source is None:
+        raise TopicError(f"The topic {settings.topic} has gone while it was looked at.")
+    return source

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 DAY_SECONDS = 86_400
 
-#: Requests a second of the live part, over a week; the history has about as many.
-LIVE_RATE = 5.0
+#: Requests a second of the live part, over a week: enough to see it move.
+LIVE_RATE = 2.0
+#: The history has fewer, so that a month of it is there within seconds.
 HISTORY_EVENTS_PER_DAY = 15_000
 #: With --speed the last day is replayed at that speed, until it meets the clock.
 REPLAYED_SECONDS = DAY_SECONDS
@@ -77,7 +78,7 @@ def run(options: Options) -> int:
             simulated=True,
         )
         process.set_up_logging(settings)
-        logging.getLogger("streams").setLevel(logging.WARNING)
+        logging.getLogger("tokenshare").setLevel(logging.WARNING)
         console = Console(stderr=options.as_json)
         demo = _Demo(options, broker.bootstrap, settings.topic, console)
         return process.run(settings, demo.beside)
@@ -151,15 +152,16 @@ class _Demo:
         about = options.days * HISTORY_EVENTS_PER_DAY
         await self._seed(worker, sender, history, about, f"{options.days} days of history")
         if options.once:
-            self._console.print(_screen(worker))
+            self._console.print(_screen(worker, live=False))
             return
         gateway = traffic.Gateway(options.seed, begin, LIVE_RATE)
         started = time.monotonic()
         with self._screen_of(worker) as show:
             while True:
                 # Faster than the clock, but never ahead of it.
-                ran = time.monotonic() - started
-                until = min(time.time(), begin + ran * options.speed)
+                until = time.time()
+                if options.speed > 1:
+                    until = min(until, begin + (time.monotonic() - started) * options.speed)
                 await sender.send(gateway.until(until))
                 show()
                 await asyncio.sleep(0.5)
@@ -199,21 +201,22 @@ def _address(worker: Worker) -> str:
     return f"http://{worker.settings.web_host}:{worker.settings.web_port}/"
 
 
-def _screen(worker: Worker) -> Group:
+def _screen(worker: Worker, *, live: bool = True) -> Group:
     picture = worker.snapshot
     hour = picture.windows.get("1h")
     lag = sum(status.lag or 0 for status in picture.partitions)
     as_of = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(picture.as_of))
     requests = hour.requests if hour is not None else 0
     tokens = hour.tokens if hour is not None else 0
+    address = _address(worker)
+    where = Text(f"The page: {address}   metrics: {address}metrics   Ctrl-C ends it.")
+    ending = [where] if live else []
     return Group(
         Text(f"tokenshare, simulated traffic   as of {as_of} UTC   lag {lag} records"),
         Text(f"last hour: {requests:,} requests, {terminal.amount(tokens)} tokens"),
         terminal.shares_table(picture, "origin"),
         terminal.shares_table(picture, "language", rows=8),
-        Text(
-            f"The page: {_address(worker)}   metrics: {_address(worker)}metrics   Ctrl-C ends it."
-        ),
+        *ending,
     )
 
 

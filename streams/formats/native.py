@@ -176,13 +176,15 @@ SCHEMA: dict[str, Any] = {
             "type": "integer",
             "minimum": 0,
             "maximum": MAX_TOKENS,
-            "description": "All input tokens, cache reads and writes included.",
+            "description": (
+                "All input tokens, cache reads and writes included; written without a fraction."
+            ),
         },
         "completion_tokens": {
             "type": "integer",
             "minimum": 0,
             "maximum": MAX_TOKENS,
-            "description": "All output tokens, reasoning included.",
+            "description": "All output tokens, reasoning included; written without a fraction.",
         },
         "language": {
             "type": ["string", "null"],

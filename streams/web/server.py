@@ -24,7 +24,7 @@ from streams.web.question import BadQuestionError, question
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tokenshare.server")
 
 # A smaller body fits one network packet as it is.
 COMPRESS_FROM_BYTES = 1_000

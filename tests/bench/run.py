@@ -399,7 +399,9 @@ def _scrape(port: int) -> tuple[float, int]:
     body = connection.getresponse().read()
     took = time.monotonic() - started
     connection.close()
-    found = re.search(rb'^tokenshare_records_total\{[^}]*"counted"[^}]*\} (\S+)$', body, re.MULTILINE)
+    found = re.search(
+        rb'^tokenshare_records_total\{[^}]*"counted"[^}]*\} (\S+)$', body, re.MULTILINE
+    )
     return took, int(float(found[1])) if found else 0
 
 

@@ -46,6 +46,8 @@ def make_worker(bootstrap, tmp_path, request):
             "TOKENSHARE_PARTITIONS": "3",
             # The embedded broker waits half of it for more members.
             "TOKENSHARE_REBALANCE_TIMEOUT_SECONDS": "2",
+            # How long a killed worker is missed before its partitions are given away.
+            "TOKENSHARE_SESSION_TIMEOUT_SECONDS": "3",
         } | {f"TOKENSHARE_{key.upper()}": value for key, value in settings.items()}
         worker = WorkerProcess(environment, tmp_path / f"worker-{len(started)}.log")
         started.append(worker)

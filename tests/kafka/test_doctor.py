@@ -67,7 +67,7 @@ def test_simulate_and_report_agree_to_the_token_also_over_a_kill(make_worker, tm
     worker = make_worker().start().wait_ready()
     manifest = tmp_path / "m.json"
     sent = tokenshare(
-        worker, "simulate", "--events", "150000", "--seed", "7", "--manifest", str(manifest)
+        worker, "simulate", "--events", "100000", "--seed", "7", "--manifest", str(manifest)
     )
     assert sent.returncode == 0, sent.stderr
     worker.kill()
@@ -82,8 +82,10 @@ def test_simulate_and_report_agree_to_the_token_also_over_a_kill(make_worker, tm
     assert '"equal": true' in compared.stdout
 
     tokenshare(worker, "simulate", "--events", "10", "--seed", "8")
-    again.wait_counted(150_010)
-    differs = tokenshare(worker, "report", "--url", worker.url, "--compare", str(manifest))
+    again.wait_counted(100_010)
+    differs = tokenshare(
+        worker, "report", "--url", worker.url, "--compare", str(manifest), "--wait", "1"
+    )
     assert differs.returncode == 1
     assert "differ" in differs.stdout
 
