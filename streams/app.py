@@ -18,7 +18,7 @@ from mode import Service
 
 from streams import history, snapshot
 from streams.classify import Classifier
-from streams.dead_letter import DeadLetter, dead_letter, without_value
+from streams.dead_letter import DeadLetter, dead_letter, shorter
 from streams.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.formats import native
 from streams.partition import Decoded, Flush, Partition, SourceReplacedError
@@ -45,6 +45,8 @@ LAG_SECONDS = 2.0
 LAG_PATIENCE_SECONDS = 3.0
 #: At most this long for the last flush before a partition is given away.
 REVOKE_FLUSH_SECONDS = 3.0
+#: Late writes of an earlier owner come in bunches, which are told once.
+STALE_SECONDS = 60.0
 #: Dead letters wait for a flush, but not more bytes of them than this.
 DEAD_LETTER_BYTES = 8 * 1024 * 1024
 
@@ -88,6 +90,7 @@ class Worker:
         self._sought: dict[int, float] = {}
         self._ends: dict[int, int] = {}
         self._revocations = 0
+        self._stale_told: dict[int, float] = {}
         self._is_active = False
         self._flush_is_failing = False
         self.app = self._make_app()
@@ -270,10 +273,13 @@ class Worker:
     def _on_stale(self, stale: Stale) -> None:
         partition = self.partitions.get(stale.partition)
         if partition is not None:
-            log.warning(
-                "an earlier owner wrote partition %s late, writing it again", stale.partition
-            )
             partition.rewrite(stale.key)
+            now = time.monotonic()
+            if now - self._stale_told.get(stale.partition, -1e9) > STALE_SECONDS:
+                log.warning(
+                    "an earlier owner wrote partition %s late, writing it again", stale.partition
+                )
+            self._stale_told[stale.partition] = now
 
     # -- counting
 
@@ -385,7 +391,8 @@ class Worker:
                 written = True
             except _SEND_ERRORS as error:
                 if not self._flush_is_failing:
-                    log.error("counts cannot be written, they are kept: %s", error)  # noqa: TRY400
+                    where = f"{self.settings.changelog_topic} or {self.settings.dead_letters}"
+                    log.error("%s cannot be written, counts are kept: %s", where, error)  # noqa: TRY400
                 self._flush_is_failing = True
             finally:
                 partition.end_flush(flush, written=written)
@@ -414,12 +421,15 @@ class Worker:
             )
 
         async def deliver(letter: DeadLetter) -> None:
-            try:
-                await (await send(letter))
-            except (MessageSizeTooLargeError, ProducerSendError) as error:
-                if "MessageSizeTooLarge" not in repr(error):
-                    raise
-                await (await send(without_value(letter)))
+            for attempt in (letter, *shorter(letter)):
+                try:
+                    await (await send(attempt))
+                except (MessageSizeTooLargeError, ProducerSendError) as error:
+                    if "MessageSizeTooLarge" not in repr(error):
+                        raise
+                else:
+                    return
+            raise MessageSizeTooLargeError(f"{topic} takes no records, not even small ones")
 
         await asyncio.gather(*(deliver(letter) for letter in letters))
 
@@ -435,7 +445,7 @@ class Worker:
         if len(self._ends) < self.source_partitions:
             reasons.append("the lag is not known yet")
         if self._flush_is_failing:
-            reasons.append("counts cannot be written to the changelog")
+            reasons.append("the changelog or the dead-letter topic cannot be written")
         return tuple(reasons)
 
     def take_snapshot(self, now: float) -> None:

@@ -69,7 +69,7 @@ def worker(bootstrap: str | None, port: int | None) -> None:
     """Count usage events from Kafka and serve the shares, until stopped."""
     chosen = _settings(bootstrap_servers=bootstrap, web_port=port)
     process.set_up_logging(chosen)
-    sys.exit(process.run(chosen))
+    process.end(process.run(chosen))
 
 
 @cli.command()
@@ -78,7 +78,7 @@ def worker(bootstrap: str | None, port: int | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (with --study).")
 @click.option(
     "--speed",
-    type=click.FloatRange(min=1.0),
+    type=click.FloatRange(min=1.0, max=100_000.0),
     default=1.0,
     show_default=True,
     help="Replay the last day at this speed before going live.",
@@ -91,16 +91,24 @@ def worker(bootstrap: str | None, port: int | None) -> None:
     help="Days of history to begin with.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the traffic.")
-@click.option("--port", type=click.IntRange(0, 65535), default=6066, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port of the page, in place of TOKENSHARE_WEB_PORT.",
+)
 def demo(  # noqa: PLR0917 - one argument an option
-    study: bool, once: bool, as_json: bool, speed: float, days: int, seed: int, port: int
+    study: bool, once: bool, as_json: bool, speed: float, days: int, seed: int, port: int | None
 ) -> None:
     """Show it all on simulated traffic: a broker in memory, a gateway, a worker and the page."""
     from streams.demo import show  # noqa: PLC0415 - not needed by a worker
     from streams.demo.broker import BrokerError  # noqa: PLC0415
 
+    if not speed >= 1.0:
+        _fail("--speed is a number from 1 on", 2)
     if as_json and not study:
         _fail("--json goes with --study", 2)
+    if port is None:
+        port = _settings().web_port
     options = show.Options(study, once, as_json, speed, days, seed, "127.0.0.1", port)
     try:
         with show.end_quietly():

@@ -16,18 +16,22 @@ OFFSET = "tokenshare.offset"
 TIMESTAMP = "tokenshare.timestamp_ms"
 TRUNCATED = "tokenshare.truncated_bytes"
 
+_OURS = "tokenshare."
+_ADDED = 6
+
 
 class DeadLetter(NamedTuple):
     """A rejected record: original key, value and headers, and ours behind them."""
 
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, bytes | None]]
 
     @property
     def size(self) -> int:
         """Bytes that it holds, about."""
-        return len(self.key or b"") + len(self.value or b"") + 256
+        headers = sum(len(name) + len(value or b"") for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + headers + 256
 
 
 def dead_letter(topic: str, partition: int, record: Any, rejected: Rejected) -> DeadLetter:
@@ -47,10 +51,15 @@ def dead_letter(topic: str, partition: int, record: Any, rejected: Rejected) -> 
     )
 
 
-def without_value(letter: DeadLetter) -> DeadLetter:
-    """Return the letter of a record that is too large for the topic: all but its value.
+def shorter(letter: DeadLetter) -> list[DeadLetter]:
+    """Return what to send in the place of a letter that the topic refuses as too large.
 
-    Its headers say where the value is to be found, as long as the source topic keeps it.
+    First without the value, then without the record's own key and headers as well. What is left
+    says where the whole record is to be found, as long as the source topic keeps it.
     """
-    size = len(letter.value or b"")
-    return DeadLetter(letter.key, b"", [*letter.headers, (TRUNCATED, str(size).encode())])
+    size = (TRUNCATED, str(len(letter.value or b"")).encode())
+    ours = [header for header in letter.headers if header[0].startswith(_OURS)]
+    return [
+        DeadLetter(letter.key, b"", [*letter.headers, size]),
+        DeadLetter(None, b"", [*ours[-_ADDED:], size]),
+    ]

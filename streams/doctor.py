@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from kafka.errors import KafkaError
 
 from streams import topics
 from streams.origin.catalog import Catalog, CatalogError
-from streams.settings import SettingsError, unknown_variables
+from streams.settings import SettingsError, environment, unknown_variables
 from streams.topics import Finding
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def _tls(settings: Settings) -> Finding:
 
 
 def _misspelt() -> Iterator[Finding]:
-    for name, close in unknown_variables(os.environ):
+    for name, close in unknown_variables(environment()):
         yield Finding(
             name, "", "is no setting", f"Did you mean {close}?" if close else "Remove it."
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 #: requests, prompt tokens, completion tokens, sum of squared tokens (for standard errors).
 #: A list because a pane adds to it in place, hundreds of times a batch.
@@ -28,7 +28,11 @@ MAX_UNKNOWN_MODELS = 32
 MAX_LANGUAGES = 256
 MAX_MODELS = 512
 MAX_TENANTS = 64
-CROWDED_KEYS = 8192
+#: Cells that name their model, and keys of tenants with languages: bounds multiply otherwise.
+MAX_NAMED_CELLS = 1024
+MAX_TENANT_LANGUAGES = 2048
+#: Above the most that trimming can leave, so that it is not tried in vain.
+CROWDED_KEYS = 16_384
 
 
 class Level(NamedTuple):
@@ -153,28 +157,52 @@ def _trim_cells(cells: dict[str, Counts]) -> None:
             languages[language] = languages.get(language, 0) + tokens_of(counts)
     if len(models) > 2 * MAX_UNKNOWN_MODELS:
         small = set(_smallest(models, MAX_UNKNOWN_MODELS))
-        for key in [key for key in cells if split_cell(key)[2] in small]:
-            _, language, _ = split_cell(key)
-            add_counts(cells, f"{UNKNOWN}/{language}", cells.pop(key))
+        _move(cells, lambda key: split_cell(key)[2] in small, _nameless)
     if len(languages) > 2 * MAX_LANGUAGES:
         rare = set(_smallest(languages, MAX_LANGUAGES))
-        for key in [key for key in cells if split_cell(key)[1] in rare]:
-            origin, _, model = split_cell(key)
-            add_counts(cells, cell_key(origin, OTHER, model), cells.pop(key))
+        _move(cells, lambda key: split_cell(key)[1] in rare, _of_other_language)
+    named = {key: tokens_of(counts) for key, counts in cells.items() if split_cell(key)[2]}
+    if len(named) > 2 * MAX_NAMED_CELLS:
+        few = set(_smallest(named, MAX_NAMED_CELLS))
+        _move(cells, few.__contains__, _nameless)
+
+
+def _nameless(key: str) -> str:
+    origin, language, _ = split_cell(key)
+    return cell_key(origin, language)
+
+
+def _of_other_language(key: str) -> str:
+    origin, _, model = split_cell(key)
+    return cell_key(origin, OTHER, model)
+
+
+def _move(
+    counts: dict[str, Counts], is_moved: Callable[[str], bool], place: Callable[[str], str]
+) -> None:
+    for key in [key for key in counts if is_moved(key)]:
+        add_counts(counts, place(key), counts.pop(key))
 
 
 def _trim_tenants(tenants: dict[str, Counts]) -> None:
     weights: dict[str, int] = {}
+    languages: dict[str, int] = {}
     for key, counts in tenants.items():
-        tenant, axis, _ = key.split("/", 2)
+        tenant, axis, name = key.split("/", 2)
         if axis == "o" and tenant != OTHER:
             weights[tenant] = weights.get(tenant, 0) + tokens_of(counts)
-    if len(weights) <= 2 * MAX_TENANTS:
-        return
-    small = set(_smallest(weights, MAX_TENANTS))
-    for key in [key for key in tenants if key.split("/", 1)[0] in small]:
-        _, rest = key.split("/", 1)
-        add_counts(tenants, f"{OTHER}/{rest}", tenants.pop(key))
+        if axis == "l" and name != OTHER:
+            languages[key] = tokens_of(counts)
+    if len(weights) > 2 * MAX_TENANTS:
+        small = set(_smallest(weights, MAX_TENANTS))
+        _move(
+            tenants,
+            lambda key: key.split("/", 1)[0] in small,
+            lambda key: f"{OTHER}/{key.split('/', 1)[1]}",
+        )
+    if len(languages) > 2 * MAX_TENANT_LANGUAGES:
+        rare = set(_smallest(languages, MAX_TENANT_LANGUAGES))
+        _move(tenants, rare.__contains__, lambda key: f"{key.split('/', 1)[0]}/l/{OTHER}")
 
 
 def cell_key(origin: str, language: str, model: str = "") -> str:

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import orjson
 from aiokafka.errors import KafkaError
@@ -25,7 +25,7 @@ from streams.app import Worker
 from streams.metrics import Exposition, ProcessFacts
 from streams.origin.catalog import Catalog, CatalogError
 from streams.partition import SourceReplacedError
-from streams.settings import SettingsError, unknown_variables
+from streams.settings import SettingsError, environment, unknown_variables
 from streams.state import StateError
 from streams.topics import BrokerError, Source, TopicError
 from streams.web import bodies, server
@@ -114,21 +114,27 @@ class _NotAgain(logging.Filter):
 class Watchdog:
     """Ends a process whose event loop hangs, or that does not end after a failure."""
 
-    def __init__(self, alive_at: Callable[[], float]) -> None:
-        self._alive_at = alive_at
+    def __init__(self) -> None:
+        self._alive_at: Callable[[], float] = time.monotonic
         self._end_at = float("inf")
         self._code = FAILED
         self._done = threading.Event()
+
+    def __enter__(self) -> Self:
         threading.Thread(target=self._watch, daemon=True, name="watchdog").start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+
+    def watch(self, alive_at: Callable[[], float]) -> None:
+        """Look at the moment (of `time.monotonic`) that an event loop moves on."""
+        self._alive_at = alive_at
 
     def end_within(self, seconds: float, code: int) -> None:
         """End the process with `code` unless it has ended in so many seconds."""
         self._code = code
         self._end_at = time.monotonic() + seconds
-
-    def dismiss(self) -> None:
-        """Watch no longer."""
-        self._done.set()
 
     def _watch(self) -> None:
         while not self._done.wait(0.5):
@@ -149,13 +155,18 @@ def run(
 
     `beside` runs next to it and ends the worker when it returns: the demo's live table.
     """
-    for name, close in unknown_variables(os.environ):
+    for name, close in unknown_variables(environment()):
         log.warning("%s is no setting%s", name, f"; did you mean {close}?" if close else "")
     try:
         catalog = Catalog.load(settings.catalog_overrides)
         source = topics.prepare(settings)
-        return asyncio.run(_run(settings, catalog, source, beside))
-    except (SettingsError, TopicError, CatalogError, StateError, server.WebPortError) as error:
+        # Until the event loop is closed: tasks of stock Faust may refuse to end with it.
+        with Watchdog() as watchdog:
+            return asyncio.run(_run(settings, catalog, source, watchdog, beside))
+    except server.WebPortError as error:
+        log.error("%s", error.strerror)  # noqa: TRY400
+        return MISCONFIGURED
+    except (SettingsError, TopicError, CatalogError, StateError) as error:
         log.error("%s", error)  # noqa: TRY400
         return MISCONFIGURED
     except BrokerError as error:
@@ -165,10 +176,18 @@ def run(
         return OK
 
 
+def end(code: int) -> NoReturn:
+    """End the process with a code, whatever threads of the libraries are still there."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
+
+
 async def _run(
     settings: Settings,
     catalog: Catalog,
     source: Source,
+    watchdog: Watchdog,
     beside: Callable[[Worker], Awaitable[None]] | None,
 ) -> int:
     worker = Worker(settings, catalog, source)
@@ -176,7 +195,7 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    watchdog = Watchdog(lambda: worker.alive_at)
+    watchdog.watch(lambda: worker.alive_at)
     web = await server.serve(server.make_app(sources(worker)), settings.web_host, settings.web_port)
     log.info("page and metrics on http://%s:%s/", settings.web_host, settings.web_port)
     tasks = [
@@ -197,7 +216,6 @@ async def _run(
             await worker.stop()
         await web.cleanup()
         await asyncio.gather(*tasks, return_exceptions=True)
-        watchdog.dismiss()
     log.info("stopped")
     return code
 
@@ -236,7 +254,7 @@ def _exit_code(failure: BaseException | None) -> int:
         case PartitionsChangedError():
             log.error("%s", failure)
             return PARTITIONS_CHANGED
-        case StateError() | SourceReplacedError() | server.WebPortError():
+        case StateError() | SourceReplacedError():
             log.error("%s", failure)
             return MISCONFIGURED
         case KafkaError():

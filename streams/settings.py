@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import ssl
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotation
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -67,7 +69,10 @@ class Settings(BaseSettings):
     )
     ssl_key_file: Path | None = Field(None, description="Client key (PEM).")
     broker_wait_seconds: float = Field(
-        60.0, ge=0, description="How long a worker waits at its start for a broker that is absent."
+        60.0,
+        ge=0,
+        le=86_400,
+        description="How long a worker waits at its start for a broker that is absent.",
     )
     web_host: str = Field(
         "127.0.0.1", description="Address for page, API and metrics; 0.0.0.0: all interfaces."
@@ -144,6 +149,17 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _are_apart(self) -> Settings:
+        names = [self.topic, self.dead_letters, self.changelog_topic]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"source, dead-letter and changelog topic are {', '.join(names)}: they must be "
+                f"three. Change {ENV_PREFIX}TOPIC, {ENV_PREFIX}DEAD_LETTER_TOPIC or "
+                f"{ENV_PREFIX}GROUP"
+            )
+        return self
+
     @property
     def changelog_topic(self) -> str:
         """The topic that holds the panes."""
@@ -193,6 +209,8 @@ def load(**overrides: Any) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)
+    except UnicodeDecodeError:
+        raise SettingsError("the file .env is not UTF-8: save it as UTF-8") from None
     except ValidationError as error:
         lines = []
         for problem in error.errors():
@@ -202,7 +220,12 @@ def load(**overrides: Any) -> Settings:
         raise SettingsError("; ".join(lines)) from None
 
 
-def unknown_variables(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+def environment() -> dict[str, str]:
+    """Return the variables that settings are read from: those of `.env` and of the process."""
+    return {name: value or "" for name, value in dotenv_values(".env").items()} | dict(os.environ)
+
+
+def unknown_variables(variables: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return (variable, the setting it resembles or "") of TOKENSHARE_ variables that are none.
 
     Kubernetes sets variables of its own for a service that is called tokenshare; those are left
@@ -210,7 +233,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     """
     known = [row[0] for row in table()]
     found = []
-    for name in sorted(environment):
+    for name in sorted(variables):
         if name.upper().startswith(ENV_PREFIX) and name.upper() not in known:
             if _SERVICE_LINK.fullmatch(name):
                 continue

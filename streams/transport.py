@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import faust
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import (
     ConsumerStoppedError,
@@ -20,9 +21,12 @@ from aiokafka.errors import (
     IllegalStateError,
     KafkaError,
 )
+from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+
+from streams.lenient import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,7 +64,13 @@ class _Batches(PartitionRecords):  # type: ignore[misc]
         start = self.next_fetch_offset
         held: list[Any] = []
         for records in self._record_batches():
-            held.extend(record for record in records if record.offset >= start)
+            # Most batches start at or after what was asked for; the first one may start before.
+            first = getattr(records, "base_offset", -1)
+            try:
+                read = list(records)
+            except UnicodeDecodeError:
+                read = list(records_of(self._records.data, first))
+            held.extend(read if first >= start else [each for each in read if each.offset >= start])
             if len(held) >= BATCH_RECORDS:
                 yield self._batch(start, held)
                 start, held = self.next_fetch_offset, []
@@ -87,6 +97,18 @@ class _Batches(PartitionRecords):  # type: ignore[misc]
             self.next_fetch_offset = max(self.next_fetch_offset, batch.next_offset)
             if not aborted and not batch.is_control_batch:
                 yield batch
+
+
+class _KeptRecords(MemoryRecords):  # type: ignore[misc]
+    """Fetched data that stays at hand as bytes, for a batch that has to be read otherwise."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.data = data
+
+
+# The fetcher makes its records itself, under this name; nothing else about them changes.
+fetcher.MemoryRecords = _KeptRecords
 
 
 class _BatchedResults(dict[TopicPartition, Any]):

@@ -15,7 +15,13 @@ ROOT = Path(streams.__file__).parent
 #: it is a package of its own.
 FLOW = [
     ["streams.event", "streams.pane", "streams.settings", "streams.client", "streams.language"],
-    ["streams.formats", "streams.origin", "streams.state", "streams.dead_letter"],
+    [
+        "streams.formats",
+        "streams.origin",
+        "streams.lenient",
+        "streams.state",
+        "streams.dead_letter",
+    ],
     ["streams.classify", "streams.topics", "streams.report"],
     ["streams.tally", "streams.window", "streams.doctor"],
     ["streams.partition"],

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.pane import (
+    CROWDED_KEYS,
     DAY,
     FINE,
     HOUR,
@@ -96,6 +97,23 @@ def test_languages_models_and_tenants_are_bounded_and_nothing_leaves_the_sums():
     assert len(pane.models) == MAX_MODELS + 1
     assert len(pane.tenants) == 2 * (MAX_TENANTS + 1)
     assert [whole(each) for each in (pane.cells, pane.models, pane.tenants)] == before
+
+
+def test_bounds_do_not_multiply():
+    # Each model and each language is within its bound; their product is not.
+    pane = Pane(
+        {f"unknown/l{lang}/m{n}": [1, lang * n, 0, 0] for n in range(60) for lang in range(500)},
+        {},
+        {f"t{n}/l/l{lang}": [1, lang * n, 0, 0] for n in range(100) for lang in range(100)},
+    )
+    before = [whole(each) for each in (pane.cells, pane.tenants)]
+    assert pane.is_crowded
+
+    pane.trim()
+
+    assert len(pane.cells) + len(pane.tenants) < CROWDED_KEYS / 2
+    assert not pane.is_crowded
+    assert [whole(each) for each in (pane.cells, pane.tenants)] == before
 
 
 def test_a_model_name_may_hold_slashes():

@@ -84,6 +84,25 @@ def test_a_misspelt_variable_is_found_and_kubernetes_own_are_not():
     ]
 
 
+def test_source_changelog_and_dead_letters_are_three_topics():
+    for wrong in ({"dead_letter_topic": "llm-usage"}, {"topic": "tokenshare-panes-changelog"}):
+        with pytest.raises(SettingsError, match="they must be three"):
+            load(**wrong)
+
+
+def test_a_dotenv_file_that_is_no_text_is_named(tmp_path):
+    (tmp_path / ".env").write_bytes(b"TOKENSHARE_TOPIC=\xff\xfe\n")
+
+    with pytest.raises(SettingsError, match=r"\.env"):
+        load()
+
+
+def test_a_misspelt_variable_in_the_dotenv_file_is_found_too(tmp_path):
+    (tmp_path / ".env").write_text("TOKENSHARE_TOPCI=usage\n")
+
+    assert ("TOKENSHARE_TOPCI", "TOKENSHARE_TOPIC") in unknown_variables(settings.environment())
+
+
 def test_names_of_topics_follow_from_the_group_and_the_source():
     chosen = load(topic="usage", group="team")
 

@@ -107,7 +107,7 @@ def _explain_fields(document: dict[str, Any]) -> Rejected:
         value = document.get(name)
         if isinstance(value, bool) or not isinstance(value, types):
             return Rejected("wrong_type", f"{name} is {_json_type(value)}")
-    return Rejected("bad_time", "ts is out of range")
+    return Rejected("wrong_type", "a field stands there twice, or fits no type")
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

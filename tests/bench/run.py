@@ -33,6 +33,7 @@ import argparse
 import asyncio
 import contextlib
 import datetime as dt
+import gc
 import http.client
 import itertools
 import json
@@ -166,6 +167,8 @@ async def _raw(arguments: argparse.Namespace) -> dict[str, Any]:
     await consumer.start()
     try:
         consumer._fetcher._records = _BatchedResults(frozenset([arguments.topic]))
+        # The collector would look at the fetched records again and again: not a cost of reading.
+        gc.disable()
         tps = [TopicPartition(arguments.topic, each) for each in range(arguments.partitions)]
         consumer.assign(tps)
         clock = Clock()

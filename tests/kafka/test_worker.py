@@ -186,6 +186,47 @@ def test_bad_records_are_dead_letters_byte_for_byte_and_good_ones_count(bootstra
     assert worker.get("/readyz") == {"ready": True, "reasons": []}
 
 
+def test_a_dead_letter_that_its_topic_refuses_goes_without_what_is_too_large(
+    bootstrap, make_worker
+):
+    # The producer sends at most 1 MiB more than the largest record that is read.
+    worker = make_worker(max_record_bytes="2048").start().wait_ready()
+    large = b"x" * 3_000_000
+    produce(bootstrap, make_worker.topic, [large], headers=[("trace", b"1")])
+    produce(bootstrap, make_worker.topic, [b"{"], headers=[("trace", large)], key=large)
+    produce(bootstrap, make_worker.topic, [orjson.dumps(GOOD | {"ts": time.time()})])
+    worker.wait_counted(1)
+    letters = read_all(bootstrap, f"{make_worker.topic}-dead-letter", 2)
+
+    headers = sorted((dict(letter.headers) for letter in letters), key=len)
+    assert [letter.value for letter in letters] == [b"", b""]
+    assert headers[0]["tokenshare.reason"] == b"not_json"
+    assert "trace" not in headers[0]
+    assert headers[1]["tokenshare.reason"] == b"too_large"
+    assert headers[1]["tokenshare.truncated_bytes"] == b"3000000"
+    assert headers[1]["trace"] == b"1"
+    assert worker.records() == {"counted/": 1, "rejected/not_json": 1, "rejected/too_large": 1}
+
+
+def test_a_source_topic_that_was_made_anew_is_not_taken_for_the_old_one(bootstrap, make_worker):
+    # Offsets of the old topic say nothing about the new one.
+    from kafka.admin import KafkaAdminClient
+
+    worker = make_worker().start().wait_ready()
+    produce(bootstrap, make_worker.topic, [orjson.dumps(GOOD | {"ts": time.time()})] * 9)
+    worker.wait_counted(9)
+    worker.kill()
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    admin.delete_topics([make_worker.topic])
+    time.sleep(1)
+    admin.close()
+    again = make_worker().start()
+
+    assert again.process.wait(30) == 1
+    assert "made anew" in again.tail()
+    assert "Traceback" not in again.tail()
+
+
 def test_metrics_show_shares_and_answer_openmetrics(bootstrap, make_worker):
     worker = make_worker().start().wait_ready()
     produce(bootstrap, make_worker.topic, [orjson.dumps(GOOD | {"ts": time.time()})] * 10)

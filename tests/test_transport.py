@@ -1,0 +1,92 @@
+"""What a fetch brings becomes batches that chain."""
+
+from __future__ import annotations
+
+import pytest
+from aiokafka.consumer.fetcher import READ_COMMITTED
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.structs import TopicPartition
+
+from streams.lenient import records_of
+from streams.transport import BATCH_RECORDS, _Batches, _KeptRecords
+
+TP = TopicPartition("usage", 0)
+NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
+
+
+def batch_of(values, base=0, compression=NONE, headers=()):
+    builder = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=compression,
+        is_transactional=0,
+        producer_id=-1,
+        producer_epoch=-1,
+        base_sequence=-1,
+        batch_size=1 << 24,
+    )
+    for number, value in enumerate(values):
+        builder.append(number, 1_000 + number, b"k%d" % number, value, list(headers))
+    data = bytearray(builder.build())
+    data[:8] = base.to_bytes(8, "big")
+    return bytes(data)
+
+
+def batches(data, asked=0, check_crcs=False):
+    records = _Batches(TP, _KeptRecords(data), None, asked, None, None, check_crcs, READ_COMMITTED)
+    return list(records), records
+
+
+@pytest.mark.parametrize("compression", [NONE, GZIP, SNAPPY, LZ4, ZSTD])
+def test_records_come_whole_with_every_compression(compression):
+    values = [b"one", None, b"", b"x" * 5000]
+    (batch,), _ = batches(batch_of(values, 7, compression), 7)
+
+    assert (batch.start, batch.end) == (7, 11)
+    assert [record.value for record in batch.records] == values
+    assert [record.offset for record in batch.records] == [7, 8, 9, 10]
+    assert [record.timestamp for record in batch.records] == [1000, 1001, 1002, 1003]
+
+
+def test_batches_chain_and_are_not_much_longer_than_their_bound():
+    data = b"".join(batch_of([b"x"] * 1500, base) for base in range(0, 15_000, 1500))
+    found, records = batches(data)
+
+    assert [each.start for each in found[1:]] == [each.end for each in found[:-1]]
+    assert found[-1].end == records.next_fetch_offset == 15_000
+    assert max(len(each.records) for each in found) < BATCH_RECORDS + 1500
+
+
+def test_records_before_the_one_that_was_asked_for_are_left_out():
+    (batch,), _ = batches(batch_of([b"a", b"b", b"c"], 10), 11)
+
+    assert (batch.start, batch.end) == (11, 13)
+    assert [record.value for record in batch.records] == [b"b", b"c"]
+
+
+@pytest.mark.parametrize("compression", [NONE, LZ4])
+def test_a_header_whose_name_is_no_text_makes_nothing_unreadable(compression):
+    plain = batch_of([b"one", None, b"three"], 5, NONE, [("NAME", b"v"), ("empty", None)])
+    data = bytearray(plain.replace(b"NAME", b"\xff\xfe\xfdE"))
+    if compression == LZ4:
+        from aiokafka.codec import lz4_encode
+
+        data[22] |= LZ4
+        data[61:] = lz4_encode(bytes(data[61:]))
+        data[8:12] = (len(data) - 12).to_bytes(4, "big")
+    after = batch_of([b"four"], 8)
+    (batch,), _ = batches(bytes(data) + after, 5)
+
+    assert [record.value for record in batch.records] == [b"one", None, b"three", b"four"]
+    assert [record.offset for record in batch.records] == [5, 6, 7, 8]
+    assert [record.timestamp for record in batch.records] == [1000, 1001, 1002, 1000]
+    assert batch.records[0].headers == [("\\xff\\xfe\\xfdE", b"v"), ("empty", None)]
+    assert batch.records[0].key == b"k0"
+
+
+def test_bytes_that_are_cut_off_are_said_to_be():
+    data = batch_of([b"one", b"two"])
+
+    with pytest.raises(LookupError):
+        records_of(data, 99)
+    with pytest.raises(ValueError, match="cut off"):
+        list(records_of(data[:-3], 0))
