@@ -74,6 +74,7 @@ class Classifier:
         self._rows: list[tuple[int, int, int, int, int]] = []
         self._tables: Tables | None = None
         self._tenants: dict[str | None, int] = {None: -1, "": -1}
+        self._tenant_keys: dict[tuple[str, int, int], str] = {}
 
     def make_room(self) -> None:
         """Start anew where too many names have come. Numbers that were given out are void then."""
@@ -126,8 +127,15 @@ class Classifier:
         `number` is `tenant * count of the others + other`, as `streams.tally.Columns` has it.
         """
         others = self.origin_names if axis == "o" else self.language_names
-        tenant, other = divmod(number, len(others.names))
-        return f"{self.tenant_names.names[tenant]}/{axis}/{others.names[other]}"
+        at = axis, len(others.names), number
+        found = self._tenant_keys.get(at)
+        if found is None:
+            if len(self._tenant_keys) > TABLE_SIZE:
+                self._tenant_keys.clear()
+            tenant, other = divmod(number, len(others.names))
+            found = f"{self.tenant_names.names[tenant]}/{axis}/{others.names[other]}"
+            self._tenant_keys[at] = found
+        return found
 
     def tenant(self, tenant: str) -> str:
         """Return the keyed hash that stands for a tenant: 16 hex digits."""

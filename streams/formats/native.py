@@ -36,9 +36,12 @@ def decode(
     # The typed decoder reads no field that it does not need, so it would let bad UTF-8 pass in
     # them. One look at the whole batch tells whether any value has to be looked at alone.
     try:
-        plain = b"".join(values).isascii()  # type: ignore[arg-type]
+        joined = b"".join(values)  # type: ignore[arg-type]
     except TypeError:
+        joined = b"".join(filter(None, values))
         plain = False
+    else:
+        plain = joined.isascii()
     readable = iter(values if plain else [_utf8(value) for value in values])
     while True:
         try:
@@ -49,15 +52,17 @@ def decode(
             index = len(events)
             events.append(None)
             rejected[index] = explain(values[index], max_record_bytes)
-    if sum(map(len, filter(None, values))) > max_record_bytes:
+    if len(joined) > max_record_bytes:
         for index, value in enumerate(values):
             if value is not None and len(value) > max_record_bytes and events[index] is not None:
                 events[index] = None
                 rejected[index] = explain(value, max_record_bytes)
-    for index, event in enumerate(events):
-        if event is not None and not event.model.strip():
-            events[index] = None
-            rejected[index] = Rejected("no_model", "model is empty")
+    models = {event.model for event in events if event is not None}
+    if not all(map(str.strip, models)):
+        for index, event in enumerate(events):
+            if event is not None and not event.model.strip():
+                events[index] = None
+                rejected[index] = Rejected("no_model", "model is empty")
     return events, rejected
 
 
