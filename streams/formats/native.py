@@ -57,13 +57,18 @@ def decode(
             if value is not None and len(value) > max_record_bytes and events[index] is not None:
                 events[index] = None
                 rejected[index] = explain(value, max_record_bytes)
-    models = {event.model for event in events if event is not None}
-    if not all(map(str.strip, models)):
-        for index, event in enumerate(events):
-            if event is not None and not event.model.strip():
-                events[index] = None
-                rejected[index] = Rejected("no_model", "model is empty")
+    _reject_nameless(events, rejected)
     return events, rejected
+
+
+def _reject_nameless(events: list[UsageEvent | None], rejected: dict[int, Rejected]) -> None:
+    # Names repeat, so the few that are different are looked at first.
+    if all(map(str.strip, {event.model for event in events if event is not None})):
+        return
+    for index, event in enumerate(events):
+        if event is not None and not event.model.strip():
+            events[index] = None
+            rejected[index] = Rejected("no_model", "model is empty")
 
 
 def _utf8(value: bytes | None) -> bytes | None:

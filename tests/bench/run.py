@@ -203,7 +203,7 @@ def whole(arguments: argparse.Namespace) -> dict[str, Any]:
 
     async def beside(worker: Worker) -> None:
         # The first flush after a restore is due 0.5 s later; the first batch comes before that.
-        while not worker.partitions:  # noqa: ASYNC110 - readiness is a question, not an event
+        while not worker.partitions:
             await asyncio.sleep(0.002)
         clock = Clock()
         figures["rss_mb_at_start"] = _memory()["rss_mb"]
@@ -223,7 +223,7 @@ def serve(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run a worker until the parent closes standard input; tell it the address first."""
 
     async def beside(worker: Worker) -> None:
-        while worker.readiness():  # noqa: ASYNC110 - readiness is a question, not an event
+        while worker.readiness():
             await asyncio.sleep(0.01)
         _say({"ready": True} | _memory())
         while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
