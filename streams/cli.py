@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from streams.settings import Settings
 
+#: However long a worker takes to become ready, a comparison ends.
+COMPARE_SECONDS = 300.0
+
 DEFAULT_URL = "http://127.0.0.1:6066"
 
 
@@ -260,19 +263,7 @@ def _compare(url: str, manifests: list[dict[str, Any]], wait: float, *, as_json:
     expected = report.expected_cells(manifests)
     start = min(float(manifest["start"]) for manifest in manifests)
     end = max(float(manifest["end"]) for manifest in manifests) + 1
-    best, moved_at = -1, time.monotonic()
-    while True:
-        history = client.get(
-            url, "/api/v1/history", dimension="joint", step="1h", start=start, end=end
-        )
-        counted = report.counted_cells(history)
-        found = report.differences(expected, counted)
-        requests = sum(cell[1] for cell in counted.values())
-        if requests != best:
-            best, moved_at = requests, time.monotonic()
-        if not found or time.monotonic() - moved_at > wait:
-            break
-        time.sleep(0.5)
+    counted, requests, found = _wait_for_counts(url, expected, start, end, wait)
     if as_json:
         _print_json(
             {
@@ -311,6 +302,37 @@ def _compare(url: str, manifests: list[dict[str, Any]], wait: float, *, as_json:
             "every one to the token"
         )
     return 1 if found else 0
+
+
+def _wait_for_counts(
+    url: str, expected: dict[str, list[int]], start: float, end: float, wait: float
+) -> tuple[dict[str, list[int]], int, list[report.Difference]]:
+    """Return a worker's cells, requests and differences, once they are equal or it is done.
+
+    A worker that has just been started takes its time to answer and to take up its partitions.
+    """
+    best, moved_at = -1, time.monotonic()
+    give_up_at = moved_at + COMPARE_SECONDS
+    while True:
+        try:
+            is_ready = bool(client.get(url, "/api/v1/shares")["ready"])
+            history = client.get(
+                url, "/api/v1/history", dimension="joint", step="1h", start=start, end=end
+            )
+        except client.WorkerUnreachableError:
+            if time.monotonic() - moved_at > wait:
+                raise
+            time.sleep(0.5)
+            continue
+        counted = report.counted_cells(history)
+        found = report.differences(expected, counted)
+        requests = sum(cell[1] for cell in counted.values())
+        now = time.monotonic()
+        if requests != best or not is_ready:
+            best, moved_at = requests, now
+        if not found or now - moved_at > wait or now > give_up_at:
+            return counted, requests, found
+        time.sleep(0.5)
 
 
 def _print_unknown(shares: dict[str, Any], *, as_json: bool) -> None:
