@@ -141,10 +141,10 @@ def columns_of(
     rows = [index for index, event in enumerate(events) if event is not None]
     good = [event for event in events if event is not None]
     times = list(map(_time, good))
-    try:
-        ts = np.array(times, dtype=np.float64)
-    except ValueError:
-        ts = np.array([each if type(each) is float else None for each in times], dtype=np.float64)
+    if str in set(map(type, times)):
+        # numpy would read a number out of a text, which is no time anywhere else.
+        times = [None if isinstance(each, str) else each for each in times]
+    ts = np.array(times, dtype=np.float64)
     floor = max(EARLIEST_TIME, newest - DAY.keep_seconds)
     ceiling = now + ALLOWED_CLOCK_SKEW_SECONDS
     rejected: dict[int, Rejected] = {}

@@ -92,6 +92,16 @@ def test_late_is_against_the_newest_before():
     assert late_events(ts, 1000.0, 60.0) == 6
 
 
+def test_a_number_as_text_is_no_time_whatever_else_is_in_the_batch():
+    # Which events share a batch is chance: it must not decide what counts.
+    number, iso, plain = (UsageEvent("m", 1, 1, ts) for ts in (str(NOW), "2027-01-15", NOW))
+    for log in ([number], [plain, number], [number, iso], [plain, number, iso, plain]):
+        _, rejected = columns_of(log, [None] * len(log), 0.0, NOW, Classifier(CATALOG))
+        assert {index: each.reason for index, each in rejected.items()} == {
+            log.index(number): "bad_time"
+        }
+
+
 def test_rows_whose_pane_is_gone_have_no_pane():
     classifier = Classifier(CATALOG)
     log = [UsageEvent("m", 1, 1, NOW - age) for age in (0, 5000, 86400 * 10)]
