@@ -30,7 +30,7 @@ from streams.view import Stale, View
 if TYPE_CHECKING:
     from streams.origin.catalog import Catalog
     from streams.settings import Settings
-    from streams.topics import Source
+    from streams.topics import Topic
 
 log = logging.getLogger("tokenshare.app")
 
@@ -69,11 +69,10 @@ class Worker:
     process cannot go on from.
     """
 
-    def __init__(self, settings: Settings, catalog: Catalog, source: Source) -> None:
+    def __init__(self, settings: Settings, catalog: Catalog, source: Topic) -> None:
         self.settings = settings
         self.catalog = catalog
         self.source = source
-        self.source_partitions = source.partitions
         self.view = View()
         self.history = history.History(self.view, catalog)
         self.classifier = Classifier(catalog, settings.tenant_salt.get_secret_value())
@@ -160,7 +159,7 @@ class Worker:
                 "panes",
                 key_type=str,
                 value_type=bytes,
-                partitions=self.source_partitions,
+                partitions=self.source.partitions,
                 help="Counts by pane of event time; see streams/state.py.",
             ),
         )
@@ -444,7 +443,7 @@ class Worker:
             reasons.append("partitions are being assigned")
         if not self.follower.has_caught_up:
             reasons.append("the changelog is being read")
-        if len(self._ends) < self.source_partitions:
+        if len(self._ends) < self.source.partitions:
             reasons.append("the lag is not known yet")
         if self._flush_is_failing:
             reasons.append("the changelog or the dead-letter topic cannot be written")
@@ -467,7 +466,7 @@ class Worker:
 
     def _statuses(self) -> tuple[PartitionStatus, ...]:
         statuses = []
-        for number in range(self.source_partitions):
+        for number in range(self.source.partitions):
             position = self.view.positions.get(number)
             statuses.append(
                 PartitionStatus(
@@ -484,7 +483,7 @@ class Worker:
         """Ask Kafka where the source partitions end."""
         try:
             self._ends = await asyncio.wait_for(
-                self.follower.end_offsets(self.settings.topic, range(self.source_partitions)),
+                self.follower.end_offsets(self.settings.topic, range(self.source.partitions)),
                 timeout=LAG_PATIENCE_SECONDS,
             )
         except (TimeoutError, *_SEND_ERRORS) as error:

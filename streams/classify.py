@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
@@ -16,9 +16,13 @@ from streams.language.tags import canonical
 from streams.pane import UNKNOWN, cell_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from streams.origin.catalog import Catalog
+
+_Name = TypeVar("_Name")
 
 #: Names come from outside: tables that are full start anew, which costs microseconds a name.
 TABLE_SIZE = 65_536
@@ -83,15 +87,12 @@ class Classifier:
 
     def pairs(self, names: list[tuple[str, str | None]]) -> NDArray[np.int64]:
         """Return the number of each (model, declared language) pair."""
-        try:
-            return np.array(list(map(self._pairs.__getitem__, names)), dtype=np.int64)
-        except KeyError:
-            for pair in names:
-                if pair not in self._pairs:
-                    self._pairs[pair] = len(self._rows)
-                    self._rows.append(self._classify(*pair))
-            self._tables = None
-            return np.array(list(map(self._pairs.__getitem__, names)), dtype=np.int64)
+        return _numbers(self._pairs, names, self._learn)
+
+    def _learn(self, pair: tuple[str, str | None]) -> int:
+        self._rows.append(self._classify(*pair))
+        self._tables = None
+        return len(self._rows) - 1
 
     def _classify(self, model: str, language: str | None) -> tuple[int, int, int, int, int]:
         known = self.catalog.classify(model)
@@ -113,13 +114,11 @@ class Classifier:
 
     def tenants(self, names: list[str | None]) -> NDArray[np.int64]:
         """Return the number of each tenant; -1 for none."""
-        try:
-            return np.array(list(map(self._tenants.__getitem__, names)), dtype=np.int64)
-        except KeyError:
-            for name in names:
-                if name not in self._tenants:
-                    self._tenants[name] = self.tenant_names.number(self.tenant(name or ""))
-            return np.array(list(map(self._tenants.__getitem__, names)), dtype=np.int64)
+        return _numbers(
+            self._tenants,
+            names,
+            lambda name: self.tenant_names.number(self.tenant(name or "")),
+        )
 
     def tenant_key(self, axis: Literal["o", "l"], number: int) -> str:
         """Return a tenant's key with an origin ("o") or a language ("l").
@@ -140,3 +139,16 @@ class Classifier:
     def tenant(self, tenant: str) -> str:
         """Return the keyed hash that stands for a tenant: 16 hex digits."""
         return hmac.digest(self._salt, tenant.encode(errors="replace"), hashlib.sha256)[:8].hex()
+
+
+def _numbers(
+    known: dict[_Name, int], names: list[_Name], learn: Callable[[_Name], int]
+) -> NDArray[np.int64]:
+    try:
+        return np.array(list(map(known.__getitem__, names)), dtype=np.int64)
+    except KeyError:
+        # Hardly ever: a name is new once.
+        for name in names:
+            if name not in known:
+                known[name] = learn(name)
+    return np.array(list(map(known.__getitem__, names)), dtype=np.int64)

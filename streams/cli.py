@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from importlib.metadata import version
@@ -12,7 +13,6 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 import click
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from streams import client, doctor, process, report, settings, terminal, topics
 from streams.formats.native import SCHEMA
@@ -114,7 +114,7 @@ def demo(  # noqa: PLR0917 - one argument an option
         port = _settings().web_port
     options = show.Options(study, once, as_json, speed, days, seed, "127.0.0.1", port)
     try:
-        with show.end_quietly():
+        with contextlib.suppress(KeyboardInterrupt):
             sys.exit(show.run(options))
     except (BrokerError, SettingsError) as error:
         _fail(error)
@@ -171,7 +171,7 @@ def simulate(  # noqa: PLR0917 - one argument an option
     # Whole hours at the beginning, so that the hours of the manifest hold nothing else of ours.
     start = (end - hours * 3600) // 3600 * 3600
     stream = traffic.plain_events(events, seed, start, end)
-    with _progress("sending") as progress:
+    with terminal.progress_bar(Console(stderr=True)) as progress:
         task = progress.add_task("sending", total=events)
         try:
             truth = asyncio.run(
@@ -432,16 +432,6 @@ def settings_markdown() -> str:
     for name, default, meaning in settings.table():
         rows.append(f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |")
     return "\n".join(rows)
-
-
-def _progress(what: str) -> Progress:  # noqa: ARG001
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
 
 
 def _print_json(body: object) -> None:

@@ -16,8 +16,7 @@ OFFSET = "tokenshare.offset"
 TIMESTAMP = "tokenshare.timestamp_ms"
 TRUNCATED = "tokenshare.truncated_bytes"
 
-_OURS = "tokenshare."
-_ADDED = 6
+_ADDED = (REASON, DETAIL, TOPIC, PARTITION, OFFSET, TIMESTAMP)
 
 
 class DeadLetter(NamedTuple):
@@ -36,19 +35,9 @@ class DeadLetter(NamedTuple):
 
 def dead_letter(topic: str, partition: int, record: Any, rejected: Rejected) -> DeadLetter:
     """Return the dead letter of a record (with .offset, .timestamp, .key, .value, .headers)."""
-    added = {
-        REASON: rejected.reason,
-        DETAIL: rejected.detail,
-        TOPIC: topic,
-        PARTITION: str(partition),
-        OFFSET: str(record.offset),
-        TIMESTAMP: str(record.timestamp),
-    }
-    return DeadLetter(
-        record.key,
-        record.value,
-        [*record.headers, *((name, text.encode()) for name, text in added.items())],
-    )
+    facts = (rejected.reason, rejected.detail, topic, partition, record.offset, record.timestamp)
+    added = ((name, str(fact).encode()) for name, fact in zip(_ADDED, facts, strict=True))
+    return DeadLetter(record.key, record.value, [*record.headers, *added])
 
 
 def shorter(letter: DeadLetter) -> list[DeadLetter]:
@@ -58,8 +47,7 @@ def shorter(letter: DeadLetter) -> list[DeadLetter]:
     says where the whole record is to be found, as long as the source topic keeps it.
     """
     size = (TRUNCATED, str(len(letter.value or b"")).encode())
-    ours = [header for header in letter.headers if header[0].startswith(_OURS)]
     return [
         DeadLetter(letter.key, b"", [*letter.headers, size]),
-        DeadLetter(None, b"", [*ours[-_ADDED:], size]),
+        DeadLetter(None, b"", [*letter.headers[-len(_ADDED) :], size]),
     ]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.pane import DAY, FINE, HOUR, MIDDLE, Counts, Level, add_all, pane_start, tokens_of
 from streams.snapshot import by_developer, by_joint, by_part
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from streams.origin.catalog import Catalog
+    from streams.pane import Pane
     from streams.view import View
 
 #: The first two are the parts of the key of the last one.
@@ -34,6 +39,30 @@ STEPS = {
 }
 
 
+class _Kept:
+    """What one part of the panes comes to over all partitions, worked out once a pane."""
+
+    def __init__(
+        self,
+        view: View,
+        part: Callable[[Pane], Mapping[str, Counts]],
+        group: Callable[[dict[str, Counts]], dict[str, Counts]],
+    ) -> None:
+        self._view = view
+        self._part = part
+        self._group = group
+        self.sums: dict[tuple[Level, int], dict[str, Counts]] = {}
+
+    def at(self, level: Level, start: int) -> dict[str, Counts]:
+        found = self.sums.get((level, start))
+        if found is None:
+            added: dict[str, Counts] = {}
+            for pane in self._view.panes_at(level, start):
+                add_all(added, self._part(pane))
+            found = self.sums[level, start] = self._group(added)
+        return found
+
+
 class History:
     """Answers from the view's panes, with what each pane comes to kept until the pane changes.
 
@@ -43,48 +72,32 @@ class History:
 
     def __init__(self, view: View, catalog: Catalog) -> None:
         self._view = view
-        self._catalog = catalog
-        self._joint: dict[tuple[Level, int], dict[str, Counts]] = {}
-        self._developers: dict[tuple[Level, int], dict[str, Counts]] = {}
+        self._joint = _Kept(view, attrgetter("cells"), lambda sums: by_joint(sums, catalog))
+        self._developers = _Kept(
+            view, attrgetter("models"), lambda sums: by_developer(sums, catalog)
+        )
         view.on_change = self.forget
 
     def forget(self, level: Level, start: int) -> None:
         """Drop what is kept of a pane, because it has changed."""
-        self._joint.pop((level, start), None)
-        self._developers.pop((level, start), None)
+        self._joint.sums.pop((level, start), None)
+        self._developers.sums.pop((level, start), None)
 
     def warm(self, most: int) -> None:
         """Add up to `most` panes beforehand, so that a first question need not wait for all."""
-        for level in (HOUR, DAY):
-            for start in self._view.starts.get(level, {}):
-                if (level, start) not in self._joint:
-                    self._joint_at(level, start)
-                    most -= 1
-                    if most <= 0:
-                        return
-
-    def _joint_at(self, level: Level, start: int) -> dict[str, Counts]:
-        found = self._joint.get((level, start))
-        if found is None:
-            cells: dict[str, Counts] = {}
-            for pane in self._view.panes_at(level, start):
-                add_all(cells, pane.cells)
-            found = self._joint[level, start] = by_joint(cells, self._catalog)
-        return found
-
-    def _developers_at(self, level: Level, start: int) -> dict[str, Counts]:
-        found = self._developers.get((level, start))
-        if found is None:
-            models: dict[str, Counts] = {}
-            for pane in self._view.panes_at(level, start):
-                add_all(models, pane.models)
-            found = self._developers[level, start] = by_developer(models, self._catalog)
-        return found
+        missing = (
+            (level, start)
+            for level in (HOUR, DAY)
+            for start in self._view.starts.get(level, {})
+            if (level, start) not in self._joint.sums
+        )
+        for level, start in islice(missing, most):
+            self._joint.at(level, start)
 
     def _cells_at(self, level: Level, start: int, dimension: str) -> dict[str, Counts]:
         if dimension == "developer":
-            return self._developers_at(level, start)
-        joint = self._joint_at(level, start)
+            return self._developers.at(level, start)
+        joint = self._joint.at(level, start)
         return joint if dimension == "joint" else by_part(joint, DIMENSIONS.index(dimension))
 
     def read(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from streams.snapshot import Snapshot
+    from streams.snapshot import Share, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +181,11 @@ def families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
     yield from _process_families(picture, facts)
 
 
+def _ratios(share: Share) -> list[tuple[str, float]]:
+    ratios = ("tokens", share.tokens_ratio), ("requests", share.requests_ratio)
+    return [(measure, ratio) for measure, ratio in ratios if ratio is not None]
+
+
 def _share_families(picture: Snapshot) -> Iterable[Metric]:
     ratio, joint = _gauge(SHARE_RATIO), _gauge(JOINT_RATIO)
     requests, tokens = _gauge(WINDOW_REQUESTS), _gauge(WINDOW_TOKENS)
@@ -189,19 +194,11 @@ def _share_families(picture: Snapshot) -> Iterable[Metric]:
         tokens.add_metric((window.name,), window.tokens)
         for dimension in ("origin", "language", "developer"):
             for share in window.dimensions[dimension]:
-                for measure, value in (
-                    ("tokens", share.tokens_ratio),
-                    ("requests", share.requests_ratio),
-                ):
-                    if value is not None:
-                        ratio.add_metric((dimension, share.key, measure, window.name), value)
+                for measure, value in _ratios(share):
+                    ratio.add_metric((dimension, share.key, measure, window.name), value)
         for origin, language, share in window.joint:
-            for measure, value in (
-                ("tokens", share.tokens_ratio),
-                ("requests", share.requests_ratio),
-            ):
-                if value is not None:
-                    joint.add_metric((origin, language, measure, window.name), value)
+            for measure, value in _ratios(share):
+                joint.add_metric((origin, language, measure, window.name), value)
     yield from (ratio, joint, requests, tokens)
     as_of = _gauge(AS_OF)
     if picture.as_of > 0:

@@ -90,8 +90,7 @@ class Pane(msgspec.Struct):
     def trim(self) -> None:
         """Fold what is over the bounds: small unknown models, languages, models and tenants."""
         _trim_cells(self.cells)
-        if len(self.models) > 2 * MAX_MODELS:
-            _fold(self.models, MAX_MODELS)
+        _trim_models(self.models)
         _trim_tenants(self.tenants)
 
     @property
@@ -140,12 +139,6 @@ def _smallest(weights: dict[str, int], bound: int) -> list[str]:
     return ranked[bound:]
 
 
-def _fold(counts: dict[str, Counts], bound: int) -> None:
-    weights = {key: tokens_of(value) for key, value in counts.items() if key != OTHER}
-    for key in _smallest(weights, bound):
-        add_counts(counts, OTHER, counts.pop(key))
-
-
 def _trim_cells(cells: dict[str, Counts]) -> None:
     models: dict[str, int] = {}
     languages: dict[str, int] = {}
@@ -165,6 +158,13 @@ def _trim_cells(cells: dict[str, Counts]) -> None:
     if len(named) > 2 * MAX_NAMED_CELLS:
         few = set(_smallest(named, MAX_NAMED_CELLS))
         _move(cells, few.__contains__, _nameless)
+
+
+def _trim_models(models: dict[str, Counts]) -> None:
+    if len(models) > 2 * MAX_MODELS:
+        weights = {key: tokens_of(counts) for key, counts in models.items() if key != OTHER}
+        small = set(_smallest(weights, MAX_MODELS))
+        _move(models, small.__contains__, lambda _: OTHER)
 
 
 def _nameless(key: str) -> str:

@@ -120,23 +120,23 @@ class Partition:
         Raises StateError, and SourceReplacedError where the state is of another topic.
         """
         position = records.get(None)
-        known = None if position is None else decode_position(position)
-        if known is not None and known.topic and topic and known.topic != topic:
+        known = (
+            PositionRecord(STATE_VERSION, generation, 0, 0.0, 0.0, Totals())
+            if position is None
+            else decode_position(position)
+        )
+        if known.topic and topic and known.topic != topic:
             raise SourceReplacedError(
                 "the source topic was deleted and made anew since it was counted. Set "
                 "TOKENSHARE_GROUP to a new name to count the new one from its beginning."
             )
         highest = generation - 1
-        at = 0 if known is None else known.s
         stamps = set()
         for value in records.values():
             wrote, stamp = order(value)
             highest = max(highest, wrote)
-            if value is not position and stamp >= at:
+            if value is not position and stamp >= known.s:
                 stamps.add(stamp)
-        stored = {key: value for key, value in records.items() if key is not None}
-        if known is None:
-            return cls(number, highest + 1, topic, stored=stored, stamps=sorted(stamps))
         return cls(
             number,
             highest + 1,
@@ -145,7 +145,7 @@ class Partition:
             newest=known.newest,
             read_at=known.read_at,
             totals=known.totals,
-            stored=stored,
+            stored={key: value for key, value in records.items() if key is not None},
             stamps=sorted(stamps),
         )
 

@@ -28,11 +28,11 @@ from streams.origin.catalog import Catalog, CatalogError
 from streams.partition import SourceReplacedError
 from streams.settings import SettingsError, environment, unknown_variables
 from streams.state import StateError
-from streams.topics import BrokerError, Source, TopicError
+from streams.topics import BrokerError, Topic, TopicError
 from streams.web import bodies, server
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from streams.settings import Settings
 
@@ -152,7 +152,7 @@ class Watchdog:
 
 def run(
     settings: Settings,
-    beside: Callable[[Worker], Awaitable[None]] | None = None,
+    beside: Callable[[Worker], Coroutine[Any, Any, None]] | None = None,
 ) -> int:
     """Run a worker until it is told to stop; returns the exit code.
 
@@ -189,9 +189,9 @@ def end(code: int) -> NoReturn:
 async def _run(
     settings: Settings,
     catalog: Catalog,
-    source: Source,
+    source: Topic,
     watchdog: Watchdog,
-    beside: Callable[[Worker], Awaitable[None]] | None,
+    beside: Callable[[Worker], Coroutine[Any, Any, None]] | None,
 ) -> int:
     worker = Worker(settings, catalog, source)
     # A batch is thousands of short-lived objects without cycles. By default each few hundred of
@@ -211,10 +211,10 @@ async def _run(
         asyncio.create_task(_watch_source(worker)),
     ]
     if beside is not None:
-        tasks.append(asyncio.create_task(_wait_for(beside(worker))))
+        tasks.append(asyncio.create_task(beside(worker)))
     code = OK
     try:
-        code = await _until_end(worker, tasks, watchdog)
+        code = await _until_end(worker, tasks)
     finally:
         watchdog.end_within(STOP_SECONDS, code)
         for task in tasks:
@@ -227,12 +227,8 @@ async def _run(
     return code
 
 
-async def _wait_for(work: Awaitable[None]) -> None:
-    await work
-
-
-async def _until_end(worker: Worker, tasks: list[asyncio.Task[Any]], watchdog: Watchdog) -> int:
-    starting, *ending = tasks
+async def _until_end(worker: Worker, tasks: list[asyncio.Task[Any]]) -> int:
+    _starting, *ending = tasks
     waiting: set[asyncio.Future[Any]] = {worker.fatal, *tasks}
     while True:
         done, waiting = await asyncio.wait(
@@ -247,13 +243,9 @@ async def _until_end(worker: Worker, tasks: list[asyncio.Task[Any]], watchdog: W
             failures.append(worker.app.crash_reason)
         failure = next((each for each in failures if each is not None), None)
         if failure is not None or worker.app.crashed:
-            code = _exit_code(failure)
-            watchdog.end_within(STOP_SECONDS, code)
-            return code
+            return _exit_code(failure)
         if any(task.done() for task in ending):
             return OK
-        if starting.done():
-            waiting.discard(starting)
 
 
 def _exit_code(failure: BaseException | None) -> int:
@@ -293,10 +285,10 @@ async def _watch_source(worker: Worker) -> None:
             )
 
 
-def _source_now(settings: Settings) -> Source | None:
+def _source_now(settings: Settings) -> Topic | None:
     client = topics.admin(settings)
     try:
-        return topics.find_source(client, settings)
+        return topics.find(client, settings.topic).get(settings.topic)
     finally:
         client.close()
 

@@ -247,33 +247,30 @@ def unknown_variables(variables: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def table() -> list[tuple[str, str, str]]:
     """Return (variable, default, meaning) of every setting, in order."""
-    rows = []
-    for name, field in Settings.model_fields.items():
-        default = field.default
-        if isinstance(default, SecretStr) or default is None:
-            shown = ""
-        elif isinstance(default, tuple):
-            shown = ",".join(default)
-        elif isinstance(default, bool):
-            shown = str(default).lower()
-        else:
-            shown = str(default)
-        rows.append((ENV_PREFIX + name.upper(), shown, field.description or ""))
-    return rows
+    return [
+        (ENV_PREFIX + name.upper(), _shown(field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
 
 
 def current(settings: Settings) -> list[tuple[str, str]]:
     """Return (variable, value) of every setting, with secrets masked."""
-    rows = []
-    for name in Settings.model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            shown = "********" if value.get_secret_value() else ""
-        elif isinstance(value, tuple):
-            shown = ",".join(value)
-        elif isinstance(value, bool):
-            shown = str(value).lower()
-        else:
-            shown = "" if value is None else str(value)
-        rows.append((ENV_PREFIX + name.upper(), shown))
-    return rows
+    return [
+        (ENV_PREFIX + name.upper(), _shown(getattr(settings, name)))
+        for name in Settings.model_fields
+    ]
+
+
+def _shown(value: object) -> str:
+    """Return a value as it would be written in the environment; a secret is masked."""
+    match value:
+        case None:
+            return ""
+        case SecretStr():
+            return "********" if value.get_secret_value() else ""
+        case tuple():
+            return ",".join(value)
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)

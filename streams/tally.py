@@ -1,7 +1,7 @@
-"""A batch's events, added up by pane and key: the only code that touches every event twice.
+"""A batch's events, added up by pane and key: with decoding, the hot path.
 
-Names become numbers once, and numbers are added up in arrays: adding event by event to
-dictionaries costs five times as much (3.3 us an event against 0.6 us; tests/bench).
+Names become numbers once, and numbers are added up in arrays. Adding event by event to
+dictionaries takes two and a half times as long (3.3 us an event against 1.3 us).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from streams.event import (
     Rejected,
     event_time,
 )
-from streams.pane import DAY, Counts
+from streams.pane import DAY, Counts, is_kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -200,16 +200,15 @@ def panes_of(columns: Columns, level: Level, newest: float) -> tuple[Keys, list[
     The number is negative where the pane is no longer kept when `newest` is the newest event time.
     """
     panes = (columns.ts // level.seconds).astype(np.int64)
-    # A pane is kept while its end is within the level's reach (streams.pane.is_kept).
-    reach = newest - level.keep_seconds - level.seconds
     first = int(panes[0])
     if (panes == first).all():
         start = first * level.seconds
-        number = 0 if start > reach else -1
+        number = 0 if is_kept(level, start, newest) else -1
         return Keys(np.full(len(panes), number, dtype=np.int64), 1), [start]
-    starts, numbers = np.unique(panes, return_inverse=True)
-    starts *= level.seconds
-    return Keys(np.where(starts[numbers] > reach, numbers, -1), len(starts)), starts.tolist()
+    found, numbers = np.unique(panes, return_inverse=True)
+    starts = (found * level.seconds).tolist()
+    kept = np.array([is_kept(level, start, newest) for start in starts])
+    return Keys(np.where(kept[numbers], numbers, -1), len(starts)), starts
 
 
 def _timely(

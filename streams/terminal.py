@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from streams.language.tags import display_name
@@ -13,6 +14,8 @@ from streams.window import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.console import Console
 
     from streams.report import Difference, WeeklyReport
     from streams.snapshot import Dimension, Snapshot
@@ -25,6 +28,17 @@ ORIGIN_NAMES = {
     "row-proprietary": "proprietary, rest of world",
     "unknown": "unknown",
 }
+
+
+def progress_bar(console: Console) -> Progress:
+    """Return a bar that counts events and leaves nothing behind."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+    )
 
 
 def percent(ratio: float | None, digits: int = 1) -> str:

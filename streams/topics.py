@@ -93,15 +93,22 @@ def admin(settings: Settings, wait_seconds: float = 0.0) -> KafkaAdminClient:
             time.sleep(min(1.0, max(0.1, deadline - time.monotonic())))
 
 
-def partition_counts(client: KafkaAdminClient, names: list[str]) -> dict[str, int]:
-    """Return the number of partitions by topic, of those that exist."""
-    existing = set(client.list_topics())
-    wanted = [name for name in names if name in existing]
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as Kafka describes it: how many partitions it has, and Kafka's id of it."""
+
+    partitions: int
+    topic_id: str
+
+
+def find(client: KafkaAdminClient, *names: str) -> dict[str, Topic]:
+    """Return those of the topics that exist, by name. Raises KafkaError."""
+    wanted = set(names) & set(client.list_topics())
     if not wanted:
         return {}
-    described: list[dict[str, Any]] = client.describe_topics(wanted)
+    described: list[dict[str, Any]] = client.describe_topics(sorted(wanted))
     return {
-        str(topic.get("name") or topic.get("topic")): len(topic["partitions"])
+        str(topic["name"]): Topic(len(topic["partitions"]), str(topic.get("topic_id") or ""))
         for topic in described
         if topic.get("partitions")
     }
@@ -159,18 +166,17 @@ def planned(settings: Settings, source_partitions: int) -> list[NewTopic]:
 
 def create_missing(client: KafkaAdminClient, settings: Settings) -> list[str]:
     """Create the topics that are missing; returns their names. Raises TopicError."""
-    names = [settings.topic, settings.changelog_topic, settings.dead_letters]
-    counts = partition_counts(client, names)
-    source = counts.get(settings.topic, settings.partitions)
+    found = find(client, settings.topic, settings.changelog_topic, settings.dead_letters)
+    source = found.get(settings.topic)
     created = []
-    for topic in planned(settings, source):
-        if topic.name not in counts:
+    for topic in planned(settings, settings.partitions if source is None else source.partitions):
+        if topic.name not in found:
             _create(client, topic)
             created.append(topic.name)
     # A broker answers a creation before it knows the topic itself.
     deadline = time.monotonic() + _CREATION_SECONDS
     while created and time.monotonic() < deadline:
-        if len(partition_counts(client, created)) == len(created):
+        if len(find(client, *created)) == len(created):
             break
         time.sleep(0.05)
     return created
@@ -184,7 +190,7 @@ def check(client: KafkaAdminClient, settings: Settings) -> list[Finding]:
 def _check(client: KafkaAdminClient, settings: Settings) -> Iterator[Finding]:
     source, changelog = settings.topic, settings.changelog_topic
     try:
-        counts = partition_counts(client, [source, changelog, settings.dead_letters])
+        found = find(client, source, changelog, settings.dead_letters)
     except KafkaError as error:
         yield Finding(
             "topics",
@@ -193,6 +199,7 @@ def _check(client: KafkaAdminClient, settings: Settings) -> Iterator[Finding]:
             "Allow Describe on the cluster and on the topics.",
         )
         return
+    counts = {name: topic.partitions for name, topic in found.items()}
     for name, setting in (
         (source, "TOKENSHARE_TOPIC"),
         (changelog, "TOKENSHARE_GROUP"),
@@ -272,24 +279,8 @@ async def _read_some(settings: Settings, partitions: int) -> bool:
         await consumer.stop()
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The source topic: how many partitions it has, and Kafka's id of it."""
-
-    partitions: int
-    topic_id: str
-
-
-def find_source(client: KafkaAdminClient, settings: Settings) -> Source | None:
-    """Return the source topic as it is now; None where there is none. Raises KafkaError."""
-    if settings.topic not in client.list_topics():
-        return None
-    (described,) = client.describe_topics([settings.topic])
-    return Source(len(described["partitions"]), str(described.get("topic_id") or ""))
-
-
-def prepare(settings: Settings) -> Source:
-    """Make the topics ready for a worker; returns the source.
+def prepare(settings: Settings) -> Topic:
+    """Make the topics ready for a worker; returns the source topic.
 
     Waits for the broker. Raises BrokerError or TopicError with what to do.
     """
@@ -304,7 +295,7 @@ def prepare(settings: Settings) -> Source:
             raise TopicError(
                 "\n".join(f"{each.subject} {each.problem}. {each.remedy}" for each in problems)
             )
-        source = find_source(client, settings)
+        source = find(client, settings.topic).get(settings.topic)
     except KafkaError as error:
         raise BrokerError(f"Kafka failed while the topics were checked: {error}") from None
     finally:

@@ -31,7 +31,7 @@ from streams.lenient import records_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-#: Records in one message. At a microsecond an event the loop is free again within some
+#: Records in one message. At some microseconds an event the loop is free again within 20
 #: milliseconds, and what is spent once a message is spread over thousands.
 BATCH_RECORDS = 4096
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from streams import process, report, terminal
@@ -104,13 +103,7 @@ class _Demo:
         self, worker: Worker, sender: Sender, events: Iterable[Simulated], about: int, what: str
     ) -> None:
         """Send events and wait until the worker has counted them all."""
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            console=self._console,
-            transient=True,
-        ) as progress:
+        with terminal.progress_bar(self._console) as progress:
             sending = progress.add_task(f"sending {what}", total=about)
             truth = await sender.send(
                 events, progress=lambda sent: progress.update(sending, completed=sent)
@@ -143,14 +136,11 @@ class _Demo:
         now = time.time()
         behind = 0.0 if options.speed <= 1 else REPLAYED_SECONDS
         begin = now - behind
+        count = options.days * HISTORY_EVENTS_PER_DAY
         history = traffic.gateway_events(
-            options.seed,
-            now - options.days * DAY_SECONDS,
-            begin,
-            count=max(1, round(options.days * HISTORY_EVENTS_PER_DAY)),
+            options.seed, now - options.days * DAY_SECONDS, begin, count=count
         )
-        about = options.days * HISTORY_EVENTS_PER_DAY
-        await self._seed(worker, sender, history, about, f"{options.days} days of history")
+        await self._seed(worker, sender, history, count, f"{options.days} days of history")
         if options.once:
             self._console.print(_screen(worker, live=False))
             return
@@ -218,8 +208,3 @@ def _screen(worker: Worker, *, live: bool = True) -> Group:
         terminal.shares_table(picture, "language", rows=8),
         *ending,
     )
-
-
-def end_quietly() -> contextlib.AbstractContextManager[None]:
-    """Return a context in which an interrupt is an ordinary end."""
-    return contextlib.suppress(KeyboardInterrupt)
