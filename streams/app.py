@@ -16,12 +16,12 @@ from faust.exceptions import ProducerSendError
 from faust.types import TP
 from mode import Service
 
-from streams import history, snapshot
+from streams import history, record, snapshot
 from streams.classify import Classifier
 from streams.dead_letter import DeadLetter, dead_letter, shorter
 from streams.event import ALLOWED_CLOCK_SKEW_SECONDS
-from streams.formats import native
-from streams.partition import Decoded, Flush, Partition, SourceReplacedError
+from streams.partition import Flush, Partition, SourceReplacedError
+from streams.reading import Reader
 from streams.snapshot import PartitionStatus, Snapshot
 from streams.table import Follower, PaneTable, PaneTables
 from streams.transport import Batch, BatchSchema, Consumer, Transport
@@ -76,6 +76,7 @@ class Worker:
         self.view = View()
         self.history = history.History(self.view, catalog)
         self.classifier = Classifier(catalog, settings.tenant_salt.get_secret_value())
+        self.reader = Reader(self.classifier, settings.max_record_bytes)
         self.partitions: dict[int, Partition] = {}
         self.snapshot = Snapshot(as_of=0.0, made_at=0.0)
         self.fatal: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
@@ -291,22 +292,14 @@ class Worker:
         if batch.start != partition.position:
             await self._on_gap(partition, batch)
             return
-        values = [record.value for record in batch.records]
-        events, rejected = native.decode(values, self.settings.max_record_bytes)
-        decoded = Decoded(
-            start=batch.start,
-            end=batch.end,
-            offsets=[record.offset for record in batch.records],
-            times=[record.timestamp for record in batch.records],
-            events=events,
-            rejected=rejected,
-        )
-        rejections = partition.apply(decoded, self.classifier, time.time())
+        reading = self.reader.read(batch.start, batch.end, batch.record_batches)
+        rejections = partition.apply(reading, self.classifier, time.time())
         if rejections:
+            records = record.at_offsets(batch.record_batches, (offset for offset, _ in rejections))
             letters = self._letters.setdefault(batch.partition, [])
             letters.extend(
-                dead_letter(batch.topic, batch.partition, batch.records[index], why)
-                for index, why in rejections.items()
+                dead_letter(batch.topic, batch.partition, records[offset], why)
+                for offset, why in rejections
             )
             while (
                 sum(letter.size for letter in self._letters.get(batch.partition, ()))

@@ -80,10 +80,12 @@ class Classifier:
         self._tenants: dict[str | None, int] = {None: -1, "": -1}
         self._tenant_keys: dict[tuple[str, int, int], str] = {}
 
-    def make_room(self) -> None:
-        """Start anew where too many names have come. Numbers that were given out are void then."""
-        if len(self._pairs) > TABLE_SIZE or len(self._tenants) > TABLE_SIZE:
+    def make_room(self) -> bool:
+        """Start anew where too many names have come; True where all numbers given out are void."""
+        is_full = len(self._pairs) > TABLE_SIZE or len(self._tenants) > TABLE_SIZE
+        if is_full:
             self._clear()
+        return is_full
 
     def pairs(self, names: list[tuple[str, str | None]]) -> NDArray[np.int64]:
         """Return the number of each (model, declared language) pair."""

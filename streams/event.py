@@ -39,9 +39,9 @@ ALLOWED_CLOCK_SKEW_SECONDS = 300.0
 #: 2000-01-01T00:00:00Z. Nothing was served before; zeros and small counters are no times.
 EARLIEST_TIME = 946_684_800.0
 
-# A number is read by its size: seconds until the year 5138, then milliseconds, microseconds
-# and nanoseconds, each a thousand times the one before.
-_SECONDS_BELOW = 1e11
+#: A number is read by its size: seconds until the year 5138, then milliseconds, microseconds
+#: and nanoseconds, each a thousand times the one before.
+MILLISECONDS_FROM = 1e11
 _MILLISECONDS_BELOW = 1e14
 _MICROSECONDS_BELOW = 1e17
 _NANOSECONDS_BELOW = 1e20
@@ -94,7 +94,7 @@ def event_time(ts: float | str | None, record_time: float | None) -> float | Non
             seconds = moment.timestamp()
         except (OverflowError, ValueError):
             return None
-    elif ts < _SECONDS_BELOW:
+    elif ts < MILLISECONDS_FROM:
         seconds = ts
     elif ts < _MILLISECONDS_BELOW:
         seconds = ts / 1e3

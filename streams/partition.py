@@ -8,7 +8,6 @@ from its position; an event at or below a pane's stamp is in that pane already a
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -32,10 +31,11 @@ from streams.state import (
 from streams.tally import columns_of, late_events, panes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from streams.classify import Classifier
-    from streams.event import Rejected, UsageEvent
+    from streams.event import Rejected
+    from streams.reading import Reading, Rows
     from streams.tally import Columns, Keys
 
 #: An event this much older than the newest one still counts, and is reported as late.
@@ -49,24 +49,6 @@ _FINEST = LEVELS[0]
 
 class SourceReplacedError(Exception):
     """The source topic is another one than was counted; the message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A batch of records after decoding: the events between two offsets of a partition.
-
-    `start` is where the read began and `end` where the next one begins, so that batches chain
-    without holes even where the log has some. `events[i]` is None where `rejected` has `i`;
-    `times[i]` is the record's Kafka timestamp in milliseconds, negative for none.
-    """
-
-    start: int
-    end: int
-    offsets: Sequence[int]
-    times: Sequence[int | None]
-    events: Sequence[UsageEvent | None]
-    rejected: Mapping[int, Rejected]
-    format: str = "native"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,58 +131,57 @@ class Partition:
             stamps=sorted(stamps),
         )
 
-    def apply(self, batch: Decoded, classifier: Classifier, now: float) -> dict[int, Rejected]:
-        """Count a batch; returns every rejection by index, those of its times included.
+    def apply(
+        self, reading: Reading, classifier: Classifier, now: float
+    ) -> list[tuple[int, Rejected]]:
+        """Count a reading; returns every rejection by offset, those of its times included.
 
-        `batch.start` must be this partition's position. `now` is the wall clock in unix seconds.
+        `reading.start` must be this partition's position. `now` is the wall clock in unix seconds.
         """
-        assert batch.start == self.position, "batches of a partition chain"
-        classifier.make_room()
-        rejected = dict(batch.rejected)
+        assert reading.start == self.position, "readings of a partition chain"
+        rejected = [*reading.rejected]
         previous = self.newest
-        begin = 0
-        for stamp in self._stamps(batch):
-            end = bisect_right(batch.offsets, stamp)
-            rejected |= {
-                begin + index: reason
-                for index, reason in self._count(
-                    batch.events[begin:end], batch.times[begin:end], stamp, classifier, now
-                ).items()
-            }
-            begin = end
+        untimely = 0
+        for rows, stamp in self._cut(reading):
+            found = self._count(rows, stamp, classifier, now)
+            untimely += len(found)
+            rejected += found
         if self.newest > previous:
             self.read_at = now
         records = self.totals.records
-        for reason in rejected.values():
-            _count_up(records, f"rejected/{reason.reason}", 1)
-        counted = len(batch.events) - len(rejected)
+        for _, why in rejected:
+            _count_up(records, f"rejected/{why.reason}", 1)
+        counted = len(reading.rows) - untimely
         if counted:
             _count_up(records, "counted/", counted)
-            _count_up(self.totals.events, batch.format, counted)
-        self.position = batch.end
+            _count_up(self.totals.events, reading.format, counted)
+        self.position = reading.end
         self.is_moved = True
         return rejected
 
-    def _stamps(self, batch: Decoded) -> list[int]:
-        """Return where to cut a batch: between two cuts each pane holds all events or none.
+    def _cut(self, reading: Reading) -> Iterator[tuple[Rows, int]]:
+        """Return the rows in pieces with their stamps: of a piece a pane holds all or nothing.
 
-        Only a batch that an owner before may have counted in part is cut, at the stamps that were
-        found at restore.
+        Only what an owner before may have counted in part is cut, at the stamps that were found at
+        restore.
         """
-        if self.stamps and self.stamps[-1] < batch.start:
+        if self.stamps and self.stamps[-1] < reading.start:
             self.stamps = []
-        inside = [stamp for stamp in self.stamps if batch.start <= stamp < batch.end - 1]
-        return [*inside, batch.end - 1]
+        rows, last = reading.rows, reading.end - 1
+        inside = [stamp for stamp in self.stamps if reading.start <= stamp < last]
+        if not inside:
+            yield rows, last
+            return
+        begin = 0
+        for stamp in (*inside, last):
+            end = int(np.searchsorted(rows.offsets, stamp, side="right"))
+            yield rows[begin:end], stamp
+            begin = end
 
     def _count(
-        self,
-        events: Sequence[UsageEvent | None],
-        times: Sequence[int | None],
-        stamp: int,
-        classifier: Classifier,
-        now: float,
-    ) -> dict[int, Rejected]:
-        columns, rejected = columns_of(events, times, self.newest, now, classifier)
+        self, rows: Rows, stamp: int, classifier: Classifier, now: float
+    ) -> list[tuple[int, Rejected]]:
+        columns, rejected = columns_of(rows, self.newest, now, classifier)
         if columns is None:
             return rejected
         self.totals.late += late_events(columns.ts, self.newest, ALLOWED_LATENESS_SECONDS)
@@ -247,9 +228,7 @@ class Partition:
     ) -> tuple[Keys, dict[int, Pane]]:
         """Return each row's pane and the panes by number, without those that hold the batch."""
         panes: dict[int, Pane] = {}
-        for number in np.unique(which.numbers).tolist():
-            if number < 0:
-                continue
+        for number in np.flatnonzero(np.bincount(which.numbers + 1)[1:]).tolist():
             key = PaneKey(level, starts[number])
             pane = self._pane(key)
             if stamp <= pane.stamp:

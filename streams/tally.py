@@ -6,8 +6,8 @@ dictionaries takes two and a half times as long (3.3 us an event against 1.3 us)
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,22 +17,13 @@ from streams.event import (
     ALLOWED_CLOCK_SKEW_SECONDS,
     EARLIEST_TIME,
     Rejected,
-    event_time,
 )
 from streams.pane import DAY, Counts, is_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from streams.classify import Classifier
-    from streams.event import UsageEvent
     from streams.pane import Level
-
-_pair = attrgetter("model", "language")
-_time = attrgetter("ts")
-_tenant = attrgetter("tenant")
-_prompt = attrgetter("prompt_tokens")
-_completion = attrgetter("completion_tokens")
+    from streams.reading import Rows
 
 #: Sums of doubles are exact below this.
 _EXACT = 2**53
@@ -127,52 +118,36 @@ def _large_squares(
 
 
 def columns_of(
-    events: Sequence[UsageEvent | None],
-    record_times: Sequence[int | None],
-    newest: float,
-    now: float,
-    classifier: Classifier,
-) -> tuple[Columns | None, dict[int, Rejected]]:
-    """Return the events that count as columns, and the rejections of their times by index.
+    rows: Rows, newest: float, now: float, classifier: Classifier
+) -> tuple[Columns | None, list[tuple[int, Rejected]]]:
+    """Return the rows that count as columns, and the rejections of the others' times by offset.
 
-    `record_times` are Kafka's timestamps in milliseconds; `newest` is the newest event time seen
-    before, `now` the wall clock, both in unix seconds. None where no event counts.
+    `newest` is the newest event time seen before, `now` the wall clock, both in unix seconds. None
+    where no event counts.
     """
-    rows = [index for index, event in enumerate(events) if event is not None]
-    good = [event for event in events if event is not None]
-    times = list(map(_time, good))
-    if str in set(map(type, times)):
-        # numpy would read a number out of a text, which is no time anywhere else.
-        times = [None if isinstance(each, str) else each for each in times]
-    ts = np.array(times, dtype=np.float64)
     floor = max(EARLIEST_TIME, newest - DAY.keep_seconds)
     ceiling = now + ALLOWED_CLOCK_SKEW_SECONDS
-    rejected: dict[int, Rejected] = {}
-    # What is no plain number of seconds in reach is looked at alone: another unit, a text, none.
-    for row in np.flatnonzero(~((ts >= floor) & (ts <= ceiling))).tolist():
-        told = _timely(good[row], record_times[rows[row]], floor, ceiling)
-        if isinstance(told, Rejected):
-            rejected[rows[row]] = told
-        else:
-            ts[row] = told
-    if rejected:
-        kept = [row for row, index in enumerate(rows) if index not in rejected]
-        good = [good[row] for row in kept]
-        ts = ts[kept]
-    if not good:
+    timely = (rows.ts >= floor) & (rows.ts <= ceiling)
+    rejected: list[tuple[int, Rejected]] = []
+    if not timely.all():
+        bad = rows[~timely]
+        rejected = [
+            (offset, _untimely(ts, ceiling))
+            for offset, ts in zip(bad.offsets.tolist(), bad.ts.tolist(), strict=True)
+        ]
+        rows = rows[timely]
+    if not len(rows):
         return None, rejected
-    prompt = np.array(list(map(_prompt, good)), dtype=np.int64)
-    completion = np.array(list(map(_completion, good)), dtype=np.int64)
-    pairs = classifier.pairs(list(map(_pair, good)))
+    pairs = rows.pair
     tables = classifier.tables()
     origin = Keys(tables.origin[pairs], len(classifier.origin_names.names))
     language = Keys(tables.language[pairs], len(classifier.language_names.names))
-    tenants = Keys(classifier.tenants(list(map(_tenant, good))), len(classifier.tenant_names.names))
+    tenants = Keys(rows.tenant, len(classifier.tenant_names.names))
     return Columns(
-        ts=ts,
-        prompt=prompt.astype(np.float64),
-        completion=completion.astype(np.float64),
-        tokens=prompt + completion,
+        ts=rows.ts,
+        prompt=rows.prompt.astype(np.float64),
+        completion=rows.completion.astype(np.float64),
+        tokens=rows.prompt + rows.completion,
         cell=Keys(tables.cell[pairs], len(classifier.cell_names.names)),
         model=Keys(tables.model[pairs], len(classifier.model_names.names)),
         origin=origin,
@@ -181,6 +156,14 @@ def columns_of(
         tenant_origin=_beside(tenants, origin),
         tenant_language=_beside(tenants, language),
     ), rejected
+
+
+def _untimely(ts: float, ceiling: float) -> Rejected:
+    if math.isnan(ts):
+        return Rejected("bad_time", "ts cannot be read as a time")
+    if ts > ceiling:
+        return Rejected("future", f"{ts - ceiling + ALLOWED_CLOCK_SKEW_SECONDS:.0f} s ahead")
+    return Rejected("too_old", f"older than {DAY.keep_seconds // 86400} days")
 
 
 def _beside(tenants: Keys, others: Keys) -> Keys:
@@ -209,21 +192,3 @@ def panes_of(columns: Columns, level: Level, newest: float) -> tuple[Keys, list[
     starts = (found * level.seconds).tolist()
     kept = np.array([is_kept(level, start, newest) for start in starts])
     return Keys(np.where(kept[numbers], numbers, -1), len(starts)), starts
-
-
-def _timely(
-    event: UsageEvent, record_milliseconds: int | None, floor: float, ceiling: float
-) -> float | Rejected:
-    record_time = (
-        record_milliseconds / 1000
-        if record_milliseconds is not None and record_milliseconds >= 0
-        else None
-    )
-    ts = event_time(event.ts, record_time)
-    if ts is None:
-        return Rejected("bad_time", "ts cannot be read as a time")
-    if ts > ceiling:
-        return Rejected("future", f"{ts - ceiling + ALLOWED_CLOCK_SKEW_SECONDS:.0f} s ahead")
-    if ts < floor:
-        return Rejected("too_old", f"older than {DAY.keep_seconds // 86400} days")
-    return ts

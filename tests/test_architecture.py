@@ -18,11 +18,12 @@ FLOW = [
     [
         "streams.formats",
         "streams.origin",
-        "streams.lenient",
+        "streams.record",
         "streams.state",
         "streams.dead_letter",
     ],
     ["streams.classify", "streams.topics", "streams.report"],
+    ["streams.reading"],
     ["streams.tally", "streams.window", "streams.doctor"],
     ["streams.partition"],
     ["streams.view"],

@@ -20,7 +20,8 @@ from streams.event import REASONS
 from streams.formats import native
 from streams.metrics import DEFINITIONS, Exposition, ProcessFacts, exposed_name
 from streams.origin.catalog import Catalog
-from streams.partition import Decoded, Partition
+from streams.partition import Partition
+from streams.reading import Reading, rows_of
 from streams.settings import Settings, load, table
 from streams.snapshot import take
 from streams.view import View
@@ -162,8 +163,9 @@ def test_the_event_of_readme_becomes_the_lines_of_readme():
     ts = orjson.loads(value)["ts"]
     catalog = Catalog.load()
     partition = Partition(0, 1)
-    batch = Decoded(0, 1, [0], [None], events, {})
-    assert not partition.apply(batch, Classifier(catalog), ts)
+    classifier = Classifier(catalog)
+    reading = Reading(0, 1, rows_of([0], [None], events, classifier))
+    assert not partition.apply(reading, classifier, ts)
     flush = partition.begin_flush()
     view = View()
     for key, written in (*flush.panes.items(), flush.position):

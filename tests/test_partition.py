@@ -13,7 +13,8 @@ from streams.classify import Classifier
 from streams.event import Rejected, UsageEvent
 from streams.origin.catalog import Catalog
 from streams.pane import DAY, FINE, HOUR, LEVELS, MIDDLE, Pane, pane_start
-from streams.partition import ALLOWED_LATENESS_SECONDS, Decoded, Partition
+from streams.partition import ALLOWED_LATENESS_SECONDS, Partition
+from streams.reading import Reading, rows_of
 from streams.state import STATE_VERSION, PaneKey, decode_pane, order, parse_key
 
 NOW = 1_800_000_000.0
@@ -27,13 +28,11 @@ def event(ts=NOW - 60, model="gpt-4o", prompt=10, completion=5, language="en", t
 
 def batch(events, start=0, end=None, offsets=None, rejected=None):
     offsets = list(range(start, start + len(events))) if offsets is None else offsets
-    return Decoded(
+    return Reading(
         start=start,
         end=start + len(events) if end is None else end,
-        offsets=offsets,
-        times=[int(NOW * 1000)] * len(events),
-        events=events,
-        rejected=rejected or {},
+        rows=rows_of(offsets, [int(NOW * 1000)] * len(events), events, CLASSIFIER),
+        rejected=rejected or (),
     )
 
 
@@ -109,7 +108,7 @@ def test_an_event_that_cannot_be_placed_in_time_is_rejected(ts, reason):
     apply(partition, [event(ts=NOW)])
     rejected = apply(partition, [event(ts=ts), event(ts=NOW)])
 
-    assert {index: each.reason for index, each in rejected.items()} == {0: reason}
+    assert [(offset, why.reason) for offset, why in rejected] == [(1, reason)]
     assert partition.totals.records == {"counted/": 2, f"rejected/{reason}": 1}
     assert partition.position == 3
 
@@ -123,7 +122,7 @@ def test_the_records_time_stands_in_for_a_missing_one():
 
 def test_rejected_records_move_the_position_too():
     partition = Partition(0, 1)
-    apply(partition, [None, event()], rejected={0: Rejected("empty", "")})
+    apply(partition, [None, event()], rejected=[(0, Rejected("empty", ""))])
 
     assert partition.position == 2
     assert partition.totals.records == {"rejected/empty": 1, "counted/": 1}

@@ -10,7 +10,8 @@ from streams.classify import TABLE_SIZE, Classifier
 from streams.event import MAX_TOKENS, UsageEvent
 from streams.origin.catalog import Catalog
 from streams.pane import CROWDED_KEYS, DAY, FINE, LEVELS, is_kept, pane_start
-from streams.partition import Decoded, Partition
+from streams.partition import Partition
+from streams.reading import Reading, rows_of
 from streams.state import PaneKey
 from streams.tally import columns_of, late_events, panes_of
 
@@ -60,11 +61,16 @@ def one_by_one(log, classifier):
     return panes
 
 
+def reading(log, classifier, start=0):
+    end = start + len(log)
+    return Reading(start, end, rows_of(range(start, end), [None] * len(log), log, classifier))
+
+
 @given(events)
 def test_a_batch_adds_up_as_its_events_do(log):
     classifier = Classifier(CATALOG)
     partition = Partition(0, 1)
-    batch = Decoded(0, len(log), range(len(log)), [None] * len(log), log, {})
+    batch = reading(log, classifier)
     partition.apply(batch, classifier, NOW)
 
     counted = {
@@ -76,8 +82,8 @@ def test_a_batch_adds_up_as_its_events_do(log):
 def test_squares_beyond_64_bits_are_exact():
     log = [UsageEvent("gpt-4o", MAX_TOKENS, MAX_TOKENS - 1, NOW)] * 10
     partition = Partition(0, 1)
-    batch = Decoded(0, 10, range(10), [None] * 10, log, {})
-    partition.apply(batch, Classifier(CATALOG), NOW)
+    classifier = Classifier(CATALOG)
+    partition.apply(reading(log, classifier), classifier, NOW)
 
     squares = 10 * (2 * MAX_TOKENS - 1) ** 2
     assert squares > 2**64
@@ -96,16 +102,17 @@ def test_a_number_as_text_is_no_time_whatever_else_is_in_the_batch():
     # Which events share a batch is chance: it must not decide what counts.
     number, iso, plain = (UsageEvent("m", 1, 1, ts) for ts in (str(NOW), "2027-01-15", NOW))
     for log in ([number], [plain, number], [number, iso], [plain, number, iso, plain]):
-        _, rejected = columns_of(log, [None] * len(log), 0.0, NOW, Classifier(CATALOG))
-        assert {index: each.reason for index, each in rejected.items()} == {
-            log.index(number): "bad_time"
-        }
+        classifier = Classifier(CATALOG)
+        _, rejected = columns_of(reading(log, classifier).rows, 0.0, NOW, classifier)
+        assert [(offset, why.reason) for offset, why in rejected] == [
+            (log.index(number), "bad_time")
+        ]
 
 
 def test_rows_whose_pane_is_gone_have_no_pane():
     classifier = Classifier(CATALOG)
     log = [UsageEvent("m", 1, 1, NOW - age) for age in (0, 5000, 86400 * 10)]
-    columns, _ = columns_of(log, [None] * 3, 0.0, NOW, classifier)
+    columns, _ = columns_of(reading(log, classifier).rows, 0.0, NOW, classifier)
 
     fine, _ = panes_of(columns, FINE, NOW)
     day, starts = panes_of(columns, DAY, NOW)
@@ -123,9 +130,8 @@ def test_too_many_names_start_the_tables_anew_and_counts_stay_right():
             UsageEvent("gpt-4o", 1, 0, NOW, "en", f"tenant-{first + number}")
             for number in range(4_000)
         ]
-        at = partition.position
-        batch = Decoded(at, at + 4_000, range(at, at + 4_000), [None] * 4_000, log, {})
-        partition.apply(batch, classifier, NOW)
+        classifier.make_room()
+        partition.apply(reading(log, classifier, partition.position), classifier, NOW)
 
     assert partition.totals.origins["row-proprietary"][0] == partition.position
     assert len(classifier.tenant_names.names) <= TABLE_SIZE + 4_000

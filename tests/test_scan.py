@@ -1,0 +1,261 @@
+"""What compiled code reads from a batch's bytes is what Python reads from its records."""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from test_transport import GZIP, LZ4, NONE, SNAPPY, ZSTD, batch_of
+
+from streams import reading, record
+from streams.classify import TABLE_SIZE, Classifier
+from streams.event import MAX_TOKENS
+from streams.origin.catalog import Catalog
+from streams.reading import Reader
+from streams.record import CorruptBatchError
+
+pytestmark = pytest.mark.skipif(not reading.IS_COMPILED, reason="there is no compiled reader here")
+
+CATALOG = Catalog.load()
+GOOD = {"model": "gpt-4o", "prompt_tokens": 10, "completion_tokens": 5}
+LIMIT = 10_000
+
+
+def both(raws, start=0, end=None):
+    """Read by compiled code and by Python; returns what each makes of it, names spelt out."""
+    end = start + 10**6 if end is None else end
+    found = []
+    for compiled in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reading, "IS_COMPILED", compiled)
+            classifier = Classifier(CATALOG)
+            read = Reader(classifier, LIMIT).read(start, end, raws)
+        rows, tables = read.rows, classifier.tables()
+        found.append(
+            (
+                [
+                    (
+                        offset,
+                        "none" if np.isnan(ts) else ts,
+                        prompt,
+                        completion,
+                        classifier.model_names.names[tables.model[pair]],
+                        classifier.cell_names.names[tables.cell[pair]],
+                        None if tenant < 0 else classifier.tenant_names.names[tenant],
+                    )
+                    for offset, ts, prompt, completion, pair, tenant in zip(
+                        *(column.tolist() for column in rows.columns()), strict=True
+                    )
+                ],
+                [(offset, why) for offset, why in read.rejected],
+            )
+        )
+    return found
+
+
+def agree(values, **rest):
+    compiled, python = both([batch_of(values, **rest)])
+    assert compiled == python
+    return compiled
+
+
+# Near what is plain on every side: the same few fields, right and wrong, in any order and twice.
+text = st.text(max_size=8) | st.sampled_from(["", " ", "gpt-4o", "en", "zh-CN", 'a"b', "a\\b", "ü"])
+number = (
+    st.integers(-2, 2**64)
+    | st.sampled_from([0, MAX_TOKENS, MAX_TOKENS + 1, 2**53, 2**53 + 1])
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+time = (
+    st.floats(9e8, 2e9).map(lambda ts: round(ts, 3))
+    | st.floats(9e8, 2e9).map(lambda ts: round(ts, 6))
+    | st.floats(9e8, 2e9)
+    | st.integers(9 * 10**8, 2 * 10**18)
+    | st.sampled_from([10**11, 10**14, 10**17, 10**20, "2026-11-24T00:00:00Z", 946684799, 0.1])
+)
+anything = st.none() | st.booleans() | number | text | st.just([1]) | st.just({"a": 1})
+likely = {
+    "id": text,
+    "ts": time,
+    "model": text,
+    "prompt_tokens": st.integers(0, 10**6),
+    "completion_tokens": st.integers(0, 10**6),
+    "language": st.none() | text,
+    "tenant": st.none() | text,
+}
+field = st.sampled_from(sorted(likely)).flatmap(
+    lambda name: st.tuples(st.just(name), likely[name] | anything)
+) | st.tuples(text, anything)
+
+
+def spelt(fields, ascii_only, blanks):
+    gap = [*(("", " ", "\n", "\t\r ", "") * 40)][blanks:]
+    parts = [
+        f"{gap[at]}{json.dumps(name, ensure_ascii=ascii_only)}{gap[at + 1]}:{gap[at + 2]}"
+        f"{json.dumps(value, ensure_ascii=ascii_only)}{gap[at + 3]}"
+        for at, (name, value) in enumerate(fields)
+    ]
+    return f"{gap[5]}{{{','.join(parts)}}}{gap[6]}".encode(errors="replace")
+
+
+objects = st.builds(
+    lambda good, fields, *rest: spelt([*good.items(), *fields], *rest),
+    st.fixed_dictionaries(
+        {name: likely[name] for name in GOOD},
+        optional={name: each for name, each in likely.items() if name not in GOOD},
+    )
+    | st.just({}),
+    st.lists(field, max_size=3),
+    st.booleans(),
+    st.integers(0, 4),
+)
+values = (
+    objects
+    | st.binary(max_size=30)
+    | st.none()
+    | st.builds(lambda value, at: value[:at], objects, st.integers(0, 150))
+    | st.builds(
+        lambda value, at, byte: value[: at % len(value)] + byte + value[at % len(value) + 1 :],
+        objects,
+        st.integers(0, 150),
+        st.binary(min_size=1, max_size=1),
+    )
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(values, min_size=1, max_size=12))
+@example([b"{}", b"{", b"", b"{,}", b'{"id":1}', b'{"id"}', b'{"model":"a",}'])
+@example([b'{"model":"m","prompt_tokens":00,"completion_tokens":1}'])
+@example([b'{"model":"m","prompt_tokens":-0,"completion_tokens":1e2}'])
+@example([b'{"model":"m","prompt_tokens":1,"completion_tokens":1,"ts":1.}'])
+@example([b'{"model":"m","prompt_tokens":1,"completion_tokens":1}}'])
+@example([b'{"model":"m","model":"n","prompt_tokens":1,"completion_tokens":1}'])
+def test_any_values_are_read_alike(some):
+    agree(some)
+
+
+def test_plain_events_need_no_python(monkeypatch):
+    from streams.formats import native
+
+    monkeypatch.setattr(native, "decode", None)
+    events = [
+        GOOD,
+        GOOD | {"ts": 1763900000.123, "language": "zh", "tenant": "t", "id": "req-1"},
+        GOOD | {"ts": 1763900000123, "language": None, "tenant": None},
+        GOOD | {"ts": None},
+        GOOD | {"ts": 1763900000.123456},
+    ]
+    raw = batch_of([json.dumps(each).encode() for each in events])
+    read = Reader(Classifier(CATALOG), LIMIT).read(0, 5, [raw])
+
+    assert len(read.rows) == 5
+    assert read.rows.ts[1] == 1763900000.123
+
+
+@pytest.mark.parametrize("compression", [NONE, GZIP, SNAPPY, LZ4, ZSTD])
+def test_every_compression_is_read(compression):
+    values = [orjson.dumps(GOOD | {"ts": 1763900000 + at}) for at in range(2000)]
+    rows, rejected = agree(values, compression=compression)
+
+    assert len(rows) == 2000
+    assert not rejected
+
+
+def test_what_lies_before_the_offset_that_was_asked_for_is_left_out():
+    raws = [batch_of([orjson.dumps(GOOD), b"bad", orjson.dumps(GOOD)] * 2, 10)]
+    (rows, rejected), python = both(raws, start=13)
+
+    assert [row[0] for row in rows] == [13, 15]
+    assert [offset for offset, _ in rejected] == [14]
+    assert (rows, rejected) == python
+
+
+def test_rows_stay_in_the_order_of_offsets_whoever_read_them():
+    odd = orjson.dumps(GOOD | {"tenant": "Zoë"})
+    raws = [batch_of([odd, orjson.dumps(GOOD)], 0), batch_of([orjson.dumps(GOOD), odd], 2)]
+    (rows, _), _ = both(raws)
+
+    assert [row[0] for row in rows] == [0, 1, 2, 3]
+
+
+def test_the_time_of_the_log_stands_in_for_all_where_the_topic_says_so():
+    data = bytearray(batch_of([orjson.dumps(GOOD)] * 2))
+    data[22] |= 0b1000
+    data[35:43] = struct.pack(">q", 1_763_900_000_500)
+    (rows, _), python = both([bytes(data)])
+
+    assert [row[1] for row in rows] == [1763900000.5] * 2
+    assert rows == python[0]
+
+
+def test_a_record_without_a_time_has_none():
+    data = bytearray(batch_of([orjson.dumps(GOOD)]))
+    data[27:35] = struct.pack(">q", -1_000_000)
+    (rows, _), python = both([bytes(data)])
+
+    assert rows[0][1] == "none"
+    assert rows == python[0]
+
+
+def test_more_names_than_the_tables_hold_are_numbered_anew():
+    classifier = Classifier(CATALOG)
+    reader = Reader(classifier, LIMIT)
+    for first in range(0, 2 * TABLE_SIZE, 8192):
+        values = [
+            orjson.dumps(GOOD | {"tenant": f"t{first + at}", "language": "en"})
+            for at in range(8192)
+        ]
+        read = reader.read(0, 8192, [batch_of(values)])
+        names = [classifier.tenant_names.names[each] for each in read.rows.tenant.tolist()]
+        assert names[:3] == [classifier.tenant(f"t{first + at}") for at in range(3)]
+        assert names[-1] == classifier.tenant(f"t{first + 8191}")
+        assert len(set(names)) == 8192
+    assert len(classifier.tenant_names.names) <= TABLE_SIZE + 8192
+
+
+def test_damaged_batches_are_refused_and_never_read_beyond_their_end():
+    draw = random.Random(1)
+    whole = batch_of(
+        [orjson.dumps(GOOD | {"tenant": f"t{at}", "ts": 1763900000 + at}) for at in range(20)]
+    )
+    refused = 0
+    for _ in range(3000):
+        data = bytearray(whole)
+        for _ in range(draw.randrange(1, 4)):
+            at = draw.randrange(21, len(data))
+            data[at] = draw.choice([0, 0x7F, 0x80, 0xFF, draw.randrange(256)])
+        if draw.random() < 0.3:
+            data = data[: draw.randrange(61, len(data))]
+        data[16] = 2
+        data[21:23] = b"\0\0"
+        try:
+            read = Reader(Classifier(CATALOG), LIMIT).read(0, 20, [bytes(data)])
+        except CorruptBatchError:
+            refused += 1
+        else:
+            assert len(read.rows) + len(read.rejected) <= 20
+    assert refused > 100
+
+
+@pytest.mark.parametrize("records", [-1, 10**9, 2**31 - 1])
+def test_a_batch_that_claims_more_records_than_it_can_hold_is_refused(records):
+    data = bytearray(batch_of([orjson.dumps(GOOD)]))
+    data[57:61] = struct.pack(">i", records)
+
+    with pytest.raises(CorruptBatchError):
+        record.unpack(bytes(data))
+
+
+def test_what_cannot_be_uncompressed_is_said_to_be():
+    data = bytearray(batch_of([orjson.dumps(GOOD)] * 50, compression=LZ4))
+    data[61:80] = b"x" * 19
+
+    with pytest.raises(CorruptBatchError, match="uncompressed"):
+        record.unpack(bytes(data))
