@@ -77,6 +77,11 @@ class ApacheKafka:
         """What the broker has said."""
         return self._directory / "log"
 
+    def log_bytes(self, topic: str) -> int:
+        """Return the bytes of a topic's log segments, of all partitions."""
+        segments = (self._directory / "data").glob(f"{topic}-*/*.log")
+        return sum(segment.stat().st_size for segment in segments)
+
     def __enter__(self) -> Self:
         self._configure()
         self.start()
