@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import orjson
 from aiokafka.errors import KafkaError
 
-from streams import topics
+from streams import reading, topics
 from streams.app import Worker
 from streams.metrics import Exposition, ProcessFacts
 from streams.origin.catalog import Catalog, CatalogError
@@ -204,6 +204,11 @@ async def _run(
         loop.add_signal_handler(number, stopping.set)
     watchdog.watch(lambda: worker.alive_at)
     web = await server.serve(server.make_app(sources(worker)), settings.web_host, settings.web_port)
+    if not reading.IS_COMPILED:
+        log.warning(
+            "events are read without compiled code, several times slower: install a C compiler and "
+            "Python's headers, then tokenshare anew"
+        )
     log.info("page and metrics on http://%s:%s/", settings.web_host, settings.web_port)
     tasks = [
         asyncio.create_task(worker.start()),
