@@ -10,7 +10,7 @@ PIP := $(RUN) pip --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format bench requirements clean
+.PHONY: help demo test kafka faults lint format bench requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -22,6 +22,12 @@ demo: $(VENV)/.installed-demo ## Show live shares of simulated traffic; ARGS="--
 
 test: $(VENV)/.installed-dev ## Run all tests; ARGS="-k pane" for some of them
 	@$(RUN) pytest $(ARGS)
+
+kafka: $(VENV)/.installed-dev ## Run Apache Kafka on port 9092, from its jars; Ctrl-C ends it
+	@$(VENV)/bin/python tests/kafka/apache.py
+
+faults: $(VENV)/.installed-dev ## Kill, stop and pause workers, restart Kafka; compare each count; ROUNDS=50
+	@$(VENV)/bin/python tests/faults/run.py --rounds $(or $(ROUNDS),4) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style, layout and types
 	@$(RUN) ruff check .

@@ -34,6 +34,7 @@ PACED_CHUNKS_PER_SECOND = 10
 """With a given rate, events leave in steps that are too short to see on a live page."""
 
 TIMEOUT_SECONDS = 10.0
+RETRY_SECONDS = 0.2
 """A broker that has not acknowledged by then is reported as gone."""
 
 
@@ -67,8 +68,9 @@ class Sender:
     compressed, acknowledged by all replicas. An `async with` block; raises `SendError` when
     the broker cannot be reached or the topic does not exist.
 
-    When a connection breaks before an acknowledgement, the batch is sent again. `idempotent` keeps
-    the broker from storing it twice; the embedded broker cannot do that and refuses.
+    When a connection breaks before an acknowledgement, the batch is sent again, for up to
+    `patience_seconds`. `idempotent` keeps the broker from storing it twice; the embedded broker
+    cannot do that and refuses.
     """
 
     def __init__(
@@ -78,11 +80,13 @@ class Sender:
         *,
         compression: str | None = "lz4",
         idempotent: bool = False,
+        patience_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._compression = compression
         self._idempotent = idempotent
+        self._patience_seconds = patience_seconds
         self._producer: AIOKafkaProducer | None = None
         self._partitions: Iterator[int] = iter(())
 
@@ -95,7 +99,8 @@ class Sender:
             compression_type=self._compression,
             max_batch_size=BATCH_BYTES,
             max_request_size=4 * BATCH_BYTES,
-            request_timeout_ms=round(TIMEOUT_SECONDS * 1000),
+            # Also how long a batch waits for a broker that has gone.
+            request_timeout_ms=round(self._patience_seconds * 1000),
         )
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
@@ -175,10 +180,21 @@ class Sender:
 
     async def _submit(self, batch: BatchBuilder) -> Future[object]:
         assert self._producer is not None
-        future: Future[object] = await self._producer.send_batch(
-            batch, self._topic, partition=next(self._partitions)
-        )
-        return future
+        partition = next(self._partitions)
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._patience_seconds
+        while True:
+            try:
+                future: Future[object] = await self._producer.send_batch(
+                    batch, self._topic, partition=partition
+                )
+            except KafkaError as error:
+                # Raised before the batch is taken on, so nothing is sent twice.
+                if not error.retriable or clock() > deadline:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return future
 
     def _failure(self, error: BaseException) -> SendError:
         reason = (str(error) or type(error).__name__).rstrip(".")

@@ -160,7 +160,10 @@ def send_in_background(broker, stream) -> tuple[threading.Thread, list]:
         async def send() -> traffic.Truth:
             truth = traffic.Truth()
             idempotent = not isinstance(broker, EmbeddedBroker)
-            async with Sender(broker.bootstrap, TOPIC, idempotent=idempotent) as sender:
+            sender = Sender(
+                broker.bootstrap, TOPIC, idempotent=idempotent, patience_seconds=SETTLE_SECONDS
+            )
+            async with sender:
                 chunk = []
                 for event in stream:
                     chunk.append(event)
