@@ -53,11 +53,11 @@ def test_records_come_whole_with_every_compression(compression):
 
 
 def test_batches_chain_and_are_not_much_longer_than_their_bound():
-    data = b"".join(batch_of([b"x"] * 1500, base) for base in range(0, 60_000, 1500))
+    data = b"".join(batch_of([b"x"] * 1500, base) for base in range(0, 120_000, 1500))
     found, fetched = batches(data)
 
     assert [each.start for each in found[1:]] == [each.end for each in found[:-1]]
-    assert found[-1].end == fetched.next_fetch_offset == 60_000
+    assert found[-1].end == fetched.next_fetch_offset == 120_000
     assert max(len(records(each)) for each in found) < BATCH_RECORDS + 1500
 
 

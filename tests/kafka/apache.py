@@ -115,7 +115,7 @@ class ApacheKafka:
             "".join(f"{name}={value}\n" for name, value in settings.items())
         )
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c").wait(60)
+        self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c").wait(60)
 
     def _java(self, main: str, *arguments: str) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
