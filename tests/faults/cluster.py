@@ -1,0 +1,226 @@
+"""A group of workers and its Kafka, and what befalls them in a bad night."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from kafka import OffsetAndMetadata, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import NoError
+from processes import WorkerProcess, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from apache import ApacheKafka
+
+TOPIC, GROUP, PARTITIONS = "faults", "faults", 6
+CHANGELOG = f"{GROUP}-panes-changelog"
+#: A worker paused for longer than its session finds its partitions given away.
+SESSION_SECONDS, PAUSE_SECONDS = 3, 7.0
+AWAY_SECONDS = 20.0
+REFUSE_SECONDS = 4.0
+MAX_WORKERS = 4
+#: A group that is left without members is told from one with some after its session at the latest.
+GROUP_EMPTY_SECONDS = 30.0
+
+
+class Cluster:
+    """The workers that should be alive, and the faults that are still going on."""
+
+    def __init__(self, broker: ApacheKafka, directory: Path) -> None:
+        self.broker = broker
+        self.directory = directory
+        self.workers: list[WorkerProcess] = []
+        self.unasked: list[str] = []
+        self._made = 0
+        self._ongoing: list[threading.Thread] = []
+        self._paused: set[int] = set()
+        self._is_away = threading.Event()
+
+    # -- what may happen: each returns what it did, for the round's line
+
+    def add(self, _dice: int = 0) -> str:
+        """One more worker, or one fewer where there are many."""
+        if len(self.workers) >= MAX_WORKERS:
+            return self.stop(_dice)
+        self._made += 1
+        environment = {
+            "TOKENSHARE_BOOTSTRAP_SERVERS": self.broker.bootstrap,
+            "TOKENSHARE_TOPIC": TOPIC,
+            "TOKENSHARE_GROUP": GROUP,
+            "TOKENSHARE_SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
+            "TOKENSHARE_REBALANCE_TIMEOUT_SECONDS": "4",
+        }
+        log = self.directory / f"worker-{self._made}.log"
+        self.workers.append(WorkerProcess(environment, log).start())
+        return "worker added"
+
+    def kill(self, dice: int) -> str:
+        """Kill -9."""
+        self._pick(dice).kill()
+        return "kill -9"
+
+    def stop(self, dice: int) -> str:
+        """SIGTERM; the worker may finish what it is at."""
+        worker = self._pick(dice)
+        self._resume(worker)
+        code = worker.stop(30)
+        # -15: it was told before it had started to listen.
+        if code not in {0, -signal.SIGTERM} and not self._is_away.is_set():
+            self.unasked.append(f"exit code {code} after SIGTERM\n{worker.tail()[-1500:]}")
+        return f"SIGTERM ({code})"
+
+    def pause(self, dice: int) -> str:
+        """SIGSTOP, and SIGCONT after the others have taken its partitions."""
+        while len(self.workers) < 2:
+            self.add()
+        worker = self.workers[dice % len(self.workers)]
+        worker.process.send_signal(signal.SIGSTOP)
+        self._paused.add(worker.port)
+        self._later(PAUSE_SECONDS, lambda: self._resume(worker))
+        return f"paused {PAUSE_SECONDS:.0f} s"
+
+    def restart_broker(self, dice: int) -> str:
+        """Kafka goes, in good order or killed, and comes back on its data."""
+        if self._is_away.is_set():
+            return "broker is away already"
+        number = (signal.SIGTERM, signal.SIGKILL)[dice % 2]
+        self._is_away.set()
+        self.broker.stop(number)
+
+        def come_back() -> None:
+            self.broker.start()
+            self._is_away.clear()
+
+        self._later(AWAY_SECONDS, come_back)
+        return f"broker away {AWAY_SECONDS:.0f} s ({signal.Signals(number).name})"
+
+    def refuse_changelog(self, _dice: int = 0) -> str:
+        """Kafka takes no changelog records for a while."""
+        self._wait_for_broker()
+
+        def limit(size: int) -> None:
+            admin = KafkaAdminClient(bootstrap_servers=self.broker.bootstrap)
+            try:
+                admin.alter_configs(
+                    [
+                        ConfigResource(
+                            ConfigResourceType.TOPIC, CHANGELOG, {"max.message.bytes": str(size)}
+                        )
+                    ]
+                )
+            finally:
+                admin.close()
+
+        limit(10)
+        time.sleep(REFUSE_SECONDS)
+        limit(8 * 1024 * 1024)
+        return f"changelog refused {REFUSE_SECONDS:.0f} s"
+
+    def rewind(self, _dice: int = 0) -> str:
+        """The group's offsets are set to the beginning, as a tool does that reads all again."""
+
+        beginning = {
+            TopicPartition(TOPIC, number): OffsetAndMetadata(0, "", -1)
+            for number in range(PARTITIONS)
+        }
+        self._while_empty(
+            lambda admin: set(admin.alter_group_offsets(GROUP, beginning).values()) == {NoError}
+        )
+        return "offsets rewound"
+
+    def forget(self, _dice: int = 0) -> str:
+        """The group is deleted, with its offsets."""
+
+        self._while_empty(lambda admin: admin.delete_groups([GROUP]) == {GROUP: "OK"})
+        return "offsets deleted"
+
+    # -- how
+
+    def _pick(self, dice: int) -> WorkerProcess:
+        if not self.workers:
+            self.add()
+        return self.workers.pop(dice % len(self.workers))
+
+    def _later(self, seconds: float, act: Callable[[], None]) -> None:
+        def wait_and_act() -> None:
+            time.sleep(seconds)
+            act()
+
+        thread = threading.Thread(target=wait_and_act, daemon=True)
+        thread.start()
+        self._ongoing.append(thread)
+
+    def _resume(self, worker: WorkerProcess) -> None:
+        if worker.port in self._paused:
+            self._paused.discard(worker.port)
+            if worker.process.poll() is None:
+                worker.process.send_signal(signal.SIGCONT)
+
+    def _wait_for_broker(self) -> None:
+        wait_until(lambda: not self._is_away.is_set(), "Kafka is back", 90)
+
+    def _while_empty(self, act: Callable[[KafkaAdminClient], bool]) -> None:
+        """Kafka changes a group's offsets only while it has no members: end all, act, begin."""
+        self._wait_for_broker()
+        while self.workers:
+            self.kill(0)
+        admin = KafkaAdminClient(bootstrap_servers=self.broker.bootstrap)
+        deadline = time.monotonic() + GROUP_EMPTY_SECONDS
+        try:
+            while not act(admin):
+                if time.monotonic() > deadline:
+                    raise RuntimeError("Kafka does not let the group's offsets be changed")
+                time.sleep(0.5)
+        finally:
+            admin.close()
+        self.add()
+        self.add()
+
+    def look(self) -> None:
+        """Note the workers that have ended by themselves, and replace them as a supervisor does."""
+        for worker in [each for each in self.workers if each.process.poll() is not None]:
+            self.workers.remove(worker)
+            self.unasked.append(
+                f"a worker ended by itself with {worker.process.poll()}\n{worker.tail()[-1500:]}"
+            )
+            self.add()
+
+    def settle(self) -> None:
+        """Let every fault that is still going on come to its end."""
+        for thread in self._ongoing:
+            thread.join()
+        self._ongoing.clear()
+        self.look()
+        while len(self.workers) < 2:
+            self.add()
+
+    def end(self) -> None:
+        """End all workers."""
+        for thread in self._ongoing:
+            thread.join()
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.process.send_signal(signal.SIGCONT)
+                worker.kill()
+
+
+#: Twice what happens most.
+FAULTS = (
+    Cluster.kill,
+    Cluster.kill,
+    Cluster.stop,
+    Cluster.stop,
+    Cluster.pause,
+    Cluster.add,
+    Cluster.add,
+    Cluster.restart_broker,
+    Cluster.refuse_changelog,
+    Cluster.rewind,
+    Cluster.forget,
+)
