@@ -74,11 +74,11 @@ class Pane(msgspec.Struct):
     tenants: dict[str, Counts] = {}
     stamp: int = -1
 
-    def add(self, other: Pane, *, tenants: bool = True) -> None:
+    def add(self, other: Pane) -> None:
         """Add the counts of `other`; the stamp is the higher one."""
         add_all(self.cells, other.cells)
         add_all(self.models, other.models)
-        if tenants and other.tenants:
+        if other.tenants:
             add_all(self.tenants, other.tenants)
         self.stamp = max(self.stamp, other.stamp)
 

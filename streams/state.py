@@ -3,6 +3,9 @@
 A key is `partition/level/start` for a pane and `partition/position` for the partition's position.
 A value says its version, who wrote it (generation) and how far it counts (stamp), so that of two
 values for one key every reader keeps the same one.
+
+A position is JSON. A pane is packed: a full state has tens of thousands of them, and what Kafka
+holds is also what every worker holds in memory and reads at its start.
 """
 
 from __future__ import annotations
@@ -11,10 +14,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from streams.packing import PackingError, pack, unpack
 from streams.pane import LEVEL_BY_NAME, Counts, Level, Pane
 
 #: Raised when the meaning of a stored value changes; a reader refuses any other.
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 POSITION = "position"
 
@@ -38,15 +42,17 @@ class Totals(msgspec.Struct):
     late: int = 0
 
 
-class PaneRecord(msgspec.Struct):
-    """The value of a pane's key: `v` version, `g` generation, `s` stamp, then the counts."""
+class PaneRecord(msgspec.Struct, array_like=True):
+    """The value of a pane's key: `v` version, `g` generation, `s` stamp, then the packed counts.
+
+    `counts` holds cells and models, `tenants` those, which windows and histories do without.
+    """
 
     v: int
     g: int
     s: int
-    c: dict[str, Counts] = {}
-    m: dict[str, Counts] = {}
-    t: dict[str, Counts] = {}
+    counts: bytes
+    tenants: bytes
 
 
 class PositionRecord(msgspec.Struct):
@@ -67,7 +73,15 @@ class PositionRecord(msgspec.Struct):
 
 
 class Header(msgspec.Struct):
-    """The part of either value that decides which of two is kept."""
+    """The part of a position that decides which of two is kept."""
+
+    v: int
+    g: int
+    s: int
+
+
+class PaneHeader(msgspec.Struct, array_like=True):
+    """The same part of a pane."""
 
     v: int
     g: int
@@ -83,8 +97,10 @@ class PaneKey(NamedTuple):
 
 _encode = msgspec.json.Encoder().encode
 _decode_header = msgspec.json.Decoder(Header).decode
-_decode_pane = msgspec.json.Decoder(PaneRecord).decode
 _decode_position = msgspec.json.Decoder(PositionRecord).decode
+_encode_pane = msgspec.msgpack.Encoder().encode
+_decode_pane_header = msgspec.msgpack.Decoder(PaneHeader).decode
+_decode_pane = msgspec.msgpack.Decoder(PaneRecord).decode
 
 
 def pane_key(partition: int, key: PaneKey) -> str:
@@ -114,18 +130,41 @@ def parse_key(key: str) -> tuple[int, PaneKey | None]:
 
 def encode_pane(pane: Pane, generation: int) -> bytes:
     """Return the value of a pane's key."""
-    return _encode(
-        PaneRecord(STATE_VERSION, generation, pane.stamp, pane.cells, pane.models, pane.tenants)
+    counts = pack(pane.cells, pane.models)
+    return _encode_pane(
+        PaneRecord(STATE_VERSION, generation, pane.stamp, counts, pack(pane.tenants))
     )
 
 
 def decode_pane(value: bytes) -> Pane:
     """Return the pane of a value; raises StateError."""
+    pane, record = _decode(value)
+    (pane.tenants,) = _unpack(record.tenants, 1)
+    return pane
+
+
+def decode_sums(value: bytes) -> Pane:
+    """Return the pane of a value without its tenants, which are most of it; raises StateError."""
+    return _decode(value)[0]
+
+
+def _decode(value: bytes) -> tuple[Pane, PaneRecord]:
     try:
         record = _decode_pane(value)
     except msgspec.MsgspecError as error:
         raise StateError(f"unreadable pane: {error}") from None
-    return Pane(record.c, record.m, record.t, record.s)
+    cells, models = _unpack(record.counts, 2)
+    return Pane(cells, models, {}, record.s), record
+
+
+def _unpack(packed: bytes, maps: int) -> list[dict[str, Counts]]:
+    try:
+        found = unpack(packed)
+    except PackingError as error:
+        raise StateError(f"unreadable pane: {error}") from None
+    if len(found) != maps:
+        raise StateError(f"unreadable pane: {len(found)} maps in the place of {maps}")
+    return found
 
 
 def encode_position(record: PositionRecord) -> bytes:
@@ -146,8 +185,10 @@ def order(value: bytes) -> tuple[int, int]:
 
     Raises StateError for another version's value.
     """
+    # Positions are JSON, and so was all of version 1.
+    decode = _decode_header if value[:1] == b"{" else _decode_pane_header
     try:
-        header = _decode_header(value)
+        header = decode(value)
     except msgspec.MsgspecError as error:
         raise StateError(f"unreadable state: {error}") from None
     if header.v != STATE_VERSION:

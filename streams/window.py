@@ -73,7 +73,7 @@ class Windows:
                 if before is not None:
                     window.sum.subtract(before)
                 if after is not None:
-                    window.sum.add(after, tenants=False)
+                    window.sum.add(after)
 
     def advance(self, as_of: float) -> None:
         """Move all windows so that they end at `as_of` (unix seconds); back is allowed too."""
@@ -94,7 +94,7 @@ class Windows:
             for start in wanted:
                 if start not in held:
                     for pane in self._panes_at(PaneKey(window.length.level, start)):
-                        window.sum.add(pane, tenants=False)
+                        window.sum.add(pane)
             window.first, window.last = first, last
 
     def sums(self) -> dict[str, Pane]:

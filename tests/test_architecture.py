@@ -15,6 +15,7 @@ ROOT = Path(streams.__file__).parent
 #: it is a package of its own.
 FLOW = [
     ["streams.event", "streams.pane", "streams.settings", "streams.client", "streams.language"],
+    ["streams.packing"],
     [
         "streams.formats",
         "streams.origin",

@@ -11,6 +11,7 @@ from streams.origin.catalog import Catalog
 from streams.pane import DAY, FINE, HOUR, MIDDLE, Pane, pane_start
 from streams.snapshot import PartitionStatus, Snapshot, take
 from streams.state import (
+    STATE_VERSION,
     PaneKey,
     PositionRecord,
     Totals,
@@ -35,7 +36,7 @@ def snapshot() -> Snapshot:
         events={"native": 3},
         late=1,
     )
-    record = PositionRecord(1, 1, 17, NOW, NOW, totals)
+    record = PositionRecord(STATE_VERSION, 1, 17, NOW, NOW, totals)
     view.apply(position_key(0), encode_position(record))
     cells = {"cn-open/zh-Hans": [3, 30, 3, 0], "row-open/en": [1, 0, 11, 0]}
     for level in (FINE, MIDDLE, HOUR, DAY):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +102,8 @@ def test_another_versions_state_is_refused_by_name():
     view = View()
     with pytest.raises(StateError, match="state version 99"):
         view.apply("0/10s/1800000000", b'{"v":99,"g":1,"s":1}')
+    with pytest.raises(StateError, match="state version 98"):
+        view.apply("0/10s/1800000000", msgspec.msgpack.encode([98, 1, 1, b"", b""]))
     with pytest.raises(StateError, match="unknown key"):
         view.apply("0/2h/1800000000", b'{"v":1,"g":1,"s":1}')
     with pytest.raises(StateError, match="unreadable"):

@@ -29,6 +29,9 @@ How to read the numbers
   machine, without replicas; what is sent is compressed with lz4. Its CPU time is not counted
   anywhere, but it competes for the cores.
 - "28 days" is a backlog whose event times run through 28 days: each batch meets many panes.
+- "full state" is a worker that starts alone on the changelog of two years (full_state.py says of what)
+  and is asked for its history as the page does: two years of days, 37 days of hours, each by origin
+  and by language. "restart to ready" is from its process's start to the first 200 of /readyz.
 - "changelog" is what the changelog's log segments grew by while events came at the steady rate.
 
 Memory is the resident set (VmRSS, peak VmHWM). "after the study" is a worker alone that has counted
@@ -87,6 +90,8 @@ TARGETS = {
     "produce to /metrics, p99 seconds": ("<", 1.2),
     "changelog, MB per million events": ("<", 40.0),
     "memory after the study, MB": ("<", 250.0),
+    "memory with full state, MB": ("<", 400.0),
+    "restart to ready with full state, seconds": ("<", 15.0),
     "/metrics, ms": ("<", 100.0),
 }
 BACKLOG_DAYS = 28
@@ -164,6 +169,21 @@ def fill_study(arguments: argparse.Namespace) -> dict[str, Any]:
 
     truth = asyncio.run(send(arguments.bootstrap, arguments.topic, study_events(STUDY_SEED)))
     return {"events": truth.requests}
+
+
+def fill_state(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Write the state of two years into the group's changelog."""
+    import full_state
+
+    from streams import topics
+
+    settings = _settings(arguments)
+    client = topics.admin(settings, 10.0)
+    try:
+        source = topics.find(client, arguments.topic)[arguments.topic]
+    finally:
+        client.close()
+    return asyncio.run(full_state.fill(settings, source.topic_id, time.time()))
 
 
 def raw(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -373,7 +393,8 @@ async def _latency(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 PARTS = {
-    part.__name__: part for part in (fill, fill_study, raw, decode, whole, serve, faust, latency)
+    part.__name__: part
+    for part in (fill, fill_study, fill_state, raw, decode, whole, serve, faust, latency)
 }
 
 
@@ -416,14 +437,20 @@ def _memory() -> dict[str, float]:
     return {"rss_mb": megabytes("VmRSS"), "peak_rss_mb": megabytes("VmHWM")}
 
 
-def _scrape(port: int) -> tuple[float, int]:
-    """Return the seconds that a scrape took and the events counted, as it says."""
+def _get(port: int, path: str) -> tuple[float, bytes]:
+    """Return the seconds that an answer took, and its body."""
     started = time.monotonic()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", "/metrics")
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path)
     body = connection.getresponse().read()
     took = time.monotonic() - started
     connection.close()
+    return took, body
+
+
+def _scrape(port: int) -> tuple[float, int]:
+    """Return the seconds that a scrape took and the events counted, as it says."""
+    took, body = _get(port, "/metrics")
     found = re.search(
         rb'^tokenshare_records_total\{[^}]*"counted"[^}]*\} (\S+)$', body, re.MULTILINE
     )
@@ -463,6 +490,8 @@ class Bench:
         """Return all figures by part."""
         arguments = self._arguments
         result: dict[str, Any] = {}
+        if arguments.only is not None:
+            return {arguments.only: {"full-state": self._full_state}[arguments.only]()}
         for partitions in (1, 4):
             self.part("fill", partitions=partitions)
         backlog = {"topic": "bench-backlog", "partitions": 4}
@@ -488,6 +517,8 @@ class Bench:
         result["produce to /metrics"] = self._latency()
         print("the study", file=sys.stderr)
         result["after the study"] = self._study()
+        print("full state", file=sys.stderr)
+        result["full state"] = self._full_state()
         return result
 
     def _command(self, part: str, **options: Any) -> list[str]:
@@ -557,6 +588,31 @@ class Bench:
                 "scrape_seconds_median": statistics.median(scrapes),
                 "scrape_seconds_max": scrapes[-1],
             }
+
+    def _full_state(self) -> dict[str, Any]:
+        import full_state
+
+        options = {
+            "topic": "bench-state",
+            "partitions": full_state.PARTITIONS,
+            "group": "bench-state",
+        }
+        filled = self.part("fill_state", **options)
+        started = time.monotonic()
+        with self._worker(**options) as (ready, port, ask):
+            seconds = time.monotonic() - started
+            asked = {}
+            for step, dimension in itertools.product(("1d", "1h"), ("origin", "language")):
+                path = f"/api/v1/history?dimension={dimension}&step={step}"
+                asked[f"history_{step}_{dimension}_ms"] = 1000 * _get(port, path)[0]
+            sent = self.part("latency", **options | {"port": port})
+            return (
+                filled
+                | {"ready_seconds": seconds, "rss_mb_at_ready": ready["rss_mb"]}
+                | asked
+                | {f"with_traffic_{name}": value for name, value in sent.items()}
+                | ask(1)
+            )
 
     @contextlib.contextmanager
     def _worker(self, **options: Any) -> Iterator[tuple[dict[str, Any], int, Any]]:
@@ -634,6 +690,15 @@ def _report(figures: dict[str, Any]) -> str:
         f"/metrics after the study: median {study['scrape_seconds_median'] * 1000:.0f} ms, "
         f"slowest {study['scrape_seconds_max'] * 1000:.0f} ms of {SCRAPES}",
     ]
+    state = figures["full state"]
+    lines += [
+        f"full state: {state['panes']:,} panes, {state['value_mb']:.0f} MB in the changelog, ready "
+        f"after {state['ready_seconds']:.1f} s, {state['rss_mb']:.0f} MB "
+        f"(peak {state['peak_rss_mb']:.0f} MB); two years by origin in "
+        f"{state['history_1d_origin_ms']:.0f} ms",
+        f"produce to /metrics with full state: p50 {state['with_traffic_p50_seconds']:.2f} s, "
+        f"p99 {state['with_traffic_p99_seconds']:.2f} s",
+    ]
     lines += ["", *_targets(figures)]
     return "\n".join(lines)
 
@@ -644,6 +709,7 @@ def _targets(figures: dict[str, Any]) -> Iterator[str]:
     live = ("1 partition", "4 partitions")
     paths = [figures[f"whole path, {each}"] for each in live]
     seen, study = figures["produce to /metrics"], figures["after the study"]
+    state = figures["full state"]
     measured = {
         "whole path, percent of raw fetch": min(
             100 * speed[f"whole path, {each}"] / speed[f"raw fetch, {each}"] for each in live
@@ -657,6 +723,8 @@ def _targets(figures: dict[str, Any]) -> Iterator[str]:
         "produce to /metrics, p99 seconds": seen["p99_seconds"],
         "changelog, MB per million events": seen["changelog_mb_per_million"],
         "memory after the study, MB": study["rss_mb"],
+        "memory with full state, MB": state["rss_mb"],
+        "restart to ready with full state, seconds": state["ready_seconds"],
         "/metrics, ms": study["scrape_seconds_median"] * 1000,
     }
     for name, (relation, target) in TARGETS.items():
@@ -684,6 +752,7 @@ def main() -> None:
     parser.add_argument("--broker", choices=("apache", "embedded"), default="apache")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--only", help="one part without its comparisons: full-state, soak")
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     for name, kind in (("bootstrap", str), ("topic", str), ("group", str)):
         parser.add_argument(f"--{name}", type=kind, help=argparse.SUPPRESS)
@@ -707,6 +776,9 @@ def main() -> None:
     with broker:
         log_bytes = getattr(broker, "log_bytes", lambda _topic: math.nan)
         figures = _rounded(Bench(arguments, broker.bootstrap, log_bytes).run())
+    if arguments.only is not None:
+        print(json.dumps(figures, indent=2))
+        return
     print(_report(figures))
     if arguments.json is not None:
         command = f"tests/bench/run.py --broker {arguments.broker}"
