@@ -38,8 +38,8 @@ log = logging.getLogger("tokenshare.app")
 SNAPSHOT_SECONDS = 1.0
 #: And at most this often, however fast the changelog grows.
 SNAPSHOT_MIN_SECONDS = 0.2
-#: Panes of history added up beside each picture: some milliseconds of work.
-WARM_PANES = 20
+#: Panes of partitions added up for the history beside each picture: up to 20 ms of work.
+WARM_PANES = 120
 #: Ends of the source partitions, for the lag.
 LAG_SECONDS = 2.0
 LAG_PATIENCE_SECONDS = 3.0

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from streams.packing import pack, unpack
 from streams.pane import DAY, FINE, HOUR, MIDDLE, Counts, Level, add_all, pane_start, tokens_of
 from streams.snapshot import by_developer, by_joint, by_part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from streams.origin.catalog import Catalog
-    from streams.pane import Pane
     from streams.view import View
 
-#: The first two are the parts of the key of the last one.
+#: The first two are the parts of the key of the third.
 DIMENSIONS = ("origin", "language", "joint", "developer")
 
 #: 1970-01-05T00:00:00Z, a Monday: weeks start on Monday 00:00 UTC.
@@ -39,66 +35,61 @@ STEPS = {
 }
 
 
-class _Kept:
-    """What one part of the panes comes to over all partitions, worked out once a pane."""
-
-    def __init__(
-        self,
-        view: View,
-        part: Callable[[Pane], Mapping[str, Counts]],
-        group: Callable[[dict[str, Counts]], dict[str, Counts]],
-    ) -> None:
-        self._view = view
-        self._part = part
-        self._group = group
-        self.sums: dict[tuple[Level, int], dict[str, Counts]] = {}
-
-    def at(self, level: Level, start: int) -> dict[str, Counts]:
-        found = self.sums.get((level, start))
-        if found is None:
-            added: dict[str, Counts] = {}
-            for pane in self._view.panes_at(level, start):
-                add_all(added, self._part(pane))
-            found = self.sums[level, start] = self._group(added)
-        return found
-
-
 class History:
     """Answers from the view's panes, with what each pane comes to kept until the pane changes.
 
-    Two sums are kept a pane: by `origin/language`, which origins and languages follow from, and by
-    developer.
+    That is packed: unpacked, the sums of two years of days take as much memory as all panes.
     """
 
     def __init__(self, view: View, catalog: Catalog) -> None:
         self._view = view
-        self._joint = _Kept(view, attrgetter("cells"), lambda sums: by_joint(sums, catalog))
-        self._developers = _Kept(
-            view, attrgetter("models"), lambda sums: by_developer(sums, catalog)
-        )
+        self._catalog = catalog
+        #: (level, start) -> packed sums by dimension.
+        self._kept: dict[tuple[Level, int], dict[str, bytes]] = {}
         view.on_change = self.forget
 
     def forget(self, level: Level, start: int) -> None:
         """Drop what is kept of a pane, because it has changed."""
-        self._joint.sums.pop((level, start), None)
-        self._developers.sums.pop((level, start), None)
+        self._kept.pop((level, start), None)
 
     def warm(self, most: int) -> None:
-        """Add up to `most` panes beforehand, so that a first question need not wait for all."""
+        """Add up beforehand what up to `most` panes of partitions come to, at least one's.
+
+        A first question then need not wait for all.
+        """
+        starts = self._view.starts
         missing = (
             (level, start)
             for level in (HOUR, DAY)
-            for start in self._view.starts.get(level, {})
-            if (level, start) not in self._joint.sums
+            for start in starts.get(level, {})
+            if (level, start) not in self._kept
         )
-        for level, start in islice(missing, most):
-            self._joint.at(level, start)
+        for level, start in missing:
+            self._sums_of(level, start)
+            most -= len(starts[level][start])
+            if most <= 0:
+                return
+
+    def _sums_of(self, level: Level, start: int) -> dict[str, bytes]:
+        """Return the packed sums of a pane over all partitions; worked out once."""
+        kept = self._kept.get((level, start))
+        if kept is None:
+            cells: dict[str, Counts] = {}
+            models: dict[str, Counts] = {}
+            for pane in self._view.panes_at(level, start):
+                add_all(cells, pane.cells)
+                add_all(models, pane.models)
+            joint = by_joint(cells, self._catalog)
+            sums = (
+                *(by_part(joint, 0), by_part(joint, 1), joint),
+                by_developer(models, self._catalog),
+            )
+            kept = {name: pack(each) for name, each in zip(DIMENSIONS, sums, strict=True)}
+            self._kept[level, start] = kept
+        return kept
 
     def _cells_at(self, level: Level, start: int, dimension: str) -> dict[str, Counts]:
-        if dimension == "developer":
-            return self._developers.at(level, start)
-        joint = self._joint.at(level, start)
-        return joint if dimension == "joint" else by_part(joint, DIMENSIONS.index(dimension))
+        return unpack(self._sums_of(level, start)[dimension])[0]
 
     def read(
         self, dimension: str, step: str, start: float | None, end: float | None, as_of: float

@@ -9,12 +9,23 @@ from its position; an event at or below a pane's stamp is in that pane already a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.pane import LEVELS, OTHER, Counts, Level, Pane, add_counts, is_kept, pane_start
+from streams.pane import (
+    ALL_LEVELS,
+    LEVELS,
+    OTHER,
+    Counts,
+    Level,
+    Pane,
+    add_counts,
+    is_kept,
+    pane_start,
+)
 from streams.state import (
     STATE_VERSION,
     PaneKey,
@@ -31,7 +42,7 @@ from streams.state import (
 from streams.tally import columns_of, late_events, panes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from streams.classify import Classifier
     from streams.event import Rejected
@@ -186,7 +197,7 @@ class Partition:
             return rejected
         self.totals.late += late_events(columns.ts, self.newest, ALLOWED_LATENESS_SECONDS)
         self.newest = max(self.newest, float(columns.ts.max()))
-        for level in LEVELS:
+        for level in ALL_LEVELS:
             self._add(level, columns, stamp, classifier)
         for into, keys, names in (
             (self.totals.origins, columns.origin, classifier.origin_names.names),
@@ -210,16 +221,9 @@ class Partition:
             by_pane = columns.sums_by_pane(which, keys)
             return ((panes[at], number, counts) for at, number, counts in by_pane)
 
-        cells, models = classifier.cell_names.names, classifier.model_names.names
-        for pane, number, counts in sums(columns.cell):
-            add_counts(pane.cells, cells[number], counts)
-        for pane, number, counts in sums(columns.model):
-            add_counts(pane.models, models[number], counts)
-        if level.has_tenants:
-            for pane, number, counts in sums(columns.tenant_origin):
-                add_counts(pane.tenants, classifier.tenant_key("o", number), counts)
-            for pane, number, counts in sums(columns.tenant_language):
-                add_counts(pane.tenants, classifier.tenant_key("l", number), counts)
+        for map_of, keys, name_of in _maps(level, columns, classifier):
+            for pane, number, counts in sums(keys):
+                add_counts(map_of(pane), name_of(number), counts)
         for crowded in filter(attrgetter("is_crowded"), panes.values()):
             crowded.trim()
 
@@ -322,6 +326,19 @@ class Partition:
             over = key.start + key.level.seconds <= self.newest
             if over and key not in self.dirty and self.panes.pop(key, None) is not None:
                 self.stored[key] = value
+
+
+def _maps(
+    level: Level, columns: Columns, classifier: Classifier
+) -> Iterator[tuple[Callable[[Pane], dict[str, Counts]], Keys, Callable[[int], str]]]:
+    """Yield each map that panes of a level hold, what its keys are, and their names by number."""
+    if level.of_tenants:
+        of_tenants = attrgetter("tenants")
+        yield of_tenants, columns.tenant_origin, partial(classifier.tenant_key, "o")
+        yield of_tenants, columns.tenant_language, partial(classifier.tenant_key, "l")
+    else:
+        yield attrgetter("cells"), columns.cell, classifier.cell_names.names.__getitem__
+        yield attrgetter("models"), columns.model, classifier.model_names.names.__getitem__
 
 
 def _count_up(into: dict[str, int], key: str, count: int) -> None:

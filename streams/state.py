@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from streams.packing import PackingError, pack, unpack
+from streams.packing import pack, unpack
 from streams.pane import LEVEL_BY_NAME, Counts, Level, Pane
 
 #: Raised when the meaning of a stored value changes; a reader refuses any other.
@@ -43,16 +43,12 @@ class Totals(msgspec.Struct):
 
 
 class PaneRecord(msgspec.Struct, array_like=True):
-    """The value of a pane's key: `v` version, `g` generation, `s` stamp, then the packed counts.
-
-    `counts` holds cells and models, `tenants` those, which windows and histories do without.
-    """
+    """The value of a pane's key: `v` version, `g` generation, `s` stamp, then the packed counts."""
 
     v: int
     g: int
     s: int
-    counts: bytes
-    tenants: bytes
+    packed: bytes
 
 
 class PositionRecord(msgspec.Struct):
@@ -130,41 +126,18 @@ def parse_key(key: str) -> tuple[int, PaneKey | None]:
 
 def encode_pane(pane: Pane, generation: int) -> bytes:
     """Return the value of a pane's key."""
-    counts = pack(pane.cells, pane.models)
-    return _encode_pane(
-        PaneRecord(STATE_VERSION, generation, pane.stamp, counts, pack(pane.tenants))
-    )
+    packed = pack(pane.cells, pane.models, pane.tenants)
+    return _encode_pane(PaneRecord(STATE_VERSION, generation, pane.stamp, packed))
 
 
 def decode_pane(value: bytes) -> Pane:
     """Return the pane of a value; raises StateError."""
-    pane, record = _decode(value)
-    (pane.tenants,) = _unpack(record.tenants, 1)
-    return pane
-
-
-def decode_sums(value: bytes) -> Pane:
-    """Return the pane of a value without its tenants, which are most of it; raises StateError."""
-    return _decode(value)[0]
-
-
-def _decode(value: bytes) -> tuple[Pane, PaneRecord]:
     try:
         record = _decode_pane(value)
-    except msgspec.MsgspecError as error:
+        cells, models, tenants = unpack(record.packed)
+    except (msgspec.MsgspecError, ValueError) as error:
         raise StateError(f"unreadable pane: {error}") from None
-    cells, models = _unpack(record.counts, 2)
-    return Pane(cells, models, {}, record.s), record
-
-
-def _unpack(packed: bytes, maps: int) -> list[dict[str, Counts]]:
-    try:
-        found = unpack(packed)
-    except PackingError as error:
-        raise StateError(f"unreadable pane: {error}") from None
-    if len(found) != maps:
-        raise StateError(f"unreadable pane: {len(found)} maps in the place of {maps}")
-    return found
+    return Pane(cells, models, tenants, record.s)
 
 
 def encode_position(record: PositionRecord) -> bytes:

@@ -180,8 +180,17 @@ def late_events(ts: NDArray[np.float64], newest: float, allowed: float) -> int:
 def panes_of(columns: Columns, level: Level, newest: float) -> tuple[Keys, list[int]]:
     """Return each row's pane at a level as a number, and the panes' starts by number.
 
-    The number is negative where the pane is no longer kept when `newest` is the newest event time.
+    The number is negative where the pane is no longer kept when `newest` is the newest event time,
+    and at the level of tenants where the event names none.
     """
+    which, starts = _kept_panes_of(columns, level, newest)
+    if level.of_tenants:
+        without = columns.tenant_origin.numbers < 0
+        which = which._replace(numbers=np.where(without, -1, which.numbers))
+    return which, starts
+
+
+def _kept_panes_of(columns: Columns, level: Level, newest: float) -> tuple[Keys, list[int]]:
     panes = (columns.ts // level.seconds).astype(np.int64)
     first = int(panes[0])
     if (panes == first).all():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.state import PaneKey, PositionRecord, decode_position, decode_sums, order, parse_key
+from streams.state import PaneKey, PositionRecord, decode_pane, decode_position, order, parse_key
 from streams.window import Windows
 
 if TYPE_CHECKING:
@@ -82,21 +82,21 @@ class View:
         if self.windows.holds(key):
             self.windows.replace(
                 key,
-                None if before is None else decode_sums(before),
-                None if after is None else decode_sums(after),
+                None if before is None else decode_pane(before),
+                None if after is None else decode_pane(after),
             )
         if self.on_change is not None:
             self.on_change(key.level, key.start)
 
     def _panes_at(self, key: PaneKey) -> list[Pane]:
-        """Return the panes of all partitions at a level and start, without tenants."""
+        """Return the panes of all partitions at a level and start."""
         return [
-            decode_sums(self.records[partition][key].value)
+            decode_pane(self.records[partition][key].value)
             for partition in sorted(self.starts.get(key.level, {}).get(key.start, ()))
         ]
 
     def panes_at(self, level: Level, start: int) -> list[Pane]:
-        """Return the panes at a level and start, one a partition that has any, without tenants."""
+        """Return the panes at a level and start, one a partition that has any."""
         return self._panes_at(PaneKey(level, start))
 
     def of_partition(self, partition: int) -> Mapping[PaneKey | None, bytes]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from streams.classify import Classifier
 from streams.event import Rejected, UsageEvent
 from streams.origin.catalog import Catalog
-from streams.pane import DAY, FINE, HOUR, LEVELS, MIDDLE, Pane, pane_start
+from streams.pane import ALL_LEVELS, DAY, FINE, HOUR, LEVELS, MIDDLE, TENANTS, Pane, pane_start
 from streams.partition import ALLOWED_LATENESS_SECONDS, Partition
 from streams.reading import Reading, rows_of
 from streams.state import STATE_VERSION, PaneKey, decode_pane, order, parse_key
@@ -68,14 +68,15 @@ def test_a_model_of_unknown_origin_keeps_its_name():
 
 def test_tenants_are_hashed_and_kept_by_the_hour():
     partition = Partition(0, 1)
-    apply(partition, [event(tenant="Example Ltd")])
+    apply(partition, [event(tenant="Example Ltd"), event()])
 
     by_level = {key.level: pane for key, pane in partition.panes.items()}
-    assert by_level[FINE].tenants == {}
-    assert by_level[DAY].tenants == {}
+    assert set(by_level) == set(ALL_LEVELS)
+    assert all(by_level[level].tenants == {} for level in LEVELS)
+    assert by_level[TENANTS].cells == by_level[TENANTS].models == {}
     name = CLASSIFIER.tenant("Example Ltd")
-    assert set(by_level[HOUR].tenants) == {f"{name}/o/row-proprietary", f"{name}/l/en"}
-    assert "Example" not in repr(by_level[HOUR])
+    assert set(by_level[TENANTS].tenants) == {f"{name}/o/row-proprietary", f"{name}/l/en"}
+    assert "Example" not in repr(by_level)
 
 
 def test_an_old_event_is_counted_in_the_levels_that_still_keep_its_pane():

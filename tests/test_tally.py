@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streams.classify import TABLE_SIZE, Classifier
 from streams.event import MAX_TOKENS, UsageEvent
 from streams.origin.catalog import Catalog
-from streams.pane import CROWDED_KEYS, DAY, FINE, LEVELS, is_kept, pane_start
+from streams.pane import ALL_LEVELS, CROWDED_KEYS, DAY, FINE, TENANTS, is_kept, pane_start
 from streams.partition import Partition
 from streams.reading import Reading, rows_of
 from streams.state import PaneKey
@@ -47,15 +47,15 @@ def one_by_one(log, classifier):
             cell += f"/{known.model}"
         tokens = event.prompt_tokens + event.completion_tokens
         counts = [1, event.prompt_tokens, event.completion_tokens, tokens * tokens]
-        for level in LEVELS:
+        for level in ALL_LEVELS:
             start = pane_start(level, event.ts)
-            if not is_kept(level, start, newest):
+            if not is_kept(level, start, newest) or (level.of_tenants and not event.tenant):
                 continue
             cells, models, tenants = panes.setdefault(PaneKey(level, start), ({}, {}, {}))
             keys = [(cells, cell), (models, known.model)]
-            if level.has_tenants and event.tenant:
+            if level.of_tenants:
                 name = classifier.tenant(event.tenant)
-                keys += [(tenants, f"{name}/o/{known.origin}"), (tenants, f"{name}/l/{language}")]
+                keys = [(tenants, f"{name}/o/{known.origin}"), (tenants, f"{name}/l/{language}")]
             for into, key in keys:
                 into[key] = [a + b for a, b in zip(into.get(key, [0] * 4), counts, strict=True)]
     return panes
@@ -135,6 +135,6 @@ def test_too_many_names_start_the_tables_anew_and_counts_stay_right():
 
     assert partition.totals.origins["row-proprietary"][0] == partition.position
     assert len(classifier.tenant_names.names) <= TABLE_SIZE + 4_000
-    hour = partition.panes[PaneKey(LEVELS[2], pane_start(LEVELS[2], NOW))]
+    hour = partition.panes[PaneKey(TENANTS, pane_start(TENANTS, NOW))]
     assert sum(c[0] for k, c in hour.tenants.items() if "/o/" in k) == partition.position
     assert len(hour.tenants) < CROWDED_KEYS + 8_000

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.pane import LEVELS, Counts, Level, Pane, pane_start
+from streams.pane import ALL_LEVELS, Counts, Level, Pane, pane_start
 from streams.state import (
     STATE_VERSION,
     PaneKey,
@@ -96,18 +96,16 @@ def _drawn(
 def pane(random: np.random.Generator, level: Level) -> Pane:
     """Return one partition's pane of a level, full."""
     requests = REQUESTS_PER_SECOND * level.seconds / PARTITIONS
-    tenants: dict[str, Counts] = {}
-    if level.has_tenants:
-        tenants = _drawn(random, requests, *_BY_ORIGIN) | _drawn(random, requests, *_BY_LANGUAGE)
-    return Pane(
-        _drawn(random, requests, *_CELLS), _drawn(random, requests, *_MODELS), tenants, stamp=-1
-    )
+    if level.of_tenants:
+        by_origin = _drawn(random, requests, *_BY_ORIGIN)
+        return Pane(tenants=by_origin | _drawn(random, requests, *_BY_LANGUAGE))
+    return Pane(_drawn(random, requests, *_CELLS), _drawn(random, requests, *_MODELS))
 
 
 def records(now: float, topic_id: str) -> Iterator[tuple[int, str, bytes]]:
     """Yield (partition, key, value) of every pane that is kept at `now`, then the positions."""
     random = np.random.default_rng(1)
-    for level in LEVELS:
+    for level in ALL_LEVELS:
         last = pane_start(level, now)
         for start in range(last - level.keep_seconds, last + 1, level.seconds):
             for partition in range(PARTITIONS):

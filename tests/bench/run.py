@@ -32,6 +32,9 @@ How to read the numbers
 - "full state" is a worker that starts alone on the changelog of two years (full_state.py says of what)
   and is asked for its history as the page does: two years of days, 37 days of hours, each by origin
   and by language. "restart to ready" is from its process's start to the first 200 of /readyz.
+- "soak" (only with `--only soak`: some six minutes) sends 100 million events to a worker that starts
+  with the full state, as fast as one core makes record batches, and looks at its memory every ten
+  million. The events have no `ts`: their time is their record's, so each counts in the panes of now.
 - "changelog" is what the changelog's log segments grew by while events came at the steady rate.
 
 Memory is the resident set (VmRSS, peak VmHWM). "after the study" is a worker alone that has counted
@@ -95,6 +98,8 @@ TARGETS = {
     "/metrics, ms": ("<", 100.0),
 }
 BACKLOG_DAYS = 28
+SOAK_EVENTS, SOAK_STEP = 100_000_000, 10_000_000
+SOAK_POOL, SOAK_BATCH = 200_000, 4_000
 
 # A gateway's traffic: few models have most of it, as have few tenants.
 MODELS = (
@@ -184,6 +189,41 @@ def fill_state(arguments: argparse.Namespace) -> dict[str, Any]:
     finally:
         client.close()
     return asyncio.run(full_state.fill(settings, source.topic_id, time.time()))
+
+
+def soak(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Send the events over and over, with the time that it is."""
+    return asyncio.run(_soak(arguments))
+
+
+async def _soak(arguments: argparse.Namespace) -> dict[str, Any]:
+    from aiokafka import AIOKafkaProducer
+
+    values = [re.sub(rb'"ts":[0-9.]+,', b"", each.value) for each in events(SOAK_POOL, 0.0)]
+    producer = AIOKafkaProducer(
+        bootstrap_servers=arguments.bootstrap,
+        acks="all",
+        compression_type="lz4",
+        max_batch_size=900_000,
+    )
+    await producer.start()
+    try:
+        waiting: set[asyncio.Future[Any]] = set()
+        for number in range(arguments.events // SOAK_BATCH):
+            at = number * SOAK_BATCH % SOAK_POOL
+            stamp = round(time.time() * 1000)
+            batch = producer.create_batch()
+            for value in values[at : at + SOAK_BATCH]:
+                batch.append(timestamp=stamp, key=None, value=value)
+            batch.close()
+            if len(waiting) >= 2 * arguments.partitions:
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            partition = number % arguments.partitions
+            waiting.add(await producer.send_batch(batch, arguments.topic, partition=partition))
+        await asyncio.gather(*waiting)
+    finally:
+        await producer.stop()
+    return {"events": arguments.events}
 
 
 def raw(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -394,7 +434,7 @@ async def _latency(arguments: argparse.Namespace) -> dict[str, Any]:
 
 PARTS = {
     part.__name__: part
-    for part in (fill, fill_study, fill_state, raw, decode, whole, serve, faust, latency)
+    for part in (fill, fill_study, fill_state, soak, raw, decode, whole, serve, faust, latency)
 }
 
 
@@ -491,7 +531,11 @@ class Bench:
         arguments = self._arguments
         result: dict[str, Any] = {}
         if arguments.only is not None:
-            return {arguments.only: {"full-state": self._full_state}[arguments.only]()}
+            return {
+                arguments.only: {"full-state": self._full_state, "soak": self._soak}[
+                    arguments.only
+                ]()
+            }
         for partitions in (1, 4):
             self.part("fill", partitions=partitions)
         backlog = {"topic": "bench-backlog", "partitions": 4}
@@ -558,10 +602,11 @@ class Bench:
             topics.create_missing(client, _settings(names))
             if "tokens" not in options["topic"]:
                 from kafka.admin import NewTopic
+                from kafka.errors import TopicAlreadyExistsError
 
-                client.create_topics(
-                    [NewTopic(f"{options['group']}-tokens-changelog", options["partitions"], 1)]
-                )
+                name = f"{options['group']}-tokens-changelog"
+                with contextlib.suppress(TopicAlreadyExistsError):
+                    client.create_topics([NewTopic(name, options["partitions"], 1)])
         finally:
             client.close()
 
@@ -613,6 +658,22 @@ class Bench:
                 | {f"with_traffic_{name}": value for name, value in sent.items()}
                 | ask(1)
             )
+
+    def _soak(self) -> dict[str, Any]:
+        import full_state
+
+        options = {"topic": "bench-soak", "partitions": full_state.PARTITIONS, "group": "soak"}
+        filled = self.part("fill_state", **options)
+        with self._worker(**options) as (ready, port, ask):
+            started = time.monotonic()
+            command = self._command("soak", **options | {"port": port, "events": SOAK_EVENTS})
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL) as sender:
+                memory = [
+                    ask(upto) | {"events": upto, "wall_seconds": time.monotonic() - started}
+                    for upto in range(SOAK_STEP, SOAK_EVENTS + 1, SOAK_STEP)
+                ]
+                sender.wait()
+            return filled | {"rss_mb_at_ready": ready["rss_mb"], "memory": memory}
 
     @contextlib.contextmanager
     def _worker(self, **options: Any) -> Iterator[tuple[dict[str, Any], int, Any]]:
@@ -752,7 +813,7 @@ def main() -> None:
     parser.add_argument("--broker", choices=("apache", "embedded"), default="apache")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write all figures to this file")
-    parser.add_argument("--only", help="one part without its comparisons: full-state, soak")
+    parser.add_argument("--only", choices=("full-state", "soak"), help="this part alone")
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     for name, kind in (("bootstrap", str), ("topic", str), ("group", str)):
         parser.add_argument(f"--{name}", type=kind, help=argparse.SUPPRESS)
@@ -770,19 +831,23 @@ def main() -> None:
 
     from streams.demo.broker import EmbeddedBroker
 
-    # The backlog's records are older than Kafka would keep by default.
-    forever = {"log.retention.ms": "-1"}
-    broker: Any = apache.ApacheKafka(forever) if arguments.broker == "apache" else EmbeddedBroker()
+    # The backlog's records are older than Kafka would keep by default; those of the soak are many.
+    kept = {"log.retention.ms": "-1"}
+    if arguments.only == "soak":
+        kept |= {
+            "log.retention.bytes": str(300_000_000),
+            "log.segment.bytes": str(50_000_000),
+            "log.retention.check.interval.ms": "5000",
+        }
+    broker: Any = apache.ApacheKafka(kept) if arguments.broker == "apache" else EmbeddedBroker()
     with broker:
         log_bytes = getattr(broker, "log_bytes", lambda _topic: math.nan)
         figures = _rounded(Bench(arguments, broker.bootstrap, log_bytes).run())
-    if arguments.only is not None:
-        print(json.dumps(figures, indent=2))
-        return
-    print(_report(figures))
+    print(_report(figures) if arguments.only is None else json.dumps(figures, indent=2))
     if arguments.json is not None:
         command = f"tests/bench/run.py --broker {arguments.broker}"
         command += f" --events {arguments.events} --rounds {arguments.rounds}"
+        command += f" --only {arguments.only}" if arguments.only is not None else ""
         document = {
             "date": dt.datetime.now(dt.UTC).date().isoformat(),
             "command": command,
