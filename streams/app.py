@@ -92,6 +92,7 @@ class Worker:
         self._revocations = 0
         self._stale_told: dict[int, float] = {}
         self._is_active = False
+        self._has_picture = False
         self._flush_is_failing = False
         self.app = self._make_app()
         self.table = self._make_table()
@@ -436,6 +437,8 @@ class Worker:
             reasons.append("partitions are being assigned")
         if not self.follower.has_caught_up:
             reasons.append("the changelog is being read")
+        elif not self._has_picture:
+            reasons.append("the first picture is being made")
         if len(self._ends) < self.source.partitions:
             reasons.append("the lag is not known yet")
         if self._flush_is_failing:
@@ -447,6 +450,7 @@ class Worker:
         if not self.follower.has_caught_up:
             self.snapshot = replace(self.snapshot, made_at=now, reasons=self.readiness())
             return
+        self._has_picture = True
         self.snapshot = snapshot.take(
             self.view,
             self.catalog,
