@@ -181,6 +181,7 @@ def simulate(  # noqa: PLR0917 - one argument an option
                     stream,
                     progress=lambda sent: progress.update(task, completed=sent),
                     rate=rate,
+                    security=chosen.kafka_security(),
                 )
             )
         except send.SendError as error:

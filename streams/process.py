@@ -89,6 +89,9 @@ def set_up_logging(settings: Settings) -> None:
     for name in ("faust", "mode", "streams"):
         logging.getLogger(name).setLevel(root.level)
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)
+    if settings.log_level != "DEBUG":
+        # The admin client of the start-up: what it has to say, our own error says with the remedy.
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 class _NotAgain(logging.Filter):
@@ -111,7 +114,17 @@ class _NotAgain(logging.Filter):
         if len(self._said) > 1000:
             self._said.clear()
         self._said[what] = record.created
+        _calm(record)
         return True
+
+
+def _calm(record: logging.LogRecord) -> None:
+    """Make a library's record one line, and no error of what a first start always meets."""
+    if record.exc_info:
+        record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]!r}", ()
+        record.exc_info = record.exc_text = None
+    if "GroupCoordinatorNotAvailableError" in record.getMessage():
+        record.levelno, record.levelname = logging.INFO, "INFO"
 
 
 class Watchdog:

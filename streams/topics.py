@@ -13,21 +13,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError as AioKafkaError
-from kafka.admin import KafkaAdminClient, NewTopic
+from aiokafka.errors import SaslAuthenticationFailed, UnsupportedSaslMechanismError
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import (
     AuthorizationError,
     ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
     KafkaError,
-    SaslAuthenticationFailedError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
 )
 
-from streams.state import StateError, order, parse_key
+from streams import tls
+from streams.state import PositionRecord, StateError, decode_position, order, parse_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from streams.settings import Settings
 
@@ -76,12 +79,10 @@ def admin(settings: Settings, wait_seconds: float = 0.0) -> KafkaAdminClient:
                 bootstrap_timeout_ms=3_000,
                 **settings.kafka_security(),
             )
-        except SaslAuthenticationFailedError:
-            raise BrokerError(
-                f"Kafka at {servers} refuses the login. Check TOKENSHARE_SASL_USERNAME, "
-                "TOKENSHARE_SASL_PASSWORD and TOKENSHARE_SASL_MECHANISM."
-            ) from None
         except (KafkaError, OSError) as error:
+            trouble = tls.trouble(settings) or asyncio.run(_login_trouble(settings))
+            if trouble:
+                raise BrokerError(f"Kafka at {trouble}") from None
             if time.monotonic() >= deadline:
                 raise BrokerError(
                     f"No Kafka at {servers} ({type(error).__name__}). Start it, or set "
@@ -93,12 +94,40 @@ def admin(settings: Settings, wait_seconds: float = 0.0) -> KafkaAdminClient:
             time.sleep(min(1.0, max(0.1, deadline - time.monotonic())))
 
 
+async def _login_trouble(settings: Settings) -> str:
+    """Return what a broker says against the login, with what to do, or "".
+
+    The admin client says of a refused login only that it could not connect.
+    """
+    if not settings.security_protocol.startswith("SASL"):
+        return ""
+    for server in settings.bootstrap_servers:
+        host, _, port = server.rpartition(":")
+        try:
+            connection = await create_conn(
+                host.strip("[]"), int(port), request_timeout_ms=5_000, **settings.kafka_security()
+            )
+        except (SaslAuthenticationFailed, UnsupportedSaslMechanismError):
+            return (
+                f"{server} refuses the login. Check TOKENSHARE_SASL_USERNAME, "
+                "TOKENSHARE_SASL_PASSWORD and TOKENSHARE_SASL_MECHANISM."
+            )
+        except (AioKafkaError, OSError, TimeoutError):
+            continue
+        connection.close()
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic as Kafka describes it: how many partitions it has, and Kafka's id of it."""
+    """A topic as Kafka describes it: how many partitions it has, and Kafka's id of it.
+
+    `operations` are those that this login is allowed on it, None where Kafka does not tell.
+    """
 
     partitions: int
     topic_id: str
+    operations: frozenset[str] | None = None
 
 
 def find(client: KafkaAdminClient, *names: str) -> dict[str, Topic]:
@@ -108,10 +137,20 @@ def find(client: KafkaAdminClient, *names: str) -> dict[str, Topic]:
         return {}
     described: list[dict[str, Any]] = client.describe_topics(sorted(wanted))
     return {
-        str(topic["name"]): Topic(len(topic["partitions"]), str(topic.get("topic_id") or ""))
+        str(topic["name"]): Topic(
+            len(topic["partitions"]), str(topic.get("topic_id") or ""), _operations(topic)
+        )
         for topic in described
         if topic.get("partitions")
     }
+
+
+def _operations(described: dict[str, Any]) -> frozenset[str] | None:
+    allowed = described.get("authorized_operations")
+    # A list of names, or the lowest number where a broker knows of no rights.
+    if not isinstance(allowed, (list, set, tuple)):
+        return None
+    return frozenset(getattr(each, "name", str(each)) for each in allowed)
 
 
 def _create(client: KafkaAdminClient, topic: NewTopic) -> None:
@@ -125,8 +164,8 @@ def _create(client: KafkaAdminClient, topic: NewTopic) -> None:
         TopicAuthorizationFailedError,
     ):
         raise TopicError(
-            f"No right to create the topic {topic.name}. Create it yourself "
-            "(`tokenshare topics` prints how), or allow Create on it."
+            f"No right to create the topic {topic.name}, or to see it if it is there. Create it "
+            "yourself (`tokenshare topics` prints how), or allow Create and Describe on it."
         ) from None
     except KafkaError as error:
         raise TopicError(f"The topic {topic.name} cannot be created: {error}") from None
@@ -199,30 +238,121 @@ def _check(client: KafkaAdminClient, settings: Settings) -> Iterator[Finding]:
             "Allow Describe on the cluster and on the topics.",
         )
         return
-    counts = {name: topic.partitions for name, topic in found.items()}
-    for name, setting in (
-        (source, "TOKENSHARE_TOPIC"),
-        (changelog, "TOKENSHARE_GROUP"),
-        (settings.dead_letters, "TOKENSHARE_DEAD_LETTER_TOPIC"),
+    for name, setting, needed in (
+        (source, "TOKENSHARE_TOPIC", ("DESCRIBE", "READ")),
+        (changelog, "TOKENSHARE_GROUP", ("DESCRIBE", "READ", "WRITE")),
+        (settings.dead_letters, "TOKENSHARE_DEAD_LETTER_TOPIC", ("DESCRIBE", "WRITE")),
     ):
-        if name not in counts:
-            yield Finding(
-                f"topic {name}",
-                "",
-                "does not exist",
-                f"Run `tokenshare doctor --fix`, or set {setting}.",
-            )
-        else:
-            yield Finding(f"topic {name}", f"{counts[name]} partitions")
-    if source in counts and changelog in counts and counts[source] != counts[changelog]:
+        yield _check_topic(client, name, found.get(name), setting, needed)
+    yield from _check_group(client, settings)
+    if changelog not in found:
+        return
+    state = found[changelog]
+    if source in found and found[source].partitions != state.partitions:
         yield Finding(
             f"topic {changelog}",
             "",
-            f"has {counts[changelog]} partitions, {source} has {counts[source]}",
-            _mismatch_remedy(counts[source], counts[changelog], changelog),
+            f"has {state.partitions} partitions, {source} has {found[source].partitions}",
+            _mismatch_remedy(found[source].partitions, state.partitions, changelog),
         )
-    elif changelog in counts:
-        yield _check_version(settings, counts[changelog])
+        return
+    yield from _check_compaction(client, changelog)
+    if state.operations is None or "READ" in state.operations:
+        yield _check_state(settings, state.partitions, found.get(source))
+
+
+def _check_topic(
+    client: KafkaAdminClient,
+    name: str,
+    topic: Topic | None,
+    setting: str,
+    needed: tuple[str, ...],
+) -> Finding:
+    subject = f"topic {name}"
+    if topic is None:
+        if _is_hidden(client, name):
+            rights = _listed(needed)
+            return Finding(subject, "", "cannot be seen", f"Allow {rights} on it to this login.")
+        return Finding(
+            subject, "", "does not exist", f"Run `tokenshare doctor --fix`, or set {setting}."
+        )
+    missing = (
+        []
+        if topic.operations is None
+        else [each for each in needed if each not in topic.operations]
+    )
+    if missing:
+        rights = _listed(missing)
+        return Finding(subject, "", f"no right to {rights}", f"Allow {rights} on it to this login.")
+    return Finding(subject, f"{topic.partitions} partitions")
+
+
+def _listed(operations: Sequence[str]) -> str:
+    return " and ".join(each.capitalize() for each in operations)
+
+
+def _is_hidden(client: KafkaAdminClient, name: str) -> bool:
+    """Whether Kafka says that this login may not know of the topic."""
+    try:
+        described = client.describe_topics([name])
+    except (AuthorizationError, TopicAuthorizationFailedError):
+        return True
+    except KafkaError:
+        return False
+    return any(each.get("error_code") == TopicAuthorizationFailedError.errno for each in described)
+
+
+def _check_group(client: KafkaAdminClient, settings: Settings) -> Iterator[Finding]:
+    subject = f"group {settings.group}"
+    remedy = "Allow Read on the group to this login."
+    try:
+        described = client.describe_groups([settings.group]).get(settings.group, {})
+    except (AuthorizationError, GroupAuthorizationFailedError):
+        yield Finding(subject, "", "no right to Read", remedy)
+        return
+    except KafkaError:
+        # A broker that has never had a group may not have a coordinator yet.
+        return
+    allowed = _operations(described)
+    denied = "GroupAuthorizationFailed" in str(described.get("error"))
+    if denied or (allowed is not None and "READ" not in allowed):
+        yield Finding(subject, "", "no right to Read", remedy)
+    else:
+        yield Finding(subject, "may be joined")
+
+
+def _check_compaction(client: KafkaAdminClient, name: str) -> Iterator[Finding]:
+    """Say where Kafka would delete state by its age, or keep all of it for ever."""
+    try:
+        resource = ConfigResource(ConfigResourceType.TOPIC, name, ["cleanup.policy"])
+        policy = _config_value(client.describe_configs([resource]), "cleanup.policy")
+    except KafkaError:
+        # Without the right to see it nobody can say; the worker runs all the same.
+        return
+    if policy is not None and policy != "compact":
+        yield Finding(
+            f"topic {name}",
+            "",
+            f"has cleanup.policy={policy}",
+            "Set cleanup.policy=compact on it, or counts will be lost when its records expire.",
+        )
+
+
+def _config_value(described: Any, wanted: str) -> str | None:
+    """Return a value from what `describe_configs` answers, at whatever depth it stands there."""
+    if isinstance(described, dict):
+        if wanted in described:
+            found = described[wanted]
+            return str(found.get("value")) if isinstance(found, dict) else str(found)
+        if described.get("name") == wanted:
+            return str(described.get("value"))
+        described = list(described.values())
+    if isinstance(described, (list, tuple)):
+        for each in described:
+            found = _config_value(each, wanted)
+            if found is not None:
+                return found
+    return None
 
 
 def _mismatch_remedy(source: int, changelog: int, name: str) -> str:
@@ -231,10 +361,10 @@ def _mismatch_remedy(source: int, changelog: int, name: str) -> str:
     return "Set TOKENSHARE_GROUP to a new name: counting starts anew from what the source keeps."
 
 
-def _check_version(settings: Settings, partitions: int) -> Finding:
+def _check_state(settings: Settings, partitions: int, source: Topic | None) -> Finding:
     subject = f"state in {settings.changelog_topic}"
     try:
-        filled = asyncio.run(_read_some(settings, partitions))
+        is_filled, positions = asyncio.run(_read_some(settings, partitions))
     except StateError as error:
         return Finding(
             subject,
@@ -245,14 +375,27 @@ def _check_version(settings: Settings, partitions: int) -> Finding:
     except (AioKafkaError, OSError) as error:
         name = type(error).__name__
         return Finding(subject, "", f"cannot be read: {name}", "Allow Read on the changelog.")
-    return Finding(subject, "readable" if filled else "empty: counting starts at the beginning")
+    known = source.topic_id if source is not None else ""
+    if known and any(each.topic and each.topic != known for each in positions):
+        return Finding(
+            subject,
+            "",
+            f"counts another {settings.topic}: that topic was made anew",
+            "Set TOKENSHARE_GROUP to a new name to count it from its beginning.",
+        )
+    return Finding(subject, "readable" if is_filled else "empty: counting starts at the beginning")
 
 
-async def _read_some(settings: Settings, partitions: int) -> bool:
-    """Read records of each changelog partition; returns whether there are any.
+#: The newest position of a partition stands among its last records, mostly as the very last one.
+_LAST_RECORDS = 200
 
-    Reads with aiokafka, which has the codecs that the changelog is compressed with. Raises
-    StateError for what is not understood, or a Kafka error.
+
+async def _read_some(settings: Settings, partitions: int) -> tuple[bool, list[PositionRecord]]:
+    """Read the first and the last records of each changelog partition.
+
+    Returns whether there are any, and the newest positions among them. Reads with aiokafka, which
+    has the codecs that the changelog is compressed with. Raises StateError for what is not
+    understood, or a Kafka error.
     """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=list(settings.bootstrap_servers),
@@ -266,17 +409,31 @@ async def _read_some(settings: Settings, partitions: int) -> bool:
         ends = await consumer.end_offsets(tps)
         filled = [tp for tp in tps if ends.get(tp)]
         if not filled:
-            return False
+            return False, []
+        positions: dict[int, tuple[tuple[int, int], PositionRecord]] = {}
         consumer.assign(filled)
         await consumer.seek_to_beginning(*filled)
-        for records in (await consumer.getmany(timeout_ms=3_000, max_records=500)).values():
-            for record in records:
-                if record.value is not None:
-                    parse_key((record.key or b"").decode(errors="replace"))
-                    order(record.value)
-        return True
+        await _note_positions(consumer, positions)
+        for tp in filled:
+            consumer.seek(tp, max(0, ends[tp] - _LAST_RECORDS))
+        for _ in filled:
+            await _note_positions(consumer, positions)
+        return True, [position for _, position in positions.values()]
     finally:
         await consumer.stop()
+
+
+async def _note_positions(
+    consumer: AIOKafkaConsumer, newest: dict[int, tuple[tuple[int, int], PositionRecord]]
+) -> None:
+    for records in (await consumer.getmany(timeout_ms=1_000, max_records=500)).values():
+        for record in records:
+            if record.value is None:
+                continue
+            partition, pane = parse_key((record.key or b"").decode(errors="replace"))
+            rank = order(record.value)
+            if pane is None and (partition not in newest or rank >= newest[partition][0]):
+                newest[partition] = rank, decode_position(record.value)
 
 
 def prepare(settings: Settings) -> Topic:

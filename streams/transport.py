@@ -134,6 +134,9 @@ class _BatchedResults(dict[TopicPartition, Any]):
                 records._check_crcs,
                 records._isolation_level,
             )
+            # It and its iterator hold each other, and with them the fetched bytes: over a gigabyte
+            # of them before Python's collector of old objects comes by.
+            records._records_iterator = None
         super().__setitem__(tp, result)
 
 

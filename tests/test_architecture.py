@@ -22,6 +22,7 @@ FLOW = [
         "streams.record",
         "streams.state",
         "streams.dead_letter",
+        "streams.tls",
     ],
     ["streams.classify", "streams.topics", "streams.report"],
     ["streams.reading"],

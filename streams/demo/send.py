@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from itertools import cycle, islice
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -18,7 +18,7 @@ from streams.demo.traffic import Truth
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
     from aiokafka.producer.message_accumulator import BatchBuilder
@@ -50,14 +50,15 @@ async def send(
     progress: Callable[[int], None] | None = None,
     rate: float | None = None,
     idempotent: bool = False,
+    security: Mapping[str, Any] | None = None,
 ) -> Truth:
     """Send all events to the topic and return their truth, once each is acknowledged.
 
     `progress` is called with the number of events acknowledged so far. `rate`: events a second, as
-    fast as possible when None. `idempotent`: see `Sender`. Raises `SendError`; some events may have
-    been stored by then.
+    fast as possible when None. `idempotent`, `security`: see `Sender`. Raises `SendError`; some
+    events may have been stored by then.
     """
-    async with Sender(bootstrap, topic, idempotent=idempotent) as sender:
+    async with Sender(bootstrap, topic, idempotent=idempotent, security=security) as sender:
         return await sender.send(events, progress=progress, rate=rate)
 
 
@@ -70,7 +71,7 @@ class Sender:
 
     When a connection breaks before an acknowledgement, the batch is sent again, for up to
     `patience_seconds`. `idempotent` keeps the broker from storing it twice; the embedded broker
-    cannot do that and refuses.
+    cannot do that and refuses. `security`: `Settings.kafka_security()`, or None for plaintext.
     """
 
     def __init__(
@@ -81,12 +82,14 @@ class Sender:
         compression: str | None = "lz4",
         idempotent: bool = False,
         patience_seconds: float = TIMEOUT_SECONDS,
+        security: Mapping[str, Any] | None = None,
     ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._compression = compression
         self._idempotent = idempotent
         self._patience_seconds = patience_seconds
+        self._security = dict(security or {})
         self._producer: AIOKafkaProducer | None = None
         self._partitions: Iterator[int] = iter(())
 
@@ -101,6 +104,7 @@ class Sender:
             max_request_size=4 * BATCH_BYTES,
             # Also how long a batch waits for a broker that has gone.
             request_timeout_ms=round(self._patience_seconds * 1000),
+            **self._security,
         )
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):

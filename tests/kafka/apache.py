@@ -55,7 +55,10 @@ def jars() -> Path:
 
 
 class ApacheKafka:
-    """A broker with its data in a directory of its own; `properties` are added to its settings."""
+    """A broker with its data in a directory of its own; `properties` are added to its settings.
+
+    A property may hold `{name}` for the setting of that name that it replaces.
+    """
 
     def __init__(
         self, properties: Mapping[str, str] | None = None, port: int | None = None
@@ -110,7 +113,11 @@ class ApacheKafka:
             "group.min.session.timeout.ms": "1000",
             "auto.create.topics.enable": "false",
             "message.max.bytes": str(32 * 1024 * 1024),
-        } | self._properties
+        }
+        settings |= {
+            name: value.replace(f"{{{name}}}", settings.get(name, ""))
+            for name, value in self._properties.items()
+        }
         (self._directory / "server.properties").write_text(
             "".join(f"{name}={value}\n" for name, value in settings.items())
         )
