@@ -310,8 +310,9 @@ def _check_group(client: KafkaAdminClient, settings: Settings) -> Iterator[Findi
     except (AuthorizationError, GroupAuthorizationFailedError):
         yield Finding(subject, "", "no right to Read", remedy)
         return
-    except KafkaError:
-        # A broker that has never had a group may not have a coordinator yet.
+    except (KafkaError, ValueError):
+        # A broker that has never had a group may have no coordinator yet; and the embedded one
+        # answers with rights that Kafka does not have.
         return
     allowed = _operations(described)
     denied = "GroupAuthorizationFailed" in str(described.get("error"))
@@ -325,34 +326,18 @@ def _check_compaction(client: KafkaAdminClient, name: str) -> Iterator[Finding]:
     """Say where Kafka would delete state by its age, or keep all of it for ever."""
     try:
         resource = ConfigResource(ConfigResourceType.TOPIC, name, ["cleanup.policy"])
-        policy = _config_value(client.describe_configs([resource]), "cleanup.policy")
-    except KafkaError:
+        described = client.describe_configs([resource], config_filter="all")
+        policy = described["topic"][name]["cleanup.policy"]["value"]
+    except (KafkaError, KeyError):
         # Without the right to see it nobody can say; the worker runs all the same.
         return
-    if policy is not None and policy != "compact":
+    if policy != "compact":
         yield Finding(
             f"topic {name}",
             "",
             f"has cleanup.policy={policy}",
             "Set cleanup.policy=compact on it, or counts will be lost when its records expire.",
         )
-
-
-def _config_value(described: Any, wanted: str) -> str | None:
-    """Return a value from what `describe_configs` answers, at whatever depth it stands there."""
-    if isinstance(described, dict):
-        if wanted in described:
-            found = described[wanted]
-            return str(found.get("value")) if isinstance(found, dict) else str(found)
-        if described.get("name") == wanted:
-            return str(described.get("value"))
-        described = list(described.values())
-    if isinstance(described, (list, tuple)):
-        for each in described:
-            found = _config_value(each, wanted)
-            if found is not None:
-                return found
-    return None
 
 
 def _mismatch_remedy(source: int, changelog: int, name: str) -> str:

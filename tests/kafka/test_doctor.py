@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 from processes import wait_until
 
@@ -129,3 +131,68 @@ def parent_of(pid: str) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if fields[0] == "Z" else int(fields[1])
+
+
+def changelog_of(worker):
+    return f"{worker.environment['TOKENSHARE_GROUP']}-panes-changelog"
+
+
+def test_the_doctor_names_a_broker_that_is_not_there(make_worker):
+    worker = make_worker(bootstrap_servers="127.0.0.1:1")
+    done = tokenshare(worker, "doctor")
+
+    assert done.returncode == 1
+    assert "not reached" in done.stdout
+    assert "TOKENSHARE_BOOTSTRAP_SERVERS" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_the_doctor_names_a_changelog_that_would_lose_its_records(
+    bootstrap, make_worker, broker_kind
+):
+    if broker_kind == "embedded":
+        pytest.skip("the embedded broker does not tell a topic's configuration")
+    worker = make_worker()
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    admin.create_topics([NewTopic(make_worker.topic, 3, 1), NewTopic(changelog_of(worker), 3, 1)])
+    admin.close()
+    done = tokenshare(worker, "doctor", "--fix")
+
+    assert done.returncode == 1
+    assert "has cleanup.policy=delete" in done.stdout
+    assert "cleanup.policy=compact" in done.stdout
+
+
+def test_the_doctor_names_a_source_that_was_made_anew(bootstrap, make_worker):
+    worker = make_worker().start().wait_ready()
+    assert tokenshare(worker, "simulate", "--events", "1000").returncode == 0
+    worker.wait_counted(1000)
+    assert worker.stop() == 0
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    admin.delete_topics([make_worker.topic])
+    time.sleep(1)
+    admin.create_topics([NewTopic(make_worker.topic, 3, 1)])
+    admin.close()
+    done = tokenshare(worker, "doctor")
+
+    assert done.returncode == 1
+    assert "was made anew" in done.stdout
+    assert "TOKENSHARE_GROUP" in done.stdout
+
+
+def test_the_doctor_names_a_state_of_another_version(bootstrap, make_worker):
+    worker = make_worker()
+    assert tokenshare(worker, "doctor", "--fix").returncode == 0
+
+    async def poison():
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+        await producer.start()
+        value, key = b'{"v":99,"g":1,"s":1}', b"0/position"
+        await producer.send_and_wait(changelog_of(worker), value, key=key, partition=0)
+        await producer.stop()
+
+    asyncio.run(poison())
+    done = tokenshare(worker, "doctor")
+
+    assert done.returncode == 1
+    assert "state version 99" in done.stdout
