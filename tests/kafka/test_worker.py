@@ -75,9 +75,9 @@ def simulate(bootstrap, topic, events, seed=7):
     return truth.to_manifest(seed=seed, start=start, end=end, topic=topic)
 
 
-def found_differences(worker, manifest, step="1h"):
+def found_differences(worker, *manifests, step="1h"):
     history = worker.get(f"/api/v1/history?dimension=joint&step={step}")
-    return differences(expected_cells([manifest]), counted_cells(history))
+    return differences(expected_cells(manifests), counted_cells(history))
 
 
 def test_every_cell_is_counted_to_the_token_at_every_level(bootstrap, make_worker):
@@ -85,8 +85,8 @@ def test_every_cell_is_counted_to_the_token_at_every_level(bootstrap, make_worke
     manifest = simulate(bootstrap, make_worker.topic, 60_000)
     worker.wait_counted(60_000)
 
-    assert found_differences(worker, manifest, "1h") == []
-    assert found_differences(worker, manifest, "1d") == []
+    assert found_differences(worker, manifest, step="1h") == []
+    assert found_differences(worker, manifest, step="1d") == []
     assert worker.stop() == 0
 
 
@@ -101,7 +101,7 @@ def test_a_killed_worker_is_taken_up_where_its_table_stands(bootstrap, make_work
     second.wait_counted(250_000)
 
     assert found_differences(second, manifest) == []
-    assert found_differences(second, manifest, "1d") == []
+    assert found_differences(second, manifest, step="1d") == []
 
 
 def test_a_stopped_worker_has_written_everything_and_a_second_one_knows_it(bootstrap, make_worker):

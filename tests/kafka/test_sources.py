@@ -1,0 +1,154 @@
+"""Topics as other people's producers leave them: compressed, in transactions, compacted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import orjson
+import pytest
+from aiokafka import AIOKafkaProducer
+from kafka.admin import KafkaAdminClient, NewTopic
+from test_worker import GOOD
+
+pytestmark = pytest.mark.kafka
+
+
+def value(**more):
+    return orjson.dumps(GOOD | {"ts": time.time()} | more)
+
+
+async def sent(producer, topic, values, partition=0):
+    futures = [await producer.send(topic, each, partition=partition) for each in values]
+    await producer.flush()
+    return [await future for future in futures]
+
+
+def produced(bootstrap, topic, values, **options):
+    async def run():
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap, **options)
+        await producer.start()
+        try:
+            return await sent(producer, topic, values)
+        finally:
+            await producer.stop()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", ["gzip", "snappy", "lz4", "zstd"])
+def test_a_topic_of_each_compression_is_read(bootstrap, make_worker, kind):
+    worker = make_worker().start().wait_ready()
+    produced(bootstrap, make_worker.topic, [value()] * 3000, compression_type=kind, linger_ms=20)
+    worker.wait_counted(3000)
+
+
+def test_what_was_aborted_does_not_count_and_what_was_committed_does(
+    bootstrap, make_worker, broker_kind
+):
+    if broker_kind == "embedded":
+        pytest.skip("the embedded broker has no transactions: --broker apache")
+    topic = make_worker.topic
+    worker = make_worker().start().wait_ready()
+
+    async def run():
+        producers = [
+            AIOKafkaProducer(
+                bootstrap_servers=bootstrap, transactional_id=f"{make_worker.topic}-{n}"
+            )
+            for n in range(3)
+        ]
+        for each in producers:
+            await each.start()
+        keeps, drops, dies = producers
+        try:
+            for turn in range(4):
+                # Interleaved in one partition, so that commit and abort meet in one fetch.
+                await keeps.begin_transaction()
+                await drops.begin_transaction()
+                for _ in range(5):
+                    await sent(drops, make_worker.topic, [value()] * 50)
+                    await sent(keeps, make_worker.topic, [value()] * 50)
+                if turn % 2:
+                    await drops.abort_transaction()
+                    await keeps.commit_transaction()
+                else:
+                    await keeps.commit_transaction()
+                    await drops.abort_transaction()
+            await dies.begin_transaction()
+            await sent(dies, make_worker.topic, [value()] * 70)
+            await dies.abort_transaction()
+            await keeps.begin_transaction()
+            await sent(keeps, make_worker.topic, [value()] * 11)
+            await keeps.commit_transaction()
+        finally:
+            for each in producers:
+                await each.stop()
+
+    asyncio.run(run())
+    worker.wait_counted(4 * 250 + 11)
+    assert worker.stop() == 0
+    again = make_worker().start().wait_ready()
+    again.wait_counted(4 * 250 + 11)
+
+
+def test_a_compacted_source_counts_what_kafka_still_has(bootstrap, make_worker, broker_kind):
+    if broker_kind == "embedded":
+        pytest.skip("the embedded broker does not compact: --broker apache")
+    topic = make_worker.topic
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    admin.create_topics(
+        [
+            NewTopic(
+                *(topic, 3, 1),
+                topic_configs={
+                    "cleanup.policy": "compact",
+                    "segment.bytes": "1048576",
+                    "min.cleanable.dirty.ratio": "0.01",
+                    "max.compaction.lag.ms": "1000",
+                    "segment.ms": "1000",
+                },
+            )
+        ]
+    )
+    admin.close()
+
+    async def run():
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+        await producer.start()
+        try:
+            for _ in range(4):
+                for number in range(500):
+                    key = b"%d" % (number % 100)
+                    await producer.send(topic, value(), key=key, partition=0)
+                await producer.flush()
+                await asyncio.sleep(1.1)
+        finally:
+            await producer.stop()
+
+    asyncio.run(run())
+    worker = make_worker().start().wait_ready()
+    # Whether the cleaner has come by is Kafka's affair: the position reaches the end either way.
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        partition = worker.get("/api/v1/shares")["pipeline"]["partitions"][0]
+        if partition["lag"] == 0 and (partition["position"] or 0) >= 2000:
+            break
+        time.sleep(0.2)
+    assert partition["position"] == 2000
+    assert 100 <= worker.records()["counted/"] <= 2000
+
+
+def test_records_beyond_the_fetch_size_count_and_those_beyond_the_setting_are_rejected(
+    bootstrap, make_worker
+):
+    worker = make_worker(max_record_bytes=str(4 * 1024 * 1024)).start().wait_ready()
+    large, huge = value(note="x" * 3_000_000), value(note="x" * 5_000_000)
+    produced(
+        bootstrap,
+        make_worker.topic,
+        [value(), large, huge, value(), large, value()],
+        max_request_size=32 * 1024 * 1024,
+    )
+    worker.wait_counted(5)
+    assert worker.records() == {"counted/": 5, "rejected/too_large": 1}
