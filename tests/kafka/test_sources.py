@@ -53,9 +53,7 @@ def test_what_was_aborted_does_not_count_and_what_was_committed_does(
 
     async def run():
         producers = [
-            AIOKafkaProducer(
-                bootstrap_servers=bootstrap, transactional_id=f"{make_worker.topic}-{n}"
-            )
+            AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=f"{topic}-{n}")
             for n in range(3)
         ]
         for each in producers:
@@ -67,8 +65,8 @@ def test_what_was_aborted_does_not_count_and_what_was_committed_does(
                 await keeps.begin_transaction()
                 await drops.begin_transaction()
                 for _ in range(5):
-                    await sent(drops, make_worker.topic, [value()] * 50)
-                    await sent(keeps, make_worker.topic, [value()] * 50)
+                    await sent(drops, topic, [value()] * 50)
+                    await sent(keeps, topic, [value()] * 50)
                 if turn % 2:
                     await drops.abort_transaction()
                     await keeps.commit_transaction()
@@ -76,10 +74,10 @@ def test_what_was_aborted_does_not_count_and_what_was_committed_does(
                     await keeps.commit_transaction()
                     await drops.abort_transaction()
             await dies.begin_transaction()
-            await sent(dies, make_worker.topic, [value()] * 70)
+            await sent(dies, topic, [value()] * 70)
             await dies.abort_transaction()
             await keeps.begin_transaction()
-            await sent(keeps, make_worker.topic, [value()] * 11)
+            await sent(keeps, topic, [value()] * 11)
             await keeps.commit_transaction()
         finally:
             for each in producers:
