@@ -7,6 +7,7 @@ no partitions yet, and batches are acknowledged all the same), so they are there
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from dataclasses import dataclass
@@ -231,6 +232,8 @@ def _check(client: KafkaAdminClient, settings: Settings) -> Iterator[Finding]:
     try:
         found = find(client, source, changelog, settings.dead_letters)
     except KafkaError as error:
+        if error.retriable:
+            raise
         yield Finding(
             "topics",
             "",
@@ -359,6 +362,8 @@ def _check_state(settings: Settings, partitions: int, source: Topic | None) -> F
         )
     except (AioKafkaError, OSError) as error:
         name = type(error).__name__
+        if getattr(error, "retriable", True):
+            raise KafkaError(f"the changelog cannot be read: {name}") from None
         return Finding(subject, "", f"cannot be read: {name}", "Allow Read on the changelog.")
     known = source.topic_id if source is not None else ""
     if known and any(each.topic and each.topic != known for each in positions):
@@ -405,7 +410,9 @@ async def _read_some(settings: Settings, partitions: int) -> tuple[bool, list[Po
             await _note_positions(consumer, positions)
         return True, [position for _, position in positions.values()]
     finally:
-        await consumer.stop()
+        # Where Kafka has gone meanwhile, its own cancelled tasks come out of it.
+        with contextlib.suppress(asyncio.CancelledError):
+            await consumer.stop()
 
 
 async def _note_positions(
@@ -424,8 +431,21 @@ async def _note_positions(
 def prepare(settings: Settings) -> Topic:
     """Make the topics ready for a worker; returns the source topic.
 
-    Waits for the broker. Raises BrokerError or TopicError with what to do.
+    Waits for the broker, also for one that goes away meanwhile. Raises BrokerError or TopicError
+    with what to do.
     """
+    deadline = time.monotonic() + settings.broker_wait_seconds
+    while True:
+        try:
+            return _prepare(settings)
+        except KafkaError as error:
+            if time.monotonic() >= deadline:
+                raise BrokerError(f"Kafka failed while the topics were checked: {error}") from None
+            log.warning("Kafka failed while the topics were checked, trying again: %s", error)
+            time.sleep(1.0)
+
+
+def _prepare(settings: Settings) -> Topic:
     client = admin(settings, settings.broker_wait_seconds)
     try:
         if settings.create_topics:
@@ -438,8 +458,6 @@ def prepare(settings: Settings) -> Topic:
                 "\n".join(f"{each.subject} {each.problem}. {each.remedy}" for each in problems)
             )
         source = find(client, settings.topic).get(settings.topic)
-    except KafkaError as error:
-        raise BrokerError(f"Kafka failed while the topics were checked: {error}") from None
     finally:
         client.close()
     if source is None:

@@ -12,6 +12,8 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import NoError
 from processes import WorkerProcess, wait_until
 
+from streams.process import NO_BROKER
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -186,9 +188,12 @@ class Cluster:
         """Note the workers that have ended by themselves, and replace them as a supervisor does."""
         for worker in [each for each in self.workers if each.process.poll() is not None]:
             self.workers.remove(worker)
-            self.unasked.append(
-                f"a worker ended by itself with {worker.process.poll()}\n{worker.tail()[-1500:]}"
-            )
+            code = worker.process.poll()
+            # Without Kafka at its start a worker may give up, and says so by this code.
+            if code != NO_BROKER:
+                self.unasked.append(
+                    f"a worker ended by itself with {code}\n{worker.tail()[-1500:]}"
+                )
             self.add()
 
     def settle(self) -> None:
