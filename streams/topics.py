@@ -279,11 +279,8 @@ def _check_topic(
         return Finding(
             subject, "", "does not exist", f"Run `tokenshare doctor --fix`, or set {setting}."
         )
-    missing = (
-        []
-        if topic.operations is None
-        else [each for each in needed if each not in topic.operations]
-    )
+    allowed = needed if topic.operations is None else topic.operations
+    missing = [each for each in needed if each not in allowed]
     if missing:
         rights = _listed(missing)
         return Finding(subject, "", f"no right to {rights}", f"Allow {rights} on it to this login.")
@@ -378,6 +375,7 @@ def _check_state(settings: Settings, partitions: int, source: Topic | None) -> F
 
 #: The newest position of a partition stands among its last records, mostly as the very last one.
 _LAST_RECORDS = 200
+_STATE_SECONDS = 10.0
 
 
 async def _read_some(settings: Settings, partitions: int) -> tuple[bool, list[PositionRecord]]:
@@ -406,7 +404,11 @@ async def _read_some(settings: Settings, partitions: int) -> tuple[bool, list[Po
         await _note_positions(consumer, positions)
         for tp in filled:
             consumer.seek(tp, max(0, ends[tp] - _LAST_RECORDS))
-        for _ in filled:
+        # A read of what has all been read would wait in vain, a second for each partition.
+        deadline = time.monotonic() + _STATE_SECONDS
+        while time.monotonic() < deadline and [
+            tp for tp in filled if await consumer.position(tp) < ends[tp]
+        ]:
             await _note_positions(consumer, positions)
         return True, [position for _, position in positions.values()]
     finally:
@@ -437,7 +439,7 @@ def prepare(settings: Settings) -> Topic:
     deadline = time.monotonic() + settings.broker_wait_seconds
     while True:
         try:
-            return _prepare(settings)
+            return _prepare(settings, max(0.0, deadline - time.monotonic()))
         except KafkaError as error:
             if time.monotonic() >= deadline:
                 raise BrokerError(f"Kafka failed while the topics were checked: {error}") from None
@@ -445,8 +447,8 @@ def prepare(settings: Settings) -> Topic:
             time.sleep(1.0)
 
 
-def _prepare(settings: Settings) -> Topic:
-    client = admin(settings, settings.broker_wait_seconds)
+def _prepare(settings: Settings, wait_seconds: float) -> Topic:
+    client = admin(settings, wait_seconds)
     try:
         if settings.create_topics:
             for name in create_missing(client, settings):

@@ -34,8 +34,10 @@ PACED_CHUNKS_PER_SECOND = 10
 """With a given rate, events leave in steps that are too short to see on a live page."""
 
 TIMEOUT_SECONDS = 10.0
-RETRY_SECONDS = 0.2
 """A broker that has not acknowledged by then is reported as gone."""
+
+RETRY_SECONDS = 0.2
+"""Between tries to hand a batch to a producer that has lost its broker."""
 
 
 class SendError(RuntimeError):
