@@ -5,8 +5,6 @@ Names repeat and events do not, so each name is looked at once; what is counted 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -14,6 +12,7 @@ import numpy as np
 
 from streams.language.tags import canonical
 from streams.pane import UNKNOWN, cell_key
+from streams.tenant import hashed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,7 +139,7 @@ class Classifier:
 
     def tenant(self, tenant: str) -> str:
         """Return the keyed hash that stands for a tenant: 16 hex digits."""
-        return hmac.digest(self._salt, tenant.encode(errors="replace"), hashlib.sha256)[:8].hex()
+        return hashed(tenant, self._salt)
 
 
 def _numbers(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -20,6 +20,9 @@ Reason = Literal[
     "not_utf8",
     "not_json",
     "not_an_object",  # JSON, but an array, a string, a number, true, false or null
+    "not_protobuf",  # said to be protobuf, or binary, and no OTLP traces
+    "bad_envelope",  # a CloudEvent whose data cannot be unwrapped
+    "other_format",  # not of the format that TOKENSHARE_FORMAT pins
     "missing_field",
     "wrong_type",
     "no_model",  # the model's name is empty
@@ -54,7 +57,8 @@ class UsageEvent(msgspec.Struct, frozen=True, gc=False):
 
     `prompt_tokens` is all input with cache reads and writes, `completion_tokens` all output with
     reasoning. `ts` is the start of the request: unix seconds or milliseconds, ISO 8601, or None
-    for "when Kafka got the record".
+    for "when Kafka got the record". `id` (a text or a number; anything
+    else is none) tells whether two events are one request.
     """
 
     model: str
@@ -63,6 +67,7 @@ class UsageEvent(msgspec.Struct, frozen=True, gc=False):
     ts: float | str | None = None
     language: str | None = None
     tenant: str | None = None
+    id: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,26 @@ class Rejected:
 
     reason: Reason
     detail: str
+
+
+#: Why there was nothing to count in a record, or in one item of it, though it is well-formed.
+SkipReason = Literal[
+    "cache_hit",  # answered from the gateway's own cache: the tokens were counted the first time
+    "no_usage",  # a request that says no tokens: a failure, a stream without usage
+    "stream_chunk",  # a piece of a streamed answer
+    "not_a_request",  # a span, an event or a log line of something else than a request to a model
+    "no_llm",  # ordinary traffic of a gateway that serves other things as well
+    "empty_batch",  # a batch without items, as a connection test sends it
+    "duplicate",  # an id that was counted a short while ago (TOKENSHARE_DEDUPE_SECONDS)
+]
+SKIP_REASONS: tuple[SkipReason, ...] = get_args(SkipReason)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A well-formed record, or an item of one, with nothing to count: ordinary traffic."""
+
+    reason: SkipReason
 
 
 def event_time(ts: float | str | None, record_time: float | None) -> float | None:

@@ -14,7 +14,7 @@ ROOT = Path(streams.__file__).parent
 #: A module imports from modules further left only. One group may not import within itself unless
 #: it is a package of its own.
 FLOW = [
-    ["streams.event", "streams.pane", "streams.settings", "streams.client", "streams.language"],
+    ["streams.event", "streams.pane", "streams.settings", "streams.client", "streams.language", "streams.tenant"],
     ["streams.packing"],
     [
         "streams.formats",
@@ -33,6 +33,7 @@ FLOW = [
     ["streams.history", "streams.metrics", "streams.web", "streams.terminal"],
     ["streams.app"],
     ["streams.process"],
+    ["streams.gateway"],
     ["streams.demo"],
     ["streams.cli"],
     ["streams.__main__"],
@@ -42,9 +43,10 @@ FLOW = [
 EDGES = {
     "faust": {"streams.transport", "streams.table", "streams.app"},
     "mode": {"streams.table", "streams.app"},
-    "prometheus_client": {"streams.metrics"},
-    "kafka": {"streams.topics", "streams.doctor", "streams.process", "streams.cli"},
-    "aiohttp": {"streams.web.server"},
+    "prometheus_client": {"streams.metrics", "streams.gateway.bridge"},
+    "kafka": {"streams.topics", "streams.doctor", "streams.process", "streams.cli", "streams.gateway.producer"},
+    "aiohttp": {"streams.web.server", "streams.gateway.bridge"},
+    "litellm": {"streams.gateway.litellm"},
     "click": {"streams.cli"},
 }
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _decode_one = msgspec.json.Decoder(UsageEvent).decode
 _decode_any = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+#: The order of the fields on the wire.
+_WRITTEN = ("id", "ts", "model", "prompt_tokens", "completion_tokens", "language", "tenant")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _TOKEN_FIELDS = ("prompt_tokens", "completion_tokens")
 
@@ -59,6 +62,13 @@ def decode(
                 rejected[index] = explain(value, max_record_bytes)
     _reject_nameless(events, rejected)
     return events, rejected
+
+
+def encode(event: UsageEvent) -> bytes:
+    """Return an event as the value of a record; what it does not say is left out."""
+    return _encode(
+        {name: value for name in _WRITTEN if (value := getattr(event, name)) is not None}
+    )
 
 
 def _reject_nameless(events: list[UsageEvent | None], rejected: dict[int, Rejected]) -> None:

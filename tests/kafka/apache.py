@@ -6,6 +6,7 @@ runs a broker on port 9092 until it is interrupted, for a developer.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -39,19 +40,26 @@ def jars() -> Path:
             raise MissingToolError(f"{tool} is not installed (Debian package {package})")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tokenshare"
     target = cache / f"kafka-{VERSION}"
-    if not target.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as fresh:
-            shutil.copy(POM, fresh)
-            subprocess.run(
-                ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs"],
-                cwd=fresh,
-                check=True,
-                stdin=subprocess.DEVNULL,
-            )
-            # In one step, so that a fetch that was cut off leaves nothing that looks whole.
-            (Path(fresh) / "libs").rename(target)
+    cache.mkdir(parents=True, exist_ok=True)
+    # Two test processes may want them at once: the second one waits for the first one's.
+    with (cache / f"{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.is_dir():
+            _fetch(cache, target)
     return target
+
+
+def _fetch(cache: Path, target: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=cache) as fresh:
+        shutil.copy(POM, fresh)
+        subprocess.run(
+            ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs"],
+            cwd=fresh,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+        # In one step, so that a fetch that was cut off leaves nothing that looks whole.
+        (Path(fresh) / "libs").rename(target)
 
 
 class ApacheKafka:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from apache import ApacheKafka, MissingToolError
+from apache import ApacheKafka, MissingToolError, jars
 from processes import WorkerProcess
 
 from streams.demo.broker import EmbeddedBroker
@@ -17,18 +17,24 @@ def broker_kind(request):
 
 
 @pytest.fixture(scope="session")
-def bootstrap(broker_kind):
-    if broker_kind == "embedded":
-        with EmbeddedBroker() as broker:
-            yield broker.bootstrap
-        return
+def kafka_jars():
+    """Kafka's jars; without Java or Maven a skip for a user, and a failure in CI."""
     try:
-        broker = ApacheKafka()
+        return jars()
     except MissingToolError as error:
         if os.environ.get("CI"):
             pytest.fail(str(error))
         pytest.skip(str(error))
-    with broker:
+
+
+@pytest.fixture(scope="session")
+def bootstrap(broker_kind, request):
+    if broker_kind == "embedded":
+        with EmbeddedBroker() as broker:
+            yield broker.bootstrap
+        return
+    request.getfixturevalue("kafka_jars")
+    with ApacheKafka() as broker:
         yield broker.bootstrap
 
 

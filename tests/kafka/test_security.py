@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 import pytest
-from apache import MissingToolError
 from kafka.admin import ACLOperation, KafkaAdminClient, NewTopic, ResourceType
 from secure import PASSWORD, SecureKafka
 from test_doctor import tokenshare
@@ -22,16 +20,11 @@ READ, WRITE, CREATE, DESCRIBE = (
 
 
 @pytest.fixture(scope="module")
-def secure(broker_kind):
+def secure(broker_kind, request):
     if broker_kind == "embedded":
         pytest.skip("the embedded broker knows neither TLS nor logins: --broker apache")
-    try:
-        broker = SecureKafka()
-    except MissingToolError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
-    with broker:
+    request.getfixturevalue("kafka_jars")
+    with SecureKafka() as broker:
         for user in ("scram", "plain"):
             broker.allow(user, ResourceType.TOPIC, "*", READ, WRITE, CREATE, DESCRIBE)
             broker.allow(user, ResourceType.GROUP, "*", READ)

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
-from test_worker import GOOD
+from test_worker import GOOD, produce
 
 pytestmark = pytest.mark.kafka
 
@@ -18,28 +18,16 @@ def value(**more):
     return orjson.dumps(GOOD | {"ts": time.time()} | more)
 
 
-async def sent(producer, topic, values, partition=0):
-    futures = [await producer.send(topic, each, partition=partition) for each in values]
+async def sent(producer, topic, values):
+    for each in values:
+        await producer.send(topic, each, partition=0)
     await producer.flush()
-    return [await future for future in futures]
-
-
-def produced(bootstrap, topic, values, **options):
-    async def run():
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap, **options)
-        await producer.start()
-        try:
-            return await sent(producer, topic, values)
-        finally:
-            await producer.stop()
-
-    return asyncio.run(run())
 
 
 @pytest.mark.parametrize("kind", ["gzip", "snappy", "lz4", "zstd"])
 def test_a_topic_of_each_compression_is_read(bootstrap, make_worker, kind):
     worker = make_worker().start().wait_ready()
-    produced(bootstrap, make_worker.topic, [value()] * 3000, compression_type=kind, linger_ms=20)
+    produce(bootstrap, make_worker.topic, [value()] * 3000, compression=kind)
     worker.wait_counted(3000)
 
 
@@ -142,11 +130,6 @@ def test_records_beyond_the_fetch_size_count_and_those_beyond_the_setting_are_re
 ):
     worker = make_worker(max_record_bytes=str(4 * 1024 * 1024)).start().wait_ready()
     large, huge = value(note="x" * 3_000_000), value(note="x" * 5_000_000)
-    produced(
-        bootstrap,
-        make_worker.topic,
-        [value(), large, huge, value(), large, value()],
-        max_request_size=32 * 1024 * 1024,
-    )
+    produce(bootstrap, make_worker.topic, [value(), large, huge, value(), large, value()])
     worker.wait_counted(5)
     assert worker.records() == {"counted/": 5, "rejected/too_large": 1}

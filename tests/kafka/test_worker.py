@@ -23,13 +23,13 @@ pytestmark = pytest.mark.kafka
 GOOD = {"model": "gpt-4o", "prompt_tokens": 10, "completion_tokens": 5, "language": "en"}
 
 
-def produce(bootstrap, topic, values, headers=(), key=None):
+def produce(bootstrap, topic, values, headers=(), key=None, compression="zstd"):
     async def run():
         producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
             acks="all",
             max_request_size=32 * 1024 * 1024,
-            compression_type="zstd",
+            compression_type=compression,
             linger_ms=5,
         )
         await producer.start()
