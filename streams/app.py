@@ -432,18 +432,14 @@ class Worker:
 
     def readiness(self) -> tuple[str, ...]:
         """Return why this worker is not ready; empty when it is."""
-        reasons = []
-        if not self._is_active:
-            reasons.append("partitions are being assigned")
-        if not self.follower.has_caught_up:
-            reasons.append("the changelog is being read")
-        elif not self._has_picture:
-            reasons.append("the first picture is being made")
-        if len(self._ends) < self.source.partitions:
-            reasons.append("the lag is not known yet")
-        if self._flush_is_failing:
-            reasons.append("the changelog or the dead-letter topic cannot be written")
-        return tuple(reasons)
+        states = {
+            "rebalancing": not self._is_active,
+            "recovering": not self.follower.has_caught_up,
+            "drawing": self.follower.has_caught_up and not self._has_picture,
+            "lag_unknown": len(self._ends) < self.source.partitions,
+            "not_writing": self._flush_is_failing,
+        }
+        return tuple(snapshot.STATES[state] for state, is_in_it in states.items() if is_in_it)
 
     def take_snapshot(self, now: float) -> None:
         """Put the picture of this moment in the place of the last one."""

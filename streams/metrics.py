@@ -18,6 +18,8 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from streams.snapshot import STATES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -111,6 +113,18 @@ PARTITION_OWNED = Definition(
 READY = Definition(
     "tokenshare_ready", "gauge", (), "1 when this worker is ready; /readyz says why it is not."
 )
+STATE = Definition(
+    "tokenshare_state",
+    "gauge",
+    ("state",),
+    "1 while the worker is in a state: running, or rebalancing, recovering and others before.",
+)
+RECOVERY_SECONDS = Definition(
+    "tokenshare_recovery_seconds",
+    "gauge",
+    (),
+    "How long this process took to read the changelog at its start; absent until it has.",
+)
 FLUSH_SECONDS = Definition(
     "tokenshare_flush_seconds", "gauge", (), "How long the last write to the changelog took."
 )
@@ -142,6 +156,8 @@ DEFINITIONS = (
     POSITION,
     PARTITION_OWNED,
     READY,
+    STATE,
+    RECOVERY_SECONDS,
     FLUSH_SECONDS,
     FLUSH_FAILURES,
     REBALANCES,
@@ -163,6 +179,7 @@ class ProcessFacts:
     flush_seconds: float
     flush_failures: int
     rebalances: int
+    recovery_seconds: float | None = None
 
 
 def _gauge(of: Definition) -> GaugeMetricFamily:
@@ -238,11 +255,18 @@ def _pipeline_families(picture: Snapshot) -> Iterable[Metric]:
 def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
     for definition, value in (
         (READY, 0 if picture.reasons else 1),
+        (RECOVERY_SECONDS, facts.recovery_seconds),
         (FLUSH_SECONDS, facts.flush_seconds),
     ):
         gauge = _gauge(definition)
-        gauge.add_metric((), value)
+        if value is not None:
+            gauge.add_metric((), value)
         yield gauge
+    state = _gauge(STATE)
+    state.add_metric(("running",), 0 if picture.reasons else 1)
+    for name, reason in STATES.items():
+        state.add_metric((name,), int(reason in picture.reasons))
+    yield state
     for definition, value in (
         (FLUSH_FAILURES, facts.flush_failures),
         (REBALANCES, facts.rebalances),

@@ -317,7 +317,11 @@ def sources(worker: Worker) -> server.Sources:
     exposition = Exposition(
         lambda: worker.snapshot,
         lambda: ProcessFacts(
-            running, worker.flush_seconds, worker.flush_failures, worker.rebalances
+            running,
+            worker.flush_seconds,
+            worker.flush_failures,
+            worker.rebalances,
+            worker.follower.recovery_seconds,
         ),
     )
     return server.Sources(

@@ -38,6 +38,15 @@ SHOWN_DEVELOPERS = 40
 SHOWN_MODELS = 50
 SHOWN_UNKNOWN = 32
 
+#: What keeps a worker from being ready: the label on /metrics, and what /readyz says.
+STATES = {
+    "rebalancing": "partitions are being assigned",
+    "recovering": "the changelog is being read",
+    "drawing": "the first picture is being made",
+    "lag_unknown": "the lag is not known yet",
+    "not_writing": "the changelog or the dead-letter topic cannot be written",
+}
+
 #: A key that is shown stays until it falls this far below the bound: no flicker at the edge.
 HYSTERESIS = 1.5
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any, cast
 
 import faust
@@ -109,6 +110,8 @@ class Follower(Service):
         self._consumer: AIOKafkaConsumer | None = None
         self._next: dict[int, int] = {}
         self.has_caught_up = False
+        #: How long reading the changelog took at the start; None until it is read.
+        self.recovery_seconds: float | None = None
         #: Set whenever records have come in.
         self.news = asyncio.Event()
 
@@ -201,8 +204,10 @@ class Follower(Service):
 
     @Service.task
     async def _catch_up_once(self) -> None:
+        started = time.monotonic()
         numbers = [tp.partition for tp in self._tps]
         self.has_caught_up = await self.catch_up(numbers, lambda: True)
+        self.recovery_seconds = time.monotonic() - started
         self.news.set()
 
     async def end_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -9,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from streams.metrics import DEFINITIONS, Exposition, ProcessFacts, exposed_name
 from streams.origin.catalog import Catalog
 from streams.pane import DAY, FINE, HOUR, MIDDLE, Pane, pane_start
-from streams.snapshot import PartitionStatus, Snapshot, take
+from streams.snapshot import STATES, PartitionStatus, Snapshot, take
 from streams.state import (
     STATE_VERSION,
     PaneKey,
@@ -47,9 +49,9 @@ def snapshot() -> Snapshot:
 
 
 def scrape(picture: Snapshot, accept: str = "text/plain") -> dict[str, dict[tuple, float]]:
-    body, content_type = Exposition(lambda: picture, lambda: ProcessFacts("1.2.3", 0.01, 0, 1))(
-        accept
-    )
+    body, content_type = Exposition(
+        lambda: picture, lambda: ProcessFacts("1.2.3", 0.01, 0, 1, 0.4)
+    )(accept)
     parse = parse_openmetrics if "openmetrics" in content_type else parse_text
     samples: dict[str, dict[tuple, float]] = {}
     for family in parse(body.decode()):
@@ -126,3 +128,15 @@ def test_every_metric_is_defined_once_and_every_definition_is_shown():
 
     assert shown == {exposed_name(definition) for definition in DEFINITIONS}
     assert len({definition.name for definition in DEFINITIONS}) == len(DEFINITIONS)
+
+
+def test_the_state_of_a_worker_is_one_of_a_closed_set():
+    samples = scrape(snapshot())["tokenshare_state"]
+    assert {state for ((_, state),), value in samples.items() if value} == {"running"}
+    recovering = replace(snapshot(), reasons=(STATES["rebalancing"], STATES["recovering"]))
+    samples = scrape(recovering)["tokenshare_state"]
+    assert {state for ((_, state),), value in samples.items() if value} == {
+        "rebalancing",
+        "recovering",
+    }
+    assert {state for ((_, state),) in samples} == {"running", *STATES}
