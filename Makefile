@@ -10,7 +10,7 @@ PIP := $(RUN) pip --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test kafka faults lint format bench requirements clean
+.PHONY: help demo test kafka faults fuzz lint format bench peers accuracy requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -29,6 +29,9 @@ kafka: $(VENV)/.installed-dev ## Run Apache Kafka on port 9092, from its jars; C
 faults: $(VENV)/.installed-dev ## Kill, stop and pause workers, restart Kafka; compare each count; ROUNDS=50
 	@$(VENV)/bin/python tests/faults/run.py --rounds $(or $(ROUNDS),4) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+fuzz: $(VENV)/.installed-dev ## Decode broken samples of every format; RUNS=1000000 SEED=7
+	@$(VENV)/bin/python tests/fuzz/decode.py --runs $(or $(RUNS),1000000) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 lint: $(VENV)/.installed-dev ## Check style, layout and types
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
@@ -41,8 +44,14 @@ format: $(VENV)/.installed-dev ## Lay the code out, and mend what can be mended
 bench: $(VENV)/.installed-dev ## Measure events a second of CPU time, beside raw fetch and stock Faust
 	@$(VENV)/bin/python tests/bench/run.py $(ARGS)
 
+peers: $(VENV)/.installed-dev ## Measure beside Kafka Streams and Flink on the same job; needs a JDK
+	@$(VENV)/bin/python tests/bench/peers.py $(ARGS)
+
+accuracy: $(VENV)/.installed-dev ## Measure how often a prompt's language is told right
+	@$(VENV)/bin/python tests/accuracy/languages.py $(ARGS)
+
 requirements: $(VENV)/.installed-dev ## Write the exact versions that the container image installs
-	@$(PIP) install --quiet --dry-run --ignore-installed --report $(VENV)/resolved.json .
+	@$(PIP) install --quiet --dry-run --ignore-installed --report $(VENV)/resolved.json '.[gateway,language]'
 	@$(VENV)/bin/python -c 'import json, sys; print("# Written by `make requirements`."); \
 	  print(*sorted("%(name)s==%(version)s" % each["metadata"] for each in json.load(sys.stdin)["install"] \
 	  if each["metadata"]["name"] != "tokenshare"), sep="\n")' \

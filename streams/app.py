@@ -20,14 +20,22 @@ from streams import history, record, snapshot
 from streams.classify import Classifier
 from streams.dead_letter import DeadLetter, dead_letter, shorter
 from streams.event import ALLOWED_CLOCK_SKEW_SECONDS
+from streams.formats.read import Options
 from streams.partition import Flush, Partition, SourceReplacedError
 from streams.reading import Reader
 from streams.snapshot import PartitionStatus, Snapshot
 from streams.table import Follower, PaneTable, PaneTables
-from streams.transport import Batch, BatchSchema, Consumer, Transport
+from streams.transport import (
+    PARTITION_FETCH_BYTES,
+    Batch,
+    BatchSchema,
+    Consumer,
+    Transport,
+)
 from streams.view import Stale, View
 
 if TYPE_CHECKING:
+    from streams.event import Rejected
     from streams.origin.catalog import Catalog
     from streams.settings import Settings
     from streams.topics import Topic
@@ -76,7 +84,9 @@ class Worker:
         self.view = View()
         self.history = history.History(self.view, catalog)
         self.classifier = Classifier(catalog, settings.tenant_salt.get_secret_value())
-        self.reader = Reader(self.classifier, settings.max_record_bytes)
+        self.reader = Reader(
+            self.classifier, Options.of(settings), with_ids=settings.dedupe_records > 0
+        )
         self.partitions: dict[int, Partition] = {}
         self.snapshot = Snapshot(as_of=0.0, made_at=0.0)
         self.fatal: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
@@ -124,7 +134,7 @@ class Worker:
             Table=PaneTable,
             table_standby_replicas=0,
             consumer_auto_offset_reset="earliest",
-            consumer_max_fetch_size=1024 * 1024,
+            consumer_max_fetch_size=PARTITION_FETCH_BYTES,
             # Batches, not records: more of them at hand cost memory and bring no speed.
             stream_buffer_maxsize=4,
             broker_max_poll_records=2,
@@ -218,7 +228,7 @@ class Worker:
 
     def _position_of(self, tp: TP) -> int | None:
         partition = self.partitions.get(tp.partition)
-        return None if partition is None or tp.topic != self.settings.topic else partition.position
+        return None if partition is None or tp.topic != self.settings.topic else partition.read_to
 
     async def _restore(self) -> None:
         app = self.app
@@ -239,7 +249,11 @@ class Worker:
                 return
             self.partitions = {
                 number: Partition.restore(
-                    number, generation, self.view.of_partition(number), self.source.topic_id
+                    number,
+                    generation,
+                    self.view.of_partition(number),
+                    self.source.topic_id,
+                    self.settings.dedupe_records,
                 )
                 for number in assigned
             }
@@ -290,17 +304,26 @@ class Worker:
         partition = self.partitions.get(batch.partition)
         if partition is None:
             return
-        if batch.start != partition.position:
+        if batch.start != partition.read_to:
             await self._on_gap(partition, batch)
             return
-        reading = self.reader.read(batch.start, batch.end, batch.record_batches)
+        if partition.read_to < partition.position:
+            # Counted before: only the ids in it are wanted again.
+            partition.remember(self.reader.read(batch.start, batch.end, batch.record_batches))
+            if batch.end <= partition.position:
+                return
+        reading = self.reader.read(partition.position, batch.end, batch.record_batches)
         rejections = partition.apply(reading, self.classifier, time.time())
         if rejections:
-            records = record.at_offsets(batch.record_batches, (offset for offset, _ in rejections))
+            # A record is one dead letter, however many of its items are bad.
+            reasons: dict[int, list[Rejected]] = {}
+            for offset, why in rejections:
+                reasons.setdefault(offset, []).append(why)
+            records = record.at_offsets(batch.record_batches, reasons)
             letters = self._letters.setdefault(batch.partition, [])
             letters.extend(
-                dead_letter(batch.topic, batch.partition, records[offset], why)
-                for offset, why in rejections
+                dead_letter(batch.topic, batch.partition, records[offset], whys[0], len(whys))
+                for offset, whys in reasons.items()
             )
             while (
                 sum(letter.size for letter in self._letters.get(batch.partition, ()))
@@ -334,6 +357,9 @@ class Worker:
                 *(self.settings.topic, number, partition.position, beginning - 1),
             )
             partition.skip_to(beginning)
+        elif beginning > partition.read_to:
+            # Ids that Kafka no longer holds are not known any more.
+            partition.read_to = beginning
         elif batch.start == beginning and batch.end <= partition.position:
             end = (await self.follower.end_offsets(self.settings.topic, [number]))[number]
             if end < partition.position:
@@ -345,7 +371,7 @@ class Worker:
                     )
                 )
                 return
-        await self.consumer.seek_to(self._tp(number), partition.position)
+        await self.consumer.seek_to(self._tp(number), partition.read_to)
 
     async def _beginning(self, partition: int) -> int | None:
         try:

@@ -15,7 +15,9 @@ import orjson
 from rich.console import Console
 
 from streams import client, doctor, process, report, settings, terminal, topics
+from streams.event import Rejected, event_time
 from streams.formats.native import SCHEMA
+from streams.formats.read import Decoded, Decoder, Options
 from streams.origin.catalog import Catalog, CatalogError
 from streams.settings import SettingsError
 
@@ -391,6 +393,77 @@ def doctor_command(bootstrap: str | None, fix: bool) -> None:
     for line in terminal.findings_lines(findings):
         click.echo(line)
     sys.exit(1 if any(each.problem for each in findings) else 0)
+
+
+@cli.command()
+@click.argument(
+    "files",
+    nargs=-1,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+)
+@click.option(
+    "--headers",
+    metavar="JSON",
+    help="Headers of the records: an object of texts, such as those of a CloudEvent.",
+)
+def decode(files: tuple[Path, ...], headers: str | None) -> None:
+    """Tell what a worker reads in records: each file is one record's value, one JSON line each.
+
+    Without files, and for `-`, the value is standard input.
+    TOKENSHARE_FORMAT, TOKENSHARE_FIELDS and TOKENSHARE_DETECT_LANGUAGE count here as for a worker.
+    """
+    chosen = _settings()
+    try:
+        decoder = Decoder(Options.of(chosen))
+    except SettingsError as error:
+        _fail(error)
+    said = _headers(headers)
+    for path in files or (Path("-"),):
+        try:
+            value = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        except OSError as error:
+            _fail(f"{path} cannot be read: {error.strerror}", 2)
+        click.echo(orjson.dumps({"file": str(path)} | _decoded(decoder.decode(value, said))))
+
+
+def _decoded(decoded: Decoded) -> dict[str, Any]:
+    """Return what a record holds; an event whose time cannot be read is rejected, as always."""
+    events, rejected = [], [*decoded.rejected]
+    for event in decoded.events:
+        at = event_time(event.ts, None)
+        if at is None and event.ts is not None:
+            rejected.append(Rejected("bad_time", "the time cannot be read"))
+            continue
+        events.append(
+            {
+                "model": event.model,
+                "prompt_tokens": event.prompt_tokens,
+                "completion_tokens": event.completion_tokens,
+                "timestamp": at,
+                "tenant": event.tenant,
+                "language": event.language,
+            }
+        )
+    return {
+        "format": decoded.format,
+        "events": events,
+        "rejected": [{"reason": each.reason, "detail": each.detail} for each in rejected],
+        "skipped": [{"reason": each.reason} for each in decoded.skipped],
+    }
+
+
+def _headers(text: str | None) -> list[tuple[str, bytes | None]]:
+    if text is None:
+        return []
+    try:
+        headers = orjson.loads(text)
+    except ValueError:
+        headers = None
+    if not isinstance(headers, dict):
+        _fail('--headers takes a JSON object, such as {"content-type": "application/json"}', 2)
+    return [
+        (name, None if value is None else str(value).encode()) for name, value in headers.items()
+    ]
 
 
 @cli.command()

@@ -14,9 +14,10 @@ TOPIC = "tokenshare.topic"
 PARTITION = "tokenshare.partition"
 OFFSET = "tokenshare.offset"
 TIMESTAMP = "tokenshare.timestamp_ms"
+ITEMS = "tokenshare.rejected_items"
 TRUNCATED = "tokenshare.truncated_bytes"
 
-_ADDED = (REASON, DETAIL, TOPIC, PARTITION, OFFSET, TIMESTAMP)
+_ADDED = (REASON, DETAIL, TOPIC, PARTITION, OFFSET, TIMESTAMP, ITEMS)
 
 
 class DeadLetter(NamedTuple):
@@ -33,9 +34,17 @@ class DeadLetter(NamedTuple):
         return len(self.key or b"") + len(self.value or b"") + headers + 256
 
 
-def dead_letter(topic: str, partition: int, record: Any, rejected: Rejected) -> DeadLetter:
-    """Return the dead letter of a record (with .offset, .timestamp, .key, .value, .headers)."""
-    facts = (rejected.reason, rejected.detail, topic, partition, record.offset, record.timestamp)
+def dead_letter(
+    topic: str, partition: int, record: Any, rejected: Rejected, items: int = 1
+) -> DeadLetter:
+    """Return the dead letter of a record (with .offset, .timestamp, .key, .value, .headers).
+
+    `items` says how many of the record's items were rejected, the first of them for `rejected`.
+    """
+    facts = (
+        *(rejected.reason, rejected.detail, topic, partition),
+        *(record.offset, record.timestamp, items),
+    )
     added = ((name, str(fact).encode()) for name, fact in zip(_ADDED, facts, strict=True))
     return DeadLetter(record.key, record.value, [*record.headers, *added])
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from kafka.errors import KafkaError
 
 from streams import topics
+from streams.formats.read import AUTO, Options
+from streams.language import detect
 from streams.origin.catalog import Catalog, CatalogError
 from streams.settings import SettingsError, environment, unknown_variables
 from streams.topics import Finding
@@ -26,6 +28,7 @@ def examine(settings: Settings, *, fix: bool = False) -> list[Finding]:
 def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
     yield _tls(settings)
     yield from _misspelt()
+    yield _formats(settings)
     yield _catalog(settings)
     yield _web_port(settings)
     servers = ", ".join(settings.bootstrap_servers)
@@ -63,6 +66,19 @@ def _misspelt() -> Iterator[Finding]:
         yield Finding(
             name, "", "is no setting", f"Did you mean {close}?" if close else "Remove it."
         )
+
+
+def _formats(settings: Settings) -> Finding:
+    try:
+        options = Options.of(settings)
+    except SettingsError as error:
+        return Finding("formats", "", "cannot be read", str(error))
+    if options.detect is not None and not detect.HAS_MODEL:
+        return Finding(
+            "languages",
+            "declared ones, and by script alone: pip install 'tokenshare[language]' for the rest",
+        )
+    return Finding("formats", "any" if options.format == AUTO else options.format)
 
 
 def _catalog(settings: Settings) -> Finding:

@@ -8,13 +8,14 @@ from its position; an event at or below a pane's stamp is in that pane already a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streams.dedupe import Recent
 from streams.pane import (
     ALL_LEVELS,
     LEVELS,
@@ -26,6 +27,7 @@ from streams.pane import (
     is_kept,
     pane_start,
 )
+from streams.reading import FORMAT_NAMES
 from streams.state import (
     STATE_VERSION,
     PaneKey,
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from streams.classify import Classifier
-    from streams.event import Rejected
+    from streams.event import Rejected, SkipReason
     from streams.reading import Reading, Rows
     from streams.tally import Columns, Keys
 
@@ -78,8 +80,10 @@ class Partition:
     """The counting state of one source partition that this worker owns.
 
     `stored` are panes as the table holds them, decoded when an event needs one; `panes` are the
-    decoded ones. `stamps` are those found at restore that lie ahead of the position, ascending: up
-    to the last of them an event may already be counted in some panes.
+    decoded ones. `recent` are ids of events before, and None where events are not told apart by
+    them; `read_to` is the next offset to be read, which is behind the position while the ids of
+    what has been counted are read again. `stamps` are those found at restore that lie ahead of the
+    position, ascending: up to the last of them an event may already be counted in some panes.
     """
 
     number: int
@@ -95,6 +99,8 @@ class Partition:
     dirty: set[PaneKey] = field(default_factory=set)
     is_moved: bool = False
     swept: int = -1
+    recent: Recent | None = None
+    read_to: int = 0
 
     @classmethod
     def restore(
@@ -103,12 +109,14 @@ class Partition:
         generation: int,
         records: Mapping[PaneKey | None, bytes],
         topic: str = "",
+        dedupe_records: int = 0,
     ) -> Partition:
         """Take up a partition where the table says it stands.
 
         `records` are the table's values by pane, the position under None; `generation` is the
         group's. The result writes under a generation above any that has written before it, also
         where the group was deleted and counts from one again. `topic` is Kafka's id of the source.
+        With `dedupe_records` an event is skipped whose id another one had so many offsets before.
 
         Raises StateError, and SourceReplacedError where the state is of another topic.
         """
@@ -140,6 +148,8 @@ class Partition:
             totals=known.totals,
             stored={key: value for key, value in records.items() if key is not None},
             stamps=sorted(stamps),
+            recent=Recent(dedupe_records) if dedupe_records else None,
+            read_to=max(0, known.s - dedupe_records),
         )
 
     def apply(
@@ -150,6 +160,7 @@ class Partition:
         `reading.start` must be this partition's position. `now` is the wall clock in unix seconds.
         """
         assert reading.start == self.position, "readings of a partition chain"
+        reading = self._without_repeated(reading)
         rejected = [*reading.rejected]
         previous = self.newest
         untimely = 0
@@ -165,10 +176,28 @@ class Partition:
         counted = len(reading.rows) - untimely
         if counted:
             _count_up(records, "counted/", counted)
-            _count_up(self.totals.events, reading.format, counted)
-        self.position = reading.end
+        for reason, count in reading.skipped.items():
+            _count_up(records, result_of_skip(reason), count)
+        self.position = self.read_to = reading.end
         self.is_moved = True
         return rejected
+
+    def remember(self, reading: Reading) -> None:
+        """Remember the ids of events before the position, which have been counted."""
+        assert reading.start == self.read_to, "readings of a partition chain"
+        if self.recent is not None:
+            self.recent.repeated(reading.rows[reading.rows.offsets < self.position])
+        self.read_to = min(reading.end, self.position)
+
+    def _without_repeated(self, reading: Reading) -> Reading:
+        if self.recent is None:
+            return reading
+        repeated = self.recent.repeated(reading.rows)
+        count = int(np.count_nonzero(repeated))
+        if not count:
+            return reading
+        skipped = {**reading.skipped, "duplicate": reading.skipped.get("duplicate", 0) + count}
+        return replace(reading, rows=reading.rows[~repeated], skipped=skipped)
 
     def _cut(self, reading: Reading) -> Iterator[tuple[Rows, int]]:
         """Return the rows in pieces with their stamps: of a piece a pane holds all or nothing.
@@ -197,6 +226,9 @@ class Partition:
             return rejected
         self.totals.late += late_events(columns.ts, self.newest, ALLOWED_LATENESS_SECONDS)
         self.newest = max(self.newest, float(columns.ts.max()))
+        for number, count in enumerate(np.bincount(columns.format).tolist()):
+            if count:
+                _count_up(self.totals.events, FORMAT_NAMES[number], count)
         for level in ALL_LEVELS:
             self._add(level, columns, stamp, classifier)
         for into, keys, names in (
@@ -254,7 +286,7 @@ class Partition:
     def skip_to(self, offset: int) -> None:
         """Go on at `offset`: Kafka no longer holds the records before it."""
         _count_up(self.totals.records, "lost/expired", offset - self.position)
-        self.position = offset
+        self.position = self.read_to = offset
         self.is_moved = True
 
     def rewrite(self, key: PaneKey | None) -> None:
@@ -339,6 +371,11 @@ def _maps(
     else:
         yield attrgetter("cells"), columns.cell, classifier.cell_names.names.__getitem__
         yield attrgetter("models"), columns.model, classifier.model_names.names.__getitem__
+
+
+def result_of_skip(reason: SkipReason) -> str:
+    """Return what a skip counts as: an answer from a gateway's cache is a result of its own."""
+    return "cache_hit/" if reason == "cache_hit" else f"skipped/{reason}"
 
 
 def _count_up(into: dict[str, int], key: str, count: int) -> None:

@@ -7,7 +7,9 @@ several times slower.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,10 @@ import numpy as np
 
 from streams import record
 from streams.event import EARLIEST_TIME, MILLISECONDS_FROM, Rejected, UsageEvent, event_time
-from streams.formats import native
+from streams.formats import custom, litellm, native
+from streams.formats.detect import NAMES
+from streams.formats.found import request_id
+from streams.formats.read import AUTO, Decoder, Options
 
 try:
     from streams import scan
@@ -23,14 +28,19 @@ except ImportError:
     scan = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from streams.classify import Classifier
+    from streams.event import SkipReason
 
 #: Whether plain events are read by compiled code.
 IS_COMPILED = scan is not None
+
+#: The formats that events come in, by number: our own is 0.
+FORMAT_NAMES = (native.NAME, *(name for name in NAMES if name != native.NAME), custom.NAME)
+_FORMAT_NUMBERS: dict[str, int] = {name: at for at, name in enumerate(FORMAT_NAMES)}
 
 _pair = attrgetter("model", "language")
 _time = attrgetter("ts")
@@ -38,8 +48,10 @@ _tenant = attrgetter("tenant")
 _prompt = attrgetter("prompt_tokens")
 _completion = attrgetter("completion_tokens")
 
-#: Offset, timestamp in milliseconds, value.
-Other = tuple[int, int | None, bytes | None]
+#: Offset, timestamp in milliseconds, value, headers.
+Other = tuple[int, int | None, bytes | None, Sequence[tuple[str, bytes | None]]]
+
+_NO_HEADERS = b"\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,9 @@ class Rows:
     """Events, a row each, ascending by offset.
 
     `ts` is in unix seconds, NaN where it cannot be read as a time. `pair` and `tenant` are the
-    classifier's numbers of (model, language) and of the tenant, -1 for none.
+    classifier's numbers of (model, language) and of the tenant, -1 for none. `format` is the
+    place of a format's name in `FORMAT_NAMES`. `id` is a hash of the event's id, 0 for none and
+    where ids are not asked for; hashes of different processes differ.
     """
 
     offsets: NDArray[np.int64]
@@ -56,6 +70,8 @@ class Rows:
     completion: NDArray[np.int64]
     pair: NDArray[np.int64]
     tenant: NDArray[np.int64]
+    format: NDArray[np.int64]
+    id: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -70,8 +86,19 @@ class Rows:
     @classmethod
     def empty(cls, size: int) -> Rows:
         """Return rows that are to be filled."""
-        numbers = [np.empty(size, dtype=np.int64) for _ in range(5)]
-        return cls(numbers[0], np.empty(size, dtype=np.float64), *numbers[1:])
+        offsets, prompt, completion, pair, tenant = (
+            np.empty(size, dtype=np.int64) for _ in range(5)
+        )
+        none = np.zeros(size, dtype=np.int64)
+        ts = np.empty(size, dtype=np.float64)
+        return cls(offsets, ts, prompt, completion, pair, tenant, none, none.copy())
+
+    def grown(self, filled: int, size: int) -> Rows:
+        """Return rows with room for `size`, of which the first `filled` are these."""
+        rows = Rows.empty(size)
+        for old, new in zip(self.columns(), rows.columns(), strict=True):
+            new[:filled] = old[:filled]
+        return rows
 
     def merged(self, other: Rows) -> Rows:
         """Return both, by offset; of one offset these first."""
@@ -87,23 +114,30 @@ class Reading:
     """What stands between two offsets of a partition, read.
 
     `start` is where the read began and `end` where the next one begins, so that readings chain
-    without holes even where the log has some. Each record is one or more rows, or is rejected:
-    by offset, ascending.
+    without holes even where the log has some. Each item of a record is a row, rejected or skipped:
+    `rejected` by offset, ascending, several of one offset where a record holds several bad items.
     """
 
     start: int
     end: int
     rows: Rows
     rejected: Sequence[tuple[int, Rejected]] = ()
-    format: str = "native"
+    skipped: Mapping[SkipReason, int] = field(default_factory=dict)
 
 
 class Reader:
     """Reads record batches; the numbers in its rows are those of its classifier."""
 
-    def __init__(self, classifier: Classifier, max_record_bytes: int) -> None:
+    def __init__(self, classifier: Classifier, options: Options, *, with_ids: bool = False) -> None:
         self._classifier = classifier
-        self._max_record_bytes = max_record_bytes
+        self._max_record_bytes = options.max_record_bytes
+        # Compiled code reads plain events of our own, and must not where these are something else.
+        self._may_scan = IS_COMPILED and options.format in {AUTO, native.NAME} and not options.paths
+        self._decoder = Decoder(options)
+        self._with_ids = with_ids
+        self._detects = options.detect is not None
+        #: Rows that a reading is begun with: what the largest one so far has taken.
+        self._room = 1024
         self._forget()
 
     def _forget(self) -> None:
@@ -122,30 +156,62 @@ class Reader:
         rows, others = self._scan(start, record_batches)
         if not others:
             return Reading(start, end, rows)
-        offsets, times, values = zip(*others, strict=True)
-        events, rejected = native.decode(values, self._max_record_bytes)
-        rows = rows.merged(rows_of(offsets, times, events, self._classifier))
-        return Reading(
-            start, end, rows, [(offsets[index], why) for index, why in sorted(rejected.items())]
+        more, rejected, skipped = self._decode(others)
+        return Reading(start, end, rows.merged(more), rejected, skipped)
+
+    def _decode(
+        self, others: list[Other]
+    ) -> tuple[Rows, list[tuple[int, Rejected]], Mapping[SkipReason, int]]:
+        offsets, times, values, headers = zip(*others, strict=True)
+        decoded = self._decoder.decode_many(values, headers)
+        events: list[UsageEvent] = []
+        of: list[int] = []
+        formats: list[int] = []
+        rejected: list[tuple[int, Rejected]] = []
+        skipped: Counter[SkipReason] = Counter()
+        for index, each in enumerate(decoded):
+            if isinstance(each, UsageEvent):
+                events.append(each)
+                of.append(index)
+                formats.append(0)
+                continue
+            if each.events:
+                events += each.events
+                of += [index] * len(each.events)
+                formats += map(_FORMAT_NUMBERS.__getitem__, each.formats)
+            rejected += ((offsets[index], why) for why in each.rejected)
+            skipped.update(what.reason for what in each.skipped)
+        rows = rows_of(
+            [offsets[index] for index in of],
+            [times[index] for index in of],
+            events,
+            self._classifier,
+            formats,
+            with_ids=self._with_ids,
         )
+        return rows, rejected, skipped
 
     def _scan(
         self, start: int, record_batches: Sequence[bytes | memoryview]
     ) -> tuple[Rows, list[Other]]:
         others: list[Other] = []
-        plain = []
-        for raw in record_batches:
-            if IS_COMPILED and record.is_scannable(raw):
-                plain.append(record.unpack(raw))
-            else:
+        rows = Rows.empty(self._room)
+        columns = rows.columns()[:6]
+        row = 0
+        # One batch after the other, so that its bytes are still in the cache when they are read.
+        for batch_bytes in record_batches:
+            if not (self._may_scan and record.is_scannable(batch_bytes)):
                 others += (
-                    (each.offset, each.timestamp, each.value)
-                    for each in record.read(raw)
+                    (each.offset, each.timestamp, each.value, tuple(each.headers))
+                    for each in record.read(batch_bytes)
                     if each.offset >= start
                 )
-        rows = Rows.empty(sum(batch.records for batch in plain))
-        row = 0
-        for batch in plain:
+                continue
+            batch = record.unpack(batch_bytes)
+            if row + batch.records > len(rows):
+                self._room = 2 * (row + batch.records)
+                rows = rows.grown(row, self._room)
+                columns = rows.columns()[:6]
             try:
                 row, left = scan.scan(
                     *batch,
@@ -153,12 +219,19 @@ class Reader:
                     self._max_record_bytes,
                     self._pairs,
                     self._tenants,
-                    rows.columns(),
+                    columns,
+                    rows.format,
+                    _FORMAT_NUMBERS[litellm.NAME],
+                    rows.id if self._with_ids else None,
+                    self._detects,
                     row,
                 )
             except ValueError as error:
                 raise record.CorruptBatchError(str(error)) from None
-            others += left
+            others += (
+                (offset, at, value, () if raw == _NO_HEADERS else record.headers_of(raw))
+                for offset, at, value, raw in left
+            )
         if not row:
             return rows[:0], others
         return self._numbered(rows[:row]), others
@@ -186,6 +259,8 @@ class Reader:
             rows.completion,
             self._pair_numbers[rows.pair],
             tenant,
+            rows.format,
+            rows.id,
         )
 
 
@@ -207,31 +282,44 @@ def _split(text: bytes) -> tuple[str, str | None]:
 def rows_of(
     offsets: Sequence[int],
     record_times: Sequence[int | None],
-    events: Sequence[UsageEvent | None],
+    events: Sequence[UsageEvent],
     classifier: Classifier,
+    formats: Sequence[int] | None = None,
+    *,
+    with_ids: bool = False,
 ) -> Rows:
-    """Return decoded events as rows, without those that are None.
+    """Return decoded events as rows.
 
     `record_times` are Kafka's timestamps in milliseconds, which stand in where an event has none.
+    `formats` are places in `FORMAT_NAMES`; without them all are native.
     """
-    places = [index for index, event in enumerate(events) if event is not None]
-    good = [event for event in events if event is not None]
-    times = list(map(_time, good))
+    times = list(map(_time, events))
     if str in set(map(type, times)):
         # numpy would read a number out of a text, which is no time anywhere else.
         times = [None if isinstance(each, str) else each for each in times]
     ts = np.array(times, dtype=np.float64)
     # What is no plain number of seconds is looked at alone: another unit, a text, none.
     for row in np.flatnonzero(~((ts >= EARLIEST_TIME) & (ts < MILLISECONDS_FROM))).tolist():
-        appended = record_times[places[row]]
+        appended = record_times[row]
         record_time = appended / 1000 if appended is not None and appended >= 0 else None
-        told = event_time(good[row].ts, record_time)
+        told = event_time(events[row].ts, record_time)
         ts[row] = np.nan if told is None else told
     return Rows(
-        offsets=np.array(offsets, dtype=np.int64)[places],
+        offsets=np.array(offsets, dtype=np.int64),
         ts=ts,
-        prompt=np.array(list(map(_prompt, good)), dtype=np.int64),
-        completion=np.array(list(map(_completion, good)), dtype=np.int64),
-        pair=classifier.pairs(list(map(_pair, good))),
-        tenant=classifier.tenants(list(map(_tenant, good))),
+        prompt=np.array(list(map(_prompt, events)), dtype=np.int64),
+        completion=np.array(list(map(_completion, events)), dtype=np.int64),
+        pair=classifier.pairs(list(map(_pair, events))),
+        tenant=classifier.tenants(list(map(_tenant, events))),
+        format=np.array(formats or [0] * len(events), dtype=np.int64),
+        id=np.array([_id_number(each.id) for each in events] if with_ids else [0] * len(events)),
     )
+
+
+def _id_number(name: object) -> int:
+    """Return the hash of an event's id as compiled code has it, 0 where it is none."""
+    name = request_id(name)
+    if name is None:
+        return 0
+    text = str(name).encode(errors="replace")
+    return scan.hash_of(text) if IS_COMPILED else hash(text) or 1

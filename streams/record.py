@@ -8,21 +8,27 @@ one like others, and its name has escapes.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cramjam
+import google_crc32c
 from aiokafka.codec import snappy_decode
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
+
+#: A record's headers: names and values, in their order.
+Headers = Sequence[tuple[str, bytes | None]]
 
 # baseOffset batchLength partitionLeaderEpoch magic crc attributes lastOffsetDelta baseTimestamp
 # maxTimestamp producerId producerEpoch baseSequence records
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 _MAGIC_AT = 16
+_CRC, _CRC_AT, _CRC_FROM = struct.Struct(">I"), 17, 21
 _CODEC_BITS, _APPEND_TIME_BIT = 0b111, 0b1000
 
 #: Length, attributes, two deltas, sizes of key and value, number of headers: a byte each.
@@ -61,6 +67,12 @@ class RecordBatch(NamedTuple):
 def is_scannable(raw: bytes | memoryview) -> bool:
     """Tell whether a batch is of magic 2: older ones, from before Kafka 0.11, are hardly left."""
     return len(raw) > _MAGIC_AT and raw[_MAGIC_AT] == 2
+
+
+def is_intact(raw: memoryview) -> bool:
+    """Tell whether a batch of magic 2 is as its checksum (CRC-32C) says."""
+    (told,) = _CRC.unpack_from(raw, _CRC_AT)
+    return bool(google_crc32c.value(bytes(raw[_CRC_FROM:])) == told)
 
 
 def unpack(raw: bytes | memoryview) -> RecordBatch:
@@ -107,10 +119,7 @@ def records_of(batch: RecordBatch) -> Iterator[Record]:
             timestamp = batch.append_time
         offset = batch.base_offset + source.varint()
         key, value = source.field(), source.field()
-        headers = [
-            ((source.field() or b"").decode(errors="backslashreplace"), source.field())
-            for _ in range(source.varint())
-        ]
+        headers = [_header(source) for _ in range(source.varint())]
         source.at = end
         yield Record(offset, timestamp, key, value, headers)
 
@@ -135,6 +144,19 @@ def at_offsets(batches: Iterable[bytes | memoryview], offsets: Iterable[int]) ->
     return {
         record.offset: record for raw in batches for record in read(raw) if record.offset in wanted
     }
+
+
+def headers_of(raw: bytes) -> Headers:
+    """Return a record's headers from their bytes; none where they are cut off."""
+    source = _Bytes(raw, 0)
+    try:
+        return [_header(source) for _ in range(min(source.varint(), len(raw)))]
+    except CorruptBatchError:
+        return ()
+
+
+def _header(source: _Bytes) -> tuple[str, bytes | None]:
+    return (source.field() or b"").decode(errors="backslashreplace"), source.field()
 
 
 class _Bytes:

@@ -22,5 +22,10 @@ def scan(
     pairs: Names,
     tenants: Names,
     columns: list[NDArray[Any]],
+    formats: NDArray[Any],
+    litellm: int,
+    ids: NDArray[Any] | None,
+    detects: bool,
     row: int,
-) -> tuple[int, list[tuple[int, int, bytes | None]]]: ...
+) -> tuple[int, list[tuple[int, int, bytes | None, bytes]]]: ...
+def hash_of(text: bytes) -> int: ...

@@ -84,6 +84,22 @@ class Settings(BaseSettings):
     max_record_bytes: int = Field(
         16 * 1024 * 1024, ge=1024, description="Larger records are rejected unread."
     )
+    format: str = Field(
+        "auto", description="Format of the records: auto tells it by their keys; a name pins it."
+    )
+    fields: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+        (),
+        description="Format of one's own: name=dotted.path pairs, separated by commas.",
+    )
+    detect_language: bool = Field(
+        True, description="Tell the language of logged prompts where none is declared."
+    )
+    dedupe_records: int = Field(
+        0,
+        ge=0,
+        le=10_000_000,
+        description="Skip an event whose id was in so many records before it in its partition.",
+    )
     catalog_overrides: Path | None = Field(
         None, description="TOML file with the origins of a deployment's own model names."
     )
@@ -114,6 +130,19 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("fields", mode="before")
+    @classmethod
+    def _pair(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        for name, equals, _ in pairs:
+            if not equals:
+                raise ValueError(
+                    f"{name.strip()!r} is not name=dotted.path, such as model=request.model"
+                )
+        return tuple((name.strip(), path.strip()) for name, _, path in pairs)
 
     @field_validator("bootstrap_servers")
     @classmethod
@@ -269,7 +298,7 @@ def _shown(value: object) -> str:
         case SecretStr():
             return "********" if value.get_secret_value() else ""
         case tuple():
-            return ",".join(value)
+            return ",".join("=".join(part) if isinstance(part, tuple) else part for part in value)
         case bool():
             return str(value).lower()
         case _:

@@ -62,6 +62,7 @@ class Columns:
     developer: Keys
     tenant_origin: Keys
     tenant_language: Keys
+    format: NDArray[np.int64]
     kept: dict[int, Sums] = field(default_factory=dict)
 
     def sums(self, keys: Keys) -> Sums:
@@ -155,6 +156,7 @@ def columns_of(
         developer=Keys(tables.developer[pairs], len(classifier.developer_names.names)),
         tenant_origin=_beside(tenants, origin),
         tenant_language=_beside(tenants, language),
+        format=rows.format,
     ), rejected
 
 

@@ -14,19 +14,26 @@ ROOT = Path(streams.__file__).parent
 #: A module imports from modules further left only. One group may not import within itself unless
 #: it is a package of its own.
 FLOW = [
-    ["streams.event", "streams.pane", "streams.settings", "streams.client", "streams.language", "streams.tenant"],
+    [
+        "streams.event",
+        "streams.pane",
+        "streams.settings",
+        "streams.client",
+        "streams.language",
+        "streams.tenant",
+    ],
     ["streams.packing"],
+    ["streams.record"],
     [
         "streams.formats",
         "streams.origin",
-        "streams.record",
         "streams.state",
         "streams.dead_letter",
         "streams.tls",
     ],
     ["streams.classify", "streams.topics", "streams.report"],
     ["streams.reading"],
-    ["streams.tally", "streams.window", "streams.doctor"],
+    ["streams.tally", "streams.window", "streams.doctor", "streams.dedupe"],
     ["streams.partition"],
     ["streams.view"],
     ["streams.transport", "streams.table", "streams.snapshot"],
@@ -39,13 +46,21 @@ FLOW = [
     ["streams.__main__"],
 ]
 
+BRIDGE = {"streams.gateway.bridge", "streams.gateway.bridge_http"}
+
 #: The only places that know a framework.
 EDGES = {
     "faust": {"streams.transport", "streams.table", "streams.app"},
     "mode": {"streams.table", "streams.app"},
-    "prometheus_client": {"streams.metrics", "streams.gateway.bridge"},
-    "kafka": {"streams.topics", "streams.doctor", "streams.process", "streams.cli", "streams.gateway.producer"},
-    "aiohttp": {"streams.web.server", "streams.gateway.bridge"},
+    "prometheus_client": {"streams.metrics", "streams.gateway.bridge_metrics"},
+    "kafka": {
+        "streams.topics",
+        "streams.doctor",
+        "streams.process",
+        "streams.cli",
+        "streams.gateway.producer",
+    },
+    "aiohttp": {"streams.web.server", *BRIDGE},
     "litellm": {"streams.gateway.litellm"},
     "click": {"streams.cli"},
 }

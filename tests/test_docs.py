@@ -16,8 +16,10 @@ import pytest
 from streams import dead_letter, process
 from streams.classify import Classifier
 from streams.cli import cli, settings_markdown
-from streams.event import REASONS
+from streams.event import REASONS, SKIP_REASONS
 from streams.formats import native
+from streams.formats.detect import NAMES
+from streams.formats.read import Decoder
 from streams.metrics import DEFINITIONS, Exposition, ProcessFacts, exposed_name
 from streams.origin.catalog import Catalog
 from streams.partition import Partition
@@ -95,10 +97,29 @@ def test_readme_explains_every_reason():
     assert explained == list(REASONS)
 
 
+def test_readme_explains_every_reason_to_skip_and_every_format():
+    table = README.partition("| Reason | The record, or the item in it |")[2].partition("\n\n")[0]
+    explained = re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)
+    assert {*explained, "cache_hit"} == set(SKIP_REASONS)
+
+    table = README.partition("| Format | What it is | Tokens |")[2].partition("\n\n")[0]
+    named = re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in table.split("\n")[2:]))
+    assert sorted(named) == sorted(NAMES)
+
+
 def test_readme_names_the_headers_of_a_dead_letter():
     headers = {
         getattr(dead_letter, name)
-        for name in ("REASON", "DETAIL", "TOPIC", "PARTITION", "OFFSET", "TIMESTAMP", "TRUNCATED")
+        for name in (
+            "REASON",
+            "DETAIL",
+            "TOPIC",
+            "PARTITION",
+            "OFFSET",
+            "TIMESTAMP",
+            "ITEMS",
+            "TRUNCATED",
+        )
     }
 
     assert set(re.findall(r"`(tokenshare\.[a-z_]+)`", README)) == headers
@@ -135,7 +156,8 @@ def test_readme_has_a_line_for_every_command():
 
 @pytest.mark.parametrize("line", sorted({line for line in COMMANDS if "tokenshare " in line}))
 def test_every_tokenshare_command_in_readme_parses(line, tmp_path):
-    for name in re.findall(r"--compare (\S+)", line):
+    for name in re.findall(r"(?:--compare|tokenshare decode) (\S+)", line):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     _, _, arguments = line.partition("tokenshare ")
     name, *rest = shlex.split(arguments)
@@ -158,13 +180,13 @@ def test_every_make_target_in_readme_exists(line):
 
 def test_the_event_of_readme_becomes_the_lines_of_readme():
     value = block("event").encode()
-    events, rejected = native.decode([value], 1024)
-    assert not rejected
+    decoded = Decoder().decode(value)
+    assert not decoded.rejected
     ts = orjson.loads(value)["ts"]
     catalog = Catalog.load()
     partition = Partition(0, 1)
     classifier = Classifier(catalog)
-    reading = Reading(0, 1, rows_of([0], [None], events, classifier))
+    reading = Reading(0, 1, rows_of([0], [None], decoded.events, classifier))
     assert not partition.apply(reading, classifier, ts)
     flush = partition.begin_flush()
     view = View()
@@ -223,9 +245,9 @@ def test_the_producer_of_readme_writes_an_event_that_counts():
         record = next(consumer)
         consumer.close()
 
-    events, rejected = native.decode([record.value], 1024)
-    assert not rejected
-    assert events[0].model == "qwen/qwen3-32b"
+    decoded = Decoder().decode(record.value)
+    assert not decoded.rejected
+    assert decoded.events[0].model == "qwen/qwen3-32b"
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

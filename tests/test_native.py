@@ -9,11 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.event import MAX_TOKENS, REASONS, Rejected, event_time
-from streams.formats.native import SCHEMA, decode
+from streams.event import MAX_TOKENS, REASONS, Rejected, UsageEvent, event_time
+from streams.formats.native import SCHEMA
+from streams.formats.read import Decoder, Options
 
 GOOD = b'{"model":"gpt-4o","prompt_tokens":10,"completion_tokens":2}'
 LIMIT = 100_000
+
+
+def decode(values, limit):
+    """Return an event or None for each value, and the rejections by index."""
+    decoded = Decoder(Options(limit)).decode_many(values, [()] * len(values))
+    events = [
+        each if isinstance(each, UsageEvent) else (each.events or [None])[0] for each in decoded
+    ]
+    rejected = {
+        index: each.rejected[0]
+        for index, each in enumerate(decoded)
+        if not isinstance(each, UsageEvent) and each.rejected
+    }
+    return events, rejected
 
 
 def value(**fields: object) -> bytes:
@@ -25,8 +40,7 @@ REJECTED = {
     "tombstone": (None, "tombstone"),
     "no-bytes": (b"", "empty"),
     "white-space": (b" \n\t", "empty"),
-    "array-of-events": (b"[" + GOOD + b"]", "not_an_object"),
-    "empty-array": (b"[]", "not_an_object"),
+    "array-in-arrays": (b"[[[[[[" + GOOD + b"]]]]]]", "not_an_object"),
     "null": (b"null", "not_an_object"),
     "string": (b'"gpt-4o"', "not_an_object"),
     "number": (b"17", "not_an_object"),
@@ -34,7 +48,7 @@ REJECTED = {
     "two-objects": (GOOD + b"," + GOOD, "not_json"),
     "byte-order-mark": (b"\xef\xbb\xbf" + GOOD, "not_json"),
     "nan": (b'{"model":"a","prompt_tokens":NaN,"completion_tokens":1}', "not_json"),
-    "infinite": (b'{"model":"a","prompt_tokens":1e999,"completion_tokens":1}', "not_json"),
+    "infinite": (b'{"model":"a","prompt_tokens":1e999,"completion_tokens":1}', "bad_count"),
     "nesting-bomb": (b'{"a":' * 50_000, "too_large"),
     "deep-nesting": (b'{"a":' * 15_000, "not_json"),
     "latin-1": ('{"model":"ü"}'.encode("latin-1"), "not_utf8"),

@@ -29,10 +29,16 @@ def event(ts=NOW - 60, model="gpt-4o", prompt=10, completion=5, language="en", t
 
 def batch(events, start=0, end=None, offsets=None, rejected=None):
     offsets = list(range(start, start + len(events))) if offsets is None else offsets
+    counting = [each for each in zip(offsets, events, strict=True) if each[1] is not None]
     return Reading(
         start=start,
         end=start + len(events) if end is None else end,
-        rows=rows_of(offsets, [int(NOW * 1000)] * len(events), events, CLASSIFIER),
+        rows=rows_of(
+            [offset for offset, _ in counting],
+            [int(NOW * 1000)] * len(counting),
+            [event for _, event in counting],
+            CLASSIFIER,
+        ),
         rejected=rejected or (),
     )
 

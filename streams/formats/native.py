@@ -13,55 +13,94 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from streams.event import MAX_TOKENS, Rejected, UsageEvent
+from streams.formats.found import json_type
+from streams.formats.keys import BEFORE_NATIVE, Never
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-_decode_one = msgspec.json.Decoder(UsageEvent).decode
-_decode_any = msgspec.json.Decoder().decode
+    from streams.record import Headers
+
+NAME = "native"
+
+#: Decodes a value that is nothing but an event; raises one of `UNREADABLE` for every other.
+decode: Callable[[bytes | None], UsageEvent] = msgspec.json.Decoder(
+    msgspec.defstruct(
+        "PlainEvent",
+        [
+            (f"not_{number}", Never | msgspec.UnsetType, msgspec.UNSET)
+            for number in range(len(BEFORE_NATIVE))
+        ],
+        bases=(UsageEvent,),
+        rename={f"not_{number}": key for number, key in enumerate(BEFORE_NATIVE)},
+        frozen=True,
+        gc=False,
+    )
+).decode  # type: ignore[assignment]
 _encode = msgspec.json.Encoder().encode
+#: What is larger is looked at before it is decoded: how many values it holds.
+MANY_BYTES = 1024 * 1024
+#: Envoy AI Gateway's keys have names of the deployment's, which all begin so.
+MAY_BE_ENVOY = b'"gen'
 #: The order of the fields on the wire.
 _WRITTEN = ("id", "ts", "model", "prompt_tokens", "completion_tokens", "language", "tenant")
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
+_NAMELESS = Rejected("no_model", "model is empty")
 _TOKEN_FIELDS = ("prompt_tokens", "completion_tokens")
 
 
-def decode(
-    values: Sequence[bytes | None], max_record_bytes: int
-) -> tuple[list[UsageEvent | None], dict[int, Rejected]]:
-    """Decode the values of a batch; a bad one costs only itself.
+def readable(
+    values: Sequence[bytes | None], headers: Sequence[Headers], max_record_bytes: int
+) -> Sequence[bytes | None]:
+    """Return the values that the typed decoder may be given, None in the place of the others.
 
-    Returns a list as long as `values`, with None where a value is rejected, and the rejections by
-    index. Never raises for what a value holds.
+    Those are what is not UTF-8 (the decoder reads no field that it does not need, and would let it
+    pass in them), what is large, what may have any of Envoy's keys, and what has headers that say
+    how it is to be read.
     """
-    events: list[UsageEvent | None] = []
-    rejected: dict[int, Rejected] = {}
-    # The typed decoder reads no field that it does not need, so it would let bad UTF-8 pass in
-    # them. One look at the whole batch tells whether any value has to be looked at alone.
+    # One look at the whole batch tells whether any value has to be looked at alone.
+    joined = b"".join(filter(None, values))
+    if (
+        joined.isascii()
+        and len(joined) <= min(max_record_bytes, MANY_BYTES)
+        and MAY_BE_ENVOY not in joined
+        and not any(headers)
+    ):
+        return values
+    most = min(max_record_bytes, MANY_BYTES)
+    return [
+        None
+        if value is None
+        or len(value) > most
+        or MAY_BE_ENVOY in value
+        or _says(each)
+        or not _is_utf8(value)
+        else value
+        for value, each in zip(values, headers, strict=True)
+    ]
+
+
+def _is_utf8(value: bytes) -> bool:
+    if value.isascii():
+        return True
     try:
-        joined = b"".join(values)  # type: ignore[arg-type]
-    except TypeError:
-        joined = b"".join(filter(None, values))
-        plain = False
-    else:
-        plain = joined.isascii()
-    readable = iter(values if plain else [_utf8(value) for value in values])
-    while True:
-        try:
-            events.extend(map(_decode_one, readable))  # type: ignore[arg-type]
-            break
-        except (*_UNREADABLE, TypeError):
-            # extend() keeps what came before the one that failed, and the iterator is past it.
-            index = len(events)
-            events.append(None)
-            rejected[index] = explain(values[index], max_record_bytes)
-    if len(joined) > max_record_bytes:
-        for index, value in enumerate(values):
-            if value is not None and len(value) > max_record_bytes and events[index] is not None:
-                events[index] = None
-                rejected[index] = explain(value, max_record_bytes)
-    _reject_nameless(events, rejected)
-    return events, rejected
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _says(headers: Headers) -> bool:
+    return any(name.lower().startswith(("ce_", "content-type")) for name, _ in headers)
+
+
+def nameless(events: Sequence[object]) -> list[int]:
+    """Return the places of events whose model is nothing but white space."""
+    models = [event.model if isinstance(event, UsageEvent) else "-" for event in events]
+    # Names repeat, so the few that are different are looked at first.
+    if all(map(str.strip, set(models))):
+        return []
+    return [index for index, model in enumerate(models) if not model.strip()]
 
 
 def encode(event: UsageEvent) -> bytes:
@@ -71,51 +110,21 @@ def encode(event: UsageEvent) -> bytes:
     )
 
 
-def _reject_nameless(events: list[UsageEvent | None], rejected: dict[int, Rejected]) -> None:
-    # Names repeat, so the few that are different are looked at first.
-    if all(map(str.strip, {event.model for event in events if event is not None})):
-        return
-    for index, event in enumerate(events):
-        if event is not None and not event.model.strip():
-            events[index] = None
-            rejected[index] = Rejected("no_model", "model is empty")
+def is_native(document: Mapping[str, Any]) -> bool:
+    """Tell whether a document is an event: it names a model and a pair of token counts."""
+    return "model" in document and all(name in document for name in _TOKEN_FIELDS)
 
 
-def _utf8(value: bytes | None) -> bytes | None:
-    """Return the value, or None where it is not UTF-8, which no decoder takes."""
-    if value is None or value.isascii():
-        return value
+def read(document: Mapping[str, Any]) -> UsageEvent | Rejected:
+    """Return the event of a document that is parsed already, or what is wrong with it."""
     try:
-        value.decode()
-    except UnicodeDecodeError:
-        return None
-    return value
+        event = msgspec.convert(document, UsageEvent)
+    except (msgspec.ValidationError, OverflowError):
+        return _explain_fields(document)
+    return event if event.model.strip() else _NAMELESS
 
 
-def explain(value: bytes | None, max_record_bytes: int) -> Rejected:
-    """Say why a value is no event. Called for rejected values only, so it may be slow."""
-    if value is None:
-        return Rejected("tombstone", "the record has no value")
-    if len(value) > max_record_bytes:
-        return Rejected("too_large", f"{len(value)} bytes, at most {max_record_bytes} are read")
-    if not value.strip():
-        return Rejected("empty", "the value has no content")
-    try:
-        value.decode()
-    except UnicodeDecodeError as error:
-        return Rejected("not_utf8", f"invalid UTF-8 at byte {error.start}")
-    try:
-        document = _decode_any(value)
-    except RecursionError:
-        return Rejected("not_json", "nested too deeply")
-    except msgspec.MsgspecError as error:
-        return Rejected("not_json", str(error))
-    if not isinstance(document, dict):
-        return Rejected("not_an_object", f"JSON {_json_type(document)}, expected an object")
-    return _explain_fields(document)
-
-
-def _explain_fields(document: dict[str, Any]) -> Rejected:
+def _explain_fields(document: Mapping[str, Any]) -> Rejected:
     for name in ("model", *_TOKEN_FIELDS):
         if name not in document:
             return Rejected("missing_field", f"no {name}")
@@ -126,7 +135,7 @@ def _explain_fields(document: dict[str, Any]) -> Rejected:
     for name, types in _TYPES.items():
         value = document.get(name)
         if isinstance(value, bool) or not isinstance(value, types):
-            return Rejected("wrong_type", f"{name} is {_json_type(value)}")
+            return Rejected("wrong_type", f"{name} is {json_type(value)}")
     return Rejected("wrong_type", "a field stands there twice, or fits no type")
 
 
@@ -140,28 +149,12 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 def _explain_count(name: str, count: object) -> Rejected | None:
     if isinstance(count, bool) or not isinstance(count, (int, float)):
-        return Rejected("wrong_type", f"{name} is {_json_type(count)}, expected an integer")
+        return Rejected("wrong_type", f"{name} is {json_type(count)}, expected an integer")
     if isinstance(count, float):
         return Rejected("bad_count", f"{name} is no integer")
     if not 0 <= count <= MAX_TOKENS:
         return Rejected("bad_count", f"{name} is not between 0 and {MAX_TOKENS}")
     return None
-
-
-def _json_type(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int() | float():
-            return "a number"
-        case str():
-            return "a string"
-        case list():
-            return "an array"
-        case _:
-            return "an object"
 
 
 #: JSON Schema of the event, printed by `tokenshare schema`.
@@ -174,7 +167,7 @@ SCHEMA: dict[str, Any] = {
     "properties": {
         "id": {
             "type": "string",
-            "description": "The request's id. Kept for whoever reads the topic; not counted.",
+            "description": "The request's id: where ids are compared, two events of one are one.",
         },
         "ts": {
             "description": (

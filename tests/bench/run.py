@@ -28,6 +28,10 @@ How to read the numbers
 - The broker is Apache Kafka from its jars (`--broker embedded` takes the other one), on the same
   machine, without replicas; what is sent is compressed with lz4. Its CPU time is not counted
   anywhere, but it competes for the cores.
+- "LiteLLM" are payloads of some four kilobytes, as LiteLLM's loggers write them, with prompts and
+  answers. "orjson.loads" parses the same values in memory, one by one, and throws them away, with the
+  collector off. In "language" the worker tells the language of each prompt, as it does where none is
+  declared unless TOKENSHARE_DETECT_LANGUAGE=false, which it is in all other parts.
 - "28 days" is a backlog whose event times run through 28 days: each batch meets many panes.
 - "full state" is a worker that starts alone on the changelog of two years (full_state.py says of what)
   and is asked for its history as the page does: two years of days, 37 days of hours, each by origin
@@ -73,6 +77,7 @@ if TYPE_CHECKING:
 
 #: Event time moves as at this rate, whatever the speed of the replay.
 EVENTS_PER_SECOND = 20_000
+LITELLM_EVENTS, LITELLM_PER_SECOND, LOADS = 300_000, 2_000, 50_000
 FAUST_EVENTS = 30_000
 DECODE_EVENTS = 409_600
 LATENCY_RATE = 20_000
@@ -89,6 +94,7 @@ TARGETS = {
     "whole path, percent of raw fetch": (">=", 30.0),
     "whole path, times Faust as documented": (">=", 150.0),
     "whole path, wall over CPU time": ("<", 1.15),
+    "LiteLLM, whole path, times orjson.loads": (">=", 1.0),
     "produce to /metrics, p50 seconds": ("<", 0.6),
     "produce to /metrics, p99 seconds": ("<", 1.2),
     "changelog, MB per million events": ("<", 40.0),
@@ -165,6 +171,45 @@ def fill(arguments: argparse.Namespace) -> dict[str, Any]:
     source = events(number, time.time() - seconds, number / seconds)
     truth = asyncio.run(send(arguments.bootstrap, arguments.topic, source))
     return {"events": truth.requests}
+
+
+def fill_litellm(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Send LiteLLM's payloads to the topic."""
+    from aiokafka.record._crecords import default_records
+    from payload import payloads
+
+    from streams.demo.send import send
+    from streams.demo.traffic import Simulated
+
+    # Java's clients and librdkafka, by which gateways write, compress fast; aiokafka does it hard.
+    hard = default_records.lz4_encode
+    default_records.lz4_encode = lambda data: hard(data, level=0)
+    number = arguments.events
+    start = time.time() - number / LITELLM_PER_SECOND
+    source = (
+        Simulated(start, value, "", "", 0, 0)
+        for value in payloads(number, start, LITELLM_PER_SECOND)
+    )
+    asyncio.run(send(arguments.bootstrap, arguments.topic, source))
+    return {"events": number}
+
+
+def loads(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Parse LiteLLM's payloads one by one with orjson, and throw them away: no Kafka, no counts."""
+    import orjson
+    from payload import payloads
+
+    values = list(payloads(min(arguments.events, LOADS), time.time(), LITELLM_PER_SECOND))
+    turns = -(-arguments.events // len(values))
+    # The collector would look at the parsed objects again and again: not a cost of parsing.
+    gc.disable()
+    clock = Clock()
+    for _ in range(turns):
+        for value in values:
+            orjson.loads(value)
+    return clock.figures(turns * len(values)) | {
+        "bytes_per_event": sum(map(len, values)) / len(values)
+    }
 
 
 def fill_study(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -263,15 +308,18 @@ async def _raw(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def decode(arguments: argparse.Namespace) -> dict[str, Any]:
     """Decode values in memory by Python, the way of whatever is no plain event."""
-    from streams.formats import native
+    from streams.event import UsageEvent
+    from streams.formats.read import Decoder
 
     number = min(arguments.events, DECODE_EVENTS)
     values = [event.value for event in events(number, time.time())]
     batches = [values[at : at + 4096] for at in range(0, number, 4096)]
+    decoder = Decoder()
+    headers = [()] * 4096
     clock = Clock()
     for batch in batches:
-        _, rejected = native.decode(batch, 1 << 24)
-        assert not rejected
+        decoded = decoder.decode_many(batch, headers[: len(batch)])
+        assert all(isinstance(each, UsageEvent) for each in decoded)
     return clock.figures(number) | {"bytes_per_event": sum(map(len, values)) / number}
 
 
@@ -434,7 +482,10 @@ async def _latency(arguments: argparse.Namespace) -> dict[str, Any]:
 
 PARTS = {
     part.__name__: part
-    for part in (fill, fill_study, fill_state, soak, raw, decode, whole, serve, faust, latency)
+    for part in (
+        *(fill, fill_study, fill_state, fill_litellm, soak),
+        *(raw, decode, loads, whole, serve, faust, latency),
+    )
 }
 
 
@@ -509,6 +560,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         # The embedded broker waits half of it for other members of the group.
         rebalance_timeout_seconds=2.0,
         log_level="WARNING",
+        detect_language=bool(arguments.detect),
     )
 
 
@@ -529,34 +581,28 @@ class Bench:
     def run(self) -> dict[str, Any]:
         """Return all figures by part."""
         arguments = self._arguments
-        result: dict[str, Any] = {}
         if arguments.only is not None:
             return {
-                arguments.only: {"full-state": self._full_state, "soak": self._soak}[
-                    arguments.only
-                ]()
+                arguments.only: {
+                    "full-state": self._full_state,
+                    "soak": self._soak,
+                    "litellm": self._litellm,
+                }[arguments.only]()
             }
         for partitions in (1, 4):
             self.part("fill", partitions=partitions)
         backlog = {"topic": "bench-backlog", "partitions": 4}
         self.part("fill", days=BACKLOG_DAYS, **backlog)
-        compared: dict[str, list[dict[str, Any]]] = {}
-        for turn in range(arguments.rounds):
-            for name, part, options in (
-                ("raw fetch, 1 partition", "raw", {"partitions": 1}),
-                ("decode only, by Python", "decode", {"partitions": 1}),
-                ("whole path, 1 partition", "whole", {"partitions": 1}),
-                ("raw fetch, 4 partitions", "raw", {"partitions": 4}),
-                ("whole path, 4 partitions", "whole", {"partitions": 4}),
-                ("whole path, 28 days", "whole", backlog),
-                ("Faust, as documented", "faust", {"partitions": 1}),
-            ):
-                print(f"round {turn + 1}/{arguments.rounds}: {name}", file=sys.stderr)
-                compared.setdefault(name, []).append(self.part(part, **options))
-        for name, rounds in compared.items():
-            result[name] = _medians(rounds) | {
-                "rounds": [round(each["events_per_cpu_second"]) for each in rounds]
-            }
+        result = self._compared(
+            ("raw fetch, 1 partition", "raw", {"partitions": 1}),
+            ("decode only, by Python", "decode", {"partitions": 1}),
+            ("whole path, 1 partition", "whole", {"partitions": 1}),
+            ("raw fetch, 4 partitions", "raw", {"partitions": 4}),
+            ("whole path, 4 partitions", "whole", {"partitions": 4}),
+            ("whole path, 28 days", "whole", backlog),
+            *self._litellm_parts(),
+            ("Faust, as documented", "faust", {"partitions": 1}),
+        )
         print("latency", file=sys.stderr)
         result["produce to /metrics"] = self._latency()
         print("the study", file=sys.stderr)
@@ -564,6 +610,31 @@ class Bench:
         print("full state", file=sys.stderr)
         result["full state"] = self._full_state()
         return result
+
+    def _litellm(self) -> dict[str, Any]:
+        return self._compared(*self._litellm_parts())
+
+    def _litellm_parts(self) -> list[tuple[str, str, dict[str, Any]]]:
+        payloads = {"topic": "bench-litellm", "partitions": 1, "events": LITELLM_EVENTS}
+        self.part("fill_litellm", **payloads)
+        return [
+            ("orjson.loads, LiteLLM", "loads", payloads),
+            ("whole path, LiteLLM", "whole", payloads),
+            ("whole path, LiteLLM, language", "whole", payloads | {"detect": 1}),
+        ]
+
+    def _compared(self, *parts: tuple[str, str, dict[str, Any]]) -> dict[str, Any]:
+        """Run parts in turns; returns the medians of their figures, and the single rounds."""
+        compared: dict[str, list[dict[str, Any]]] = {}
+        rounds = self._arguments.rounds
+        for turn, (name, part, options) in itertools.product(range(rounds), parts):
+            print(f"round {turn + 1}/{rounds}: {name}", file=sys.stderr)
+            compared.setdefault(name, []).append(self.part(part, **options))
+        return {
+            name: _medians(figures)
+            | {"rounds": [round(each["events_per_cpu_second"]) for each in figures]}
+            for name, figures in compared.items()
+        }
 
     def _command(self, part: str, **options: Any) -> list[str]:
         given = {
@@ -596,6 +667,7 @@ class Bench:
         options.setdefault("topic", f"bench-{options['partitions']}")
         options.setdefault("group", f"bench-{next(self._groups)}")
         options.setdefault("port", 0)
+        options.setdefault("detect", 0)
         names = argparse.Namespace(bootstrap=self._bootstrap, **options)
         client = topics.admin(_settings(names), 10.0)
         try:
@@ -725,7 +797,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _report(figures: dict[str, Any]) -> str:
-    lines = [f"{'':26}{'events/CPU-s':>13}{'of raw':>8}{'CPU s':>8}{'wall s':>8}{'peak MB':>9}"]
+    lines = [f"{'':30}{'events/CPU-s':>13}{'of raw':>8}{'CPU s':>8}{'wall s':>8}{'peak MB':>9}"]
     for name, each in figures.items():
         if "events_per_cpu_second" not in each:
             continue
@@ -734,7 +806,7 @@ def _report(figures: dict[str, Any]) -> str:
         speed = each["events_per_cpu_second"]
         peak = f"{each['peak_rss_mb']:9.0f}" if "peak_rss_mb" in each else ""
         lines.append(
-            f"{name:26}{speed:13,.0f}{speed / floor['events_per_cpu_second']:8.1%}"
+            f"{name:30}{speed:13,.0f}{speed / floor['events_per_cpu_second']:8.1%}"
             f"{each['cpu_seconds']:8.2f}{each['wall_seconds']:8.2f}{peak}"
         )
     seen, study = figures["produce to /metrics"], figures["after the study"]
@@ -780,6 +852,8 @@ def _targets(figures: dict[str, Any]) -> Iterator[str]:
         "whole path, wall over CPU time": max(
             each["wall_seconds_until_counted"] / each["cpu_seconds_until_counted"] for each in paths
         ),
+        "LiteLLM, whole path, times orjson.loads": speed["whole path, LiteLLM"]
+        / speed["orjson.loads, LiteLLM"],
         "produce to /metrics, p50 seconds": seen["p50_seconds"],
         "produce to /metrics, p99 seconds": seen["p99_seconds"],
         "changelog, MB per million events": seen["changelog_mb_per_million"],
@@ -813,13 +887,14 @@ def main() -> None:
     parser.add_argument("--broker", choices=("apache", "embedded"), default="apache")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write all figures to this file")
-    parser.add_argument("--only", choices=("full-state", "soak"), help="this part alone")
+    parser.add_argument("--only", choices=("full-state", "soak", "litellm"), help="this part alone")
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     for name, kind in (("bootstrap", str), ("topic", str), ("group", str)):
         parser.add_argument(f"--{name}", type=kind, help=argparse.SUPPRESS)
     parser.add_argument("--partitions", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--days", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--detect", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.part:
         figures = PARTS[arguments.part](arguments)

@@ -146,7 +146,7 @@ def test_bad_records_are_dead_letters_byte_for_byte_and_good_ones_count(bootstra
     bad = [
         None,
         b"",
-        b"[]",
+        b"17",
         b"{",
         b"\xff\xfe",
         b"null",

@@ -1,0 +1,31 @@
+"""Keys by which other gateways' documents are known, for decoders that look at nothing else.
+
+A typed decoder of one format fails where one of these stands in a document, whatever its value; the
+general way then tells which format it is.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+#: A type that no value is of: two bounds that exclude each other.
+Never: Any = Annotated[int, msgspec.Meta(ge=1, le=0)]
+
+#: Of formats that are tried before LiteLLM's.
+BEFORE_LITELLM = (
+    *("specversion", "resourceSpans", "resourceMetrics", "resourceLogs", "batch"),
+    *("started_at", "llm_summary", "route_id", "ai_log"),
+    *("genai_model_name", "genai_model_name_override", "genai_backend_name"),
+    *("genai_tokens_input", "genai_tokens_output", "genai_tokens_total"),
+    *("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"),
+    *("gen_ai.usage.prompt_tokens", "gen_ai.usage.completion_tokens"),
+)
+
+#: Of formats that are tried before tokenshare's own event.
+BEFORE_NATIVE = (
+    *BEFORE_LITELLM,
+    *("call_type", "heliconeMeta", "schemaType", "tokens_in", "req_units"),
+    *("usageMetadata", "done", "data", "usage"),
+)

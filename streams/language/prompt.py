@@ -1,0 +1,183 @@
+"""The texts of a prompt that people wrote, in the order in which they tell its language.
+
+Gateways log prompts as text, as JSON in text, or as the request's own structure: messages of
+OpenAI, Anthropic and OpenTelemetry, contents of Gemini, input of the Responses API. The last user
+message says best what is being asked, earlier ones and then the system prompt stand in for it.
+What tools answered, images, and the model's own words are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Characters of JSON that are read; of longer JSON, or one that breaks off, its beginning.
+MOST_JSON = 65_536
+MOST_BROKEN_JSON = 8_192
+#: Messages looked at, from the last; system prompts are the first one or two.
+MOST_MESSAGES = 64
+FIRST_MESSAGES = 2
+MOST_PARTS = 32
+#: Characters of each part: what a detector reads of a whole prompt.
+MOST_CHARACTERS = 512
+#: JSON in text, in a structure, in text: deeper than any gateway goes.
+DEEPEST = 4
+
+# Keys of the messages in a request body, most telling first, and of what stands before them.
+_MESSAGES: Final = ("messages", "contents", "input", "prompt")
+_SYSTEM: Final = ("system", "instructions", "systemInstruction", "system_instruction")
+_CONTENT: Final = ("content", "parts", "text")
+_USER: Final = frozenset({"user", "human"})
+_OPERATOR: Final = frozenset({"system", "developer"})
+# Anything else that says its type is a call, a tool's answer, an image, a thought.
+_MESSAGE_TYPES: Final = frozenset({"message", "text", "input_text"})
+_TEXT_TYPES: Final = frozenset({"text", "input_text"})
+
+_BEGINS_JSON = re.compile(r"\s*[\[{\"]")
+# What stands where a deployment logs no text.
+_REDACTED = re.compile(r"\W*redacted\b.{0,40}", re.IGNORECASE)
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?P<closed>")?|[\[\]{},]', re.DOTALL)
+# An escape that breaks off, and the first half of a pair of surrogates.
+_BROKEN_ESCAPE = re.compile(r"(?:\\u[dD][89aAbB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
+# Brackets that are open at once in any request; more are no request.
+_MOST_OPEN = 32
+# Places before the break from which broken JSON is mended.
+_CUTS = 3
+
+
+class Texts(NamedTuple):
+    """What users wrote, latest first, and what the operator of the application told the model."""
+
+    users: list[str]
+    systems: list[str]
+
+
+def texts(logged: object) -> list[str]:
+    """Answer the texts of a logged prompt, most telling first; none where it has none.
+
+    `logged` is text, JSON in text (which may break off), a list of messages, or a request's body.
+    Never raises for what JSON can say; work is bounded by the limits above.
+    """
+    users, systems = _texts(logged, DEEPEST)
+    return [text for text in users + systems if text and not _REDACTED.fullmatch(text)]
+
+
+def _texts(logged: object, depth: int) -> Texts:
+    if depth == 0:
+        return Texts([], [])
+    if isinstance(logged, str):
+        return _of_string(logged, depth)
+    if isinstance(logged, dict):
+        return _of_body(logged, depth)
+    if isinstance(logged, list | tuple):
+        return _of_list(logged)
+    return Texts([], [])
+
+
+def _of_string(text: str, depth: int) -> Texts:
+    if _BEGINS_JSON.match(text):
+        for value in _read(text):
+            found = _texts(value, depth - 1)
+            if found.users or found.systems:
+                return found
+    return Texts([text[:MOST_CHARACTERS]], [])
+
+
+def _of_body(body: dict[object, object], depth: int) -> Texts:
+    inner = next((body[key] for key in _MESSAGES if body.get(key)), None)
+    if inner is None or "role" in body:
+        return _of_list([body])
+    users, systems = _texts(inner, depth - 1)
+    for key in _SYSTEM:
+        told = body.get(key)
+        # Gemini's is a message, Anthropic's the content of one.
+        _, text = _message(told if isinstance(told, dict) else {"content": told})
+        systems.append(text)
+    return Texts(users, systems)
+
+
+def _of_list(messages: list[object] | tuple[object, ...]) -> Texts:
+    users: list[str] = []
+    systems: list[str] = []
+    last = messages[-MOST_MESSAGES:]
+    first = messages[: min(FIRST_MESSAGES, len(messages) - len(last))]
+    for message in (*reversed(last), *reversed(first)):
+        role, text = _message(message)
+        if role in _USER:
+            users.append(text)
+        elif role in _OPERATOR:
+            systems.append(text)
+    return Texts(users, systems)
+
+
+def _message(message: object) -> tuple[str, str]:
+    """The role of a message and its text; who is not named is the user."""
+    if isinstance(message, str):
+        return "user", message[:MOST_CHARACTERS]
+    if not isinstance(message, dict) or not _is_of(message, _MESSAGE_TYPES):
+        return "", ""
+    role = message.get("role") or "user"
+    content = next((message[key] for key in _CONTENT if message.get(key)), None)
+    parts = content[:MOST_PARTS] if isinstance(content, list | tuple) else [content]
+    return role if isinstance(role, str) else "", "\n".join(filter(None, map(_part, parts)))
+
+
+def _part(part: object) -> str:
+    if isinstance(part, dict) and _is_of(part, _TEXT_TYPES):
+        # OpenTelemetry calls the text of a part its content.
+        part = part.get("text") or part.get("content")
+    return part[:MOST_CHARACTERS] if isinstance(part, str) else ""
+
+
+def _is_of(item: dict[object, object], types: frozenset[str]) -> bool:
+    kind = item.get("type")
+    return kind is None or (isinstance(kind, str) and kind in types)
+
+
+def _read(text: str) -> Iterator[object]:
+    """The values that JSON in text may stand for: its own, or what is left of it before a break."""
+    if len(text) <= MOST_JSON:
+        try:
+            yield orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass
+        else:
+            return
+    for mended in _mended(text[:MOST_BROKEN_JSON]):
+        try:
+            yield orjson.loads(mended)
+        except orjson.JSONDecodeError:
+            continue
+
+
+def _mended(text: str) -> Iterator[str]:
+    """Broken JSON with its open string and brackets closed, or cut a value or two before that."""
+    closing: list[str] = []
+    cuts: deque[tuple[int, str]] = deque(maxlen=_CUTS)
+    broken = ""
+    for token in _JSON_TOKEN.finditer(text):
+        sign = token[0][0]
+        if sign == '"':
+            broken = "" if token["closed"] else '"'
+        elif sign in "[{":
+            if len(closing) == _MOST_OPEN:
+                return
+            closing.append("]" if sign == "[" else "}")
+            cuts.append((token.end(), _closed(closing)))
+        elif sign == ",":
+            cuts.append((token.start(), _closed(closing)))
+        elif closing:
+            closing.pop()
+    yield (_BROKEN_ESCAPE.sub("", text) if broken else text) + broken + _closed(closing)
+    for end, brackets in reversed(cuts):
+        yield text[:end] + brackets
+
+
+def _closed(closing: list[str]) -> str:
+    return "".join(reversed(closing))

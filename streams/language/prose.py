@@ -1,0 +1,123 @@
+"""What a person wrote in a prompt, without the code and the mark-up around it.
+
+Detectors read code as English, whatever the language of the question about it. What looks like
+code goes: fenced blocks, lines with the marks of a programming language, and inside the other
+lines addresses, paths, names of things in code, tags of HTML.
+"""
+
+from __future__ import annotations
+
+import re
+
+# One of these is in every text that has something to strip, but for some lines of code. It begins
+# with one set of characters because `re` looks for those fast.
+_SUSPECT = re.compile(
+    r"""[`<>{}()\[\]=_/\\@#$|;*~&%\d.A-Z-]
+    (?:(?<![.A-Z-]) | (?<=\w[.])(?=\w) | (?<=[a-z][A-Z]) | (?<=-)(?<!\S-)(?=[-\w]))""",
+    re.VERBOSE | re.ASCII,
+)
+
+# A fence that is never closed runs to the end: the text may have been cut inside it.
+_FENCED = re.compile(r"(```|~~~).*?(?:\1|\Z)|<(script|style|pre|code)\b.*?(?:</\2>|\Z)", re.DOTALL)
+
+# Lines that are code by how they begin, how they end, or what they are made of. Words that begin
+# a line of code begin one of English as well: without a sign of code after them they stay.
+_CODE_LINE = re.compile(
+    r"""(?:
+      # prompts of shells and interpreters, directives
+      (?:>>>|[$]\s|[#]!|[#](?:include|define|undef|if|ifdef|ifndef|else|endif|pragma)\b) .*
+      # imports
+    | (?:import|package)\s+[\w.*{},"'<>:/-]+(?:\s+(?:as|from)\s.*)? [ ;]*
+    | (?:from|use|using|require|include)\b[ \w.:"'</>-]*(?:;|\simport\s.*|["'>])
+      # what is being declared
+    | (?:def|class|func?|function|sub|struct|enum|interface|trait|impl|namespace|module|type|pub
+        |public|private|protected|static|inline|template|virtual|abstract|async|export)
+        \b.*[\w>?!][(<{].*
+    | (?:def|class|struct|enum|interface|trait|namespace|module)\s+[A-Z\d_][\w.:]* (?:\s*[:<{].*)?
+    | (?:let|var|val|const|my|our|local|int|char|void|long|unsigned|bool|float|double|auto|static
+        |extern|typedef|export|final|public|private|protected)\s+[\w$&*.<>:, ]+ \s*(?:=(?!=)|;).*
+      # what is being done
+    | (?:if|elif|else\s+if|while|with|case|except|catch|unless|until)\s+(?:not\s+)?[\w.]+\s*[:{]
+    | (?:if|elif|for|while|with|switch|catch|except|unless|until|foreach|match)\b.*[(=<>\[_!].*[:{]
+    | for\s+[\w, ]+\sin\s.*[:{]
+    | (?:if|elif|while|until|for)\b.*;\s*(?:do|then) | case\s+\S+(?:\s+in|:) | switch\s*\(.*
+    | [\w:<>&*]+\s+[\w:~]+\(.*\)(?:\s+(?:const|noexcept|override))*
+    | (?:else|try|finally|do|begin|then|break|continue|return|default|pass)\s*[:;{]
+    | (?:else|fi|done|esac|end|endif|pass)
+    | (?:return|yield|raise|throw|await|del|goto|print|echo)\s+[^a-z\s][\w.'"()$-]*
+    | (?:return|yield|raise|throw|del|goto)\s+[\w.]+
+    | (?:return|yield|raise|throw|await|assert|print|echo)\b.*[\w\])][(\[.=].*
+    | [\w.:]*[\w!]\(.*[(),]
+    | [\w.$\[\]"'*-]+\s*(?:[-+*/|&:]?=|:=|<-)(?!=).*
+      # tables of databases
+    | SELECT\b.*(?:[*,]|\bFROM\b).* | (?:INSERT\s+INTO|DELETE\s+FROM|(?:ORDER|GROUP)\s+BY)\s.*
+    | (?:CREATE|ALTER|DROP)\s+(?:TABLE|INDEX|VIEW)\s.* | UPDATE\s+\S+\s+SET\s.* | VALUES\s*\(.*
+    | (?:SELECT|FROM|(?:\w+\s+)?JOIN)\s+[a-z]\S*(?:\s.*)? | (?:WHERE|AND|OR|ON|SET)\s.*[=<>].*
+      # data
+    | ["'][\w.$/-]+["']\s*:.*
+    | (?:-\ )?[a-z_][\w.-]*:\s*(?:["'][^"'\s]*["'],?|[\d.]+,?|true|false|null|[\[{|>].*)?
+      # brackets and few words before a semicolon
+    | [\])}].*
+    | (?=[\x00-\x7f]*;\Z)(?!(?:.*?[a-z]\ ){6}).*
+    )\Z""",
+    re.VERBOSE | re.ASCII,
+)
+# Signs and ends of lines that prose does not have.
+_CODE_SIGN = re.compile(r"&&|[|][|]|[=!]==?\s|\bdo\s?[|]")
+_CODE_ENDS = ("{", "}", "(", "[", "\\", "=>", "->")
+# Beside lines of code these are code as well; alone they are headings, lists and quotations.
+_COMMENT = re.compile(
+    r"""\"\"\".*?(?:\"\"\"|\Z) | \'\'\'.*?(?:\'\'\'|\Z) | /\*.*?(?:\*/|\Z)
+    | (?:^[ \t]*|(?<=[;{}),]))[ \t]*(?:\#|//|--|\*|%|;)[^\n]*
+    | ^(?:\t|[ ]{2,})[^\n]*""",
+    re.DOTALL | re.MULTILINE | re.VERBOSE,
+)
+
+# Code and tags inside a line.
+_SPAN = re.compile(r"`[^`\n]{1,200}`|</?[A-Za-z!][^<>]{0,200}>")
+# Names of things in code have no blanks and no letters beyond ASCII.
+_RUN = re.compile(r"[!-~]+")
+# Longer ones are keys, paths, encoded data.
+_LONGEST_WORD = 64
+_TOKEN = re.compile(
+    r"""(?:https?|ftp|file|ssh|git)://.* | www\..* | [\w.+-]+@[\w-]+\.[\w.]+
+    | &\#?\w{1,10};
+    | (?<![\w/])(?:[~.]{0,2}/|[A-Za-z]:\\)[\w.@%+\\/-]+ | \b\w+(?:/[\w.-]+){2,}
+    | \b[A-Za-z_][\w-]{0,40}(?:\.[A-Za-z_]\w*)+ | \w+[(\[][^()\[\]]*[)\]]? | \w+(?:::|->)[\w:>-]+
+    | \\[A-Za-z]+(?:\{[^{}]*\})*
+    | (?<!\S)--?[A-Za-z][\w-]* | [$@\#%]\w+
+    | \b\w*(?:\d|_|[a-z](?=[A-Z]))\w*
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
+
+def prose(text: str) -> str:
+    """Answer a text without its code; the text itself where it has none.
+
+    Cost grows with the text: callers cut it first.
+    """
+    suspect = _SUSPECT.search(text)
+    if suspect:
+        text = _FENCED.sub("\n", text)
+    lines = text.split("\n")
+    kept = [line for line in lines if not _is_code(line.strip())]
+    text = "\n".join(kept)
+    if len(kept) < len(lines):
+        text = _COMMENT.sub("", text)
+    return _RUN.sub(_without_names, _SPAN.sub(" ", text)) if suspect else text
+
+
+def _is_code(line: str) -> bool:
+    return (
+        line.endswith(_CODE_ENDS)
+        or _CODE_SIGN.search(line) is not None
+        or _CODE_LINE.match(line) is not None
+    )
+
+
+def _without_names(run: re.Match[str]) -> str:
+    word = run[0]
+    if not _SUSPECT.search(word):
+        return word
+    return _TOKEN.sub(" ", word) if len(word) <= _LONGEST_WORD else " "

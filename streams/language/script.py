@@ -1,0 +1,147 @@
+"""The script that a text is written in, and how many of its letters are in it.
+
+Some scripts are written by one language that is common in prompts and name it. Others are shared
+by many languages, which letters alone do not tell apart. Ranges are those of the Unicode blocks.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LATIN: Final = "Latin"
+CYRILLIC: Final = "Cyrillic"
+ARABIC: Final = "Arabic"
+DEVANAGARI: Final = "Devanagari"
+HAN: Final = "Han"
+KANA: Final = "kana"
+
+#: Scripts that many languages share; Han is told apart by its characters, and by kana beside it.
+SHARED: Final = frozenset({LATIN, CYRILLIC, ARABIC, DEVANAGARI})
+
+# Blocks by script, or by the language that a script names: a guess where small languages share it
+# (Assamese is counted as Bengali, Tigrinya as Amharic, Yiddish as Hebrew).
+_BLOCKS: Final = {
+    LATIN: "0041-024F 0300-036F 1E00-1EFF",
+    CYRILLIC: "0400-052F 1C80-1C8F A640-A69F",
+    ARABIC: "0600-06FF 0750-077F 0870-08FF FB50-FDFF FE70-FEFE",
+    DEVANAGARI: "0900-097F A8E0-A8FF",
+    HAN: "3005-3007 3400-4DBF 4E00-9FFF F900-FAFF",
+    KANA: "3040-30FF 31F0-31FF FF66-FF9F",
+    "am": "1200-139F 2D80-2DDF",
+    "bn": "0980-09FF",
+    "bo": "0F00-0FFF",
+    "chr": "13A0-13FF AB70-ABBF",
+    "dv": "0780-07BF",
+    "el": "0370-03FF 1F00-1FFF",
+    "gu": "0A80-0AFF",
+    "he": "0590-05FF FB1D-FB4F",
+    "hy": "0530-058F FB13-FB17",
+    "ii": "A000-A4CF",
+    "iu": "1400-167F",
+    "ka": "10A0-10FF 1C90-1CBF 2D00-2D2F",
+    "km": "1780-17FF",
+    "kn": "0C80-0CFF",
+    "ko": "1100-11FF 3130-318F A960-A97F AC00-D7FF",
+    "lo": "0E80-0EFF",
+    "ml": "0D00-0D7F",
+    "mn": "1800-18AF",
+    "my": "1000-109F A9E0-A9FF AA60-AA7F",
+    "or": "0B00-0B7F",
+    "pa": "0A00-0A7F",
+    "si": "0D80-0DFF",
+    "syr": "0700-074F",
+    "ta": "0B80-0BFF",
+    "te": "0C00-0C7F",
+    "th": "0E00-0E7F",
+    "zgh": "2D30-2D7F",
+}
+#: Languages with a script of their own: no other script is theirs.
+ALONE: Final = frozenset(name for name in _BLOCKS if name.islower() and name != KANA) | {
+    "ja",
+    "zh-Hans",
+}
+# What one letter says beside one of Latin. Names of products and of code are in Latin letters in
+# every language, so a prompt is in its other script even where that has half as many letters; a
+# character of Chinese stands for a word or half of one.
+_WEIGHTS: Final = {LATIN: 1, HAN: 4, KANA: 3, "ko": 3}
+_OTHER_WEIGHT: Final = 2
+# Japanese is a quarter kana at the very least; Chinese quotes one now and then.
+_HAN_PER_KANA: Final = 10
+_BMP: Final = 0x10000
+
+
+class Written(NamedTuple):
+    """A text by its letters: the script with most weight, its letters, its share of the weight."""
+
+    script: str
+    letters: int
+    share: float
+
+
+def written(text: str) -> Written | None:
+    """Answer the script that most of a text is in; None when it has no letters.
+
+    Cost grows with the text: callers cut it first.
+    """
+    marks, names = _marks()
+    classes = text.translate(marks)
+    counts = {names[mark]: classes.count(mark) for mark in set(classes) & names.keys()}
+    if not counts:
+        return None
+    if KANA in counts and counts[KANA] * _HAN_PER_KANA >= counts.get(HAN, 0):
+        counts[KANA] += counts.pop(HAN, 0)
+    weights = {name: n * _WEIGHTS.get(name, _OTHER_WEIGHT) for name, n in counts.items()}
+    script = max(weights, key=weights.__getitem__)
+    return Written(script, counts[script], weights[script] / sum(weights.values()))
+
+
+def only(name: str, text: str) -> str:
+    """Answer a text with blanks for all but the letters of one script, their signs and accents."""
+    return text.translate(_kept(name))
+
+
+def is_traditional(text: str) -> bool:
+    """Whether a Chinese text has more characters of traditional than of simplified writing.
+
+    A character of Taiwan's encoding that the mainland's lacks is traditional, and the reverse;
+    those in both say nothing, and a tie is simplified.
+    """
+    return len(text.encode("big5", "ignore")) > len(text.encode("gb2312", "ignore"))
+
+
+@cache
+def _marks() -> tuple[str, dict[str, str]]:
+    """A mark for each code point, blank where it is no letter; and the script behind each mark."""
+    marks = [" "] * _BMP
+    names = {}
+    for number, name in enumerate(_BLOCKS):
+        # Marks are ASCII letters and signs, one for each script: one byte a code point.
+        mark = chr(ord("A") + number)
+        names[mark] = name
+        for code in _codes(name):
+            if chr(code).isalpha():
+                marks[code] = mark
+    return "".join(marks), names
+
+
+@cache
+def _kept(name: str) -> str:
+    """Each code point that a word of a script may have, blank for all others."""
+    kept = [" "] * _BMP
+    for code in _codes(name):
+        if unicodedata.category(chr(code))[0] in "LM":
+            kept[code] = chr(code)
+    for apostrophe in "'’":
+        kept[ord(apostrophe)] = apostrophe
+    return "".join(kept)
+
+
+def _codes(name: str) -> Iterator[int]:
+    for block in _BLOCKS[name].split():
+        first, last = block.split("-")
+        yield from range(int(first, 16), int(last, 16) + 1)

@@ -1,0 +1,122 @@
+"""LiteLLM's payloads as they stand in Kafka, some four kilobytes each, for the benchmark."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Different texts, and the words that they are made of: some frequent, most rare, as in any language.
+_POOL, _VOCABULARY = 2_000, 8_000
+
+
+def _texts(draw: random.Random) -> list[str]:
+    words = [
+        "".join(draw.choices("etaoinshrdlucmfwypvbgkqjxz", _zipf(26), k=draw.randrange(2, 11)))
+        for _ in range(_VOCABULARY)
+    ]
+    chosen = draw.choices(words, _zipf(_VOCABULARY), k=_POOL * 140)
+    return [" ".join(chosen[at * 140 : (at + 1) * 140]) for at in range(_POOL)]
+
+
+def _zipf(number: int) -> list[float]:
+    return [1 / (rank + 3) for rank in range(number)]
+
+
+MODELS = ("gpt-4o-2024-08-06", "qwen3-32b", "claude-sonnet-4-5", "deepseek-chat", "llama-3.3-70b")
+
+
+def payloads(count: int, start: float, per_second: float) -> Iterator[bytes]:
+    """Yield payloads from `start` (unix seconds) on, each with texts of its own."""
+    draw = random.Random("payload")
+    texts = _texts(draw)
+    for number in range(count):
+        yield json.dumps(_payload(number, start + number / per_second, draw, texts)).encode()
+
+
+def _payload(number: int, ts: float, draw: random.Random, texts: list[str]) -> dict[str, Any]:
+    prompt, completion = draw.randrange(100, 4000), draw.randrange(10, 900)
+    model = MODELS[number % len(MODELS)]
+    usage = {
+        "completion_tokens": completion,
+        "prompt_tokens": prompt,
+        "total_tokens": prompt + completion,
+        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": prompt // 2, "audio_tokens": 0},
+    }
+    name = f"chatcmpl-{number:012x}"
+    return {
+        "id": name,
+        "trace_id": f"{draw.getrandbits(128):032x}",
+        "call_type": "acompletion",
+        "stream": False,
+        "response_cost": 0.001237,
+        "cost_breakdown": {"input_cost": 0.0008, "output_cost": 4.1e-04, "total_cost": 0.001237},
+        "status": "success",
+        "custom_llm_provider": "openai",
+        "total_tokens": prompt + completion,
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "startTime": ts,
+        "endTime": ts + 1.25,
+        "completionStartTime": ts + 0.5,
+        "response_time": 1.25,
+        "model": model,
+        "model_id": f"{draw.getrandbits(256):064x}",
+        "model_group": "smart",
+        "api_base": "https://llm.example/v1",
+        "metadata": {
+            "user_api_key_hash": f"{draw.getrandbits(256):064x}",
+            "user_api_key_alias": None,
+            "user_api_key_team_id": f"team-{number % 60}",
+            "user_api_key_org_id": None,
+            "user_api_key_user_id": f"user-{number % 900}",
+            "user_api_key_team_alias": None,
+            "spend_logs_metadata": None,
+            "requester_ip_address": "10.2.3.4",
+            "requester_metadata": {},
+            "applied_guardrails": [],
+            "usage_object": usage,
+        },
+        "cache_key": None,
+        "cache_hit": None,
+        "saved_cache_cost": 0.0,
+        "request_tags": ["User-Agent: OpenAI/Python", "production"],
+        "end_user": "",
+        "messages": [
+            {"role": "system", "content": "You are a helpful assistant."},
+            {"role": "user", "content": draw.choice(texts)},
+        ],
+        "response": {
+            "id": name,
+            "created": int(ts),
+            "model": model,
+            "object": "chat.completion",
+            "choices": [
+                {
+                    "finish_reason": "stop",
+                    "index": 0,
+                    "message": {"content": draw.choice(texts), "role": "assistant"},
+                }
+            ],
+            "usage": usage,
+        },
+        "error_str": None,
+        "error_information": None,
+        "model_parameters": {"temperature": 0.7, "stream": False, "max_tokens": 1024},
+        "hidden_params": {
+            "model_id": f"{draw.getrandbits(256):064x}",
+            "response_cost": 0.001237,
+            "litellm_overhead_time_ms": 1.875,
+            "additional_headers": {"x-ratelimit-remaining-requests": 4999},
+            "litellm_model_name": model,
+        },
+        "model_map_information": {
+            "model_map_key": model,
+            "model_map_value": {"key": model, "max_tokens": 16384, "mode": "chat"},
+        },
+        "guardrail_information": None,
+    }

@@ -1,0 +1,104 @@
+"""What has to hold of whatever a record holds."""
+
+from __future__ import annotations
+
+import time
+
+from streams.event import MAX_TOKENS, REASONS, SKIP_REASONS, UsageEvent
+from streams.formats.found import request_id
+from streams.formats.read import FAILED, Decoded, Decoder
+
+#: The longest a value of a few kilobytes may take. Decoding one takes some 20 us.
+MOST_SECONDS = 1.0
+
+
+class BrokenError(AssertionError):
+    """Something did not hold; its text is the same for all values with the same fault."""
+
+
+class Checker:
+    """Decodes values by long-lived decoders, whose earlier values must not matter."""
+
+    def __init__(self):
+        self._warm = {}
+        self.outcomes = {}
+
+    def check(self, value, headers, options):
+        """Decode a value in each way there is. Raises BrokenError."""
+        key = (options.format, tuple(options.paths.items()), options.max_record_bytes)
+        if key not in self._warm:
+            self._warm[key] = Decoder(options), Decoder(options), Decoder(options)
+        warm, cold, many = self._warm[key]
+        # LiteLLM's fast path is taken after a record of LiteLLM's, and never by a new decoder.
+        warm._is_litellm, cold._is_litellm = True, False
+        began = time.process_time()
+        decoded = _never_fails("decode", warm.decode, value, headers)
+        if time.process_time() - began > MOST_SECONDS:
+            raise BrokenError("it takes too long")
+        self._look(decoded)
+        if same(cold.decode(value, headers)) != same(decoded):
+            raise BrokenError("what came before matters")
+        (alone,) = _never_fails("decode_many", many.decode_many, [value], [headers])
+        if same(alone) != same(decoded):
+            raise BrokenError("decode_many and decode differ")
+
+    def _look(self, decoded):
+        if not (decoded.events or decoded.rejected or decoded.skipped):
+            raise BrokenError("it comes to nothing")
+        for event in decoded.events:
+            _look_at(event)
+            self._count("event")
+        for each in decoded.rejected:
+            if each.reason not in REASONS:
+                raise BrokenError(f"no reason: {each.reason}")
+            if each.detail == FAILED:
+                raise BrokenError("a reader failed, and the safety net caught it")
+            self._count(each.reason)
+        for each in decoded.skipped:
+            if each.reason not in SKIP_REASONS:
+                raise BrokenError(f"no reason to skip: {each.reason}")
+            self._count(each.reason)
+
+    def _count(self, outcome):
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+
+
+def _never_fails(name, function, *arguments):
+    try:
+        return function(*arguments)
+    except Exception as error:
+        raise BrokenError(f"{name} raises {type(error).__name__}") from error
+
+
+def _look_at(event):
+    for count in (event.prompt_tokens, event.completion_tokens):
+        if type(count) is not int or not 0 <= count <= MAX_TOKENS:
+            raise BrokenError("a count is none")
+    if type(event.model) is not str or not event.model.strip():
+        raise BrokenError("a model has no name")
+    if type(event.ts) not in {float, str, type(None)}:
+        raise BrokenError("a time is no number and no text")
+    if not {type(event.language), type(event.tenant)} <= {str, type(None)}:
+        raise BrokenError("a language or a tenant is no text")
+
+
+def same(decoded):
+    """Return what was decoded in a form that two ways to decode have in common.
+
+    The words of details may differ, and what no id is compared by.
+    """
+    if isinstance(decoded, UsageEvent):
+        decoded = Decoded("native", [decoded])
+    return (
+        decoded.format,
+        [facts(event) for event in decoded.events],
+        [each.reason for each in decoded.rejected],
+        [each.reason for each in decoded.skipped],
+    )
+
+
+def facts(event):
+    said = {name: getattr(event, name) for name in UsageEvent.__struct_fields__}
+    # As it is compared with others: nothing else is done with it.
+    said["id"] = request_id(event.id)
+    return said
