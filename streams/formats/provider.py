@@ -21,6 +21,8 @@ _ANTHROPIC_EVENTS = (
     *("message_start", "message_delta", "message_stop", "ping"),
     *("content_block_start", "content_block_delta", "content_block_stop"),
 )
+#: What OpenAI's answers and their pieces call themselves.
+_OBJECTS = ("chat.completion", "chat.completion.chunk", "text_completion", "response")
 #: Events of a stream of OpenAI's responses API that hold the whole response, with its usage.
 _LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")
 
@@ -83,7 +85,7 @@ def is_piece(document: Mapping[str, Any]) -> bool:
     return (
         (type(kind) is str and (kind in _ANTHROPIC_EVENTS or kind.startswith("response.")))
         or type(document.get("choices")) is list
-        or document.get("object") == "response"
+        or document.get("object") in _OBJECTS
         or ("done" in document and "created_at" in document)
     )
 

@@ -1,0 +1,143 @@
+"""A worker reads what gateways write side by side in one topic, and says what it did not count."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+from test_worker import GOOD, produce, read_all
+
+pytestmark = pytest.mark.kafka
+
+SAMPLES = Path(__file__).parents[1] / "formats"
+
+CHAT = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "model": "qwen3-32b",
+    "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+}
+PAYLOAD = {
+    "id": "call-1",
+    "call_type": "acompletion",
+    "prompt_tokens": 10,
+    "completion_tokens": 5,
+    "model": "deepseek-chat",
+    "messages": [{"role": "user", "content": "Объясните, пожалуйста, как это работает?"}],
+}
+
+
+def value(document=None, **more):
+    return orjson.dumps((GOOD if document is None else document) | more)
+
+
+def test_formats_are_read_side_by_side_and_each_item_counts(bootstrap, make_worker):
+    worker = make_worker().start().wait_ready()
+    now = time.time()
+    spans = orjson.loads((SAMPLES / "otlp" / "chat.json").read_bytes())
+    for resource in spans["resourceSpans"]:
+        for scope in resource["scopeSpans"]:
+            for span in scope["spans"]:
+                span["startTimeUnixNano"] = str(int(now * 1e9))
+    values = [
+        value(ts=now),
+        value(PAYLOAD, startTime=now),
+        value(PAYLOAD, startTime=now, cache_hit=True),
+        value(PAYLOAD, startTime=now, status="failure", prompt_tokens=0, completion_tokens=0),
+        value(CHAT, created=int(now)),
+        value(CHAT, object="chat.completion.chunk", usage=None),
+        orjson.dumps(spans),
+        orjson.dumps([GOOD, {"model": "m"}, CHAT, GOOD | {"prompt_tokens": -1}]),
+        value() + b"\n" + value() + b"\n",
+        b"[]",
+        b'{"started_at": 1, "latencies": {}, "route": {}}',
+    ]
+    produce(bootstrap, make_worker.topic, values)
+    worker.wait_counted(8)
+
+    assert worker.records() == {
+        "counted/": 8,
+        "cache_hit/": 1,
+        "skipped/no_usage": 1,
+        "skipped/stream_chunk": 1,
+        "skipped/empty_batch": 1,
+        "skipped/no_llm": 1,
+        "rejected/missing_field": 1,
+        "rejected/bad_count": 1,
+    }
+    (letter,) = read_all(bootstrap, f"{make_worker.topic}-dead-letter", 1)
+    headers = dict(letter.headers)
+    assert letter.value == values[7]
+    assert headers["tokenshare.reason"] == b"missing_field"
+    assert headers["tokenshare.rejected_items"] == b"2"
+
+    metrics = worker.get("/metrics")
+    for name, count in {"native": 4, "litellm": 1, "provider": 2, "otlp": 1}.items():
+        assert f'tokenshare_events_total{{format="{name}"}} {count}.0\n' in metrics
+    shares = worker.get("/api/v1/shares")["windows"]["1h"]["shares"]
+    languages = {row["key"]: row["requests"] for row in shares["language"]}
+    assert languages["ru"] == 1
+
+
+def test_a_cloudevent_in_binary_mode_has_the_time_of_its_header(bootstrap, make_worker):
+    worker = make_worker().start().wait_ready()
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"1"),
+        ("ce_source", b"/gateway"),
+        ("ce_type", b"usage"),
+        ("ce_time", b"2026-11-01T00:30:00Z"),
+    ]
+    produce(bootstrap, make_worker.topic, [value()], headers=headers)
+    worker.wait_counted(1)
+
+    (point,) = worker.get("/api/v1/history?dimension=origin&step=1h")["points"]
+    assert point["start"] == 1793491200
+
+
+def test_an_id_counts_once_also_after_a_crash(bootstrap, make_worker):
+    worker = make_worker(dedupe_records="1000").start().wait_ready()
+    first = [value(id=f"r{number}", ts=time.time()) for number in range(300)]
+    produce(bootstrap, make_worker.topic, [*first, *first[:100], value(), value()])
+    worker.wait_counted(302)
+    assert worker.records() == {"counted/": 302, "skipped/duplicate": 100}
+
+    worker.kill()
+    # What comes while nobody looks repeats what was counted before the crash.
+    produce(bootstrap, make_worker.topic, [*first, value(id="new")])
+    second = make_worker(dedupe_records="1000").start().wait_ready()
+    second.wait_counted(303)
+    assert second.records() == {"counted/": 303, "skipped/duplicate": 400}
+
+
+def test_a_format_that_is_pinned_and_one_by_a_mapping(bootstrap, make_worker):
+    worker = make_worker(
+        fields="model=llm.name,prompt_tokens=llm.in,completion_tokens=llm.out"
+    ).start()
+    worker.wait_ready()
+    own = {"llm": {"name": "gpt-4o", "in": 3, "out": 4}}
+    produce(bootstrap, make_worker.topic, [value(own), value(), value({"llm": {"in": 1}})])
+    worker.wait_counted(2)
+
+    assert worker.records() == {"counted/": 2, "rejected/missing_field": 1}
+    assert 'tokenshare_events_total{format="custom"} 1.0\n' in worker.get("/metrics")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"format": "kafka"}, "TOKENSHARE_FORMAT: 'kafka' is none of auto, otlp"),
+        ({"fields": "model=a"}, "TOKENSHARE_FIELDS: it needs model, and prompt_tokens"),
+        ({"fields": "modell=a"}, "TOKENSHARE_FIELDS: modell is none of model"),
+        ({"fields": "model"}, "TOKENSHARE_FIELDS: 'model' is not name=dotted.path"),
+        ({"format": "custom"}, "TOKENSHARE_FIELDS: TOKENSHARE_FORMAT is custom"),
+    ],
+)
+def test_a_wrong_setting_of_formats_names_itself(make_worker, settings, said):
+    worker = make_worker(**settings).start()
+
+    assert worker.process.wait(30) == 1
+    assert said in worker.tail()
+    assert "Traceback" not in worker.tail()

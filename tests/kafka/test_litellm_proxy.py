@@ -1,0 +1,184 @@
+"""A real LiteLLM proxy with mocked models: what it answers is counted, and no prompt leaks."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import aiohttp
+import pytest
+from processes import wait_until
+from test_worker import read_all
+
+from streams.demo.broker import _free_port
+
+pytestmark = pytest.mark.kafka
+
+#: LiteLLM takes a tenth of a second of CPU time for each; PROXY_REQUESTS=1000 asks more.
+REQUESTS = int(os.environ.get("PROXY_REQUESTS", "200"))
+AT_ONCE = 20
+
+#: What users call a model by, what answers, and its origin.
+MODELS = {
+    "smart": ("openai/gpt-4o-mini", "row-proprietary"),
+    "cheap": ("openrouter/qwen/qwen3-32b", "cn-open"),
+    "open": ("together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo", "row-open"),
+}
+PROMPTS = {
+    "en": "Could you please explain in simple words how a quantum computer works?",
+    "zh-Hans": "请用简单的话解释一下量子计算机是怎么工作的，谢谢。",
+    "ru": "Объясните, пожалуйста, простыми словами, как работает квантовый компьютер.",
+    "es": "¿Podrías explicarme con palabras sencillas cómo funciona un ordenador cuántico?",
+}
+KEY = f"sk-{secrets.token_hex(32)}"
+ANSWER = "It works with entangled qubits."
+
+
+@pytest.fixture
+def proxy(tmp_path):
+    """Starts the proxy with some settings; returns its address."""
+    if importlib.util.find_spec("litellm") is None or importlib.util.find_spec("fastapi") is None:
+        if os.environ.get("CI"):
+            pytest.fail("litellm[proxy] is not installed")
+        pytest.skip("litellm[proxy] is not installed")
+    started = []
+
+    def start(settings, environment):
+        port = _free_port()
+        configuration = {
+            "model_list": [
+                {
+                    "model_name": alias,
+                    "litellm_params": {"model": model, "api_key": "-", "mock_response": ANSWER},
+                }
+                for alias, (model, _) in MODELS.items()
+            ],
+            "litellm_settings": settings,
+        }
+        # JSON is YAML.
+        path = tmp_path / "proxy.yaml"
+        path.write_text(json.dumps(configuration))
+        log = (tmp_path / "proxy.log").open("wb")
+        process = subprocess.Popen(
+            [
+                *(
+                    sys.executable,
+                    "-c",
+                    "from litellm.proxy.proxy_cli import run_server; run_server()",
+                ),
+                *("--config", str(path), "--host", "127.0.0.1", "--port", str(port)),
+            ],
+            env=os.environ
+            | {
+                "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+                "LITELLM_MASTER_KEY": KEY,
+                "PYTHONPATH": str(Path.cwd()),
+            }
+            | environment,
+            stdout=log,
+            stderr=log,
+            cwd=tmp_path,
+        )
+        started.append((process, log))
+        url = f"http://127.0.0.1:{port}"
+
+        def is_alive():
+            assert process.poll() is None, (tmp_path / "proxy.log").read_text()[-3000:]
+            return asyncio.run(_status(f"{url}/health/liveliness")) == 200
+
+        wait_until(is_alive, "LiteLLM's proxy", 90)
+        return url
+
+    yield start
+    for process, log in started:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        log.close()
+
+
+async def _status(url):
+    try:
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            return answer.status
+    except aiohttp.ClientError:
+        return None
+
+
+async def ask(url):
+    """Send the requests, half of them streamed; returns counts by (origin, language, what)."""
+    truth = Counter()
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(session, number):
+        alias = list(MODELS)[number % 3]
+        language = list(PROMPTS)[number % 4]
+        stream = number % 2 == 1
+        body = {
+            "model": alias,
+            "messages": [
+                {"role": "system", "content": "You are a helpful assistant."},
+                {"role": "user", "content": PROMPTS[language]},
+            ],
+            "stream": stream,
+        }
+        if stream:
+            body["stream_options"] = {"include_usage": True}
+        async with room, session.post(f"{url}/v1/chat/completions", json=body) as answer:
+            text = await answer.text()
+            assert answer.status == 200, text
+        pieces = [
+            json.loads(line.removeprefix("data: "))
+            for line in text.splitlines()
+            if line.startswith("data: {")
+        ] or [json.loads(text)]
+        usage = next(piece["usage"] for piece in reversed(pieces) if piece.get("usage"))
+        key = MODELS[alias][1], language
+        truth[*key, "requests"] += 1
+        truth[*key, "tokens"] += usage["prompt_tokens"] + usage["completion_tokens"]
+
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {KEY}"}) as session:
+        await asyncio.gather(*(one(session, number) for number in range(REQUESTS)))
+    return truth
+
+
+def counted(worker):
+    found = Counter()
+    for point in worker.get("/api/v1/history?dimension=joint&step=1h")["points"]:
+        for name, (tokens, requests, *_) in point["cells"].items():
+            origin, language = name.split("/")
+            found[origin, language, "requests"] += requests
+            found[origin, language, "tokens"] += tokens
+    return found
+
+
+def assert_exact(worker, truth, bootstrap, topic):
+    worker.wait_counted(REQUESTS, 60)
+    assert counted(worker) == truth
+    assert worker.records() == {"counted/": REQUESTS}
+    for record in read_all(bootstrap, topic, REQUESTS):
+        written = (record.key or b"") + (record.value or b"")
+        for text in (*PROMPTS.values(), ANSWER, "entangled", "helpful assistant"):
+            assert text.encode() not in written
+            assert json.dumps(text).strip('"').encode() not in written
+
+
+def test_a_proxy_with_the_callback_is_counted_exactly(bootstrap, make_worker, proxy):
+    worker = make_worker().start().wait_ready()
+    url = proxy(
+        {"callbacks": "streams.gateway.litellm.handler"},
+        {"TOKENSHARE_BOOTSTRAP_SERVERS": bootstrap, "TOKENSHARE_TOPIC": make_worker.topic},
+    )
+    truth = asyncio.run(ask(url))
+
+    assert len({key[:2] for key in truth}) == 12
+    assert_exact(worker, truth, bootstrap, make_worker.topic)
