@@ -236,8 +236,8 @@ class Decoder:
         except UnicodeDecodeError as error:
             hint = "; of binary formats only OTLP traces are read" if error.start < 8 else ""
             return _one(Rejected("not_utf8", f"invalid UTF-8 at byte {error.start}{hint}"))
-        if "infinity" in why:
-            document = _with_infinity(value)
+        if "infinity" in why or "surrogate" in why:
+            document = _leniently(value)
             if document is not None:
                 return self._any(document, depth)
         lines = _lines(value)
@@ -390,18 +390,30 @@ def _values_in(value: bytes) -> int:
     return sum(map(value.count, (b"{", b"[", b",", b"\n")))
 
 
-def _with_infinity(value: bytes) -> object:
-    """Return a document with a number beyond a double, which orjson refuses; None for no document.
+def _leniently(value: bytes) -> object:
+    """Return a document that JSON allows and orjson refuses; None where it is none.
 
-    It may stand where nobody looks, and JSON does not bound it.
+    That is a number beyond a double, or half of a surrogate pair, as a text has it that was cut off
+    in an emoji. Both may stand where nobody looks.
     """
     try:
-        document = json.loads(value, parse_int=_number, parse_constant=_refuse)
-        # Python lets texts pass that are none.
-        json.dumps(document, ensure_ascii=False).encode()
-    except (ValueError, TypeError, RecursionError):
+        return _without_surrogates(json.loads(value, parse_int=_number, parse_constant=_refuse))
+    except (ValueError, RecursionError):
         return None
-    return document
+
+
+def _without_surrogates(value: object) -> object:
+    match value:
+        case str():
+            return value.encode(errors="replace").decode()
+        case list():
+            return [_without_surrogates(each) for each in value]
+        case dict():
+            return {
+                name.encode(errors="replace").decode(): _without_surrogates(each)
+                for name, each in value.items()
+            }
+    return value
 
 
 def _number(text: str) -> int | float:

@@ -76,7 +76,7 @@ def test_formats_are_read_side_by_side_and_each_item_counts(bootstrap, make_work
     metrics = worker.get("/metrics")
     for name, count in {"native": 4, "litellm": 1, "provider": 2, "otlp": 1}.items():
         assert f'tokenshare_events_total{{format="{name}"}} {count}.0\n' in metrics
-    shares = worker.get("/api/v1/shares")["windows"]["1h"]["shares"]
+    shares = worker.get("/api/v1/shares")["windows"]["1h"]
     languages = {row["key"]: row["requests"] for row in shares["language"]}
     assert languages["ru"] == 1
 
