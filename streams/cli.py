@@ -78,6 +78,22 @@ def worker(bootstrap: str | None, port: int | None) -> None:
 
 
 @cli.command()
+@_bootstrap
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port that it takes posts on, in place of TOKENSHARE_BRIDGE_PORT.",
+)
+def bridge(bootstrap: str | None, port: int | None) -> None:
+    """Take usage over HTTP and write it to Kafka without prompts and answers, until stopped."""
+    from streams.gateway import bridge as gateway  # noqa: PLC0415 - not needed by a worker
+
+    chosen = _settings(bootstrap_servers=bootstrap, bridge_port=port)
+    process.set_up_logging(chosen)
+    process.end(gateway.run(chosen))
+
+
+@cli.command()
 @click.option("--study", is_flag=True, help="Replay the 56 weeks of the study instead.")
 @click.option("--once", is_flag=True, help="End when all is counted, and print the result.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (with --study).")

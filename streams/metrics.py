@@ -33,7 +33,7 @@ class Definition:
     """One metric: `name` as it stands on /metrics, without the `_total` of a counter."""
 
     name: str
-    kind: Literal["gauge", "counter", "info"]
+    kind: Literal["gauge", "counter", "histogram", "info"]
     labels: tuple[str, ...]
     help: str
 
@@ -167,7 +167,7 @@ DEFINITIONS = (
 
 def exposed_name(definition: Definition) -> str:
     """Return the name of a metric's samples on /metrics."""
-    suffix = {"counter": "_total", "info": "_info", "gauge": ""}[definition.kind]
+    suffix = {"counter": "_total", "info": "_info", "gauge": "", "histogram": ""}[definition.kind]
     return definition.name + suffix
 
 

@@ -120,6 +120,34 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least severe log lines that are written."
     )
+    bridge_host: str = Field(
+        "127.0.0.1",
+        description="Address that the bridge takes posts on; 0.0.0.0: all interfaces.",
+    )
+    bridge_port: int = Field(6067, ge=0, le=65535, description="Port for them.")
+    bridge_token: SecretStr = Field(
+        SecretStr(""),
+        description="Bearer token of whoever posts; required unless bound to the loopback.",
+    )
+    bridge_max_body_bytes: int = Field(
+        8 * 1024 * 1024,
+        ge=1024,
+        description="Larger posts are refused, also where they are compressed.",
+    )
+    bridge_buffer_events: int = Field(
+        100_000, ge=1, description="Events that may wait for Kafka before posts get a 429."
+    )
+    bridge_buffer_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1024,
+        description="Bytes of unanswered posts before further ones get a 429.",
+    )
+    bridge_acknowledge_seconds: float = Field(
+        5.0, ge=0.5, le=300, description="How long a post waits for Kafka before it gets a 503."
+    )
+    bridge_keep_bodies: bool = Field(
+        False, description="Write bodies as they come, with prompts, answers and tenants in clear."
+    )
     simulated: bool = Field(
         False, description="Say on the page and in the API that the traffic is simulated."
     )

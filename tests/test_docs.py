@@ -20,6 +20,7 @@ from streams.event import REASONS, SKIP_REASONS
 from streams.formats import native
 from streams.formats.detect import NAMES
 from streams.formats.read import Decoder
+from streams.gateway import bridge_metrics
 from streams.metrics import DEFINITIONS, Exposition, ProcessFacts, exposed_name
 from streams.origin.catalog import Catalog
 from streams.partition import Partition
@@ -54,10 +55,10 @@ def block(mark: str) -> str:
     return re.sub(r"^```\w*$", "", between(mark), flags=re.MULTILINE).strip()
 
 
-def metrics_markdown() -> str:
+def metrics_markdown(definitions=DEFINITIONS) -> str:
     """Return README's table of metrics."""
     rows = ["| Metric | Kind | Labels | Meaning |", "|---|---|---|---|"]
-    for each in DEFINITIONS:
+    for each in definitions:
         labels = ", ".join(f"`{label}`" for label in each.labels)
         rows.append(f"| `{exposed_name(each)}` | {each.kind} | {labels} | {each.help} |")
     return "\n".join(rows)
@@ -83,6 +84,8 @@ def test_readme_has_the_settings_as_the_command_prints_them():
 
 def test_readme_has_every_metric():
     assert between("metrics") == metrics_markdown(), f"paste:\n{metrics_markdown()}"
+    bridge = metrics_markdown(bridge_metrics.DEFINITIONS)
+    assert between("bridge-metrics") == bridge, f"paste:\n{bridge}"
 
 
 def test_readme_has_every_variable_that_it_names():

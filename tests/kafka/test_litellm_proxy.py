@@ -25,6 +25,9 @@ pytestmark = pytest.mark.kafka
 REQUESTS = int(os.environ.get("PROXY_REQUESTS", "200"))
 AT_ONCE = 20
 
+#: More than the requests take, so that LiteLLM posts once.
+FLUSH_SECONDS = 20 + REQUESTS // 5
+
 #: What users call a model by, what answers, and its origin.
 MODELS = {
     "smart": ("openai/gpt-4o-mini", "row-proprietary"),
@@ -162,7 +165,7 @@ def counted(worker):
 
 
 def assert_exact(worker, truth, bootstrap, topic):
-    worker.wait_counted(REQUESTS, 60)
+    worker.wait_counted(REQUESTS, 60 + FLUSH_SECONDS)
     assert counted(worker) == truth
     assert worker.records() == {"counted/": REQUESTS}
     for record in read_all(bootstrap, topic, REQUESTS):
@@ -182,3 +185,40 @@ def test_a_proxy_with_the_callback_is_counted_exactly(bootstrap, make_worker, pr
 
     assert len({key[:2] for key in truth}) == 12
     assert_exact(worker, truth, bootstrap, make_worker.topic)
+
+
+def test_a_proxy_that_posts_to_the_bridge_is_counted_exactly(
+    bootstrap, make_worker, proxy, tmp_path
+):
+    worker = make_worker().start().wait_ready()
+    settings = {
+        "TOKENSHARE_BOOTSTRAP_SERVERS": bootstrap,
+        "TOKENSHARE_TOPIC": make_worker.topic,
+        "TOKENSHARE_BRIDGE_TOKEN": KEY,
+    }
+    port = _free_port()
+    with (tmp_path / "bridge.log").open("wb") as log:
+        bridge = subprocess.Popen(
+            [sys.executable, "-m", "streams", "bridge", "--port", str(port)],
+            env=os.environ | settings,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: asyncio.run(_status(f"{url}/readyz")) == 200, "ready bridge")
+        proxied = proxy(
+            {"callbacks": ["generic_api"]},
+            {
+                "GENERIC_LOGGER_ENDPOINT": url,
+                "GENERIC_LOGGER_HEADERS": f"Authorization=Bearer {KEY}",
+                # It loses what is logged while it posts: here it posts when all is asked.
+                "DEFAULT_BATCH_SIZE": "100000",
+                "DEFAULT_FLUSH_INTERVAL_SECONDS": str(FLUSH_SECONDS),
+            },
+        )
+        truth = asyncio.run(ask(proxied))
+        assert_exact(worker, truth, bootstrap, make_worker.topic)
+    finally:
+        bridge.terminate()
+        assert bridge.wait(15) == 0
