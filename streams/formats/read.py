@@ -397,9 +397,13 @@ def _leniently(value: bytes) -> object:
     in an emoji. Both may stand where nobody looks.
     """
     try:
-        return _without_surrogates(json.loads(value, parse_int=_number, parse_constant=_refuse))
+        document = json.loads(value, parse_int=_number, parse_constant=_refuse)
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return _without_surrogates(document)
     except (ValueError, RecursionError):
         return None
+    return document
 
 
 def _without_surrogates(value: object) -> object:

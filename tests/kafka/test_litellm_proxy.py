@@ -23,10 +23,11 @@ pytestmark = pytest.mark.kafka
 
 #: LiteLLM takes a tenth of a second of CPU time for each; PROXY_REQUESTS=1000 asks more.
 REQUESTS = int(os.environ.get("PROXY_REQUESTS", "200"))
-AT_ONCE = 20
+#: The mocked models take their time to answer.
+AT_ONCE = 100
 
 #: More than the requests take, so that LiteLLM posts once.
-FLUSH_SECONDS = 20 + REQUESTS // 5
+FLUSH_SECONDS = 20 + REQUESTS // 20
 
 #: What users call a model by, what answers, and its origin.
 MODELS = {
@@ -63,7 +64,8 @@ def proxy(tmp_path):
                 }
                 for alias, (model, _) in MODELS.items()
             ],
-            "litellm_settings": settings,
+            # Otherwise it asks a hub for the tokenizers of some, at each request.
+            "litellm_settings": {"disable_hf_tokenizer_download": True} | settings,
         }
         # JSON is YAML.
         path = tmp_path / "proxy.yaml"
