@@ -309,31 +309,44 @@ class Worker:
             return
         if partition.read_to < partition.position:
             # Counted before: only the ids in it are wanted again.
-            partition.remember(self.reader.read(batch.start, batch.end, batch.record_batches))
+            counted = self.reader.read(batch.start, batch.end, batch.record_batches)
+            partition.remember(counted, time.time())
             if batch.end <= partition.position:
                 return
-        reading = self.reader.read(partition.position, batch.end, batch.record_batches)
-        rejections = partition.apply(reading, self.classifier, time.time())
-        if rejections:
-            # A record is one dead letter, however many of its items are bad.
-            reasons: dict[int, list[Rejected]] = {}
-            for offset, why in rejections:
-                reasons.setdefault(offset, []).append(why)
-            records = record.at_offsets(batch.record_batches, reasons)
-            letters = self._letters.setdefault(batch.partition, [])
-            letters.extend(
-                dead_letter(batch.topic, batch.partition, records[offset], whys[0], len(whys))
-                for offset, whys in reasons.items()
-            )
-            while (
-                sum(letter.size for letter in self._letters.get(batch.partition, ()))
-                > DEAD_LETTER_BYTES
-                and self.partitions.get(batch.partition) is partition
-            ):
-                await self.flush()
-                if self._flush_is_failing:
-                    await asyncio.sleep(1.0)
-        await asyncio.sleep(0)
+        readings = self.reader.readings(partition.position, batch.end, batch.record_batches)
+        while True:
+            reading = next(readings, None)
+            if reading is None:
+                # Long work, or none left: the loop goes on meanwhile.
+                reading = await asyncio.to_thread(next, readings, None)
+            if reading is None or self.partitions.get(batch.partition) is not partition:
+                return
+            rejections = partition.apply(reading, self.classifier, time.time())
+            if rejections:
+                await self._reject(partition, batch, rejections)
+            await asyncio.sleep(0)
+
+    async def _reject(
+        self, partition: Partition, batch: Batch, rejections: list[tuple[int, Rejected]]
+    ) -> None:
+        # A record is one dead letter, however many of its items are bad.
+        reasons: dict[int, list[Rejected]] = {}
+        for offset, why in rejections:
+            reasons.setdefault(offset, []).append(why)
+        records = record.at_offsets(batch.record_batches, reasons)
+        letters = self._letters.setdefault(batch.partition, [])
+        letters.extend(
+            dead_letter(batch.topic, batch.partition, records[offset], whys[0], len(whys))
+            for offset, whys in reasons.items()
+        )
+        while (
+            sum(letter.size for letter in self._letters.get(batch.partition, ()))
+            > DEAD_LETTER_BYTES
+            and self.partitions.get(batch.partition) is partition
+        ):
+            await self.flush()
+            if self._flush_is_failing:
+                await asyncio.sleep(1.0)
 
     async def _on_gap(self, partition: Partition, batch: Batch) -> None:
         """Put the reader right where a batch does not follow the position.
@@ -507,7 +520,7 @@ class Worker:
             )
         except (TimeoutError, *_SEND_ERRORS) as error:
             self._ends = {}
-            log.warning("ends of %s not known: %s", self.settings.topic, error)
+            log.warning("ends of %s not known: %r", self.settings.topic, error)
 
 
 class _Services(Service):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from importlib.metadata import version
@@ -436,10 +437,13 @@ def decode(files: tuple[Path, ...], headers: str | None) -> None:
     said = _headers(headers)
     for path in files or (Path("-"),):
         try:
-            value = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+            value = (
+                click.get_binary_stream("stdin").read() if str(path) == "-" else path.read_bytes()
+            )
         except OSError as error:
             _fail(f"{path} cannot be read: {error.strerror}", 2)
-        click.echo(orjson.dumps({"file": str(path)} | _decoded(decoder.decode(value, said))))
+        name = os.fsencode(path).decode(errors="replace")
+        click.echo(orjson.dumps({"file": name} | _decoded(decoder.decode(value, said))))
 
 
 def _decoded(decoded: Decoded) -> dict[str, Any]:

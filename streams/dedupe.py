@@ -24,17 +24,20 @@ class Recent:
         self._records = records
         self._last: dict[int, int] = {}
 
-    def repeated(self, rows: Rows) -> NDArray[np.bool_]:
+    def repeated(self, rows: Rows, latest: float) -> NDArray[np.bool_]:
         """Return which rows repeat an earlier one, and remember all of them.
 
-        Rows come in the order of their offsets, over all calls. Those without an id repeat nothing.
+        Rows come in the order of their offsets, over all calls. Those without an id repeat nothing,
+        and those whose time cannot be read or is after `latest` (unix seconds) do not count, so
+        that a better copy of them may.
         """
         last, reach = self._last, self._records
         repeated = np.zeros(len(rows), dtype=np.bool_)
-        for row, (name, offset) in enumerate(
-            zip(rows.id.tolist(), rows.offsets.tolist(), strict=True)
+        counts = rows.ts <= latest
+        for row, (name, offset, may_count) in enumerate(
+            zip(rows.id.tolist(), rows.offsets.tolist(), counts.tolist(), strict=True)
         ):
-            if name:
+            if name and may_count:
                 before = last.get(name)
                 if before is not None and offset - before <= reach:
                     repeated[row] = True

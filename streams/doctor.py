@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from streams import topics
 from streams.formats.read import AUTO, Options
 from streams.language import detect
 from streams.origin.catalog import Catalog, CatalogError
-from streams.settings import SettingsError, environment, unknown_variables
+from streams.settings import ENV_PREFIX, SettingsError, environment, unknown_variables
 from streams.topics import Finding
 
 if TYPE_CHECKING:
@@ -96,6 +97,14 @@ def _web_port(settings: Settings) -> Finding:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.web_host, settings.web_port))
-        except OSError:
-            return Finding(subject, "in use: a worker runs here, or something else does")
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return Finding(subject, "in use: a worker runs here, or something else does")
+            return Finding(
+                subject,
+                "",
+                f"cannot be listened on at {settings.web_host}: {error.strerror or error}",
+                f"Set {ENV_PREFIX}WEB_HOST to an address of this machine, and {ENV_PREFIX}WEB_PORT "
+                "to a port that this user may listen on.",
+            )
     return Finding(subject, "free")

@@ -89,7 +89,7 @@ SkipReason = Literal[
     "not_a_request",  # a span, an event or a log line of something else than a request to a model
     "no_llm",  # ordinary traffic of a gateway that serves other things as well
     "empty_batch",  # a batch without items, as a connection test sends it
-    "duplicate",  # an id that was counted a short while ago (TOKENSHARE_DEDUPE_SECONDS)
+    "duplicate",  # an id that was counted a short while ago (TOKENSHARE_DEDUPE_RECORDS)
 ]
 SKIP_REASONS: tuple[SkipReason, ...] = get_args(SkipReason)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streams.dedupe import Recent
+from streams.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.pane import (
     ALL_LEVELS,
     LEVELS,
@@ -160,7 +161,7 @@ class Partition:
         `reading.start` must be this partition's position. `now` is the wall clock in unix seconds.
         """
         assert reading.start == self.position, "readings of a partition chain"
-        reading = self._without_repeated(reading)
+        reading = self._without_repeated(reading, now)
         rejected = [*reading.rejected]
         previous = self.newest
         untimely = 0
@@ -182,17 +183,20 @@ class Partition:
         self.is_moved = True
         return rejected
 
-    def remember(self, reading: Reading) -> None:
+    def remember(self, reading: Reading, now: float) -> None:
         """Remember the ids of events before the position, which have been counted."""
         assert reading.start == self.read_to, "readings of a partition chain"
         if self.recent is not None:
-            self.recent.repeated(reading.rows[reading.rows.offsets < self.position])
+            self.recent.repeated(
+                reading.rows[reading.rows.offsets < self.position],
+                now + ALLOWED_CLOCK_SKEW_SECONDS,
+            )
         self.read_to = min(reading.end, self.position)
 
-    def _without_repeated(self, reading: Reading) -> Reading:
+    def _without_repeated(self, reading: Reading, now: float) -> Reading:
         if self.recent is None:
             return reading
-        repeated = self.recent.repeated(reading.rows)
+        repeated = self.recent.repeated(reading.rows, now + ALLOWED_CLOCK_SKEW_SECONDS)
         count = int(np.count_nonzero(repeated))
         if not count:
             return reading

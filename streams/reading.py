@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,7 @@ except ImportError:
     scan = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 
 #: Whether plain events are read by compiled code.
 IS_COMPILED = scan is not None
+
+#: What one piece holds, about: rows, and bytes of values that are decoded in Python.
+MOST_ROWS, PIECE_BYTES = 32_768, 512 * 1024
+#: New names take a tenth of a millisecond each, and more where somebody means harm.
+MANY_NAMES = 500
 
 #: The formats that events come in, by number: our own is 0.
 FORMAT_NAMES = (native.NAME, *(name for name in NAMES if name != native.NAME), custom.NAME)
@@ -125,6 +130,14 @@ class Reading:
     skipped: Mapping[SkipReason, int] = field(default_factory=dict)
 
 
+class _Scanned(NamedTuple):
+    """What compiled code has read, what it has left over, and the record batch to go on with."""
+
+    rows: Rows
+    others: list[Other]
+    next: int
+
+
 class Reader:
     """Reads record batches; the numbers in its rows are those of its classifier."""
 
@@ -147,17 +160,60 @@ class Reader:
             self._tenant_numbers = np.empty(0, dtype=np.int64)
 
     def read(self, start: int, end: int, record_batches: Sequence[bytes | memoryview]) -> Reading:
-        """Read what lies between two offsets. Raises CorruptBatchError.
+        """Read what lies between two offsets in one piece. Raises CorruptBatchError.
 
         The numbers hold until the next call.
         """
-        if self._classifier.make_room():
-            self._forget()
-        rows, others = self._scan(start, record_batches)
-        if not others:
-            return Reading(start, end, rows)
-        more, rejected, skipped = self._decode(others)
-        return Reading(start, end, rows.merged(more), rejected, skipped)
+        pieces = [each for each in self.readings(start, end, record_batches) if each is not None]
+        skipped: Counter[SkipReason] = Counter()
+        for each in pieces:
+            skipped.update(each.skipped)
+        columns = zip(*(each.rows.columns() for each in pieces), strict=True)
+        return Reading(
+            start,
+            end,
+            Rows(*map(np.concatenate, columns)) if pieces else Rows.empty(0),
+            [each for piece in pieces for each in piece.rejected],
+            skipped,
+        )
+
+    def readings(
+        self, start: int, end: int, record_batches: Sequence[bytes | memoryview]
+    ) -> Iterator[Reading | None]:
+        """Yield what lies between two offsets in pieces that chain. Raises CorruptBatchError.
+
+        A piece takes some milliseconds, and holds no more than a piece's records uncompressed; a
+        record batch is uncompressed in one go. None is yielded before a step that may take longer,
+        for whoever has other things to do meanwhile. The numbers of a piece hold until the next.
+        """
+        index = 0
+        while index < len(record_batches):
+            if self._classifier.make_room():
+                self._forget()
+            scanned = self._scan(start, record_batches, index)
+            index = scanned.next
+            upto = record.base_offset(record_batches[index]) if index < len(record_batches) else end
+            yield from self._pieces(start, upto, scanned)
+            start = upto
+        if start < end:
+            yield Reading(start, end, Rows.empty(0))
+
+    def _pieces(self, start: int, end: int, scanned: _Scanned) -> Iterator[Reading | None]:
+        if IS_COMPILED and len(self._pairs) - len(self._pair_numbers) > MANY_NAMES:
+            yield None
+        rows = self._numbered(scanned.rows) if len(scanned.rows) else scanned.rows
+        if not scanned.others:
+            yield Reading(start, end, rows)
+            return
+        pieces = list(_in_pieces(scanned.others))
+        for number, (others, size) in enumerate(pieces, 1):
+            upto = end if number == len(pieces) else others[-1][0] + 1
+            first, last = np.searchsorted(rows.offsets, (start, upto))
+            if size > 2 * PIECE_BYTES:
+                yield None
+            more, rejected, skipped = self._decode(others)
+            yield Reading(start, upto, rows[first:last].merged(more), rejected, skipped)
+            start = upto
 
     def _decode(
         self, others: list[Other]
@@ -192,20 +248,28 @@ class Reader:
         return rows, rejected, skipped
 
     def _scan(
-        self, start: int, record_batches: Sequence[bytes | memoryview]
-    ) -> tuple[Rows, list[Other]]:
+        self, start: int, record_batches: Sequence[bytes | memoryview], index: int
+    ) -> _Scanned:
+        """Read record batches from `index` on, until there is enough for a piece."""
         others: list[Other] = []
         rows = Rows.empty(self._room)
         columns = rows.columns()[:6]
-        row = 0
+        row = held = 0
         # One batch after the other, so that its bytes are still in the cache when they are read.
-        for batch_bytes in record_batches:
-            if not (self._may_scan and record.is_scannable(batch_bytes)):
-                others += (
+        for batch_bytes in record_batches[index:]:
+            is_new = record.is_scannable(batch_bytes)
+            # Older ones do not say where they begin.
+            if is_new and (row >= MOST_ROWS or held >= PIECE_BYTES):
+                break
+            index += 1
+            if not (self._may_scan and is_new):
+                left_over = [
                     (each.offset, each.timestamp, each.value, tuple(each.headers))
                     for each in record.read(batch_bytes)
                     if each.offset >= start
-                )
+                ]
+                others += left_over
+                held += sum(len(value or b"") for _, _, value, _ in left_over)
                 continue
             batch = record.unpack(batch_bytes)
             if row + batch.records > len(rows):
@@ -232,9 +296,8 @@ class Reader:
                 (offset, at, value, () if raw == _NO_HEADERS else record.headers_of(raw))
                 for offset, at, value, raw in left
             )
-        if not row:
-            return rows[:0], others
-        return self._numbered(rows[:row]), others
+            held += sum(len(value or b"") for _, _, value, _ in left)
+        return _Scanned(rows[:row], others, index)
 
     def _numbered(self, rows: Rows) -> Rows:
         """Put the classifier's numbers in the place of the scanner's."""
@@ -262,6 +325,20 @@ class Reader:
             rows.format,
             rows.id,
         )
+
+
+def _in_pieces(others: list[Other]) -> Iterator[tuple[list[Other], int]]:
+    """Yield records in their order, in pieces of about so many bytes, with how many they are."""
+    piece: list[Other] = []
+    size = 0
+    for other in others:
+        piece.append(other)
+        size += len(other[2] or b"")
+        if size >= PIECE_BYTES:
+            yield piece, size
+            piece, size = [], 0
+    if piece:
+        yield piece, size
 
 
 def _learn(

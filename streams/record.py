@@ -28,6 +28,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 # maxTimestamp producerId producerEpoch baseSequence records
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 _MAGIC_AT = 16
+_OFFSET, _LAST_DELTA, _LAST_DELTA_AT = struct.Struct(">q"), struct.Struct(">i"), 23
 _CRC, _CRC_AT, _CRC_FROM = struct.Struct(">I"), 17, 21
 _CODEC_BITS, _APPEND_TIME_BIT = 0b111, 0b1000
 
@@ -67,6 +68,11 @@ class RecordBatch(NamedTuple):
 def is_scannable(raw: bytes | memoryview) -> bool:
     """Tell whether a batch is of magic 2: older ones, from before Kafka 0.11, are hardly left."""
     return len(raw) > _MAGIC_AT and raw[_MAGIC_AT] == 2
+
+
+def base_offset(raw: bytes | memoryview) -> int:
+    """Return the first offset of a batch of magic 2."""
+    return int(_OFFSET.unpack_from(raw)[0])
 
 
 def is_intact(raw: memoryview) -> bool:
@@ -142,8 +148,17 @@ def at_offsets(batches: Iterable[bytes | memoryview], offsets: Iterable[int]) ->
     """Return the records at these offsets, for the few that have to be had whole."""
     wanted = set(offsets)
     return {
-        record.offset: record for raw in batches for record in read(raw) if record.offset in wanted
+        record.offset: record
+        for raw in batches
+        if not is_scannable(raw) or not wanted.isdisjoint(_offsets(raw))
+        for record in read(raw)
+        if record.offset in wanted
     }
+
+
+def _offsets(raw: bytes | memoryview) -> range:
+    first = base_offset(raw)
+    return range(first, first + int(_LAST_DELTA.unpack_from(raw, _LAST_DELTA_AT)[0]) + 1)
 
 
 def headers_of(raw: bytes) -> Headers:

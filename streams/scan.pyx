@@ -448,7 +448,11 @@ cdef struct Walk:
 
 _MEMBERS = [
     *((TOP, GUARD_LITELLM, name) for name in BEFORE_LITELLM),
-    *((TOP, GUARD_NATIVE, name) for name in BEFORE_NATIVE if name != "call_type"),
+    *(
+        (TOP, GUARD_NATIVE, name)
+        for name in BEFORE_NATIVE
+        if name != "call_type" and name not in BEFORE_LITELLM
+    ),
     (TOP, S_ID, "id"),
     (TOP, S_REQUEST_ID, "request_id"),
     (TOP, S_CALL_ID, "litellm_call_id"),
@@ -1076,7 +1080,10 @@ def scan(
             prompt[row] = plain.prompt
             completion[row] = plain.completion
             if ids is not None:
-                ids[row] = 0 if plain.id.size == 0 else _id_hash(plain.id.start, plain.id.size)
+                # Longer ones are cut everywhere.
+                ids[row] = (
+                    0 if plain.id.size == 0 else _id_hash(plain.id.start, min(plain.id.size, 512))
+                )
             if plain.has_ts:
                 ts[row] = _seconds(plain.ts)
             else:

@@ -126,9 +126,11 @@ def columns_of(
     `newest` is the newest event time seen before, `now` the wall clock, both in unix seconds. None
     where no event counts.
     """
-    floor = max(EARLIEST_TIME, newest - DAY.keep_seconds)
     ceiling = now + ALLOWED_CLOCK_SKEW_SECONDS
-    timely = (rows.ts >= floor) & (rows.ts <= ceiling)
+    timely = (rows.ts >= EARLIEST_TIME) & (rows.ts <= ceiling)
+    # Too old is what is older than the newest before it, wherever the log is cut into readings.
+    seen = np.maximum.accumulate(np.where(timely, rows.ts, newest))
+    timely &= rows.ts >= np.maximum(seen, newest) - DAY.keep_seconds
     rejected: list[tuple[int, Rejected]] = []
     if not timely.all():
         bad = rows[~timely]

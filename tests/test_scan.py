@@ -16,6 +16,7 @@ from test_transport import GZIP, LZ4, NONE, SNAPPY, ZSTD, batch_of
 from streams import reading, record
 from streams.classify import TABLE_SIZE, Classifier
 from streams.event import MAX_TOKENS
+from streams.formats.keys import BEFORE_NATIVE
 from streams.formats.read import Options
 from streams.origin.catalog import Catalog
 from streams.reading import Reader
@@ -188,7 +189,11 @@ payloads = st.builds(
         },
     ),
     st.lists(
-        field | st.sampled_from([("specversion", 1), ("batch", []), ("genai_x", 1)]), max_size=1
+        field
+        | st.sampled_from(
+            [(key, value) for key in (*BEFORE_NATIVE, "genai_x") for value in (1, [], {}, None)]
+        ),
+        max_size=1,
     ),
     st.booleans(),
     st.integers(0, 4),

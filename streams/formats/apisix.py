@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.event import Skipped
-from streams.formats.found import Found, Item, add, first, first_text, is_error, part
+from streams.formats.found import (
+    Found,
+    Item,
+    add,
+    decimal,
+    first,
+    first_text,
+    is_error,
+    is_nothing,
+    part,
+)
 from streams.formats.usage import Usage, with_surplus
 
 if TYPE_CHECKING:
@@ -47,10 +57,18 @@ def read(document: Mapping[str, Any]) -> Item:
 
 
 def _usage(summary: Mapping[str, Any], *, is_anthropic: bool) -> Usage:
-    prompt, completion = summary.get("prompt_tokens"), summary.get("completion_tokens")
+    # nginx begins its variables as texts, and leaves them so where a request has no usage.
+    prompt, completion, total, *cache = (
+        decimal(summary.get(name))
+        for name in (
+            *("prompt_tokens", "completion_tokens", "total_tokens"),
+            *("cache_read_input_tokens", "cache_creation_input_tokens"),
+        )
+    )
+    if type(summary.get("prompt_tokens")) is str and is_nothing(prompt, completion):
+        return Usage(None, None)
     if not is_anthropic or prompt is None:
-        return with_surplus(prompt, completion, summary.get("total_tokens"))
-    cache = (summary.get(f"cache_{kind}_input_tokens") for kind in ("read", "creation"))
+        return with_surplus(prompt, completion, total)
     return Usage(add(prompt, *cache), completion)
 
 

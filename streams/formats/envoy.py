@@ -28,6 +28,7 @@ _COMPLETION = (
 _MODEL = (
     "gen_ai.response.model",
     "genai_model_name_override",
+    "gen_ai.request.model_override",
     "genai_model_name",
     "gen_ai.request.model",
 )

@@ -104,7 +104,11 @@ def read_protobuf(value: bytes) -> list[Item]:
 
     traces = TracesData()
     # Spans that say nothing take two bytes each here, and two hundred when they are read.
-    if len(value) > _MANY_BYTES and value.count(_SPAN_TAG) * _LEAST_SPAN_BYTES > len(value):
+    # So do attributes, events and links that say nothing, each with a length of zero.
+    if len(value) > _MANY_BYTES and (
+        value.count(_SPAN_TAG) * _LEAST_SPAN_BYTES > len(value)
+        or value.count(b"\0") * 4 > len(value)
+    ):
         return [Rejected("too_large", "more spans than traces of this size hold")]
     try:
         traces.ParseFromString(value)

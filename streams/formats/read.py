@@ -211,6 +211,8 @@ class Decoder:
     def _value(self, value: bytes, depth: int, *, is_protobuf: bool = False) -> list[_Judged]:
         if is_protobuf:
             return self._protobuf(value)
+        if depth and len(value) > native.MANY_BYTES and _values_in(value) > _MANY_VALUES:
+            return _one(Rejected("too_large", f"more than {_MANY_VALUES} values"))
         try:
             document = orjson.loads(value)
         except orjson.JSONDecodeError as error:

@@ -81,7 +81,10 @@ def detect(text: str) -> Detection:
 
     Never raises, whatever the string; a text of any length costs what 512 characters cost.
     """
-    read = prose(unicodedata.normalize("NFC", text[:PREFIX_CHARACTERS]))[:PROSE_CHARACTERS]
+    text = text[:PREFIX_CHARACTERS]
+    if text.isspace():
+        return _NONE
+    read = prose(unicodedata.normalize("NFC", text))[:PROSE_CHARACTERS]
     found = script.written(read)
     if found is None or (found.letters < _FEWEST_LETTERS and found.script not in _DENSE):
         return _NONE

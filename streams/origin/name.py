@@ -14,7 +14,7 @@ import unicodedata
 # What is kept of an id that nobody knows; enough to recognise it in a list.
 SHOWN_CHARACTERS = 128
 # Longer ids than this are not model names; looking at them would cost time and answer nothing.
-READ_CHARACTERS = 512
+READ_CHARACTERS = 200
 
 _SEPARATORS = re.compile(r"[^\w.]+|_+")
 _DOT_IN_NAME = re.compile(r"(?<!\d)\.+|\.+(?!\d)")
