@@ -149,6 +149,7 @@ class Reader:
         self._decoder = Decoder(options)
         self._with_ids = with_ids
         self._detects = options.detect is not None
+        self._space = record.Room()
         #: Rows that a reading is begun with: what the largest one so far has taken.
         self._room = 1024
         self._forget()
@@ -271,7 +272,7 @@ class Reader:
                 others += left_over
                 held += sum(len(value or b"") for _, _, value, _ in left_over)
                 continue
-            batch = record.unpack(batch_bytes)
+            batch = record.unpack(batch_bytes, self._space)
             if row + batch.records > len(rows):
                 self._room = 2 * (row + batch.records)
                 rows = rows.grown(row, self._room)

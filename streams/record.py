@@ -8,7 +8,7 @@ one like others, and its name has escapes.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,6 +34,16 @@ _CODEC_BITS, _APPEND_TIME_BIT = 0b111, 0b1000
 
 #: Length, attributes, two deltas, sizes of key and value, number of headers: a byte each.
 _LEAST_RECORD_BYTES = 7
+
+
+#: Room for batches as most clients make them, and for the largest that is kept.
+_ROOM_BYTES, _MOST_ROOM_BYTES = 1024 * 1024, 32 * 1024 * 1024
+
+#: Uncompress into memory that is there, by codec: lz4 and zstd.
+_INTO: dict[int, Callable[[memoryview, bytearray], int]] = {
+    3: cramjam.lz4.decompress_into,
+    4: cramjam.zstd.decompress_into,
+}
 
 
 class CorruptBatchError(Exception):
@@ -81,8 +91,36 @@ def is_intact(raw: memoryview) -> bool:
     return bool(google_crc32c.value(bytes(raw[_CRC_FROM:])) == told)
 
 
-def unpack(raw: bytes | memoryview) -> RecordBatch:
-    """Uncompress one record batch of magic 2. Raises CorruptBatchError."""
+class Room:
+    """Memory that batches are uncompressed into, one after the other.
+
+    Memory that is asked for anew costs the kernel more than uncompressing into it.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = bytearray(_ROOM_BYTES)
+
+    def filled(
+        self, codec: Callable[[memoryview, bytearray], int], data: memoryview
+    ) -> memoryview | None:
+        """Return what data is uncompressed, until the next call; None where there is no room."""
+        try:
+            size = codec(data, self._bytes)
+        except cramjam.DecompressionError:
+            return None
+        return memoryview(self._bytes)[:size]
+
+    def grow(self, size: int) -> None:
+        """Have room for so many bytes the next time, where they are not very many."""
+        if len(self._bytes) < size <= _MOST_ROOM_BYTES // 2:
+            self._bytes = bytearray(2 * size)
+
+
+def unpack(raw: bytes | memoryview, room: Room | None = None) -> RecordBatch:
+    """Uncompress one record batch of magic 2. Raises CorruptBatchError.
+
+    With `room` its data may lie there, and are gone with the next batch.
+    """
     if len(raw) < _HEADER.size or not is_scannable(raw):
         raise CorruptBatchError("no record batch of magic 2")
     (base_offset, _, _, _, _, attributes, _, first, latest, _, _, _, count) = _HEADER.unpack_from(
@@ -91,14 +129,25 @@ def unpack(raw: bytes | memoryview) -> RecordBatch:
     data, start = memoryview(raw), _HEADER.size
     codec = attributes & _CODEC_BITS
     if codec:
-        data, start = _uncompress(codec, data[start:]), 0
+        data, start = _uncompress(codec, data[start:], room), 0
     if not 0 <= count * _LEAST_RECORD_BYTES <= len(data) - start:
         raise CorruptBatchError(f"{count} records in {len(data) - start} bytes")
     append_time = latest if attributes & _APPEND_TIME_BIT else -1
     return RecordBatch(data, start, count, base_offset, first, append_time)
 
 
-def _uncompress(codec: int, data: memoryview) -> memoryview:
+def _uncompress(codec: int, data: memoryview, room: Room | None) -> memoryview:
+    into = _INTO.get(codec)
+    if room is None or into is None:
+        return _uncompressed(codec, data)
+    found = room.filled(into, data)
+    if found is None:
+        found = _uncompressed(codec, data)
+        room.grow(len(found))
+    return found
+
+
+def _uncompressed(codec: int, data: memoryview) -> memoryview:
     try:
         match codec:
             case 1:
