@@ -35,7 +35,7 @@ from streams.formats.found import Found, Item, json_type, judge
 from streams.settings import ENV_PREFIX, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from streams.record import Headers
     from streams.settings import Settings
@@ -408,18 +408,28 @@ def _leniently(value: bytes) -> object:
     return document
 
 
-def _without_surrogates(value: object) -> object:
-    match value:
-        case str():
-            return value.encode(errors="replace").decode()
-        case list():
-            return [_without_surrogates(each) for each in value]
-        case dict():
-            return {
-                name.encode(errors="replace").decode(): _without_surrogates(each)
-                for name, each in value.items()
-            }
-    return value
+def _without_surrogates(document: object) -> object:
+    """Put a question mark in the place of each, however deep the document is."""
+    box = [document]
+    inside: list[dict[str, Any] | list[Any]] = [box]
+    while inside:
+        each = inside.pop()
+        if isinstance(each, dict):
+            members = [(_encodable(name), value) for name, value in each.items()]
+            each.clear()
+            each.update(members)
+        places: Iterable[Any] = [*each] if isinstance(each, dict) else range(len(each))
+        for place in places:
+            value = each[place]
+            if isinstance(value, str):
+                each[place] = _encodable(value)
+            elif isinstance(value, (dict, list)):
+                inside.append(value)
+    return box[0]
+
+
+def _encodable(text: str) -> str:
+    return text.encode(errors="replace").decode()
 
 
 def _number(text: str) -> int | float:
