@@ -314,12 +314,11 @@ class Worker:
             if batch.end <= partition.position:
                 return
         readings = self.reader.readings(partition.position, batch.end, batch.record_batches)
-        while True:
-            reading = next(readings, None)
-            if reading is None:
-                # Long work, or none left: the loop goes on meanwhile.
-                reading = await asyncio.to_thread(next, readings, None)
-            if reading is None or self.partitions.get(batch.partition) is not partition:
+        for reading in readings:
+            while reading is None:
+                # The next one takes long, and the loop goes on meanwhile.
+                reading = await asyncio.to_thread(next, readings)  # noqa: PLW2901
+            if self.partitions.get(batch.partition) is not partition:
                 return
             rejections = partition.apply(reading, self.classifier, time.time())
             if rejections:
