@@ -171,8 +171,7 @@ def run(
 
     `beside` runs next to it and ends the worker when it returns: the demo's live table.
     """
-    for name, close in unknown_variables(environment()):
-        log.warning("%s is no setting%s", name, f"; did you mean {close}?" if close else "")
+    warn_of_misspelt()
     try:
         catalog = Catalog.load(settings.catalog_overrides)
         source = topics.prepare(settings)
@@ -190,6 +189,12 @@ def run(
         return NO_BROKER
     except KeyboardInterrupt:
         return OK
+
+
+def warn_of_misspelt() -> None:
+    """Log each TOKENSHARE_ variable that is no setting, with the one that it resembles."""
+    for name, close in unknown_variables(environment()):
+        log.warning("%s is no setting%s", name, f"; did you mean {close}?" if close else "")
 
 
 def end(code: int) -> NoReturn:

@@ -59,8 +59,8 @@ def judge(
         return Skipped("no_usage")
     if found.failed and is_nothing(prompt, completion):
         return Skipped("no_usage")
-    for name, count in (("prompt", prompt), ("completion", completion)):
-        wrong = None if count is None else wrong_count(f"{name} tokens", count)
+    for name, count in (("prompt_tokens", prompt), ("completion_tokens", completion)):
+        wrong = None if count is None else wrong_count(name, count)
         if wrong is not None:
             return wrong
     model = found.model
@@ -123,10 +123,10 @@ def wrong_count(name: str, count: object) -> Rejected | None:
     if type(count) is int:
         if 0 <= count <= MAX_TOKENS:
             return None
-        return Rejected("bad_count", f"{name}: not between 0 and {MAX_TOKENS}")
+        return Rejected("bad_count", f"{name} is not between 0 and {MAX_TOKENS}")
     if type(count) is float:
-        return Rejected("bad_count", f"{name}: no whole number")
-    return Rejected("wrong_type", f"{name}: {json_type(count)}, expected a number")
+        return Rejected("bad_count", f"{name} is no integer")
+    return Rejected("wrong_type", f"{name} is {json_type(count)}, expected an integer")
 
 
 def is_error(status: object) -> bool:

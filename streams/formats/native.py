@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from streams.event import MAX_TOKENS, Rejected, UsageEvent
-from streams.formats.found import json_type
+from streams.formats.found import json_type, wrong_count
 from streams.formats.keys import BEFORE_NATIVE, Never
 
 if TYPE_CHECKING:
@@ -60,14 +60,9 @@ def readable(
     """
     # One look at the whole batch tells whether any value has to be looked at alone.
     joined = b"".join(filter(None, values))
-    if (
-        joined.isascii()
-        and len(joined) <= min(max_record_bytes, MANY_BYTES)
-        and MAY_BE_ENVOY not in joined
-        and not any(headers)
-    ):
-        return values
     most = min(max_record_bytes, MANY_BYTES)
+    if joined.isascii() and len(joined) <= most and MAY_BE_ENVOY not in joined and not any(headers):
+        return values
     return [
         None
         if value is None
@@ -129,7 +124,7 @@ def _explain_fields(document: Mapping[str, Any]) -> Rejected:
         if name not in document:
             return Rejected("missing_field", f"no {name}")
     for name in _TOKEN_FIELDS:
-        wrong = _explain_count(name, document[name])
+        wrong = wrong_count(name, document[name])
         if wrong is not None:
             return wrong
     for name, types in _TYPES.items():
@@ -145,16 +140,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "tenant": (str, NoneType),
     "ts": (int, float, str, NoneType),
 }
-
-
-def _explain_count(name: str, count: object) -> Rejected | None:
-    if isinstance(count, bool) or not isinstance(count, (int, float)):
-        return Rejected("wrong_type", f"{name} is {json_type(count)}, expected an integer")
-    if isinstance(count, float):
-        return Rejected("bad_count", f"{name} is no integer")
-    if not 0 <= count <= MAX_TOKENS:
-        return Rejected("bad_count", f"{name} is not between 0 and {MAX_TOKENS}")
-    return None
 
 
 #: JSON Schema of the event, printed by `tokenshare schema`.

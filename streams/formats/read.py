@@ -144,11 +144,12 @@ class Decoder:
         if unreadable is not None or value is None:
             return Decoded(None, rejected=[unreadable] if unreadable else [])
         envelope = cloudevents.from_headers(headers) if headers else None
+        is_protobuf = _is_protobuf(headers)
         found = None
-        if self._is_litellm and self._is_plain and not _is_protobuf(headers):
+        if self._is_litellm and self._is_plain and not is_protobuf:
             found = self._fast_litellm(value)
         if found is None:
-            found = self._value(value, 0, is_protobuf=_is_protobuf(headers))
+            found = self._value(value, 0, is_protobuf=is_protobuf)
             self._is_litellm = found[0].format == litellm.NAME
         return _sorted(found if envelope is None else _completed(found, envelope))
 

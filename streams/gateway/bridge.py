@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from streams import process, topics
 from streams.gateway.bridge_http import Bridge, Listening, listen
-from streams.settings import ENV_PREFIX, SettingsError, environment, unknown_variables
+from streams.settings import ENV_PREFIX, SettingsError
 from streams.topics import BrokerError, TopicError
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ GC_OBJECTS = 50_000
 
 def run(settings: Settings) -> int:
     """Run a bridge until it is told to stop; returns the exit code, as those of a worker."""
-    for name, close in unknown_variables(environment()):
-        log.warning("%s is no setting%s", name, f"; did you mean {close}?" if close else "")
+    process.warn_of_misspelt()
     try:
         with process.Watchdog() as watchdog:
             return asyncio.run(_run(settings, watchdog))
