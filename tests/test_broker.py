@@ -108,10 +108,15 @@ def test_two_brokers_run_side_by_side(broker):
         assert other.bootstrap != broker.bootstrap
 
 
+def test_no_port_is_given_twice_and_none_is_one_of_outgoing_connections():
+    ports = [module.free_port() for _ in range(200)]
+
+    assert len(set(ports)) == 200
+    assert max(ports) < 32_768
+
+
 def test_a_given_port_is_used():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = module.free_port()
 
     with EmbeddedBroker(port) as running:
         assert running.bootstrap == f"127.0.0.1:{port}"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 
-from streams.demo.broker import EmbeddedBroker, _free_port
+from streams.demo.broker import EmbeddedBroker, free_port
 from streams.event import MAX_TOKENS, UsageEvent
 from streams.gateway import producer as module
 from streams.gateway.producer import Stats, UsageProducer
@@ -52,7 +52,7 @@ def producer(broker, topic):
 @pytest.fixture
 def absent():
     """The address of a broker that is not there, or not yet."""
-    return f"127.0.0.1:{_free_port()}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def records(bootstrap, topic):
@@ -262,7 +262,7 @@ def test_without_a_broker_calls_return_at_once_and_drops_are_counted(absent, top
 
 
 def test_a_broker_that_dies_and_comes_back_gets_what_came_meanwhile(topic):
-    port = _free_port()
+    port = free_port()
     first = EmbeddedBroker(port)
     first.start()
     producer = UsageProducer(first.bootstrap, topic)
@@ -607,7 +607,7 @@ def test_a_buffer_for_nothing_is_refused(absent):
 
 def test_settings_come_from_the_environment(broker, topic, monkeypatch):
     monkeypatch.setenv(
-        "TOKENSHARE_BOOTSTRAP_SERVERS", f"127.0.0.1:{_free_port()},{broker.bootstrap}"
+        "TOKENSHARE_BOOTSTRAP_SERVERS", f"127.0.0.1:{free_port()},{broker.bootstrap}"
     )
     monkeypatch.setenv("TOKENSHARE_TOPIC", topic)
     monkeypatch.setenv("TOKENSHARE_TENANT_SALT", "from-the-environment")

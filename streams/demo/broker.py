@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import random
 import socket
 import struct
 import subprocess
@@ -117,7 +118,7 @@ class EmbeddedBroker:
         binary = find_binary()
         attempts = 1 if self._wanted is not None else PORT_ATTEMPTS
         for attempt in range(1, attempts + 1):
-            port = _free_port() if self._wanted is None else self._wanted
+            port = free_port() if self._wanted is None else self._wanted
             if _listening(port):
                 problem = f"port {port} is taken by another process"
             else:
@@ -265,10 +266,25 @@ def _read(peer: socket.socket, size: int) -> bytes:
     return bytes(parts)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+# Ports are looked for below those that systems give to outgoing connections (Linux: from 32768),
+# so that no client takes one between the look and the bind; none is given twice by one process.
+_PORTS = range(10_000, 32_000)
+_given: set[int] = set()
+
+
+def free_port() -> int:
+    """Find a port of 127.0.0.1 that nothing listens on; never the same twice in one process."""
+    for port in random.SystemRandom().sample(_PORTS, 1_000):
+        if port in _given:
+            continue
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            _given.add(port)
+            return port
+    raise BrokerError(
+        f"no free port between {_PORTS.start} and {_PORTS.stop} on 127.0.0.1. "
+        "Remedy: end what listens there."
+    )
 
 
 def _listening(port: int) -> bool:

@@ -46,7 +46,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "kafka"))
 
 from apache import VERSION, ApacheKafka
 
-from streams.demo.broker import EmbeddedBroker, _free_port
+from streams.demo.broker import EmbeddedBroker, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -184,7 +184,7 @@ async def post(
 
 class BridgeProcess:
     def __init__(self, bootstrap: str, core: int) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         environment = os.environ | {
             "TOKENSHARE_BOOTSTRAP_SERVERS": bootstrap,
             "TOKENSHARE_TOPIC": TOPIC,

@@ -750,9 +750,9 @@ class Bench:
     @contextlib.contextmanager
     def _worker(self, **options: Any) -> Iterator[tuple[dict[str, Any], int, Any]]:
         """A worker that is ready: its figures, its port, and a question for a number of events."""
-        from streams.demo.broker import _free_port
+        from streams.demo.broker import free_port
 
-        port = options["port"] = _free_port()
+        port = options["port"] = free_port()
         self._prepare(options)
         with subprocess.Popen(
             self._command("serve", **options),

@@ -19,7 +19,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from streams.demo.broker import _free_port, cluster_at
+from streams.demo.broker import cluster_at, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,8 +72,8 @@ class ApacheKafka:
         self, properties: Mapping[str, str] | None = None, port: int | None = None
     ) -> None:
         self._jars = jars()
-        self._port = port or _free_port()
-        self._controller_port = _free_port()
+        self._port = port or free_port()
+        self._controller_port = free_port()
         self._directory = Path(tempfile.mkdtemp(prefix="tokenshare-kafka-"))
         self._properties = dict(properties or {})
         self._process: subprocess.Popen[bytes] | None = None

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from streams.demo.broker import _free_port
+from streams.demo.broker import free_port
 
 WAIT_SECONDS = 40.0
 
@@ -38,7 +38,7 @@ class WorkerProcess:
     environment: dict[str, str]
     log: Path
     process: subprocess.Popen[bytes] | None = None
-    port: int = field(default_factory=_free_port)
+    port: int = field(default_factory=free_port)
     last_counted: int = 0
 
     @property

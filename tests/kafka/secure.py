@@ -19,7 +19,7 @@ from kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from streams.demo.broker import _free_port
+from streams.demo.broker import free_port
 
 PASSWORD = "not-to-be-seen"
 _SASL = "org.apache.kafka.common.security"
@@ -38,7 +38,7 @@ class SecureKafka:
         self._authority("other-ca")
         self._certificate("broker")
         self._certificate("client")
-        sasl, mutual = _free_port(), _free_port()
+        sasl, mutual = free_port(), free_port()
         self.sasl, self.ssl = f"127.0.0.1:{sasl}", f"127.0.0.1:{mutual}"
         logins = " ".join(f'user_{name}="{PASSWORD}"' for name in ("plain", "nobody"))
         self._broker = ApacheKafka(

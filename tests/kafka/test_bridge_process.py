@@ -24,7 +24,7 @@ from aiokafka import AIOKafkaConsumer
 from apache import ApacheKafka
 from processes import wait_until
 
-from streams.demo.broker import EmbeddedBroker, _free_port
+from streams.demo.broker import EmbeddedBroker, free_port
 from streams.tenant import marked
 
 pytestmark = pytest.mark.kafka
@@ -38,7 +38,7 @@ class BridgeProcess:
     """A bridge, over its command line."""
 
     def __init__(self, log: Path, **settings: Any) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.log = log
         self.environment = {
             f"TOKENSHARE_{name.upper()}": str(value)
@@ -745,7 +745,7 @@ def test_sigterm_finishes_what_is_under_way(make_bridge, bootstrap, topic):
 
 
 def test_without_a_broker_it_waits_says_so_and_ends_with_3(make_bridge):
-    nowhere = f"127.0.0.1:{_free_port()}"
+    nowhere = f"127.0.0.1:{free_port()}"
     bridge = make_bridge(bootstrap_servers=nowhere, broker_wait_seconds=4)
     wait_until(bridge.ready, "an answer")
     assert bridge.ready()[0] == 503

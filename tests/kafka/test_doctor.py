@@ -94,9 +94,9 @@ def test_simulate_and_report_agree_to_the_token_also_over_a_kill(make_worker, tm
 
 
 def test_an_interrupted_demo_is_gone_within_five_seconds_and_leaves_no_process(tmp_path):
-    from streams.demo.broker import _free_port
+    from streams.demo.broker import free_port
 
-    port = _free_port()
+    port = free_port()
     with (tmp_path / "out").open("wb") as out:
         demo = subprocess.Popen(
             [sys.executable, "-m", "streams", "demo", "--days", "2", "--port", str(port)],

@@ -233,12 +233,12 @@ def test_tenant_and_language_come_from_the_metadata(litellm, producer, bootstrap
 
 
 def test_without_a_broker_litellm_goes_on(litellm, monkeypatch):
-    from streams.demo.broker import _free_port
+    from streams.demo.broker import free_port
 
     module = importlib.import_module("streams.gateway.litellm")
     for name in REGISTRIES:
         monkeypatch.setattr(litellm, name, [])
-    with UsageProducer(f"127.0.0.1:{_free_port()}", "nowhere", buffer=2) as producer:
+    with UsageProducer(f"127.0.0.1:{free_port()}", "nowhere", buffer=2) as producer:
         litellm.callbacks = [module.UsageCallback(producer)]
         for _ in range(5):
             assert ask(litellm).choices[0].message.content == ANSWER

@@ -17,7 +17,7 @@ import pytest
 from processes import wait_until
 from test_worker import read_all
 
-from streams.demo.broker import _free_port
+from streams.demo.broker import free_port
 
 pytestmark = pytest.mark.kafka
 
@@ -55,7 +55,7 @@ def proxy(tmp_path):
     started = []
 
     def start(settings, environment):
-        port = _free_port()
+        port = free_port()
         configuration = {
             "model_list": [
                 {
@@ -198,7 +198,7 @@ def test_a_proxy_that_posts_to_the_bridge_is_counted_exactly(
         "TOKENSHARE_TOPIC": make_worker.topic,
         "TOKENSHARE_BRIDGE_TOKEN": KEY,
     }
-    port = _free_port()
+    port = free_port()
     with (tmp_path / "bridge.log").open("wb") as log:
         bridge = subprocess.Popen(
             [sys.executable, "-m", "streams", "bridge", "--port", str(port)],
