@@ -90,6 +90,11 @@ class Worker:
         self.partitions: dict[int, Partition] = {}
         self.snapshot = Snapshot(as_of=0.0, made_at=0.0)
         self.fatal: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        #: Whether the overrides file is in force as it stands, and since when (unix seconds); None
+        #: without such a file.
+        has_overrides = settings.catalog_overrides is not None
+        self.overrides_are_good = True if has_overrides else None
+        self.overrides_loaded_at = time.time() if has_overrides else None
         self.flush_seconds = 0.0
         self.flush_failures = 0
         self.rebalances = 0
@@ -223,6 +228,12 @@ class Worker:
         """Note the error that this process cannot go on from; the first one counts."""
         if not self.fatal.done():
             self.fatal.set_result(error)
+
+    def use(self, catalog: Catalog) -> None:
+        """Classify by another catalogue: what comes, and what was counted as unknown so far."""
+        self.catalog = catalog
+        self.classifier.use(catalog)
+        self.history.use(catalog)
 
     # -- partitions come and go
 

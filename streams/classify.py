@@ -63,6 +63,7 @@ class Classifier:
 
     def __init__(self, catalog: Catalog, tenant_salt: str = "") -> None:
         self.catalog = catalog
+        self._next_catalog = catalog
         self._salt = tenant_salt.encode()
         self._clear()
 
@@ -79,12 +80,21 @@ class Classifier:
         self._tenants: dict[str | None, int] = {None: -1, "": -1}
         self._tenant_keys: dict[tuple[str, int, int], str] = {}
 
+    def use(self, catalog: Catalog) -> None:
+        """Classify by another catalogue, from the next call of `make_room` on."""
+        self._next_catalog = catalog
+
     def make_room(self) -> bool:
-        """Start anew where too many names have come; True where all numbers given out are void."""
+        """Start anew where too many names have come, or another catalogue.
+
+        Returns True where all numbers given out are void.
+        """
         is_full = len(self._pairs) > TABLE_SIZE or len(self._tenants) > TABLE_SIZE
-        if is_full:
+        is_over = is_full or self.catalog is not self._next_catalog
+        if is_over:
+            self.catalog = self._next_catalog
             self._clear()
-        return is_full
+        return is_over
 
     def pairs(self, names: list[tuple[str, str | None]]) -> NDArray[np.int64]:
         """Return the number of each (model, declared language) pair."""

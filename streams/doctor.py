@@ -11,7 +11,9 @@ from kafka.errors import KafkaError
 from streams import topics
 from streams.formats.read import AUTO, Options
 from streams.language import detect
-from streams.origin.catalog import Catalog, CatalogError
+from streams.origin.catalog import Catalog
+from streams.origin.review import unusual_overrides
+from streams.origin.values import CatalogError
 from streams.settings import ENV_PREFIX, SettingsError, environment, unknown_variables
 from streams.topics import Finding
 
@@ -30,7 +32,7 @@ def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
     yield _tls(settings)
     yield from _misspelt()
     yield _formats(settings)
-    yield _catalog(settings)
+    yield from _catalog(settings)
     yield _web_port(settings)
     servers = ", ".join(settings.bootstrap_servers)
     try:
@@ -82,13 +84,26 @@ def _formats(settings: Settings) -> Finding:
     return Finding("formats", "any" if options.format == AUTO else options.format)
 
 
-def _catalog(settings: Settings) -> Finding:
+def _catalog(settings: Settings) -> Iterator[Finding]:
     try:
-        Catalog.load(settings.catalog_overrides)
+        catalog = Catalog.load(settings.catalog_overrides)
     except CatalogError as error:
-        return Finding("catalogue", "", "cannot be used", str(error))
+        for fault in error.faults:
+            yield _fault("catalogue", fault)
+        return
     name = settings.catalog_overrides
-    return Finding("catalogue", "built in" if name is None else f"with overrides from {name}")
+    if name is None:
+        yield Finding("catalogue", "built in")
+        return
+    number = len(list(catalog.overrides.entries()))
+    yield Finding("catalogue", f"with {number} overrides from {name}")
+    for each in unusual_overrides(catalog):
+        yield _fault(str(name), each)
+
+
+def _fault(subject: str, said: str) -> Finding:
+    problem, _, remedy = said.partition(" Remedy: ")
+    return Finding(subject, "", problem, remedy[:1].upper() + remedy[1:])
 
 
 def _web_port(settings: Settings) -> Finding:

@@ -48,6 +48,11 @@ class History:
         self._kept: dict[tuple[Level, int], dict[str, bytes]] = {}
         view.on_change = self.forget
 
+    def use(self, catalog: Catalog) -> None:
+        """Answer by another catalogue: what it knows now is told of all history again."""
+        self._catalog = catalog
+        self._kept.clear()
+
     def forget(self, level: Level, start: int) -> None:
         """Drop what is kept of a pane, because it has changed."""
         self._kept.pop((level, start), None)

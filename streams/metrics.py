@@ -137,6 +137,18 @@ FLUSH_FAILURES = Definition(
 REBALANCES = Definition(
     "tokenshare_rebalances", "counter", (), "Times this process has taken up its partitions."
 )
+OVERRIDES_SUCCESSFUL = Definition(
+    "tokenshare_overrides_last_reload_successful",
+    "gauge",
+    (),
+    "1 when the overrides file is in force as it stands, 0 when a fault in it keeps the old ones.",
+)
+OVERRIDES_TIME = Definition(
+    "tokenshare_overrides_last_reload_success_timestamp_seconds",
+    "gauge",
+    (),
+    "When the overrides file was last taken up, in unix time; both are absent without such a file.",
+)
 BUILD_INFO = Definition(
     "tokenshare_build", "info", ("version",), "The version of tokenshare that runs."
 )
@@ -161,6 +173,8 @@ DEFINITIONS = (
     FLUSH_SECONDS,
     FLUSH_FAILURES,
     REBALANCES,
+    OVERRIDES_SUCCESSFUL,
+    OVERRIDES_TIME,
     BUILD_INFO,
 )
 
@@ -180,6 +194,8 @@ class ProcessFacts:
     flush_failures: int
     rebalances: int
     recovery_seconds: float | None = None
+    overrides_are_good: bool | None = None
+    overrides_loaded_at: float | None = None
 
 
 def _gauge(of: Definition) -> GaugeMetricFamily:
@@ -257,6 +273,8 @@ def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric
         (READY, 0 if picture.reasons else 1),
         (RECOVERY_SECONDS, facts.recovery_seconds),
         (FLUSH_SECONDS, facts.flush_seconds),
+        (OVERRIDES_SUCCESSFUL, facts.overrides_are_good),
+        (OVERRIDES_TIME, facts.overrides_loaded_at),
     ):
         gauge = _gauge(definition)
         if value is not None:

@@ -24,7 +24,9 @@ from aiokafka.errors import KafkaError
 from streams import reading, topics
 from streams.app import Worker
 from streams.metrics import Exposition, ProcessFacts
-from streams.origin.catalog import Catalog, CatalogError
+from streams.origin import overrides
+from streams.origin.catalog import Catalog
+from streams.origin.values import CatalogError
 from streams.partition import SourceReplacedError
 from streams.settings import SettingsError, environment, unknown_variables
 from streams.state import StateError
@@ -33,6 +35,7 @@ from streams.web import bodies, server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from pathlib import Path
 
     from streams.settings import Settings
 
@@ -50,6 +53,8 @@ GC_OBJECTS = 100_000
 REPEAT_SECONDS = 60.0
 #: How often the source topic is looked at: whether it is the same, with as many partitions.
 SOURCE_CHECK_SECONDS = 30.0
+#: How often the overrides file is read again.
+OVERRIDES_CHECK_SECONDS = 5.0
 
 
 class PartitionsChangedError(Exception):
@@ -181,7 +186,10 @@ def run(
     except server.WebPortError as error:
         log.error("%s", error.strerror)  # noqa: TRY400
         return MISCONFIGURED
-    except (SettingsError, TopicError, CatalogError, StateError) as error:
+    except CatalogError as error:
+        _log_faults(error)
+        return MISCONFIGURED
+    except (SettingsError, TopicError, StateError) as error:
         log.error("%s", error)  # noqa: TRY400
         return MISCONFIGURED
     except BrokerError as error:
@@ -233,6 +241,8 @@ async def _run(
         asyncio.create_task(stopping.wait()),
         asyncio.create_task(_watch_source(worker)),
     ]
+    if settings.catalog_overrides is not None:
+        tasks.append(asyncio.create_task(_watch_overrides(worker, settings.catalog_overrides)))
     if beside is not None:
         tasks.append(asyncio.create_task(beside(worker)))
     code = OK
@@ -308,6 +318,32 @@ async def _watch_source(worker: Worker) -> None:
             )
 
 
+async def _watch_overrides(worker: Worker, path: Path) -> None:
+    """Take up the overrides file whenever it changes; where it has a fault, the old ones stay."""
+    told = ""
+    while True:
+        await asyncio.sleep(OVERRIDES_CHECK_SECONDS)
+        try:
+            found = await asyncio.to_thread(overrides.read, path)
+        except CatalogError as error:
+            worker.overrides_are_good = False
+            if str(error) != told:
+                _log_faults(error)
+                log.warning("the overrides read before stay in force")
+            told = str(error)
+            continue
+        if found.text != worker.catalog.overrides.text:
+            worker.use(worker.catalog.overridden_by(found))
+            worker.overrides_loaded_at = time.time()
+            log.info("%s is in force: %s overrides", path, len(list(found.entries())))
+        told, worker.overrides_are_good = "", True
+
+
+def _log_faults(error: CatalogError) -> None:
+    for fault in error.faults:
+        log.error("%s", fault)
+
+
 def _source_now(settings: Settings) -> Topic | None:
     client = topics.admin(settings)
     try:
@@ -327,6 +363,8 @@ def sources(worker: Worker) -> server.Sources:
             worker.flush_failures,
             worker.rebalances,
             worker.follower.recovery_seconds,
+            worker.overrides_are_good,
+            worker.overrides_loaded_at,
         ),
     )
     return server.Sources(
@@ -334,6 +372,7 @@ def sources(worker: Worker) -> server.Sources:
         history=lambda dimension, step, start, end: worker.history.read(
             dimension, step, start, end, worker.snapshot.as_of
         ),
+        unknown=lambda window: bodies.unknown(worker.snapshot, window),
         readiness=worker.readiness,
         metrics=exposition,
     )

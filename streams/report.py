@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from streams.origin.catalog import ORIGINS
+from streams.origin.values import ORIGINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

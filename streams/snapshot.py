@@ -6,10 +6,10 @@ Nothing in it changes after it is made, so a reader never sees half an update.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from streams.language.tags import display_name
-from streams.origin.catalog import ORIGINS
+from streams.origin.values import ORIGINS
 from streams.pane import (
     OTHER,
     UNKNOWN,
@@ -102,6 +102,15 @@ class PartitionStatus:
         return max(0, self.end_offset - (self.position or 0))
 
 
+class UnknownModel(NamedTuple):
+    """A model whose origin nobody can tell from its name, and what it came to in a window."""
+
+    model: str
+    tokens: int
+    requests: int
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that is shown, at one moment. `totals` counts the whole, not this process."""
@@ -113,7 +122,7 @@ class Snapshot:
     records: Mapping[str, int] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
     late: int = 0
-    unknown: tuple[tuple[str, int, int], ...] = ()
+    unknown: Mapping[str, tuple[UnknownModel, ...]] = field(default_factory=dict)
     partitions: tuple[PartitionStatus, ...] = ()
     reasons: tuple[str, ...] = ("starting",)
     shown: Mapping[Dimension, frozenset[str]] = field(default_factory=dict)
@@ -158,7 +167,7 @@ def take(  # noqa: PLR0917 - everything that a picture shows, named at the one c
         records=records,
         events=events,
         late=late,
-        unknown=unknown_models(sums[WINDOWS[-1].name], catalog),
+        unknown={name: unknown_models(pane, catalog) for name, pane in sums.items()},
         partitions=partitions,
         reasons=reasons,
         shown=shown,
@@ -208,15 +217,18 @@ def by_developer(models: Mapping[str, Counts], catalog: Catalog) -> dict[str, Co
     return developers
 
 
-def unknown_models(pane: Pane, catalog: Catalog) -> tuple[tuple[str, int, int], ...]:
-    """Return (model, tokens, requests) of the models of unknown origin, by tokens."""
+def unknown_models(pane: Pane, catalog: Catalog) -> tuple[UnknownModel, ...]:
+    """Return the models of unknown origin, by tokens; at most `SHOWN_UNKNOWN`."""
     found: dict[str, Counts] = {}
     for key, counts in pane.cells.items():
         origin, _, model = split_cell(key)
         if origin == UNKNOWN and model and catalog.classify(model).origin == UNKNOWN:
             add_counts(found, model, counts)
     ranked = sorted(found.items(), key=lambda item: (-tokens_of(item[1]), item[0]))
-    return tuple((model, tokens_of(counts), counts[0]) for model, counts in ranked[:SHOWN_UNKNOWN])
+    return tuple(
+        UnknownModel(model, tokens_of(counts), counts[0], catalog.classify(model).matched_by)
+        for model, counts in ranked[:SHOWN_UNKNOWN]
+    )
 
 
 def choose(shown: frozenset[str], counts: Mapping[str, Counts], limit: int) -> frozenset[str]:

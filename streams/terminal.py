@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from streams.language.tags import display_name
 from streams.pane import OTHER
 from streams.window import WINDOWS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
@@ -134,6 +135,31 @@ def differences_table(differences: Sequence[Difference], rows: int = 20) -> Tabl
             f"{each.counted:,}",
             f"{each.counted - each.expected:+,}",
         )
+    return table
+
+
+def unknown_table(unknown: Mapping[str, Any]) -> Table:
+    """Return the models of unknown origin: a row a model, from the body of /api/v1/unknown."""
+    table = Table(
+        title=f"models of unknown origin, last {unknown['window']}: "
+        f"{percent(unknown['tokens_ratio'])} of all tokens",
+        title_justify="left",
+    )
+    table.add_column("model", overflow="fold")
+    table.add_column("tokens", justify="right")
+    table.add_column("requests", justify="right")
+    table.add_column("why")
+    for each in unknown["models"]:
+        # As text: a name may hold what would be read as mark-up.
+        table.add_row(
+            Text(each["model"]),
+            f"{each['tokens']:,}",
+            f"{each['requests']:,}",
+            Text(each["matched_by"].removeprefix("unknown: ")),
+        )
+    rest = unknown["tokens"] - sum(each["tokens"] for each in unknown["models"])
+    if rest > 0:
+        table.add_row(Text("all others", style="italic"), f"{rest:,}", "", "")
     return table
 
 

@@ -57,12 +57,18 @@ EDGES = {
         "streams.topics",
         "streams.doctor",
         "streams.process",
-        "streams.cli",
         "streams.gateway.producer",
     },
     "aiohttp": {"streams.web.server", *BRIDGE},
     "litellm": {"streams.gateway.litellm"},
-    "click": {"streams.cli"},
+    "click": {
+        "streams.cli",
+        "streams.cli.ask",
+        "streams.cli.catalog",
+        "streams.cli.common",
+        "streams.cli.operate",
+        "streams.cli.run",
+    },
 }
 
 MODULES = sorted(ROOT.rglob("*.py"))

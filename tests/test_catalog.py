@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.origin.catalog import CACHE_ENTRIES, ORIGINS, Catalog, CatalogError
+from streams.origin.catalog import CACHE_ENTRIES, Catalog
+from streams.origin.values import ORIGINS
 
 CATALOG = Catalog.load()
 
@@ -282,32 +283,6 @@ def test_a_deployment_maps_its_own_names(tmp_path):
     assert (team.origin, team.developer) == ("row-proprietary", "Acme")
     assert catalog.classify("lab-7").origin == "cn-open"
     assert catalog.classify("qwen3-max").origin == "cn-proprietary"
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("[models", "TOML"),
-        ("x = 1", "no models"),
-        ('[models."a"]\ncolour = "red"', "a"),
-        ('[models."a"]\norigin = "mars"', "mars"),
-        ('[models."a"]\ndeveloper = "Acme"', "country and openness"),
-        ('[models."a"]\ncountry = "Germany"\nopenness = "open"', "Germany"),
-        ('[models."a"]\ncountry = "DE"\nopenness = "ajar"', "ajar"),
-        ('[models."a"]\nsame_as = "b"\norigin = "cn-open"', "alone"),
-        ('[models."a"]\norigin = 7', "text"),
-    ],
-)
-def test_an_unusable_override_names_file_entry_and_remedy(tmp_path, text, says):
-    with pytest.raises(CatalogError, match="Remedy") as caught:
-        Catalog.load(write(tmp_path, text))
-    assert "overrides.toml" in str(caught.value)
-    assert says in str(caught.value)
-
-
-def test_a_missing_overrides_file_is_an_error(tmp_path):
-    with pytest.raises(CatalogError, match="cannot be read"):
-        Catalog.load(tmp_path / "none.toml")
 
 
 def test_every_family_has_a_developer_and_a_source():

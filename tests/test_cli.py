@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -48,6 +49,97 @@ def test_classify_answers_a_line_a_name():
     assert set(answers[0]) == {
         *("model", "developer", "country", "openness", "origin", "base", "matched_by")
     }
+
+
+def answers(done):
+    return [orjson.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_language_answers_a_line_a_json_string():
+    texts = [
+        "How do I mend a bicycle tyre that loses air every night?",
+        "这个模型的上下文窗口有多大？",
+        "",
+        "cut off \ud83d here",
+        [{"role": "user", "content": "Расскажи мне, пожалуйста, о погоде в Москве"}],
+    ]
+    stdin = "".join(json.dumps(text) + "\n" for text in texts)
+
+    found = answers(tokenshare("language", "-", stdin=stdin))
+
+    assert [each["language"] for each in found] == [
+        "en",
+        "zh-Hans",
+        "und",
+        found[3]["language"],
+        "ru",
+    ]
+    assert all(set(each) == {"language", "confidence", "method"} for each in found)
+    assert found[2] == {"language": "und", "confidence": 0.0, "method": "none"}
+
+
+def test_language_reads_declared_tags_in_order():
+    tags = ["zh_TW", "en-US,en;q=0.9", "iw", "", None, "\ud83d", "no", "tlh-" * 3000]
+    stdin = "".join(json.dumps(tag) + "\n" for tag in tags)
+
+    done = tokenshare("language", "--tags", "-", stdin=stdin)
+
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["tag"] for each in found] == tags
+    assert [each["language"] for each in found] == [
+        *("zh-Hant", "en", "he", "und", "und", "und", "nb", "und")
+    ]
+
+
+def test_language_reads_a_line_that_is_no_json_as_text():
+    done = tokenshare("language", "-", stdin="Wie wird das Wetter morgen in Hamburg?\n[[[[\n")
+
+    assert [each["language"] for each in answers(done)] == ["de", "und"]
+
+
+def test_the_catalogue_of_the_package_has_no_contradictions():
+    done = tokenshare("catalog", "check")
+
+    assert done.stdout.splitlines()[-1].endswith("no contradictions")
+    assert done.returncode == 0
+
+
+def test_catalog_check_names_what_is_odd_in_an_overrides_file(tmp_path):
+    path = tmp_path / "overrides.toml"
+    path.write_text('[models."gpt-4o"]\nsame_as = "gpt-4o"\n[models."a"]\nsame_as = "nobodys"\n')
+
+    done = tokenshare("catalog", "check", str(path))
+
+    assert "the catalogue says the same" in done.stdout
+    assert "'nobodys' is itself unknown" in done.stdout
+    assert done.returncode == 1
+
+
+def test_catalog_diff_says_which_ids_change(tmp_path):
+    old, new = tmp_path / "old.toml", tmp_path / "new.toml"
+    old.write_text("")
+    new.write_text('[models."prod-chat"]\nsame_as = "deepseek-chat"')
+
+    done = tokenshare(
+        *("catalog", "diff", str(old), str(new), "--ids", "-"), stdin="prod-chat\ngpt-4o\n"
+    )
+
+    assert done.stdout.splitlines() == [
+        "prod-chat: unknown -> cn-open (DeepSeek, CN)",
+        "1 of 2 ids change their answer",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("check", "nowhere.toml"), ("diff", "built-in", "nowhere.toml")],
+)
+def test_a_catalogue_that_is_not_there_is_named(arguments):
+    done = tokenshare("catalog", *arguments)
+
+    assert done.returncode == 1
+    assert "nowhere.toml: cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_schema_is_json():

@@ -15,7 +15,8 @@ import pytest
 
 from streams import dead_letter, process
 from streams.classify import Classifier
-from streams.cli import cli, settings_markdown
+from streams.cli import cli
+from streams.cli.operate import settings_markdown
 from streams.event import REASONS, SKIP_REASONS
 from streams.formats import native
 from streams.formats.detect import NAMES
@@ -143,7 +144,7 @@ def test_readme_has_the_exit_codes():
 
 
 def test_readme_has_every_path_of_the_server():
-    app = make_app(Sources(dict, lambda *_: {}, tuple, lambda _: (b"", "")))
+    app = make_app(Sources(dict, lambda *_: {}, lambda _: {}, tuple, lambda _: (b"", "")))
     paths = {str(resource.canonical) for resource in app.router.resources()}
 
     assert set(re.findall(r"^\| `(/[\w/]*)` \|", README, flags=re.MULTILINE)) == {
@@ -167,7 +168,12 @@ def test_every_tokenshare_command_in_readme_parses(line, tmp_path):
     if name == "--help":
         return
 
-    cli.commands[name].make_context(name, rest)
+    command = cli.commands[name]
+    if isinstance(command, click.Group):
+        if not rest:
+            return
+        command, rest = command.commands[rest[0]], rest[1:]
+    command.make_context(name, rest)
 
 
 @pytest.mark.parametrize("line", sorted({line for line in COMMANDS if line.startswith("make ")}))

@@ -50,7 +50,7 @@ def snapshot() -> Snapshot:
 
 def scrape(picture: Snapshot, accept: str = "text/plain") -> dict[str, dict[tuple, float]]:
     body, content_type = Exposition(
-        lambda: picture, lambda: ProcessFacts("1.2.3", 0.01, 0, 1, 0.4)
+        lambda: picture, lambda: ProcessFacts("1.2.3", 0.01, 0, 1, 0.4, True, NOW)
     )(accept)
     parse = parse_openmetrics if "openmetrics" in content_type else parse_text
     samples: dict[str, dict[tuple, float]] = {}

@@ -10,10 +10,12 @@ import random
 import shutil
 import threading
 import time
+import tomllib
 from contextlib import contextmanager
 
 import pytest
 
+from streams.origin.overrides import suggestion
 from streams.web.server import Sources, make_app, serve
 
 pytestmark = pytest.mark.browser
@@ -129,6 +131,16 @@ def made_up_window(name, now):
     }
 
 
+def made_up_unknown(model, tokens, requests):
+    return {
+        "model": model,
+        "tokens": tokens,
+        "requests": requests,
+        "matched_by": "unknown: no known name",
+        "override": suggestion(model),
+    }
+
+
 def made_up_shares(now):
     return {
         "as_of": now,
@@ -137,9 +149,9 @@ def made_up_shares(now):
         "simulated": True,
         "windows": {name: made_up_window(name, now) for name in WINDOWS},
         "unknown": [
-            {"model": "prod-chat", "tokens": 1_812_000_000, "requests": 310_211},
-            {"model": "openrouter/auto", "tokens": 901_200_300, "requests": 90_411},
-            {"model": HOSTILE, "tokens": 1_200, "requests": 3},
+            made_up_unknown("prod-chat", 1_812_000_000, 310_211),
+            made_up_unknown("openrouter/auto", 901_200_300, 90_411),
+            made_up_unknown(HOSTILE, 1_200, 3),
         ],
         "pipeline": {
             "lag": 12,
@@ -204,6 +216,7 @@ def made_up_sources(**changes):
     return Sources(
         shares=lambda: made_up_shares(time.time()) | changes,
         history=history,
+        unknown=lambda window: {"window": window, "models": []},
         readiness=lambda: changes.get("reasons", []),
         metrics=lambda accept: (b"# EOF\n", "text/plain; version=0.0.4"),
     )
@@ -428,7 +441,9 @@ def test_unknown_models_are_named_and_stay_text(open_page, address):
 
     assert column(page, "#unknown", 1) == ["prod-chat", "openrouter/auto", HOSTILE]
     assert "TOKENSHARE_CATALOG_OVERRIDES" in page.inner_text("#unknown-note")
-    assert '[models."prod-chat"]' in page.inner_text("#unknown pre")
+    assert column(page, "#unknown", 5) == ["no known name"] * 3
+    entries = tomllib.loads(page.inner_text("#unknown pre"))["models"]
+    assert list(entries) == ["prod-chat", "openrouter/auto", HOSTILE]
     assert page.title() != "broken"
 
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.history import History
-from streams.origin.catalog import ORIGINS, Catalog
+from streams.history import STEPS, History
+from streams.origin import overrides
+from streams.origin.catalog import Catalog
+from streams.origin.values import ORIGINS
 from streams.pane import DAY, FINE, HOUR, MIDDLE, Pane, pane_start
 from streams.snapshot import add_totals, choose, take
 from streams.state import (
@@ -254,7 +256,7 @@ def test_what_the_catalogue_learns_later_is_right_in_history_too():
     shown = picture(view)
     origins = {share.key: share.tokens for share in shown.windows["7d"].dimensions["origin"]}
     assert origins["cn-open"] == 100
-    assert shown.unknown == ()
+    assert shown.unknown["7d"] == ()
     points = History(view, CATALOG).read("joint", "1d", None, None, NOW)["points"]
     assert points[0]["cells"] == {"cn-open/zh-Hans": [100, 1, 100, 0]}
 
@@ -271,7 +273,30 @@ def test_unknown_models_are_listed_by_tokens():
         },
     )
 
-    assert picture(view).unknown == (("prod-chat", 10, 2), ("beta", 7, 1))
+    shown = picture(view)
+    assert [each[:3] for each in shown.unknown["7d"]] == [("prod-chat", 10, 2), ("beta", 7, 1)]
+    assert all(each.why.startswith("unknown: ") for each in shown.unknown["7d"])
+
+
+def test_an_override_tells_the_past_anew_on_every_level_with_its_languages():
+    view = View()
+    history = History(view, CATALOG)
+    view.apply(*position())
+    everywhere(view, {"unknown/zh-Hans/prod-chat": [1, 100, 20, 0], "unknown/en": [1, 5, 0, 0]})
+    for step in STEPS:
+        points = history.read("joint", step, None, None, NOW)["points"]
+        assert set(points[0]["cells"]) == {"unknown/zh-Hans", "unknown/en"}
+
+    ours = b'[models."prod-chat"]\nsame_as = "deepseek-chat"'
+    history.use(CATALOG.overridden_by(overrides.parse(ours, "overrides.toml")))
+
+    for step in STEPS:
+        points = history.read("joint", step, None, None, NOW)["points"]
+        # What was counted without its name cannot be told again.
+        assert points[0]["cells"] == {
+            "cn-open/zh-Hans": [120, 1, 100, 20],
+            "unknown/en": [5, 1, 5, 0],
+        }
 
 
 def test_history_answers_by_step_and_follows_changes():

@@ -15,7 +15,15 @@ import pytest
 from streams.web import assets
 from streams.web.server import Sources, WebPortError, make_app, serve
 
-ROUTES = ["/", "/metrics", "/healthz", "/readyz", "/api/v1/shares", "/api/v1/history"]
+ROUTES = [
+    "/",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+    "/api/v1/shares",
+    "/api/v1/history",
+    "/api/v1/unknown",
+]
 GOOD_QUESTION = "/api/v1/history?dimension=origin&step=1h"
 
 
@@ -25,6 +33,7 @@ def sources(**changes):
         **{
             "shares": lambda: {"as_of": 1.5, "ready": True},
             "history": lambda *asked: {"asked": asked},
+            "unknown": lambda window: {"window": window},
             "readiness": list,
             "metrics": lambda accept: (b"up 1\n", "text/plain; version=0.0.4; charset=utf-8"),
         }
@@ -303,3 +312,16 @@ def test_a_taken_port_names_the_setting_to_change():
 def test_a_place_where_nobody_can_listen_says_what_it_must_be(host, port):
     with pytest.raises(WebPortError, match="TOKENSHARE_WEB_HOST must be an address"):
         asyncio.run(serve(make_app(sources()), host, port))
+
+
+def test_unknown_models_are_asked_for_by_window():
+    assert ask("/api/v1/unknown").json == {"window": "7d"}
+    assert ask("/api/v1/unknown?window=1h").json == {"window": "1h"}
+
+
+@pytest.mark.parametrize("query", ["window=2h", "window=", "window=1h&window=5m", "days=3"])
+def test_a_window_that_does_not_exist_is_a_400_with_a_remedy(query):
+    answer = ask(f"/api/v1/unknown?{query}")
+
+    assert answer.status == 400
+    assert answer.json["remedy"]

@@ -5,18 +5,7 @@ The facts are in catalog.toml; the rules by which an id is read are here. An id 
 hosts, regions, repackers, formats and dates decide nothing. What cannot be told is `unknown`: a
 wrong origin would move a share, an unknown one is seen and can be mapped.
 
-A deployment maps its own names in an overrides file (TOML):
-
-    [models."prod-chat"]                # exact, upper and lower case alike
-    same_as = "gpt-4o-mini"             # counted as this model
-    [models."team-a/*"]                 # `*` stands for anything; the first pattern that fits wins
-    developer = "Acme"
-    country = "DE"                      # ISO 3166-1 alpha-2
-    openness = "proprietary"            # or "open"
-    [models."lab-*"]
-    origin = "row-open"                 # instead of country and openness
-
-Exact names go before patterns, overrides before the catalogue.
+What a deployment says of its own names (overrides.py) goes before the catalogue.
 """
 
 from __future__ import annotations
@@ -27,20 +16,25 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.origin import name as naming
+from streams.origin.overrides import Overrides, read
+from streams.origin.values import (
+    CHINESE_COUNTRIES,
+    CatalogError,
+    Openness,
+    Origin,
+    openness_of,
+    origin_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-Origin = Literal["cn-open", "cn-proprietary", "row-open", "row-proprietary", "unknown"]
-ORIGINS: Final[tuple[Origin, ...]] = get_args(Origin)
-Openness = Literal["open", "proprietary"]
+    from streams.origin.overrides import Override
 
-# Mainland China, Hong Kong, Macao and Taiwan count as one side, as in the study of 100T tokens.
-CHINESE_COUNTRIES = frozenset({"CN", "HK", "MO", "TW"})
 # Answers kept, in two generations of half as many: ids from outside cannot fill memory.
 CACHE_ENTRIES = 65_536
 # Ids longer than this are read but not kept: the key would cost more than the answer.
@@ -48,7 +42,6 @@ CACHED_CHARACTERS = 256
 # No id has a path this deep; one that has is not a model's.
 MOST_SEGMENTS = 16
 
-_COUNTRY = re.compile(r"[A-Z]{2}")
 _GLUED = re.compile(r"([^\W\d]+)(\d[\d.]*)([a-z]*)")
 _VENDOR_DOT = re.compile(r"(?<!\d)\.|\.(?!\d)")
 _BEDROCK_REVISION = re.compile(r"-v[01]:\d+(:\d+k)?$")
@@ -58,10 +51,6 @@ _VENDOR = " ."
 _COMPARISON = re.compile(r"(>=|<=|==|<|>)(\d+)(?:\.(\d+))?")
 # Dropped from a model's name: they name a way to get the same weights.
 _VARIANTS = frozenset({"latest", "free", "maas", "hf", "tee"})
-
-
-class CatalogError(ValueError):
-    """A catalogue or overrides file cannot be used: which file, which entry, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,17 +164,6 @@ class Context:
     foreign: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
-    """What a deployment says of its own model names."""
-
-    developer: str | None = None
-    country: str | None = None
-    openness: Openness | None = None
-    origin: Origin = "unknown"
-    same_as: str | None = None
-
-
 @dataclass(eq=False)
 class Catalog:
     """All facts, and the answers given so far."""
@@ -194,8 +172,7 @@ class Catalog:
     slugs: Mapping[tuple[str, ...], Developer]
     names: Mapping[tuple[str, ...], tuple[Family, ...]]
     vocabulary: Mapping[str, frozenset[tuple[str, ...]]]
-    exact: Mapping[str, Override] = field(default_factory=dict)
-    patterns: Sequence[tuple[re.Pattern[str], str, Override]] = ()
+    overrides: Overrides = field(default_factory=Overrides)
     _young: dict[str, Classification] = field(default_factory=dict)
     _old: dict[str, Classification] = field(default_factory=dict)
 
@@ -205,17 +182,23 @@ class Catalog:
 
         Raises CatalogError: the file cannot be read, or an entry of it cannot be used.
         """
-        text = resources.files("streams.origin").joinpath("catalog.toml").read_text("utf-8")
-        catalog = _catalog(_toml(text, "catalog.toml"))
-        if overrides is None:
-            return catalog
+        catalog = cls.of(builtin(), "catalog.toml")
+        return catalog if overrides is None else catalog.overridden_by(read(overrides))
+
+    @classmethod
+    def of(cls, text: str, file: str) -> Catalog:
+        """Read a catalogue from its text, called `file` in errors. Raises CatalogError."""
         try:
-            text = overrides.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            return _catalog(toml(text, file), file)
+        except (KeyError, TypeError, AttributeError) as error:
             raise CatalogError(
-                f"{overrides}: cannot be read ({error}). Remedy: point to a readable UTF-8 file."
+                f"{file}: no catalogue ({error!r}). Remedy: give it the keys that the head of the "
+                "package's catalog.toml names."
             ) from error
-        return _with_overrides(catalog, _toml(text, str(overrides)), str(overrides))
+
+    def overridden_by(self, overrides: Overrides) -> Catalog:
+        """Return the same facts under other overrides, with no answers kept."""
+        return replace(self, overrides=overrides, _young={}, _old={})
 
     def classify(self, model: str) -> Classification:
         """Answer what is known of a model id. Never raises; answers are kept, in bounded memory."""
@@ -233,22 +216,15 @@ class Catalog:
 
     def _decide(self, model: str) -> Classification:
         shown = naming.shown(model)
-        if self.exact or self.patterns:
-            key = shown.lower()
-            override, entry = self.exact.get(key), key
-            if override is None:
-                for pattern, entry_, candidate in self.patterns:
-                    if pattern.fullmatch(key):
-                        override, entry = candidate, entry_
-                        break
-            if override is not None:
-                return self._overridden(shown, override, entry)
+        override = self.overrides.find(shown)
+        if override is not None:
+            return self._overridden(shown, override)
         if len(model) > naming.READ_CHARACTERS:
             return _unknown(shown, "longer than a model's name")
         return self._known(shown, naming.segments(model))
 
-    def _overridden(self, shown: str, override: Override, entry: str) -> Classification:
-        because = f'override "{entry}"'
+    def _overridden(self, shown: str, override: Override) -> Classification:
+        because = f'override "{override.entry}"'
         if override.same_as is not None:
             known = self._known(naming.shown(override.same_as), naming.segments(override.same_as))
             return replace(known, matched_by=f"{because}: {known.matched_by}")
@@ -617,14 +593,6 @@ def _compares(version: tuple[int, ...], test: tuple[str, tuple[int, int]]) -> bo
     }[operator]
 
 
-def _origin(*, chinese: bool, openness: Openness | None) -> Origin:
-    if openness is None:
-        return "unknown"
-    if chinese:
-        return "cn-open" if openness == "open" else "cn-proprietary"
-    return "row-open" if openness == "open" else "row-proprietary"
-
-
 class Names(NamedTuple):
     """A model's id as it was given, and the name it is counted under when it is known."""
 
@@ -654,7 +622,7 @@ def _classified(
         developer=developer.name,
         country=developer.country,
         openness=openness,
-        origin=_origin(chinese=developer.chinese, openness=openness),
+        origin=origin_of(chinese=developer.chinese, openness=openness),
         base=base,
         matched_by=because,
     )
@@ -675,7 +643,13 @@ def _unknown(shown: str, because: str) -> Classification:
 # --- reading the files
 
 
-def _toml(text: str, file: str) -> dict[str, Any]:
+def builtin() -> str:
+    """Return the text of the catalogue that the package brings."""
+    return resources.files("streams.origin").joinpath("catalog.toml").read_text("utf-8")
+
+
+def toml(text: str, file: str) -> dict[str, Any]:
+    """Parse a file's text, called `file` in errors. Raises CatalogError."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -684,18 +658,6 @@ def _toml(text: str, file: str) -> dict[str, Any]:
 
 def _phrases(values: Iterable[str]) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(value.split()) for value in values)
-
-
-def _openness(value: object, where: str) -> Openness | None:
-    if value in {None, "unknown"}:
-        return None
-    if value == "open":
-        return "open"
-    if value == "proprietary":
-        return "proprietary"
-    raise CatalogError(
-        f'{where}: openness {value!r} is not known. Remedy: write "open" or "proprietary".'
-    )
 
 
 def _pattern(value: str | None, where: str) -> re.Pattern[str] | None:
@@ -715,7 +677,7 @@ def _rule(entry: Mapping[str, Any], where: str) -> Rule:
             raise CatalogError(f'{where}: version {test!r}. Remedy: write it like ">=4.5".')
         tests.append((found[1], (int(found[2]), int(found[3] or 0))))
     return Rule(
-        openness=_openness(entry["openness"], where),
+        openness=openness_of(entry["openness"], where),
         words=frozenset(entry.get("words", ())),
         size=entry.get("size", False),
         version=tuple(tests),
@@ -724,11 +686,11 @@ def _rule(entry: Mapping[str, Any], where: str) -> Rule:
     )
 
 
-def _catalog(data: Mapping[str, Any]) -> Catalog:
+def _catalog(data: Mapping[str, Any], file: str) -> Catalog:
     developers: dict[str, Developer] = {}
     slugs: dict[tuple[str, ...], Developer] = {}
     for entry in data["developer"]:
-        where = f"catalog.toml: developer {entry['name']!r}"
+        where = f"{file}: developer {entry['name']!r}"
         country = entry.get("country")
         if (country is None) == (entry.get("side") is None):
             raise CatalogError(f"{where}: state country or side, one of them.")
@@ -736,20 +698,20 @@ def _catalog(data: Mapping[str, Any]) -> Catalog:
             name=entry["name"],
             country=country,
             chinese=country in CHINESE_COUNTRIES,
-            openness=_openness(entry.get("openness"), where),
+            openness=openness_of(entry.get("openness"), where),
         )
         developers[developer.name] = developer
         slugs.update(dict.fromkeys(_phrases(entry["slugs"]), developer))
     names: dict[tuple[str, ...], tuple[Family, ...]] = {}
     for entry in data["family"]:
-        where = f"catalog.toml: family {entry['title']!r}"
+        where = f"{file}: family {entry['title']!r}"
         if entry["developer"] not in developers:
             raise CatalogError(f"{where}: developer {entry['developer']!r} has no entry. Add one.")
         family = Family(
             title=entry["title"],
             developer=developers[entry["developer"]],
             names=tuple(_phrases(entry["names"])),
-            openness=_openness(entry.get("openness"), where),
+            openness=openness_of(entry.get("openness"), where),
             rules=tuple(_rule(rule, where) for rule in entry.get("rules", ())),
             needs=_pattern(entry.get("needs"), where),
             words=frozenset(entry.get("words", ())),
@@ -765,62 +727,3 @@ def _catalog(data: Mapping[str, Any]) -> Catalog:
             names[phrase] = (*names.get(phrase, ()), family)
     vocabulary = {key: _phrases(values) for key, values in data["words"].items()}
     return Catalog(developers=developers, slugs=slugs, names=names, vocabulary=vocabulary)
-
-
-_OVERRIDE_KEYS = frozenset({"developer", "country", "openness", "origin", "same_as"})
-
-
-def _override(entry: object, where: str) -> Override:
-    if not isinstance(entry, dict) or not entry or set(entry) - _OVERRIDE_KEYS:
-        raise CatalogError(
-            f"{where}: not understood. Remedy: use only {', '.join(sorted(_OVERRIDE_KEYS))}."
-        )
-    for key, value in entry.items():
-        if not isinstance(value, str) or not value:
-            raise CatalogError(f"{where}: {key} must be text. Remedy: put it in quotes.")
-    if "same_as" in entry:
-        if len(entry) > 1:
-            raise CatalogError(f"{where}: same_as stands alone. Remedy: remove the other keys.")
-        return Override(same_as=entry["same_as"])
-    country = entry.get("country")
-    if country is not None and not _COUNTRY.fullmatch(country):
-        raise CatalogError(f'{where}: country {country!r}. Remedy: two capital letters, like "DE".')
-    openness = _openness(entry.get("openness"), where)
-    origin = _stated_origin(entry.get("origin"), country, openness, where)
-    if openness is None and origin != "unknown":
-        openness = "open" if origin.endswith("-open") else "proprietary"
-    return Override(entry.get("developer"), country, openness, origin)
-
-
-def _stated_origin(
-    origin: str | None, country: str | None, openness: Openness | None, where: str
-) -> Origin:
-    if origin is None:
-        if country is None or openness is None:
-            raise CatalogError(
-                f"{where}: says no origin. Remedy: add origin, or country and openness."
-            )
-        return _origin(chinese=country in CHINESE_COUNTRIES, openness=openness)
-    for known in ORIGINS:
-        if known == origin:
-            return known
-    raise CatalogError(f"{where}: origin {origin!r}. Remedy: one of {', '.join(ORIGINS)}.")
-
-
-def _with_overrides(catalog: Catalog, data: Mapping[str, Any], file: str) -> Catalog:
-    models = data.get("models")
-    if set(data) != {"models"} or not isinstance(models, dict):
-        raise CatalogError(
-            f'{file}: has no models. Remedy: write tables like [models."prod-chat"].'
-        )
-    exact: dict[str, Override] = {}
-    patterns: list[tuple[re.Pattern[str], str, Override]] = []
-    for name, entry in models.items():
-        override = _override(entry, f'{file}: models."{name}"')
-        key = naming.shown(name).lower()
-        if "*" in key:
-            parts = map(re.escape, key.split("*"))
-            patterns.append((re.compile(".*".join(parts), re.DOTALL), name, override))
-        else:
-            exact[key] = override
-    return replace(catalog, exact=exact, patterns=patterns, _young={}, _old={})

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from streams.origin.overrides import suggestion
+from streams.pane import UNKNOWN
+from streams.window import WINDOWS
+
 if TYPE_CHECKING:
     from streams.snapshot import PartitionStatus, Share, Snapshot, WindowShares
 
@@ -17,10 +21,7 @@ def shares(picture: Snapshot, *, simulated: bool = False) -> dict[str, Any]:
         "reasons": list(picture.reasons),
         "simulated": simulated,
         "windows": {name: _window(window) for name, window in picture.windows.items()},
-        "unknown": [
-            {"model": model, "tokens": tokens, "requests": requests}
-            for model, tokens, requests in picture.unknown
-        ],
+        "unknown": _unknown_models(picture, WINDOWS[-1].name),
         "pipeline": {
             "lag": _whole_lag(picture.partitions),
             "late": picture.late,
@@ -34,6 +35,42 @@ def shares(picture: Snapshot, *, simulated: bool = False) -> dict[str, Any]:
             ],
         },
     }
+
+
+def unknown(picture: Snapshot, window: str) -> dict[str, Any]:
+    """Return the body of /api/v1/unknown: the models that wait for an override, by tokens.
+
+    `override` of each is what to put into the overrides file. `tokens` and `requests` are all of
+    unknown origin; those whose names are not kept are in them, and in no model.
+    """
+    whole = next(
+        (
+            _counts(each)
+            for name, shown in picture.windows.items()
+            for each in shown.dimensions["origin"]
+            if name == window and each.key == UNKNOWN
+        ),
+        {"tokens": 0, "requests": 0, "tokens_ratio": None, "requests_ratio": None},
+    )
+    return {
+        "as_of": picture.as_of,
+        "window": window,
+        **whole,
+        "models": _unknown_models(picture, window),
+    }
+
+
+def _unknown_models(picture: Snapshot, window: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "model": each.model,
+            "tokens": each.tokens,
+            "requests": each.requests,
+            "matched_by": each.why,
+            "override": suggestion(each.model),
+        }
+        for each in picture.unknown.get(window, ())
+    ]
 
 
 def _window(window: WindowShares) -> dict[str, Any]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 DIMENSIONS = ("origin", "language", "developer", "joint")
 STEPS = ("10s", "5m", "1h", "1d", "1w")
-PARAMETERS = ("dimension", "step", "start", "end")
+WINDOWS = ("5m", "1h", "24h", "7d")
 
 # The last second of the year 9999; whatever is above it was meant in milliseconds.
 LATEST_UNIX_SECONDS = 253_402_300_799
@@ -37,19 +37,11 @@ class Question:
 
 
 def question(query: Mapping[str, Sequence[str]]) -> Question:
-    """Check the query parameters (name -> every value given for it).
+    """Check the query parameters of the history (name -> every value given for it).
 
     Raises BadQuestionError, which names the parameter and the values it may have.
     """
-    for name, values in query.items():
-        if name not in PARAMETERS:
-            raise BadQuestionError(
-                f"There is no parameter {name!r}.", f"Parameters: {', '.join(PARAMETERS)}."
-            )
-        if len(values) > 1:
-            raise BadQuestionError(
-                f"{name} is given {len(values)} times.", f"Give {name} once, with one value."
-            )
+    _check_names(query, ("dimension", "step", "start", "end"))
     start, end = _seconds(query, "start"), _seconds(query, "end")
     if start is not None and end is not None and start >= end:
         raise BadQuestionError("start is not before end.", "Give a start earlier than end.")
@@ -59,6 +51,27 @@ def question(query: Mapping[str, Sequence[str]]) -> Question:
         start=start,
         end=end,
     )
+
+
+def window(query: Mapping[str, Sequence[str]]) -> str:
+    """Return the window that the query parameters ask for, by default the longest.
+
+    Raises BadQuestionError as `question`.
+    """
+    _check_names(query, ("window",))
+    return _one_of(query, "window", WINDOWS) if query else WINDOWS[-1]
+
+
+def _check_names(query: Mapping[str, Sequence[str]], parameters: Sequence[str]) -> None:
+    for name, values in query.items():
+        if name not in parameters:
+            raise BadQuestionError(
+                f"There is no parameter {name!r}.", f"Parameters: {', '.join(parameters)}."
+            )
+        if len(values) > 1:
+            raise BadQuestionError(
+                f"{name} is given {len(values)} times.", f"Give {name} once, with one value."
+            )
 
 
 def _one_of(query: Mapping[str, Sequence[str]], name: str, allowed: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ import orjson
 from aiohttp import hdrs, web
 
 from streams.web.assets import Asset, page_and_assets
-from streams.web.question import BadQuestionError, question
+from streams.web.question import BadQuestionError, question, window
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -49,7 +49,8 @@ HEADERS = {
 }
 
 ROUTES_REMEDY = (
-    "There are: / (the page), /metrics, /healthz, /readyz, /api/v1/shares and /api/v1/history."
+    "There are: / (the page), /metrics, /healthz, /readyz, /api/v1/shares, /api/v1/history and "
+    "/api/v1/unknown."
 )
 
 
@@ -60,12 +61,14 @@ class Sources:
     shares: the body of /api/v1/shares.
     history: dimension, step, start, end (unix seconds or None) -> the body of /api/v1/history;
         raises ValueError with a message for the person who asked, where it cannot answer.
+    unknown: a window's name -> the body of /api/v1/unknown.
     readiness: the reasons why this worker is not ready; empty when it is.
     metrics: the request's Accept header -> body and Content-Type of the exposition.
     """
 
     shares: Callable[[], Mapping[str, Any]]
     history: Callable[[str, str, float | None, float | None], Mapping[str, Any]]
+    unknown: Callable[[str], Mapping[str, Any]]
     readiness: Callable[[], Sequence[str]]
     metrics: Callable[[str], tuple[bytes, str]]
 
@@ -86,6 +89,7 @@ def make_app(sources: Sources) -> web.Application:
     app.router.add_get("/readyz", answers.readiness)
     app.router.add_get("/api/v1/shares", answers.shares)
     app.router.add_get("/api/v1/history", answers.history)
+    app.router.add_get("/api/v1/unknown", answers.unknown)
     return app
 
 
@@ -144,7 +148,7 @@ class _Answers:
 
     async def history(self, request: web.Request) -> web.Response:
         try:
-            asked = question({name: request.query.getall(name) for name in request.query})
+            asked = question(_query(request))
             body = self._sources.history(asked.dimension, asked.step, asked.start, asked.end)
         except BadQuestionError as bad:
             return _error(request, HTTPStatus.BAD_REQUEST, bad.error, bad.remedy)
@@ -152,6 +156,12 @@ class _Answers:
             remedy = "Ask for another dimension, step, start or end."
             return _error(request, HTTPStatus.BAD_REQUEST, str(bad), remedy)
         return _json(request, body)
+
+    async def unknown(self, request: web.Request) -> web.Response:
+        try:
+            return _json(request, self._sources.unknown(window(_query(request))))
+        except BadQuestionError as bad:
+            return _error(request, HTTPStatus.BAD_REQUEST, bad.error, bad.remedy)
 
     async def metrics(self, request: web.Request) -> web.Response:
         body, content_type = self._sources.metrics(request.headers.get(hdrs.ACCEPT, ""))
@@ -166,6 +176,10 @@ class _Answers:
         reasons = list(self._sources.readiness())
         status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
         return _json(request, {"ready": not reasons, "reasons": reasons}, status)
+
+
+def _query(request: web.Request) -> dict[str, list[str]]:
+    return {name: request.query.getall(name) for name in request.query}
 
 
 @web.middleware

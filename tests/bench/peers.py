@@ -195,7 +195,8 @@ class Naming:
 
     def __init__(self) -> None:
         from streams.language.tags import canonical
-        from streams.origin.catalog import ORIGINS, Catalog
+        from streams.origin.catalog import Catalog
+        from streams.origin.values import ORIGINS
 
         catalog = Catalog.load()
         self.origins = {model: catalog.classify(model).origin for model in run.MODELS}

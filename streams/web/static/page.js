@@ -190,11 +190,10 @@ function showUnknown() {
   const row = week?.origin?.find(({ key }) => key === "unknown");
   fill(byId("unknown-note"),
     el("strong", null, percent(row?.[`${state.measure}_ratio`])), ` of ${state.measure} in the last 7 days went to models of unknown origin. `,
-    "Say what a name stands for in the file that ", el("code", null, "TOKENSHARE_CATALOG_OVERRIDES"), " names, and restart: ",
-    "the past is then counted anew, too.");
-  // A JSON string is a TOML string as well, whatever is in the name.
-  const example = `[models.${JSON.stringify(unknown[0].model)}]\nsame_as = "gpt-4o-mini"   # counted as this model`;
-  fill(byId("unknown"), unknownTable(unknown, state.measure, week), el("pre", { tabindex: "0", "aria-label": "Example of an override" }, el("code", null, example)));
+    "Say what a name stands for in the file that ", el("code", null, "TOKENSHARE_CATALOG_OVERRIDES"), " names: ",
+    "it is read without a restart, and the past is counted anew, too. Ready to be put at its end:");
+  const entries = unknown.map((each) => each.override).filter(Boolean).join("\n");
+  fill(byId("unknown"), unknownTable(unknown, state.measure, week), el("pre", { tabindex: "0", "aria-label": "Entries for the overrides file" }, el("code", null, entries)));
 }
 
 function showPipeline() {

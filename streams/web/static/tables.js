@@ -79,10 +79,11 @@ export function unknownTable(unknown, measure, week) {
   const total = week?.[measure] || NaN;
   const rows = [...unknown].sort((a, b) => b[measure] - a[measure]);
   return table(null, `Models of unknown origin, last 7 days, by ${measure}`,
-    [el("th", { scope: "col" }, "Model, as the gateway names it"), "Tokens", "Requests", "Share"],
+    [el("th", { scope: "col" }, "Model, as the gateway names it"), "Tokens", "Requests", "Share", "Why"],
     rows.map((row) => [
       header("row", el("th", { scope: "row" }, el("code", null, row.model))),
       el("td", null, compact(row.tokens)), el("td", null, compact(row.requests)), el("td", null, percent(row[measure] / total)),
+      el("td", { class: "words" }, (row.matched_by ?? "").replace(/^unknown: /, "")),
     ]));
 }
 

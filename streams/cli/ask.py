@@ -1,0 +1,183 @@
+"""Commands that answer from what they are given: `classify`, `language`, `decode` and `schema`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from streams.cli import common
+from streams.event import Rejected, event_time
+from streams.formats.native import SCHEMA
+from streams.formats.read import Decoded, Decoder, Options
+from streams.language import detect
+from streams.language.tags import canonical
+from streams.origin.catalog import Catalog
+from streams.origin.values import CatalogError
+from streams.settings import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@click.command()
+@click.argument("models", nargs=-1)
+def classify(models: tuple[str, ...]) -> None:
+    """Tell the origin of model names, one JSON line each; `-` reads names from standard input."""
+    chosen = common.settings()
+    try:
+        catalog = Catalog.load(chosen.catalog_overrides)
+    except CatalogError as error:
+        common.fail(error)
+    for model in _names(models):
+        known = catalog.classify(model)
+        common.print_line(
+            {
+                "model": model,
+                "developer": known.developer,
+                "country": known.country,
+                "openness": known.openness,
+                "origin": known.origin,
+                "base": known.base,
+                "matched_by": known.matched_by,
+            }
+        )
+
+
+@click.command()
+@click.argument("texts", nargs=-1)
+@click.option("--tags", is_flag=True, help="Read declared tags and names, not texts.")
+def language(texts: tuple[str, ...], tags: bool) -> None:
+    """Tell the language of texts, one JSON line each; `-` reads JSON strings from standard input.
+
+    A JSON value that is no string (messages, a request's body) is read as a prompt. With --tags,
+    tell which tag a declared language is counted under.
+    """
+    for text in _values(texts):
+        if tags:
+            common.print_line({"tag": text, "language": canonical(text)})
+            continue
+        found = detect.detect(text) if isinstance(text, str) else detect.detect_messages(text)
+        common.print_line(
+            {
+                "language": found.language,
+                "confidence": round(found.confidence, 3),
+                "method": found.method,
+            }
+        )
+
+
+def _values(given: tuple[str, ...]) -> Iterator[object]:
+    """Yield the values of the arguments; of standard input, a line that is no JSON is its text."""
+    for value in given or ("-",):
+        if value != "-":
+            yield value
+            continue
+        for line in click.get_binary_stream("stdin"):
+            text = line.rstrip(b"\r\n")
+            if not text.strip():
+                yield ""
+                continue
+            try:
+                # Unlike orjson it takes half an emoji, which clients do cut off.
+                yield json.loads(text)
+            except (ValueError, RecursionError):
+                yield text.decode(errors="replace")
+
+
+def _names(models: tuple[str, ...]) -> Iterator[str]:
+    for model in models or ("-",):
+        if model == "-":
+            for line in click.get_binary_stream("stdin"):
+                yield line.decode(errors="replace").rstrip("\r\n")
+        else:
+            yield model
+
+
+@click.command()
+@click.argument(
+    "files",
+    nargs=-1,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+)
+@click.option(
+    "--headers",
+    metavar="JSON",
+    help="Headers of the records: an object of texts, such as those of a CloudEvent.",
+)
+def decode(files: tuple[Path, ...], headers: str | None) -> None:
+    """Tell what a worker reads in records: each file is one record's value, one JSON line each.
+
+    Without files, and for `-`, the value is standard input.
+    TOKENSHARE_FORMAT, TOKENSHARE_FIELDS and TOKENSHARE_DETECT_LANGUAGE count here as for a worker.
+    """
+    chosen = common.settings()
+    try:
+        decoder = Decoder(Options.of(chosen))
+    except SettingsError as error:
+        common.fail(error)
+    said = _headers(headers)
+    for path in files or (Path("-"),):
+        try:
+            value = (
+                click.get_binary_stream("stdin").read() if str(path) == "-" else path.read_bytes()
+            )
+        except OSError as error:
+            common.fail(f"{path} cannot be read: {error.strerror}", 2)
+        name = os.fsencode(path).decode(errors="replace")
+        common.print_line({"file": name} | _decoded(decoder.decode(value, said)))
+
+
+def _decoded(decoded: Decoded) -> dict[str, Any]:
+    """Return what a record holds; an event whose time cannot be read is rejected, as always."""
+    events, rejected = [], [*decoded.rejected]
+    for event in decoded.events:
+        at = event_time(event.ts, None)
+        if at is None and event.ts is not None:
+            rejected.append(Rejected("bad_time", "the time cannot be read"))
+            continue
+        events.append(
+            {
+                "model": event.model,
+                "prompt_tokens": event.prompt_tokens,
+                "completion_tokens": event.completion_tokens,
+                "timestamp": at,
+                "tenant": event.tenant,
+                "language": event.language,
+            }
+        )
+    return {
+        "format": decoded.format,
+        "events": events,
+        "rejected": [{"reason": each.reason, "detail": each.detail} for each in rejected],
+        "skipped": [{"reason": each.reason} for each in decoded.skipped],
+    }
+
+
+def _headers(text: str | None) -> list[tuple[str, bytes | None]]:
+    if text is None:
+        return []
+    try:
+        headers = orjson.loads(text)
+    except ValueError:
+        headers = None
+    if not isinstance(headers, dict):
+        common.fail(
+            '--headers takes a JSON object, such as {"content-type": "application/json"}', 2
+        )
+    return [
+        (name, None if value is None else str(value).encode()) for name, value in headers.items()
+    ]
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of a usage event."""
+    common.print_json(SCHEMA)
+
+
+COMMANDS = (classify, language, decode, schema)

@@ -1,0 +1,163 @@
+"""Commands for whoever keeps a catalogue or an overrides file: `catalog check`, `catalog diff`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from streams import client
+from streams.cli import common
+from streams.origin import catalog as catalogs
+from streams.origin import overrides, review
+from streams.origin.catalog import Catalog
+from streams.origin.values import CatalogError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from streams.origin.catalog import Classification
+
+#: Stands for the catalogue that the package brings.
+BUILT_IN = "built-in"
+
+
+@click.group(name="catalog")
+def catalog_group() -> None:
+    """Check a catalogue or an overrides file, and tell what a change of it changes."""
+
+
+@catalog_group.command()
+@click.argument("file", required=False)
+def check(file: str | None) -> None:
+    """Find contradictions: names that two rules claim, rules never reached, facts without source.
+
+    FILE is a catalogue or an overrides file; without it, the package's catalogue and the overrides
+    of TOKENSHARE_CATALOG_OVERRIDES. Exit code 1 where something is found.
+    """
+    found: list[str] = []
+    try:
+        if file is not None:
+            read = _read(file)
+            found = _findings(file, read)
+        else:
+            chosen = common.settings().catalog_overrides
+            read = Catalog.load(chosen)
+            found = _findings(BUILT_IN, read)
+            if chosen is not None:
+                found += [f"{chosen}: {each}" for each in review.unusual_overrides(read)]
+    except CatalogError as error:
+        common.fail(error)
+    for line in found:
+        click.echo(line)
+    families = {family.title for each in read.names.values() for family in each}
+    click.echo(
+        f"{len(read.developers):,} developers, {len(families):,} families, "
+        f"{len(read.names):,} names, {len(list(read.overrides.entries())):,} overrides: "
+        f"{len(found) or 'no'} {'contradiction' if len(found) == 1 else 'contradictions'}"
+    )
+    sys.exit(1 if found else 0)
+
+
+def _findings(file: str, read: Catalog) -> list[str]:
+    if read.overrides.text:
+        return [f"{file}: {each}" for each in review.unusual_overrides(read)]
+    name = "catalog.toml" if file == BUILT_IN else file
+    data = catalogs.toml(_text(file), name)
+    return [f"{name}: {each}" for each in review.contradictions(data, read)]
+
+
+@catalog_group.command()
+@click.argument("old")
+@click.argument("new")
+@click.option(
+    "--ids",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="File with the ids to ask both for, one a line; `-` is standard input.",
+)
+@click.option("--url", help="Ask for the models that a running worker shows.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON line an id.")
+def diff(old: str, new: str, ids: str | None, url: str | None, as_json: bool) -> None:
+    """Say which ids change their answer from catalogue OLD to NEW.
+
+    Each is a catalogue, an overrides file, or `built-in`. Without --ids and --url the ids are those
+    that the two catalogues speak of.
+    """
+    try:
+        before, after = _read(old), _read(new)
+    except CatalogError as error:
+        common.fail(error)
+    asked = list(dict.fromkeys(_ids(before, after, ids, url)))
+    count = 0
+    for count, change in enumerate(review.changes(before, after, asked), 1):  # noqa: B007
+        if as_json:
+            common.print_line(
+                {
+                    "model": change.model,
+                    "before": _facts(change.before),
+                    "after": _facts(change.after),
+                }
+            )
+        else:
+            click.echo(f"{change.model}: {_said(change.before)} -> {_said(change.after)}")
+    if not as_json:
+        click.echo(f"{count:,} of {len(asked):,} ids change their answer")
+
+
+def _ids(before: Catalog, after: Catalog, ids: str | None, url: str | None) -> Iterable[str]:
+    if ids is not None:
+        with click.open_file(ids, "rb") as stream:
+            for line in stream:
+                if name := line.decode(errors="replace").strip():
+                    yield name
+    if url is not None:
+        try:
+            shares = client.get(url, "/api/v1/shares")
+        except client.WorkerUnreachableError as error:
+            common.fail(error)
+        for window in shares["windows"].values():
+            yield from (each["key"] for each in window["model"])
+        yield from (each["model"] for each in shares["unknown"])
+    if ids is None and url is None:
+        yield from review.names_of(before, after)
+        for read in (before, after):
+            yield from (each.entry for each in read.overrides.entries() if "*" not in each.entry)
+
+
+def _text(file: str) -> str:
+    if file == BUILT_IN:
+        return catalogs.builtin()
+    try:
+        return Path(file).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(
+            f"{file}: cannot be read ({error}). Remedy: name a catalogue, an overrides file, or "
+            f"`{BUILT_IN}`."
+        ) from error
+
+
+def _read(file: str) -> Catalog:
+    """Read a catalogue; an overrides file is read on top of the package's."""
+    text = _text(file)
+    data = catalogs.toml(text, file)
+    if file == BUILT_IN or "family" in data:
+        return Catalog.of(text, file)
+    return Catalog.load().overridden_by(overrides.parse(text.encode(), file))
+
+
+def _facts(known: Classification) -> dict[str, str | None]:
+    return {
+        "developer": known.developer,
+        "country": known.country,
+        "openness": known.openness,
+        "origin": known.origin,
+        "base": known.base,
+        "matched_by": known.matched_by,
+    }
+
+
+def _said(known: Classification) -> str:
+    facts = [each for each in (known.developer, known.country, known.base) if each]
+    return f"{known.origin} ({', '.join(facts)})" if facts else known.origin

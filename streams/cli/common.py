@@ -1,0 +1,55 @@
+"""What all commands share: settings, the way out, and JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+import orjson
+
+from streams import process
+from streams import settings as all_settings
+from streams.settings import SettingsError
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+
+def fail(message: object, code: int = process.MISCONFIGURED) -> NoReturn:
+    """End with a message for the person who asked, and an exit code."""
+    click.echo(f"tokenshare: {message}", err=True)
+    sys.exit(code)
+
+
+def settings(**given: Any) -> Settings:
+    """Load the settings; options that were given go before variables. Ends where one is wrong."""
+    try:
+        return all_settings.load(**given)
+    except SettingsError as error:
+        fail(error)
+
+
+def bootstrap(command: Any) -> Any:
+    """Give a command the option for the brokers' addresses."""
+    return click.option(
+        "--bootstrap",
+        metavar="HOST:PORT",
+        help="Kafka brokers, in place of TOKENSHARE_BOOTSTRAP_SERVERS.",
+    )(command)
+
+
+def print_json(body: object) -> None:
+    """Print a value as indented JSON."""
+    click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
+
+
+def print_line(body: object) -> None:
+    """Print a value as one line of JSON."""
+    try:
+        line = orjson.dumps(body).decode()
+    except TypeError:
+        # Half an emoji, or an integer of more than 64 bits.
+        line = json.dumps(body)
+    click.echo(line)

@@ -1,0 +1,45 @@
+"""The five origins, and what they follow from: the developer's country and the model's openness."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+Origin = Literal["cn-open", "cn-proprietary", "row-open", "row-proprietary", "unknown"]
+ORIGINS: Final[tuple[Origin, ...]] = get_args(Origin)
+Openness = Literal["open", "proprietary"]
+
+# Mainland China, Hong Kong, Macao and Taiwan count as one side, as in the study of 100T tokens.
+CHINESE_COUNTRIES = frozenset({"CN", "HK", "MO", "TW"})
+
+
+class CatalogError(ValueError):
+    """A catalogue or overrides file cannot be used.
+
+    `faults` says of each fault in which file, line and entry it is, and what to do.
+    """
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def origin_of(*, chinese: bool, openness: Openness | None) -> Origin:
+    """Return the origin of a model whose developer's side is known."""
+    if openness is None:
+        return "unknown"
+    if chinese:
+        return "cn-open" if openness == "open" else "cn-proprietary"
+    return "row-open" if openness == "open" else "row-proprietary"
+
+
+def openness_of(value: object, where: str) -> Openness | None:
+    """Read an openness from a file; None for absent and "unknown". Raises CatalogError."""
+    if value in {None, "unknown"}:
+        return None
+    if value == "open":
+        return "open"
+    if value == "proprietary":
+        return "proprietary"
+    raise CatalogError(
+        f'{where}: openness {value!r} is not known. Remedy: write "open" or "proprietary".'
+    )
