@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from streams.settings import ENV_PREFIX, environment
+
 TIMEOUT_SECONDS = 10.0
 
 
@@ -17,7 +19,10 @@ class WorkerUnreachableError(Exception):
 
 
 def get(url: str, path: str, **query: object) -> Any:
-    """Return the JSON body of a worker's answer. Raises WorkerUnreachableError."""
+    """Return the JSON body of a worker's answer. Raises WorkerUnreachableError.
+
+    The token is that of TOKENSHARE_WEB_TOKEN, where it is set.
+    """
     given = {name: value for name, value in query.items() if value is not None}
     whole = f"{url.rstrip('/')}{path}"
     if given:
@@ -25,7 +30,7 @@ def get(url: str, path: str, **query: object) -> Any:
     if not whole.startswith(("http://", "https://")):
         raise WorkerUnreachableError(f"{url} is no address: give --url as http://host:port")
     try:
-        with urllib.request.urlopen(whole, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+        with urllib.request.urlopen(_request(whole), timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
             return orjson.loads(answer.read())
     except urllib.error.HTTPError as error:
         raise WorkerUnreachableError(f"{whole} answers {error.code}: {_said(error)}") from None
@@ -36,9 +41,15 @@ def get(url: str, path: str, **query: object) -> Any:
         ) from None
 
 
+def _request(whole: str) -> urllib.request.Request:
+    token = environment().get(f"{ENV_PREFIX}WEB_TOKEN", "").strip()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return urllib.request.Request(whole, headers=headers)  # noqa: S310 - the caller has looked
+
+
 def _said(error: urllib.error.HTTPError) -> str:
     try:
         body = orjson.loads(error.read())
-        return f"{body['error']} {body.get('remedy', '')}".strip()
+        return f"{body['detail']} {body.get('remedy', '')}".strip()
     except (ValueError, KeyError, TypeError):
         return str(error.reason)

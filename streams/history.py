@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.packing import pack, unpack
-from streams.pane import DAY, FINE, HOUR, MIDDLE, Counts, Level, add_all, pane_start, tokens_of
-from streams.snapshot import by_developer, by_joint, by_part
+from streams.pane import (
+    DAY,
+    FINE,
+    HOUR,
+    MIDDLE,
+    Counts,
+    Level,
+    Pane,
+    add_all,
+    pane_start,
+    tokens_of,
+)
+from streams.snapshot import SHOWN_MODELS, by_developer, by_joint, by_part, choose, top
+from streams.state import decode_pane
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from streams.origin.catalog import Catalog
     from streams.view import View
 
 #: The first two are the parts of the key of the third.
-DIMENSIONS = ("origin", "language", "joint", "developer")
+MODEL = "model"
+DIMENSIONS = ("origin", "language", "joint", "developer", MODEL)
 
 #: 1970-01-05T00:00:00Z, a Monday: weeks start on Monday 00:00 UTC.
 _FIRST_MONDAY = 4 * 86400
@@ -35,10 +51,27 @@ STEPS = {
 }
 
 
+class _Part(NamedTuple):
+    """A pane's place, what is kept of it, and where nothing is, the panes of its partitions."""
+
+    start: int
+    kept: dict[str, bytes] | None
+    values: tuple[bytes, ...]
+
+
+class Found(NamedTuple):
+    """What panes were found to come to, with what they were then."""
+
+    catalog: Catalog
+    level: Level
+    sums: list[tuple[_Part, dict[str, bytes]]]
+
+
 class History:
     """Answers from the view's panes, with what each pane comes to kept until the pane changes.
 
     That is packed: unpacked, the sums of two years of days take as much memory as all panes.
+    Models are not kept at all, for they would take as much again.
     """
 
     def __init__(self, view: View, catalog: Catalog) -> None:
@@ -70,31 +103,11 @@ class History:
             if (level, start) not in self._kept
         )
         for level, start in missing:
-            self._sums_of(level, start)
-            most -= len(starts[level][start])
+            values = self._view.values_at(level, start)
+            self._kept[level, start] = _sums(values, self._catalog)
+            most -= len(values)
             if most <= 0:
                 return
-
-    def _sums_of(self, level: Level, start: int) -> dict[str, bytes]:
-        """Return the packed sums of a pane over all partitions; worked out once."""
-        kept = self._kept.get((level, start))
-        if kept is None:
-            cells: dict[str, Counts] = {}
-            models: dict[str, Counts] = {}
-            for pane in self._view.panes_at(level, start):
-                add_all(cells, pane.cells)
-                add_all(models, pane.models)
-            joint = by_joint(cells, self._catalog)
-            sums = (
-                *(by_part(joint, 0), by_part(joint, 1), joint),
-                by_developer(models, self._catalog),
-            )
-            kept = {name: pack(each) for name, each in zip(DIMENSIONS, sums, strict=True)}
-            self._kept[level, start] = kept
-        return kept
-
-    def _cells_at(self, level: Level, start: int, dimension: str) -> dict[str, Counts]:
-        return unpack(self._sums_of(level, start)[dimension])[0]
 
     def read(
         self, dimension: str, step: str, start: float | None, end: float | None, as_of: float
@@ -104,39 +117,104 @@ class History:
         `start` and `end` in unix seconds; None for all that is kept. Raises ValueError for a
         dimension or step that does not exist.
         """
+        body, found = self.ask(dimension, step, start, end, as_of)()
+        self.keep(found)
+        return body
+
+    def ask(
+        self, dimension: str, step: str, start: float | None, end: float | None, as_of: float
+    ) -> Callable[[], tuple[dict[str, Any], Found]]:
+        """Return the work that answers as `read`, for any thread; `keep` takes what it found.
+
+        Two years that nobody has asked for before take seconds.
+        """
         if dimension not in DIMENSIONS:
             raise ValueError(f"dimension is one of {', '.join(DIMENSIONS)}")
         if step not in STEPS:
             raise ValueError(f"step is one of {', '.join(STEPS)}")
         level, seconds = STEPS[step]
-        points: dict[int, dict[str, Counts]] = {}
-        for at in sorted(self._view.starts.get(level, {})):
-            if (start is not None and at < pane_start(level, start)) or (
-                end is not None and at >= end
-            ):
-                continue
-            point = points.setdefault(_step_start(at, seconds), {})
-            add_all(point, self._cells_at(level, at, dimension))
-        return {
-            "dimension": dimension,
-            "step": step,
-            "seconds": seconds,
-            "as_of": as_of,
-            "points": [
-                {
-                    "start": at,
-                    "requests": sum(counts[0] for counts in cells.values()),
-                    "tokens": sum(tokens_of(counts) for counts in cells.values()),
-                    "prompt_tokens": sum(counts[1] for counts in cells.values()),
-                    "completion_tokens": sum(counts[2] for counts in cells.values()),
-                    "cells": {
-                        key: [tokens_of(counts), counts[0], counts[1], counts[2]]
-                        for key, counts in sorted(cells.items())
-                    },
-                }
-                for at, cells in points.items()
-            ],
-        }
+        parts = [
+            self._part(level, at, dimension)
+            for at in sorted(self._view.starts.get(level, {}))
+            if (start is None or at >= pane_start(level, start)) and (end is None or at < end)
+        ]
+        catalog = self._catalog
+
+        def work() -> tuple[dict[str, Any], Found]:
+            found = Found(catalog, level, [])
+            points: dict[int, dict[str, Counts]] = {}
+            for part in parts:
+                point = points.setdefault(_step_start(part.start, seconds), {})
+                add_all(point, _cells(part, dimension, found))
+            if dimension == MODEL:
+                points = _of_largest(points)
+            body = {"dimension": dimension, "step": step, "seconds": seconds, "as_of": as_of}
+            return body | {"points": [_point(at, cells) for at, cells in points.items()]}, found
+
+        return work
+
+    def _part(self, level: Level, start: int, dimension: str) -> _Part:
+        kept = None if dimension == MODEL else self._kept.get((level, start))
+        return _Part(start, kept, () if kept else self._view.values_at(level, start))
+
+    def keep(self, found: Found) -> None:
+        """Keep what a question found, of panes that have not changed since."""
+        if found.catalog is not self._catalog:
+            return
+        for part, sums in found.sums:
+            now = self._view.values_at(found.level, part.start)
+            if len(now) == len(part.values) and all(map(is_, now, part.values)):
+                self._kept[found.level, part.start] = sums
+
+
+def _sums(values: Iterable[bytes], catalog: Catalog) -> dict[str, bytes]:
+    """Return what a pane comes to over all partitions, packed by dimension."""
+    whole = Pane()
+    for value in values:
+        whole.add(decode_pane(value))
+    joint = by_joint(whole.cells, catalog)
+    return {
+        "origin": pack(by_part(joint, 0)),
+        "language": pack(by_part(joint, 1)),
+        "joint": pack(joint),
+        "developer": pack(by_developer(whole.models, catalog)),
+    }
+
+
+def _cells(part: _Part, dimension: str, found: Found) -> dict[str, Counts]:
+    if dimension == MODEL:
+        models: dict[str, Counts] = {}
+        for value in part.values:
+            add_all(models, decode_pane(value).models)
+        return models
+    sums = part.kept
+    if sums is None:
+        sums = _sums(part.values, found.catalog)
+        found.sums.append((part, sums))
+    return unpack(sums[dimension])[0]
+
+
+def _of_largest(points: Mapping[int, Mapping[str, Counts]]) -> dict[int, dict[str, Counts]]:
+    """Return the points with all but the largest models under `other`."""
+    whole: dict[str, Counts] = {}
+    for cells in points.values():
+        add_all(whole, cells)
+    largest = choose(frozenset(), whole, SHOWN_MODELS)
+    return {at: top(cells, largest) for at, cells in points.items()}
+
+
+def _point(start: int, cells: Mapping[str, Counts]) -> dict[str, Any]:
+    return {
+        "start": start,
+        "requests": sum(counts[0] for counts in cells.values()),
+        "tokens": sum(tokens_of(counts) for counts in cells.values()),
+        "prompt_tokens": sum(counts[1] for counts in cells.values()),
+        "completion_tokens": sum(counts[2] for counts in cells.values()),
+        "cells": {
+            key: [tokens_of(counts), counts[0], counts[1], counts[2]]
+            for key, counts in sorted(cells.items())
+        },
+    }
 
 
 def _step_start(seconds: int, length: int) -> int:

@@ -32,12 +32,14 @@ from streams.settings import SettingsError, environment, unknown_variables
 from streams.state import StateError
 from streams.topics import BrokerError, Topic, TopicError
 from streams.web import bodies, server
+from streams.web.guard import Access
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from streams.settings import Settings
+    from streams.web.question import Question
 
 log = logging.getLogger("tokenshare.process")
 
@@ -229,7 +231,9 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     watchdog.watch(lambda: worker.alive_at)
-    web = await server.serve(server.make_app(sources(worker)), settings.web_host, settings.web_port)
+    access = Access(settings.web_token.get_secret_value().strip(), settings.web_cors_origins)
+    app = server.make_app(sources(worker), access)
+    web = await server.serve(app, settings.web_host, settings.web_port)
     if not reading.IS_COMPILED:
         log.warning(
             "events are read without compiled code, several times slower: install a C compiler and "
@@ -369,10 +373,19 @@ def sources(worker: Worker) -> server.Sources:
     )
     return server.Sources(
         shares=lambda: bodies.shares(worker.snapshot, simulated=worker.settings.simulated),
-        history=lambda dimension, step, start, end: worker.history.read(
-            dimension, step, start, end, worker.snapshot.as_of
-        ),
+        history=lambda asked: _history(worker, asked),
         unknown=lambda window: bodies.unknown(worker.snapshot, window),
+        moment=lambda: bodies.moment(worker.snapshot),
         readiness=worker.readiness,
         metrics=exposition,
     )
+
+
+async def _history(worker: Worker, asked: Question) -> dict[str, Any]:
+    # In a thread: two years that nobody has asked for before take seconds.
+    work = worker.history.ask(
+        *(asked.dimension, asked.step, asked.start, asked.end, worker.snapshot.as_of)
+    )
+    body, found = await asyncio.to_thread(work)
+    worker.history.keep(found)
+    return body

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ENV_PREFIX = "TOKENSHARE_"
 
+_ORIGIN = re.compile(r"https?://[^\s/?#]+")
 _SERVICE_LINK = re.compile(r"TOKENSHARE_(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
@@ -78,6 +79,13 @@ class Settings(BaseSettings):
         "127.0.0.1", description="Address for page, API and metrics; 0.0.0.0: all interfaces."
     )
     web_port: int = Field(6066, ge=0, le=65535, description="Port for them.")
+    web_token: SecretStr = Field(
+        SecretStr(""),
+        description="Token asked for on page and API (bearer, or the password of a browser).",
+    )
+    web_cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins whose pages may read the API, separated by commas; `*` for all."
+    )
     flush_seconds: float = Field(
         0.5, ge=0.05, le=60, description="How often counts are written to the changelog."
     )
@@ -152,7 +160,7 @@ class Settings(BaseSettings):
         False, description="Say on the page and in the API that the traffic is simulated."
     )
 
-    @field_validator("bootstrap_servers", mode="before")
+    @field_validator("bootstrap_servers", "web_cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -181,6 +189,14 @@ class Settings(BaseSettings):
             host, _, port = server.rpartition(":")
             if not host or not port.isdecimal() or not 0 < int(port) < 65536:
                 raise ValueError(f"{server!r} is not host:port, such as kafka:9092")
+        return value
+
+    @field_validator("web_cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is not an origin, such as https://example.org:8443")
         return value
 
     @field_validator("topic", "group", "dead_letter_topic")

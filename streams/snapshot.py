@@ -244,6 +244,14 @@ def choose(shown: frozenset[str], counts: Mapping[str, Counts], limit: int) -> f
     return frozenset(set(ranked[:limit]) | stay)
 
 
+def top(counts: Mapping[str, Counts], keep: frozenset[str]) -> dict[str, Counts]:
+    """Return counts with all keys but those to keep added up under `other`."""
+    kept: dict[str, Counts] = {}
+    for key, each in counts.items():
+        add_counts(kept, key if key in keep else OTHER, each)
+    return kept
+
+
 def add_totals(
     positions: Iterable[PositionRecord],
 ) -> tuple[dict[str, dict[str, Counts]], dict[str, int], dict[str, int], int]:
@@ -290,12 +298,6 @@ def _window_shares(  # noqa: PLR0917 - the parts of a window, named at the one c
             name=label,
             origin=origin,
         )
-
-    def top(counts: Mapping[str, Counts], keep: frozenset[str]) -> dict[str, Counts]:
-        kept: dict[str, Counts] = {}
-        for key, each in counts.items():
-            add_counts(kept, key if key in keep else OTHER, each)
-        return kept
 
     models = grouped["model"]
     largest = choose(frozenset(), models, SHOWN_MODELS)

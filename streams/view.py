@@ -90,14 +90,13 @@ class View:
 
     def _panes_at(self, key: PaneKey) -> list[Pane]:
         """Return the panes of all partitions at a level and start."""
-        return [
-            decode_pane(self.records[partition][key].value)
-            for partition in sorted(self.starts.get(key.level, {}).get(key.start, ()))
-        ]
+        return list(map(decode_pane, self.values_at(key.level, key.start)))
 
-    def panes_at(self, level: Level, start: int) -> list[Pane]:
-        """Return the panes at a level and start, one a partition that has any."""
-        return self._panes_at(PaneKey(level, start))
+    def values_at(self, level: Level, start: int) -> tuple[bytes, ...]:
+        """Return the records of the panes at a level and start, one a partition that has any."""
+        key = PaneKey(level, start)
+        partitions = sorted(self.starts.get(level, {}).get(start, ()))
+        return tuple(self.records[partition][key].value for partition in partitions)
 
     def of_partition(self, partition: int) -> Mapping[PaneKey | None, bytes]:
         """Return the values of a partition's keys; the position stands under None."""

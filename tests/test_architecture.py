@@ -18,11 +18,10 @@ FLOW = [
         "streams.event",
         "streams.pane",
         "streams.settings",
-        "streams.client",
         "streams.language",
         "streams.tenant",
     ],
-    ["streams.packing"],
+    ["streams.packing", "streams.client"],
     ["streams.record"],
     [
         "streams.formats",
@@ -59,7 +58,13 @@ EDGES = {
         "streams.process",
         "streams.gateway.producer",
     },
-    "aiohttp": {"streams.web.server", *BRIDGE},
+    "aiohttp": {
+        "streams.web.guard",
+        "streams.web.live",
+        "streams.web.respond",
+        "streams.web.server",
+        *BRIDGE,
+    },
     "litellm": {"streams.gateway.litellm"},
     "click": {
         "streams.cli",

@@ -210,13 +210,15 @@ def made_up_history(dimension, step, start, now):
 def made_up_sources(**changes):
     """Return sources of made-up numbers; `changes` replace parts of the body of the shares."""
 
-    def history(dimension, step, start, end):
-        return made_up_history(dimension, step, start or time.time() - 3600, time.time())
+    async def history(asked):
+        start = asked.start or time.time() - 3600
+        return made_up_history(asked.dimension, asked.step, start, time.time())
 
     return Sources(
         shares=lambda: made_up_shares(time.time()) | changes,
         history=history,
         unknown=lambda window: {"window": window, "models": []},
+        moment=lambda: {"as_of": time.time(), "generated_at": time.time(), "ready": True},
         readiness=lambda: changes.get("reasons", []),
         metrics=lambda accept: (b"# EOF\n", "text/plain; version=0.0.4"),
     )
@@ -408,9 +410,9 @@ def test_a_year_shows_the_rise_in_words_in_the_chart_and_in_a_table(open_page, a
 
 
 def test_a_young_deployment_starts_with_the_longest_period_it_has(open_page):
-    def history(dimension, step, start, end):
+    async def history(asked):
         now = time.time()
-        return made_up_history(dimension, step, max(start, now - 7200), now)
+        return made_up_history(asked.dimension, asked.step, max(asked.start, now - 7200), now)
 
     with served(dataclasses.replace(made_up_sources(), history=history)) as url:
         page = open_page(url)
@@ -474,11 +476,13 @@ def test_no_traffic_yet_is_said_in_words(open_page):
     nothing = {"requests": 0, "tokens": 0, "language": [], "developer": [], "model": []}
     none = [{"key": key, "tokens": 0, "requests": 0} for key in ORIGIN_SHARES]
     windows = dict.fromkeys(WINDOWS, window | nothing | {"origin": none, "joint": []})
+
+    async def history(asked):
+        body = made_up_history(asked.dimension, asked.step, asked.start, time.time())
+        return body | {"points": []}
+
     empty = dataclasses.replace(
-        made_up_sources(windows=windows, unknown=[], as_of=None),
-        history=lambda dimension, step, start, end: (
-            made_up_history(dimension, step, start, time.time()) | {"points": []}
-        ),
+        made_up_sources(windows=windows, unknown=[], as_of=None), history=history
     )
     with served(empty) as url:
         page = open_page(url)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import csv
+import dataclasses
 import gzip
 import socket
 from types import MappingProxyType
@@ -12,7 +15,8 @@ import cramjam
 import orjson
 import pytest
 
-from streams.web import assets
+from streams.web import assets, live
+from streams.web.guard import Access
 from streams.web.server import Sources, WebPortError, make_app, serve
 
 ROUTES = [
@@ -27,13 +31,23 @@ ROUTES = [
 GOOD_QUESTION = "/api/v1/history?dimension=origin&step=1h"
 
 
+def answered(work):
+    """Return a source that answers later, as the history does."""
+
+    async def answer(*asked):
+        return work(*asked)
+
+    return answer
+
+
 def sources(**changes):
     """Return sources with little in them; a test changes what it is about."""
     return Sources(
         **{
             "shares": lambda: {"as_of": 1.5, "ready": True},
-            "history": lambda *asked: {"asked": asked},
+            "history": answered(lambda asked: {"asked": dataclasses.astuple(asked)[:4]}),
             "unknown": lambda window: {"window": window},
+            "moment": lambda: {"as_of": 1.5, "generated_at": 2.0, "ready": True},
             "readiness": list,
             "metrics": lambda accept: (b"up 1\n", "text/plain; version=0.0.4; charset=utf-8"),
         }
@@ -52,8 +66,8 @@ class Answer:
         return orjson.loads(self.body)
 
 
-async def asked(paths, method="GET", headers=None, **changes):
-    runner = await serve(make_app(sources(**changes)), "127.0.0.1", 0)
+async def asked(paths, method="GET", headers=None, access=None, **changes):
+    runner = await serve(make_app(sources(**changes), access), "127.0.0.1", 0)
     try:
         base = f"http://127.0.0.1:{runner.addresses[0][1]}"
         plain = {"Accept-Encoding": "identity"} | (headers or {})
@@ -69,8 +83,8 @@ async def asked(paths, method="GET", headers=None, **changes):
         await runner.cleanup()
 
 
-def ask(path, method="GET", headers=None, **changes):
-    return asyncio.run(asked([path], method, headers, **changes))[0]
+def ask(path, method="GET", headers=None, access=None, **changes):
+    return asyncio.run(asked([path], method, headers, access, **changes))[0]
 
 
 def test_shares_are_the_body_that_the_source_gives():
@@ -83,7 +97,7 @@ def test_shares_are_the_body_that_the_source_gives():
     assert answer.status == 200
     assert answer.json == {"windows": {"5m": {"origin": [{"key": "unknown"}]}}}
     assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Cache-Control"] == "no-cache"
 
 
 def test_a_history_question_arrives_with_its_times_as_numbers():
@@ -99,8 +113,8 @@ def test_a_history_question_may_leave_its_ends_open():
 @pytest.mark.parametrize(
     ("query", "error", "remedy"),
     [
-        ("step=1h", "dimension is missing", "origin, language, developer, joint"),
-        ("dimension=tenant&step=1h", "'tenant'", "origin, language, developer, joint"),
+        ("step=1h", "dimension is missing", "origin, language, developer, model, joint"),
+        ("dimension=tenant&step=1h", "'tenant'", "origin, language, developer, model, joint"),
         ("dimension=origin", "step is missing", "10s, 5m, 1h, 1d, 1w"),
         ("dimension=origin&step=2h", "'2h'", "10s, 5m, 1h, 1d, 1w"),
         ("dimension=origin&step=1h&start=yesterday", "start is not a number", "unix seconds"),
@@ -110,27 +124,26 @@ def test_a_history_question_may_leave_its_ends_open():
         ("dimension=origin&step=1h&end=1e300", "end is out of range", "unix seconds"),
         ("dimension=origin&step=1h&start=-1", "start is out of range", "unix seconds"),
         ("dimension=origin&step=1h&start=1763856000000", "start is out of range", "unix seconds"),
-        ("dimension=origin&step=1h&start=20&end=10", "start is not before end", "earlier"),
         ("dimension=origin&step=1h&step=1d", "step is given 2 times", "once"),
-        ("dimension=origin&step=1h&from=1", "'from'", "dimension, step, start, end"),
+        ("dimension=origin&step=1h&from=1", "'from'", "dimension, step, start, end, format"),
     ],
 )
 def test_a_bad_question_is_told_which_parameter_and_what_it_may_be(query, error, remedy):
     answer = ask(f"/api/v1/history?{query}")
 
     assert answer.status == 400
-    assert error in answer.json["error"]
+    assert error in answer.json["detail"]
     assert remedy in answer.json["remedy"]
 
 
 def test_a_question_that_the_history_itself_refuses_is_a_bad_question():
-    def history(*_):
+    async def history(_):
         raise ValueError("10s is kept for 70 minutes only")
 
     answer = ask(GOOD_QUESTION, history=history)
 
     assert answer.status == 400
-    assert answer.json["error"] == "10s is kept for 70 minutes only"
+    assert answer.json["detail"] == "10s is kept for 70 minutes only"
 
 
 def test_a_fault_inside_tells_the_log_and_not_the_caller(caplog):
@@ -140,7 +153,7 @@ def test_a_fault_inside_tells_the_log_and_not_the_caller(caplog):
     answer = ask("/api/v1/shares", shares=shares)
 
     assert answer.status == 500
-    assert set(answer.json) == {"error", "remedy"}
+    assert set(answer.json) == {"type", "title", "status", "detail", "remedy"}
     assert b"secret" not in answer.body
     assert "secret detail" in caplog.text
 
@@ -325,3 +338,156 @@ def test_a_window_that_does_not_exist_is_a_400_with_a_remedy(query):
 
     assert answer.status == 400
     assert answer.json["remedy"]
+
+
+# --- who may ask
+
+OPEN = ["/healthz", "/readyz", "/metrics"]
+CLOSED = ["/", "/static/page.js", "/api/v1/shares", "/api/v1/unknown", "/api/v1/openapi.json"]
+GUARDED = Access(token="s3cret-ä")
+
+
+def basic(password):
+    return "Basic " + base64.b64encode(f"anybody:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize("path", [*CLOSED, "/nothing", GOOD_QUESTION])
+def test_with_a_token_nobody_gets_anything_without_it(path):
+    answer = ask(path, access=GUARDED)
+
+    assert answer.status == 401
+    assert answer.json["remedy"]
+    assert answer.headers.getall("WWW-Authenticate") == [
+        'Bearer realm="tokenshare"',
+        'Basic realm="tokenshare", charset="UTF-8"',
+    ]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "Bearer",
+        "Bearer wrong",
+        "Bearer s3cret",
+        "Basic !!",
+        basic("wrong"),
+        basic(""),
+        "s3cret-ä",
+    ],
+)
+def test_a_wrong_token_is_refused(given):
+    assert ask("/api/v1/shares", headers={"Authorization": given}, access=GUARDED).status == 401
+
+
+@pytest.mark.parametrize("given", ["Bearer s3cret-ä", "bearer  s3cret-ä ", basic("s3cret-ä")])
+@pytest.mark.parametrize("path", CLOSED)
+def test_the_right_token_opens_all(path, given):
+    assert ask(path, headers={"Authorization": given}, access=GUARDED).status == 200
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_health_and_metrics_ask_for_no_token(path):
+    assert ask(path, access=GUARDED).status == 200
+
+
+def test_pages_of_other_origins_may_not_read_by_default():
+    answer = ask("/api/v1/shares", headers={"Origin": "https://other.example"})
+
+    assert not [name for name in answer.headers if name.startswith("Access-Control")]
+
+
+def test_pages_of_named_origins_may_read_and_others_may_not():
+    access = Access("s3cret", ("https://grafana.example",))
+    mine = {"Origin": "https://grafana.example", "Authorization": "Bearer s3cret"}
+
+    answer = ask("/api/v1/shares", headers=mine, access=access)
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://grafana.example"
+    assert "Origin" in ", ".join(answer.headers.getall("Vary"))
+
+    other = ask("/api/v1/shares", headers=mine | {"Origin": "https://evil.example"}, access=access)
+    assert "Access-Control-Allow-Origin" not in other.headers
+
+    # A browser asks first, without the token.
+    preflight = {"Origin": "https://grafana.example", "Access-Control-Request-Method": "GET"}
+    first = ask("/api/v1/shares", "OPTIONS", preflight, access=access)
+    assert first.status == 204
+    assert first.headers["Access-Control-Allow-Headers"] == "Authorization"
+
+
+# --- what is told again, and in another form
+
+
+def test_an_answer_is_named_and_not_sent_again():
+    first = ask("/api/v1/shares")
+    again = ask("/api/v1/shares", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    other = ask("/api/v1/shares", headers={"If-None-Match": '"other"'})
+    assert other.status == 200
+
+
+def test_history_is_a_download_as_csv():
+    body = {
+        "dimension": "language",
+        "step": "1d",
+        "points": [
+            {
+                "start": 1763856000,
+                "tokens": 400,
+                "requests": 4,
+                "cells": {"zh-Hans": [100, 1, 90, 10], "=1+1": [300, 3, 300, 0]},
+            }
+        ],
+    }
+    question = "/api/v1/history?dimension=language&step=1d&format=csv"
+
+    answer = ask(question, history=answered(lambda _: body))
+
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    assert answer.headers["Content-Disposition"] == (
+        'attachment; filename="tokenshare-language-1d.csv"'
+    )
+    rows = list(csv.reader(answer.body.decode().splitlines()))
+    assert rows[0] == [
+        *("start", "language", "name", "tokens", "requests", "tokens_ratio", "requests_ratio")
+    ]
+    assert rows[1] == [
+        *("2025-11-23T00:00:00Z", "zh-Hans", "Chinese (Simplified)", "100", "1", "0.25", "0.25")
+    ]
+    # No spreadsheet takes a name from outside for a formula.
+    assert rows[2][1] == "'=1+1"
+
+
+def test_the_stream_tells_new_pictures_and_ends_with_the_server():
+    moments = iter([{"as_of": 1.0}, {"as_of": 1.0}, *({"as_of": 2.0} for _ in range(100))])
+
+    async def listen():
+        app = make_app(sources(moment=lambda: next(moments)))
+        runner = await serve(app, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/api/v1/events"
+        async with aiohttp.ClientSession() as session, session.get(url) as stream:
+            assert stream.headers["Content-Type"] == "text/event-stream"
+            head = await stream.content.readuntil(b"\n\n")
+            events = [await stream.content.readuntil(b"\n\n") for _ in range(2)]
+            ending = asyncio.create_task(runner.cleanup())
+            rest = await asyncio.wait_for(stream.content.read(), 5)
+            await ending
+        return head, events, rest
+
+    head, events, rest = asyncio.run(listen())
+    assert head == b"retry: 2000\n\n"
+    assert events == [
+        b'event: picture\ndata: {"as_of":1.0}\n\n',
+        b'event: picture\ndata: {"as_of":2.0}\n\n',
+    ]
+    assert rest == b""
+
+
+def test_more_listeners_than_are_taken_are_told_what_to_do(monkeypatch):
+    monkeypatch.setattr(live, "MOST_LISTENERS", 0)
+    answer = ask("/api/v1/events")
+
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "30"

@@ -37,6 +37,15 @@ def shares(picture: Snapshot, *, simulated: bool = False) -> dict[str, Any]:
     }
 
 
+def moment(picture: Snapshot) -> dict[str, Any]:
+    """Return what a listener of /api/v1/events is told."""
+    return {
+        "as_of": picture.as_of,
+        "generated_at": picture.made_at,
+        "ready": not picture.reasons,
+    }
+
+
 def unknown(picture: Snapshot, window: str) -> dict[str, Any]:
     """Return the body of /api/v1/unknown: the models that wait for an override, by tokens.
 

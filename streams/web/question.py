@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-DIMENSIONS = ("origin", "language", "developer", "joint")
+DIMENSIONS = ("origin", "language", "developer", "model", "joint")
 STEPS = ("10s", "5m", "1h", "1d", "1w")
+FORMATS = ("json", "csv")
 WINDOWS = ("5m", "1h", "24h", "7d")
 
 # The last second of the year 9999; whatever is above it was meant in milliseconds.
@@ -34,6 +35,7 @@ class Question:
     step: str
     start: float | None
     end: float | None
+    format: str = "json"
 
 
 def question(query: Mapping[str, Sequence[str]]) -> Question:
@@ -41,16 +43,27 @@ def question(query: Mapping[str, Sequence[str]]) -> Question:
 
     Raises BadQuestionError, which names the parameter and the values it may have.
     """
-    _check_names(query, ("dimension", "step", "start", "end"))
-    start, end = _seconds(query, "start"), _seconds(query, "end")
-    if start is not None and end is not None and start >= end:
-        raise BadQuestionError("start is not before end.", "Give a start earlier than end.")
+    _check_names(query, ("dimension", "step", "start", "end", "format"))
     return Question(
         dimension=_one_of(query, "dimension", DIMENSIONS),
         step=_one_of(query, "step", STEPS),
-        start=start,
-        end=end,
+        start=_seconds(query, "start"),
+        end=_seconds(query, "end"),
+        format=_format(query),
     )
+
+
+def plain(query: Mapping[str, Sequence[str]]) -> str:
+    """Return the format that the query parameters ask for, where they may ask nothing else.
+
+    Raises BadQuestionError as `question`.
+    """
+    _check_names(query, ("format",))
+    return _format(query)
+
+
+def _format(query: Mapping[str, Sequence[str]]) -> str:
+    return _one_of(query, "format", FORMATS) if "format" in query else FORMATS[0]
 
 
 def window(query: Mapping[str, Sequence[str]]) -> str:

@@ -105,7 +105,7 @@ def _failure(row: Labelled, said: Classification) -> str:
 def price_list() -> list[str]:
     """Return the ids of LiteLLM's price list, in the package's order."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-    import litellm  # noqa: PLC0415 - takes seconds
+    import litellm
 
     return [model for model in litellm.model_cost if model != "sample_spec"]
 

@@ -65,7 +65,7 @@ function redraw() { if (history) showHistory(history, state.measure, languageNam
 async function ask(address) {
   const response = await fetch(address, { signal: AbortSignal.timeout(ANSWER_WITHIN_SECONDS * 1000), cache: "no-store" });
   const body = await response.json();
-  if (!response.ok) throw new Error(body.error ?? `status ${response.status}`);
+  if (!response.ok) throw new Error(body.detail ?? `status ${response.status}`);
   return body;
 }
 

@@ -1,0 +1,136 @@
+"""Who may ask: whoever has the token, where there is one; pages of other origins by their name."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs, web
+
+from streams.web import respond
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler, Middleware
+
+log = logging.getLogger("tokenshare.web")
+
+#: Load balancers and Prometheus ask for these, and learn nothing of anybody.
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+
+# Nothing but the server's own files, no inline script or style, no eval, no frame around it.
+# The chart library takes its style sheet from a file (static/plotly.css) when it finds one.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # In place of the versions of Python and aiohttp, which are nobody's business.
+    "Server": "tokenshare",
+}
+
+ROUTES_REMEDY = (
+    "There are: / (the page), /metrics, /healthz, /readyz, and the API (/api/v1/shares and more), "
+    "which /api/v1/openapi.json describes."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The token that is asked for ("" for none), and the origins whose pages may read the API."""
+
+    token: str = ""
+    cors_origins: tuple[str, ...] = ()
+
+
+def middlewares(access: Access) -> list[Middleware]:
+    """Return what stands before every route: errors as problems, then the token."""
+
+    @web.middleware
+    async def asks_for_token(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not access.token or request.path in OPEN_PATHS or _is_right(request, access.token):
+            return await handler(request)
+        response = respond.problem(
+            request,
+            HTTPStatus.UNAUTHORIZED,
+            "The token is wrong." if hdrs.AUTHORIZATION in request.headers else "No token came.",
+            "Send Authorization: Bearer … with the token of TOKENSHARE_WEB_TOKEN; a browser asks "
+            "for it as a password, with any user name.",
+        )
+        response.headers.add(hdrs.WWW_AUTHENTICATE, 'Bearer realm="tokenshare"')
+        response.headers.add(hdrs.WWW_AUTHENTICATE, 'Basic realm="tokenshare", charset="UTF-8"')
+        return response
+
+    @web.middleware
+    async def lets_others_read(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get(hdrs.ORIGIN, "")
+        is_allowed = bool(origin) and bool({origin, "*"} & {*access.cors_origins})
+        asks_first = hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+        if is_allowed and asks_first and request.method == hdrs.METH_OPTIONS:
+            response: web.StreamResponse = web.Response(status=HTTPStatus.NO_CONTENT)
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = "GET, HEAD"
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization"
+            response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
+        else:
+            response = await handler(request)
+        if is_allowed and not response.prepared:
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+        if access.cors_origins and not response.prepared:
+            response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+        return response
+
+    return [_errors_are_problems, lets_others_read, asks_for_token]
+
+
+def _is_right(request: web.Request, token: str) -> bool:
+    scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    said = given.strip().encode(errors="surrogateescape")
+    if scheme.lower() == "basic":
+        try:
+            said = base64.b64decode(said, validate=True).partition(b":")[2]
+        except (binascii.Error, ValueError):
+            return False
+    elif scheme.lower() != "bearer":
+        return False
+    return hmac.compare_digest(said, token.encode())
+
+
+@web.middleware
+async def _errors_are_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPNotFound:
+        detail = f"There is nothing at {request.path:.200}."
+        return respond.problem(request, HTTPStatus.NOT_FOUND, detail, ROUTES_REMEDY)
+    except web.HTTPMethodNotAllowed as refused:
+        detail = f"{request.method:.20} is not allowed: this server only tells, it changes nothing."
+        response = respond.problem(
+            request, HTTPStatus.METHOD_NOT_ALLOWED, detail, "Use GET or HEAD."
+        )
+        response.headers[hdrs.ALLOW] = refused.headers[hdrs.ALLOW]
+        return response
+    except web.HTTPException as other:
+        return respond.problem(request, HTTPStatus(other.status), other.reason, ROUTES_REMEDY)
+    except Exception:
+        # What went wrong inside goes to the log, never to whoever asked.
+        log.exception("cannot answer %s %s", request.method, request.path)
+        detail = "The worker failed to answer this."
+        remedy = "The worker's log says why."
+        return respond.problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail, remedy)
+
+
+async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Add the headers that every answer has."""
+    response.headers.update(HEADERS)
+    # Numbers are of this moment; a file says for itself how long it is good for.
+    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")

@@ -1,0 +1,303 @@
+"""The description of the API (OpenAPI 3.1), as /api/v1/openapi.json tells it."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any, Final
+
+from streams.origin.values import ORIGINS
+from streams.web.question import DIMENSIONS, FORMATS, LATEST_UNIX_SECONDS, STEPS, WINDOWS
+
+Schema = dict[str, Any]
+
+_NUMBER: Final[Schema] = {"type": "number"}
+_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_TEXT: Final[Schema] = {"type": "string"}
+_YES: Final[Schema] = {"type": "boolean"}
+_RATIO: Final[Schema] = {
+    "type": ["number", "null"],
+    "minimum": 0,
+    "maximum": 1,
+    "description": "Null where there is nothing to have a share of.",
+}
+
+
+def _object(**properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _optional(schema: Schema, *names: str) -> Schema:
+    return schema | {"required": [name for name in schema["required"] if name not in names]}
+
+
+def _list(of: Schema) -> Schema:
+    return {"type": "array", "items": of}
+
+
+def _of(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_COUNTS = {
+    "tokens": _COUNT,
+    "requests": _COUNT,
+    "tokens_ratio": _RATIO,
+    "requests_ratio": _RATIO,
+}
+_SCHEMAS: Final[Schema] = {
+    "Problem": _object(
+        type=_TEXT,
+        title=_TEXT,
+        status={"type": "integer"},
+        detail=_TEXT,
+        remedy=_TEXT | {"description": "What to do about it."},
+    )
+    | {"description": "An error, after RFC 9457."},
+    "Share": _optional(
+        _object(
+            key=_TEXT,
+            name=_TEXT | {"description": "What people call the key."},
+            origin=_TEXT | {"enum": list(ORIGINS), "description": "Of a model."},
+            **_COUNTS,
+        ),
+        "name",
+        "origin",
+    ),
+    "Window": _object(
+        seconds=_COUNT,
+        start=_NUMBER,
+        end=_NUMBER,
+        requests=_COUNT,
+        tokens=_COUNT,
+        prompt_tokens=_COUNT,
+        completion_tokens=_COUNT,
+        origin=_list(_of("Share")),
+        language=_list(_of("Share")),
+        developer=_list(_of("Share")),
+        model=_list(_of("Share")),
+        joint=_list(_object(origin=_TEXT, language=_TEXT, **_COUNTS)),
+    ),
+    "UnknownModel": _object(
+        model=_TEXT,
+        tokens=_COUNT,
+        requests=_COUNT,
+        matched_by=_TEXT | {"description": "Why its origin is not known."},
+        override=_TEXT | {"description": "An entry for the overrides file (TOML)."},
+    ),
+    "Partition": _object(
+        partition=_COUNT,
+        position={"type": ["integer", "null"]},
+        end_offset={"type": ["integer", "null"]},
+        lag={"type": ["integer", "null"]},
+        newest={"type": ["number", "null"], "description": "Newest event time, unix seconds."},
+        owned=_YES,
+    ),
+    "Shares": _object(
+        as_of=_NUMBER | {"description": "The moment all windows end at, unix seconds."},
+        generated_at=_NUMBER,
+        ready=_YES,
+        reasons=_list(_TEXT),
+        simulated=_YES,
+        windows={
+            "type": "object",
+            "properties": {name: _of("Window") for name in WINDOWS},
+            "additionalProperties": False,
+        },
+        unknown=_list(_of("UnknownModel")),
+        pipeline=_object(
+            lag={"type": ["integer", "null"]},
+            late=_COUNT,
+            rejected=_COUNT,
+            partitions=_list(_of("Partition")),
+            records=_list(_object(result=_TEXT, reason=_TEXT, count=_COUNT)),
+        ),
+    ),
+    "History": _object(
+        dimension=_TEXT | {"enum": list(DIMENSIONS)},
+        step=_TEXT | {"enum": list(STEPS)},
+        seconds=_COUNT,
+        as_of=_NUMBER,
+        points=_list(
+            _object(
+                start=_NUMBER,
+                requests=_COUNT,
+                tokens=_COUNT,
+                prompt_tokens=_COUNT,
+                completion_tokens=_COUNT,
+                cells={
+                    "type": "object",
+                    "description": "key -> [tokens, requests, prompt_tokens, completion_tokens]",
+                    "additionalProperties": {
+                        "type": "array",
+                        "items": _COUNT,
+                        "minItems": 4,
+                        "maxItems": 4,
+                    },
+                },
+            )
+        ),
+    ),
+    "Unknown": _object(
+        as_of=_NUMBER,
+        window=_TEXT | {"enum": list(WINDOWS)},
+        models=_list(_of("UnknownModel")),
+        **_COUNTS,
+    ),
+    "Health": _object(status=_TEXT),
+    "Readiness": _object(ready=_YES, reasons=_list(_TEXT)),
+}
+
+
+def _parameter(name: str, description: str, schema: Schema, *, required: bool = False) -> Schema:
+    return {
+        "name": name,
+        "in": "query",
+        "required": required,
+        "description": description,
+        "schema": schema,
+    }
+
+
+def _choice(name: str, description: str, values: tuple[str, ...], default: str) -> Schema:
+    return _parameter(
+        name, description, {"type": "string", "enum": list(values), "default": default}
+    )
+
+
+_FORMAT = _choice("format", "CSV has a row a key, and is a download.", FORMATS, FORMATS[0])
+_TIME: Final[Schema] = {"type": "number", "minimum": 0, "maximum": LATEST_UNIX_SECONDS}
+
+
+def _answer(description: str, schema: str, *, csv: bool = False) -> Schema:
+    content: Schema = {"application/json": {"schema": _of(schema)}}
+    if csv:
+        content["text/csv"] = {"schema": {"type": "string"}}
+    return {"description": description, "content": content}
+
+
+def _problem(description: str) -> Schema:
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": _of("Problem")}},
+    }
+
+
+def _get(summary: str, answer: Schema, *parameters: Schema, **others: Schema) -> Schema:
+    """Describe a path of the API; all of them may be asked for a token, and name their body."""
+    return {
+        "get": {
+            "summary": summary,
+            "parameters": list(parameters),
+            "responses": {
+                "200": answer,
+                "304": {"description": "Not changed since the ETag in If-None-Match."},
+                "400": _problem("A parameter is not one of this path, or has a wrong value."),
+                "401": _problem("TOKENSHARE_WEB_TOKEN is set, and was not sent."),
+            }
+            | others,
+            "security": [{}, {"bearer": []}, {"basic": []}],
+        }
+    }
+
+
+def _open(summary: str, responses: Schema) -> Schema:
+    return {"get": {"summary": summary, "responses": responses, "security": []}}
+
+
+DOCUMENT: Final[Schema] = {
+    "openapi": "3.1.0",
+    "info": {
+        "title": "tokenshare",
+        "version": version("tokenshare"),
+        "summary": "Live shares of an LLM gateway's tokens by origin and language.",
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    },
+    "paths": {
+        "/api/v1/shares": _get(
+            "All windows: counts and shares by origin, language, developer and model.",
+            _answer("The picture of this moment.", "Shares", csv=True),
+            _FORMAT,
+        ),
+        "/api/v1/history": _get(
+            "Counts over time; ascending points, only those with data.",
+            _answer("The points.", "History", csv=True),
+            _parameter(
+                "dimension",
+                "joint is origin and language together; models beyond the largest are `other`.",
+                {"type": "string", "enum": list(DIMENSIONS)},
+                required=True,
+            ),
+            _parameter(
+                "step",
+                "Kept: 10s 70 minutes, 5m 25 hours, 1h 37 days, 1d and 1w two years (UTC).",
+                {"type": "string", "enum": list(STEPS)},
+                required=True,
+            ),
+            _parameter("start", "Unix seconds; the step that holds it is the first.", _TIME),
+            _parameter(
+                "end",
+                "Unix seconds, not included; up to start there are no points.",
+                _TIME,
+            ),
+            _FORMAT,
+        ),
+        "/api/v1/unknown": _get(
+            "Models of unknown origin by tokens, with entries for the overrides file.",
+            _answer("The models.", "Unknown"),
+            _choice("window", "The window.", WINDOWS, WINDOWS[-1]),
+        ),
+        "/api/v1/events": {
+            "get": {
+                "summary": "Server-sent events: `picture`, whenever there are new numbers.",
+                "responses": {
+                    "200": {
+                        "description": "A stream without end.",
+                        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                    },
+                    "401": _problem("TOKENSHARE_WEB_TOKEN is set, and was not sent."),
+                    "503": _problem("Too many listeners."),
+                },
+                "security": [{}, {"bearer": []}, {"basic": []}],
+            }
+        },
+        "/api/v1/openapi.json": _get(
+            "This document.",
+            {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {}}}},
+        ),
+        "/healthz": _open(
+            "200 while the process answers.", {"200": _answer("It answers.", "Health")}
+        ),
+        "/readyz": _open(
+            "Whether the figures are to be relied on yet.",
+            {"200": _answer("Ready.", "Readiness"), "503": _answer("Not ready.", "Readiness")},
+        ),
+        "/metrics": _open(
+            "Prometheus.",
+            {
+                "200": {
+                    "description": "Text format or OpenMetrics, as the Accept header asks.",
+                    "content": {
+                        "text/plain": {"schema": {"type": "string"}},
+                        "application/openmetrics-text": {"schema": {"type": "string"}},
+                    },
+                }
+            },
+        ),
+    },
+    "components": {
+        "schemas": _SCHEMAS,
+        "securitySchemes": {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "basic": {
+                "type": "http",
+                "scheme": "basic",
+                "description": "The token as password, with any user name: for browsers.",
+            },
+        },
+    },
+}
