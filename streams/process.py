@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.settings import Settings
-    from streams.web.question import Question
+    from streams.web.question import Question, WhatMoved
 
 log = logging.getLogger("tokenshare.process")
 
@@ -375,6 +375,13 @@ def sources(worker: Worker) -> server.Sources:
         shares=lambda: bodies.shares(worker.snapshot, simulated=worker.settings.simulated),
         history=lambda asked: _history(worker, asked),
         unknown=lambda window: bodies.unknown(worker.snapshot, window),
+        shifts=lambda: {
+            "as_of": worker.snapshot.as_of,
+            "baseline_days": 0.0,
+            "needed_days": 21,
+            "shifts": [],
+        },
+        movers=_movers,
         moment=lambda: bodies.moment(worker.snapshot),
         readiness=worker.readiness,
         metrics=exposition,
@@ -389,3 +396,7 @@ async def _history(worker: Worker, asked: Question) -> dict[str, Any]:
     body, found = await asyncio.to_thread(work)
     worker.history.keep(found)
     return body
+
+
+async def _movers(_asked: WhatMoved) -> None:
+    return None

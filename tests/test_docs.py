@@ -144,7 +144,7 @@ def test_readme_has_the_exit_codes():
 
 
 def test_readme_has_every_path_of_the_server():
-    app = make_app(Sources(*[dict] * 6))
+    app = make_app(Sources(*[dict] * 8))
     paths = {str(resource.canonical) for resource in app.router.resources()}
 
     assert set(re.findall(r"^\| `(/[\w/.]*)` \|", README, flags=re.MULTILINE)) == {

@@ -207,6 +207,10 @@ def made_up_history(dimension, step, start, now):
     }
 
 
+async def no_movers(_):
+    return None
+
+
 def made_up_sources(**changes):
     """Return sources of made-up numbers; `changes` replace parts of the body of the shares."""
 
@@ -218,6 +222,13 @@ def made_up_sources(**changes):
         shares=lambda: made_up_shares(time.time()) | changes,
         history=history,
         unknown=lambda window: {"window": window, "models": []},
+        shifts=lambda: {
+            "as_of": time.time(),
+            "baseline_days": 2.5,
+            "needed_days": 21,
+            "shifts": [],
+        },
+        movers=no_movers,
         moment=lambda: {"as_of": time.time(), "generated_at": time.time(), "ready": True},
         readiness=lambda: changes.get("reasons", []),
         metrics=lambda accept: (b"# EOF\n", "text/plain; version=0.0.4"),

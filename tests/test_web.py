@@ -47,6 +47,8 @@ def sources(**changes):
             "shares": lambda: {"as_of": 1.5, "ready": True},
             "history": answered(lambda asked: {"asked": dataclasses.astuple(asked)[:4]}),
             "unknown": lambda window: {"window": window},
+            "shifts": lambda: {"shifts": []},
+            "movers": answered(lambda asked: {"key": asked.key}),
             "moment": lambda: {"as_of": 1.5, "generated_at": 2.0, "ready": True},
             "readiness": list,
             "metrics": lambda accept: (b"up 1\n", "text/plain; version=0.0.4; charset=utf-8"),
@@ -491,3 +493,29 @@ def test_more_listeners_than_are_taken_are_told_what_to_do(monkeypatch):
 
     assert answer.status == 503
     assert answer.headers["Retry-After"] == "30"
+
+
+# --- shifts
+
+MOVERS = "/api/v1/shifts/movers?dimension=origin&key=cn-open&measure=tokens&window=24h"
+
+
+def test_what_moved_a_share_is_asked_by_its_key():
+    assert ask("/api/v1/shifts").json == {"shifts": []}
+    assert ask(MOVERS).json == {"key": "cn-open"}
+
+
+def test_a_shift_that_is_not_there_is_a_404():
+    answer = ask(MOVERS, movers=answered(lambda _: None))
+
+    assert answer.status == 404
+    assert "'cn-open'" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "?dimension=model&key=a&measure=tokens&window=1h", MOVERS.split("?")[1] + "&window=1h"],
+)
+def test_a_bad_question_for_movers_is_a_400(query):
+    assert ask(f"/api/v1/shifts/movers?{query.lstrip('?')}").status == 400
+    assert ask("/api/v1/shifts?key=a").status == 400

@@ -37,6 +37,11 @@ def shares(picture: Snapshot, *, simulated: bool = False) -> dict[str, Any]:
     }
 
 
+def shifts(picture: Snapshot) -> dict[str, Any]:
+    """Return the body of /api/v1/shifts."""
+    return {"as_of": picture.as_of, "baseline_days": 0.0, "needed_days": 21, "shifts": []}
+
+
 def moment(picture: Snapshot) -> dict[str, Any]:
     """Return what a listener of /api/v1/events is told."""
     return {

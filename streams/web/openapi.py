@@ -6,7 +6,16 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from streams.origin.values import ORIGINS
-from streams.web.question import DIMENSIONS, FORMATS, LATEST_UNIX_SECONDS, STEPS, WINDOWS
+from streams.web.question import (
+    DIMENSIONS,
+    FORMATS,
+    LATEST_UNIX_SECONDS,
+    MEASURES,
+    SHIFT_DIMENSIONS,
+    SHIFT_WINDOWS,
+    STEPS,
+    WINDOWS,
+)
 
 Schema = dict[str, Any]
 
@@ -20,6 +29,9 @@ _RATIO: Final[Schema] = {
     "maximum": 1,
     "description": "Null where there is nothing to have a share of.",
 }
+
+_SIGNED: Final[Schema] = {"type": ["number", "null"]}
+_SIZE: Final[Schema] = {"type": ["number", "null"], "minimum": 0}
 
 
 def _object(**properties: Schema) -> Schema:
@@ -148,6 +160,58 @@ _SCHEMAS: Final[Schema] = {
         models=_list(_of("UnknownModel")),
         **_COUNTS,
     ),
+    "Shift": _object(
+        dimension=_TEXT | {"enum": list(SHIFT_DIMENSIONS)},
+        key=_TEXT,
+        name=_TEXT | {"description": "What people call the key."},
+        measure=_TEXT | {"enum": list(MEASURES)},
+        window=_TEXT | {"enum": list(SHIFT_WINDOWS)},
+        share=_RATIO,
+        baseline=_RATIO | {"description": "What the days before make one expect."},
+        shift=_SIGNED | {"description": "share - baseline."},
+        standard_error=_SIZE,
+        usual_spread=_SIZE,
+        zscore=_SIGNED
+        | {"description": "shift / max(usual_spread, standard_error); null in the first 21 days."},
+        detectable=_SIZE | {"description": "The smallest shift that could alert now."},
+        without_top_tenant=_SIGNED,
+        evidence_requests={"type": "number", "minimum": 0},
+        is_shifted=_YES | {"description": "Whether the alert's conditions hold now."},
+    ),
+    "Shifts": _object(
+        as_of=_NUMBER,
+        baseline_days=_NUMBER | {"minimum": 0},
+        needed_days=_COUNT | {"description": "Days of history before shifts can be told."},
+        shifts=_list(_of("Shift")),
+    ),
+    "Movers": _object(
+        movers=_list(
+            _object(
+                name=_TEXT,
+                contribution=_NUMBER,
+                share=_NUMBER,
+                before=_NUMBER,
+                kind=_TEXT | {"enum": ["mix", "new", "gone"]},
+            )
+        ),
+        rest=_NUMBER | {"description": "What all others contribute; the sum is the shift."},
+        rest_members=_COUNT,
+        mix=_NUMBER | {"description": "Of members that were there before and are there now."},
+        arrival=_NUMBER | {"description": "Of members that came or went."},
+    ),
+    "Moved": _object(
+        as_of=_NUMBER,
+        dimension=_TEXT,
+        key=_TEXT,
+        measure=_TEXT,
+        window=_TEXT,
+        shift=_NUMBER,
+        models=_of("Movers"),
+        tenants={
+            "anyOf": [_of("Movers"), {"type": "null"}],
+            "description": "By keyed hash; null where requests name none.",
+        },
+    ),
     "Health": _object(status=_TEXT),
     "Readiness": _object(ready=_YES, reasons=_list(_TEXT)),
 }
@@ -167,6 +231,11 @@ def _choice(name: str, description: str, values: tuple[str, ...], default: str) 
     return _parameter(
         name, description, {"type": "string", "enum": list(values), "default": default}
     )
+
+
+def _pick(name: str, values: tuple[str, ...]) -> Schema:
+    schema = {"type": "string", "enum": list(values)}
+    return _parameter(name, f"The shift's {name}.", schema, required=True)
 
 
 _FORMAT = _choice("format", "CSV has a row a key, and is a download.", FORMATS, FORMATS[0])
@@ -250,6 +319,19 @@ DOCUMENT: Final[Schema] = {
             "Models of unknown origin by tokens, with entries for the overrides file.",
             _answer("The models.", "Unknown"),
             _choice("window", "The window.", WINDOWS, WINDOWS[-1]),
+        ),
+        "/api/v1/shifts": _get(
+            "How far each share has shifted from what is usual; see README.",
+            _answer("Every key, window and measure.", "Shifts"),
+        ),
+        "/api/v1/shifts/movers": _get(
+            "Which models and tenants moved a share; their contributions add up to the shift.",
+            _answer("The movers.", "Moved"),
+            _pick("dimension", SHIFT_DIMENSIONS),
+            _parameter("key", "A key of /api/v1/shifts.", {"type": "string"}, required=True),
+            _pick("measure", MEASURES),
+            _pick("window", SHIFT_WINDOWS),
+            **{"404": _problem("There is no such shift.")},
         ),
         "/api/v1/events": {
             "get": {

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 DIMENSIONS = ("origin", "language", "developer", "model", "joint")
 STEPS = ("10s", "5m", "1h", "1d", "1w")
+MEASURES = ("tokens", "requests")
+SHIFT_DIMENSIONS = ("origin", "language")
+SHIFT_WINDOWS = ("1h", "24h")
 FORMATS = ("json", "csv")
 WINDOWS = ("5m", "1h", "24h", "7d")
 
@@ -53,6 +56,11 @@ def question(query: Mapping[str, Sequence[str]]) -> Question:
     )
 
 
+def nothing(query: Mapping[str, Sequence[str]]) -> None:
+    """Check that nothing is asked of a path that takes no parameters. Raises BadQuestionError."""
+    _check_names(query, ())
+
+
 def plain(query: Mapping[str, Sequence[str]]) -> str:
     """Return the format that the query parameters ask for, where they may ask nothing else.
 
@@ -60,6 +68,29 @@ def plain(query: Mapping[str, Sequence[str]]) -> str:
     """
     _check_names(query, ("format",))
     return _format(query)
+
+
+@dataclass(frozen=True)
+class WhatMoved:
+    """The shift whose movers are asked for."""
+
+    dimension: str
+    key: str
+    measure: str
+    window: str
+
+
+def what_moved(query: Mapping[str, Sequence[str]]) -> WhatMoved:
+    """Check the query parameters of a shift's movers. Raises BadQuestionError as `question`."""
+    _check_names(query, ("dimension", "key", "measure", "window"))
+    if "key" not in query:
+        raise BadQuestionError("key is missing.", "Give the key of a shift of /api/v1/shifts.")
+    return WhatMoved(
+        dimension=_one_of(query, "dimension", SHIFT_DIMENSIONS),
+        key=query["key"][0],
+        measure=_one_of(query, "measure", MEASURES),
+        window=_one_of(query, "window", SHIFT_WINDOWS),
+    )
 
 
 def _format(query: Mapping[str, Sequence[str]]) -> str:
@@ -79,7 +110,8 @@ def _check_names(query: Mapping[str, Sequence[str]], parameters: Sequence[str]) 
     for name, values in query.items():
         if name not in parameters:
             raise BadQuestionError(
-                f"There is no parameter {name!r}.", f"Parameters: {', '.join(parameters)}."
+                f"There is no parameter {name!r:.80}.",
+                f"Parameters: {', '.join(parameters) or 'none'}.",
             )
         if len(values) > 1:
             raise BadQuestionError(

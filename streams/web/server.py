@@ -18,7 +18,16 @@ from streams.web import openapi, respond, spreadsheet
 from streams.web.assets import Asset, page_and_assets
 from streams.web.guard import Access, add_headers, middlewares
 from streams.web.live import Live
-from streams.web.question import BadQuestionError, Question, plain, question, window
+from streams.web.question import (
+    BadQuestionError,
+    Question,
+    WhatMoved,
+    nothing,
+    plain,
+    question,
+    what_moved,
+    window,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -35,6 +44,8 @@ class Sources:
     history: a question -> the body of /api/v1/history; raises ValueError with a message for the
         person who asked, where it cannot answer.
     unknown: a window's name -> the body of /api/v1/unknown.
+    shifts: the body of /api/v1/shifts.
+    movers: a shift -> the body of /api/v1/shifts/movers; None where there is no such shift.
     moment: what a listener is told: as_of, generated_at and ready.
     readiness: the reasons why this worker is not ready; empty when it is.
     metrics: the request's Accept header -> body and Content-Type of the exposition.
@@ -43,6 +54,8 @@ class Sources:
     shares: Callable[[], Mapping[str, Any]]
     history: Callable[[Question], Awaitable[Mapping[str, Any]]]
     unknown: Callable[[str], Mapping[str, Any]]
+    shifts: Callable[[], Mapping[str, Any]]
+    movers: Callable[[WhatMoved], Awaitable[Mapping[str, Any] | None]]
     moment: Callable[[], Mapping[str, Any]]
     readiness: Callable[[], Sequence[str]]
     metrics: Callable[[str], tuple[bytes, str]]
@@ -128,6 +141,19 @@ class _Answers:
         body = self._sources.unknown(window(_query(request)))
         return respond.named(request, respond.encoded(body), respond.JSON)
 
+    async def shifts(self, request: web.Request) -> web.Response:
+        nothing(_query(request))
+        return respond.named(request, respond.encoded(self._sources.shifts()), respond.JSON)
+
+    async def movers(self, request: web.Request) -> web.Response:
+        asked = what_moved(_query(request))
+        body = await self._sources.movers(asked)
+        if body is None:
+            detail = f"There is no shift of {asked.dimension} {asked.key!r:.80} to be told."
+            remedy = "Ask for a key of /api/v1/shifts that has a shift."
+            return respond.problem(request, HTTPStatus.NOT_FOUND, detail, remedy)
+        return respond.named(request, respond.encoded(body), respond.JSON)
+
     async def openapi(self, request: web.Request) -> web.Response:
         return respond.named(request, respond.encoded(openapi.DOCUMENT), respond.JSON)
 
@@ -182,6 +208,8 @@ def make_app(sources: Sources, access: Access | None = None) -> web.Application:
         "/api/v1/shares": answers.shares,
         "/api/v1/history": answers.history,
         "/api/v1/unknown": answers.unknown,
+        "/api/v1/shifts": answers.shifts,
+        "/api/v1/shifts/movers": answers.movers,
         "/api/v1/events": live.stream,
         "/api/v1/openapi.json": answers.openapi,
     }.items():
