@@ -417,7 +417,9 @@ class Catalog:
         return len(number) <= 5 and (len(suffix) <= 2 or (suffix,) in self.vocabulary["neutral"])
 
     def _tail(self, number: str, suffix: str) -> tuple[str, ...]:
-        return (number, suffix) if len(suffix) > 2 else (number + suffix,)
+        # `2.5vl` is a version and a kind of model, `4o` a version.
+        apart = len(suffix) > 1 and (suffix,) in self.vocabulary["neutral"]
+        return (number, suffix) if apart or len(suffix) > 2 else (number + suffix,)
 
     def _accepted(
         self, words: tuple[str, ...], key: tuple[str, ...], span: Span, context: Context
@@ -490,7 +492,9 @@ class Catalog:
 
         openness, base, because = _by_rules(family, match.after, rest)
         if base is None:
-            base = next((m.family.title for m in matches if m.family.title != family.title), None)
+            # What a developer makes of its own goes by one name: `codex-mini` is no parent of `gpt`.
+            makers = (m.family for m in matches if m.family.developer is not family.developer)
+            base = next((maker.title for maker in makers), None)
         strange = [
             w for w in rest if not self._says_nothing(w) and w not in own and (w,) not in self.slugs
         ]
