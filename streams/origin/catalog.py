@@ -136,6 +136,8 @@ class Family:
     rules: tuple[Rule, ...]
     needs: re.Pattern[str] | None
     words: frozenset[str]
+    # `words`, and those that its rules look for.
+    own: frozenset[str]
     on: frozenset[str]
     common: bool
     owner_only: bool
@@ -480,9 +482,9 @@ class Catalog:
         before = words[len(self._lead(words[: match.start])) : match.start]
         rest = (*match.after, *before)
         because = f'family "{family.title}"'
-        own = family.words | {word for rule in family.rules for word in rule.words}
+        own = set(family.own)
         for other in matches:
-            own |= other.family.words | frozenset(words[other.start : other.end])
+            own.update(other.family.words, words[other.start : other.end])
         if alias := next(
             (w for w in rest if (w,) in self.vocabulary["aliases"] and w not in own), None
         ):
@@ -749,14 +751,17 @@ def _catalog(data: Mapping[str, Any]) -> Catalog:
         where = f"catalog.toml: family {entry['title']!r}"
         if entry["developer"] not in developers:
             raise CatalogError(f"{where}: developer {entry['developer']!r} has no entry. Add one.")
+        rules = tuple(_rule(rule, where) for rule in entry.get("rules", ()))
+        words = frozenset(entry.get("words", ()))
         family = Family(
             title=entry["title"],
             developer=developers[entry["developer"]],
             names=tuple(_phrases(entry["names"])),
             openness=_openness(entry.get("openness"), where),
-            rules=tuple(_rule(rule, where) for rule in entry.get("rules", ())),
+            rules=rules,
             needs=_pattern(entry.get("needs"), where),
-            words=frozenset(entry.get("words", ())),
+            words=words,
+            own=words.union(*(rule.words for rule in rules)),
             on=frozenset(entry.get("on", ())),
             common=entry.get("common", False),
             owner_only=entry.get("owner_only", False),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # What is kept of an id that nobody knows; enough to recognise it in a list.
 SHOWN_CHARACTERS = 128
@@ -38,24 +39,31 @@ _FINE_TUNE = re.compile(r"^(?:.*/)?ft:([^:]+)(?::.*)?$", re.DOTALL)
 _OLD_FINE_TUNE = re.compile(r"^([^:/]+)(?::ft-|\.ft-).*$", re.DOTALL)
 _ARN = re.compile(r"arn:aws[\w-]*:[\w-]+:[\w-]*:\d*:")
 
+# Hosts, organisations and parts of names come back in id after id; ids from outside cannot fill it.
+_KEPT = 4096
+
 
 def shown(model: str) -> str:
     """The id as a person may see it: stripped, without control characters, at most 128 long."""
-    kept = "".join(
-        " " if character in "\t\r\n" else character
-        for character in model[: 4 * SHOWN_CHARACTERS].strip()
-        # Cc, Cf, Cs: controls, invisible marks (bidi), halves of surrogate pairs.
-        if character in "\t\r\n" or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
-    )
+    kept = model[: 4 * SHOWN_CHARACTERS].strip()
+    # Nearly all ids are plain, and to look at each letter takes longer than to find their family.
+    if not (kept.isascii() and kept.isprintable()):
+        kept = "".join(
+            " " if character in "\t\r\n" else character
+            for character in kept
+            # Cc, Cf, Cs: controls, invisible marks (bidi), halves of surrogate pairs.
+            if character in "\t\r\n" or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
+        )
     return kept.strip()[:SHOWN_CHARACTERS].strip() or "(empty)"
 
 
 def segments(model: str) -> list[str]:
     """The path of an id, lower case, outermost host first, a fine-tune replaced by its base."""
     text = unicodedata.normalize("NFKC", model).strip().lower()
-    text = "".join(
-        c for c in text if unicodedata.category(c) not in {"Cc", "Cf", "Cs"} or c.isspace()
-    )
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(
+            c for c in text if unicodedata.category(c) not in {"Cc", "Cf", "Cs"} or c.isspace()
+        )
     text = text.replace("://", "/").replace("--", "/").replace("\\", "/")
     for fine_tune in (_FINE_TUNE, _OLD_FINE_TUNE):
         if found := fine_tune.match(text):
@@ -64,6 +72,7 @@ def segments(model: str) -> list[str]:
     return [part for part in (piece.strip(" .-_:") for piece in text.split("/")) if part]
 
 
+@lru_cache(maxsize=_KEPT)
 def words(segment: str) -> tuple[str, ...]:
     """The words of one segment: `Qwen2p5-Coder_32B` gives qwen2.5, coder, 32b."""
     return tuple(
@@ -79,6 +88,7 @@ def is_size(word: str) -> bool:
     return _SIZE.fullmatch(word) is not None
 
 
+@lru_cache(maxsize=_KEPT)
 def is_number(word: str) -> bool:
     """Whether the word is a version, a date, a length or a quantisation."""
     return _NUMBER.fullmatch(word) is not None or is_size(word) or is_quantised(word)
