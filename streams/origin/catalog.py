@@ -494,7 +494,7 @@ class Catalog:
 
         openness, base, because = _by_rules(family, match.after, rest)
         if base is None:
-            # What a developer makes of its own goes by one name: `codex-mini` is no parent of `gpt`.
+            # A parent is somebody else's: `codex-mini` in `gpt-5.1-codex-mini` is none.
             makers = (m.family for m in matches if m.family.developer is not family.developer)
             base = next((maker.title for maker in makers), None)
         strange = [
