@@ -61,7 +61,9 @@ KNOWN = {
         hfl/llama-3-chinese-8b-instruct-v3 | shenzhi-wang/Llama3-8B-Chinese-Chat
         XHToken/Spark-X2.5-4B
         SWivid/F5-TTS | HiDream-ai/HiDream-I1-Full | yentinglin/Llama-3-Taiwan-70B-Instruct
-        TencentARC/LLaMA-Pro-8B-Instruct | hkunlp/instructor-xl | inclusionAI/Ring-2.5-1T""",
+        TencentARC/LLaMA-Pro-8B-Instruct | hkunlp/instructor-xl | inclusionAI/Ring-2.5-1T
+        Kwaipilot/KAT-Coder-V2.5-Dev | MiniMaxAI/MiniMax-Music3 | AngelSlim/Hy-MT1.5-1.8B-1.25bit
+        ISTA-DASLab/Qwen3.8-27B-GSQ-RCO-GGUF""",
     "cn-proprietary": """
         qwen-max | qwen3-max | dashscope/qwen-plus-latest | openrouter/qwen/qwen-turbo
         qwen3-coder-plus | qwen-vl-max | qwen4-max | qwen-plus-2025-07-28 | qwq-plus | qwen-long
@@ -116,7 +118,8 @@ KNOWN = {
         maritaca-ai/sabia-7b | ai-sage/GigaChat-20B-A3B-instruct | dicta-il/dictalm2.0-instruct
         sentence-transformers/LaBSE | vidore/colqwen2.5-v0.2 | katanemo/Arch-Router-1.5B
         bespokelabs/Bespoke-Nimble-9B | Hcompany/Holo2-30B-A3B | perplexity/pplx-decider-v1.1-27b
-        nvidia_nim/nvidia/llama-3_2-nv-rerankqa-1b-v2 | fal_ai/bria/text-to-image/3.2""",
+        nvidia_nim/nvidia/llama-3_2-nv-rerankqa-1b-v2 | fal_ai/bria/text-to-image/3.2
+        poolside/laguna-m.1 | laya/english | prefeitura-rio/Rio-3.5-Open-397B""",
     "row-proprietary": """
         gpt-4o | gpt-4o-2024-08-06 | azure/gpt-35-turbo | openai/gpt-5-mini | o1-preview
         azure/o3-mini | openrouter/openai/o4-mini-high | ft:gpt-4o-mini-2024-07-18:acme::abc123

@@ -33,7 +33,7 @@ _NUMBER = re.compile(
 )
 _QUANTISED = re.compile(
     r"(?:gguf|awq|gptq|mlx|exl\d|ggml|bnb|imatrix|mxfp\d*|nvfp\d|n?v?fp\d+|bf16|int[48]|w\d+a\d+\w*"
-    r"|\d+bit|i?q\d(?:_\w+)?|\d+(?:\.\d+)?bpw|dynamic|quantized|quantised)",
+    r"|\d+(?:\.\d+)?bit|i?q\d(?:_\w+)?|\d+(?:\.\d+)?bpw|dynamic|quantized|quantised)",
 )
 _FINE_TUNE = re.compile(r"^(?:.*/)?ft:([^:]+)(?::.*)?$", re.DOTALL)
 _OLD_FINE_TUNE = re.compile(r"^([^:/]+)(?::ft-|\.ft-).*$", re.DOTALL)
