@@ -167,7 +167,8 @@ KNOWN = {
         rocinante-prod | sam-2 | mj-2 | param-1 | ray-2 | stella-large | frida-bot | lfm-radio
         sonnet-18 | agnes-2 | inkling-of-truth | skylark-bot | opt-out | dia-report | bark-alert
         mistral-code-agent-latest | hailuo-3.1 | groq/compound | big-pickle
-        Llama-3-8B-German-Chat""",
+        Llama-3-8B-German-Chat | doc-intelligence | playground-v2 | octopus-v2 | jan-v1 | helium-1
+        arch-agent | evo-1 | aws/standard""",
 }
 CASES = [
     (origin, model.strip())
