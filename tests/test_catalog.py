@@ -106,7 +106,7 @@ KNOWN = {
         jina-embeddings-v3 | amazon/chronos-t5-large | swiss-ai/apertus-70b-instruct
         mosaicml/mpt-7b-chat | HuggingFaceH4/zephyr-7b-beta
         TheBloke/Mistral-7B-Instruct-v0.2-GPTQ | gryphe/mythomax-l2-13b | sao10k/l3.3-euryale-70b
-        deepcogito/cogito-v2-preview-llama-70b | meta/sam-3.1 | cloudflare/@cf/cloudflare/clef-flash
+        deepcogito/cogito-v2-preview-llama-70b | meta/sam-3.1 | cloudflare/@cf/cloudflare/clef-omni
         openai/clip-vit-large-patch14 | distil-whisper-large-v3-en | Systran/faster-whisper-large-v3
         ministral-3b-2512 | mistral-large-4 | aya:35b | olmo-3:32b
         stabilityai/StableBeluga-70B | @cf/lykon/dreamshaper-8-lcm | Lightricks/LTX-2.5
@@ -146,8 +146,8 @@ KNOWN = {
         computer-use-preview-2025-03-11 | gemini-2.5-computer-use-preview-10-2025 | opus-5-5
         azure/speech/azure-tts-hd | azure_ai/Microsoft-Decision-1
         aws_polly/neural | stability/inpaint | aiml/flux/kontext-max/text-to-image | flux-3-video
-        accounts/fireworks/models/ember-1 | typesafe/jev-latest | aihubmix/agnes-2.5-flash
-        holo3-122b-a10b | gigachat/Embeddings | sarvam/bulbul:v3 | sabia-4 | tsuzumi-7b | plamo-beta
+        accounts/fireworks/models/ember-1 | typesafe/jev-latest
+        gigachat/Embeddings | sarvam/bulbul:v3 | sabia-4 | tsuzumi-7b | plamo-beta
         recraftv3 | luma/ray-2 | pika-2.5 | midjourney-v7 | runwayml/eleven_multilingual_v2
         @cf/deepgram/flux | gladia/solaria-1 | playai-tts | @cf/leonardo/phoenix-1.0
         mistral-code-latest | imagen-4.0-generate-001 | timegpt-1""",
