@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
+from datetime import date
+from importlib import resources
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.origin.catalog import CACHE_ENTRIES, Catalog
+from streams.origin.name import segments, words
 from streams.origin.values import ORIGINS
 
 CATALOG = Catalog.load()
@@ -40,7 +45,26 @@ KNOWN = {
         chatglm3-6b | codegeex4 | MediaTek-Research/Breeze-7B-Instruct-v1_0
         alibaba-nlp/gte-qwen2-7b-instruct | tongyi-deepresearch-30b-a3b
         nvidia/Qwen3-235B-A22B-FP4 | siliconflow/Qwen/Qwen2.5-VL-72B-Instruct
-        volcengine/deepseek-v3-250324 | rednote-hilab/dots.llm1.inst""",
+        volcengine/deepseek-v3-250324 | rednote-hilab/dots.llm1.inst | qwen2.5vl:7b
+        Qwen/Qwen3.8-Flash-Next | qwen/qwen3.8-2.4t-a95b | Qwen/Qwen-Image-2512
+        Qwen/Qwen-Image-2.1
+        Qwen/Qwen-Image-Edit-2511 | Wan-AI/Wan2.2-I2V-A14B
+        Alibaba-NLP/gte-multilingual-reranker-base
+        FunAudioLLM/CosyVoice2-0.5B | Tongyi-MAI/Z-Image-Turbo | moonshotai/Kimi-VL-A3B-Thinking
+        kimi-k4 | glm-6 | zai-org/CogView4-6B | THUDM/CogVideoX-5b | THUDM/cogvlm2-llama3-chat-19B
+        MiniMaxAI/MiniMax-H3 | hailuo-3 | tencent/HunyuanVideo | tencent/hy4-preview
+        XiaomiMiMo/MiMo-V2.6-Pro-RL | baidu/Qianfan-VL-8B
+        @cf/bytedance/stable-diffusion-xl-lightning
+        ByteDance/Dolphin | stepfun-ai/GOT-OCR2_0 | Kwai-Kolors/Kolors
+        FireRedTeam/FireRedASR-LLM-L
+        openchat:7b | fireworks_ai/accounts/fireworks/models/openchat-3p5-0106-7b | xwinlm:13b
+        NovaSearch/stella_en_1.5B_v5 | shibing624/text2vec-base-chinese | nex-agi/nex-n2-pro
+        hfl/llama-3-chinese-8b-instruct-v3 | shenzhi-wang/Llama3-8B-Chinese-Chat
+        XHToken/Spark-X2.5-4B
+        SWivid/F5-TTS | HiDream-ai/HiDream-I1-Full | yentinglin/Llama-3-Taiwan-70B-Instruct
+        TencentARC/LLaMA-Pro-8B-Instruct | hkunlp/instructor-xl | inclusionAI/Ring-2.5-1T
+        Kwaipilot/KAT-Coder-V2.5-Dev | MiniMaxAI/MiniMax-Music3 | AngelSlim/Hy-MT1.5-1.8B-1.25bit
+        ISTA-DASLab/Qwen3.8-27B-GSQ-RCO-GGUF""",
     "cn-proprietary": """
         qwen-max | qwen3-max | dashscope/qwen-plus-latest | openrouter/qwen/qwen-turbo
         qwen3-coder-plus | qwen-vl-max | qwen4-max | qwen-plus-2025-07-28 | qwq-plus | qwen-long
@@ -50,7 +74,13 @@ KNOWN = {
         ernie-3.5-128k | ernie-x1-turbo-32k | ernie-4.5-turbo-128k
         volcengine/doubao-seed-1-6-250615 | doubao-1.5-pro-32k | bytedance-seed/seed-1.6
         step-1-8k | step-2-16k | step-r1-v-mini | Baichuan4-Turbo | baichuan3-turbo-128k
-        yi-lightning | yi-large | seedream-4-0-250828 | kling-v2-1""",
+        yi-lightning | yi-large | seedream-4-0-250828 | kling-v2-1 | qwen-image-2.0-pro
+        qwen3.8-flash
+        wanx2.1-t2i-turbo | wan2.2-i2v-flash | wanx-v1 | cosyvoice-v2 | paraformer-realtime-v2
+        gte-rerank-v2 | qwen-tts-latest | cogvideox-3 | cogview-3-flash | zhipu/embedding-3
+        baichuan-m3-plus | iflytek/spark-max | generalv3.5 | hailuo-02 | minimax/video-01
+        pixverse-v5
+        viduq2-turbo | dreamina-3.1 | novita/skywork/r1v4-lite""",
     "row-open": """
         openai/gpt-oss-120b | gpt-oss:20b-cloud | bedrock/openai.gpt-oss-20b-1:0 | whisper-1
         groq/whisper-large-v3-turbo | gpt2 | meta-llama/Llama-3.3-70B-Instruct
@@ -77,7 +107,20 @@ KNOWN = {
         jina-embeddings-v3 | amazon/chronos-t5-large | swiss-ai/apertus-70b-instruct
         mosaicml/mpt-7b-chat | HuggingFaceH4/zephyr-7b-beta
         TheBloke/Mistral-7B-Instruct-v0.2-GPTQ | gryphe/mythomax-l2-13b | sao10k/l3.3-euryale-70b
-        deepcogito/cogito-v2-preview-llama-70b""",
+        deepcogito/cogito-v2-preview-llama-70b | meta/sam-3.1 | cloudflare/@cf/cloudflare/clef-omni
+        openai/clip-vit-large-patch14 | distil-whisper-large-v3-en | Systran/faster-whisper-large-v3
+        ministral-3b-2512 | mistral-large-4 | aya:35b | olmo-3:32b
+        stabilityai/StableBeluga-70B | @cf/lykon/dreamshaper-8-lcm | Lightricks/LTX-2.5
+        flux.1-krea-dev
+        nvidia/parakeet-tdt-0.6b-v3 | hexgrad/Kokoro-82M | sesame/csm-1b | fishaudio/s2-pro
+        scb10x/llama3.1-typhoon2-70b-instruct | sailor2:8b | TinyLlama/TinyLlama-1.1B-Chat-v1.0
+        skt/A.X-4.0 | cyberagent/DeepSeek-R1-Distill-Qwen-32B-Japanese
+        VAGOsolutions/SauerkrautLM-7b
+        maritaca-ai/sabia-7b | ai-sage/GigaChat-20B-A3B-instruct | dicta-il/dictalm2.0-instruct
+        sentence-transformers/LaBSE | vidore/colqwen2.5-v0.2 | katanemo/Arch-Router-1.5B
+        bespokelabs/Bespoke-Nimble-9B | Hcompany/Holo2-30B-A3B | perplexity/pplx-decider-v1.1-27b
+        nvidia_nim/nvidia/llama-3_2-nv-rerankqa-1b-v2 | fal_ai/bria/text-to-image/3.2
+        poolside/laguna-m.1 | laya/english | prefeitura-rio/Rio-3.5-Open-397B""",
     "row-proprietary": """
         gpt-4o | gpt-4o-2024-08-06 | azure/gpt-35-turbo | openai/gpt-5-mini | o1-preview
         azure/o3-mini | openrouter/openai/o4-mini-high | ft:gpt-4o-mini-2024-07-18:acme::abc123
@@ -99,7 +142,16 @@ KNOWN = {
         command-nightly | embed-english-v3.0 | rerank-english-v3.0 | j2-ultra | ai21.j2-mid-v1
         sonar-pro | perplexity/sonar-deep-research | perplexity/llama-3.1-sonar-large-128k-online
         inception/mercury-coder | reka-core | writer.palmyra-x5-v1:0 | inflection/inflection-3-pi
-        voyage-3-large | voyage/rerank-2 | deepgram/nova-3 | flux-pro-1.1""",
+        voyage-3-large | voyage/rerank-2 | deepgram/nova-3 | flux-pro-1.1 | claude-6 | gpt-7
+        gemini-4
+        computer-use-preview-2025-03-11 | gemini-2.5-computer-use-preview-10-2025 | opus-5-5
+        azure/speech/azure-tts-hd | azure_ai/Microsoft-Decision-1
+        aws_polly/neural | stability/inpaint | aiml/flux/kontext-max/text-to-image | flux-3-video
+        accounts/fireworks/models/ember-1 | typesafe/jev-latest
+        gigachat/Embeddings | sarvam/bulbul:v3 | sabia-4 | tsuzumi-7b | plamo-beta
+        recraftv3 | luma/ray-2 | pika-2.5 | midjourney-v7 | runwayml/eleven_multilingual_v2
+        @cf/deepgram/flux | gladia/solaria-1 | playai-tts | @cf/leonardo/phoenix-1.0
+        mistral-code-latest | imagen-4.0-generate-001 | timegpt-1""",
     "unknown": """
         openrouter/auto | gpt-proxy-1 | default | prod-chat | model-router | azure/my-deployment
         router | openrouter/owl-alpha | qwen | qwen4 | kimi | xo1y | yield-model | novabot
@@ -111,7 +163,13 @@ KNOWN = {
         acme/Qwen3-32B-Contracts | someone/claude-distilled-llama-7b | mistralai/mistral-nemotron
         arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4
         @preset/claude-helper | openai/anything | deepseek/auto | nova-3 | v3 | r1 | chat | 123
-        / | : | 你好 | step-9 | my-proxy""",
+        / | : | 你好 | step-9 | my-proxy | step-3 | ring-3 | pika-chu | imagen-de-perfil
+        aya-assistant
+        rocinante-prod | sam-2 | mj-2 | param-1 | ray-2 | stella-large | frida-bot | lfm-radio
+        sonnet-18 | agnes-2 | inkling-of-truth | skylark-bot | opt-out | dia-report | bark-alert
+        mistral-code-agent-latest | hailuo-3.1 | groq/compound | big-pickle
+        Llama-3-8B-German-Chat | doc-intelligence | playground-v2 | octopus-v2 | jan-v1 | helium-1
+        arch-agent | evo-1 | aws/standard""",
 }
 CASES = [
     (origin, model.strip())
@@ -144,6 +202,21 @@ def test_the_origin_is_that_of_the_developer_and_of_this_version(origin, model):
         ("deepseek-ai/DeepSeek-R1-Distill-Qwen-32B", "DeepSeek", "Qwen"),
         ("perplexity/r1-1776", "Perplexity", "DeepSeek"),
         ("mai-ds-r1", "Microsoft", "DeepSeek"),
+        ("tngtech/GLM-4.6-Chimera", "TNG Technology Consulting", "GLM"),
+        ("ByteDance/SDXL-Lightning", "ByteDance", "Stable Diffusion"),
+        ("nousresearch/hermes-4-405b", "Nous Research", "Llama"),
+        ("nousresearch/hermes-4.3-36b", "Nous Research", "Seed"),
+        ("fireworks/models/yi-34b-200k-capybara", "Nous Research", "Yi"),
+        ("chronos-hermes-13b-v2", "Austism", "Llama"),
+        ("wizardlm2:8x22b", "Microsoft", "Mistral"),
+        ("wizardlm:13b", "Microsoft", "Llama"),
+        ("cogito:32b", "Deep Cogito", "Qwen"),
+        ("deepseek-r1:14b", "DeepSeek", "Qwen"),
+        ("openchat-3.6-8b-20240522", "OpenChat", "Llama"),
+        ("abeja/ABEJA-Qwen2.5-32b-Japanese-v1.0", "ABEJA", "Qwen"),
+        ("accounts/fireworks/models/ember-1", "Fireworks AI", "Kimi"),
+        ("azure/gpt-5.1-codex-mini", "OpenAI", None),
+        ("gemini/gemini-gemma-2-27b-it", "Google", None),
         ("unsloth/Qwen3-8B-GGUF", "Alibaba", None),
         ("bedrock/us.anthropic.claude-sonnet-4-20250514-v1:0", "Anthropic", None),
     ],
@@ -170,6 +243,19 @@ def test_a_release_belongs_to_who_trained_it_and_keeps_its_parent(model, develop
 )
 def test_hosts_and_variants_of_one_model_are_counted_together(model, counted_as):
     assert CATALOG.classify(model).model == counted_as
+
+
+@pytest.mark.parametrize(
+    ("model", "origin"),
+    [
+        ("azure_ai/ministral-3b", "row-proprietary"),
+        ("mistralai/ministral-3b", "row-proprietary"),
+        ("mistral/ministral-3b-latest", "row-open"),
+        ("mistralai/Ministral-3-3B-Instruct-2512", "row-open"),
+    ],
+)
+def test_hosts_serve_the_first_ministral_3b_without_a_date(model, origin):
+    assert origin_of(model) == origin
 
 
 def test_the_answer_names_the_rule():
@@ -285,13 +371,43 @@ def test_a_deployment_maps_its_own_names(tmp_path):
     assert catalog.classify("qwen3-max").origin == "cn-proprietary"
 
 
-def test_every_family_has_a_developer_and_a_source():
-    import tomllib
-    from importlib import resources
-
+def facts():
     text = resources.files("streams.origin").joinpath("catalog.toml").read_text("utf-8")
-    data = tomllib.loads(text)
-    names = {entry["name"] for entry in data["developer"]}
-    for entry in data["family"]:
+    return tomllib.loads(text)
+
+
+def test_every_family_says_its_developer_and_where_that_can_be_read():
+    names = {entry["name"] for entry in facts()["developer"]}
+    for entry in facts()["family"]:
         assert entry["developer"] in names
-        assert entry["source"], entry["title"]
+        assert entry["source"].startswith("https://"), entry["title"]
+
+
+def test_dates_are_years_or_months_until_the_day_the_facts_were_checked():
+    checked = date.fromisoformat(facts()["as_of"])
+    told = [entry["released"] for entry in facts()["family"] if "released" in entry]
+    for released in told:
+        first = date.fromisoformat(f"{released}-01" if "-" in released else f"{released}-01-01")
+        assert date(1997, 1, 1) < first <= checked
+
+
+def test_a_parent_is_a_family_of_the_catalogue():
+    titles = {entry["title"] for entry in facts()["family"]}
+    for entry in facts()["family"]:
+        rules = entry.get("rules", [])
+        parents = [entry.get("base"), *(rule.get("base") for rule in rules), *entry.get("on", [])]
+        assert {parent for parent in parents if parent} <= titles, entry["title"]
+
+
+def test_a_developer_is_named_by_a_family_or_decides_by_itself():
+    named = {entry["developer"] for entry in facts()["family"]}
+    for entry in facts()["developer"]:
+        assert entry["name"] in named or "openness" in entry, entry["name"]
+
+
+@pytest.mark.parametrize("kind", ["names", "slugs"])
+def test_every_name_is_spelled_as_an_id_is_cut(kind):
+    entries = facts()["family" if kind == "names" else "developer"]
+    for phrase in (phrase for entry in entries for phrase in entry[kind]):
+        [segment] = segments(phrase.replace(" ", "-"))
+        assert words(segment) == tuple(phrase.split()), phrase

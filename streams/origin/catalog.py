@@ -125,6 +125,8 @@ class Family:
     rules: tuple[Rule, ...]
     needs: re.Pattern[str] | None
     words: frozenset[str]
+    # `words`, and those that its rules look for.
+    own: frozenset[str]
     on: frozenset[str]
     common: bool
     owner_only: bool
@@ -393,7 +395,9 @@ class Catalog:
         return len(number) <= 5 and (len(suffix) <= 2 or (suffix,) in self.vocabulary["neutral"])
 
     def _tail(self, number: str, suffix: str) -> tuple[str, ...]:
-        return (number, suffix) if len(suffix) > 2 else (number + suffix,)
+        # `2.5vl` is a version and a kind of model, `4o` a version.
+        apart = len(suffix) > 1 and (suffix,) in self.vocabulary["neutral"]
+        return (number, suffix) if apart or len(suffix) > 2 else (number + suffix,)
 
     def _accepted(
         self, words: tuple[str, ...], key: tuple[str, ...], span: Span, context: Context
@@ -454,9 +458,9 @@ class Catalog:
         before = words[len(self._lead(words[: match.start])) : match.start]
         rest = (*match.after, *before)
         because = f'family "{family.title}"'
-        own = family.words | {word for rule in family.rules for word in rule.words}
+        own = set(family.own)
         for other in matches:
-            own |= other.family.words | frozenset(words[other.start : other.end])
+            own.update(other.family.words, words[other.start : other.end])
         if alias := next(
             (w for w in rest if (w,) in self.vocabulary["aliases"] and w not in own), None
         ):
@@ -466,7 +470,9 @@ class Catalog:
 
         openness, base, because = _by_rules(family, match.after, rest)
         if base is None:
-            base = next((m.family.title for m in matches if m.family.title != family.title), None)
+            # A parent is somebody else's: `codex-mini` in `gpt-5.1-codex-mini` is none.
+            makers = (m.family for m in matches if m.family.developer is not family.developer)
+            base = next((maker.title for maker in makers), None)
         strange = [
             w for w in rest if not self._says_nothing(w) and w not in own and (w,) not in self.slugs
         ]
@@ -707,14 +713,17 @@ def _catalog(data: Mapping[str, Any], file: str) -> Catalog:
         where = f"{file}: family {entry['title']!r}"
         if entry["developer"] not in developers:
             raise CatalogError(f"{where}: developer {entry['developer']!r} has no entry. Add one.")
+        rules = tuple(_rule(rule, where) for rule in entry.get("rules", ()))
+        words = frozenset(entry.get("words", ()))
         family = Family(
             title=entry["title"],
             developer=developers[entry["developer"]],
             names=tuple(_phrases(entry["names"])),
             openness=openness_of(entry.get("openness"), where),
-            rules=tuple(_rule(rule, where) for rule in entry.get("rules", ())),
+            rules=rules,
             needs=_pattern(entry.get("needs"), where),
-            words=frozenset(entry.get("words", ())),
+            words=words,
+            own=words.union(*(rule.words for rule in rules)),
             on=frozenset(entry.get("on", ())),
             common=entry.get("common", False),
             owner_only=entry.get("owner_only", False),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # What is kept of an id that nobody knows; enough to recognise it in a list.
 SHOWN_CHARACTERS = 128
@@ -32,11 +33,14 @@ _NUMBER = re.compile(
 )
 _QUANTISED = re.compile(
     r"(?:gguf|awq|gptq|mlx|exl\d|ggml|bnb|imatrix|mxfp\d*|nvfp\d|n?v?fp\d+|bf16|int[48]|w\d+a\d+\w*"
-    r"|\d+bit|i?q\d(?:_\w+)?|\d+(?:\.\d+)?bpw|dynamic|quantized|quantised)",
+    r"|\d+(?:\.\d+)?bit|i?q\d(?:_\w+)?|\d+(?:\.\d+)?bpw|dynamic|quantized|quantised)",
 )
 _FINE_TUNE = re.compile(r"^(?:.*/)?ft:([^:]+)(?::.*)?$", re.DOTALL)
 _OLD_FINE_TUNE = re.compile(r"^([^:/]+)(?::ft-|\.ft-).*$", re.DOTALL)
 _ARN = re.compile(r"arn:aws[\w-]*:[\w-]+:[\w-]*:\d*:")
+
+# Hosts, organisations and parts of names come back in id after id; ids from outside cannot fill it.
+_KEPT = 4096
 
 
 def shown(model: str) -> str:
@@ -65,6 +69,7 @@ def segments(model: str) -> list[str]:
     return [part for part in (piece.strip(" .-_:") for piece in text.split("/")) if part]
 
 
+@lru_cache(maxsize=_KEPT)
 def words(segment: str) -> tuple[str, ...]:
     """The words of one segment: `Qwen2p5-Coder_32B` gives qwen2.5, coder, 32b."""
     return tuple(
@@ -80,6 +85,7 @@ def is_size(word: str) -> bool:
     return _SIZE.fullmatch(word) is not None
 
 
+@lru_cache(maxsize=_KEPT)
 def is_number(word: str) -> bool:
     """Whether the word is a version, a date, a length or a quantisation."""
     return _NUMBER.fullmatch(word) is not None or is_size(word) or is_quantised(word)
