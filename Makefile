@@ -47,7 +47,8 @@ bench: $(VENV)/.installed-dev ## Measure events a second of CPU time, beside raw
 peers: $(VENV)/.installed-dev ## Measure beside Kafka Streams and Flink on the same job; needs a JDK
 	@$(VENV)/bin/python tests/bench/peers.py $(ARGS)
 
-accuracy: $(VENV)/.installed-dev ## Measure how often a prompt's language is told right
+accuracy: $(VENV)/.installed-dev ## Measure how often origins and languages are told right
+	@$(VENV)/bin/python tests/accuracy/origins.py
 	@$(VENV)/bin/python tests/accuracy/languages.py $(ARGS)
 
 requirements: $(VENV)/.installed-dev ## Write the exact versions that the container image installs
