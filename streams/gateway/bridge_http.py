@@ -145,9 +145,8 @@ class Bridge:
             with Held(self.room) as held:
                 posted = await self._take(request, held, only_traces=only_traces)
         except RefusedError as refused:
-            why = refused
-        except (ConnectionError, asyncio.CancelledError):
-            raise
+            # Its traceback leads to the body, which would stay until the collector comes by.
+            why = refused.with_traceback(None)
         except Exception as error:  # noqa: BLE001 - no post may stop the others
             # Its kind only: its words may be those of a document.
             log.error("a post cannot be answered: %s", type(error).__name__)  # noqa: TRY400
@@ -229,11 +228,11 @@ class Bridge:
             held.take_bytes(len(body))
             return body
         held.take_bytes(length)
-        if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         pieces: list[bytes] = []
         size = 0
         try:
+            if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             async with asyncio.timeout(BODY_SECONDS):
                 while piece := await content.readany():
                     size += len(piece)
@@ -249,7 +248,7 @@ class Bridge:
                 "Send this again.",
                 is_last=True,
             ) from None
-        except web.RequestPayloadError:
+        except (web.RequestPayloadError, ConnectionError):
             raise RefusedError(
                 HTTPStatus.BAD_REQUEST, "The body is cut off, or badly chunked.", "Send it whole."
             ) from None

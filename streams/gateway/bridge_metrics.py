@@ -15,10 +15,9 @@ from prometheus_client.core import (
     HistogramMetricFamily,
     InfoMetricFamily,
 )
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from streams.metrics import BUILD_INFO, Definition
+from streams.metrics import BUILD_INFO, Definition, encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -178,5 +177,5 @@ class Exposition:
 
     def __call__(self, accept: str) -> tuple[bytes, str]:
         """Return the body and the content type for an Accept header."""
-        encode, content_type = choose_encoder(accept)
+        encode, content_type = encoder(accept)
         return encode(self._registry), content_type

@@ -338,6 +338,16 @@ def test_a_body_that_is_not_compressed_as_it_says_is_refused(shared):
     assert authorized(shared, EVENT, Content_Encoding="gzip")[0] == 400
 
 
+def test_a_refused_body_is_forgotten_at_once(shared):
+    body = b"x" * 190_000
+    assert authorized(shared, body)[0] == 400
+    before = shared.metric("process_resident_memory_bytes")
+    for _ in range(200):
+        assert authorized(shared, body)[0] == 400
+
+    assert shared.metric("process_resident_memory_bytes") - before < 10_000_000
+
+
 def test_an_unknown_compression_is_refused_with_those_that_are_known(shared):
     status, headers, _ = shared.ask(
         "POST", "/", b"x", Content_Encoding="br", Authorization=f"Bearer {TOKEN}"
@@ -380,6 +390,7 @@ def test_what_is_no_http_is_answered_and_not_logged(shared):
 
 
 def test_a_client_that_goes_away_leaves_nothing_behind(shared):
+    before = shared.metric('tokenshare_bridge_requests_total{path="/",status="400"}')
     for _ in range(5):
         with socket.create_connection(("127.0.0.1", shared.port), timeout=10) as client:
             client.sendall(
@@ -388,6 +399,10 @@ def test_a_client_that_goes_away_leaves_nothing_behind(shared):
             )
             time.sleep(0.02)
     wait_until(lambda: shared.metric("tokenshare_bridge_waiting_bytes") == 0, "no bytes held", 5)
+    # It is no failure of the bridge, and nothing that an operator could do anything about.
+    assert shared.metric('tokenshare_bridge_requests_total{path="/",status="400"}') >= before + 5
+    assert shared.metric('tokenshare_bridge_requests_total{path="other",status="500"}') == 0
+    assert "failed" not in shared.said()
 
 
 # --- traces
