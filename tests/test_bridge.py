@@ -243,7 +243,7 @@ def test_metrics_add_up_and_each_has_its_definition():
         counts.took(seconds)
     counts.answered("/", 202)
     counts.events["accepted", ""] += 1
-    text = Exposition(lambda: State(counts, 1, 2, 3, is_ready=True))("text/plain")[0].decode()
+    text = Exposition(lambda: State(counts, 1, 2, 3, 4, is_ready=True))("text/plain")[0].decode()
     names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
 
     assert {each.name for each in DEFINITIONS} <= {

@@ -56,6 +56,12 @@ WAITING_BYTES: Final = Definition(
     (),
     "Bytes of posts that are not answered yet; TOKENSHARE_BRIDGE_BUFFER_BYTES bounds them.",
 )
+CONNECTIONS: Final = Definition(
+    "tokenshare_bridge_connections",
+    "gauge",
+    (),
+    "Open connections of clients; from 1,000 on, or fewer if files are short, the idlest is closed.",
+)
 KAFKA_FAILURES: Final = Definition(
     "tokenshare_bridge_kafka_failures",
     "counter",
@@ -72,6 +78,7 @@ DEFINITIONS: Final = (
     SECONDS,
     WAITING_EVENTS,
     WAITING_BYTES,
+    CONNECTIONS,
     KAFKA_FAILURES,
     READY,
     BUILD_INFO,
@@ -123,6 +130,7 @@ class State:
     counts: Counts
     waiting_events: int
     waiting_bytes: int
+    connections: int
     kafka_failures: int
     is_ready: bool
 
@@ -146,6 +154,7 @@ def families(state: State) -> Iterable[Metric]:
     for of, number in (
         (WAITING_EVENTS, state.waiting_events),
         (WAITING_BYTES, state.waiting_bytes),
+        (CONNECTIONS, state.connections),
         (READY, int(state.is_ready)),
     ):
         gauge = GaugeMetricFamily(of.name, of.help, labels=of.labels)
