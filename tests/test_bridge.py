@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 import tracemalloc
 import zlib
 
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 
 from streams.event import ALLOWED_CLOCK_SKEW_SECONDS, Skipped
 from streams.formats.read import Decoder
-from streams.gateway import bridge
-from streams.gateway.bridge_answer import status_message
+from streams.gateway import bridge, bridge_http
+from streams.gateway.bridge_answer import RefusedError, status_message
 from streams.gateway.bridge_metrics import (
     BUCKETS,
     DEFINITIONS,
@@ -223,6 +224,40 @@ def test_a_buffer_that_no_body_fits_in_is_refused():
 
 def test_a_token_is_not_shown():
     assert "very-secret" not in repr(settings(bridge_token="very-secret"))
+
+
+# --- what a bridge does not do for whoever waits no more
+
+
+def test_a_large_body_that_has_waited_long_is_not_read():
+    reading = bridge_http.Bridge(settings())._read_aside
+    body, now = orjson.dumps(EVENT), time.monotonic()
+
+    assert reading(body, "", (), NOW, now + 60, only_traces=False).events == 1
+    with pytest.raises(RefusedError) as caught:
+        reading(body, "", (), NOW, now - 1, only_traces=False)
+    assert caught.value.status == 429
+
+
+def test_of_many_connections_those_last_heard_of_stay():
+    class Transport:
+        is_open = True
+
+        def abort(self):
+            self.is_open = False
+
+    connections = bridge_http.Connections(2)
+    transports = [Transport() for _ in range(4)]
+    connections.opened(0, transports[0])
+    connections.opened(1, transports[1])
+    connections.heard(0)
+    connections.opened(2, transports[2])
+    assert [each.is_open for each in transports] == [True, False, True, True]
+    connections.closed(1)
+    connections.closed(0)
+    connections.opened(3, transports[3])
+    assert [each.is_open for each in transports] == [True, False, True, True]
+    assert len(connections) == 2
 
 
 # --- answers and metrics

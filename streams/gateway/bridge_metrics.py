@@ -60,7 +60,7 @@ CONNECTIONS: Final = Definition(
     "tokenshare_bridge_connections",
     "gauge",
     (),
-    "Open connections of clients; from 1,000 on, or fewer if files are short, the idlest is closed.",
+    "Open connections of clients; the idlest is closed where there would be more than 1,000.",
 )
 KAFKA_FAILURES: Final = Definition(
     "tokenshare_bridge_kafka_failures",

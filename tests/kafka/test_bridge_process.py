@@ -7,7 +7,6 @@ import gzip
 import http.client
 import importlib.util
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -42,25 +41,22 @@ class BridgeProcess:
     def __init__(self, log: Path, files: int | None = None, **settings: Any) -> None:
         self.port = free_port()
         self.log = log
-        self.files = files
+        self.command = [sys.executable, "-m", "streams", "bridge"]
+        if files is not None:
+            self.command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *self.command]
         self.environment = {
             f"TOKENSHARE_{name.upper()}": str(value)
             for name, value in ({"bridge_port": self.port} | settings).items()
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def _limit(self) -> None:
-        if self.files is not None:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
-
     def start(self) -> BridgeProcess:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "bridge"],
+                self.command,
                 env=os.environ | self.environment,
                 stdout=log,
                 stderr=log,
-                preexec_fn=self._limit,
             )
         return self
 
