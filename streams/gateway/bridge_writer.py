@@ -408,6 +408,10 @@ async def _end(producer: AIOKafkaProducer) -> None:
             if sending is not None:
                 sending.cancel()
             await producer.client.close()
+            if sending is not None:
+                # It waits for its requests, and one of them may wait for a connection to come.
+                sending.cancel()
+                await asyncio.wait([sending])
 
 
 def _why(error: BaseException, topic: str) -> str:

@@ -7,6 +7,7 @@ import gzip
 import http.client
 import importlib.util
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -224,6 +225,21 @@ GOOD = {
 @pytest.mark.parametrize("path", ["/", "/v1/events"])
 def test_an_event_is_accepted(shared, path):
     assert authorized(shared, EVENT, path) == (202, {"accepted": 1, "skipped": 0, "rejected": []})
+
+
+def test_the_post_of_readme_is_answered_as_readme_says(shared):
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (line,) = (
+        each for each in readme.splitlines() if each.startswith("curl -s http://127.0.0.1:6067")
+    )
+    _, _, url, _, body = shlex.split(line)
+    form = "application/x-www-form-urlencoded"  # what curl says of what it posts
+    status, answer = authorized(
+        shared, body.encode(), "/" + url.split("/", 3)[3], Content_Type=form
+    )
+
+    assert status == 202
+    assert f"`{orjson.dumps(answer).decode()}`" in readme
 
 
 @pytest.mark.parametrize(
