@@ -111,6 +111,13 @@ def test_names_are_cut_and_what_is_too_long_for_an_id_is_none():
     assert posted.records[0].key is None
 
 
+@pytest.mark.parametrize("blank", [" ", "\t"])
+def test_a_name_behind_blanks_stays_one_that_a_worker_takes(blank):
+    (record,) = read(EVENT | {"model": blank * 600 + "gpt-4o"}).records
+
+    assert [event.model for event in Decoder().decode(record.value).events] == ["gpt-4o"]
+
+
 @given(
     st.dictionaries(
         st.text(max_size=9), st.text() | st.floats(allow_nan=False) | st.none(), max_size=9
