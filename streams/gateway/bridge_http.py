@@ -238,7 +238,8 @@ class Bridge:
                 raise self._too_large()
             held.take_bytes(len(body))
             return body
-        held.take_bytes(length)
+        # Held as it comes: what is announced only takes no room from others.
+        held.expect_bytes(length)
         pieces: list[bytes] = []
         size = 0
         try:
@@ -249,8 +250,7 @@ class Bridge:
                     size += len(piece)
                     if size > most:
                         raise self._too_large()
-                    if size > held.bytes:
-                        held.take_bytes(size - held.bytes)
+                    held.take_bytes(len(piece))
                     pieces.append(piece)
         except TimeoutError:
             raise RefusedError(

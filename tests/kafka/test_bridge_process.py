@@ -446,6 +446,21 @@ def test_idle_connections_keep_nobody_away(make_bridge):
     assert bridge.said().count("ERROR") == bridge.said().count("InitProducerIdRequest")
 
 
+def test_bodies_that_do_not_come_take_no_room_from_others(shared):
+    clients = [socket.create_connection(("127.0.0.1", shared.port), timeout=10) for _ in range(12)]
+    for client in clients:
+        client.sendall(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 190000\r\n"
+            b"Authorization: Bearer %b\r\n\r\n[" % TOKEN.encode()
+        )
+    time.sleep(0.2)
+
+    assert shared.metric("tokenshare_bridge_waiting_bytes") == len(clients)
+    assert authorized(shared, EVENT)[0] == 202
+    for client in clients:
+        client.close()
+
+
 # --- traces
 
 
