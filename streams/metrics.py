@@ -409,6 +409,15 @@ class _SnapshotCollector(Collector):
         return []
 
 
+def encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """Return what writes an exposition for an Accept header, and the content type of that."""
+    try:
+        return choose_encoder(accept)
+    except TypeError:
+        # It compares numbers with a version that is none; whoever asks for that gets plain text.
+        return choose_encoder("")
+
+
 class Exposition:
     """Answers scrapes in the text format or OpenMetrics, as the scraper asks."""
 
@@ -419,5 +428,5 @@ class Exposition:
 
     def __call__(self, accept: str) -> tuple[bytes, str]:
         """Return the body and the content type for an Accept header."""
-        encode, content_type = choose_encoder(accept)
+        encode, content_type = encoder(accept)
         return encode(self._registry), content_type

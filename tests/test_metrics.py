@@ -69,7 +69,17 @@ def labels(**given):
     return tuple(sorted(given.items()))
 
 
-@pytest.mark.parametrize("accept", ["text/plain", OPENMETRICS, "*/*", ""])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "text/plain",
+        OPENMETRICS,
+        "*/*",
+        "",
+        "text/plain;version=x",
+        f"{OPENMETRICS.partition(';')[0]};version=1.0.x",
+    ],
+)
 def test_shares_are_on_metrics_in_either_format(accept):
     ratios = scrape(snapshot(), accept)["llm_share_ratio"]
     at = {"measure": "tokens", "window": "1h"}
