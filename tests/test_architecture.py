@@ -25,7 +25,6 @@ FLOW = [
     ["streams.record", "streams.past"],
     ["streams.guard", "streams.measured", "streams.attribution"],
     ["streams.shift"],
-    ["streams.backtest"],
     [
         "streams.formats",
         "streams.origin",
@@ -41,7 +40,7 @@ FLOW = [
     ["streams.transport", "streams.table", "streams.snapshot"],
     ["streams.history", "streams.metrics", "streams.terminal"],
     ["streams.live_shifts"],
-    ["streams.movers"],
+    ["streams.movers", "streams.backtest"],
     ["streams.web"],
     ["streams.app"],
     ["streams.process"],
