@@ -52,8 +52,8 @@ SNAPSHOT_SECONDS = 1.0
 SNAPSHOT_MIN_SECONDS = 0.2
 #: Panes of partitions added up for the history beside each picture: up to 20 ms of work.
 WARM_PANES = 120
-#: How often shifts are worked out anew: as often as Prometheus asks by default.
-SHIFT_SECONDS = 15.0
+#: How often shifts are worked out anew: rules are evaluated each minute, and wait half an hour.
+SHIFT_SECONDS = 30.0
 #: Ends of the source partitions, for the lag.
 LAG_SECONDS = 2.0
 LAG_PATIENCE_SECONDS = 3.0

@@ -56,6 +56,13 @@ class _Tenanted(NamedTuple):
     values: tuple[bytes, ...]
 
 
+class _Hour(NamedTuple):
+    """An hour's requests and tokens by tenant: `counts` [2, tenants, keys]."""
+
+    names: tuple[str, ...]
+    counts: Array
+
+
 @dataclass(slots=True)
 class _Rows:
     """The rows of one dimension and level: by start, what they were made of and their counts."""
@@ -80,7 +87,7 @@ class LiveShifts:
         self._history = history
         self._keys: dict[str, tuple[str, ...]] = {}
         self._rows: dict[tuple[str, Level], _Rows] = {}
-        self._tenants: dict[int, tuple[_Tenanted, dict[str, dict[str, Counts]]]] = {}
+        self._tenants: dict[int, tuple[_Tenanted, dict[str, _Hour]]] = {}
         self._pasts: dict[str, tuple[float, dict[Measure, Past]]] = {}
 
     def ask(
@@ -102,15 +109,15 @@ class LiveShifts:
 
         def work() -> Told:
             told: list[Shifts] = []
+            for dimension in DIMENSIONS:
+                self._use_keys(dimension, tuple(keys[dimension]))
             self._read_tenants(tenanted)
             for dimension in DIMENSIONS:
-                shown = tuple(keys[dimension])
-                self._use_keys(dimension, shown)
                 traffic = Traffic(
                     dimension,
                     self._counted(dimension, MIDDLE, panes, found[1]),
                     self._counted(dimension, HOUR, hours, found[0]),
-                    self._tenants_of(dimension, shown, tenanted),
+                    self._tenants_of(dimension),
                 )
                 told += shifts(traffic, self._pasts_of(traffic, here, now), as_of)
             return Told(as_of, tuple(told), found)
@@ -121,6 +128,7 @@ class LiveShifts:
         if self._keys.get(dimension) != keys:
             self._keys[dimension] = keys
             self._pasts.pop(dimension, None)
+            self._tenants.clear()
             for level in (HOUR, MIDDLE):
                 self._rows[dimension, level] = _Rows()
 
@@ -154,38 +162,56 @@ class LiveShifts:
         self._tenants = {
             each.start: kept[each.start]
             if each.start in kept and _is_same(kept[each.start][0], each)
-            else (each, tenants_of(each.values))
+            else (each, self._dense(each.values))
             for each in tenanted
         }
 
-    def _tenants_of(
-        self, dimension: str, keys: tuple[str, ...], tenanted: list[_Tenanted]
-    ) -> Tenants | None:
-        hours = {each.start: self._tenants[each.start][1][dimension] for each in tenanted}
-        weights: dict[str, int] = {}
-        for counted in hours.values():
-            for key, counts in counted.items():
-                name = key.split("/", 1)[0]
-                weights[name] = weights.get(name, 0) + tokens_of(counts)
-        if not weights.keys() - {OTHER}:
+    def _dense(self, values: Iterable[bytes]) -> dict[str, _Hour]:
+        counted = tenants_of(values)
+        return {
+            dimension: _hour(counted[dimension], self._keys[dimension]) for dimension in counted
+        }
+
+    def _tenants_of(self, dimension: str) -> Tenants | None:
+        hours = {start: hour[dimension] for start, (_, hour) in self._tenants.items()}
+        weights: dict[str, float] = {}
+        for hour in hours.values():
+            tokens = hour.counts[1].sum(axis=-1).tolist()
+            for name, weight in zip(hour.names, tokens, strict=True):
+                weights[name] = weights.get(name, 0.0) + weight
+        single = weights.keys() - {OTHER}
+        if not single:
             return None
-        ranked = sorted(weights.keys() - {OTHER}, key=lambda name: (-weights[name], name))
-        names = (*ranked[:MOST_TENANTS], OTHER)
+        names = (*sorted(single, key=lambda name: (-weights[name], name))[:MOST_TENANTS], OTHER)
         numbers = {name: number for number, name in enumerate(names)}
-        places = {key: place for place, key in enumerate(keys)}
         start = min(hours)
-        table = np.zeros((2, (max(hours) - start) // HOUR.seconds + 1, len(names), len(keys)))
-        rest = places.get(OTHER)
-        for at, counted in hours.items():
-            row = (at - start) // HOUR.seconds
-            for key, counts in counted.items():
-                name, _, rest_of_key = key.partition("/")
-                place = places.get(rest_of_key, rest)
-                if place is not None:
-                    number = numbers.get(name, len(ranked[:MOST_TENANTS]))
-                    table[0, row, number, place] += counts[0]
-                    table[1, row, number, place] += tokens_of(counts)
-        return Tenants(names, start, table[0], table[1])
+        length = (max(hours) - start) // HOUR.seconds + 1
+        table = np.zeros((length, 2, len(names), len(self._keys[dimension])))
+        for at, hour in hours.items():
+            row = table[(at - start) // HOUR.seconds]
+            for name, counts in zip(hour.names, hour.counts.swapaxes(0, 1), strict=True):
+                row[:, numbers.get(name, numbers[OTHER])] += counts
+        return Tenants(names, start, table[:, 0], table[:, 1])
+
+
+def _hour(counted: Mapping[str, Counts], keys: tuple[str, ...]) -> _Hour:
+    names: dict[str, int] = {}
+    places = {key: place for place, key in enumerate(keys)}
+    rest = places.get(OTHER, -1)
+    rows = [
+        (names.setdefault(name, len(names)), places.get(key, rest), counts[0], tokens_of(counts))
+        for tenant_and_key, counts in counted.items()
+        for name, _, key in [tenant_and_key.partition("/")]
+    ]
+    table = np.zeros((2, len(names), len(keys)))
+    if rows:
+        tenant, place, requests, tokens = np.array(rows, dtype=np.float64).T
+        at = tenant.astype(np.int64), place.astype(np.int64)
+        shown = at[1] >= 0
+        at = at[0][shown], at[1][shown]
+        np.add.at(table[0], at, requests[shown])
+        np.add.at(table[1], at, tokens[shown])
+    return _Hour(tuple(names), table)
 
 
 def tenants_of(values: Iterable[bytes]) -> dict[str, dict[str, Counts]]:
