@@ -80,8 +80,7 @@ def closure(requirement: Requirement, seen: set[tuple[str, frozenset[str]]]) -> 
     for line in requires(requirement.name) or []:
         needed = Requirement(line)
         if needed.marker is None or any(
-            needed.marker.evaluate(IMAGE | {"extra": extra})
-            for extra in (*requirement.extras, "")
+            needed.marker.evaluate(IMAGE | {"extra": extra}) for extra in (*requirement.extras, "")
         ):
             found += closure(needed, seen)
     return found
@@ -172,9 +171,8 @@ def test_nothing_but_what_it_copies_is_sent_to_the_engine():
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-build.txt"])
 def test_every_package_is_pinned_with_hashes(name):
     text = (DEPLOY / name).read_text()
-    unpinned = [
-        line for line in text.splitlines() if line and not re.match(r"#|    --hash=|\S+==\S+ \\$", line)
-    ]
+    shape = re.compile(r"#|    --hash=|\S+==\S+ \\$")
+    unpinned = [line for line in text.splitlines() if line and not shape.match(line)]
 
     assert pins(name)
     assert unpinned == []
