@@ -288,9 +288,10 @@ def test_every_password_comes_from_whoever_starts_it():
     }
 
 
-def test_what_prometheus_scrapes_are_services_at_their_ports():
+def test_what_prometheus_speaks_to_are_services_at_their_ports():
     text = (DEPLOY / "prometheus" / "prometheus.yml").read_text()
-    jobs = yaml.safe_load(text)["scrape_configs"]
+    parsed = yaml.safe_load(text)
+    jobs = parsed["scrape_configs"] + parsed.get("alerting", {}).get("alertmanagers", [])
     targets = {
         target
         for job in jobs
