@@ -33,6 +33,7 @@ FILE = ROOT / "docker-compose.yml"
 COMPOSE = yaml.safe_load(FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 IMAGE = (DEPLOY / "Dockerfile").read_text()
+README = (ROOT / "README.md").read_text()
 DEFAULTS = {name: default for name, default, _ in table()}
 
 OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
@@ -184,7 +185,8 @@ def test_volumes_are_declared_or_in_the_repository(name):
     for source, _, is_read_only in mounts(SERVICES[name]):
         if source in COMPOSE["volumes"]:
             continue
-        # Grafana's and Alertmanager's folders are written by others, each with tests of its own.
+        if name not in {"alertmanager", "grafana"}:
+            assert (ROOT / source).is_dir()
         assert re.fullmatch(r"\./deploy/[a-z/]+", source)
         assert is_read_only
     for volume in SERVICES[name].get("volumes", []):
@@ -306,6 +308,42 @@ def test_what_prometheus_speaks_to_are_services_at_their_ports():
 
     assert f"worker:{DEFAULTS['TOKENSHARE_WEB_PORT']}" in targets
     assert targets <= inside
+
+
+def test_the_lines_of_readme_name_services_and_profiles_that_are_there():
+    lines = re.findall(r"^(?:\w+=\S+ )?docker compose .+$", README, re.MULTILINE)
+    profiles = {profile for each in SERVICES.values() for profile in each.get("profiles", [])}
+
+    assert len(lines) >= 2
+    assert set(re.findall(r"--profile (\w+)", "\n".join(lines))) <= profiles
+    assert set(re.findall(r"compose exec (\S+)", "\n".join(lines))) <= set(SERVICES)
+    given = re.findall(r"^(\w+)=\S+ docker", README, re.MULTILINE)
+    assert all(f"${{{name}:-" in FILE.read_text() for name in given)
+
+
+def test_the_line_of_readme_makes_the_secrets_that_are_demanded(tmp_path):
+    (line,) = re.findall(r"^\(umask 077; printf .+$", README, re.MULTILINE)
+    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
+    made = dict(each.split("=", 1) for each in (tmp_path / ".env").read_text().splitlines())
+
+    assert set(made) == set(re.findall(r"\$\{(\w+):\?", FILE.read_text()))
+    assert all(len(value) >= 24 for value in made.values())
+    assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+    assert interpolated(SERVICES, made)
+
+
+def test_the_figures_that_sizing_rests_on_are_the_measured_ones():
+    section = README.partition("### Sizing")[2].partition("\n### ")[0]
+    figures = json.loads((ROOT / "tests/bench/results/apache.json").read_text())["figures"]
+    plain = figures["whole path, 1 partition"]["events_per_cpu_second"]
+    litellm = figures["whole path, LiteLLM"]["events_per_cpu_second"]
+    language = figures["whole path, LiteLLM, language"]["events_per_cpu_second"]
+
+    assert f"{round(figures['full state']['peak_rss_mb'], -1):.0f} MB with a full state" in section
+    assert f"{round(figures['whole path, 28 days']['peak_rss_mb'], -1):.0f} MB at most" in section
+    assert f"{plain / 1e6:.1f} million plain events" in section
+    assert f"{litellm // 10_000 * 10_000:,} LiteLLM payloads" in section
+    assert f"{language // 500 * 500:,} of them" in section
 
 
 # The same services as processes.
