@@ -214,6 +214,14 @@ def test_kafka_can_run_the_libraries_that_it_unpacks():
     assert {"/opt/kafka/config", "/opt/kafka/logs"} <= set(options)
 
 
+def test_grafana_keeps_the_plugins_that_come_with_it():
+    # On a read-only file system an update stops a plugin and then fails (grafana issue 132528).
+    environment = SERVICES["grafana"]["environment"]
+
+    assert environment["GF_PLUGINS_PREINSTALL_AUTO_UPDATE"] == "false"
+    assert environment["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_our_variables_are_settings(name):
     used = set(SERVICES[name]["environment"])
