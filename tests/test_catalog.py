@@ -78,7 +78,7 @@ KNOWN = {
         XiYanSQL-QwenCoder-2504 | csg-wukong-chat-v0.1 | codeshell-chat | megrez-3b-instruct
         iquest-coder-v1-40b | WhereIsAI/UAE-Large-V1 | jdopensource/JoyAI-LLM-Flash
         ling-3.0-tiny | ling-3.0-flash-fin-free | hy-mt2-plus | qihoo360/360Zhinao3-7B
-        intern-latest | baichuan-m4""",
+        intern-latest | baichuan-m4 | Qwen/Qwen-VL-Chat | GUI-Owl-7B""",
     "cn-proprietary": """
         qwen-max | qwen3-max | dashscope/qwen-plus-latest | openrouter/qwen/qwen-turbo
         qwen3-coder-plus | qwen-vl-max | qwen4-max | qwen-plus-2025-07-28 | qwq-plus | qwen-long
@@ -143,7 +143,8 @@ KNOWN = {
         Qdrant/resnet50-onnx | Qdrant/bm42-all-minilm-l6-v2-attentions | AnimeSharp
         prithivida/Splade_PP_en_v1 | mlx-community/MeloTTS-English-v3-MLX | MeloTTS-Japanese
         diffusers/controlnet-zoe-depth-sdxl-1.0 | LLM-Research/Meta-Llama-3.1-8B-Instruct
-        AI-ModelScope/FLUX.1-dev | KittenML/kitten-tts-nano-0.1 | microsoft/codebert-base""",
+        AI-ModelScope/FLUX.1-dev | KittenML/kitten-tts-nano-0.1 | microsoft/codebert-base
+        minishlab/potion-base-8M""",
     "row-proprietary": """
         gpt-4o | gpt-4o-2024-08-06 | azure/gpt-35-turbo | openai/gpt-5-mini | o1-preview
         azure/o3-mini | openrouter/openai/o4-mini-high | ft:gpt-4o-mini-2024-07-18:acme::abc123
