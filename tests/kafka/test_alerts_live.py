@@ -181,6 +181,7 @@ def test_a_shift_is_one_notification_that_names_the_riser(
     assert moved["models"]["movers"][0]["name"] == "deepseek-chat"
     assert sum(contributions) + moved["models"]["rest"] == moved["shift"]
     tenants = moved["tenants"]
-    assert sum(each["contribution"] for each in tenants["movers"]) + tenants["rest"] == (
-        moved["shift"]
+    assert (
+        sum(each["contribution"] for each in tenants["movers"]) + tenants["rest"]
+        == (moved["shift"])
     )
