@@ -32,7 +32,7 @@ TENANTS = [f"tenant-{number}" for number in range(12)]
 
 def events(now: float):
     """Yield four weeks of a fifth of Chinese open models, which are half of the last day."""
-    draw = random.Random(20261125)  # noqa: S311 - traffic, not secrets
+    draw = random.Random(20261125)
     for number in range(DAYS * 24 * AN_HOUR):
         at = now - DAYS * 86400 + number * 3600 / AN_HOUR
         share = 0.5 if at > now - 86400 else 0.2
