@@ -155,6 +155,24 @@ CASES = {
     "tokens mute no requests of another key": Case(
         [shift(), shift(measure="requests", key="cn-proprietary")]
     ),
+    "the hour tier mutes no day tier of the same key in another dimension": Case(
+        [shift("Hour", key="other", dimension="language"), shift("Day", key="other")]
+    ),
+    "a shift of tokens over the day and of requests over the hour is told once": Case(
+        [shift("Day")], [shift("Hour", measure="requests")]
+    ),
+    "a share that is up over the day and down over the hour is told once": Case(
+        [shift("Day")], [shift("Hour", "down")]
+    ),
+    "tokens mute no requests of the same key in another dimension": Case(
+        [
+            shift(key="other", dimension="language"),
+            shift(key="other", measure="requests"),
+        ]
+    ),
+    "more requests with fewer tokens are told once": Case(
+        [shift(measure="requests")], [shift(direction="down")]
+    ),
     "a model that the catalogue lacks notifies as unclassified only": Case(
         [UNCLASSIFIED],
         [
@@ -213,6 +231,12 @@ CASES = {
             other("TokenshareWorkerNotReady", instance="a:6066"),
             other("TokenshareWorkerNotReady", instance="b:6066"),
         ],
+    ),
+    "a cause mutes nothing of a worker of that address at another gateway": Case(
+        [
+            other("TokenshareRecoveryStuck", instance="a:6066", gateway="-eu"),
+            other("TokenshareWorkerNotReady", instance="a:6066", gateway="-us"),
+        ]
     ),
     "a partition that stands still mutes the lag": Case(
         [other("TokenshareConsumerStuck", partition="0")],
