@@ -355,7 +355,9 @@ def _pipeline_families(picture: Snapshot) -> Iterable[Metric]:
         records.add_metric((name, reason), count)
     for name, count in picture.events.items():
         events.add_metric((name,), count)
-    late.add_metric((), picture.late)
+    if picture.as_of > 0:
+        # Before the first picture the total is not known; a 0 would look like a counter's reset.
+        late.add_metric((), picture.late)
     yield from (records, events, late)
     lag, position, owned = _gauge(LAG), _gauge(POSITION), _gauge(PARTITION_OWNED)
     for status in picture.partitions:

@@ -377,12 +377,7 @@ def sources(worker: Worker) -> server.Sources:
         shares=lambda: bodies.shares(worker.snapshot, simulated=worker.settings.simulated),
         history=lambda asked: _history(worker, asked),
         unknown=lambda window: bodies.unknown(worker.snapshot, window),
-        shifts=lambda: {
-            "as_of": worker.snapshot.as_of,
-            "baseline_days": 0.0,
-            "needed_days": 21,
-            "shifts": [],
-        },
+        shifts=lambda: bodies.shifts(worker.snapshot),
         movers=_Movers(worker).of,
         moment=lambda: bodies.moment(worker.snapshot),
         readiness=worker.readiness,
