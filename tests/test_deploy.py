@@ -26,20 +26,6 @@ def test_every_variable_in_configuration_files_is_a_setting():
     assert used <= known
 
 
-@pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)"
-)
-def test_prometheus_takes_its_configuration():
-    done = subprocess.run(
-        ["promtool", "check", "config", str(PROMETHEUS)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.mark.parametrize("name", ["Makefile", ".ci/run"])
 def test_scripts_are_there(name):
     assert (ROOT / name).is_file()

@@ -31,11 +31,14 @@ TENANTS = [f"tenant-{number}" for number in range(12)]
 
 
 def events(now: float):
-    """Yield four weeks of a fifth of Chinese open models, which are half of the last day."""
+    """Yield four weeks of a fifth of Chinese open models, which are half of the last day.
+
+    In its last hour and a half they are a fifth again, so that the hour tier has nothing to say.
+    """
     draw = random.Random(20261125)
     for number in range(DAYS * 24 * AN_HOUR):
         at = now - DAYS * 86400 + number * 3600 / AN_HOUR
-        share = 0.5 if at > now - 86400 else 0.2
+        share = 0.5 if now - 86400 < at < now - 5400 else 0.2
         chinese = draw.random() < share
         yield {
             "ts": at,
