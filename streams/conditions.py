@@ -6,6 +6,7 @@ for who has no Prometheus yet and asks what it would have said. A test compares 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ import numpy as np
 from streams.pane import UNKNOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from numpy.typing import NDArray
 
 Direction = Literal["up", "down"]
@@ -67,6 +70,45 @@ GROUP_INTERVAL_SECONDS = 30 * 60
 REPEAT_INTERVAL_SECONDS = 24 * 3600
 
 
+class Inhibition(NamedTuple):
+    """Alerts that say more silence others: regular expressions of labels, and labels in common."""
+
+    source: dict[str, str]
+    target: dict[str, str]
+    equal: tuple[str, ...]
+
+
+#: What inhibits what. A share rises where others fall, because shares add up to 1; so who falls is
+#: silent where somebody has risen.
+INHIBITIONS = (
+    Inhibition(
+        {"alertname": "LLMShareStale"},
+        {"alertname": "LLMShareShift.*|LLMShareUnclassified"},
+        ("instance",),
+    ),
+    Inhibition(
+        {"alertname": "LLMShareUnclassified"},
+        {"alertname": "LLMShareShift.*"},
+        ("instance", "dimension"),
+    ),
+    Inhibition(
+        {"alertname": "LLMShareShift.*", "direction": "up"},
+        {"direction": "down"},
+        ("instance", "dimension"),
+    ),
+    Inhibition(
+        {"alertname": "LLMShareShiftHour"},
+        {"alertname": "LLMShareShiftDay"},
+        ("instance", "dimension", "key", "measure", "direction"),
+    ),
+    Inhibition(
+        {"alertname": "LLMShareShift.*", "measure": "tokens"},
+        {"alertname": "LLMShareShift.*", "measure": "requests"},
+        ("instance", "dimension", "key", "direction"),
+    ),
+)
+
+
 class Gauges(NamedTuple):
     """What /metrics says of keys in one window: arrays or numbers that broadcast.
 
@@ -94,6 +136,30 @@ def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:
         return _is_large(rule, gauges, HOUR_SHIFT, HOUR_EFFECTIVE_REQUESTS) & _is_broad(gauges)
     far = _signed(rule, gauges.zscore) >= DAY_ZSCORE.get(dimension, np.inf)
     return far & _is_large(rule, gauges, DAY_SHIFT, DAY_EFFECTIVE_REQUESTS)
+
+
+def is_inhibited(target: Mapping[str, str], firing: Iterable[Mapping[str, str]]) -> bool:
+    """Tell whether one of the alerts that fire silences another, all given by their labels.
+
+    As in Alertmanager a label that both lack is equal, and an alert that is a rule's source and its
+    target is not silenced by another such.
+    """
+    for rule in INHIBITIONS:
+        if not _matches(rule.target, target):
+            continue
+        is_source = _matches(rule.source, target)
+        for source in firing:
+            if (
+                _matches(rule.source, source)
+                and not (is_source and _matches(rule.target, source))
+                and all(source.get(name) == target.get(name) for name in rule.equal)
+            ):
+                return True
+    return False
+
+
+def _matches(matchers: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    return all(re.fullmatch(regex, labels.get(name, "")) for name, regex in matchers.items())
 
 
 def zscore_threshold(window: Window, dimension: str, *, has_tenants: bool) -> float | None:

@@ -54,6 +54,11 @@ def in_window(now: Array, hours: Array, tenants: Array) -> Array:
     return found
 
 
+def named_enough(now: Array, tenants_now: Array) -> bool:
+    """Tell whether enough of a window's counts [keys] have a tenant [tenants, keys]."""
+    return bool(tenants_now.sum() >= ENOUGH * now.sum())
+
+
 def baseline_hours(hour: int) -> list[int]:
     """Return the starts of the hours that make the baseline of the hour at `hour`."""
     return [
@@ -80,7 +85,7 @@ def guarded(
         rows(by_tenant, tenants.start, HOUR.seconds, before, 2),
     )
     single = np.array([name != OTHER for name in tenants.names], dtype=bool)
-    if not single.any() or tenants_now.sum() < ENOUGH * now.sum():
+    if not single.any() or not named_enough(now, tenants_now):
         return None
     past_hours = baseline_hours(centre)
     first = past_hours[0]

@@ -61,8 +61,17 @@ def cut(
         counts.reshape(shape).sum(axis=-2),
         expected.reshape(shape).sum(axis=-2),
         squares.sum(axis=-2),
-        (totals * known).sum(axis=-2) >= ENOUGH * totals.sum(axis=-2),
+        is_expected(totals, totals * known),
     )
+
+
+def is_expected(totals: Array, known: Array) -> NDArray[np.bool_]:
+    """Tell whether a baseline speaks of enough of a window, [..., 1].
+
+    `totals` and `known` [..., stretches, 1]: what was counted, and what of it has a baseline.
+    """
+    enough: NDArray[np.bool_] = known.sum(axis=-2) >= ENOUGH * totals.sum(axis=-2)
+    return enough
 
 
 def measure(window: Stretches) -> Measured:
