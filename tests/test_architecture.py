@@ -22,7 +22,10 @@ FLOW = [
         "streams.language",
         "streams.tenant",
     ],
-    ["streams.packing"],
+    ["streams.packing", "streams.conditions", "streams.counted"],
+    ["streams.past"],
+    ["streams.measured", "streams.guard", "streams.attribution"],
+    ["streams.shift"],
     ["streams.record"],
     [
         "streams.formats",
@@ -37,7 +40,7 @@ FLOW = [
     ["streams.partition"],
     ["streams.view"],
     ["streams.transport", "streams.table", "streams.snapshot"],
-    ["streams.history", "streams.metrics", "streams.web", "streams.terminal"],
+    ["streams.history", "streams.metrics", "streams.web", "streams.terminal", "streams.backtest"],
     ["streams.app"],
     ["streams.process"],
     ["streams.gateway"],
@@ -64,6 +67,7 @@ EDGES = {
     "click": {
         "streams.cli",
         "streams.cli.ask",
+        "streams.cli.backtest",
         "streams.cli.catalog",
         "streams.cli.common",
         "streams.cli.operate",
