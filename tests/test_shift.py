@@ -121,7 +121,9 @@ def test_z_is_the_shift_in_units_of_the_larger_uncertainty():
     found = measure(one_window([[15, 5], [15, 5]], [500, 100], [0.02, 0.98]))
 
     # 0.73 / max(S, 0.233854)
-    assert zscores(found, np.array([0.1, 0.1])).tolist() == pytest.approx([3.1216, -3.1216], abs=1e-4)
+    assert zscores(found, np.array([0.1, 0.1])).tolist() == pytest.approx(
+        [3.1216, -3.1216], abs=1e-4
+    )
     assert zscores(found, np.array([0.365, 0.365])).tolist() == pytest.approx([2.0, -2.0])
 
 
@@ -203,7 +205,8 @@ def test_days_of_history_count_from_the_first_hour_less_days_without_traffic():
     assert days_of(range(48), 48.0) == pytest.approx(2.0)
     assert days_of(range(12, 48), 48.0) == pytest.approx(1.5)
     # (.. day 1 ..)(empty)(empty)(.. day 4 ..)|
-    assert days_of([*range(24), *range(72, 96)], 96.0) == pytest.approx(2.0, abs=0.05)
+    assert days_of([*range(24), *range(72, 97)], 96.0) == pytest.approx(2.0)
+    assert days_of([*range(24), *range(47, 97)], 96.0) == pytest.approx(4.0)
     assert days_of([], 96.0) == 0.0
 
 
@@ -439,11 +442,11 @@ def test_a_window_takes_of_the_hour_before_what_it_still_holds():
     assert found.ravel().tolist() == pytest.approx([40.0, 20.0])
 
 
-def of_tenants(hours: Counted, parts: dict[str, tuple[float, ...]], burst=()) -> Tenants:
+def of_tenants(hours: Counted, parts: dict[str, tuple[float, ...]], burst=None) -> Tenants:
     """Tenants with fixed parts of each key in the last nine days; `burst` in the running hour."""
     rows_ = hours.tokens[-217:, None] * np.array([*parts.values()])[None]
-    if burst:
-        rows_[-1] = np.array(burst)
+    if burst is not None:
+        rows_[-1] = burst
     return Tenants(tuple(parts), hours.start + (len(hours.tokens) - 217) * HOUR, rows_, rows_)
 
 
@@ -471,7 +474,7 @@ def test_a_shift_of_all_tenants_survives_and_one_of_a_single_tenant_does_not(is_
         each[-running:] = [300.0, 100.0]
     for each in (hours.requests, hours.tokens, hours.squares):
         each[-1] = [300.0 * running, 100.0 * running]
-    quarter = {name: (0.25, 0.25) for name in "wxyz"}
+    quarter = dict.fromkeys("wxyz", (0.25, 0.25))
     # Before 12:00 all tenants send (25, 25) a pane; then all send more of `a`, or only `w` does.
     burst = [[75.0, 25.0]] * 4 if is_broad else [[225.0, 25.0], *[[25.0, 25.0]] * 3]
     tenants = of_tenants(hours, quarter, np.array(burst) * running)
@@ -527,7 +530,7 @@ def test_an_interval_of_95_percent_holds_the_share_about_as_often(requests, sess
     assert found["share"] == pytest.approx(stated, abs=0.04)
     assert found["share"] >= 0.90
     # What the largest of three is for: the textbook error is too small by far.
-    assert found["binomial"] < 0.65
+    assert found["binomial"] < 0.70
 
 
 # --- Cost -----------------------------------------------------------------------------------------
@@ -536,7 +539,7 @@ def test_an_interval_of_95_percent_holds_the_share_about_as_often(requests, sess
 def test_the_past_is_told_from_no_more_hours_than_a_worker_keeps():
     from streams.pane import HOUR as LEVEL
 
-    assert NEEDED_HOURS * HOUR + HOUR <= LEVEL.keep_seconds
+    assert LEVEL.keep_seconds >= NEEDED_HOURS * HOUR + HOUR
 
 
 def test_older_hours_change_nothing():

@@ -134,7 +134,7 @@ def _cautions(history: Cells, found: Replay) -> Iterator[str]:
 
 def _print(found: Replay) -> None:
     table = Table(title="alerts", title_justify="left", expand=False)
-    for column in ("alert", "what", "measure", "", "pending", "firing", "resolved", "notified"):
+    for column in ("alert", "share", "measure", "pending", "firing", "resolved", "notified"):
         table.add_column(column)
     for column in ("z", "shift"):
         table.add_column(column, justify="right")
@@ -143,11 +143,10 @@ def _print(found: Replay) -> None:
             alert.rule.alert,
             f"{alert.dimension}: {name_of(alert.dimension, alert.key)}",
             alert.measure,
-            "▲" if alert.direction == "up" else "▼",
             *(_moment(each) for each in (alert.pending, alert.firing, alert.resolved)),
             _moment(found.notified[alert]),
             f"{alert.zscore:+.1f}",
-            f"{alert.shift * 100:+.1f} pts",
+            f"{'▲' if alert.direction == 'up' else '▼'} {alert.shift * 100:+.1f} points",
         )
     Console().print(table if found.alerts else "No alert would have fired.")
     if not found.weeks:
@@ -164,6 +163,4 @@ def _print(found: Replay) -> None:
 
 
 def _moment(seconds: int | None) -> str:
-    return (
-        "–" if seconds is None else f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%Y-%m-%d %H:%M}"
-    )
+    return "–" if seconds is None else f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%m-%d %H:%M}"
