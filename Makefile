@@ -10,7 +10,7 @@ PIP := $(RUN) pip --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test kafka faults fuzz lint format bench peers accuracy requirements clean
+.PHONY: help demo test kafka faults fuzz lint format bench peers accuracy alerts requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -49,6 +49,9 @@ peers: $(VENV)/.installed-dev ## Measure beside Kafka Streams and Flink on the s
 
 accuracy: $(VENV)/.installed-dev ## Measure how often a prompt's language is told right
 	@$(VENV)/bin/python tests/accuracy/languages.py $(ARGS)
+
+alerts: $(VENV)/.installed-dev ## Measure false and missed alerts on simulated traffic; ARGS="--seeds 7 8"
+	@$(VENV)/bin/python tests/shifts/rates.py $(ARGS)
 
 requirements: $(VENV)/.installed-dev ## Write the exact versions that the container image installs
 	@$(PIP) install --quiet --dry-run --ignore-installed --report $(VENV)/resolved.json '.[gateway,language]'

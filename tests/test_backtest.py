@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from streams import conditions
 from streams.backtest import cells
-from streams.backtest.alerts import Alert, alerts, spans
+from streams.backtest.alerts import Alert, spans
 from streams.backtest.cells import HistoryError
 from streams.backtest.notices import notifications, notified
 from streams.backtest.replay import replay
@@ -644,7 +644,7 @@ def test_a_replay_holds_together(with_a_shift):
     )
 
 
-# --- Rates: a short form of `make alerts` -----------------------------------------------------------
+# --- Rates: a short form of `make alerts` ---------------------------------------------------------
 
 
 def test_alerts_are_quiet_where_nothing_happens_and_find_what_does():
@@ -657,4 +657,7 @@ def test_alerts_are_quiet_where_nothing_happens_and_find_what_does():
     # A fixed threshold on the hour is what nobody keeps switched on.
     assert quiet[0]["fixed_starts_a_series_week"]["fixed 1 h"] > 1
     assert found["found"] >= 0.75
-    assert alerts.__doc__
+
+
+def test_a_shift_before_21_days_is_told_of_at_21():
+    assert rates.first_weeks(11, 10.0)["first_condition_after_days"] == 21.0

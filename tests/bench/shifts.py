@@ -87,6 +87,21 @@ def worker() -> dict[str, float]:
     return {"a_minute_ms": milliseconds(a_minute), "an_hour_ms": milliseconds(an_hour)}
 
 
+def cell(first: int, drawn: model.Drawn, pane: int, place: int, language: str) -> bytes:
+    return orjson.dumps(
+        {
+            "start": model.START + (first + pane) * 300,
+            "seconds": 300,
+            "origin": drawn.mix.keys[drawn.mix.key[place]],
+            "language": language,
+            "tenant": f"tenant-{drawn.mix.tenant[place]}",
+            "requests": int(drawn.requests[pane, place]),
+            "tokens": int(drawn.tokens[pane, place]),
+            "tokens_squared": int(drawn.squares[pane, place]),
+        }
+    )
+
+
 def write_history(path: Path, lines: int) -> None:
     """Write a history of so many cells: a tenant's requests to an origin, in three languages."""
     gateway = model.Gateway(1, 50.0, 70)
@@ -98,24 +113,11 @@ def write_history(path: Path, lines: int) -> None:
     with path.open("wb") as stream:
         for first in range(0, gateway.days * model.DAY_PANES, model.DAY_PANES):
             drawn = plan.draw("origin", random, first, first + model.DAY_PANES)
-            out = []
-            for pane, cell in np.argwhere(drawn.requests).tolist():
-                tenant = int(drawn.mix.tenant[cell])
-                for language in random.choice(used[tenant], 3).tolist():
-                    out.append(
-                        orjson.dumps(
-                            {
-                                "start": model.START + (first + pane) * 300,
-                                "seconds": 300,
-                                "origin": drawn.mix.keys[drawn.mix.key[cell]],
-                                "language": mix.keys[language],
-                                "tenant": f"tenant-{tenant}",
-                                "requests": int(drawn.requests[pane, cell]),
-                                "tokens": int(drawn.tokens[pane, cell]),
-                                "tokens_squared": int(drawn.squares[pane, cell]),
-                            }
-                        )
-                    )
+            out = [
+                cell(first, drawn, pane, place, mix.keys[language])
+                for pane, place in np.argwhere(drawn.requests).tolist()
+                for language in random.choice(used[drawn.mix.tenant[place]], 3).tolist()
+            ]
             out = out[: lines - written]
             written += len(out)
             stream.write(b"\n".join(out) + b"\n")

@@ -116,12 +116,12 @@ def shifted(gateway: Gateway, change: Change, dimension: str, trials: int, hours
         yield START + moment * PANE, fired(timeline, START + moment * PANE)
 
 
-def found_after(fired: Fired, key: str, *, fixed: bool = False) -> float | None:
-    """Return the hours until the first alert on a key that rose; None where there is none."""
+def found_after(fired: Fired, key: str, fixed: str | None = None) -> float | None:
+    """Return the hours until the first alert on a key that rose, or of a fixed rule on it."""
     times = [
         alert.firing
-        for alert in (fired.fixed if fixed else fired.alerts)
-        if alert.key == key and alert.direction == "up" and alert.firing is not None
+        for alert in (fired.alerts if fixed is None else fired.fixed)
+        if alert.key == key and alert.direction == "up" and fixed in {None, alert.rule.alert}
     ]
     return (min(times) - fired.first) / 3600 if times else None
 
