@@ -620,6 +620,40 @@ def test_a_users_mistake_is_told_in_a_line(arguments, said):
     assert "Traceback" not in result.stderr
 
 
+def test_a_workers_own_history_is_replayed_hour_by_hour(monkeypatch):
+    points = [
+        {
+            "start": START + hour * HOUR,
+            "cells": {
+                "cn-open/en": [60_000 if hour < 24 * 30 else 300_000, 3000, 0, 0],
+                "row-open/en": [180_000, 9000, 0, 0],
+            },
+        }
+        for hour in range(24 * 31)
+    ]
+    asked = []
+
+    def get(url, path, **query):
+        asked.append((url, path, query))
+        return {"seconds": HOUR, "points": points}
+
+    monkeypatch.setattr("streams.client.get", get)
+    result = run("--from-worker", "http://127.0.0.1:6066", "--json")
+    found = [orjson.loads(each) for each in result.stdout.splitlines()]
+
+    assert asked == [
+        ("http://127.0.0.1:6066", "/api/v1/history", {"dimension": "joint", "step": "1h"})
+    ]
+    # Without tenants the hour tier asks for more, and a shift of 37 points has it.
+    rises = [each for each in found if each["notified"] and each["direction"] == "up"]
+    assert {(each["key"], each["measure"]) for each in rises} == {("cn-open", "tokens")}
+    assert rises[0]["alert"] == "LLMShareShiftHour"
+    assert START + 30 * DAY < rises[0]["firing"] < START + 30 * DAY + 2 * HOUR
+    said = run("--from-worker", "http://127.0.0.1:6066").stdout
+    assert "fires from z 5 on" in " ".join(said.split())
+    assert "no sums of squared tokens" in " ".join(said.split())
+
+
 def test_a_bad_line_ends_it_with_its_number(tmp_path):
     path = tmp_path / "bad.ndjson"
     path.write_bytes(line() + b"\n" + line(tokens=-1) + b"\n")

@@ -10,6 +10,7 @@ that begins to fire. Beside each rate is that of a fixed threshold on the same t
 24 h (or of 1 h) is 5 points from that of 7 days, with the same `for`.
 
 A notification is a message that something fires, for a dimension; "all is over" does not count.
+Those called calmer are of the same conditions with other times (trials.py, `calmer`).
 """
 
 from __future__ import annotations
@@ -74,6 +75,9 @@ def quiet_rates(seeds, rates, days) -> list[dict]:
                     "notifications_a_week": round(
                         sum(len(notices(each)) for each in fired) / weeks, 2
                     ),
+                    "notifications_a_week_calmer": round(
+                        sum(len(notices(each, is_calmer=True)) for each in fired) / weeks, 2
+                    ),
                     "fixed_starts_a_series_week": {
                         name: round(fixed[name] / (weeks * series), 4)
                         for name in ("fixed 24 h", "fixed 1 h")
@@ -99,7 +103,7 @@ def shift_rates(seeds, name, rates, within, trials) -> list[dict]:
     """Return, by rate, how many shifts are found `within` so many hours, and what they bring."""
     rows = []
     for rate in rates:
-        found, soon, fixed, counts, first = [], [], [], [], []
+        found, soon, fixed, counts, calm, first = [], [], [], [], [], []
         for seed in seeds:
             gateway = Gateway(seed, rate, PAST_DAYS + 14)
             dimension, key, points = (
@@ -117,6 +121,7 @@ def shift_rates(seeds, name, rates, within, trials) -> list[dict]:
                 fixed.append([found_after(fired, key, rule) for rule in FIXED])
                 said = notices(fired, 24)
                 counts.append(len(said))
+                calm.append(len(notices(fired, 24, is_calmer=True)))
                 if said:
                     first.append(said[0].alerts[0].key == key)
         hit = [hours for hours in found if hours is not None]
@@ -130,6 +135,7 @@ def shift_rates(seeds, name, rates, within, trials) -> list[dict]:
                 "found_within_6_h": round(float(np.mean(soon)), 3),
                 "median_hours": round(float(np.median(hit)), 1) if hit else None,
                 "notifications_in_24_h": round(float(np.mean(counts)), 2),
+                "notifications_in_24_h_calmer": round(float(np.mean(calm)), 2),
                 "riser_named_first": round(float(np.mean(first)), 3) if first else None,
                 # The one on the hour is there anyway, several times a week: see above.
                 "fixed_found": {
@@ -179,7 +185,7 @@ def unknown_rates(seeds, rates, trials) -> list[dict]:
     """Return what notifies where a model that the catalogue lacks takes 20 % of traffic."""
     rows = []
     for rate in rates:
-        names, others, counts = Counter(), [], []
+        names, others, calm, counts = Counter(), [], [], []
         for seed in seeds:
             gateway = Gateway(seed, rate, PAST_DAYS + 14)
             change = Change(0, dimension="origin", key="unknown", points=0.2)
@@ -187,16 +193,8 @@ def unknown_rates(seeds, rates, trials) -> list[dict]:
                 said = {hours: notices(fired, hours) for hours in (24, 72)}
                 told = {each.rule.alert for notice in said[24] for each in notice.alerts}
                 names.update(told)
-                others.append(
-                    [
-                        any(
-                            each.rule.alert != "LLMShareUnclassified"
-                            for n in said[h]
-                            for each in n.alerts
-                        )
-                        for h in (24, 72)
-                    ]
-                )
+                others.append([_has_others(said[hours]) for hours in (24, 72)])
+                calm.append(_has_others(notices(fired, 72, is_calmer=True)))
                 counts.append(len(said[24]))
         rows.append(
             {
@@ -206,11 +204,17 @@ def unknown_rates(seeds, rates, trials) -> list[dict]:
                 "unclassified_notifies": round(names["LLMShareUnclassified"] / len(others), 3),
                 "nothing_else_in_24_h": round(1 - float(np.mean([each[0] for each in others])), 3),
                 "nothing_else_in_72_h": round(1 - float(np.mean([each[1] for each in others])), 3),
+                "nothing_else_in_72_h_calmer": round(1 - float(np.mean(calm)), 3),
                 "notifications_in_24_h": round(float(np.mean(counts)), 2),
             }
         )
         say(rows[-1])
     return rows
+
+
+def _has_others(said) -> bool:
+    names = {each.rule.alert for notice in said for each in notice.alerts}
+    return bool(names - {"LLMShareUnclassified"})
 
 
 def night_rates(seeds, rates, days) -> list[dict]:

@@ -13,7 +13,7 @@ from streams.backtest.alerts import Alert, alerts
 from streams.backtest.notices import Notification, notifications
 from streams.backtest.timeline import Timeline
 from streams.backtest.watch import watch
-from streams.conditions import DAY_UP, HOUR_UP, Rule
+from streams.conditions import DAY_UP, HOUR_UP, UNCLASSIFIED, Rule
 
 #: Days that the statistics look back, and a spare one.
 PAST_DAYS = 38
@@ -26,9 +26,27 @@ FIXED = {
 }
 
 
+#: Other times for the same conditions, to compare how often they notify: an alert of the hour, and
+#: the one on what is unclassified, lasts until the day's statistics have seen the same; and what is
+#: told of requests waits for what is told of tokens, which silences it.
+HOUR_KEPT, UNCLASSIFIED_KEPT, REQUESTS_WAIT = 24 * 3600, 48 * 3600, 2 * 3600
+
+
+def calmer(rule: Rule, measure: str) -> Rule:
+    if rule is UNCLASSIFIED:
+        return rule._replace(keep_firing_for_seconds=UNCLASSIFIED_KEPT)
+    if rule is HOUR_UP:
+        rule = rule._replace(keep_firing_for_seconds=HOUR_KEPT)
+    wait = REQUESTS_WAIT if measure == "requests" else 0
+    return rule._replace(for_seconds=rule.for_seconds + wait)
+
+
 @dataclass(frozen=True)
 class Fired:
-    """The alerts of one dimension that fired from `first` to `end`, unix seconds."""
+    """The alerts of one dimension that fired from `first` to `end`, unix seconds.
+
+    `calmer` are those of the same conditions with other times.
+    """
 
     dimension: str
     series: int
@@ -36,6 +54,7 @@ class Fired:
     end: int
     alerts: tuple[Alert, ...]
     fixed: tuple[Alert, ...]
+    calmer: tuple[Alert, ...]
 
     @property
     def weeks(self) -> float:
@@ -44,18 +63,20 @@ class Fired:
 
 def fired(timeline: Timeline, first: int) -> Fired:
     watched = watch(timeline, first)
-    end = timeline.panes.start + PANE * len(timeline.panes.requests)
-    found = [alert for each in watched for alert in alerts(each) if alert.firing is not None]
+    other = [replace(each, rule=calmer(each.rule, each.measure)) for each in watched]
     return Fired(
         timeline.dimension,
         2 * len(timeline.panes.keys),
         first,
-        end,
-        tuple(found),
-        tuple(
-            alert for each in _fixed(timeline, watched) for alert in alerts(each) if alert.firing
-        ),
+        timeline.panes.start + PANE * len(timeline.panes.requests),
+        _fired(watched),
+        _fired(_fixed(timeline, watched)),
+        _fired(other),
     )
+
+
+def _fired(watched) -> tuple[Alert, ...]:
+    return tuple(alert for each in watched for alert in alerts(each) if alert.firing is not None)
 
 
 def _fixed(timeline: Timeline, watched):
@@ -126,10 +147,13 @@ def found_after(fired: Fired, key: str, fixed: str | None = None) -> float | Non
     return (min(times) - fired.first) / 3600 if times else None
 
 
-def notices(fired: Fired, hours: float | None = None) -> list[Notification]:
+def notices(
+    fired: Fired, hours: float | None = None, *, is_calmer: bool = False
+) -> list[Notification]:
     """Return the notifications that say that something fires, of the first hours or all."""
     end = fired.end if hours is None else fired.first + int(hours * 3600)
-    return [each for each in notifications(fired.alerts, end) if each.reason != "resolved"]
+    sent = notifications(fired.calmer if is_calmer else fired.alerts, end)
+    return [each for each in sent if each.reason != "resolved"]
 
 
 def starts(fired: Fired, *, fixed: bool = False) -> Counter[str]:
