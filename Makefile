@@ -10,7 +10,7 @@ PIP := $(RUN) pip --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test kafka faults fuzz lint format bench peers accuracy requirements clean
+.PHONY: help demo test kafka faults fuzz lint format bench peers accuracy alerts requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -54,6 +54,9 @@ accuracy: $(VENV)/.installed-dev ## Measure how often origins and languages are 
 # Hashes of every file of a release: the image is built for more than one kind of processor.
 COMPILE = $(RUN) uv pip compile --quiet --python-version 3.13 --only-binary :all: --generate-hashes \
   --no-annotate --no-emit-index-url --custom-compile-command 'make requirements' $(ARGS)
+alerts: $(VENV)/.installed-dev ## Measure false and missed alerts on simulated traffic; ARGS="--seeds 7 8"
+	@$(VENV)/bin/python tests/shifts/rates.py $(ARGS)
+
 requirements: $(VENV)/.installed-dev ## Write the versions and hashes that the image installs; ARGS=--upgrade
 	@$(COMPILE) --extra gateway --extra language --output-file deploy/requirements.txt pyproject.toml
 	@$(VENV)/bin/python -c 'import tomllib; \

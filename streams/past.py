@@ -58,12 +58,14 @@ def expected_shares(counts: Array, totals: Array) -> Array:
 
 
 def _seasonal(counts: Array) -> Array:
-    near = counts.copy()
-    near[1:] += counts[:-1]
-    near[:-1] += counts[1:]
-    sums = np.zeros_like(near)
+    # The hour before the first has the first beside it.
+    near = np.concatenate([np.zeros_like(counts[:1]), counts])
+    near[:-1] += counts
+    near[2:] += counts[:-1]
+    sums = np.zeros_like(counts)
     for day in range(1, BASELINE_DAYS + 1):
-        sums[day * HOURS_A_DAY :] += near[: -day * HOURS_A_DAY]
+        first = day * HOURS_A_DAY - 1
+        sums[first:] += near[: max(0, len(counts) - first)]
     return sums
 
 
@@ -120,15 +122,14 @@ def past(hours: Counted, measure: Measure, hour: int) -> Past:
 def baseline_days(hours: Counted, as_of: float) -> float:
     """Return the days of history at `as_of`: those since the first hour with data, less empty ones.
 
-    Days are counted back from the hour that `as_of` is in.
+    Nights without traffic are history as well; what is left out is the whole days of a longer gap.
     """
     here = pane_start(HOUR, as_of)
     first = here - (NEEDED_HOURS - 1) * HOUR.seconds
     counts = rows(hours.requests, hours.start, HOUR.seconds, first, NEEDED_HOURS)
-    busy = counts.sum(axis=-1) > 0
-    if not busy.any():
+    busy = np.flatnonzero(counts.sum(axis=-1) > 0)
+    if not len(busy):
         return 0.0
-    age = as_of - (first + int(busy.argmax()) * HOUR.seconds)
-    since = busy[busy.argmax() :]
-    days = [since[max(0, end - HOURS_A_DAY) : end] for end in range(len(since), 0, -HOURS_A_DAY)]
-    return max(0.0, age / 86400 - sum(not day.any() for day in days))
+    age = as_of - (first + int(busy[0]) * HOUR.seconds)
+    gaps = np.diff(np.append(busy, NEEDED_HOURS)) - 1
+    return float(max(0.0, age / 86400 - (gaps // HOURS_A_DAY).sum()))

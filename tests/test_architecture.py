@@ -74,6 +74,7 @@ EDGES = {
     "click": {
         "streams.cli",
         "streams.cli.ask",
+        "streams.cli.backtest",
         "streams.cli.catalog",
         "streams.cli.common",
         "streams.cli.operate",

@@ -62,10 +62,10 @@ class Cells:
     estimate.
     """
 
-    pane: NDArray[np.int64]
-    origin: NDArray[np.int64]
-    language: NDArray[np.int64]
-    tenant: NDArray[np.int64]
+    pane: NDArray[np.int32]
+    origin: NDArray[np.int32]
+    language: NDArray[np.int32]
+    tenant: NDArray[np.int32]
     requests: Array
     tokens: Array
     squares: Array
@@ -87,8 +87,8 @@ class _Numbers(dict[str | None, int]):
         self.names.append(str(name))
         return number
 
-    def of(self, names: Iterable[str | None]) -> NDArray[np.int64]:
-        return np.array([*map(self.__getitem__, names)], dtype=np.int64)
+    def of(self, names: Iterable[str | None]) -> NDArray[np.int32]:
+        return np.array([*map(self.__getitem__, names)], dtype=np.int32)
 
 
 class _Chunk(NamedTuple):
@@ -143,7 +143,7 @@ class _Reading:
             place, said = fault
             raise HistoryError(f"{chunk.name}, line {_line_number(chunk, place)}: {said}")
         columns = [
-            starts // MIDDLE.seconds,
+            (starts // MIDDLE.seconds).astype(np.int32),
             self.origins.of(origin),
             self.languages.of(language),
             self.tenants.of(tenant),
@@ -162,8 +162,11 @@ class _Reading:
                 f"the history spans more than {MAX_DAYS} days: look for a `start` that is wrong, "
                 "or give fewer files"
             )
+        columns = [[*column] for column in zip(*self.parts, strict=True)]
+        # Joined one by one, so that only one of them is held twice.
+        self.parts.clear()
         pane, origin, language, tenant, *counts = (
-            np.concatenate(column) for column in zip(*self.parts, strict=True)
+            np.concatenate(columns.pop(0)) for _ in range(len(columns))
         )
         requests, tokens, squares = counts
         return Cells(
@@ -210,13 +213,14 @@ def _fault(
 
 
 def _spread(
-    columns: list[NDArray[np.int64]], amounts: list[Array], lengths: NDArray[np.int64]
+    columns: list[NDArray[np.int32]], amounts: list[Array], lengths: NDArray[np.int64]
 ) -> list[NDArray[Any]]:
     """Return the columns with a row for each pane that a cell spans."""
     if (lengths <= MIDDLE.seconds).all():
         return [*columns, *amounts]
     spans = np.maximum(lengths // MIDDLE.seconds, 1)
-    place = np.arange(spans.sum()) - np.repeat(spans.cumsum() - spans, spans)
+    place = np.arange(spans.sum(), dtype=np.int32)
+    place -= np.repeat(spans.cumsum() - spans, spans).astype(np.int32)
     pane, *keys = (np.repeat(column, spans) for column in columns)
     return [pane + place, *keys, *(np.repeat(each / spans, spans) for each in amounts)]
 
@@ -261,10 +265,10 @@ def of_worker(history: dict[str, Any]) -> Cells:
         raise HistoryError("the worker has no history yet: nothing has been counted there")
     pane, origin, language, cells = zip(*rows, strict=True)
     columns = [
-        np.array(pane, dtype=np.int64),
+        np.array(pane, dtype=np.int32),
         reading.origins.of(origin),
         reading.languages.of(language),
-        np.full(len(rows), -1, dtype=np.int64),
+        np.full(len(rows), -1, dtype=np.int32),
     ]
     requests = np.array([cell[1] for cell in cells], dtype=np.float64)
     tokens = np.array([cell[0] for cell in cells], dtype=np.float64)

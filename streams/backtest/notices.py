@@ -7,7 +7,7 @@ notifications  [wait]n1[ interval ]n2[ interval ] …
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from streams.conditions import (
     GROUP_INTERVAL_SECONDS,
@@ -70,7 +70,7 @@ def _of_group(dimension: str, group: Sequence[Alert], end: int) -> list[Notifica
     has told is remembered beyond that.
     """
     sent: list[Notification] = []
-    told: frozenset[Alert] = frozenset()
+    told = _Told(frozenset(), frozenset(), 0)
     at = -1
     waiting = list(group)
     held: list[Alert] = []
@@ -82,27 +82,47 @@ def _of_group(dimension: str, group: Sequence[Alert], end: int) -> list[Notifica
         while waiting and _time(waiting[0]) <= at:
             held.append(waiting.pop(0))
         firing = [alert for alert in held if alert.is_firing(at)]
-        labels = [alert.labels for alert in firing]
-        shown = frozenset(
-            alert
-            for alert, own in zip(firing, labels, strict=True)
-            if not is_inhibited(own, labels)
+        sources = [alert.labels for alert in firing]
+        shown = [alert for alert in held if not is_inhibited(alert.labels, sources)]
+        now = _Told(
+            frozenset(_name(alert) for alert in shown if alert in firing),
+            frozenset(_name(alert) for alert in shown if alert not in firing),
+            at,
         )
-        reason = _reason(shown, told, sent, at)
+        reason = _reason(now, told)
         if reason is not None:
-            ranked = sorted(shown, key=lambda each: (each.direction != "up", -abs(each.zscore)))
+            ranked = sorted(
+                (alert for alert in shown if alert in firing),
+                key=lambda each: (each.direction != "up", -abs(each.zscore)),
+            )
             sent.append(Notification(at, dimension, reason, tuple(ranked)))
-            told = shown
+            told = now
         held = firing
         at += GROUP_INTERVAL_SECONDS
     return sent
 
 
-def _reason(
-    shown: frozenset[Alert], told: frozenset[Alert], sent: Sequence[Notification], at: int
-) -> Reason | None:
-    if shown - told:
+class _Told(NamedTuple):
+    """What a notification tells: the alerts that fire and those that are over, by their labels."""
+
+    firing: frozenset[tuple[tuple[str, str], ...]]
+    resolved: frozenset[tuple[tuple[str, str], ...]]
+    at: int
+
+
+def _name(alert: Alert) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(alert.labels.items()))
+
+
+def _reason(now: _Told, told: _Told) -> Reason | None:
+    """Return why to tell what is so now, None where there is no need to.
+
+    Alerts that are silenced are neither: they stay as they have been told.
+    """
+    if now.firing - told.firing:
         return "firing"
-    if not shown or shown != told:
-        return "resolved" if told else None
-    return "repeat" if at - sent[-1].at > REPEAT_INTERVAL_SECONDS else None
+    if not now.firing:
+        return "resolved" if now.resolved and told.firing else None
+    if now.resolved - told.resolved:
+        return "resolved"
+    return "repeat" if now.at - told.at > REPEAT_INTERVAL_SECONDS else None

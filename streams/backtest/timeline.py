@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,9 +30,9 @@ class ByTenant:
     """
 
     tenants: tuple[str, ...]
-    pane: NDArray[np.int64]
-    tenant: NDArray[np.int64]
-    key: NDArray[np.int64]
+    pane: NDArray[np.int32]
+    tenant: NDArray[np.int32]
+    key: NDArray[np.int32]
     requests: Array
     tokens: Array
 
@@ -43,7 +43,7 @@ class ByTenant:
         found = np.zeros(size)
         for first, end in spans:
             low, high = np.searchsorted(self.pane, (first, end))
-            place = self.tenant[low:high] * keys + self.key[low:high]
+            place = self.tenant[low:high].astype(np.int64) * keys + self.key[low:high]
             found += np.bincount(place, values[low:high], size)
         return found.reshape(len(self.tenants), keys)
 
@@ -65,9 +65,9 @@ class Timeline:
 def timelines(cells: Cells) -> tuple[Timeline, ...]:
     """Return the history by origin and by language; small languages count as `other`."""
     start = int(cells.pane.min()) // PANES_AN_HOUR * PANES_AN_HOUR
-    pane = cells.pane - start
-    number = -(-(int(pane.max()) + 1) // PANES_AN_HOUR) * PANES_AN_HOUR
-    tenants = _largest_tenants(cells, pane)
+    number = -(-(int(cells.pane.max()) + 1 - start) // PANES_AN_HOUR) * PANES_AN_HOUR
+    named = _named(cells)
+    tenants = None if named is None else _of_tenants(cells, named, start)
     found = []
     for dimension, column, known in (
         ("origin", cells.origin, cells.origins),
@@ -75,9 +75,10 @@ def timelines(cells: Cells) -> tuple[Timeline, ...]:
     ):
         key, names = _largest(column, known, cells.tokens)
         panes = _counted(cells, names, start, key, number)
-        found.append(
-            Timeline(dimension, panes, by_hour(panes), _by_tenant(cells, pane, key, tenants))
+        by_tenant = (
+            None if tenants is None or named is None else ByTenant(key=key[named], **tenants)
         )
+        found.append(Timeline(dimension, panes, by_hour(panes), by_tenant))
     return tuple(found)
 
 
@@ -96,9 +97,9 @@ def by_hour(panes: Counted) -> Counted:
 
 
 def _counted(
-    cells: Cells, names: tuple[str, ...], start: int, key: NDArray[np.int64], number: int
+    cells: Cells, names: tuple[str, ...], start: int, key: NDArray[np.int32], number: int
 ) -> Counted:
-    place = (cells.pane - start) * len(names) + key
+    place = (cells.pane.astype(np.int64) - start) * len(names) + key
     requests, tokens, squares = (
         np.bincount(place, values, number * len(names)).astype(np.float64).reshape(number, -1)
         for values in (cells.requests, cells.tokens, cells.squares)
@@ -107,56 +108,53 @@ def _counted(
 
 
 def _largest(
-    column: NDArray[np.int64], known: tuple[str, ...], tokens: Array
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    column: NDArray[np.int32], known: tuple[str, ...], tokens: Array
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Return the number of each cell's key among those shown, and their names."""
     weights = np.bincount(column, tokens, len(known))
     order = [place for place in np.argsort(-weights, kind="stable") if known[place] != OTHER]
     shown = order[:SHOWN_KEYS]
     names = [known[place] for place in shown]
-    numbers = np.full(len(known), len(names))
+    numbers = np.full(len(known), len(names), dtype=np.int32)
     numbers[shown] = np.arange(len(shown))
     if len(shown) < len(known):
         names.append(OTHER)
     return numbers[column], tuple(names)
 
 
-def _largest_tenants(
-    cells: Cells, pane: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return a number for each tenant, and the names: those that were largest in any hour."""
-    tenants = len(cells.tenants)
-    numbers = np.arange(tenants)
-    if tenants <= SHOWN_TENANTS:
-        return numbers, (*cells.tenants, OTHER)
-    named = cells.tenant >= 0
-    place = pane[named] // PANES_AN_HOUR * tenants + cells.tenant[named]
-    hours, inverse = np.unique(place, return_inverse=True)
-    most = np.zeros(tenants)
-    np.maximum.at(most, hours % tenants, np.bincount(inverse, cells.tokens[named]))
-    shown = np.argsort(-most, kind="stable")[:SHOWN_TENANTS]
-    numbers[:] = SHOWN_TENANTS
-    numbers[shown] = np.arange(SHOWN_TENANTS)
-    return numbers, (*(cells.tenants[each] for each in shown), OTHER)
-
-
-def _by_tenant(
-    cells: Cells,
-    pane: NDArray[np.int64],
-    key: NDArray[np.int64],
-    tenants: tuple[NDArray[np.int64], tuple[str, ...]],
-) -> ByTenant | None:
-    numbers, names = tenants
-    named = np.flatnonzero(cells.tenant >= 0)
-    if not len(named):
+def _named(cells: Cells) -> NDArray[np.intp] | slice | None:
+    """Return the cells with a tenant in the order of time; None where there are none."""
+    is_named = cells.tenant >= 0
+    if not is_named.any():
         return None
+    if is_named.all() and (np.diff(cells.pane) >= 0).all():
+        return slice(None)
+    named = np.flatnonzero(is_named)
     # Files need not follow each other in time.
-    named = named[np.argsort(pane[named], kind="stable")]
-    return ByTenant(
-        names,
-        pane[named],
-        numbers[cells.tenant[named]],
-        key[named],
-        cells.requests[named],
-        cells.tokens[named],
-    )
+    return named[np.argsort(cells.pane[named], kind="stable")]
+
+
+def _of_tenants(cells: Cells, named: NDArray[np.intp] | slice, start: int) -> dict[str, Any]:
+    """Return the columns of `ByTenant` that are the same for all dimensions."""
+    pane, tenant = cells.pane[named] - np.int32(start), cells.tenant[named]
+    tokens = cells.tokens[named]
+    names = cells.tenants
+    if len(names) > SHOWN_TENANTS:
+        # Those that were largest in any hour, as any hour may be one to judge.
+        hours, inverse = np.unique(
+            pane.astype(np.int64) // PANES_AN_HOUR * len(names) + tenant, return_inverse=True
+        )
+        most = np.zeros(len(names))
+        np.maximum.at(most, hours % len(names), np.bincount(inverse, tokens))
+        shown = np.argsort(-most, kind="stable")[:SHOWN_TENANTS]
+        numbers = np.full(len(names), SHOWN_TENANTS, dtype=np.int32)
+        numbers[shown] = np.arange(SHOWN_TENANTS)
+        tenant = numbers[tenant]
+        names = tuple(names[each] for each in shown)
+    return {
+        "tenants": (*names, OTHER),
+        "pane": pane,
+        "tenant": tenant,
+        "requests": cells.requests[named],
+        "tokens": tokens,
+    }

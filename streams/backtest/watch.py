@@ -143,8 +143,10 @@ def _moments(
     }
     for window, (measured, requests) in windows.items():
         spread = grounds.spreads[window][np.array(panes) // PANES_AN_HOUR]
+        age = days[panes.start : panes.stop, None]
         gauges[window] = conditions.Gauges(
-            zscores(measured, spread),
+            # A worker does not tell it before.
+            np.where(age >= conditions.BASELINE_DAYS, zscores(measured, spread), np.nan),
             measured.shift,
             measured.share,
             measured.baseline,
@@ -152,7 +154,7 @@ def _moments(
             measured.shift,
             evidence(requests, measured.baseline),
             measured.effective,
-            days[panes.start : panes.stop, None],
+            age,
         )
     gauges["1h"] = _with_guard(timeline, each, gauges["1h"], panes)
     found = []

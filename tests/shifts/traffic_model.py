@@ -24,7 +24,7 @@ from streams.counted import Counted
 PANE, HOUR_PANES, DAY_PANES, WEEK_PANES = 300, 12, 288, 2016
 #: A Monday, 00:00 UTC.
 START = 1_767_571_200
-SIGMA, CAP, MEDIAN = 1.75, 128_000, 900.0
+SIGMA, CAP, MEDIAN = 1.75, 128_000, 300.0
 #: Up to so many requests in a cell are drawn one by one, more by the moments of their sum.
 ONE_BY_ONE = 24
 TENANTS = 40
@@ -74,7 +74,17 @@ class Gateway:
     rate: float
     days: int
     night: float = 0.25  # traffic of the quietest hour beside that of the busiest
-    wander: float = 0.30  # of a tenant's activity and mix, as the logarithm's deviation
+    regions: tuple[float, ...] = REGIONS
+    # A tenant's activity wanders over hours, its mix over days: deviations of the logarithms.
+    activity: float = 0.6
+    memory: float = 2.0  # hours
+    wander: float = 0.1
+    # Each tenant runs a batch every so many days, for so many hours, at so many times its rate.
+    batch_days: float = 3.0
+    batch_hours: float = 1.0
+    batch: tuple[float, float] = (2.0, 5.0)
+    # How alike tenants' mixes of origins and of languages are: concentrations of Dirichlet.
+    spread: tuple[float, float] = (5.0, 20.0)
     rng: np.random.Generator = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
@@ -83,19 +93,19 @@ class Gateway:
     def plan(self) -> Plan:
         rng, panes = self.rng, self.days * DAY_PANES
         sizes = 1 / np.arange(2, TENANTS + 2) ** 0.9
-        region = rng.choice(3, TENANTS, p=(0.4, 0.35, 0.25))
-        activity = np.exp(_wandering(rng, panes // HOUR_PANES, TENANTS, self.wander, 12.0))
+        region = rng.choice(len(self.regions), TENANTS)
+        activity = np.exp(_wandering(rng, panes // HOUR_PANES, TENANTS, self.activity, self.memory))
         activity = np.repeat(activity, HOUR_PANES, axis=0)
         for tenant in range(TENANTS):
-            for _ in range(rng.poisson(self.days / 4)):
+            for _ in range(rng.poisson(self.days / self.batch_days)):
                 begin = rng.integers(panes)
-                length = int(rng.exponential(2 * HOUR_PANES)) + 3
-                activity[begin : begin + length, tenant] *= rng.uniform(2.0, 5.0)
-        rates = sizes * activity * _cycle(panes, region, self.night)
+                length = int(rng.exponential(self.batch_hours * HOUR_PANES)) + 3
+                activity[begin : begin + length, tenant] *= rng.uniform(*self.batch)
+        rates = sizes * activity * _cycle(panes, np.array(self.regions)[region], self.night)
         rates *= self.rate * PANE / rates.sum(axis=1).mean()
         mixes = {
-            "origin": _mixes(rng, ORIGINS, region, 6.0, panes, self.wander),
-            "language": _mixes(rng, language_shares(), region, 5.0, panes, self.wander),
+            "origin": _mixes(rng, ORIGINS, region, self.spread[0], panes, self.wander),
+            "language": _mixes(rng, language_shares(), region, self.spread[1], panes, self.wander),
         }
         return Plan(rates, mixes)
 
@@ -110,8 +120,9 @@ class Mix:
     weights: np.ndarray
 
 
-def _cycle(panes: int, region: np.ndarray, night: float) -> np.ndarray:
-    hours = (np.arange(panes) / HOUR_PANES)[:, None] + np.array(REGIONS)[region]
+def _cycle(panes: int, ahead: np.ndarray, night: float) -> np.ndarray:
+    """Return the activity by local time, [panes, tenants]; the busiest hour is 14."""
+    hours = (np.arange(panes) / HOUR_PANES)[:, None] + ahead
     day = np.exp(np.log(night) / 2 * (1 - np.cos(2 * np.pi * (hours % 24 - 14) / 24)))
     return day * np.where(hours // 24 % 7 >= 5, 0.5, 1.0)
 
@@ -260,8 +271,8 @@ def _changed(mix: Mix, share: float, change: Change, end: int) -> Mix:
     )
 
 
-def timeline(dimension: str, drawn: Drawn) -> Timeline:
-    """Return drawn panes, which begin at a whole hour, as a history."""
+def timeline(dimension: str, drawn: Drawn, tenant_days: int = 10_000) -> Timeline:
+    """Return drawn panes, which begin at a whole hour, as a history; tenants of its last days."""
     mix, keys = drawn.mix, len(drawn.mix.keys)
     to_key = np.zeros((len(mix.key), keys))
     to_key[np.arange(len(mix.key)), mix.key] = 1
@@ -272,14 +283,15 @@ def timeline(dimension: str, drawn: Drawn) -> Timeline:
         panes[: len(values)] = values @ to_key
         columns.append(panes)
     panes = Counted(mix.keys, START + drawn.first * PANE, PANE, *columns)
-    pane, cell = np.nonzero(drawn.requests)
+    later = max(0, len(drawn.requests) - tenant_days * DAY_PANES)
+    pane, cell = np.nonzero(drawn.requests[later:])
     names = tuple(f"tenant-{place}" for place in range(TENANTS))
     by_tenant = ByTenant(
         (*names, "other"),
-        pane,
+        pane + later,
         mix.tenant[cell],
         mix.key[cell],
-        drawn.requests[pane, cell].astype(float),
-        drawn.tokens[pane, cell],
+        drawn.requests[pane + later, cell].astype(float),
+        drawn.tokens[pane + later, cell],
     )
     return Timeline(dimension, panes, by_hour(panes), by_tenant)
