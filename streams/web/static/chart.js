@@ -42,7 +42,7 @@ export async function draw(chart, { times, bands, labels }) {
   const colour = (name) => css.getPropertyValue(`--${name}`).trim();
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("soft") };
   const traces = bands.map((band) => ({
-    type: "scatter", mode: "lines", stackgroup: "all", name: band.name,
+    type: "scatter", mode: "lines", stackgroup: "all", name: escapeText(band.name),
     x: times, y: band.ratios.map((ratio) => ratio * 100),
     line: { width: 0.75, color: colour("ground"), shape: "hv" },
     fillcolor: colour(band.paint),

@@ -1,6 +1,7 @@
 // The shares of now: one row a key, one column a window.
 
 import { el, header, swatch, table } from "./dom.js";
+import { webCells } from "./weblanguages.js";
 import { compact, count, keyName, ORIGINS, originOf, percent, REST, share, WINDOWS } from "./words.js";
 
 const ROWS_AT_FIRST = 8;
@@ -12,6 +13,7 @@ export function sharesTable(windows, dimension, measure, picked, all) {
     WINDOWS.map(({ key }) => [key, new Map((windows[key]?.[dimension] ?? []).map((row) => [row.key, row]))]),
   );
   const rows = order(windows[picked]?.[dimension] ?? [], dimension, measure);
+  const web = dimension === "language" ? webCells(rows.map(({ key }) => key)) : null;
   const shown = all || dimension === "origin" ? rows : rows.slice(0, ROWS_AT_FIRST);
   const body = shown.map((row) => {
     const bar = el("span");
@@ -29,17 +31,21 @@ export function sharesTable(windows, dimension, measure, picked, all) {
           el("span", { title: told }, name, told ? el("span", { class: "unseen" }, `, ${told}`) : null)),
         el("span", { class: paint ? "bar under-swatch" : "bar", "aria-hidden": "true" }, bar))),
       ...WINDOWS.map(({ key }) => cell(lookup[key].get(row.key), windows[key], ratio, measure, key === picked)),
+      ...(web ? [web.get(row.key)] : []),
     ];
   });
   const heads = [
     "", ...WINDOWS.map(({ key, name, long }) => el("th", { scope: "col", class: key === picked ? "picked" : null, title: `last ${long}` }, name)),
+    ...(web ? [el("th", { scope: "col", class: "web", title: "Per cent of websites by the language of their home page" }, "Web")] : []),
   ];
   heads[0] = el("th", { scope: "col" }, el("span", { class: "unseen" }, CAPTIONS[dimension]));
   const foot = [
     header("row", measure === "tokens" ? "All tokens" : "All requests"),
     ...WINDOWS.map(({ key }) => el("td", { title: count(windows[key]?.[measure]) }, compact(windows[key]?.[measure]))),
+    ...(web ? [el("td", { class: "web" }, el("small", null, "sites"))] : []),
   ];
-  const made = table({ class: "shares" }, `${CAPTIONS[dimension]}, per cent of ${measure}`, heads, body, foot);
+  const caption = `${CAPTIONS[dimension]}, per cent of ${measure}${web ? "; web: per cent of websites, another unit" : ""}`;
+  const made = table({ class: web ? "shares with-web" : "shares" }, caption, heads, body, foot);
   return { table: made, hidden: rows.length - shown.length, total: rows.length };
 }
 
