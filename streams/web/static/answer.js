@@ -25,7 +25,7 @@ export function showAnswer(windows, shifts, { measure, window }) {
     el("span", { class: "since" }, ...changeWords(origin, window)));
   fill(byId("second"), ...languageWords(windows, shifts, measure, window));
   fill(byId("subline"), ...countWords(now, shifts, window));
-  showVerdict(shifts);
+  showVerdict(shifts, { measure, window });
   document.title = `${percent(origin.share)} Chinese open · tokenshare`;
 }
 
@@ -76,7 +76,7 @@ function countWords(now, shifts, window) {
 }
 
 // Whether anything has shifted, in one line that leads to the list.
-function showVerdict(shifts) {
+function showVerdict(shifts, view) {
   const verdict = byId("verdict");
   verdict.hidden = !shifts;
   if (!shifts) return;
@@ -84,14 +84,16 @@ function showVerdict(shifts) {
   const isYoung = shifts.baseline_days < shifts.needed_days;
   verdict.className = `verdict ${shifted.length ? "has-shifted" : isYoung ? "is-young" : "is-quiet"}`;
   if (shifted.length) {
-    // A key shifts in two measures and two windows: it is named once.
-    const names = [...new Map(shifted.map((each) => [`${each.dimension}/${each.key}`, each])).values()];
+    // A key shifts in two measures and two windows: it is named once, as it is shown if it can be.
+    const isShown = (each) => each.measure === view.measure && each.window === view.window;
+    const inOrder = [...shifted.filter(isShown), ...shifted];
+    const names = [...new Map([...inOrder].reverse().map((each) => [`${each.dimension}/${each.key}`, each])).values()].reverse();
     const list = names.slice(0, NAMED_SHIFTS).map((each) => `${keyName(each.dimension, each.key, each.name)} ${points(each.shift)}`).join(", ");
     const more = names.length > NAMED_SHIFTS ? ` and ${names.length - NAMED_SHIFTS} more` : "";
     fill(verdict, el("strong", null, names.length === 1 ? "One share has shifted: " : `${names.length} shares have shifted: `), `${list}${more}`);
   } else if (isYoung) {
     fill(verdict, el("strong", null, "Too early to say what is unusual: "), `${wantedDays(shifts)} of ${shifts.needed_days} days of history`);
   } else {
-    fill(verdict, el("strong", null, "Nothing has shifted: "), "every share is within what is usual for it");
+    fill(verdict, el("strong", null, "Nothing has shifted: "), "no share is further from the week than it usually gets");
   }
 }

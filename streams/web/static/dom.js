@@ -20,14 +20,14 @@ export function fill(parent, ...children) {
   if (!next.isEqualNode(parent)) parent.replaceChildren(...next.childNodes);
 }
 
-export function table(attributes, caption, head, rows, foot) {
+export function table(attributes, caption, head, rows, foot = []) {
   const line = (cells) => el("tr", null, ...cells);
   return el(
     "table", attributes,
     el("caption", null, caption),
     el("thead", null, line(head.map((cell) => header("col", cell)))),
     el("tbody", null, ...rows.map(line)),
-    foot ? el("tfoot", null, line(foot)) : null,
+    foot.length ? el("tfoot", null, ...foot.map(line)) : null,
   );
 }
 

@@ -31,7 +31,7 @@ function tableOf(what, { movers, rest, rest_members: others }, shift) {
   }
   return table({ class: "of-movers" }, `${what}: share of everything before and now, and its part of the shift in points`,
     [what.split(",")[0], "", "Before", "Now", "Points"], rows,
-    [header("row", "The shift"), el("td"), el("td"), el("td"), el("td", null, points(shift, 2))]);
+    [[header("row", "The shift"), el("td"), el("td"), el("td"), el("td", null, points(shift, 2))]]);
 }
 
 function kindWords(kind, contribution) {

@@ -2,12 +2,12 @@
 
 import { showAnswer } from "./answer.js";
 import { ask } from "./ask.js";
-import { byId, choice, fill } from "./dom.js";
+import { byId, choice, el, fill } from "./dom.js";
 import { showPipeline, showStatus } from "./health.js";
 import { showHistory } from "./history.js";
 import { listen } from "./live.js";
 import { fetchHistory, FIRST_RANGES, RANGES } from "./points.js";
-import { itemOf, showMovers, showShifts } from "./shifts.js";
+import { change, itemOf, showMovers, showShifts } from "./shifts.js";
 import { jointTable, sharesTable } from "./tables.js";
 import { showUnknown } from "./unknown.js";
 import { CHOICES, choose, goTo, onChange, place, view } from "./view.js";
@@ -55,7 +55,7 @@ async function round() {
   if (!shares || failure) return;
   if (isDue("shifts")) await askShifts();
   if (isDue("history")) await askHistory();
-  if (shiftNow() && isDue("movers")) await askMovers();
+  if (isDue("movers") && change(shifts, shiftNow())) await askMovers();
 }
 
 async function askShares() {
@@ -131,12 +131,12 @@ function show() {
 function showKeys(windows) {
   byId("keys-heading").textContent = `By ${view.by}`;
   const made = sharesTable(windows, view.by, view.measure, view.window, view.all);
-  fill(byId("key-shares"), made.table);
+  fill(byId("key-shares"), made.total ? made.table : el("p", { class: "note" }, "Nothing yet."));
   const more = byId("more");
   more.hidden = !view.all && made.hidden === 0;
   more.textContent = view.all ? "Show fewer" : `Show all ${made.total}`;
   more.setAttribute("aria-expanded", String(view.all));
-  byId("web-note").hidden = view.by !== "language";
+  byId("web-note").hidden = view.by !== "language" || !made.total;
   if (byId("joint").open) fill(byId("joint").lastElementChild, jointTable(windows[view.window], view.measure));
 }
 

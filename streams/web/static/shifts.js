@@ -11,7 +11,7 @@ const size = ({ zscore, shift }) => Math.abs(zscore ?? 0) || Math.abs(shift ?? 0
 
 // The entry of one key, measure and window, if there is one.
 export function change(shifts, wanted) {
-  return shifts?.shifts.find((each) => nameOf(each) === nameOf(wanted));
+  return wanted && shifts?.shifts.find((each) => nameOf(each) === nameOf(wanted));
 }
 
 // Those that have shifted, most unusual first.
@@ -37,7 +37,8 @@ export function showShifts(shifts, shown, open) {
   const rows = listed.filter((each, i) => isAll || i < atFirst || nameOf(each) === wanted);
   fill(byId("shifts-state"), ...stateWords(shifts, shifted, rows.length));
   showProgress(shifts);
-  const made = rows.map((each) => item(each, nameOf(each) === wanted, open));
+  const reach = reachOf(rows);
+  const made = rows.map((each) => item(each, reach, nameOf(each) === wanted, open));
   place(byId("shift-list"), made);
   const more = byId("more-shifts");
   more.hidden = listed.length <= atFirst;
@@ -56,14 +57,14 @@ function rank(shifts, measure) {
 }
 
 function stateWords({ baseline_days: days, needed_days: needed }, shifted, rows) {
-  if (shifted) return [el("strong", null, shifted === 1 ? "One statement of a shift. " : `${shifted} statements of a shift. `), "Each can be opened to see which models and tenants make it."];
+  if (shifted) return [el("strong", null, shifted === 1 ? "One shift. " : `${shifted} shifts. `), "Open one to see which models and tenants make it."];
   if (days < needed) {
     return [
       el("strong", null, `History is too short to say what is unusual: ${wantedDays({ baseline_days: days, needed_days: needed })} of ${needed} days. `),
       rows ? "Until then, what differs most from the days before, without a verdict:" : "Shifts are told once there is enough to know how far each share usually wanders.",
     ];
   }
-  return [el("strong", null, "Nothing has shifted. "), rows ? "The furthest from what is usual, all of them within it:" : "No share has a baseline to be held against yet."];
+  return [el("strong", null, "Nothing has shifted. "), rows ? "What is furthest from the days before:" : "No share has a baseline to be held against yet."];
 }
 
 function showProgress({ baseline_days: days, needed_days: needed }) {
@@ -74,14 +75,14 @@ function showProgress({ baseline_days: days, needed_days: needed }) {
 }
 
 // An item stays the same element while its numbers change: open, focused, and in its place.
-function item(each, isOpen, open) {
+function item(each, reach, isOpen, open) {
   const name = nameOf(each);
   const made = items.get(name) ?? make();
   items.set(name, made);
   made.each = each;
   made.open = open;
   made.details.classList.toggle("shifted", each.is_shifted);
-  fill(made.summary, ...summaryOf(each));
+  fill(made.summary, ...summaryOf(each, reach));
   if (made.details.open !== isOpen) made.details.open = isOpen;
   return made;
 }
@@ -102,7 +103,7 @@ function place(list, made) {
   focused?.focus({ preventScroll: true });
 }
 
-function summaryOf(each) {
+function summaryOf(each, reach) {
   const { dimension, key, name, measure, window, share, baseline, shift, usual_spread: spread, zscore } = each;
   const usual = spread == null ? null : wobble(spread);
   return [
@@ -110,23 +111,35 @@ function summaryOf(each) {
       el("b", null, keyName(dimension, key, name)), each.is_shifted ? el("span", { class: "mark" }, "Shifted") : null,
       el("small", null, `${measure}, last ${windowOf(window).name}`)),
     el("span", { class: "share" }, percent(share), el("small", null, `expected ${percent(baseline)}`)),
-    gauge(shift, usual),
+    gauge(shift, usual, reach),
     el("span", { class: "delta" }, el("b", null, `${points(shift)} points`),
       el("small", null, usual == null ? "usual wobble not known" : `usual ±${(usual * 100).toFixed(1)}${zscore == null ? "" : `, z ${zscore.toFixed(1).replace("-", "−")}`}`)),
   ];
 }
 
+// All gauges have one scale, so that the eye compares: in usual wobbles, or in points where none is
+// known. Beyond the end of it a dot stays at the end.
+const MOST_WOBBLES = 6;
+function reachOf(rows) {
+  const known = rows.filter(({ usual_spread: spread }) => spread > 0);
+  const wobbles = known.map(({ shift, usual_spread: spread }) => Math.abs(shift ?? 0) / wobble(spread));
+  return {
+    wobbles: Math.min(MOST_WOBBLES, 1.1 * Math.max(2, ...wobbles)),
+    points: 1.1 * Math.max(0.002, ...rows.map(({ shift }) => Math.abs(shift ?? 0))),
+  };
+}
+
 // The shift as a dot, the usual wobble as a band around what is expected.
-function gauge(shift, usual) {
-  const reach = 1.15 * Math.max(Math.abs(shift ?? 0), usual ?? 0, 0.002);
+function gauge(shift, usual, reach) {
+  const whole = usual ? reach.wobbles * usual : reach.points;
+  const at = Math.max(-1, Math.min(1, (shift ?? 0) / whole));
   const band = el("span", { class: "band" });
-  band.style.width = `${(100 * (usual ?? 0)) / reach}%`;
+  band.style.width = `${(100 * (usual ?? 0)) / whole}%`;
   const line = el("span", { class: "line" });
-  const from = Math.min(0, shift ?? 0) / reach;
-  line.style.left = `${50 + 50 * from}%`;
-  line.style.width = `${(50 * Math.abs(shift ?? 0)) / reach}%`;
+  line.style.left = `${50 + 50 * Math.min(0, at)}%`;
+  line.style.width = `${50 * Math.abs(at)}%`;
   const dot = el("span", { class: "dot" });
-  dot.style.left = `${50 + (50 * (shift ?? 0)) / reach}%`;
+  dot.style.left = `${50 + 50 * at}%`;
   return el("span", { class: "gauge", "aria-hidden": "true" }, band, line, dot);
 }
 
