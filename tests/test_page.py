@@ -238,8 +238,9 @@ def test_a_young_deployment_says_what_is_missing_before_shifts_can_be_told(open_
         wait_for_shifts(page)
 
         assert "wobble" not in page.inner_text("h1")
-        assert "known after 21 days of history; there are 2.5" in page.inner_text("#subline")
-        assert "2.5 of 21 days" in page.inner_text("#verdict")
+        assert page.inner_text("#verdict") == (
+            "Too early to say what is usual: 2.5 of 21 days of history"
+        )
         assert "History is too short" in page.inner_text("#shifts-state")
         assert page.locator("#shifts-progress").get_attribute("value") == "2.59"
         assert page.locator("#shift-list li").count() == 5
@@ -250,9 +251,20 @@ def test_before_the_first_shift_the_change_is_told_from_the_windows(open_page):
         page = open_page(url)
         wait_for_shifts(page)
 
-        assert plain(page.inner_text("h1")).endswith("in the last 24 h, +5.3 points on the week")
+        assert plain(page.inner_text("h1")).endswith(
+            "in the last 24 h, +5.3 points against the last 7 days"
+        )
         assert "0 of 21 days" in page.inner_text("#shifts-state")
         assert page.locator("#shift-list li").count() == 0
+
+
+def test_the_first_day_is_compared_with_nothing(open_page):
+    windows = dict.fromkeys(WINDOWS, made_up_shares(time.time())["windows"]["24h"])
+    with served(made_up_sources("new", windows=windows)) as url:
+        page = open_page(url)
+        wait_for_shifts(page)
+
+        assert page.inner_text("h1").endswith("of tokens in the last 24 h")
 
 
 def test_no_traffic_yet_is_said_in_words(open_page):
@@ -467,7 +479,7 @@ def test_the_keyboard_is_enough(open_page, address):
 def test_every_period_has_its_chart_its_words_and_its_table(open_page, address, name):
     page = open_page(address)
     wait_for_chart(page)
-    steps = {"Hour": 61, "Day": 276, "Week": 168, "28 days": 28, "Year": 53, "2 years": 105}[name]
+    steps = {"Hour": 61, "Day": 276, "Week": 57, "28 days": 28, "Year": 53, "2 years": 105}[name]
 
     page.locator("#range").get_by_label(name, exact=True).check()
     words = {"Hour": "hour", "Day": "24 hours", "Week": "7 days"}.get(name, name.lower())

@@ -1,7 +1,7 @@
 // The answer in words: how much goes to Chinese open models, which language is next, what has shifted.
 
 import { byId, el, fill } from "./dom.js";
-import { change, shiftedOf, wantedDays } from "./shifts.js";
+import { change, shiftedOf, daysKnown } from "./shifts.js";
 import { compact, keyName, percent, points, windowOf, wobble } from "./words.js";
 
 const FIRST_LANGUAGE = "en";
@@ -22,9 +22,9 @@ export function showAnswer(windows, shifts, { measure, window }) {
   const origin = told(windows, shifts, "origin", "cn-open", measure, window);
   fill(byId("headline"),
     "Chinese open models: ", el("strong", null, percent(origin.share)), ` of ${measure} in the last ${windowOf(window).name}`,
-    el("span", { class: "since" }, ...changeWords(origin, window)));
+    el("span", { class: "since" }, ...changeWords(origin)));
   fill(byId("second"), ...languageWords(windows, shifts, measure, window));
-  fill(byId("subline"), ...countWords(now, shifts, window));
+  fill(byId("subline"), `Counted: ${compact(now.requests)} requests, ${compact(now.tokens)} tokens.`);
   showVerdict(shifts, { measure, window });
   document.title = `${percent(origin.share)} Chinese open · tokenshare`;
 }
@@ -38,16 +38,20 @@ function told(windows, shifts, dimension, key, measure, window) {
   };
   const shift = change(shifts, { dimension, key, measure, window });
   const share = ratio(window);
-  const other = window === "7d" ? "24h" : "7d";
-  return { share, other: ratio(other), points: shift?.shift ?? share - ratio(other), usual: shift?.usual_spread, isShifted: shift?.is_shifted };
+  if (shift?.shift != null) return { share, difference: shift.shift, usual: shift.usual_spread, since: "on the week" };
+  // A week holds its last day: the two are set beside each other.
+  if (window === "7d") return { share, day: ratio("24h") };
+  // All there is, is in the window: there is nothing else to set it beside.
+  const isAll = windows["7d"]?.[measure] === windows[window][measure];
+  return { share, difference: isAll ? NaN : share - ratio("7d"), since: "against the last 7 days" };
 }
 
-function changeWords({ points: difference, other, usual }, window) {
+function changeWords({ difference, usual, since, day }) {
+  if (Number.isFinite(day)) return [`, ${percent(day)} in the last 24 h`];
   if (!Number.isFinite(difference)) return [];
-  // A week holds its last day: the two are set beside each other.
-  if (window === "7d") return [`, ${percent(other)} in the last 24 h`];
-  const words = [`, ${points(difference)} points on the week`];
-  if (Number.isFinite(usual)) words.push(`; usual wobble ±${Math.abs(wobble(usual) * 100).toFixed(1)}`);
+  const size = points(difference);
+  const words = [size.startsWith("±") ? `, unchanged ${since}` : `, ${size} points ${since}`];
+  if (usual != null) words.push(`; usual wobble ±${(wobble(usual) * 100).toFixed(1)}`);
   return words;
 }
 
@@ -63,16 +67,8 @@ function languageWords(windows, shifts, measure, window) {
   const name = keyName("language", key, moved?.name ?? rows.find((row) => row.key === key)?.name);
   return [
     el("strong", null, name), moved ? ", the language that shifted most: " : ", the largest language after English: ",
-    el("strong", null, percent(language.share)), ` of ${measure}`, ...changeWords(language, window), ".",
+    el("strong", null, percent(language.share)), ` of ${measure}`, ...changeWords(language), ".",
   ];
-}
-
-function countWords(now, shifts, window) {
-  const words = [`Counted: ${compact(now.requests)} requests, ${compact(now.tokens)} tokens. `];
-  if (shifts && shifts.baseline_days < shifts.needed_days && window !== "7d") {
-    words.push(`The usual wobble is known after ${shifts.needed_days} days of history; there are ${wantedDays(shifts)}.`);
-  }
-  return words;
 }
 
 // Whether anything has shifted, in one line that leads to the list.
@@ -92,7 +88,7 @@ function showVerdict(shifts, view) {
     const more = names.length > NAMED_SHIFTS ? ` and ${names.length - NAMED_SHIFTS} more` : "";
     fill(verdict, el("strong", null, names.length === 1 ? "One share has shifted: " : `${names.length} shares have shifted: `), `${list}${more}`);
   } else if (isYoung) {
-    fill(verdict, el("strong", null, "Too early to say what is unusual: "), `${wantedDays(shifts)} of ${shifts.needed_days} days of history`);
+    fill(verdict, el("strong", null, "Too early to say what is usual: "), `${daysKnown(shifts)} of ${shifts.needed_days} days of history`);
   } else {
     fill(verdict, el("strong", null, "Nothing has shifted: "), "no share is further from the week than it usually gets");
   }

@@ -34,7 +34,8 @@ export function showHistory(history, measure, names) {
 function changeWords(points, bands, measure, range) {
   if (points.length < 2) return [`One point so far in the ${range.long}.`];
   const tenth = Math.max(1, Math.floor(points.length / 10));
-  const moved = bands.map((band) => ({
+  const named = bands.filter(({ key }) => key !== "other");
+  const moved = named.map((band) => ({
     band, from: ratioOf(points.slice(0, tenth), band, measure), to: ratioOf(points.slice(-tenth), band, measure),
   })).sort((a, b) => Math.abs(b.to - b.from) - Math.abs(a.to - a.from))[0];
   const span = `over the ${range.long}`;

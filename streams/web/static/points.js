@@ -7,7 +7,7 @@ import { BANDS, keyName, ORIGINS, REST } from "./words.js";
 export const RANGES = [
   { key: "1h", name: "Hour", long: "last hour", step: "10s", merge: 60, seconds: 3600, every: 10, local: true, labels: "%H:%M", point: "minute" },
   { key: "24h", name: "Day", long: "last 24 hours", step: "5m", seconds: 86_400, every: 30, local: true, labels: "%a %H:%M", point: "5 minutes" },
-  { key: "7d", name: "Week", long: "last 7 days", step: "1h", seconds: 7 * 86_400, every: 60, local: true, labels: "%a %-d %b %H:%M", point: "hour" },
+  { key: "7d", name: "Week", long: "last 7 days", step: "1h", merge: 10_800, seconds: 7 * 86_400, every: 60, local: true, labels: "%a %-d %b %H:%M", point: "3 hours" },
   { key: "28d", name: "28 days", long: "last 28 days", step: "1d", seconds: 28 * 86_400, every: 60, labels: "%a %-d %b", point: "day (UTC)" },
   { key: "1y", name: "Year", long: "last year", step: "1w", seconds: 365 * 86_400, every: 300, labels: "week of %-d %b %Y", point: "week (UTC, from Monday)" },
   { key: "2y", name: "2 years", long: "last 2 years", step: "1w", seconds: 730 * 86_400, every: 300, labels: "week of %-d %b %Y", point: "week (UTC, from Monday)" },
@@ -71,7 +71,7 @@ export function bandsOf(points, dimension, measure, names) {
   const rest = [...ranked.slice(BANDS.length), ...(sums.has("other") ? ["other"] : [])];
   // The smaller ones lie below the largest, where their changes are read off the axis.
   bands.reverse();
-  if (rest.length) bands.unshift({ key: "other", name: "All others", short: "Others", paint: REST[0], pattern: REST[1], keys: rest });
+  if (rest.length) bands.push({ key: "other", name: "All others", short: "Others", paint: REST[0], pattern: REST[1], keys: rest });
   return bands;
 }
 

@@ -19,7 +19,7 @@ export function shiftedOf(shifts) {
   return (shifts?.shifts ?? []).filter((each) => each.is_shifted).sort((a, b) => size(b) - size(a));
 }
 
-export const wantedDays = ({ baseline_days: days, needed_days: needed }) => {
+export const daysKnown = ({ baseline_days: days, needed_days: needed }) => {
   // 20.96 of 21 days are not 21.
   const tenths = Math.floor(days * 10) / 10;
   return String(Math.min(tenths, needed));
@@ -60,7 +60,7 @@ function stateWords({ baseline_days: days, needed_days: needed }, shifted, rows)
   if (shifted) return [el("strong", null, shifted === 1 ? "One shift. " : `${shifted} shifts. `), "Open one to see which models and tenants make it."];
   if (days < needed) {
     return [
-      el("strong", null, `History is too short to say what is unusual: ${wantedDays({ baseline_days: days, needed_days: needed })} of ${needed} days. `),
+      el("strong", null, `History is too short to say what is usual: ${daysKnown({ baseline_days: days, needed_days: needed })} of ${needed} days. `),
       rows ? "Until then, what differs most from the days before, without a verdict:" : "Shifts are told once there is enough to know how far each share usually wanders.",
     ];
   }
@@ -108,7 +108,7 @@ function summaryOf(each, reach) {
   const usual = spread == null ? null : wobble(spread);
   return [
     el("span", { class: "who" },
-      el("b", null, keyName(dimension, key, name)), each.is_shifted ? el("span", { class: "mark" }, "Shifted") : null,
+      el("b", null, keyName(dimension, key, name)), " ", each.is_shifted ? el("span", { class: "mark" }, "Shifted") : null,
       el("small", null, `${measure}, last ${windowOf(window).name}`)),
     el("span", { class: "share" }, percent(share), el("small", null, `expected ${percent(baseline)}`)),
     gauge(shift, usual, reach),
