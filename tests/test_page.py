@@ -528,6 +528,21 @@ def test_the_chart_tells_languages_developers_and_models_too(open_page, address)
     assert page.title() != "broken"
 
 
+def test_a_model_may_have_any_name(open_page):
+    async def history(asked):
+        body = made_up_history(asked.dimension, asked.step, asked.start, time.time())
+        for point in body["points"]:
+            point["cells"]["__proto__"] = point["cells"].pop("qwen/qwen3-235b-a22b-instruct-2507")
+        return body
+
+    with served(dataclasses.replace(made_up_sources(), history=history)) as url:
+        page = open_page(f"{url}#over=model")
+        wait_for_chart(page)
+
+        assert "__proto__" in page.inner_text("#legend")
+        assert page.evaluate("({})[0]") is None
+
+
 def test_the_chart_tells_requests_too(open_page, address):
     page = open_page(address)
     wait_for_chart(page)
@@ -597,8 +612,10 @@ def test_what_has_shifted_comes_first_then_what_is_furthest_from_usual(open_page
 
     page.locator("#more-shifts").click()
     assert len(shift_names(page)) == 36
+    assert view_of(page) == {"shifts": "all"}
     page.locator("#more-shifts").click()
     assert len(shift_names(page)) == 8
+    assert page.url == address
 
 
 def test_a_shift_opens_to_its_movers_which_add_up_to_it(open_page, address):

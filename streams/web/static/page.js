@@ -197,6 +197,7 @@ onChange((parts) => {
 showChoices();
 fill(byId("web-note"), ...webNote());
 byId("more").addEventListener("click", () => choose({ all: !view.all }, "all"));
+byId("more-shifts").addEventListener("click", () => choose({ allShifts: !view.allShifts }, "shifts"));
 for (const id of ["joint", "partitions", "records"]) byId(id).addEventListener("toggle", show);
 byId("history-numbers").addEventListener("toggle", redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

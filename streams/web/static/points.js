@@ -26,12 +26,13 @@ export async function fetchHistory(dimension, range, asOf, ask) {
   return { dimension, range, seconds: Math.max(body.seconds, range.merge ?? 0), asOf: body.as_of, points: merge(body.points, range.merge ?? body.seconds) };
 }
 
+// Cells have no prototype: a model may be called like a part of one.
 function merge(points, seconds) {
   const merged = new Map();
   for (const { start, tokens, requests, cells } of points) {
     // Only steps below a day are merged, so starts that are multiples of the length are right.
     const at = seconds < 86_400 ? Math.floor(start / seconds) * seconds : start;
-    const point = merged.get(at) ?? { start: at, tokens: 0, requests: 0, cells: {} };
+    const point = merged.get(at) ?? { start: at, tokens: 0, requests: 0, cells: Object.create(null) };
     point.tokens += tokens;
     point.requests += requests;
     for (const [key, [t, r]] of Object.entries(cells)) {

@@ -26,15 +26,14 @@ export const daysKnown = ({ baseline_days: days, needed_days: needed }) => {
 };
 
 const items = new Map();
-let isAll = false;
 
-// shown: {measure, window, shift}; open(shift, isOpen) is called when somebody opens or closes one.
+// shown: {measure, window, shift, allShifts}; open(shift, isOpen) is called when somebody opens or closes one.
 export function showShifts(shifts, shown, open) {
   const wanted = shown.shift ? nameOf({ ...shown.shift, measure: shown.measure, window: shown.window }) : null;
   const listed = rank(shifts, shown.measure);
   const shifted = listed.filter((each) => each.is_shifted).length;
   const atFirst = shifted + QUIET_AT_FIRST;
-  const rows = listed.filter((each, i) => isAll || i < atFirst || nameOf(each) === wanted);
+  const rows = listed.filter((each, i) => shown.allShifts || i < atFirst || nameOf(each) === wanted);
   fill(byId("shifts-state"), ...stateWords(shifts, shifted, rows.length));
   showProgress(shifts);
   const reach = reachOf(rows);
@@ -42,9 +41,8 @@ export function showShifts(shifts, shown, open) {
   place(byId("shift-list"), made);
   const more = byId("more-shifts");
   more.hidden = listed.length <= atFirst;
-  more.textContent = isAll ? "Show fewer" : `Show all ${listed.length}`;
-  more.setAttribute("aria-expanded", String(isAll));
-  more.onclick = () => { isAll = !isAll; showShifts(shifts, shown, open); };
+  more.textContent = shown.allShifts ? "Show fewer" : `Show all ${listed.length}`;
+  more.setAttribute("aria-expanded", String(shown.allShifts));
   const isGone = wanted && !listed.some((each) => nameOf(each) === wanted);
   fill(byId("shift-gone"), isGone ? `${keyName(shown.shift.dimension, shown.shift.key)} has no shift of ${shown.measure} in the last ${windowOf(shown.window).long} to be told now: too little traffic, or no longer listed by name.` : "");
   byId("shift-gone").hidden = !isGone;

@@ -1,6 +1,6 @@
 // What is shown, in the fragment of the address: a view can be sent, and Back undoes a choice.
 //
-//   #measure=requests&window=1h&by=model&over=language&range=1y&all=1
+//   #measure=requests&window=1h&by=model&over=language&range=1y&all=1&shifts=all
 //   #view=shift&dimension=origin&key=cn-open&measure=tokens&window=24h   a shift, taken apart
 //   #shifts                                                              the list of shifts
 //
@@ -25,8 +25,9 @@ export const CHOICES = {
 };
 const SHIFT_DIMENSIONS = ["origin", "language"];
 export const SHIFT_WINDOWS = ["1h", "24h"];
-// A range of null is the longest that the history fills; all: every row of the second table.
-const FIRST = { measure: "tokens", window: "24h", by: "language", over: "origin", range: null, all: false, shift: null };
+// A range of null is the longest that the history fills; all, allShifts: every row of the second
+// table, and of the shifts.
+const FIRST = { measure: "tokens", window: "24h", by: "language", over: "origin", range: null, all: false, allShifts: false, shift: null };
 
 export const view = read();
 let changed = () => {};
@@ -84,6 +85,7 @@ function read() {
     if (options.some(({ key }) => key === wanted)) found[name] = wanted;
   }
   found.all = said.get("all") === "1";
+  found.allShifts = said.get("shifts") === "all";
   const [dimension, key] = [said.get("dimension"), said.get("key")];
   if (said.get("view") === "shift" && SHIFT_DIMENSIONS.includes(dimension) && key && SHIFT_WINDOWS.includes(found.window)) {
     found.shift = { dimension, key };
@@ -100,5 +102,6 @@ function write() {
     if (view[name] !== FIRST[name] || isOfShift) said.set(name, view[name]);
   }
   if (view.all) said.set("all", "1");
+  if (view.allShifts) said.set("shifts", "all");
   return `${location.pathname}${location.search}${said.size ? `#${said}` : ""}`;
 }

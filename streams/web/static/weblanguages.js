@@ -6,11 +6,11 @@
 
 import { el } from "./dom.js";
 
-const SITES = {
+const SITES = new Map(Object.entries({
   en: [49.5], es: [6.0], de: [5.9], ja: [4.9], fr: [4.5],
   pt: [4.1, "https"], ru: [3.2, "https"], zh: [1.2, "https"], id: [1.1, "https"], ar: [0.6, "https"],
   it: [2.7, "y2024"], tr: [1.8, "y2024"], fa: [1.3, "y2024"],
-};
+}));
 const MARKS = { https: "a", y2024: "b", scripts: "c" };
 const SOURCES = {
   https: "of sites that default to HTTPS",
@@ -23,7 +23,7 @@ export function webCells(keys) {
   const seen = new Set();
   return new Map(keys.map((key) => {
     const language = key.split("-")[0];
-    const [percent, kind] = seen.has(language) ? [] : (SITES[language] ?? []);
+    const [percent, kind] = seen.has(language) ? [] : (SITES.get(language) ?? []);
     seen.add(language);
     const source = language === "zh" ? "scripts" : kind;
     const title = percent === undefined ? "No figure" : `${percent.toFixed(1)} per cent of websites${source ? ` (${SOURCES[source]})` : ""}`;
