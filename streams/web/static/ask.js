@@ -1,17 +1,8 @@
-// Questions to the worker: one at a time, so that a slow worker is never asked faster than it answers.
+// A question to the worker: the body of its answer, or a sentence for the reader that says why not.
 
 const ANSWER_WITHIN_SECONDS = 5;
 
-let last = Promise.resolve();
-
-// Resolves to the body; rejects with a sentence for the reader.
-export function ask(address) {
-  const answer = last.then(() => question(address));
-  last = answer.catch(() => {});
-  return answer;
-}
-
-async function question(address) {
+export async function ask(address) {
   let response;
   try {
     // Asked for by its ETag: what has not changed is not sent again.

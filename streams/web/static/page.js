@@ -33,7 +33,7 @@ const later = (what, seconds) => { due[what] = performance.now() + 1000 * second
 const rangeNow = () => RANGES.find(({ key }) => key === (view.range ?? range));
 const shiftNow = () => (view.shift ? { ...view.shift, measure: view.measure, window: view.window } : null);
 
-// One round of questions: the shares, and what else is due.
+// Rounds of questions, one question at a time: a slow worker is never asked faster than it answers.
 let isAsking = false;
 let isWanted = false;
 async function refresh() {
@@ -50,6 +50,7 @@ async function refresh() {
   }
 }
 
+// The shares, and what else is due.
 async function round() {
   await askShares();
   if (!shares || failure) return;
