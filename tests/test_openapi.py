@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from made_up import served
 from schemathesis.checks import load_all_checks
-from test_page import served
 from test_view import CATALOG, NOW, everywhere, picture, position
 
 from streams.history import History

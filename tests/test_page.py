@@ -3,256 +3,57 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import dataclasses
-import math
+import itertools
 import os
-import random
+import re
 import shutil
-import threading
 import time
 import tomllib
-from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
+import schemathesis
+from made_up import (
+    HOSTILE,
+    ORIGIN_SHARES,
+    STEPS,
+    WINDOWS,
+    made_up_history,
+    made_up_moved,
+    made_up_shares,
+    made_up_shifts,
+    made_up_sources,
+    no_traffic,
+    served,
+)
 
-from streams.origin.overrides import suggestion
-from streams.web.server import Sources, make_app, serve
+from streams.web import openapi
+from streams.web.guard import Access
 
 pytestmark = pytest.mark.browser
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-WINDOWS = {"5m": 300, "1h": 3600, "24h": 86_400, "7d": 604_800}
-STEPS = {"10s": 10, "5m": 300, "1h": 3600, "1d": 86_400, "1w": 604_800}
-ORIGIN_SHARES = {
-    "cn-open": 0.274,
-    "cn-proprietary": 0.031,
-    "row-open": 0.127,
-    "row-proprietary": 0.545,
-    "unknown": 0.023,
-}
-LANGUAGE_SHARES = {
-    "en": ("English", 0.8287),
-    "zh-Hans": ("Chinese (Simplified)", 0.0495),
-    "ru": ("Russian", 0.0247),
-    "es": ("Spanish", 0.0143),
-    "th": ("Thai", 0.0103),
-    "de": ("German", 0.0100),
-    "ja": ("Japanese", 0.0090),
-    "fr": ("French", 0.0085),
-    "pt-BR": ("Portuguese (Brazil)", 0.0080),
-    "ko": ("Korean", 0.0060),
-    "und": ("Undetermined", 0.0130),
-    "other": ("Other", 0.0180),
-}
-DEVELOPER_SHARES = {
-    "Anthropic": 0.24,
-    "Google": 0.21,
-    "DeepSeek": 0.17,
-    "OpenAI": 0.11,
-    "Alibaba": 0.08,
-    "Meta": 0.07,
-    "Mistral": 0.06,
-    "Moonshot AI": 0.03,
-    "other": 0.03,
-}
-MODEL_SHARES = {
-    "anthropic/claude-sonnet-4.5": (0.22, "row-proprietary"),
-    "google/gemini-2.5-flash": (0.20, "row-proprietary"),
-    "deepseek/deepseek-v3.2": (0.17, "cn-open"),
-    "qwen/qwen3-235b-a22b-instruct-2507": (0.08, "cn-open"),
-    "meta-llama/llama-3.3-70b-instruct": (0.07, "row-open"),
-    "other": (0.26, None),
-}
-# A model's name is text from outside: it must stay text, however it looks.
+STATIC = Path(__file__).parent.parent / "streams" / "web" / "static"
 # What stands where there is no number.
 NOTHING = "\N{EN DASH}"
-HOSTILE = "<img src=x onerror=document.title='broken'>"
-
-
-def rows(shares, tokens, requests, **more):
-    """Rows of one dimension; in requests the small shares are larger than in tokens."""
-    roots = {key: share**0.7 for key, share in shares.items()}
-    whole = sum(roots.values())
-    return [
-        {
-            "key": key,
-            "tokens": round(tokens * share),
-            "requests": round(requests * roots[key] / whole),
-            "tokens_ratio": share,
-            "requests_ratio": roots[key] / whole,
-            **{name: value[key] for name, value in more.items() if key in value},
-        }
-        for key, share in shares.items()
-    ]
-
-
-def drifted(shares, key, points):
-    """Take points from every share in proportion and give them to one."""
-    left = (1 - shares[key] - points) / (1 - shares[key])
-    return {one: share + points if one == key else share * left for one, share in shares.items()}
-
-
-def made_up_window(name, now):
-    seconds = WINDOWS[name]
-    requests = round(seconds * 37.3)
-    tokens = requests * 5_431
-    drift = {"5m": 0.012, "1h": 0.006, "24h": 0.0, "7d": -0.053}[name]
-    origins = drifted(ORIGIN_SHARES, "cn-open", drift)
-    languages = {key: share for key, (_, share) in LANGUAGE_SHARES.items()}
-    return {
-        "seconds": seconds,
-        "start": now - seconds,
-        "end": now,
-        "requests": requests,
-        "tokens": tokens,
-        "prompt_tokens": tokens * 15 // 16,
-        "completion_tokens": tokens // 16,
-        "origin": rows(origins, tokens, requests),
-        "language": rows(
-            languages, tokens, requests, name={k: n for k, (n, _) in LANGUAGE_SHARES.items()}
-        ),
-        "developer": rows(DEVELOPER_SHARES, tokens, requests),
-        "model": rows(
-            {key: share for key, (share, _) in MODEL_SHARES.items()},
-            tokens,
-            requests,
-            origin={key: origin for key, (_, origin) in MODEL_SHARES.items() if origin},
-        ),
-        "joint": [
-            {
-                "origin": origin,
-                "language": language,
-                "tokens": round(tokens * share * part),
-                "requests": round(requests * share * part),
-            }
-            for origin, share in origins.items()
-            for language, part in languages.items()
-        ],
-    }
-
-
-def made_up_unknown(model, tokens, requests):
-    return {
-        "model": model,
-        "tokens": tokens,
-        "requests": requests,
-        "matched_by": "unknown: no known name",
-        "override": suggestion(model),
-    }
-
-
-def made_up_shares(now):
-    return {
-        "as_of": now,
-        "ready": True,
-        "reasons": [],
-        "simulated": True,
-        "windows": {name: made_up_window(name, now) for name in WINDOWS},
-        "unknown": [
-            made_up_unknown("prod-chat", 1_812_000_000, 310_211),
-            made_up_unknown("openrouter/auto", 901_200_300, 90_411),
-            made_up_unknown(HOSTILE, 1_200, 3),
-        ],
-        "pipeline": {
-            "lag": 12,
-            "late": 41,
-            "rejected": 3,
-            "partitions": [
-                {
-                    "partition": number,
-                    "position": 1_234_000 + number,
-                    "end_offset": 1_234_006 + number,
-                    "lag": 6,
-                    "newest": now - 0.4,
-                    "owned": number == 0,
-                }
-                for number in (0, 1)
-            ],
-            "records": [
-                {"result": "counted", "reason": "", "count": 2_468_000},
-                {"result": "rejected", "reason": "not_json", "count": 3},
-            ],
-        },
-    }
-
-
-def made_up_history(dimension, step, start, now):
-    """Chinese open rises from 1.2 % to 27.4 % over the year; part of an hour is missing."""
-    seconds = STEPS[step]
-    chance = random.Random(f"{dimension}{step}")
-    # 1970 began on a Thursday: weeks start four days later.
-    shift = 4 * 86_400 if step == "1w" else 0
-    first = math.ceil((start - shift) / seconds) * seconds + shift
-    points = []
-    for at in range(int(first), int(now), seconds):
-        if step == "5m" and 6 * 3600 < now - at < 7 * 3600:
-            continue
-        done = max(0.0, 1 - (now - at) / (365 * 86_400))
-        requests = round(seconds * 37.3 * chance.uniform(0.8, 1.2))
-        tokens = requests * 5_431
-        if dimension == "origin":
-            rise = 0.012 + 0.262 * done**1.6 - ORIGIN_SHARES["cn-open"]
-            shares = drifted(ORIGIN_SHARES, "cn-open", rise * chance.uniform(0.97, 1.03))
-        else:
-            shares = {key: share for key, (_, share) in LANGUAGE_SHARES.items()}
-            shares = drifted(shares, "zh-Hans", 0.02 * done + chance.uniform(0, 0.004))
-        cells = {k: [round(tokens * s), round(requests * s)] for k, s in shares.items()}
-        points.append({"start": at, "tokens": tokens, "requests": requests, "cells": cells})
-    return {
-        "dimension": dimension,
-        "step": step,
-        "seconds": seconds,
-        "as_of": now,
-        "points": points,
-    }
-
-
-async def no_movers(_):
-    return None
-
-
-def made_up_sources(**changes):
-    """Return sources of made-up numbers; `changes` replace parts of the body of the shares."""
-
-    async def history(asked):
-        start = asked.start or time.time() - 3600
-        return made_up_history(asked.dimension, asked.step, start, time.time())
-
-    return Sources(
-        shares=lambda: made_up_shares(time.time()) | changes,
-        history=history,
-        unknown=lambda window: {"window": window, "models": []},
-        shifts=lambda: {
-            "as_of": time.time(),
-            "baseline_days": 2.5,
-            "needed_days": 21,
-            "shifts": [],
-        },
-        movers=no_movers,
-        moment=lambda: {"as_of": time.time(), "generated_at": time.time(), "ready": True},
-        readiness=lambda: changes.get("reasons", []),
-        metrics=lambda accept: (b"# EOF\n", "text/plain; version=0.0.4"),
-    )
-
-
-@contextmanager
-def served(sources, port=0):
-    """Serve the page from a thread of its own; gives its address."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-
-    def run(coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(10)
-
-    runner = run(serve(make_app(sources), "127.0.0.1", port))
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    finally:
-        run(runner.cleanup())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+# Where an alert links to.
+SHIFT = "#view=shift&dimension=origin&key=cn-open&measure=tokens&window=24h"
+# What only the stream can do is shown without a timer.
+NO_TIMERS = "globalThis.setInterval = () => 0;"
+RECORDS_STREAMS = """
+globalThis.streams = [];
+globalThis.EventSource = class extends EventSource {
+  constructor(...all) { super(...all); streams.push(this); }
+};
+"""
+CAN_BE_HIDDEN = """
+globalThis.isHidden = false;
+Object.defineProperty(Document.prototype, "hidden", { get: () => isHidden });
+globalThis.hide = (is) => { isHidden = is; document.dispatchEvent(new Event("visibilitychange")); };
+"""
 
 
 @pytest.fixture(scope="module")
@@ -283,17 +84,30 @@ def open_page(browser):
     """Open an address in a fresh browser; whatever it complains about fails the test."""
     contexts, complaints = [], []
 
-    def complain(message):
-        if message.type in ("error", "warning") and "ERR_CONNECTION_REFUSED" not in message.text:
-            complaints.append(message.text)
+    def go(
+        url,
+        width=1280,
+        height=900,
+        *,
+        script="",
+        routes=(),
+        expects=("ERR_CONNECTION_REFUSED",),
+        **more,
+    ):
+        def complain(message):
+            is_expected = any(part in message.text for part in expects)
+            if message.type in ("error", "warning") and not is_expected:
+                complaints.append(message.text)
 
-    def go(url, width=1280, height=900, **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        context = browser.new_context(viewport={"width": width, "height": height}, **more)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("console", complain)
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.add_init_script(script)
+        for pattern, handler in dict(routes).items():
+            page.route(pattern, handler)
         page.goto(url)
         page.wait_for_selector("#status.live")
         return page
@@ -310,23 +124,179 @@ def wait_for_chart(page):
     page.wait_for_selector("#chart .scatterlayer .trace", state="attached")
 
 
+def until(page, condition, arg=None):
+    """Wait for a condition in JavaScript; the page's policy lets only the debugger evaluate it."""
+    deadline = time.monotonic() + 15
+    while not page.evaluate(condition, arg):
+        assert time.monotonic() < deadline, condition
+        page.wait_for_timeout(50)
+
+
+def wait_for_shifts(page):
+    page.wait_for_selector("#shifts-state:not(:empty)")
+
+
+def wait_for_movers(page):
+    page.wait_for_selector("#shift-list details[open] .of-movers")
+
+
 def column(page, table, number):
     return page.locator(f"{table} tbody tr > :nth-child({number})").all_inner_texts()
 
 
 def plain(text):
-    return text.replace("\u202f", " ")
+    return text.replace("\u202f", " ").replace("\N{MINUS SIGN}", "-")
+
+
+def view_of(page):
+    return dict(parse_qsl(page.url.partition("#")[2]))
+
+
+def shift_names(page):
+    return [
+        name.replace("Shifted", "").split("\n")[0].strip()
+        for name in page.locator("#shift-list .who").all_inner_texts()
+    ]
+
+
+@pytest.mark.parametrize("state", ["shifted", "quiet", "young", "new"])
+def test_the_made_up_answers_are_as_the_api_describes_them(state):
+    described = schemathesis.openapi.from_dict(openapi.DOCUMENT)
+    start = str(int(time.time()) - 90 * 86_400)
+    movers = {"dimension": "origin", "key": "cn-open", "measure": "tokens", "window": "24h"}
+    questions = [
+        ("/api/v1/shares", {}),
+        ("/api/v1/shifts", {}),
+        *(
+            ("/api/v1/history", {"dimension": name, "step": "1d", "start": start})
+            for name in ("origin", "language", "developer", "model")
+        ),
+        *([("/api/v1/shifts/movers", movers)] if state != "new" else []),
+    ]
+    with served(made_up_sources(state)) as url:
+        for path, query in questions:
+            answer = described[path]["GET"].Case(query=query).call(base_url=url)
+            described[path]["GET"].validate_response(answer)
+            assert answer.status_code == 200
+
+
+# ---- the answer
 
 
 def test_the_answer_is_the_first_thing_on_the_page(open_page, address):
     page = open_page(address)
+    wait_for_shifts(page)
 
-    headline = plain(page.inner_text("h1"))
-    subline = plain(page.inner_text("#subline"))
-
-    assert headline == "Chinese open models: 27.4 % of tokens in the last 24 hours"
-    assert "5.3 points above the last 7 days (22.1 %)" in subline
+    assert plain(page.inner_text("h1")) == (
+        "Chinese open models: 27.4 % of tokens in the last 24 h, "
+        "+5.3 points on the week; usual wobble ±1.5"
+    )
+    assert "3.22M requests, 17.5B tokens" in page.inner_text("#subline")
     assert page.locator("#status").inner_text() == "Live"
+    assert plain(page.title()) == "27.4 % Chinese open · tokenshare"
+
+
+def test_the_language_that_shifted_most_is_the_second_line(open_page, address):
+    page = open_page(address)
+    wait_for_shifts(page)
+
+    assert plain(page.inner_text("#second")) == (
+        "Russian, the language that shifted most: 2.5 % of tokens, "
+        "+1.2 points on the week; usual wobble ±0.2."
+    )
+
+
+def test_what_has_shifted_is_said_at_the_top_and_leads_to_the_list(open_page, address):
+    page = open_page(address)
+    verdict = page.get_by_role(
+        "link", name="2 shares have shifted: Russian +1.2, Chinese open +5.3"
+    )
+
+    verdict.click()
+
+    assert page.evaluate("document.activeElement.id") == "shifts"
+    assert page.locator("#shifts-heading").is_visible()
+    assert "#" not in page.url
+
+
+def test_without_a_shift_the_largest_language_after_english_is_the_second_line(open_page):
+    with served(made_up_sources("quiet")) as url:
+        page = open_page(url)
+        wait_for_shifts(page)
+
+        assert "Chinese (Simplified), the largest language after English: 5.0" in plain(
+            page.inner_text("#second")
+        )
+        assert page.inner_text("#verdict").startswith("Nothing has shifted")
+        assert "Nothing has shifted." in page.inner_text("#shifts-state")
+        assert page.locator(".shift.shifted").count() == 0
+
+
+def test_a_young_deployment_says_what_is_missing_before_shifts_can_be_told(open_page):
+    with served(made_up_sources("young")) as url:
+        page = open_page(url)
+        wait_for_shifts(page)
+
+        assert "wobble" not in page.inner_text("h1")
+        assert page.inner_text("#verdict") == (
+            "Too early to say what is usual: 2.5 of 21 days of history"
+        )
+        assert "History is too short" in page.inner_text("#shifts-state")
+        assert page.locator("#shifts-progress").get_attribute("value") == "2.59"
+        assert page.locator("#shift-list li").count() == 5
+
+
+def test_before_the_first_shift_the_change_is_told_from_the_windows(open_page):
+    with served(made_up_sources("new")) as url:
+        page = open_page(url)
+        wait_for_shifts(page)
+
+        assert plain(page.inner_text("h1")).endswith(
+            "in the last 24 h, +5.3 points against the last 7 days"
+        )
+        assert "0 of 21 days" in page.inner_text("#shifts-state")
+        assert page.locator("#shift-list li").count() == 0
+
+
+def test_the_first_day_is_compared_with_nothing(open_page):
+    windows = dict.fromkeys(WINDOWS, made_up_shares(time.time())["windows"]["24h"])
+    with served(made_up_sources("new", windows=windows)) as url:
+        page = open_page(url)
+        wait_for_shifts(page)
+
+        assert page.inner_text("h1").endswith("of tokens in the last 24 h")
+
+
+def test_no_traffic_yet_is_said_in_words(open_page):
+    async def history(asked):
+        body = made_up_history(asked.dimension, asked.step, asked.start, time.time())
+        return body | {"points": []}
+
+    empty = dataclasses.replace(
+        made_up_sources("new", windows=no_traffic(), unknown=[], as_of=0), history=history
+    )
+    with served(empty) as url:
+        page = open_page(url)
+        page.wait_for_selector("#chart.empty")
+
+        assert page.inner_text("h1") == "No traffic in the last 24 hours"
+        assert "No traffic" in page.inner_text("#chart")
+        assert set(column(page, "#origin-shares", 4)) == {NOTHING}
+        assert page.inner_text("#key-shares") == "Nothing yet."
+        assert page.inner_text("#unknown-note") == "Nothing yet."
+        assert page.locator("#verdict").is_hidden()
+
+
+def test_simulated_traffic_says_so(open_page, address):
+    assert open_page(address).locator("#simulated").is_visible()
+
+
+def test_real_traffic_says_nothing_of_the_kind(open_page):
+    with served(made_up_sources(simulated=False)) as url:
+        assert open_page(url).locator("#simulated").is_hidden()
+
+
+# ---- the tables
 
 
 def test_all_five_origins_are_shown_for_each_window(open_page, address):
@@ -348,13 +318,15 @@ def test_all_five_origins_are_shown_for_each_window(open_page, address):
     ]
 
 
-def test_simulated_traffic_says_so(open_page, address):
-    assert open_page(address).locator("#simulated").is_visible()
+def test_what_a_reader_would_add_up_is_added_up(open_page, address):
+    page = open_page(address)
+    rows = [row.split("\t") for row in page.locator("#origin-shares tfoot tr").all_inner_texts()]
 
-
-def test_real_traffic_says_nothing_of_the_kind(open_page):
-    with served(made_up_sources(simulated=False)) as url:
-        assert open_page(url).locator("#simulated").is_hidden()
+    assert [(row[0], row[3]) for row in rows] == [
+        ("All Chinese", "30.5"),
+        ("All open", "40.1"),
+        ("All tokens", "17.5B"),
+    ]
 
 
 def test_requests_and_window_change_headline_and_tables(open_page, address):
@@ -363,19 +335,9 @@ def test_requests_and_window_change_headline_and_tables(open_page, address):
     page.get_by_label("Requests", exact=True).check()
     page.get_by_label("7 d", exact=True).check()
 
-    assert "of requests in the last 7 days" in plain(page.inner_text("h1"))
+    assert "of requests in the last 7 d, 27.8 % in the last 24 h" in plain(page.inner_text("h1"))
     assert "All requests" in page.inner_text("#origin-shares tfoot")
     assert page.inner_text("#origin-shares thead .picked") == "7 d"
-
-
-def test_a_view_can_be_sent_as_an_address(open_page, address):
-    page = open_page(address)
-    page.get_by_label("Requests", exact=True).check()
-    page.get_by_label("1 h", exact=True).check()
-
-    other = open_page(page.url)
-
-    assert "of requests in the last hour" in plain(other.inner_text("h1"))
 
 
 def test_the_second_table_tells_languages_developers_or_models(open_page, address):
@@ -383,9 +345,9 @@ def test_the_second_table_tells_languages_developers_or_models(open_page, addres
     assert column(page, "#key-shares", 1)[:2] == ["English", "Chinese (Simplified)"]
     assert len(column(page, "#key-shares", 1)) == 8
 
-    page.get_by_role("button", name="Show all 12").click()
+    page.get_by_role("button", name="Show all 13").click()
     assert column(page, "#key-shares", 1)[-1] == "Other"
-    assert len(column(page, "#key-shares", 1)) == 12
+    assert len(column(page, "#key-shares", 1)) == 13
 
     page.locator("#by").get_by_label("Developer").check()
     assert column(page, "#key-shares", 1)[0] == "Anthropic"
@@ -394,30 +356,146 @@ def test_the_second_table_tells_languages_developers_or_models(open_page, addres
     assert page.inner_text("#keys-heading") == "By model"
 
 
-def test_the_keyboard_is_enough(open_page, address):
+def test_the_webs_languages_stand_beside_ours_and_are_in_no_sum(open_page, address):
     page = open_page(address)
+    page.get_by_role("button", name="Show all 13").click()
+
+    web = dict(zip(column(page, "#key-shares", 1), column(page, "#key-shares", 6), strict=True))
+    assert web["English"] == "49.5"
+    assert web["Spanish"] == "6.0"
+    assert web["Russian"] == "3.2a"
+    assert web["Chinese (Simplified)"] == "1.2c"
+    # All written Chinese is one figure: it stands once.
+    assert web["Chinese (Traditional)"] == NOTHING
+    assert web["Thai"] == web["Undetermined"] == web["Other"] == NOTHING
+    assert page.locator("#key-shares tfoot .web").inner_text() == ""
+    assert "per cent of sites" in page.inner_text("#key-shares caption")
+    note = page.inner_text("#web-note")
+    assert note.startswith("Web is another unit: per cent of websites")
+    assert "W3Techs, 1 October 2026" in note
+    assert "not of tokens" in note
+
+
+def test_developers_and_models_have_no_share_of_the_web(open_page, address):
+    page = open_page(address)
+
+    page.locator("#by").get_by_label("Developer").check()
+
+    assert page.locator("#key-shares .web").count() == 0
+    assert page.locator("#web-note").is_hidden()
+
+
+# ---- the view in the address
+
+
+def test_a_view_can_be_sent_as_an_address(open_page, address):
+    page = open_page(address)
+    page.get_by_label("Requests", exact=True).check()
+    page.get_by_label("1 h", exact=True).check()
+    page.locator("#by").get_by_label("Model").check()
+    page.locator("#over").get_by_label("Developer").check()
+    page.get_by_label("2 years").check()
+    assert view_of(page) == {
+        "measure": "requests",
+        "window": "1h",
+        "by": "model",
+        "over": "developer",
+        "range": "2y",
+    }
+
+    other = open_page(page.url)
+
+    assert "of requests in the last 1 h" in plain(other.inner_text("h1"))
+    assert other.inner_text("#keys-heading") == "By model"
+    assert other.locator("#over").get_by_label("Developer").is_checked()
+    assert other.get_by_label("2 years").is_checked()
+
+
+def test_a_first_visit_has_a_plain_address(open_page, address):
+    assert open_page(address).url == address
+
+
+def test_an_address_with_values_that_are_none_is_a_first_visit(open_page, address):
+    page = open_page(
+        f"{address}#measure=dollars&window=3h&range=%00&view=shift&dimension=developer"
+    )
+
+    assert "of tokens in the last 24 h" in plain(page.inner_text("h1"))
+
+
+def test_back_and_forward_undo_and_repeat_choices(open_page, address):
+    page = open_page(address)
+    page.get_by_label("Requests", exact=True).check()
+    page.locator("#by").get_by_label("Developer").check()
+
+    page.go_back()
+    assert page.inner_text("#keys-heading") == "By language"
+    assert page.get_by_label("Requests", exact=True).is_checked()
+    page.go_back()
+    assert page.get_by_label("Tokens", exact=True).is_checked()
+    assert "of tokens" in page.inner_text("h1")
+    page.go_forward()
+    page.go_forward()
+    assert page.inner_text("#keys-heading") == "By developer"
+
+
+def test_trying_the_values_of_one_control_is_one_step_back(open_page, address):
+    page = open_page(address)
+    page.get_by_label("Requests", exact=True).check()
+    for name in ("5 min", "1 h", "7 d"):
+        page.get_by_label(name, exact=True).check()
+
+    page.go_back()
+
+    assert page.get_by_label("24 h", exact=True).is_checked()
+    assert page.get_by_label("Requests", exact=True).is_checked()
+
+
+def test_the_keyboard_is_enough(open_page, address):
+    page = open_page(f"{address}#window=1h")
+    wait_for_shifts(page)
 
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    assert view_of(page) == {"window": "1h"}
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "verdict"
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")
-
     assert "of requests" in page.inner_text("h1")
 
+    page.locator("#shift-list summary").nth(1).focus()
+    page.keyboard.press("Enter")
+    wait_for_movers(page)
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
 
-def test_a_year_shows_the_rise_in_words_in_the_chart_and_in_a_table(open_page, address):
+
+# ---- shares over time
+
+
+@pytest.mark.parametrize("name", ["Hour", "Day", "Week", "28 days", "Year", "2 years"])
+def test_every_period_has_its_chart_its_words_and_its_table(open_page, address, name):
     page = open_page(address)
     wait_for_chart(page)
+    steps = {"Hour": 61, "Day": 276, "Week": 57, "28 days": 28, "Year": 53, "2 years": 105}[name]
 
-    page.get_by_label("Year", exact=True).check()
-    page.wait_for_selector("#change:has-text('year')")
-    wait_for_chart(page)
+    page.locator("#range").get_by_label(name, exact=True).check()
+    words = {"Hour": "hour", "Day": "24 hours", "Week": "7 days"}.get(name, name.lower())
+    page.wait_for_selector(f"#change:has-text('the last {words}')")
     page.locator("#history-numbers summary").click()
     page.wait_for_selector("#history-numbers tbody tr")
 
-    assert "Chinese open from 1." in plain(page.inner_text("#change"))
     assert page.locator("#chart .scatterlayer .trace").count() == 5
-    assert 52 <= page.locator("#history-numbers tbody tr").count() <= 54
+    assert abs(page.locator("#history-numbers tbody tr").count() - steps) <= 2
+
+
+def test_a_year_shows_the_rise_in_words(open_page, address):
+    page = open_page(f"{address}#range=1y")
+    wait_for_chart(page)
+
+    assert "Chinese open from 1." in plain(page.inner_text("#change"))
 
 
 def test_a_young_deployment_starts_with_the_longest_period_it_has(open_page):
@@ -430,15 +508,50 @@ def test_a_young_deployment_starts_with_the_longest_period_it_has(open_page):
         wait_for_chart(page)
 
         assert page.get_by_label("Day", exact=True).is_checked()
+        assert "range" not in view_of(page)
 
 
-def test_the_chart_tells_languages_too(open_page, address):
+def test_the_chart_tells_languages_developers_and_models_too(open_page, address):
     page = open_page(address)
+    wait_for_chart(page)
 
     page.locator("#over").get_by_label("Language").check()
     page.wait_for_selector("#legend:has-text('English')")
-
     assert "All others" in page.inner_text("#legend")
+    page.locator("#over").get_by_label("Developer").check()
+    page.wait_for_selector("#legend:has-text('Anthropic')")
+    page.locator("#over").get_by_label("Model").check()
+    page.wait_for_selector("#legend:has-text('claude')")
+    # A name from outside is text in legend and chart.
+    assert HOSTILE in page.inner_text("#legend")
+    page.locator("#chart .nsewdrag").first.hover()
+    page.wait_for_selector("#chart .hoverlayer text")
+    assert "<img src=x" in page.locator("#chart .hoverlayer").text_content()
+    assert page.title() != "broken"
+
+
+def test_a_model_may_have_any_name(open_page):
+    async def history(asked):
+        body = made_up_history(asked.dimension, asked.step, asked.start, time.time())
+        for point in body["points"]:
+            point["cells"]["__proto__"] = point["cells"].pop("qwen/qwen3-235b-a22b-instruct-2507")
+        return body
+
+    with served(dataclasses.replace(made_up_sources(), history=history)) as url:
+        page = open_page(f"{url}#over=model")
+        wait_for_chart(page)
+
+        assert "__proto__" in page.inner_text("#legend")
+        assert page.evaluate("({})[0]") is None
+
+
+def test_the_chart_tells_requests_too(open_page, address):
+    page = open_page(address)
+    wait_for_chart(page)
+
+    page.get_by_label("Requests", exact=True).check()
+
+    page.wait_for_selector("#chart-note:has-text('of requests of each day')")
 
 
 def test_bands_differ_without_colour(open_page, address):
@@ -447,71 +560,6 @@ def test_bands_differ_without_colour(open_page, address):
 
     assert page.locator("#chart pattern").count() >= 3
     assert "Chinese open" in page.inner_text("#chart")
-
-
-def test_unknown_models_are_named_and_stay_text(open_page, address):
-    page = open_page(address)
-
-    assert column(page, "#unknown", 1) == ["prod-chat", "openrouter/auto", HOSTILE]
-    assert "TOKENSHARE_CATALOG_OVERRIDES" in page.inner_text("#unknown-note")
-    assert column(page, "#unknown", 5) == ["no known name"] * 3
-    entries = tomllib.loads(page.inner_text("#unknown pre"))["models"]
-    assert list(entries) == ["prod-chat", "openrouter/auto", HOSTILE]
-    assert page.title() != "broken"
-
-
-def test_the_pipeline_tells_its_health(open_page, address):
-    page = open_page(address)
-    page.locator("#partitions summary").click()
-    page.locator("#records summary").click()
-    page.wait_for_selector("#records tbody tr")
-
-    facts = page.inner_text("#pipeline")
-    assert "Lag\n12" in facts
-    assert "Late\n41" in facts
-    assert "Rejected\n3" in facts
-    assert column(page, "#partitions", 2) == ["1,234,000", "1,234,001"]
-    assert column(page, "#records", 1) == ["counted", "rejected: not_json"]
-
-
-def test_a_worker_that_is_not_ready_says_why(open_page):
-    with served(made_up_sources(ready=False, reasons=["partition 3 has no owner"])) as url:
-        page = open_page(url)
-
-        assert "partition 3 has no owner" in page.inner_text("#banner")
-        assert page.get_by_role("alert").is_visible()
-
-
-def test_no_traffic_yet_is_said_in_words(open_page):
-    window = made_up_window("24h", 1000.0)
-    nothing = {"requests": 0, "tokens": 0, "language": [], "developer": [], "model": []}
-    none = [{"key": key, "tokens": 0, "requests": 0} for key in ORIGIN_SHARES]
-    windows = dict.fromkeys(WINDOWS, window | nothing | {"origin": none, "joint": []})
-
-    async def history(asked):
-        body = made_up_history(asked.dimension, asked.step, asked.start, time.time())
-        return body | {"points": []}
-
-    empty = dataclasses.replace(
-        made_up_sources(windows=windows, unknown=[], as_of=None), history=history
-    )
-    with served(empty) as url:
-        page = open_page(url)
-        page.wait_for_selector("#chart.empty")
-
-        assert page.inner_text("h1") == "No traffic in the last 24 hours"
-        assert "No traffic" in page.inner_text("#chart")
-        assert set(column(page, "#origin-shares", 4)) == {NOTHING}
-
-
-def test_silence_is_called_stale_and_an_answer_ends_it(open_page):
-    with served(made_up_sources()) as url:
-        page = open_page(url)
-    port = int(url.rsplit(":", 1)[1].strip("/"))
-
-    page.wait_for_selector("#status.stale:has-text('Stale')")
-    with served(made_up_sources(), port):
-        page.wait_for_selector("#status.live:has-text('Live')")
 
 
 def test_without_the_chart_library_the_numbers_are_there(open_page, monkeypatch):
@@ -524,19 +572,494 @@ def test_without_the_chart_library_the_numbers_are_there(open_page, monkeypatch)
         assert page.locator("#origin-shares tbody tr").count() == 5
 
 
+def test_what_is_shown_can_be_had_as_csv(open_page, address):
+    page = open_page(f"{address}#over=developer&range=7d")
+    wait_for_chart(page)
+
+    def rows_of(link):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=link).click()
+        return list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+
+    history = rows_of("This period as CSV")
+    shares = rows_of("All windows as CSV")
+
+    assert {"start", "developer", "tokens_ratio"} <= set(history[0])
+    assert {row["developer"] for row in history} >= {"Anthropic", "DeepSeek"}
+    assert 167 <= len({row["start"] for row in history}) <= 169
+    assert {row["window"] for row in shares} == set(WINDOWS)
+
+
+# ---- shifts
+
+
+def test_what_has_shifted_comes_first_then_what_is_furthest_from_usual(open_page, address):
+    page = open_page(address)
+    wait_for_shifts(page)
+
+    names = shift_names(page)
+    assert names[:4] == ["Russian", "Chinese open", "Chinese open", "Proprietary, rest of world"]
+    assert len(names) == 3 + 5
+    assert page.locator(".shift.shifted").count() == 3
+    said = plain(page.locator("#shift-list summary").nth(2).inner_text())
+    for part in (
+        "Shifted",
+        "tokens, last 24 h",
+        "27.4 %",
+        "expected 22.1 %",
+        "+5.3 points",
+        "z 6.8",
+    ):
+        assert part in said
+
+    page.locator("#more-shifts").click()
+    assert len(shift_names(page)) == 36
+    assert view_of(page) == {"shifts": "all"}
+    page.locator("#more-shifts").click()
+    assert len(shift_names(page)) == 8
+    assert page.url == address
+
+
+def test_a_shift_opens_to_its_movers_which_add_up_to_it(open_page, address):
+    page = open_page(address)
+    wait_for_shifts(page)
+
+    page.locator("#shift-list summary").nth(2).click()
+    wait_for_movers(page)
+
+    tables = page.locator("#shift-list details[open] .of-movers")
+    assert tables.count() == 2
+    for table in tables.all():
+        shown = [plain(each) for each in table.locator("tr > :last-child").all_inner_texts()[1:]]
+        *parts, whole = [float(each) for each in shown]
+        assert whole == 5.3
+        assert abs(sum(parts) - whole) < 0.005 * len(shown)
+    models = tables.first.locator("tbody tr").all_inner_texts()
+    assert [row.split("\t")[1] for row in models[:5]] == ["new", "grew", "grew", "gone", "grew"]
+    assert models[5].startswith("12 others")
+    assert HOSTILE in models[4]
+    assert "came or went: +1.91 points" in page.inner_text("#shift-list details[open]")
+    assert "9f2c1ab04d77e310" in tables.last.inner_text()
+
+
+def test_an_opened_shift_is_a_view_and_back_closes_it(open_page, address):
+    page = open_page(address)
+    wait_for_shifts(page)
+
+    page.locator("#shift-list summary").nth(1).click()
+    wait_for_movers(page)
+    assert view_of(page) == {
+        "view": "shift",
+        "dimension": "origin",
+        "key": "cn-open",
+        "measure": "tokens",
+        "window": "1h",
+    }
+    assert "in the last 1 h" in plain(page.inner_text("h1"))
+    page.locator("#shift-list summary").nth(0).click()
+    page.wait_for_selector("#shift-list details[open]:has-text('Russian')")
+    assert page.locator("#shift-list details[open]").count() == 1
+
+    page.go_back()
+    page.wait_for_selector("#shift-list details[open]:has-text('Chinese open')")
+    page.go_back()
+    page.wait_for_selector("#shift-list details[open]", state="detached")
+    assert page.url == address
+
+
+@pytest.mark.parametrize(
+    ("dimension", "key", "measure", "window", "name"),
+    [
+        ("origin", "cn-open", "tokens", "24h", "Chinese open"),
+        ("language", "ko", "requests", "1h", "Korean"),
+    ],
+    ids=["shifted", "so-quiet-that-it-is-not-listed-at-first"],
+)
+def test_an_alert_links_to_a_shift(open_page, address, dimension, key, measure, window, name):
+    link = f"#view=shift&dimension={dimension}&key={key}&measure={measure}&window={window}"
+    page = open_page(address + link)
+    wait_for_movers(page)
+
+    item = page.locator("#shift-list details[open]")
+    assert f"{measure}, last {windows(window)}" in plain(item.locator("summary").inner_text())
+    assert name in item.inner_text()
+    assert f"of {measure} in the last {windows(window)}" in plain(page.inner_text("h1"))
+    assert page.evaluate("document.activeElement.textContent").startswith(name)
+    box = item.locator("summary").bounding_box()
+    assert 0 <= box["y"] <= 900
+
+
+def windows(key):
+    return key.replace("h", " h")
+
+
+def test_an_alert_links_to_the_list_of_shifts(open_page, address):
+    page = open_page(f"{address}#shifts")
+    wait_for_shifts(page)
+    until(page, "document.activeElement.id === 'shifts'")
+
+    assert page.locator("#shifts-heading").bounding_box()["y"] < 900
+
+
+def test_a_link_to_a_shift_that_is_over_says_so(open_page, address):
+    page = open_page(f"{address}#view=shift&dimension=language&key=eo&measure=tokens&window=24h")
+    page.wait_for_selector("#shift-gone:not([hidden])")
+
+    assert "Esperanto has no shift of tokens" in page.inner_text("#shift-gone")
+    assert page.locator("#shift-list details[open]").count() == 0
+
+
+def test_movers_that_cannot_be_told_say_why(open_page):
+    async def moved(asked):
+        if asked.window == "1h":
+            return None
+        return made_up_moved(asked, time.time()) | {"tenants": None}
+
+    with served(dataclasses.replace(made_up_sources(), movers=moved)) as url:
+        page = open_page(url + SHIFT, expects=("404",))
+        wait_for_movers(page)
+        assert "requests name none" in page.inner_text("#shift-list details[open]")
+
+        page.locator("#window").get_by_label("1 h").check()
+
+        page.wait_for_selector("#shift-list details[open]:has-text('There is no shift')")
+
+
+def test_an_opened_shift_that_moves_up_the_list_keeps_the_focus_and_its_movers(open_page):
+    calls = itertools.count()
+
+    def shifts():
+        body = made_up_shifts(time.time())
+        is_more_unusual = next(calls) > 0
+        for each in body["shifts"]:
+            if is_more_unusual and (each["key"], each["window"]) == ("cn-open", "24h"):
+                each["zscore"] *= 3
+        return body
+
+    with served(dataclasses.replace(made_up_sources(), shifts=shifts)) as url:
+        page = open_page(url + SHIFT)
+        wait_for_movers(page)
+        assert page.locator("#shift-list > :nth-child(3) > details[open]").count() == 1
+
+        page.wait_for_selector("#shift-list > :first-child > details[open]")
+
+        assert page.evaluate("document.activeElement.closest('details').open")
+        assert page.locator("#shift-list details[open] .of-movers").count() == 2
+
+
+# ---- unknown models, health
+
+
+def test_unknown_models_are_named_and_stay_text(open_page, address):
+    page = open_page(address)
+
+    assert column(page, "#unknown", 1) == ["prod-chat", "openrouter/auto", HOSTILE]
+    assert "TOKENSHARE_CATALOG_OVERRIDES" in page.inner_text("#unknown-note")
+    assert column(page, "#unknown", 5) == ["no known name"] * 3
+    entries = tomllib.loads(page.inner_text("#entries"))["models"]
+    assert list(entries) == ["prod-chat", "openrouter/auto", HOSTILE]
+    assert page.title() != "broken"
+
+
+@pytest.mark.parametrize(
+    "script", ["", "delete Navigator.prototype.clipboard;"], ids=["https", "http"]
+)
+def test_the_entries_of_unknown_models_are_copied(open_page, address, script):
+    page = open_page(address, script=script, permissions=["clipboard-read", "clipboard-write"])
+
+    page.get_by_role("button", name="Copy the entries").click()
+    page.wait_for_selector("#copied:has-text('Copied')")
+
+    # What was copied is what is pasted.
+    page.evaluate("document.body.append(document.createElement('textarea'))")
+    page.locator("textarea").focus()
+    page.keyboard.press("Control+V")
+    assert list(tomllib.loads(page.locator("textarea").input_value())["models"]) == [
+        "prod-chat",
+        "openrouter/auto",
+        HOSTILE,
+    ]
+
+
+def test_the_pipeline_tells_its_health(open_page, address):
+    page = open_page(address)
+    page.locator("#partitions summary").click()
+    page.locator("#records summary").click()
+    page.wait_for_selector("#records tbody tr")
+
+    facts = plain(page.inner_text("#pipeline"))
+    assert "Lag\n12" in facts
+    assert "Age\n1 s" in facts
+    assert "Late\n41" in facts
+    assert "Rejected\n3" in facts
+    assert column(page, "#partitions", 2) == ["1,234,000", "1,234,001"]
+    assert column(page, "#records", 1) == ["counted", "rejected: not_json"]
+
+
+def test_old_data_is_called_old_by_the_workers_clock(open_page):
+    with served(made_up_sources(as_of=1_763_900_000.0, generated_at=1_763_900_600.0)) as url:
+        page = open_page(url)
+
+        assert plain(page.inner_text("#status")) == "Live, data is 10 min old"
+        assert "Age\n10 min" in plain(page.inner_text("#pipeline"))
+
+
+def test_a_worker_that_is_not_ready_says_why(open_page):
+    with served(made_up_sources(ready=False, reasons=["partition 3 has no owner"])) as url:
+        page = open_page(url)
+
+        assert "partition 3 has no owner" in page.inner_text("#banner")
+        assert page.get_by_role("alert").is_visible()
+
+
+def test_silence_is_called_stale_and_an_answer_ends_it(open_page):
+    with served(made_up_sources()) as url:
+        page = open_page(url)
+    port = int(url.rsplit(":", 1)[1].strip("/"))
+
+    page.wait_for_selector("#status.stale:has-text('Stale')")
+    assert "These numbers are of" in page.inner_text("#banner")
+    assert "cannot be reached" in page.inner_text("#banner")
+    with served(made_up_sources(), port):
+        page.wait_for_selector("#status.live:has-text('Live')")
+        assert page.locator("#banner").is_hidden()
+
+
+# ---- live
+
+
+class Changing:
+    """Sources whose picture changes when a test says so, and not before."""
+
+    def __init__(self):
+        self.picture = 1
+        self.sources = dataclasses.replace(
+            made_up_sources(),
+            shares=lambda: made_up_shares(time.time()) | {"simulated": self.picture % 2 == 1},
+            moment=lambda: {"as_of": float(self.picture), "generated_at": 1.0, "ready": True},
+        )
+
+
+def test_a_new_picture_is_shown_when_the_stream_tells_of_it(open_page):
+    changing = Changing()
+    with served(changing.sources) as url:
+        page = open_page(url, script=NO_TIMERS)
+        assert page.locator("#simulated").is_visible()
+
+        changing.picture = 2
+
+        page.wait_for_selector("#simulated", state="hidden", timeout=5_000)
+
+
+def test_a_stream_that_is_refused_is_replaced_by_questions(open_page):
+    def refuse(route):
+        route.fulfill(status=503)
+
+    changing = Changing()
+    with served(changing.sources) as url:
+        page = open_page(url, routes={"**/api/v1/events": refuse}, expects=("503",))
+        changing.picture = 2
+
+        page.wait_for_selector("#simulated", state="hidden", timeout=10_000)
+
+
+def test_a_stream_that_is_held_up_on_its_way_is_replaced_by_questions(open_page):
+    changing = Changing()
+    with served(changing.sources) as url:
+        page = open_page(url, routes={"**/api/v1/events": lambda route: None})
+        changing.picture = 2
+
+        page.wait_for_selector("#simulated", state="hidden", timeout=12_000)
+
+
+def test_one_question_at_a_time(open_page):
+    under_way, most = set(), []
+
+    def asks(request):
+        if "/api/" in request.url and not request.url.endswith("/events"):
+            under_way.add(request)
+            most.append(len(under_way))
+
+    def is_answered(request):
+        under_way.discard(request)
+
+    async def history(asked):
+        await asyncio.sleep(0.7)
+        return made_up_history(asked.dimension, asked.step, asked.start, time.time())
+
+    with served(dataclasses.replace(made_up_sources(), history=history)) as url:
+        page = open_page(url)
+        page.on("request", asks)
+        page.on("requestfinished", is_answered)
+        page.on("requestfailed", is_answered)
+        for name in ("Language", "Developer", "Model", "Origin"):
+            page.locator("#over").get_by_label(name).check()
+        wait_for_shifts(page)
+        page.locator("#shift-list summary").first.click()
+        page.wait_for_timeout(5_000)
+
+    assert len(most) > 6
+    assert max(most) == 1
+
+
+def test_a_hidden_page_asks_nothing_and_closes_its_stream(open_page, address):
+    asked = []
+    page = open_page(address, script=RECORDS_STREAMS + CAN_BE_HIDDEN)
+    until(page, "streams.at(-1).readyState === EventSource.OPEN")
+
+    page.evaluate("hide(true)")
+    # What was asked before is answered first.
+    page.wait_for_timeout(1_500)
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(5_000)
+    assert asked == []
+    assert page.evaluate("streams.every(({ readyState }) => readyState === EventSource.CLOSED)")
+
+    page.evaluate("hide(false)")
+    until(page, "streams.at(-1).readyState === EventSource.OPEN")
+    assert page.evaluate("streams.length") == 2
+    assert page.inner_text("#status") == "Live"
+
+
+def test_what_has_not_changed_is_not_sent_again(open_page):
+    statuses = []
+    body = made_up_shares(time.time())
+    with served(dataclasses.replace(made_up_sources(), shares=lambda: body)) as url:
+        page = open_page(url)
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        session.on(
+            "Network.responseReceivedExtraInfo", lambda event: statuses.append(event["statusCode"])
+        )
+        page.wait_for_timeout(3_000)
+
+    assert 304 in statuses
+
+
+# ---- who may ask
+
+
+def test_a_browser_that_has_the_token_gets_page_files_answers_and_stream(open_page):
+    changing = Changing()
+    with served(changing.sources, access=Access("s3cret")) as url:
+        page = open_page(
+            url,
+            script=NO_TIMERS + RECORDS_STREAMS,
+            http_credentials={"username": "anybody", "password": "s3cret"},
+        )
+        wait_for_chart(page)
+        wait_for_shifts(page)
+        until(page, "streams.at(-1).readyState === EventSource.OPEN")
+
+        changing.picture = 2
+
+        page.wait_for_selector("#simulated", state="hidden", timeout=5_000)
+
+
+def test_a_token_that_changed_is_asked_for_in_words(open_page, address):
+    page = open_page(address, expects=("401",))
+
+    page.route("**/api/v1/shares", lambda route: route.fulfill(status=401))
+
+    page.wait_for_selector("#banner:has-text('The worker wants its token')")
+
+
+# ---- on every screen, for everybody
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 768, 360])
 def test_nothing_is_wider_than_the_screen(open_page, address, tmp_path, width, scheme):
-    page = open_page(address, width, color_scheme=scheme, reduced_motion="reduce")
+    page = open_page(address + SHIFT, width, color_scheme=scheme, reduced_motion="reduce")
     wait_for_chart(page)
+    wait_for_movers(page)
     page.screenshot(path=tmp_path / f"page-{width}-{scheme}.png", full_page=True)
-    for details in page.locator("summary").all():
-        details.click()
-    page.wait_for_selector("#joint tbody tr")
+    open_everything(page)
 
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for by, over in (("Language", "Model"), ("Model", "Language")):
+        page.locator("#by").get_by_label(by).check()
+        page.locator("#over").get_by_label(over).check()
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(23, 22, 20)"
     assert dark == (scheme == "dark")
+
+
+def open_everything(page):
+    for summary in page.locator("details:not(.shift) > summary").all():
+        summary.click()
+    page.wait_for_selector("#joint tbody tr")
+    page.wait_for_selector("#history-numbers tbody tr")
+
+
+@pytest.fixture(scope="module")
+def found_by_axe():
+    """Return what axe-core finds serious or critical, as rule and elements."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    axe = Axe()
+
+    def run(page):
+        # Injected by the browser's debugger, which a page's policy does not bind.
+        found = axe.run(page).response["violations"]
+        return {
+            each["id"]: [node["target"] for node in each["nodes"]]
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        }
+
+    return run
+
+
+def test_axe_would_find_a_fault(open_page, address, found_by_axe):
+    page = open_page(address)
+    page.evaluate("document.querySelector('h1').style.color = '#ddd'")
+    page.evaluate("document.querySelector('main').append(document.createElement('img'))")
+
+    assert {"color-contrast", "image-alt"} <= set(found_by_axe(page))
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
+)
+def test_axe_finds_nothing_serious_with_everything_open(
+    open_page, address, found_by_axe, width, scheme
+):
+    page = open_page(address + SHIFT, width, color_scheme=scheme)
+    wait_for_chart(page)
+    wait_for_movers(page)
+    open_everything(page)
+
+    assert found_by_axe(page) == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("state", "changes"),
+    [
+        ("quiet", {}),
+        ("young", {"unknown": []}),
+        ("new", {"windows": no_traffic(), "as_of": 0}),
+        ("shifted", {"ready": False, "reasons": ["partition 3 has no owner"]}),
+    ],
+    ids=["quiet", "young", "empty", "not-ready"],
+)
+def test_axe_finds_nothing_serious_in_any_state(open_page, found_by_axe, state, changes, scheme):
+    with served(made_up_sources(state, **changes)) as url:
+        page = open_page(url, color_scheme=scheme)
+        wait_for_shifts(page)
+
+        assert found_by_axe(page) == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_a_stale_page(open_page, found_by_axe, scheme):
+    with served(made_up_sources()) as url:
+        page = open_page(url, color_scheme=scheme)
+        wait_for_shifts(page)
+    page.wait_for_selector("#status.stale")
+
+    assert found_by_axe(page) == {}
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_stays_small(open_page, browser, address):
@@ -544,13 +1067,46 @@ def test_the_page_loads_nothing_from_elsewhere_and_stays_small(open_page, browse
     page = context.new_page()
     session = context.new_cdp_session(page)
     session.send("Network.enable")
-    sizes, urls = [], []
-    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    sizes, urls, names = {}, [], {}
+    session.on(
+        "Network.requestWillBeSent",
+        lambda event: names.update({event["requestId"]: event["request"]["url"]}),
+    )
+    session.on(
+        "Network.loadingFinished",
+        lambda event: sizes.setdefault(names[event["requestId"]], event["encodedDataLength"]),
+    )
     page.on("request", lambda request: urls.append(request.url))
 
-    page.goto(address)
+    page.goto(address + SHIFT)
     wait_for_chart(page)
+    wait_for_movers(page)
+    first = sum(sizes.values())
+    for summary in page.locator("summary").all():
+        summary.click()
+    for label in page.locator(".choice label").all():
+        label.click()
+    page.wait_for_timeout(1_000)
     context.close()
 
-    assert all(url.startswith(address) for url in urls)
-    assert 100_000 < sum(sizes) < 1_500_000
+    assert len(urls) > 20
+    assert all(url.startswith((address, "data:", "blob:")) for url in urls)
+    assert 100_000 < first < 1_500_000
+    update = sum(sizes[f"{address}api/v1/{name}"] for name in ("shares", "shifts"))
+    assert update < 20_000
+
+
+def test_every_module_is_asked_for_at_once():
+    page = (STATIC / "index.html").read_text()
+    modules = {path.name for path in STATIC.glob("*.js")}
+
+    preloaded = set(re.findall(r'rel="modulepreload" href="static/([a-z]+\.js)"', page))
+
+    assert preloaded | {"page.js"} == modules
+
+
+def test_the_made_up_origins_are_those_of_the_project():
+    from streams.origin.values import ORIGINS
+
+    assert list(ORIGIN_SHARES) == list(ORIGINS)
+    assert set(STEPS) == {"10s", "5m", "1h", "1d", "1w"}

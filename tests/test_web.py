@@ -292,6 +292,17 @@ def test_the_chart_library_comes_from_its_package_and_is_kept_for_a_year():
     assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
 
 
+def test_modules_come_without_comments_and_with_their_line_numbers():
+    source = (assets.STATIC / "page.js").read_text()
+    sent = ask("/static/page.js").body.decode()
+
+    assert "\n//" in source
+    assert "//" not in sent
+    assert len(sent.splitlines()) == len(source.splitlines())
+    for theirs, ours in zip(sent.splitlines(), source.splitlines(), strict=True):
+        assert theirs in {ours, ""}
+
+
 @pytest.mark.parametrize("coding", ["br", "gzip"])
 def test_the_page_and_its_files_take_less_than_one_and_a_half_megabytes(coding):
     page, files = assets.page_and_assets()

@@ -29,6 +29,10 @@ CHART_LIBRARY_MARK = "%CHART_LIBRARY%"
 MAP_STYLE_MARK = "%MAP_STYLE%"
 MAP_STYLE_ID = re.compile(rb'getElementById\("([0-9a-f]{64})"\)')
 
+# Comments on lines of their own are for readers of the source: they are a sixth of what the modules
+# weigh on the wire. The empty lines they leave keep the numbers that a browser's errors name.
+COMMENT_LINES = re.compile(rb"^[ \t]*//.*$", re.MULTILINE)
+
 # Level 5 takes a quarter of a second for the chart library; 11 takes ten and saves a sixth more.
 BROTLI_LEVEL = 5
 
@@ -89,13 +93,18 @@ def chart_library() -> tuple[str, Asset] | None:
     return f"vendor/{CHART_LIBRARY}-{release}.min.js", asset
 
 
+def _on_the_wire(path: Path) -> bytes:
+    body = path.read_bytes()
+    return COMMENT_LINES.sub(b"", body) if path.suffix == ".js" else body
+
+
 def page_and_assets() -> tuple[Asset, dict[str, Asset]]:
     """Read the page and what it loads: path below `static/` -> file.
 
     Without the chart library the page still works; it says so where the chart would be.
     """
     assets = {
-        path.name: Asset(path.read_bytes(), CONTENT_TYPES[path.suffix], REVALIDATE)
+        path.name: Asset(_on_the_wire(path), CONTENT_TYPES[path.suffix], REVALIDATE)
         for path in sorted(STATIC.iterdir())
         if path.suffix in CONTENT_TYPES and path.suffix != ".html"
     }

@@ -42,7 +42,7 @@ export async function draw(chart, { times, bands, labels }) {
   const colour = (name) => css.getPropertyValue(`--${name}`).trim();
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("soft") };
   const traces = bands.map((band) => ({
-    type: "scatter", mode: "lines", stackgroup: "all", name: band.name,
+    type: "scatter", mode: "lines", stackgroup: "all", name: escapeText(band.name),
     x: times, y: band.ratios.map((ratio) => ratio * 100),
     line: { width: 0.75, color: colour("ground"), shape: "hv" },
     fillcolor: colour(band.paint),
@@ -53,7 +53,7 @@ export async function draw(chart, { times, bands, labels }) {
   const layout = {
     margin: { l: 46, r: 4, t: 10, b: 38 },
     paper_bgcolor: "transparent", plot_bgcolor: "transparent", font,
-    hovermode: "x unified", hoverlabel: { bgcolor: colour("ground"), bordercolor: colour("line"), font: { ...font, color: colour("ink") } },
+    hovermode: "x unified", hoverlabel: { namelength: 40, bgcolor: colour("ground"), bordercolor: colour("line"), font: { ...font, color: colour("ink") } },
     dragmode: false,
     xaxis: { type: "date", fixedrange: true, showgrid: false, linecolor: colour("line"), ticks: "outside", tickcolor: colour("line"), nticks: Math.max(3, Math.floor(chart.clientWidth / 110)), hoverformat: labels },
     yaxis: { range: [0, 100], fixedrange: true, tickvals: [0, 25, 50, 75, 100], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"], gridcolor: colour("line"), zeroline: false },

@@ -20,14 +20,14 @@ export function fill(parent, ...children) {
   if (!next.isEqualNode(parent)) parent.replaceChildren(...next.childNodes);
 }
 
-export function table(attributes, caption, head, rows, foot) {
+export function table(attributes, caption, head, rows, foot = []) {
   const line = (cells) => el("tr", null, ...cells);
   return el(
     "table", attributes,
     el("caption", null, caption),
     el("thead", null, line(head.map((cell) => header("col", cell)))),
     el("tbody", null, ...rows.map(line)),
-    foot ? el("tfoot", null, line(foot)) : null,
+    foot.length ? el("tfoot", null, ...foot.map(line)) : null,
   );
 }
 
@@ -39,12 +39,13 @@ export function swatch(paint, pattern) {
   return el("span", { class: `swatch ${paint} ${pattern}`.trim(), "aria-hidden": "true" });
 }
 
-// A group of radio buttons; calls back with the chosen key.
-export function choice(fieldset, options, chosen, then) {
-  for (const { key, name, long } of options) {
+// A group of radio buttons; calls back with the chosen key. Returns what checks the one of a view.
+export function choice(fieldset, options, then) {
+  const inputs = options.map(({ key, name, long }) => {
     const input = el("input", { type: "radio", name: fieldset.id, value: key });
-    input.checked = key === chosen;
     input.addEventListener("change", () => then(key));
-    fieldset.append(el("label", long ? { title: long } : null, input, el("span", null, name)));
-  }
+    fieldset.append(el("label", long ? { title: `last ${long}` } : null, input, el("span", null, name)));
+    return input;
+  });
+  return (view) => { for (const input of inputs) input.checked = input.value === view[fieldset.id]; };
 }

@@ -1,10 +1,14 @@
 // The shares of now: one row a key, one column a window.
 
 import { el, header, swatch, table } from "./dom.js";
+import { webCells } from "./weblanguages.js";
 import { compact, count, keyName, ORIGINS, originOf, percent, REST, share, WINDOWS } from "./words.js";
 
 const ROWS_AT_FIRST = 8;
 const CAPTIONS = { origin: "Origin of the model", language: "Language of the prompt", developer: "Developer of the model", model: "Model" };
+
+// What a reader of the origins adds up: both are parts of the same whole, and overlap in one row.
+const SUMS = [["All Chinese", ["cn-open", "cn-proprietary"]], ["All open", ["cn-open", "row-open"]]];
 
 export function sharesTable(windows, dimension, measure, picked, all) {
   const ratio = `${measure}_ratio`;
@@ -12,9 +16,11 @@ export function sharesTable(windows, dimension, measure, picked, all) {
     WINDOWS.map(({ key }) => [key, new Map((windows[key]?.[dimension] ?? []).map((row) => [row.key, row]))]),
   );
   const rows = order(windows[picked]?.[dimension] ?? [], dimension, measure);
+  const web = dimension === "language" ? webCells(rows.map(({ key }) => key)) : null;
   const shown = all || dimension === "origin" ? rows : rows.slice(0, ROWS_AT_FIRST);
   const body = shown.map((row) => {
     const bar = el("span");
+    bar.hidden = !row[ratio];
     bar.style.width = `${Math.min(100, 100 * (row[ratio] || 0))}%`;
     // What is left over is of many origins, so it wears the colour of none.
     const mixed = row.key === "other";
@@ -29,18 +35,30 @@ export function sharesTable(windows, dimension, measure, picked, all) {
           el("span", { title: told }, name, told ? el("span", { class: "unseen" }, `, ${told}`) : null)),
         el("span", { class: paint ? "bar under-swatch" : "bar", "aria-hidden": "true" }, bar))),
       ...WINDOWS.map(({ key }) => cell(lookup[key].get(row.key), windows[key], ratio, measure, key === picked)),
+      ...(web ? [web.get(row.key)] : []),
     ];
   });
   const heads = [
     "", ...WINDOWS.map(({ key, name, long }) => el("th", { scope: "col", class: key === picked ? "picked" : null, title: `last ${long}` }, name)),
+    ...(web ? [el("th", { scope: "col", class: "web", title: "Per cent of websites by the language of their home page" }, "Web", el("small", null, "sites"))] : []),
   ];
   heads[0] = el("th", { scope: "col" }, el("span", { class: "unseen" }, CAPTIONS[dimension]));
-  const foot = [
+  const foot = dimension === "origin" ? SUMS.map(([name, keys]) => [
+    header("row", name),
+    ...WINDOWS.map(({ key }) => el("td", { class: key === picked ? "picked" : null }, share(sumOf(lookup[key], keys, ratio, windows[key]?.[measure])))),
+  ]) : [];
+  foot.push([
     header("row", measure === "tokens" ? "All tokens" : "All requests"),
     ...WINDOWS.map(({ key }) => el("td", { title: count(windows[key]?.[measure]) }, compact(windows[key]?.[measure]))),
-  ];
-  const made = table({ class: "shares" }, `${CAPTIONS[dimension]}, per cent of ${measure}`, heads, body, foot);
+    ...(web ? [el("td", { class: "web", title: "Another unit: not added up" })] : []),
+  ]);
+  const caption = `${CAPTIONS[dimension]}, per cent of ${measure}${web ? "; web: per cent of sites" : ""}`;
+  const made = table({ class: web ? "shares with-web" : "shares" }, caption, heads, body, foot);
   return { table: made, hidden: rows.length - shown.length, total: rows.length };
+}
+
+function sumOf(rows, keys, ratio, whole) {
+  return whole ? keys.reduce((sum, key) => sum + (rows.get(key)?.[ratio] ?? 0), 0) : NaN;
 }
 
 // Origins keep their place, so that the eye finds them again; the rest goes by size, "other" last.

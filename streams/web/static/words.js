@@ -20,10 +20,12 @@ export const WINDOWS = [
   { key: "7d", name: "7 d", long: "7 days" },
 ];
 
+// What holds a number and its unit on one line.
 const narrow = "\u202f";
 const whole = new Intl.NumberFormat("en");
 const brief = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
+export const windowOf = (key) => WINDOWS.find((window) => window.key === key);
 export const originOf = (key) => ORIGINS.find((origin) => origin.key === key) ?? ORIGINS.at(-1);
 export const count = (value) => (Number.isFinite(value) ? whole.format(value) : "–");
 export const compact = (value) => (!Number.isFinite(value) ? "–" : value < 10_000 ? whole.format(value) : brief.format(value));
@@ -35,6 +37,16 @@ export function share(ratio) {
   return (ratio * 100).toFixed(1);
 }
 export const percent = (ratio) => (Number.isFinite(ratio) ? `${share(ratio)}${narrow}%` : "–");
+
+// A difference of two shares in points, with its sign.
+export function points(difference, digits = 1) {
+  if (!Number.isFinite(difference)) return "–";
+  const size = Math.abs(difference * 100).toFixed(digits);
+  if (Number(size) === 0) return `±${size}`;
+  return `${difference > 0 ? "+" : "−"}${size}`;
+}
+// 1.96 usual spreads: 19 of 20 hours of the last four weeks stayed within it.
+export const wobble = (usualSpread) => 1.96 * usualSpread;
 
 export function age(seconds) {
   const s = Math.max(0, Math.round(seconds));

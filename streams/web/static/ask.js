@@ -1,0 +1,21 @@
+// A question to the worker: the body of its answer, or a sentence for the reader that says why not.
+
+const ANSWER_WITHIN_SECONDS = 5;
+
+export async function ask(address) {
+  let response;
+  try {
+    // Asked for by its ETag: what has not changed is not sent again.
+    response = await fetch(address, { signal: AbortSignal.timeout(ANSWER_WITHIN_SECONDS * 1000), cache: "no-cache" });
+  } catch (error) {
+    throw new Error(error.name === "TimeoutError" ? `No answer within ${ANSWER_WITHIN_SECONDS} seconds.` : "The worker cannot be reached.");
+  }
+  if (response.status === 401) throw new Error("The worker wants its token: reload the page, and give it as the password.");
+  const body = await response.json().catch(() => { throw new Error(`No JSON came, with status ${response.status}.`); });
+  if (!response.ok) {
+    const error = new Error(body.detail ?? `Status ${response.status}.`);
+    error.status = response.status;
+    throw error;
+  }
+  return body;
+}

@@ -1,0 +1,65 @@
+// Health: of the pipeline as the worker tells it, and of the line to the worker as the page sees it.
+
+import { byId, el, fill } from "./dom.js";
+import { partitionsTable, recordsTable } from "./tables.js";
+import { age, clock, count } from "./words.js";
+
+// Three questions without an answer are more than one lost packet.
+const STALE_AFTER_SECONDS = 6;
+// Live traffic is about a second old; a quiet gateway moves the end of the windows all the same.
+const OLD_DATA_SECONDS = 60;
+
+// Both by the worker's clock: the reader's may be wrong.
+const ageOf = ({ as_of: asOf, generated_at: madeAt }) => (asOf && madeAt ? Math.max(0, madeAt - asOf) : NaN);
+
+export function showPipeline(shares) {
+  const { lag, late, rejected, partitions, records } = shares.pipeline ?? {};
+  const old = ageOf(shares);
+  const fact = (name, value, small, isBad) => el("div", { class: isBad ? "bad" : null }, el("dt", null, name), el("dd", null, value, el("small", null, small)));
+  fill(byId("pipeline"),
+    fact("Lag", count(lag), "records not yet counted"),
+    fact("Age", Number.isFinite(old) ? age(old) : "–", `numbers are as of ${clock(shares.as_of)}`, old > OLD_DATA_SECONDS),
+    fact("Rejected", count(rejected), rejected ? "records, kept in the dead-letter topic" : "records", rejected > 0),
+    fact("Late", count(late), "events past the allowed lateness, counted where still kept"));
+  byId("partitions").hidden = !partitions?.length;
+  byId("records").hidden = !records?.length;
+  if (byId("partitions").open) fill(byId("partitions").lastElementChild, partitionsTable(partitions ?? [], shares.generated_at, age));
+  if (byId("records").open) fill(byId("records").lastElementChild, recordsTable(records ?? []));
+}
+
+// silent: seconds since the last answer. shares: that answer, or null before the first.
+export function showStatus(silent, shares, failure) {
+  const status = byId("status");
+  const isStale = silent > STALE_AFTER_SECONDS;
+  if (isStale) {
+    // Tens of seconds, so that a screen reader is not told each one.
+    const about = Math.max(6, silent < 60 ? Math.floor(silent / 10) * 10 : silent);
+    status.className = "status stale";
+    say(status, `Stale: no answer for ${age(about)}`);
+  } else if (shares) {
+    const old = ageOf(shares);
+    status.className = "status live";
+    say(status, old > OLD_DATA_SECONDS ? `Live, data is ${age(old)} old` : "Live");
+  }
+  showBanner(isStale, shares, failure);
+}
+
+function showBanner(isStale, shares, failure) {
+  const banner = byId("banner");
+  const children = [];
+  if (isStale) {
+    children.push(el("p", null, el("strong", null, shares ? `These numbers are of ${clock(shares.as_of)}. ` : "There are no numbers yet. "),
+      failure || "The worker does not answer.", " The page goes on asking."));
+  }
+  if (shares && !shares.ready) {
+    const reasons = shares.reasons?.length ? shares.reasons : ["no reason given"];
+    children.push(el("p", null, el("strong", null, "Not ready: the numbers below may be incomplete.")), el("ul", null, ...reasons.map((reason) => el("li", null, reason))));
+  }
+  fill(banner, ...children);
+  banner.hidden = !children.length;
+}
+
+// The same words again would be read out again.
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

@@ -1,0 +1,102 @@
+// Shares over time: points of the API into the bands of a chart.
+
+import { BANDS, keyName, ORIGINS, REST } from "./words.js";
+
+// merge: seconds of one point in the chart, where the API's own step is finer than a screen.
+// every: seconds after which it is asked for again. local: told in the reader's time zone.
+export const RANGES = [
+  { key: "1h", name: "Hour", long: "last hour", step: "10s", merge: 60, seconds: 3600, every: 10, local: true, labels: "%H:%M", point: "minute" },
+  { key: "24h", name: "Day", long: "last 24 hours", step: "5m", seconds: 86_400, every: 30, local: true, labels: "%a %H:%M", point: "5 minutes" },
+  { key: "7d", name: "Week", long: "last 7 days", step: "1h", merge: 10_800, seconds: 7 * 86_400, every: 60, local: true, labels: "%a %-d %b %H:%M", point: "3 hours" },
+  { key: "28d", name: "28 days", long: "last 28 days", step: "1d", seconds: 28 * 86_400, every: 60, labels: "%a %-d %b", point: "day (UTC)" },
+  { key: "1y", name: "Year", long: "last year", step: "1w", seconds: 365 * 86_400, every: 300, labels: "week of %-d %b %Y", point: "week (UTC, from Monday)" },
+  { key: "2y", name: "2 years", long: "last 2 years", step: "1w", seconds: 730 * 86_400, every: 300, labels: "week of %-d %b %Y", point: "week (UTC, from Monday)" },
+];
+// A young deployment has no days yet: until somebody chooses, the longest of these with two points.
+export const FIRST_RANGES = ["28d", "24h", "1h"];
+
+export function historyAddress(dimension, range, asOf, format) {
+  const query = new URLSearchParams({ dimension, step: range.step, start: String(Math.floor(asOf - range.seconds)) });
+  if (format) query.set("format", format);
+  return `api/v1/history?${query}`;
+}
+
+export async function fetchHistory(dimension, range, asOf, ask) {
+  const body = await ask(historyAddress(dimension, range, asOf));
+  return { dimension, range, seconds: Math.max(body.seconds, range.merge ?? 0), asOf: body.as_of, points: merge(body.points, range.merge ?? body.seconds) };
+}
+
+// Cells have no prototype: a model may be called like a part of one.
+function merge(points, seconds) {
+  const merged = new Map();
+  for (const { start, tokens, requests, cells } of points) {
+    // Only steps below a day are merged, so starts that are multiples of the length are right.
+    const at = seconds < 86_400 ? Math.floor(start / seconds) * seconds : start;
+    const point = merged.get(at) ?? { start: at, tokens: 0, requests: 0, cells: Object.create(null) };
+    point.tokens += tokens;
+    point.requests += requests;
+    for (const [key, [t, r]] of Object.entries(cells)) {
+      const cell = (point.cells[key] ??= [0, 0]);
+      cell[0] += t;
+      cell[1] += r;
+    }
+    merged.set(at, point);
+  }
+  return [...merged.values()].sort((a, b) => a.start - b.start);
+}
+
+const amount = (point, key, measure) => point.cells[key]?.[measure === "tokens" ? 0 : 1] ?? 0;
+
+export function ratioOf(points, band, measure) {
+  let part = 0;
+  let whole = 0;
+  for (const point of points) {
+    for (const key of band.keys) part += amount(point, key, measure);
+    whole += point[measure];
+  }
+  return whole ? part / whole : 0;
+}
+
+// Bottom to top. Origins: Chinese open at the bottom, where its rise is read off the axis.
+export function bandsOf(points, dimension, measure, names) {
+  if (dimension === "origin") return ORIGINS.map((origin) => ({ ...origin, keys: [origin.key] }));
+  const sums = new Map();
+  for (const point of points) {
+    for (const key of Object.keys(point.cells)) sums.set(key, (sums.get(key) ?? 0) + amount(point, key, measure));
+  }
+  const ranked = [...sums].filter(([key]) => key !== "other").sort((a, b) => b[1] - a[1]).map(([key]) => key);
+  const bands = ranked.slice(0, BANDS.length).map((key, i) => {
+    const name = keyName(dimension, key, names.get(key));
+    return { key, name, short: name, paint: BANDS[i][0], pattern: BANDS[i][1], keys: [key] };
+  });
+  const rest = [...ranked.slice(BANDS.length), ...(sums.has("other") ? ["other"] : [])];
+  // The smaller ones lie below the largest, where their changes are read off the axis.
+  bands.reverse();
+  if (rest.length) bands.push({ key: "other", name: "All others", short: "Others", paint: REST[0], pattern: REST[1], keys: rest });
+  return bands;
+}
+
+// A step holds its share from its start to its end; where a step is missing there was no traffic.
+export function steps(points, bands, measure, { range, seconds, asOf }) {
+  const times = [];
+  const ratios = bands.map(() => []);
+  const add = (time, of) => {
+    times.push(stamp(time, range));
+    bands.forEach((band, i) => ratios[i].push(of(band)));
+  };
+  points.forEach((point, i) => {
+    add(point.start, (band) => ratioOf([point], band, measure));
+    const end = point.start + seconds;
+    const next = points[i + 1];
+    if (next && next.start > end) add(end, () => 0);
+    if (!next) add(Math.max(Math.min(end, asOf), point.start + 1), (band) => ratioOf([point], band, measure));
+  });
+  return { times, ratios };
+}
+
+// Date axis texts have no zone: minutes are told in the reader's, days and weeks are UTC panes.
+export function stamp(unix, range) {
+  const date = new Date(unix * 1000);
+  const shifted = range.local ? new Date(date - date.getTimezoneOffset() * 60_000) : date;
+  return shifted.toISOString().slice(0, 19);
+}

@@ -1,0 +1,150 @@
+// What has shifted: a share against what the week before makes one expect, and what it usually wanders.
+
+import { byId, el, fill } from "./dom.js";
+import { moversOf } from "./movers.js";
+import { keyName, percent, points, windowOf, wobble } from "./words.js";
+
+const QUIET_AT_FIRST = 5;
+
+const nameOf = ({ dimension, key, measure, window }) => [dimension, key, measure, window].join("/");
+const size = ({ zscore, shift }) => Math.abs(zscore ?? 0) || Math.abs(shift ?? 0) / 1000;
+
+// The entry of one key, measure and window, if there is one.
+export function change(shifts, wanted) {
+  return wanted && shifts?.shifts.find((each) => nameOf(each) === nameOf(wanted));
+}
+
+// Those that have shifted, most unusual first.
+export function shiftedOf(shifts) {
+  return (shifts?.shifts ?? []).filter((each) => each.is_shifted).sort((a, b) => size(b) - size(a));
+}
+
+export const daysKnown = ({ baseline_days: days, needed_days: needed }) => {
+  // 20.96 of 21 days are not 21.
+  const tenths = Math.floor(days * 10) / 10;
+  return String(Math.min(tenths, needed));
+};
+
+const items = new Map();
+
+// shown: {measure, window, shift, allShifts}; open(shift, isOpen) is called when somebody opens or closes one.
+export function showShifts(shifts, shown, open) {
+  const wanted = shown.shift ? nameOf({ ...shown.shift, measure: shown.measure, window: shown.window }) : null;
+  const listed = rank(shifts, shown.measure);
+  const shifted = listed.filter((each) => each.is_shifted).length;
+  const atFirst = shifted + QUIET_AT_FIRST;
+  const rows = listed.filter((each, i) => shown.allShifts || i < atFirst || nameOf(each) === wanted);
+  fill(byId("shifts-state"), ...stateWords(shifts, shifted, rows.length));
+  showProgress(shifts);
+  const reach = reachOf(rows);
+  const made = rows.map((each) => item(each, reach, nameOf(each) === wanted, open));
+  place(byId("shift-list"), made);
+  const more = byId("more-shifts");
+  more.hidden = listed.length <= atFirst;
+  more.textContent = shown.allShifts ? "Show fewer" : `Show all ${listed.length}`;
+  more.setAttribute("aria-expanded", String(shown.allShifts));
+  const isGone = wanted && !listed.some((each) => nameOf(each) === wanted);
+  fill(byId("shift-gone"), isGone ? `${keyName(shown.shift.dimension, shown.shift.key)} has no shift of ${shown.measure} in the last ${windowOf(shown.window).long} to be told now: too little traffic, or no longer listed by name.` : "");
+  byId("shift-gone").hidden = !isGone;
+}
+
+// What has shifted is listed in both measures; what has not, in the chosen one.
+function rank(shifts, measure) {
+  const quiet = shifts.shifts.filter((each) => !each.is_shifted && each.measure === measure && each.shift != null);
+  return [...shiftedOf(shifts), ...quiet.sort((a, b) => size(b) - size(a))];
+}
+
+function stateWords({ baseline_days: days, needed_days: needed }, shifted, rows) {
+  if (shifted) return [el("strong", null, shifted === 1 ? "One shift. " : `${shifted} shifts. `), "Open one to see which models and tenants make it."];
+  if (days < needed) {
+    return [
+      el("strong", null, `History is too short to say what is usual: ${daysKnown({ baseline_days: days, needed_days: needed })} of ${needed} days. `),
+      rows ? "Until then, what differs most from the days before, without a verdict:" : "Shifts are told once there is enough to know how far each share usually wanders.",
+    ];
+  }
+  return [el("strong", null, "Nothing has shifted. "), rows ? "What is furthest from the days before:" : "No share has a baseline to be held against yet."];
+}
+
+function showProgress({ baseline_days: days, needed_days: needed }) {
+  const progress = byId("shifts-progress");
+  progress.hidden = days >= needed;
+  progress.max = needed;
+  progress.value = Math.min(days, needed);
+}
+
+// An item stays the same element while its numbers change: open, focused, and in its place.
+function item(each, reach, isOpen, open) {
+  const name = nameOf(each);
+  const made = items.get(name) ?? make();
+  items.set(name, made);
+  made.each = each;
+  made.open = open;
+  made.details.classList.toggle("shifted", each.is_shifted);
+  fill(made.summary, ...summaryOf(each, reach));
+  if (made.details.open !== isOpen) made.details.open = isOpen;
+  return made;
+}
+
+function make() {
+  const made = { summary: el("summary"), body: el("div", { class: "movers" }) };
+  made.details = el("details", { class: "shift" }, made.summary, made.body);
+  made.element = el("li", null, made.details);
+  made.details.addEventListener("toggle", () => made.open(made.each, made.details.open));
+  return made;
+}
+
+function place(list, made) {
+  const elements = made.map(({ element }) => element);
+  if (elements.length === list.children.length && elements.every((element, i) => element === list.children[i])) return;
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
+  list.replaceChildren(...elements);
+  focused?.focus({ preventScroll: true });
+}
+
+function summaryOf(each, reach) {
+  const { dimension, key, name, measure, window, share, baseline, shift, usual_spread: spread, zscore } = each;
+  const usual = spread == null ? null : wobble(spread);
+  return [
+    el("span", { class: "who" },
+      el("b", null, keyName(dimension, key, name)), " ", each.is_shifted ? el("span", { class: "mark" }, "Shifted") : null,
+      el("small", null, `${measure}, last ${windowOf(window).name}`)),
+    el("span", { class: "share" }, percent(share), el("small", null, `expected ${percent(baseline)}`)),
+    gauge(shift, usual, reach),
+    el("span", { class: "delta" }, el("b", null, `${points(shift)} points`),
+      el("small", null, usual == null ? "usual wobble not known" : `usual ±${(usual * 100).toFixed(1)}${zscore == null ? "" : `, z ${zscore.toFixed(1).replace("-", "−")}`}`)),
+  ];
+}
+
+// All gauges have one scale, so that the eye compares: in usual wobbles, or in points where none is
+// known. Beyond the end of it a dot stays at the end.
+const MOST_WOBBLES = 6;
+function reachOf(rows) {
+  const known = rows.filter(({ usual_spread: spread }) => spread > 0);
+  const wobbles = known.map(({ shift, usual_spread: spread }) => Math.abs(shift ?? 0) / wobble(spread));
+  return {
+    wobbles: Math.min(MOST_WOBBLES, 1.1 * Math.max(2, ...wobbles)),
+    points: 1.1 * Math.max(0.002, ...rows.map(({ shift }) => Math.abs(shift ?? 0))),
+  };
+}
+
+// The shift as a dot, the usual wobble as a band around what is expected.
+function gauge(shift, usual, reach) {
+  const whole = usual ? reach.wobbles * usual : reach.points;
+  const at = Math.max(-1, Math.min(1, (shift ?? 0) / whole));
+  const band = el("span", { class: "band" });
+  band.style.width = `${(100 * (usual ?? 0)) / whole}%`;
+  const line = el("span", { class: "line" });
+  line.style.left = `${50 + 50 * Math.min(0, at)}%`;
+  line.style.width = `${50 * Math.abs(at)}%`;
+  const dot = el("span", { class: "dot" });
+  dot.style.left = `${50 + 50 * at}%`;
+  return el("span", { class: "gauge", "aria-hidden": "true" }, band, line, dot);
+}
+
+// Put what moved a shift into its item: a body of the API, or a sentence.
+export function showMovers(wanted, content) {
+  const made = items.get(nameOf(wanted));
+  if (made) fill(made.body, ...(typeof content === "string" ? [el("p", { class: "note" }, content)] : moversOf(content)));
+}
+
+export function itemOf(wanted) { return items.get(nameOf(wanted))?.details ?? null; }

@@ -1,0 +1,39 @@
+// Models of unknown origin, and the entries for the overrides file that would tell it.
+
+import { byId, el, fill } from "./dom.js";
+import { unknownTable } from "./tables.js";
+import { percent } from "./words.js";
+
+export function showUnknown(shares, measure) {
+  const week = shares.windows["7d"];
+  const unknown = shares.unknown ?? [];
+  byId("unknown-entries").hidden = !unknown.length;
+  if (!unknown.length) {
+    fill(byId("unknown-note"), week?.requests ? "Every model of the last 7 days has a known origin." : "Nothing yet.");
+    fill(byId("unknown"));
+    return;
+  }
+  const row = week?.origin?.find(({ key }) => key === "unknown");
+  fill(byId("unknown-note"),
+    el("strong", null, percent(row?.[`${measure}_ratio`])), ` of ${measure} in the last 7 days went to models of unknown origin. `,
+    "Say what a name stands for in the file that ", el("code", null, "TOKENSHARE_CATALOG_OVERRIDES"), " names: ",
+    "it is read without a restart, and the past is counted anew, too.");
+  fill(byId("unknown"), unknownTable(unknown, measure, week));
+  const code = byId("entries").firstElementChild;
+  const entries = unknown.map((each) => each.override).filter(Boolean).join("\n");
+  if (code.textContent !== entries) code.textContent = entries;
+}
+
+byId("copy").addEventListener("click", async () => {
+  const entries = byId("entries");
+  let isCopied = true;
+  try {
+    await navigator.clipboard.writeText(entries.textContent);
+  } catch {
+    // Over plain HTTP from another machine a page may not write to the clipboard by itself.
+    getSelection().selectAllChildren(entries);
+    isCopied = document.execCommand("copy");
+  }
+  byId("copied").textContent = isCopied ? "Copied." : "Selected: copy it with Ctrl+C.";
+  setTimeout(() => { byId("copied").textContent = ""; }, 4000);
+});

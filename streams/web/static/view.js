@@ -1,0 +1,107 @@
+// What is shown, in the fragment of the address: a view can be sent, and Back undoes a choice.
+//
+//   #measure=requests&window=1h&by=model&over=language&range=1y&all=1&shifts=all
+//   #view=shift&dimension=origin&key=cn-open&measure=tokens&window=24h   a shift, taken apart
+//   #shifts                                                              the list of shifts
+//
+// The last two are where an alert links to. What is left out, or is none of the values, is as on a
+// first visit.
+
+import { WINDOWS } from "./words.js";
+import { RANGES } from "./points.js";
+
+const DIMENSIONS = [
+  { key: "origin", name: "Origin" },
+  { key: "language", name: "Language" },
+  { key: "developer", name: "Developer" },
+  { key: "model", name: "Model" },
+];
+export const CHOICES = {
+  measure: [{ key: "tokens", name: "Tokens" }, { key: "requests", name: "Requests" }],
+  window: WINDOWS,
+  by: DIMENSIONS.slice(1),
+  over: DIMENSIONS,
+  range: RANGES,
+};
+const SHIFT_DIMENSIONS = ["origin", "language"];
+export const SHIFT_WINDOWS = ["1h", "24h"];
+// A range of null is the longest that the history fills; all, allShifts: every row of the second
+// table, and of the shifts.
+const FIRST = { measure: "tokens", window: "24h", by: "language", over: "origin", range: null, all: false, allShifts: false, shift: null };
+
+export const view = read();
+let changed = () => {};
+let lastControl = null;
+
+// Call back with the parts that changed: by a choice, by Back and Forward, or by hand.
+export function onChange(then) { changed = then; }
+
+// Choose parts of the view. Whoever tries out the values of one control goes back past all of them
+// in one step.
+export function choose(parts, control) {
+  const before = { ...view };
+  Object.assign(view, parts);
+  if (view.shift && !SHIFT_WINDOWS.includes(view.window)) view.shift = null;
+  const address = write();
+  if (control && control === lastControl) history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
+  lastControl = control;
+  changed(differences(before));
+}
+
+addEventListener("popstate", () => {
+  const before = { ...view };
+  Object.assign(view, read());
+  lastControl = null;
+  changed(differences(before));
+});
+
+// Links within the page move the focus and leave the view in the address.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href^='#']");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  goTo(link.hash.slice(1));
+});
+
+export function goTo(id) {
+  const target = document.getElementById(id);
+  target?.scrollIntoView({ block: "start" });
+  target?.focus({ preventScroll: true });
+}
+
+// The part of the page that the address names, if it names one.
+export const place = () => (location.hash === "#shifts" ? "shifts" : null);
+
+function differences(before) {
+  return new Set(Object.keys(FIRST).filter((name) => JSON.stringify(before[name]) !== JSON.stringify(view[name])));
+}
+
+function read() {
+  const said = new URLSearchParams(location.hash.slice(1));
+  const found = { ...FIRST };
+  for (const [name, options] of Object.entries(CHOICES)) {
+    const wanted = said.get(name);
+    if (options.some(({ key }) => key === wanted)) found[name] = wanted;
+  }
+  found.all = said.get("all") === "1";
+  found.allShifts = said.get("shifts") === "all";
+  const [dimension, key] = [said.get("dimension"), said.get("key")];
+  if (said.get("view") === "shift" && SHIFT_DIMENSIONS.includes(dimension) && key && SHIFT_WINDOWS.includes(found.window)) {
+    found.shift = { dimension, key };
+  }
+  return found;
+}
+
+function write() {
+  const said = new URLSearchParams();
+  if (view.shift) for (const [name, value] of Object.entries({ view: "shift", ...view.shift })) said.set(name, value);
+  for (const name of Object.keys(CHOICES)) {
+    // A link to a shift says all that tells it from others.
+    const isOfShift = view.shift && (name === "measure" || name === "window");
+    if (view[name] !== FIRST[name] || isOfShift) said.set(name, view[name]);
+  }
+  if (view.all) said.set("all", "1");
+  if (view.allShifts) said.set("shifts", "all");
+  return `${location.pathname}${location.search}${said.size ? `#${said}` : ""}`;
+}
