@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from streams.language.tags import UNDETERMINED
 from streams.pane import UNKNOWN
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ Window = Literal["1h", "24h"]
 #: times as many languages as origins, so one of them has to be further out.
 DAY_ZSCORE = {"origin": 3.0, "language": 3.5}
 HOUR_ZSCORE = 4.0
-#: Where requests name no tenant, nothing tells one customer's batch from a shift of all.
-HOUR_ZSCORE_WITHOUT_TENANTS = 5.0
 #: A shift matters from so many points on …
 DAY_SHIFT, HOUR_SHIFT = 0.01, 0.03
 #: … or, of a small key, where its share is so many times what was expected, or the inverse of it.
@@ -44,25 +43,34 @@ UNCLASSIFIED_SHARE, UNCLASSIFIED_ZSCORE = 0.05, 4.0
 class Rule(NamedTuple):
     """An alerting rule: what it looks at, and how long it waits and stays, in seconds.
 
-    `direction` is None where the alert has no such label.
+    `direction` is None where the alert has no such label. Of requests a rule waits longer: tokens
+    mostly say the same, and silence it.
     """
 
     alert: str
     window: Window
     direction: Direction | None
     for_seconds: int
+    requests_for_seconds: int
     keep_firing_for_seconds: int
 
+    def wait(self, measure: str) -> int:
+        """Return how long it waits of a measure, in seconds."""
+        return self.requests_for_seconds if measure == "requests" else self.for_seconds
 
-DAY_UP = Rule("LLMShareShiftDay", "24h", "up", 3600, 6 * 3600)
-DAY_DOWN = Rule("LLMShareShiftDay", "24h", "down", 3600, 6 * 3600)
-HOUR_UP = Rule("LLMShareShiftHour", "1h", "up", 30 * 60, 3600)
-UNCLASSIFIED = Rule("LLMShareUnclassified", "1h", None, 15 * 60, 3600)
-RULES = (DAY_UP, DAY_DOWN, HOUR_UP, UNCLASSIFIED)
+
+# An alert of the hour, and the one on what is unclassified, stay until the day's statistics have
+# seen the same, so that a shift is one notification and not three.
+DAY_UP = Rule("LLMShareShiftDay", "24h", "up", 3600, 3 * 3600, 6 * 3600)
+DAY_DOWN = DAY_UP._replace(direction="down")
+HOUR_UP = Rule("LLMShareShiftHour", "1h", "up", 30 * 60, 150 * 60, 24 * 3600)
+HOUR_DOWN = HOUR_UP._replace(direction="down")
+UNCLASSIFIED = Rule("LLMShareUnclassified", "1h", None, 15 * 60, 15 * 60, 48 * 3600)
+RULES = (DAY_UP, DAY_DOWN, HOUR_UP, HOUR_DOWN, UNCLASSIFIED)
 
 #: The one measure of the alert on what is unclassified: a request is unknown, however long it is.
 UNCLASSIFIED_MEASURE = "requests"
-UNCLASSIFIED_KEY = UNKNOWN
+UNCLASSIFIED_KEYS = {"origin": UNKNOWN, "language": UNDETERMINED}
 
 # How Alertmanager gathers the alerts of a dimension into notifications.
 GROUP_WAIT_SECONDS = 120
@@ -84,27 +92,27 @@ INHIBITIONS = (
     Inhibition(
         {"alertname": "LLMShareStale"},
         {"alertname": "LLMShareShift.*|LLMShareUnclassified"},
-        ("instance",),
+        ("job", "gateway"),
     ),
     Inhibition(
         {"alertname": "LLMShareUnclassified"},
         {"alertname": "LLMShareShift.*"},
-        ("instance", "dimension"),
+        ("job", "gateway", "dimension"),
     ),
     Inhibition(
         {"alertname": "LLMShareShift.*", "direction": "up"},
         {"direction": "down"},
-        ("instance", "dimension"),
+        ("job", "gateway", "dimension"),
     ),
     Inhibition(
         {"alertname": "LLMShareShiftHour"},
         {"alertname": "LLMShareShiftDay"},
-        ("instance", "dimension", "key", "measure", "direction"),
+        ("job", "gateway", "dimension", "key", "measure", "direction"),
     ),
     Inhibition(
         {"alertname": "LLMShareShift.*", "measure": "tokens"},
         {"alertname": "LLMShareShift.*", "measure": "requests"},
-        ("instance", "dimension", "key", "direction"),
+        ("job", "gateway", "dimension", "key", "direction"),
     ),
 )
 
@@ -133,7 +141,9 @@ def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:
     if rule is UNCLASSIFIED:
         return (gauges.share >= UNCLASSIFIED_SHARE) & (gauges.zscore >= UNCLASSIFIED_ZSCORE)
     if rule.window == "1h":
-        return _is_large(rule, gauges, HOUR_SHIFT, HOUR_EFFECTIVE_REQUESTS) & _is_broad(gauges)
+        return _is_large(rule, gauges, HOUR_SHIFT, HOUR_EFFECTIVE_REQUESTS) & _is_broad(
+            rule, gauges
+        )
     far = _signed(rule, gauges.zscore) >= DAY_ZSCORE.get(dimension, np.inf)
     return far & _is_large(rule, gauges, DAY_SHIFT, DAY_EFFECTIVE_REQUESTS)
 
@@ -163,12 +173,14 @@ def _matches(matchers: Mapping[str, str], labels: Mapping[str, str]) -> bool:
 
 
 def zscore_threshold(window: Window, dimension: str, *, has_tenants: bool) -> float | None:
-    """Return the z from which a window's shift is an alert; None where no alert is on it."""
+    """Return the z from which a window's shift is an alert; None where no alert is on it.
+
+    Where requests name no tenant, nothing tells one customer's batch from a shift of all, and there
+    is no alert of the hour.
+    """
     if window == "24h":
         return DAY_ZSCORE.get(dimension)
-    if dimension not in DAY_ZSCORE:
-        return None
-    return HOUR_ZSCORE if has_tenants else HOUR_ZSCORE_WITHOUT_TENANTS
+    return HOUR_ZSCORE if dimension in DAY_ZSCORE and has_tenants else None
 
 
 def _signed(rule: Rule, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -190,8 +202,7 @@ def _is_large(
     )
 
 
-def _is_broad(gauges: Gauges) -> NDArray[np.bool_]:
-    survives = gauges.without_top_tenant >= KEPT_WITHOUT_TOP_TENANT * gauges.shift
-    return ((gauges.zscore >= HOUR_ZSCORE) & survives) | (
-        (gauges.zscore >= HOUR_ZSCORE_WITHOUT_TENANTS) & np.isnan(gauges.without_top_tenant)
-    )
+def _is_broad(rule: Rule, gauges: Gauges) -> NDArray[np.bool_]:
+    """Tell whether many make a shift; never where requests name no tenant, for nobody can tell."""
+    left, shift = (_signed(rule, values) for values in (gauges.without_top_tenant, gauges.shift))
+    return (_signed(rule, gauges.zscore) >= HOUR_ZSCORE) & (left >= KEPT_WITHOUT_TOP_TENANT * shift)

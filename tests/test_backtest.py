@@ -24,6 +24,7 @@ from streams.cli import cli
 from streams.conditions import (
     DAY_DOWN,
     DAY_UP,
+    HOUR_DOWN,
     HOUR_UP,
     UNCLASSIFIED,
     Gauges,
@@ -242,7 +243,7 @@ def test_at_every_moment_the_statistics_are_those_of_a_worker():
         hour = (moment - 1) // HOUR * HOUR
         pasts = {each: past(traffic.hours, each, hour) for each in MEASURES}
         for said in shifts(traffic, pasts, moment - 1):
-            for rule in (DAY_UP, DAY_DOWN) if said.window == "24h" else (HOUR_UP,):
+            for rule in (DAY_UP, DAY_DOWN) if said.window == "24h" else (HOUR_UP, HOUR_DOWN):
                 mine = watched[rule, said.measure]
                 row = (moment - mine.first) // PANE
                 assert [key.zscore for key in said.keys] == pytest.approx(mine.zscore[row].tolist())
@@ -276,14 +277,15 @@ def test_the_guard_silences_one_tenant_and_no_shift_of_all():
             for each in watch(timeline, first)
             if each.rule is HOUR_UP and each.measure == "tokens"
         )
-        apart = replace(timeline, by_tenant=None)
+        assert (hour.zscore[:36] >= 4.0).any()
+        assert hour.met[:36].any() is not np.bool_(is_one)
+        # Where nobody says who sends, nobody can tell the two apart.
         (without,) = (
             each
-            for each in watch(apart, first)
+            for each in watch(replace(timeline, by_tenant=None), first)
             if each.rule is HOUR_UP and each.measure == "tokens"
         )
-        assert without.met[:36].any()
-        assert hour.met[:36].any() is not np.bool_(is_one)
+        assert not without.met.any()
 
 
 # --- Conditions, at their thresholds --------------------------------------------------------------
@@ -347,10 +349,21 @@ CASES = {
     ),
     "hour-without-tenants": (
         *(HOUR_UP, "origin"),
-        gauges(zscore=5.0, without_top_tenant=np.nan),
-        gauges(zscore=4.99, without_top_tenant=np.nan),
+        gauges(zscore=9.0),
+        gauges(zscore=9.0, without_top_tenant=np.nan),
     ),
-    "hour-does-not-fall": (HOUR_UP, "origin", gauges(), falling()),
+    "hour-that-rises-does-not-fall": (HOUR_UP, "origin", gauges(), falling()),
+    "hour-falls": (HOUR_DOWN, "origin", falling(without_top_tenant=-0.05), gauges()),
+    "hour-falls-z": (
+        *(HOUR_DOWN, "origin"),
+        falling(zscore=-4.0, without_top_tenant=-0.05),
+        falling(zscore=-3.99, without_top_tenant=-0.05),
+    ),
+    "hour-falls-by-one-tenant": (
+        *(HOUR_DOWN, "origin"),
+        falling(shift=-0.05, without_top_tenant=-0.025),
+        falling(shift=-0.05, without_top_tenant=-0.0249),
+    ),
     "unclassified-share": (UNCLASSIFIED, "origin", gauges(share=0.05), gauges(share=0.049)),
     "unclassified-z": (UNCLASSIFIED, "origin", gauges(zscore=4.0), gauges(zscore=3.99)),
     "absent-z": (DAY_UP, "origin", gauges(), gauges(zscore=np.nan)),
@@ -395,7 +408,7 @@ TIMELINES = {
 def test_an_alert_waits_fires_and_is_kept(drawn, expected):
     held = np.array([each == "X" for each in drawn])
 
-    assert [(s.pending, s.firing, s.resolved) for s in spans(held, SHORT, 60)] == expected
+    assert [(s.pending, s.firing, s.resolved) for s in spans(held, SHORT, "tokens", 60)] == expected
 
 
 # --- From alerts to notifications -----------------------------------------------------------------
@@ -493,11 +506,11 @@ def test_who_explains_whom(target, source, expected):
     assert is_inhibited(target.labels, [target.labels, source.labels]) is expected
 
 
-def test_stale_input_silences_all_of_its_worker():
-    stale = {"alertname": "LLMShareStale", "instance": "w1"}
+def test_stale_input_silences_all_of_its_gateway():
+    stale = {"alertname": "LLMShareStale", "gateway": "g1"}
 
-    assert is_inhibited(alert().labels | {"instance": "w1"}, [stale])
-    assert not is_inhibited(alert().labels | {"instance": "w2"}, [stale])
+    assert is_inhibited(alert().labels | {"gateway": "g1"}, [stale])
+    assert not is_inhibited(alert().labels | {"gateway": "g2"}, [stale])
 
 
 # --- The command ----------------------------------------------------------------------------------
@@ -644,13 +657,13 @@ def test_a_workers_own_history_is_replayed_hour_by_hour(monkeypatch):
     assert asked == [
         ("http://127.0.0.1:6066", "/api/v1/history", {"dimension": "joint", "step": "1h"})
     ]
-    # Without tenants the hour tier asks for more, and a shift of 37 points has it.
+    # Without tenants there is no alert of the hour; a shift of 37 points is seen by the day.
     rises = [each for each in found if each["notified"] and each["direction"] == "up"]
     assert {(each["key"], each["measure"]) for each in rises} == {("cn-open", "tokens")}
-    assert rises[0]["alert"] == "LLMShareShiftHour"
-    assert START + 30 * DAY < rises[0]["firing"] < START + 30 * DAY + 2 * HOUR
+    assert {each["alert"] for each in rises} == {"LLMShareShiftDay"}
+    assert START + 30 * DAY < rises[0]["firing"] < START + 30 * DAY + 8 * HOUR
     said = run("--from-worker", "http://127.0.0.1:6066").stdout
-    assert "fires from z 5 on" in " ".join(said.split())
+    assert "no alerts of the hour" in " ".join(said.split())
     assert "no sums of squared tokens" in " ".join(said.split())
 
 

@@ -628,7 +628,7 @@ def test_a_shift_opens_to_its_movers_which_add_up_to_it(open_page, address):
     wait_for_movers(page)
 
     tables = page.locator("#shift-list details[open] .of-movers")
-    assert tables.count() == 2
+    assert tables.count() == 3
     for table in tables.all():
         shown = [plain(each) for each in table.locator("tr > :last-child").all_inner_texts()[1:]]
         *parts, whole = [float(each) for each in shown]
@@ -637,6 +637,10 @@ def test_a_shift_opens_to_its_movers_which_add_up_to_it(open_page, address):
     models = tables.first.locator("tbody tr").all_inner_texts()
     assert [row.split("\t")[1] for row in models[:5]] == ["new", "grew", "grew", "gone", "grew"]
     assert models[5].startswith("12 others")
+    assert tables.nth(1).locator("tbody th").all_inner_texts() == [
+        "English",
+        "Chinese (Simplified)",
+    ]
     assert HOSTILE in models[4]
     assert "came or went: +1.91 points" in page.inner_text("#shift-list details[open]")
     assert "9f2c1ab04d77e310" in tables.last.inner_text()
@@ -744,7 +748,7 @@ def test_an_opened_shift_that_moves_up_the_list_keeps_the_focus_and_its_movers(o
         page.wait_for_selector("#shift-list > :first-child > details[open]")
 
         assert page.evaluate("document.activeElement.closest('details').open")
-        assert page.locator("#shift-list details[open] .of-movers").count() == 2
+        assert page.locator("#shift-list details[open] .of-movers").count() == 3
 
 
 # ---- unknown models, health

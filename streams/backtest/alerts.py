@@ -74,7 +74,7 @@ def alerts(watched: Watched, every: int = MIDDLE.seconds) -> list[Alert]:
     """
     found = []
     for place, key in enumerate(watched.keys):
-        for span in spans(watched.met[:, place], watched.rule, every):
+        for span in spans(watched.met[:, place], watched.rule, watched.measure, every):
             said = span.pending if span.firing is None else span.firing
             found.append(
                 Alert(
@@ -101,13 +101,13 @@ class Span:
     resolved: int | None
 
 
-def spans(met: NDArray[np.bool_], rule: Rule, every: int) -> Iterator[Span]:
+def spans(met: NDArray[np.bool_], rule: Rule, measure: Measure, every: int) -> Iterator[Span]:
     """Yield the alerts of one series: `met` is its condition at each evaluation, in turn.
 
     As Prometheus has it, an alert fires at the first evaluation that is `for` after the first of an
     unbroken run, and resolves at the first that is `keep_firing_for` after the condition ended.
     """
-    wait = -(-rule.for_seconds // every)
+    wait = -(-rule.wait(measure) // every)
     keep = -(-rule.keep_firing_for_seconds // every)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], met.astype(np.int8), [0]])))
     runs = edges.reshape(-1, 2).tolist()

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from streams import conditions
-from streams.conditions import HOUR_UP, RULES, UNCLASSIFIED, UNCLASSIFIED_KEY, UNCLASSIFIED_MEASURE
+from streams.conditions import (
+    HOUR_DOWN,
+    HOUR_UP,
+    RULES,
+    UNCLASSIFIED,
+    UNCLASSIFIED_KEYS,
+    UNCLASSIFIED_MEASURE,
+)
 from streams.counted import MEASURES
 from streams.guard import baseline_hours, in_window, named_enough, without_top_tenant
 from streams.measured import Measured, Stretches, evidence, expect, is_expected, measure, zscores
@@ -128,8 +135,10 @@ def _watched_rules(timeline: Timeline, each: Measure) -> Iterator[tuple[Rule, li
     for rule in RULES:
         if rule is not UNCLASSIFIED:
             yield rule, list(range(len(keys)))
-        elif each == UNCLASSIFIED_MEASURE and UNCLASSIFIED_KEY in keys:
-            yield rule, [keys.index(UNCLASSIFIED_KEY)]
+        elif each == UNCLASSIFIED_MEASURE:
+            key = UNCLASSIFIED_KEYS.get(timeline.dimension)
+            if key in keys:
+                yield rule, [keys.index(key)]
 
 
 def _moments(
@@ -243,7 +252,8 @@ def _with_guard(timeline: Timeline, each: Measure, gauges: Gauges, panes: range)
     if timeline.by_tenant is None:
         return gauges._replace(without_top_tenant=np.full_like(gauges.shift, np.nan))
     guards = gauges.without_top_tenant.copy()
-    for moment in np.flatnonzero(conditions.met(HOUR_UP, timeline.dimension, gauges).any(axis=-1)):
+    met = [conditions.met(rule, timeline.dimension, gauges) for rule in (HOUR_UP, HOUR_DOWN)]
+    for moment in np.flatnonzero((met[0] | met[1]).any(axis=-1)):
         guards[moment] = _guard(timeline, each, panes[moment])
     return gauges._replace(without_top_tenant=guards)
 

@@ -45,8 +45,8 @@ def backtest(files: tuple[Path, ...], url: str | None, as_json: bool, picture: P
        "tenant": "t1", "requests": 12, "tokens": 34567, "tokens_squared": 123456789}
 
     `start` is in unix seconds. `seconds` divides 300, or is a multiple of it: then the cell is
-    spread evenly. `tenant` may be null; without tenants the hour tier asks for z of 5 and more, as
-    nothing tells one customer's batch from a shift. Alerts begin after 21 days.
+    spread evenly. `tenant` may be null; where no request names one there are no alerts of the hour,
+    as nothing tells one customer's batch from a shift. Alerts begin after 21 days.
 
     Conditions are asked each 5 minutes. `pending`, `firing`, `resolved` and `notified` are times in
     unix seconds, or null where that has not come; `notified` is when the alert was first named in a
@@ -120,8 +120,8 @@ def _cautions(history: Cells, found: Replay) -> Iterator[str]:
     """Yield what a reader of the figures must know."""
     if not history.tenants:
         yield (
-            "No request names its tenant: the hour tier's guard against one tenant is not applied, "
-            "and it fires from z 5 on."
+            "No request names its tenant, so there are no alerts of the hour: nothing tells one "
+            "customer's batch from a shift of all."
         )
     if not history.has_squares:
         yield (

@@ -14,7 +14,7 @@ that begins to fire. Beside each rate is that of a fixed threshold on the same t
 24 h (or of 1 h) is 5 points from that of 7 days, with the same `for`.
 
 A notification is a message that something fires, for a dimension; "all is over" does not count.
-Those called calmer are of the same conditions with other times (trials.py, `calmer`), which were
+Those called simpler are of the same conditions with other times (trials.py, `simpler`), which were
 chosen among some twenty on seeds 1 to 3.
 """
 
@@ -80,8 +80,8 @@ def quiet_rates(seeds, rates, days) -> list[dict]:
                     "notifications_a_week": round(
                         sum(len(notices(each)) for each in fired) / weeks, 2
                     ),
-                    "notifications_a_week_calmer": round(
-                        sum(len(notices(each, is_calmer=True)) for each in fired) / weeks, 2
+                    "notifications_a_week_simpler": round(
+                        sum(len(notices(each, is_simpler=True)) for each in fired) / weeks, 2
                     ),
                     "fixed_starts_a_series_week": {
                         name: round(fixed[name] / (weeks * series), 4)
@@ -126,7 +126,7 @@ def shift_rates(seeds, name, rates, within, trials) -> list[dict]:
                 fixed.append([found_after(fired, key, rule) for rule in FIXED])
                 said = notices(fired, 24)
                 counts.append(len(said))
-                calm.append(len(notices(fired, 24, is_calmer=True)))
+                calm.append(len(notices(fired, 24, is_simpler=True)))
                 if said:
                     first.append(said[0].alerts[0].key == key)
         hit = [hours for hours in found if hours is not None]
@@ -140,7 +140,7 @@ def shift_rates(seeds, name, rates, within, trials) -> list[dict]:
                 "found_within_6_h": round(float(np.mean(soon)), 3),
                 "median_hours": round(float(np.median(hit)), 1) if hit else None,
                 "notifications_in_24_h": round(float(np.mean(counts)), 2),
-                "notifications_in_24_h_calmer": round(float(np.mean(calm)), 2),
+                "notifications_in_24_h_simpler": round(float(np.mean(calm)), 2),
                 "riser_named_first": round(float(np.mean(first)), 3) if first else None,
                 # The one on the hour is there anyway, several times a week: see above.
                 "fixed_found": {
@@ -199,7 +199,7 @@ def unknown_rates(seeds, rates, trials) -> list[dict]:
                 told = {each.rule.alert for notice in said[24] for each in notice.alerts}
                 names.update(told)
                 others.append([_has_others(said[hours]) for hours in (24, 72)])
-                calm.append(_has_others(notices(fired, 72, is_calmer=True)))
+                calm.append(_has_others(notices(fired, 72, is_simpler=True)))
                 counts.append(len(said[24]))
         rows.append(
             {
@@ -209,7 +209,7 @@ def unknown_rates(seeds, rates, trials) -> list[dict]:
                 "unclassified_notifies": round(names["LLMShareUnclassified"] / len(others), 3),
                 "nothing_else_in_24_h": round(1 - float(np.mean([each[0] for each in others])), 3),
                 "nothing_else_in_72_h": round(1 - float(np.mean([each[1] for each in others])), 3),
-                "nothing_else_in_72_h_calmer": round(1 - float(np.mean(calm)), 3),
+                "nothing_else_in_72_h_simpler": round(1 - float(np.mean(calm)), 3),
                 "notifications_in_24_h": round(float(np.mean(counts)), 2),
             }
         )

@@ -13,7 +13,7 @@ from streams.backtest.alerts import Alert, alerts
 from streams.backtest.notices import Notification, notifications
 from streams.backtest.timeline import Timeline
 from streams.backtest.watch import watch
-from streams.conditions import DAY_UP, HOUR_UP, UNCLASSIFIED, Rule
+from streams.conditions import DAY_UP, HOUR_UP, Rule
 
 #: Days that the statistics look back, and a spare one.
 PAST_DAYS = 38
@@ -21,31 +21,26 @@ DIMENSIONS = ("origin", "language")
 #: What people write first: the share of a day, or of an hour, is so far from that of the week.
 FIXED_SHIFT = 0.05
 FIXED = {
-    "fixed 24 h": Rule("fixed 24 h", "24h", None, DAY_UP.for_seconds, 6 * 3600),
-    "fixed 1 h": Rule("fixed 1 h", "1h", None, HOUR_UP.for_seconds, 3600),
+    "fixed 24 h": Rule("fixed 24 h", "24h", None, *[DAY_UP.for_seconds] * 2, 6 * 3600),
+    "fixed 1 h": Rule("fixed 1 h", "1h", None, *[HOUR_UP.for_seconds] * 2, 3600),
 }
 
 
-#: Other times for the same conditions, to compare how often they notify: an alert of the hour, and
-#: the one on what is unclassified, lasts until the day's statistics have seen the same; and what is
-#: told of requests waits for what is told of tokens, which silences it.
-HOUR_KEPT, UNCLASSIFIED_KEPT, REQUESTS_WAIT = 24 * 3600, 48 * 3600, 2 * 3600
+#: Simpler times for the same conditions, to compare how often they notify: an alert stays for an
+#: hour, and requests wait no longer than tokens.
+SIMPLER_KEPT = 3600
 
 
-def calmer(rule: Rule, measure: str) -> Rule:
-    if rule is UNCLASSIFIED:
-        return rule._replace(keep_firing_for_seconds=UNCLASSIFIED_KEPT)
-    if rule is HOUR_UP:
-        rule = rule._replace(keep_firing_for_seconds=HOUR_KEPT)
-    wait = REQUESTS_WAIT if measure == "requests" else 0
-    return rule._replace(for_seconds=rule.for_seconds + wait)
+def simpler(rule: Rule) -> Rule:
+    rule = rule._replace(requests_for_seconds=rule.for_seconds)
+    return rule if rule.window == "24h" else rule._replace(keep_firing_for_seconds=SIMPLER_KEPT)
 
 
 @dataclass(frozen=True)
 class Fired:
     """The alerts of one dimension that fired from `first` to `end`, unix seconds.
 
-    `calmer` are those of the same conditions with other times.
+    `simpler` are those of the same conditions with other times.
     """
 
     dimension: str
@@ -54,7 +49,7 @@ class Fired:
     end: int
     alerts: tuple[Alert, ...]
     fixed: tuple[Alert, ...]
-    calmer: tuple[Alert, ...]
+    simpler: tuple[Alert, ...]
 
     @property
     def weeks(self) -> float:
@@ -63,7 +58,7 @@ class Fired:
 
 def fired(timeline: Timeline, first: int) -> Fired:
     watched = watch(timeline, first)
-    other = [replace(each, rule=calmer(each.rule, each.measure)) for each in watched]
+    other = [replace(each, rule=simpler(each.rule)) for each in watched]
     return Fired(
         timeline.dimension,
         2 * len(timeline.panes.keys),
@@ -148,11 +143,11 @@ def found_after(fired: Fired, key: str, fixed: str | None = None) -> float | Non
 
 
 def notices(
-    fired: Fired, hours: float | None = None, *, is_calmer: bool = False
+    fired: Fired, hours: float | None = None, *, is_simpler: bool = False
 ) -> list[Notification]:
     """Return the notifications that say that something fires, of the first hours or all."""
     end = fired.end if hours is None else fired.first + int(hours * 3600)
-    sent = notifications(fired.calmer if is_calmer else fired.alerts, end)
+    sent = notifications(fired.simpler if is_simpler else fired.alerts, end)
     return [each for each in sent if each.reason != "resolved"]
 
 

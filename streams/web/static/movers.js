@@ -1,24 +1,29 @@
 // One shift taken apart: what each model and each tenant contributes, adding up to the shift.
 
 import { el, header, table } from "./dom.js";
-import { count, percent, points } from "./words.js";
+import { count, keyName, percent, points } from "./words.js";
 
 const OTHER = "other";
 
-export function moversOf({ shift, models, tenants }) {
+export function moversOf({ dimension, shift, models, joint, tenants }) {
+  // Models are not counted by language, so a language is taken apart by origin alone.
+  const other = dimension === "origin" ? "language" : "origin";
+  const split = (what, of, nameOf) => el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${what} that moved it` }, tableOf(what, of, shift, nameOf));
+  const first = models ?? joint;
   return [
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Models that moved it" }, tableOf("Models", models, shift)),
-    el("p", { class: "note" }, mixWords(models)),
-    tenants
-      ? el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Tenants that moved it" }, tableOf("Tenants, by their hash", tenants, shift))
-      : el("p", { class: "note" }, "By tenant it cannot be told: requests name none."),
-  ];
+    models ? split("Models", models, code) : null,
+    joint ? split(other === "language" ? "Languages" : "Origins", joint, (name) => keyName(other, name)) : null,
+    first ? el("p", { class: "note" }, mixWords(models ? "models" : "origins", first)) : null,
+    tenants ? split("Tenants", tenants, code) : el("p", { class: "note" }, "By tenant it cannot be told: requests name none."),
+  ].filter(Boolean);
 }
 
-function tableOf(what, { movers, rest, rest_members: others }, shift) {
+const code = (name) => el("code", null, name);
+
+function tableOf(what, { movers, rest, rest_members: others }, shift, nameOf) {
   const largest = Math.max(...movers.map(({ contribution }) => Math.abs(contribution)), Math.abs(rest), Number.EPSILON);
   const rows = movers.map(({ name, contribution, share, before, kind }) => [
-    header("row", el("th", { scope: "row" }, name === OTHER ? "Not kept by name" : el("code", null, name))),
+    header("row", el("th", { scope: "row" }, name === OTHER ? "Not kept by name" : nameOf(name))),
     el("td", { class: "words" }, kindWords(kind, contribution)),
     el("td", { class: "muted" }, percent(before)), el("td", { class: "muted" }, percent(share)),
     el("td", null, bar(contribution / largest), points(contribution, 2)),
@@ -29,8 +34,9 @@ function tableOf(what, { movers, rest, rest_members: others }, shift) {
       el("td", null, bar(rest / largest), points(rest, 2)),
     ]);
   }
-  return table({ class: "of-movers" }, `${what}: share of everything before and now, and its part of the shift in points`,
-    [what.split(",")[0], "", "Before", "Now", "Points"], rows,
+  const whose = what === "Tenants" ? "Tenants, by their hash" : what;
+  return table({ class: "of-movers" }, `${whose}: share of everything before and now, and its part of the shift in points`,
+    [what, "", "Before", "Now", "Points"], rows,
     [[header("row", "The shift"), el("td"), el("td"), el("td"), el("td", null, points(shift, 2))]]);
 }
 
@@ -49,6 +55,6 @@ function bar(part) {
   return el("span", { class: "push", "aria-hidden": "true" }, length);
 }
 
-function mixWords({ mix, arrival }) {
-  return `Of models that were there before and are there now: ${points(mix, 2)} points. Of models that came or went: ${points(arrival, 2)} points.`;
+function mixWords(what, { mix, arrival }) {
+  return `Of ${what} that were there before and are there now: ${points(mix, 2)} points. Of ${what} that came or went: ${points(arrival, 2)} points.`;
 }

@@ -65,6 +65,8 @@ export function clock(unix) {
   return (date.toDateString() === new Date().toDateString() ? clockFormat : dayFormat).format(date);
 }
 
+// As the worker names them.
+const OWN_NAMES = { und: "Undetermined", "zh-Hans": "Chinese (Simplified)", "zh-Hant": "Chinese (Traditional)" };
 let languageNames;
 try { languageNames = new Intl.DisplayNames(["en"], { type: "language" }); } catch { languageNames = null; }
 // Names that the worker has sent come first; a language that left every window has only its tag.
@@ -73,6 +75,6 @@ export function keyName(dimension, key, sent) {
   if (sent) return sent;
   if (key === "other") return "Other";
   if (dimension !== "language") return key === "unknown" ? "Unknown" : key;
-  if (key === "und") return "Undetermined";
+  if (key in OWN_NAMES) return OWN_NAMES[key];
   try { return languageNames?.of(key) ?? key; } catch { return key; }
 }
