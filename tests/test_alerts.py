@@ -16,6 +16,9 @@ import pytest
 import yaml
 
 from streams.cli import cli
+from streams.conditions import RULES as SHIFT_CONDITIONS
+from streams.conditions import UNCLASSIFIED_MEASURE
+from streams.counted import MEASURES
 from streams.gateway import bridge_metrics
 from streams.metrics import DEFINITIONS, exposed_name
 from streams.settings import table
@@ -340,24 +343,35 @@ CONDITIONS = {
         Condition("tokenshare_late_events", "", ">=", 10),
     },
 }
-#: By alert: how long it has to hold, and how long it goes on afterwards.
-WAITS = {
-    "LLMShareShiftDay": ("1h", "6h"),
-    "LLMShareShiftHour": ("30m", "1h"),
-    "LLMShareUnclassified": ("15m", "1h"),
-    "LLMShareStale": ("10m", None),
-}
+
+
+def seconds(text: str) -> int:
+    """Return a duration of Prometheus in seconds."""
+    units = {"h": 3600, "m": 60, "s": 1}
+    return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)([hms])", text))
 
 
 def test_the_thresholds_of_the_rules_on_shares_are_these():
-    found = {}
-    waits = {}
     for alert in ALERTS:
         if alert["alert"].startswith("LLM"):
             labels = alert["labels"]
             key = alert["alert"], labels.get("direction") or labels.get("cause", "")
-            found[key] = conditions(alert)
-            waits[alert["alert"]] = alert["for"], alert.get("keep_firing_for")
+            assert conditions(alert) == CONDITIONS[key]
 
-    assert found == CONDITIONS
-    assert waits == WAITS
+
+def test_the_rules_wait_and_stay_as_long_as_those_of_backtest():
+    found = {
+        (alert["alert"], alert["labels"].get("direction"), measure): (
+            seconds(alert["for"]),
+            seconds(alert["keep_firing_for"]),
+        )
+        for alert in ALERTS
+        for measure in [alert["labels"].get("measure", UNCLASSIFIED_MEASURE)]
+        if alert["alert"] in {rule.alert for rule in SHIFT_CONDITIONS}
+    }
+
+    assert found == {
+        (rule.alert, rule.direction, measure): (rule.wait(measure), rule.keep_firing_for_seconds)
+        for rule in SHIFT_CONDITIONS
+        for measure in (MEASURES if rule.direction else (UNCLASSIFIED_MEASURE,))
+    }
