@@ -10,7 +10,7 @@ PIP := $(RUN) pip --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test kafka faults fuzz lint format bench peers accuracy requirements clean
+.PHONY: help demo test kafka faults fuzz lint format bench peers accuracy alerts requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -47,15 +47,21 @@ bench: $(VENV)/.installed-dev ## Measure events a second of CPU time, beside raw
 peers: $(VENV)/.installed-dev ## Measure beside Kafka Streams and Flink on the same job; needs a JDK
 	@$(VENV)/bin/python tests/bench/peers.py $(ARGS)
 
-accuracy: $(VENV)/.installed-dev ## Measure how often a prompt's language is told right
+accuracy: $(VENV)/.installed-dev ## Measure how often origins and languages are told right
+	@$(VENV)/bin/python tests/accuracy/origins.py
 	@$(VENV)/bin/python tests/accuracy/languages.py $(ARGS)
 
-requirements: $(VENV)/.installed-dev ## Write the exact versions that the container image installs
-	@$(PIP) install --quiet --dry-run --ignore-installed --report $(VENV)/resolved.json '.[gateway,language]'
-	@$(VENV)/bin/python -c 'import json, sys; print("# Written by `make requirements`."); \
-	  print(*sorted("%(name)s==%(version)s" % each["metadata"] for each in json.load(sys.stdin)["install"] \
-	  if each["metadata"]["name"] != "tokenshare"), sep="\n")' \
-	  < $(VENV)/resolved.json > deploy/requirements.txt
+# Hashes of every file of a release: the image is built for more than one kind of processor.
+COMPILE = $(RUN) uv pip compile --quiet --python-version 3.13 --only-binary :all: --generate-hashes \
+  --no-annotate --no-emit-index-url --custom-compile-command 'make requirements' $(ARGS)
+alerts: $(VENV)/.installed-dev ## Measure false and missed alerts on simulated traffic; ARGS="--seeds 7 8"
+	@$(VENV)/bin/python tests/shifts/rates.py $(ARGS)
+
+requirements: $(VENV)/.installed-dev ## Write the versions and hashes that the image installs; ARGS=--upgrade
+	@$(COMPILE) --extra gateway --extra language --output-file deploy/requirements.txt pyproject.toml
+	@$(VENV)/bin/python -c 'import tomllib; \
+	  print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	  | $(COMPILE) --output-file deploy/requirements-build.txt -
 
 clean: ## Remove .venv and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -21,6 +21,9 @@ from streams.classify import Classifier
 from streams.dead_letter import DeadLetter, dead_letter, shorter
 from streams.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.formats.read import Options
+from streams.live_shifts import LiveShifts
+from streams.origin.values import ORIGINS
+from streams.pane import OTHER
 from streams.partition import Flush, Partition, SourceReplacedError
 from streams.reading import Reader
 from streams.snapshot import PartitionStatus, Snapshot
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from streams.event import Rejected
     from streams.origin.catalog import Catalog
     from streams.settings import Settings
+    from streams.shift import Shifts
     from streams.topics import Topic
 
 log = logging.getLogger("tokenshare.app")
@@ -48,6 +52,8 @@ SNAPSHOT_SECONDS = 1.0
 SNAPSHOT_MIN_SECONDS = 0.2
 #: Panes of partitions added up for the history beside each picture: up to 20 ms of work.
 WARM_PANES = 120
+#: How often shifts are worked out anew: rules are evaluated each minute, and wait half an hour.
+SHIFT_SECONDS = 30.0
 #: Ends of the source partitions, for the lag.
 LAG_SECONDS = 2.0
 LAG_PATIENCE_SECONDS = 3.0
@@ -83,6 +89,8 @@ class Worker:
         self.source = source
         self.view = View()
         self.history = history.History(self.view, catalog)
+        self.live_shifts = LiveShifts(self.view, self.history)
+        self.shifts: tuple[float, tuple[Shifts, ...]] = (0.0, ())
         self.classifier = Classifier(catalog, settings.tenant_salt.get_secret_value())
         self.reader = Reader(
             self.classifier, Options.of(settings), with_ids=settings.dedupe_records > 0
@@ -496,7 +504,7 @@ class Worker:
             self.snapshot = replace(self.snapshot, made_at=now, reasons=self.readiness())
             return
         self._has_picture = True
-        self.snapshot = snapshot.take(
+        picture = snapshot.take(
             self.view,
             self.catalog,
             now,
@@ -505,6 +513,19 @@ class Worker:
             self.readiness(),
             self.snapshot,
         )
+        as_of, shifts = self.shifts
+        self.snapshot = replace(picture, shifts=shifts, shifts_as_of=as_of)
+
+    async def tell_shifts(self, now: float) -> None:
+        """Work out how far each share has shifted; the next picture shows it."""
+        picture = self.snapshot
+        if picture.as_of <= 0 or not self._has_picture:
+            return
+        keys = {"origin": ORIGINS, "language": (*sorted(picture.shown["language"]), OTHER)}
+        told = await asyncio.to_thread(self.live_shifts.ask(keys, picture.as_of, now))
+        for found in told.found:
+            self.history.keep(found)
+        self.shifts = told.as_of, told.shifts
 
     def _statuses(self) -> tuple[PartitionStatus, ...]:
         statuses = []
@@ -571,6 +592,15 @@ class _Services(Service):
             worker.take_snapshot(time.time())
             worker.history.warm(WARM_PANES)
             await self.sleep(SNAPSHOT_MIN_SECONDS)
+
+    @Service.task
+    async def _tell(self) -> None:
+        await self._guarded(self._tell_on())
+
+    async def _tell_on(self) -> None:
+        while not self.should_stop:
+            await self._worker.tell_shifts(time.time())
+            await self.sleep(SHIFT_SECONDS)
 
     @Service.task
     async def _measure(self) -> None:

@@ -51,7 +51,7 @@ STEPS = {
 }
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """A pane's place, what is kept of it, and where nothing is, the panes of its partitions."""
 
     start: int
@@ -64,7 +64,7 @@ class Found(NamedTuple):
 
     catalog: Catalog
     level: Level
-    sums: list[tuple[_Part, dict[str, bytes]]]
+    sums: dict[int, tuple[Part, dict[str, bytes]]]
 
 
 class History:
@@ -133,19 +133,18 @@ class History:
         if step not in STEPS:
             raise ValueError(f"step is one of {', '.join(STEPS)}")
         level, seconds = STEPS[step]
-        parts = [
-            self._part(level, at, dimension)
-            for at in sorted(self._view.starts.get(level, {}))
-            if (start is None or at >= pane_start(level, start)) and (end is None or at < end)
-        ]
-        catalog = self._catalog
+        since = None if start is None else pane_start(level, start)
+        parts = self.parts(level, since, end, packed=dimension != MODEL)
+        found = self.nothing_found(level)
 
         def work() -> tuple[dict[str, Any], Found]:
-            found = Found(catalog, level, [])
             points: dict[int, dict[str, Counts]] = {}
             for part in parts:
                 point = points.setdefault(_step_start(part.start, seconds), {})
-                add_all(point, _cells(part, dimension, found))
+                add_all(
+                    point,
+                    models_of(part) if dimension == MODEL else cells_of(part, dimension, found),
+                )
             if dimension == MODEL:
                 points = _of_largest(points)
             body = {"dimension": dimension, "step": step, "seconds": seconds, "as_of": as_of}
@@ -153,15 +152,32 @@ class History:
 
         return work
 
-    def _part(self, level: Level, start: int, dimension: str) -> _Part:
-        kept = None if dimension == MODEL else self._kept.get((level, start))
-        return _Part(start, kept, () if kept else self._view.values_at(level, start))
+    def parts(
+        self, level: Level, start: int | None, end: float | None, *, packed: bool = True
+    ) -> list[Part]:
+        """Return the panes that start in `[start, end)`, ascending, for work in any thread.
+
+        Where not `packed`, with the panes themselves even where their sums are kept.
+        """
+        return [
+            self._part(level, at, packed=packed)
+            for at in sorted(self._view.starts.get(level, {}))
+            if (start is None or at >= start) and (end is None or at < end)
+        ]
+
+    def _part(self, level: Level, start: int, *, packed: bool) -> Part:
+        kept = self._kept.get((level, start)) if packed else None
+        return Part(start, kept, () if kept else self._view.values_at(level, start))
+
+    def nothing_found(self, level: Level) -> Found:
+        """Return where work notes what it finds of panes of a level."""
+        return Found(self._catalog, level, {})
 
     def keep(self, found: Found) -> None:
         """Keep what a question found, of panes that have not changed since."""
         if found.catalog is not self._catalog:
             return
-        for part, sums in found.sums:
+        for part, sums in found.sums.values():
             now = self._view.values_at(found.level, part.start)
             if len(now) == len(part.values) and all(map(is_, now, part.values)):
                 self._kept[found.level, part.start] = sums
@@ -181,17 +197,26 @@ def _sums(values: Iterable[bytes], catalog: Catalog) -> dict[str, bytes]:
     }
 
 
-def _cells(part: _Part, dimension: str, found: Found) -> dict[str, Counts]:
-    if dimension == MODEL:
-        models: dict[str, Counts] = {}
-        for value in part.values:
-            add_all(models, decode_pane(value).models)
-        return models
-    sums = part.kept
-    if sums is None:
-        sums = _sums(part.values, found.catalog)
-        found.sums.append((part, sums))
-    return unpack(sums[dimension])[0]
+def cells_of(part: Part, dimension: str, found: Found) -> dict[str, Counts]:
+    """Return a pane's counts by the keys of a dimension; notes what had to be added up."""
+    return unpack(packed_of(part, dimension, found))[0]
+
+
+def packed_of(part: Part, dimension: str, found: Found) -> bytes:
+    """Return what `cells_of` unpacks: the same object for as long as the pane does not change."""
+    if part.kept is not None:
+        return part.kept[dimension]
+    if part.start not in found.sums:
+        found.sums[part.start] = part, _sums(part.values, found.catalog)
+    return found.sums[part.start][1][dimension]
+
+
+def models_of(part: Part) -> dict[str, Counts]:
+    """Return the counts by model of a pane that is not packed."""
+    models: dict[str, Counts] = {}
+    for value in part.values:
+        add_all(models, decode_pane(value).models)
+    return models
 
 
 def _of_largest(points: Mapping[int, Mapping[str, Counts]]) -> dict[int, dict[str, Counts]]:

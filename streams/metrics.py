@@ -59,6 +59,67 @@ WINDOW_REQUESTS = Definition(
 WINDOW_TOKENS = Definition(
     "llm_window_tokens", "gauge", ("window",), "Tokens that a window's shares are based on."
 )
+_OF_SHIFT = ("dimension", "key", "measure", "window")
+STANDARD_ERROR = Definition(
+    "llm_share_standard_error_ratio",
+    "gauge",
+    _OF_SHIFT,
+    "How exactly a window of so many requests can measure the share at all.",
+)
+BASELINE = Definition(
+    "llm_share_baseline_ratio",
+    "gauge",
+    _OF_SHIFT,
+    "The share that the seven days before make one expect, at this time of day.",
+)
+SHIFT = Definition(
+    "llm_share_shift_ratio",
+    "gauge",
+    _OF_SHIFT,
+    "Share less baseline: 0.07 is 7 points more than expected.",
+)
+USUAL_SPREAD = Definition(
+    "llm_share_usual_spread_ratio",
+    "gauge",
+    _OF_SHIFT,
+    "How far the share usually is from its baseline, over 28 days (95 % quantile / 1.96).",
+)
+ZSCORE = Definition(
+    "llm_share_shift_zscore",
+    "gauge",
+    _OF_SHIFT,
+    "Shift in units of the larger of usual spread and standard error; absent for 21 days.",
+)
+DETECTABLE = Definition(
+    "llm_share_detectable_shift_ratio",
+    "gauge",
+    _OF_SHIFT,
+    "The smallest shift that could alert now; absent for 21 days.",
+)
+WITHOUT_TOP_TENANT = Definition(
+    "llm_share_shift_without_top_tenant_ratio",
+    "gauge",
+    _OF_SHIFT,
+    "What is left of the hour's shift without the tenant that adds most to it.",
+)
+EVIDENCE = Definition(
+    "llm_share_evidence_requests",
+    "gauge",
+    _OF_SHIFT,
+    "Requests behind a statement on the key: those it has, or should have.",
+)
+EFFECTIVE_REQUESTS = Definition(
+    "llm_window_effective_requests",
+    "gauge",
+    ("dimension", "measure", "window"),
+    "Equal requests that would say as much: few long ones say little (Kish).",
+)
+BASELINE_DAYS = Definition(
+    "llm_share_baseline_days",
+    "gauge",
+    (),
+    "Days of history behind the shifts; alerts on them are silent below 21.",
+)
 AS_OF = Definition(
     "llm_share_as_of_timestamp_seconds",
     "gauge",
@@ -158,6 +219,16 @@ DEFINITIONS = (
     JOINT_RATIO,
     WINDOW_REQUESTS,
     WINDOW_TOKENS,
+    STANDARD_ERROR,
+    BASELINE,
+    SHIFT,
+    USUAL_SPREAD,
+    ZSCORE,
+    DETECTABLE,
+    WITHOUT_TOP_TENANT,
+    EVIDENCE,
+    EFFECTIVE_REQUESTS,
+    BASELINE_DAYS,
     AS_OF,
     TOKENS,
     REQUESTS,
@@ -209,6 +280,7 @@ def _counter(of: Definition) -> CounterMetricFamily:
 def families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
     """Return all metrics of a picture."""
     yield from _share_families(picture)
+    yield from _shift_families(picture)
     yield from _total_families(picture)
     yield from _pipeline_families(picture)
     yield from _process_families(picture, facts)
@@ -239,6 +311,34 @@ def _share_families(picture: Snapshot) -> Iterable[Metric]:
     yield as_of
 
 
+def _shift_families(picture: Snapshot) -> Iterable[Metric]:
+    gauges = [
+        (_gauge(STANDARD_ERROR), "standard_error"),
+        (_gauge(BASELINE), "baseline"),
+        (_gauge(SHIFT), "shift"),
+        (_gauge(USUAL_SPREAD), "usual_spread"),
+        (_gauge(ZSCORE), "zscore"),
+        (_gauge(DETECTABLE), "detectable"),
+        (_gauge(WITHOUT_TOP_TENANT), "without_top_tenant"),
+        (_gauge(EVIDENCE), "evidence_requests"),
+    ]
+    effective, days = _gauge(EFFECTIVE_REQUESTS), _gauge(BASELINE_DAYS)
+    for told in picture.shifts:
+        if told.effective_requests is not None:
+            labels = (told.dimension, told.measure, told.window)
+            effective.add_metric(labels, told.effective_requests)
+        for each in told.keys:
+            labels_of_key = (told.dimension, each.key, told.measure, told.window)
+            for gauge, name in gauges:
+                value = getattr(each, name)
+                if value is not None:
+                    gauge.add_metric(labels_of_key, value)
+    if picture.shifts:
+        days.add_metric((), picture.shifts[0].baseline_days)
+    yield from (gauge for gauge, _ in gauges)
+    yield from (effective, days)
+
+
 def _total_families(picture: Snapshot) -> Iterable[Metric]:
     tokens, requests = _counter(TOKENS), _counter(REQUESTS)
     for dimension, keys in picture.totals.items():
@@ -255,7 +355,9 @@ def _pipeline_families(picture: Snapshot) -> Iterable[Metric]:
         records.add_metric((name, reason), count)
     for name, count in picture.events.items():
         events.add_metric((name,), count)
-    late.add_metric((), picture.late)
+    if picture.as_of > 0:
+        # Before the first picture the total is not known; a 0 would look like a counter's reset.
+        late.add_metric((), picture.late)
     yield from (records, events, late)
     lag, position, owned = _gauge(LAG), _gauge(POSITION), _gauge(PARTITION_OWNED)
     for status in picture.partitions:
@@ -309,6 +411,15 @@ class _SnapshotCollector(Collector):
         return []
 
 
+def encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """Return what writes an exposition for an Accept header, and the content type of that."""
+    try:
+        return choose_encoder(accept)
+    except TypeError:
+        # It compares numbers with a version that is none; whoever asks for that gets plain text.
+        return choose_encoder("")
+
+
 class Exposition:
     """Answers scrapes in the text format or OpenMetrics, as the scraper asks."""
 
@@ -319,5 +430,5 @@ class Exposition:
 
     def __call__(self, accept: str) -> tuple[bytes, str]:
         """Return the body and the content type for an Accept header."""
-        encode, content_type = choose_encoder(accept)
+        encode, content_type = encoder(accept)
         return encode(self._registry), content_type

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import orjson
 from aiokafka.errors import KafkaError
 
-from streams import reading, topics
+from streams import movers, reading, topics
 from streams.app import Worker
 from streams.metrics import Exposition, ProcessFacts
 from streams.origin import overrides
@@ -57,6 +57,8 @@ REPEAT_SECONDS = 60.0
 SOURCE_CHECK_SECONDS = 30.0
 #: How often the overrides file is read again.
 OVERRIDES_CHECK_SECONDS = 5.0
+#: What moved a share takes up to seconds to find, and is told again for so long.
+MOVERS_SECONDS = 30.0
 
 
 class PartitionsChangedError(Exception):
@@ -375,13 +377,8 @@ def sources(worker: Worker) -> server.Sources:
         shares=lambda: bodies.shares(worker.snapshot, simulated=worker.settings.simulated),
         history=lambda asked: _history(worker, asked),
         unknown=lambda window: bodies.unknown(worker.snapshot, window),
-        shifts=lambda: {
-            "as_of": worker.snapshot.as_of,
-            "baseline_days": 0.0,
-            "needed_days": 21,
-            "shifts": [],
-        },
-        movers=_movers,
+        shifts=lambda: bodies.shifts(worker.snapshot),
+        movers=_Movers(worker).of,
         moment=lambda: bodies.moment(worker.snapshot),
         readiness=worker.readiness,
         metrics=exposition,
@@ -398,5 +395,38 @@ async def _history(worker: Worker, asked: Question) -> dict[str, Any]:
     return body
 
 
-async def _movers(_asked: WhatMoved) -> None:
-    return None
+class _Movers:
+    """What moved a share: one question at a time, and an answer for everybody who asks the same."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._turn = asyncio.Lock()
+        self._answers: dict[WhatMoved, tuple[float, dict[str, Any]]] = {}
+
+    async def of(self, asked: WhatMoved) -> dict[str, Any] | None:
+        async with self._turn:
+            now = time.monotonic()
+            self._answers = {
+                each: answer
+                for each, answer in self._answers.items()
+                if now - answer[0] < MOVERS_SECONDS
+            }
+            if asked not in self._answers:
+                body = await self._work(asked)
+                if body is None:
+                    return None
+                self._answers[asked] = now, body
+            return self._answers[asked][1]
+
+    async def _work(self, asked: WhatMoved) -> dict[str, Any] | None:
+        worker = self._worker
+        shift = movers.find(
+            worker.snapshot, asked.dimension, asked.key, asked.measure, asked.window
+        )
+        if shift is None:
+            return None
+        work = movers.ask(worker.view, worker.history, worker.catalog, shift)
+        answer = await asyncio.to_thread(work)
+        for found in answer.found:
+            worker.history.keep(found)
+        return bodies.moved(shift, answer)

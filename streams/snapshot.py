@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from streams.origin.catalog import Catalog
+    from streams.shift import Shifts
     from streams.state import PositionRecord
     from streams.view import View
 
@@ -126,6 +127,8 @@ class Snapshot:
     partitions: tuple[PartitionStatus, ...] = ()
     reasons: tuple[str, ...] = ("starting",)
     shown: Mapping[Dimension, frozenset[str]] = field(default_factory=dict)
+    shifts: tuple[Shifts, ...] = ()
+    shifts_as_of: float = 0.0
 
 
 def take(  # noqa: PLR0917 - everything that a picture shows, named at the one call

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.language.tags import display_name
+from streams.origin.values import ORIGIN_NAMES
 from streams.pane import OTHER
 from streams.window import WINDOWS
 
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
     from streams.report import Difference, WeeklyReport
     from streams.snapshot import Dimension, Snapshot
     from streams.topics import Finding
-
-ORIGIN_NAMES = {
-    "cn-open": "Chinese open",
-    "cn-proprietary": "Chinese proprietary",
-    "row-open": "open, rest of world",
-    "row-proprietary": "proprietary, rest of world",
-    "unknown": "unknown",
-}
 
 
 def progress_bar(console: Console) -> Progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 import tracemalloc
 import zlib
 
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 
 from streams.event import ALLOWED_CLOCK_SKEW_SECONDS, Skipped
 from streams.formats.read import Decoder
-from streams.gateway import bridge
-from streams.gateway.bridge_answer import status_message
+from streams.gateway import bridge, bridge_http
+from streams.gateway.bridge_answer import RefusedError, status_message
 from streams.gateway.bridge_metrics import (
     BUCKETS,
     DEFINITIONS,
@@ -108,6 +109,13 @@ def test_names_are_cut_and_what_is_too_long_for_an_id_is_none():
 
     assert len(posted.records[0].value) < 1_000
     assert posted.records[0].key is None
+
+
+@pytest.mark.parametrize("blank", [" ", "\t"])
+def test_a_name_behind_blanks_stays_one_that_a_worker_takes(blank):
+    (record,) = read(EVENT | {"model": blank * 600 + "gpt-4o"}).records
+
+    assert [event.model for event in Decoder().decode(record.value).events] == ["gpt-4o"]
 
 
 @given(
@@ -225,6 +233,40 @@ def test_a_token_is_not_shown():
     assert "very-secret" not in repr(settings(bridge_token="very-secret"))
 
 
+# --- what a bridge does not do for whoever waits no more
+
+
+def test_a_large_body_that_has_waited_long_is_not_read():
+    reading = bridge_http.Bridge(settings())._read_aside
+    body, now = orjson.dumps(EVENT), time.monotonic()
+
+    assert reading(body, "", (), NOW, now + 60, only_traces=False).events == 1
+    with pytest.raises(RefusedError) as caught:
+        reading(body, "", (), NOW, now - 1, only_traces=False)
+    assert caught.value.status == 429
+
+
+def test_of_many_connections_those_last_heard_of_stay():
+    class Transport:
+        is_open = True
+
+        def abort(self):
+            self.is_open = False
+
+    connections = bridge_http.Connections(2)
+    transports = [Transport() for _ in range(4)]
+    connections.opened(0, transports[0])
+    connections.opened(1, transports[1])
+    connections.heard(0)
+    connections.opened(2, transports[2])
+    assert [each.is_open for each in transports] == [True, False, True, True]
+    connections.closed(1)
+    connections.closed(0)
+    connections.opened(3, transports[3])
+    assert [each.is_open for each in transports] == [True, False, True, True]
+    assert len(connections) == 2
+
+
 # --- answers and metrics
 
 
@@ -243,7 +285,7 @@ def test_metrics_add_up_and_each_has_its_definition():
         counts.took(seconds)
     counts.answered("/", 202)
     counts.events["accepted", ""] += 1
-    text = Exposition(lambda: State(counts, 1, 2, 3, is_ready=True))("text/plain")[0].decode()
+    text = Exposition(lambda: State(counts, 1, 2, 3, 4, is_ready=True))("text/plain")[0].decode()
     names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
 
     assert {each.name for each in DEFINITIONS} <= {

@@ -64,12 +64,26 @@ KNOWN = {
         SWivid/F5-TTS | HiDream-ai/HiDream-I1-Full | yentinglin/Llama-3-Taiwan-70B-Instruct
         TencentARC/LLaMA-Pro-8B-Instruct | hkunlp/instructor-xl | inclusionAI/Ring-2.5-1T
         Kwaipilot/KAT-Coder-V2.5-Dev | MiniMaxAI/MiniMax-Music3 | AngelSlim/Hy-MT1.5-1.8B-1.25bit
-        ISTA-DASLab/Qwen3.8-27B-GSQ-RCO-GGUF""",
+        ISTA-DASLab/Qwen3.8-27B-GSQ-RCO-GGUF
+        kimi-k3.1-pro-highspeed | accounts/fireworks/models/kimi-k3p1-pro | kimi-k4-pro
+        regional.moonshotai.kimi-k3 | umans-glm-5.3 | umans-qwen3.6-35b-a3b
+        ~z-ai/glm-latest | zai/glm-flash-latest | minimax-latest | deepseek-flash-latest
+        tclf90/GLM-4.5-Air-GPTQ-Int4-Int8Mix | mlx-community/Qwen3-8B-4bit-DWQ
+        unsloth/Qwen3-4B-unsloth-bnb-4bit | Qwen3-4B-q4f16_1-MLC
+        iic/speech_paraformer-large-vad-punc_asr_nat-zh-cn-16k-common-vocab8404-pytorch
+        paraformer-zh | iic/nlp_gte_sentence-embedding_chinese-base | ZhipuAI/chatglm3-6b
+        AI-ModelScope/bge-large-zh-v1.5 | Xorbits/HunyuanDiT-v1.2-Diffusers-Distilled
+        InstantCharacter | Agents-A1 | m-a-p/YuE2-3B | mradermacher/DianJin-R1-7B-i1-GGUF
+        Alibaba-NLP/gme-Qwen2-VL-7B-Instruct | BELLE-2/Belle-whisper-large-v3-zh | fin-r1
+        XiYanSQL-QwenCoder-2504 | csg-wukong-chat-v0.1 | codeshell-chat | megrez-3b-instruct
+        iquest-coder-v1-40b | WhereIsAI/UAE-Large-V1 | jdopensource/JoyAI-LLM-Flash
+        ling-3.0-tiny | ling-3.0-flash-fin-free | hy-mt2-plus | qihoo360/360Zhinao3-7B
+        intern-latest | baichuan-m4 | Qwen/Qwen-VL-Chat | GUI-Owl-7B""",
     "cn-proprietary": """
         qwen-max | qwen3-max | dashscope/qwen-plus-latest | openrouter/qwen/qwen-turbo
         qwen3-coder-plus | qwen-vl-max | qwen4-max | qwen-plus-2025-07-28 | qwq-plus | qwen-long
         qwen3.5-flash | text-embedding-v4 | moonshot-v1-128k | moonshot/moonshot-v1-auto
-        kimi-latest | abab6.5s-chat | minimax/speech-02-hd | glm-4-air | glm-4-plus | glm-4-flash
+        abab6.5s-chat | minimax/speech-02-hd | glm-4-air | glm-4-plus | glm-4-flash
         zhipu/glm-4-airx | glm-3-turbo | hunyuan-turbo | hunyuan-turbos-latest | ernie-4.0-8k
         ernie-3.5-128k | ernie-x1-turbo-32k | ernie-4.5-turbo-128k
         volcengine/doubao-seed-1-6-250615 | doubao-1.5-pro-32k | bytedance-seed/seed-1.6
@@ -80,7 +94,10 @@ KNOWN = {
         gte-rerank-v2 | qwen-tts-latest | cogvideox-3 | cogview-3-flash | zhipu/embedding-3
         baichuan-m3-plus | iflytek/spark-max | generalv3.5 | hailuo-02 | minimax/video-01
         pixverse-v5
-        viduq2-turbo | dreamina-3.1 | novita/skywork/r1v4-lite""",
+        viduq2-turbo | dreamina-3.1 | novita/skywork/r1v4-lite
+        bytedance/dola-seed-2.0-code | M2-her | glm-4.5-flash:free | step-1x-medium | taichu_o1
+        360zhinao2-o1 | glm-turbo-latest | paraformer-8k-v1 | sambert-zhichu-v1
+        speech-2.6-hd | I2V-01-live | hyper3d/rodin/v2 | tripo3d/tripo/v2.5/image-to-3d""",
     "row-open": """
         openai/gpt-oss-120b | gpt-oss:20b-cloud | bedrock/openai.gpt-oss-20b-1:0 | whisper-1
         groq/whisper-large-v3-turbo | gpt2 | meta-llama/Llama-3.3-70B-Instruct
@@ -120,7 +137,14 @@ KNOWN = {
         sentence-transformers/LaBSE | vidore/colqwen2.5-v0.2 | katanemo/Arch-Router-1.5B
         bespokelabs/Bespoke-Nimble-9B | Hcompany/Holo2-30B-A3B | perplexity/pplx-decider-v1.1-27b
         nvidia_nim/nvidia/llama-3_2-nv-rerankqa-1b-v2 | fal_ai/bria/text-to-image/3.2
-        poolside/laguna-m.1 | laya/english | prefeitura-rio/Rio-3.5-Open-397B""",
+        poolside/laguna-m.1 | laya/english | prefeitura-rio/Rio-3.5-Open-397B
+        recursive/flint | flint-40b-free | unsloth/flint-GGUF:Q4_K_M | trendyol-asure-12b
+        aisingapore/Nemotron-SEA-LION-v4.8-120B-A12B | Qdrant/colmodernvbert
+        Qdrant/resnet50-onnx | Qdrant/bm42-all-minilm-l6-v2-attentions | AnimeSharp
+        prithivida/Splade_PP_en_v1 | mlx-community/MeloTTS-English-v3-MLX | MeloTTS-Japanese
+        diffusers/controlnet-zoe-depth-sdxl-1.0 | LLM-Research/Meta-Llama-3.1-8B-Instruct
+        AI-ModelScope/FLUX.1-dev | KittenML/kitten-tts-nano-0.1 | microsoft/codebert-base
+        minishlab/potion-base-8M""",
     "row-proprietary": """
         gpt-4o | gpt-4o-2024-08-06 | azure/gpt-35-turbo | openai/gpt-5-mini | o1-preview
         azure/o3-mini | openrouter/openai/o4-mini-high | ft:gpt-4o-mini-2024-07-18:acme::abc123
@@ -151,7 +175,14 @@ KNOWN = {
         gigachat/Embeddings | sarvam/bulbul:v3 | sabia-4 | tsuzumi-7b | plamo-beta
         recraftv3 | luma/ray-2 | pika-2.5 | midjourney-v7 | runwayml/eleven_multilingual_v2
         @cf/deepgram/flux | gladia/solaria-1 | playai-tts | @cf/leonardo/phoenix-1.0
-        mistral-code-latest | imagen-4.0-generate-001 | timegpt-1""",
+        mistral-code-latest | imagen-4.0-generate-001 | timegpt-1
+        openai/gpt-mini-latest | ~openai/gpt-astra-latest | gpt-latest | xai/grok-latest
+        composer-2.5-fast | cursor/composer-3 | swe-1.6 | relace-apply-3 | groq/compound
+        groq/compound-mini | fugu-ultra-v1-0 | sakana/sakana-namazu | jina-deepsearch-v1
+        eleven_realtime_v1_max | fish-audio/transcribe-1 | heygen/heygen-video-1
+        parallel/parallel-decisions-fast | perceptron/perceptron-mk1 | quiverai/arrow-2-telos
+        topaz/starlight-precise-2.6 | typesafe-ai/jev | muse-ember-1.0 | agnes-2.0-flash
+        aion-labs/aion-3.5-mini | mercury | nova-3-medical""",
     "unknown": """
         openrouter/auto | gpt-proxy-1 | default | prod-chat | model-router | azure/my-deployment
         router | openrouter/owl-alpha | qwen | qwen4 | kimi | xo1y | yield-model | novabot
@@ -167,9 +198,14 @@ KNOWN = {
         aya-assistant
         rocinante-prod | sam-2 | mj-2 | param-1 | ray-2 | stella-large | frida-bot | lfm-radio
         sonnet-18 | agnes-2 | inkling-of-truth | skylark-bot | opt-out | dia-report | bark-alert
-        mistral-code-agent-latest | hailuo-3.1 | groq/compound | big-pickle
+        mistral-code-agent-latest | hailuo-3.1 | big-pickle
         Llama-3-8B-German-Chat | doc-intelligence | playground-v2 | octopus-v2 | jan-v1 | helium-1
-        arch-agent | evo-1 | aws/standard""",
+        arch-agent | evo-1 | aws/standard | kimi-latest | mistral-medium-latest
+        comfyui/stable-diffusion-custom-refiner | hy-mt2-pro | agnes-2.5-pro-alpha | step-router-v1
+        umans-coder | tc-code-latest | flint-bot | acme/flint-40b-tuned | composer-team | swe-agent
+        compound-interest | topaz-7b-acme | parallel/worker | arrow-2 | resnet-team | mercury-bot
+        tripo-planner | vace-bot | regional-router | gpt-team-latest | someone/Llama-3-8B-fin
+        transcribe-1 | point-1""",
 }
 CASES = [
     (origin, model.strip())
@@ -207,6 +243,9 @@ def test_the_origin_is_that_of_the_developer_and_of_this_version(origin, model):
         ("nousresearch/hermes-4-405b", "Nous Research", "Llama"),
         ("nousresearch/hermes-4.3-36b", "Nous Research", "Seed"),
         ("fireworks/models/yi-34b-200k-capybara", "Nous Research", "Yi"),
+        ("aisingapore/Nemotron-SEA-LION-v4.8-120B-A12B", "AI Singapore", "Nemotron"),
+        ("sakana/sakana-namazu", "Sakana AI", "Kimi"),
+        ("mradermacher/DianJin-R1-32B-i1-GGUF", "Alibaba", "Qwen"),
         ("chronos-hermes-13b-v2", "Austism", "Llama"),
         ("wizardlm2:8x22b", "Microsoft", "Mistral"),
         ("wizardlm:13b", "Microsoft", "Llama"),
@@ -234,6 +273,7 @@ def test_a_release_belongs_to_who_trained_it_and_keeps_its_parent(model, develop
         ("fireworks_ai/accounts/fireworks/models/qwen2p5-72b-instruct", "qwen2.5-72b-instruct"),
         ("bartowski/Qwen2.5-14B-Instruct-GGUF:Q5_K_M", "qwen2.5-14b-instruct"),
         ("Ollama/Qwen3:32B-q4_K_M", "qwen3-32b"),
+        ("tclf90/GLM-4.5-Air-GPTQ-Int4-Int8Mix", "glm-4.5-air"),
         ("ft:gpt-4o-mini-2024-07-18:acme::abc", "gpt-4o-mini-2024-07-18"),
         (" Prod-Chat\n", "Prod-Chat"),
         ("", "(empty)"),

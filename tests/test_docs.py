@@ -33,7 +33,7 @@ from streams.web.server import Sources, make_app
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = ("README.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "CHANGELOG.md", "deploy/runbook.md")
 
 #: Fenced blocks as (language, body).
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from streams.metrics import DEFINITIONS, Exposition, ProcessFacts, exposed_name
 from streams.origin.catalog import Catalog
 from streams.pane import DAY, FINE, HOUR, MIDDLE, Pane, pane_start
+from streams.shift import KeyShift, Shifts
 from streams.snapshot import STATES, PartitionStatus, Snapshot, take
 from streams.state import (
     STATE_VERSION,
@@ -45,7 +46,11 @@ def snapshot() -> Snapshot:
         key = pane_key(0, PaneKey(level, pane_start(level, NOW)))
         view.apply(key, encode_pane(Pane(cells, {"deepseek-chat": [4, 30, 14, 0]}, {}, 1), 1))
     statuses = (PartitionStatus(0, 17, 20, NOW, is_owned=True),)
-    return take(view, Catalog.load(), NOW, 300.0, statuses, (), None)
+    picture = take(view, Catalog.load(), NOW, 300.0, statuses, (), None)
+    key = KeyShift("cn-open", 0.6, 0.01, 0.5, 0.1, 0.02, 5.0, 0.08, 0.09, 300.0)
+    young = KeyShift("row-open", 0.4, 0.01, None, None, None, None, None, None, 3.0)
+    told = Shifts("origin", "tokens", "1h", 41.5, 30.25, (key, young))
+    return replace(picture, shifts=(told,), shifts_as_of=NOW)
 
 
 def scrape(picture: Snapshot, accept: str = "text/plain") -> dict[str, dict[tuple, float]]:
@@ -64,7 +69,17 @@ def labels(**given):
     return tuple(sorted(given.items()))
 
 
-@pytest.mark.parametrize("accept", ["text/plain", OPENMETRICS, "*/*", ""])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "text/plain",
+        OPENMETRICS,
+        "*/*",
+        "",
+        "text/plain;version=x",
+        f"{OPENMETRICS.partition(';')[0]};version=1.0.x",
+    ],
+)
 def test_shares_are_on_metrics_in_either_format(accept):
     ratios = scrape(snapshot(), accept)["llm_share_ratio"]
     at = {"measure": "tokens", "window": "1h"}
@@ -140,3 +155,18 @@ def test_the_state_of_a_worker_is_one_of_a_closed_set():
         "recovering",
     }
     assert {state for ((_, state),) in samples} == {"running", *STATES}
+
+
+def test_a_shift_is_on_metrics_with_all_that_an_alert_asks_for():
+    samples = scrape(snapshot())
+    at = labels(dimension="origin", key="cn-open", measure="tokens", window="1h")
+
+    assert samples["llm_share_shift_ratio"] == {at: 0.1}
+    assert samples["llm_share_shift_zscore"] == {at: 5.0}
+    assert samples["llm_share_shift_without_top_tenant_ratio"] == {at: 0.09}
+    assert samples["llm_window_effective_requests"] == {
+        labels(dimension="origin", measure="tokens", window="1h"): 41.5
+    }
+    assert samples["llm_share_baseline_days"] == {(): 30.25}
+    # What cannot be said is absent: an alert on it stays silent.
+    assert len(samples["llm_share_evidence_requests"]) == 2

@@ -31,6 +31,8 @@ def worker():
     return SimpleNamespace(
         snapshot=picture(view),
         history=history,
+        view=view,
+        catalog=CATALOG,
         settings=load(),
         readiness=tuple,
         follower=SimpleNamespace(recovery_seconds=0.1),

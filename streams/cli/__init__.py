@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import click
 
-from streams.cli import ask, catalog, operate, run
+from streams.cli import ask, backtest, catalog, operate, run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,7 +20,13 @@ def cli() -> None:
     """
 
 
-for _command in (*run.COMMANDS, *operate.COMMANDS, *ask.COMMANDS, catalog.catalog_group):
+for _command in (
+    *run.COMMANDS,
+    *operate.COMMANDS,
+    *ask.COMMANDS,
+    catalog.catalog_group,
+    backtest.backtest,
+):
     cli.add_command(_command)
 
 

@@ -20,6 +20,8 @@ from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING
 
 from streams import process, topics
+from streams.formats import native
+from streams.formats.read import AUTO
 from streams.gateway.bridge_http import Bridge, Listening, listen
 from streams.settings import ENV_PREFIX, SettingsError
 from streams.topics import BrokerError, TopicError
@@ -64,6 +66,13 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"{ENV_PREFIX}BRIDGE_BUFFER_BYTES must be at least twice "
             f"{ENV_PREFIX}BRIDGE_MAX_BODY_BYTES: a body may be held as it came and uncompressed."
+        )
+    if settings.format not in {AUTO, native.NAME} and not settings.bridge_keep_bodies:
+        log.warning(
+            "%sFORMAT=%s is what posts are read as; Kafka gets plain events, and a worker with the "
+            "same setting rejects those",
+            ENV_PREFIX,
+            settings.format,
         )
 
 

@@ -68,7 +68,7 @@ def full() -> RefusedError:
     """Return the refusal of a post that the buffer has no room for."""
     return RefusedError(
         HTTPStatus.TOO_MANY_REQUESTS,
-        "Too much waits for Kafka.",
+        "Too much waits to be read, or for Kafka.",
         "Send this again a little later.",
         headers={"Retry-After": str(RETRY_FULL)},
     )

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hmac
 import logging
+import resource
 import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
@@ -39,10 +40,17 @@ log = logging.getLogger("tokenshare.bridge")
 BODY_SECONDS = 30.0
 #: A connection without a request, or with half of one, is closed after so long.
 IDLE_SECONDS = 75.0
+#: Connections at a time; with half a request each they take half a megabyte each at most.
+MOST_CONNECTIONS, MOST_HEADERS = 1000, 64
+#: Files that a process may open and that are no client's: Kafka's brokers, its own libraries.
+OTHER_FILES = 64
 #: What a client has still to send of a body that is refused is read and thrown away for so long.
 LINGER_SECONDS = 2.0
 #: Larger bodies are read by a thread, so that smaller ones do not wait for them.
 INLINE_BYTES = 32 * 1024
+#: A body that has not had its turn in that thread by then is to be sent again: most clients wait
+#: for 5 or 10 s, and what they send again must not be read twice.
+TURN_SECONDS = 5.0
 
 #: Path -> whether what is posted there are OTLP traces and nothing else.
 POSTS: Final = {"/": False, "/v1/events": False, "/v1/traces": True}
@@ -64,6 +72,7 @@ class Bridge:
         self.writer = Writer(settings, settings.bridge_acknowledge_seconds)
         self.is_stopping = False
         self.room = Room(settings.bridge_buffer_bytes, settings.bridge_buffer_events)
+        self.connections = Connections(_most_connections())
         self._token = settings.bridge_token.get_secret_value().strip().encode()
         self._reader = Reader(settings, keep_bodies=settings.bridge_keep_bodies)
         # One thread: a large body takes much more memory while it is read than it has bytes.
@@ -83,6 +92,7 @@ class Bridge:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is."""
+        self.connections.heard(request.protocol)
         path = request.raw_path.partition("?")[0]
         response: web.StreamResponse
         if path in POSTS and request.method == hdrs.METH_POST:
@@ -132,6 +142,7 @@ class Bridge:
             self.counts,
             self.room.events,
             self.room.bytes,
+            len(self.connections),
             self.writer.failures,
             is_ready=not self.troubles(),
         )
@@ -145,9 +156,8 @@ class Bridge:
             with Held(self.room) as held:
                 posted = await self._take(request, held, only_traces=only_traces)
         except RefusedError as refused:
-            why = refused
-        except (ConnectionError, asyncio.CancelledError):
-            raise
+            # Its traceback leads to the body, which would stay until the collector comes by.
+            why = refused.with_traceback(None)
         except Exception as error:  # noqa: BLE001 - no post may stop the others
             # Its kind only: its words may be those of a document.
             log.error("a post cannot be answered: %s", type(error).__name__)  # noqa: TRY400
@@ -228,19 +238,19 @@ class Bridge:
                 raise self._too_large()
             held.take_bytes(len(body))
             return body
-        held.take_bytes(length)
-        if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # Held as it comes: what is announced only takes no room from others.
+        held.expect_bytes(length)
         pieces: list[bytes] = []
         size = 0
         try:
+            if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             async with asyncio.timeout(BODY_SECONDS):
                 while piece := await content.readany():
                     size += len(piece)
                     if size > most:
                         raise self._too_large()
-                    if size > held.bytes:
-                        held.take_bytes(size - held.bytes)
+                    held.take_bytes(len(piece))
                     pieces.append(piece)
         except TimeoutError:
             raise RefusedError(
@@ -249,7 +259,7 @@ class Bridge:
                 "Send this again.",
                 is_last=True,
             ) from None
-        except web.RequestPayloadError:
+        except (web.RequestPayloadError, ConnectionError):
             raise RefusedError(
                 HTTPStatus.BAD_REQUEST, "The body is cut off, or badly chunked.", "Send it whole."
             ) from None
@@ -259,13 +269,14 @@ class Bridge:
         self, body: bytes, coding: str, headers: Headers, held: Held, only_traces: bool
     ) -> Posted:
         now = time.time()
-        if coding:
+        if coding and len(body) <= INLINE_BYTES:
             # Whatever is wrong with it, it is found out again with all that it may have.
             with contextlib.suppress(InflateError):
                 body, coding = inflate(body, coding, INLINE_BYTES), ""
         if not coding and len(body) <= INLINE_BYTES:
             return self._reader.read(body, headers, now, only_traces=only_traces)
-        job = partial(self._read_aside, body, coding, headers, now, only_traces=only_traces)
+        by = time.monotonic() + TURN_SECONDS
+        job = partial(self._read_aside, body, coding, headers, now, by, only_traces=only_traces)
         try:
             posted = await asyncio.get_running_loop().run_in_executor(self._aside, job)
         except InflateError as error:
@@ -281,9 +292,18 @@ class Bridge:
         return posted
 
     def _read_aside(
-        self, body: bytes, coding: str, headers: Headers, now: float, *, only_traces: bool
+        self,
+        body: bytes,
+        coding: str,
+        headers: Headers,
+        now: float,
+        by: float,
+        *,
+        only_traces: bool,
     ) -> Posted:
         """Read a body in the thread: one at a time is there uncompressed."""
+        if time.monotonic() > by:
+            raise answers.full()
         if coding:
             body = inflate(body, coding, self.settings.bridge_max_body_bytes)
         return self._aside_reader.read(body, headers, now, only_traces=only_traces)
@@ -378,12 +398,57 @@ class _OneAccepted(web.Response):
         self._transport.write(self._WHOLE)
 
 
+class Connections:
+    """The connections that are open: where one more would be too many, the idlest is closed."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        # In the order of their last requests; one that has had none is as old as it is.
+        self._transports: dict[object, asyncio.BaseTransport] = {}
+
+    def __len__(self) -> int:
+        return len(self._transports)
+
+    def opened(self, connection: object, transport: asyncio.BaseTransport) -> None:
+        """Note a new connection."""
+        self._transports[connection] = transport
+        if len(self._transports) > self._most:
+            idlest = self._transports.pop(next(iter(self._transports)))
+            # Closing it would wait until it has read its answers.
+            idlest.abort()  # type: ignore[attr-defined]
+
+    def heard(self, connection: object) -> None:
+        """Note a request on a connection."""
+        transport = self._transports.pop(connection, None)
+        if transport is not None:
+            self._transports[connection] = transport
+
+    def closed(self, connection: object) -> None:
+        """Forget a connection."""
+        self._transports.pop(connection, None)
+
+
+def _most_connections() -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return max(1, min(MOST_CONNECTIONS, files - OTHER_FILES))
+
+
 class _Connection(web.RequestHandler):
     """A client's connection that logs nothing of what it has sent: a token may be in it."""
 
     __slots__ = ("bridge",)
 
     bridge: Bridge
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.bridge.connections.opened(self, transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.bridge.connections.closed(self)
+        super().connection_lost(exc)
 
     def handle_error(
         self,
@@ -414,6 +479,7 @@ class _Server(web.Server):
             access_log=None,  # type: ignore[arg-type]
             # Inflated here, with a limit.
             auto_decompress=False,
+            max_headers=MOST_HEADERS,
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=LINGER_SECONDS,
         )

@@ -15,10 +15,9 @@ from prometheus_client.core import (
     HistogramMetricFamily,
     InfoMetricFamily,
 )
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from streams.metrics import BUILD_INFO, Definition
+from streams.metrics import BUILD_INFO, Definition, encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,6 +56,12 @@ WAITING_BYTES: Final = Definition(
     (),
     "Bytes of posts that are not answered yet; TOKENSHARE_BRIDGE_BUFFER_BYTES bounds them.",
 )
+CONNECTIONS: Final = Definition(
+    "tokenshare_bridge_connections",
+    "gauge",
+    (),
+    "Open connections of clients; the idlest is closed where there would be more than 1,000.",
+)
 KAFKA_FAILURES: Final = Definition(
     "tokenshare_bridge_kafka_failures",
     "counter",
@@ -73,6 +78,7 @@ DEFINITIONS: Final = (
     SECONDS,
     WAITING_EVENTS,
     WAITING_BYTES,
+    CONNECTIONS,
     KAFKA_FAILURES,
     READY,
     BUILD_INFO,
@@ -124,6 +130,7 @@ class State:
     counts: Counts
     waiting_events: int
     waiting_bytes: int
+    connections: int
     kafka_failures: int
     is_ready: bool
 
@@ -147,6 +154,7 @@ def families(state: State) -> Iterable[Metric]:
     for of, number in (
         (WAITING_EVENTS, state.waiting_events),
         (WAITING_BYTES, state.waiting_bytes),
+        (CONNECTIONS, state.connections),
         (READY, int(state.is_ready)),
     ):
         gauge = GaugeMetricFamily(of.name, of.help, labels=of.labels)
@@ -178,5 +186,5 @@ class Exposition:
 
     def __call__(self, accept: str) -> tuple[bytes, str]:
         """Return the body and the content type for an Accept header."""
-        encode, content_type = choose_encoder(accept)
+        encode, content_type = encoder(accept)
         return encode(self._registry), content_type

@@ -161,7 +161,7 @@ class Reader:
         language = canonical(event.language) if event.language is not None else UNDETERMINED
         tenant = event.tenant
         return UsageEvent(
-            model=event.model[:MOST_CHARACTERS],
+            model=event.model.strip()[:MOST_CHARACTERS],
             prompt_tokens=event.prompt_tokens,
             completion_tokens=event.completion_tokens,
             ts=at,

@@ -37,12 +37,16 @@ class Held:
         self._room.bytes -= self.bytes
         self._room.events -= self.events
 
-    def take_bytes(self, count: int) -> None:
-        """Hold so many bytes more. Raises RefusedError where there is no room."""
+    def expect_bytes(self, count: int) -> None:
+        """Raise RefusedError where so many bytes more would find no room by now."""
         room = self._room
         if room.bytes + count > room.most_bytes:
             raise full()
-        room.bytes += count
+
+    def take_bytes(self, count: int) -> None:
+        """Hold so many bytes more. Raises RefusedError where there is no room."""
+        self.expect_bytes(count)
+        self._room.bytes += count
         self.bytes += count
 
     def take_events(self, count: int) -> None:

@@ -21,6 +21,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
 )
 from aiokafka.partitioner import murmur2
 
@@ -37,7 +38,7 @@ log = logging.getLogger("tokenshare.bridge")
 
 #: How long the first record of a batch waits for others: a request to Kafka costs as much as many.
 LINGER_SECONDS = 0.005
-#: Brokers take batches of 1 MB by default.
+#: Brokers take batches of 1 MB by default; where a topic takes less, batches get smaller.
 BATCH_BYTES = 512 * 1024
 #: A record that is larger is a batch of its own, so that its size is nobody else's trouble.
 ALONE_BYTES = 64 * 1024
@@ -146,8 +147,10 @@ class Writer:
         self._changed = asyncio.Event()
         self._renewing = False
         self._refusal = Refusal("kafka", "Kafka has not been reached yet")
-        self._told: str | None = ""
+        #: Why Kafka takes nothing, since it last did: each reason is logged once.
+        self._told: set[str] = set()
         self._told_plain = False
+        self._batch_bytes = BATCH_BYTES
         self.failures = 0
 
     @property
@@ -249,10 +252,9 @@ class Writer:
                 )
             )
         except (KafkaError, AssertionError) as error:
-            refusal = self._failed(error)
+            refusal = self._failed(error, batch)
         else:
-            if self._told:
-                self._back()
+            self._back()
         lane.under_way = None
         batch.settle(refusal)
         if self._renewing:
@@ -260,7 +262,7 @@ class Writer:
         elif lane.batches:
             self._arm()
 
-    def _failed(self, error: Exception) -> Refusal:
+    def _failed(self, error: Exception, batch: _Batch) -> Refusal:
         """Note that Kafka has refused a batch.
 
         aiokafka has numbered it all the same, and Kafka would miss its number in the next one: so
@@ -268,12 +270,15 @@ class Writer:
         """
         self._renewing = True
         if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
-            return Refusal("too_large", "the topic takes no record of this size")
+            if batch.builder.record_count() == 1:
+                return Refusal("too_large", "the topic takes no record of this size")
+            # Each of its records may be small enough.
+            self._batch_bytes = min(self._batch_bytes, batch.builder.size() // 2)
+            why = "the topic takes smaller batches only, which the next ones are"
+        else:
+            why = _why(error, self._settings.topic)
         self.failures += 1
-        why = _why(error, self._settings.topic)
-        if self._told != why:
-            self._told = why
-            log.warning("Kafka refuses events: %s", why)
+        self._tell(f"Kafka refuses events: {why}", why)
         return Refusal("kafka", why)
 
     # -- connections
@@ -302,7 +307,7 @@ class Writer:
             acks="all",
             enable_idempotence=idempotent,
             compression_type="lz4",
-            max_batch_size=BATCH_BYTES,
+            max_batch_size=self._batch_bytes,
             request_timeout_ms=max(1000, round(self._seconds * 1000)),
             **settings.kafka_security(),
         )
@@ -323,10 +328,15 @@ class Writer:
             self._back()
         self._arm()
 
+    def _tell(self, line: str, why: str) -> None:
+        if why not in self._told:
+            self._told.add(why)
+            log.warning("%s", line)
+
     def _back(self) -> None:
         if self._told:
             log.info("Kafka takes events again")
-        self._told = None
+            self._told.clear()
 
     def _add_lanes(self, producer: AIOKafkaProducer) -> None:
         known = producer.client.cluster.partitions_for_topic(self._settings.topic) or ()
@@ -367,9 +377,7 @@ class Writer:
 
     def _away(self, why: str) -> None:
         self._refusal = Refusal("kafka", why)
-        if not self._told:
-            self._told = why
-            log.warning("%s; posts are answered with 503 until it does", why)
+        self._tell(f"{why}; meanwhile posts are answered with 503", why)
 
     def _give_up(self, why: str) -> AIOKafkaProducer | None:
         """Refuse whatever waits, and return the connection that it waited for."""
@@ -391,18 +399,25 @@ class Writer:
 
 
 async def _end(producer: AIOKafkaProducer) -> None:
-    """End a connection with whatever it still holds: its own `stop` might wait for ever."""
+    """End a connection with whatever it still holds: its own `stop` would wait for that."""
     with contextlib.suppress(Exception):
         async with asyncio.timeout(DISCARD_SECONDS):
-            sending: Any = producer._sender.sender_task  # noqa: SLF001 - nothing else ends it
+            # What `stop` does but for the wait; else it would complain that nobody called it.
+            producer._closed = True  # noqa: SLF001
+            sending: Any = producer._sender.sender_task  # noqa: SLF001
             if sending is not None:
                 sending.cancel()
             await producer.client.close()
-            await producer.stop()
+            if sending is not None:
+                # It waits for its requests, and one of them may wait for a connection to come.
+                sending.cancel()
+                await asyncio.wait([sending])
 
 
 def _why(error: BaseException, topic: str) -> str:
     """Return an error for the log and for whoever posts: its kind, and no words of others."""
     if isinstance(error, TopicAuthorizationFailedError):
         return f"this login has no right to write to {topic}: allow Write on it"
+    if isinstance(error, UnknownTopicOrPartitionError):
+        return f"there is no topic {topic}, or this login may not see it: `tokenshare doctor --fix`"
     return f"Kafka cannot be written to ({type(error).__name__})"

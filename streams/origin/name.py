@@ -32,7 +32,8 @@ _NUMBER = re.compile(
     r"(?:[a-z]?\d[\d.]*[a-z]?|\d+x\d+|int\d+|b[ef]\d+|i?q\d\w*|k|s|m|l|xs|xl|xxl|\d+steps?)",
 )
 _QUANTISED = re.compile(
-    r"(?:gguf|awq|gptq|mlx|exl\d|ggml|bnb|imatrix|mxfp\d*|nvfp\d|n?v?fp\d+|bf16|int[48]|w\d+a\d+\w*"
+    r"(?:gguf|awq|gptq|mlx|mlc|exl\d|ggml|bnb|imatrix|mxfp\d*|nvfp\d|n?v?fp\d+|bf16|int[48](?:mix)?"
+    r"|w\d+a\d+\w*|hqq|dwq|aqlm|eetq|quip|marlin|nf4|ct2|smoothquant"
     r"|\d+(?:\.\d+)?bit|i?q\d(?:_\w+)?|\d+(?:\.\d+)?bpw|dynamic|quantized|quantised)",
 )
 _FINE_TUNE = re.compile(r"^(?:.*/)?ft:([^:]+)(?::.*)?$", re.DOTALL)

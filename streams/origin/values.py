@@ -8,6 +8,15 @@ Origin = Literal["cn-open", "cn-proprietary", "row-open", "row-proprietary", "un
 ORIGINS: Final[tuple[Origin, ...]] = get_args(Origin)
 Openness = Literal["open", "proprietary"]
 
+#: What people call them.
+ORIGIN_NAMES = {
+    "cn-open": "Chinese open",
+    "cn-proprietary": "Chinese proprietary",
+    "row-open": "open, rest of world",
+    "row-proprietary": "proprietary, rest of world",
+    "unknown": "unknown",
+}
+
 # Mainland China, Hong Kong, Macao and Taiwan count as one side, as in the study of 100T tokens.
 CHINESE_COUNTRIES = frozenset({"CN", "HK", "MO", "TW"})
 

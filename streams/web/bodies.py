@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from streams import conditions
+from streams.language.tags import display_name
+from streams.live_shifts import shifted
 from streams.origin.overrides import suggestion
-from streams.pane import UNKNOWN
+from streams.origin.values import ORIGIN_NAMES
+from streams.pane import OTHER, UNKNOWN
 from streams.window import WINDOWS
 
 if TYPE_CHECKING:
+    from streams.attribution import Attribution
+    from streams.movers import Moved, Shift
     from streams.snapshot import PartitionStatus, Share, Snapshot, WindowShares
 
 
@@ -39,7 +45,76 @@ def shares(picture: Snapshot, *, simulated: bool = False) -> dict[str, Any]:
 
 def shifts(picture: Snapshot) -> dict[str, Any]:
     """Return the body of /api/v1/shifts."""
-    return {"as_of": picture.as_of, "baseline_days": 0.0, "needed_days": 21, "shifts": []}
+    return {
+        "as_of": picture.shifts_as_of,
+        "baseline_days": picture.shifts[0].baseline_days if picture.shifts else 0.0,
+        "needed_days": int(conditions.BASELINE_DAYS),
+        "shifts": [
+            {
+                "dimension": told.dimension,
+                "key": each.key,
+                "name": _name(told.dimension, each.key),
+                "measure": told.measure,
+                "window": told.window,
+                "share": each.share,
+                "baseline": each.baseline,
+                "shift": each.shift,
+                "standard_error": each.standard_error,
+                "usual_spread": each.usual_spread,
+                "zscore": each.zscore,
+                "detectable": each.detectable,
+                "without_top_tenant": each.without_top_tenant,
+                "evidence_requests": each.evidence_requests,
+                "is_shifted": each.key in alerting,
+            }
+            for told in picture.shifts
+            for alerting in [shifted(told)]
+            for each in told.keys
+        ],
+    }
+
+
+def _name(dimension: str, key: str) -> str:
+    if key == OTHER:
+        return "Other"
+    return display_name(key) if dimension == "language" else ORIGIN_NAMES.get(key, key)
+
+
+def moved(asked: Shift, answer: Moved) -> dict[str, Any]:
+    """Return the body of /api/v1/shifts/movers."""
+    return {
+        "as_of": asked.as_of,
+        "dimension": asked.dimension,
+        "key": asked.key,
+        "measure": asked.measure,
+        "window": asked.window,
+        # Worked out anew: the window has moved on since it was told.
+        "shift": asked.told.shift if answer.joint is None else answer.joint.shift,
+        "models": _attribution(answer.models),
+        "joint": _attribution(answer.joint),
+        "tenants": _attribution(answer.tenants),
+    }
+
+
+def _attribution(of: Attribution | None) -> dict[str, Any] | None:
+    if of is None:
+        return None
+    return {
+        "movers": [
+            {
+                "name": each.name,
+                "contribution": each.contribution,
+                "share": each.share,
+                "before": each.before,
+                "kind": each.kind,
+            }
+            for each in of.movers
+        ],
+        "rest": of.rest,
+        "rest_members": of.rest_members,
+        "mix": of.mix,
+        "arrival": of.arrival,
+    }
 
 
 def moment(picture: Snapshot) -> dict[str, Any]:

@@ -55,6 +55,10 @@ def _of(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+def _maybe(name: str, description: str) -> Schema:
+    return {"anyOf": [_of(name), {"type": "null"}], "description": description}
+
+
 _COUNTS = {
     "tokens": _COUNT,
     "requests": _COUNT,
@@ -206,11 +210,9 @@ _SCHEMAS: Final[Schema] = {
         measure=_TEXT,
         window=_TEXT,
         shift=_NUMBER,
-        models=_of("Movers"),
-        tenants={
-            "anyOf": [_of("Movers"), {"type": "null"}],
-            "description": "By keyed hash; null where requests name none.",
-        },
+        models=_maybe("Movers", "Null for a language: models are not counted by language."),
+        joint=_maybe("Movers", "An origin's by language, a language's by origin."),
+        tenants=_maybe("Movers", "By keyed hash; null where requests name none."),
     ),
     "Health": _object(status=_TEXT),
     "Readiness": _object(ready=_YES, reasons=_list(_TEXT)),

@@ -7,6 +7,7 @@ import gzip
 import http.client
 import importlib.util
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
 from apache import ApacheKafka
+from kafka.admin import KafkaAdminClient, NewTopic
 from processes import wait_until
 
 from streams.demo.broker import EmbeddedBroker, free_port
@@ -37,9 +39,12 @@ TOKEN = "a-token-that-nobody-is-to-see"
 class BridgeProcess:
     """A bridge, over its command line."""
 
-    def __init__(self, log: Path, **settings: Any) -> None:
+    def __init__(self, log: Path, files: int | None = None, **settings: Any) -> None:
         self.port = free_port()
         self.log = log
+        self.command = [sys.executable, "-m", "streams", "bridge"]
+        if files is not None:
+            self.command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *self.command]
         self.environment = {
             f"TOKENSHARE_{name.upper()}": str(value)
             for name, value in ({"bridge_port": self.port} | settings).items()
@@ -49,7 +54,7 @@ class BridgeProcess:
     def start(self) -> BridgeProcess:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "bridge"],
+                self.command,
                 env=os.environ | self.environment,
                 stdout=log,
                 stderr=log,
@@ -222,6 +227,21 @@ def test_an_event_is_accepted(shared, path):
     assert authorized(shared, EVENT, path) == (202, {"accepted": 1, "skipped": 0, "rejected": []})
 
 
+def test_the_post_of_readme_is_answered_as_readme_says(shared):
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (line,) = (
+        each for each in readme.splitlines() if each.startswith("curl -s http://127.0.0.1:6067")
+    )
+    _, _, url, _, body = shlex.split(line)
+    form = "application/x-www-form-urlencoded"  # what curl says of what it posts
+    status, answer = authorized(
+        shared, body.encode(), "/" + url.split("/", 3)[3], Content_Type=form
+    )
+
+    assert status == 202
+    assert f"`{orjson.dumps(answer).decode()}`" in readme
+
+
 @pytest.mark.parametrize(
     ("body", "accepted"),
     [
@@ -338,6 +358,16 @@ def test_a_body_that_is_not_compressed_as_it_says_is_refused(shared):
     assert authorized(shared, EVENT, Content_Encoding="gzip")[0] == 400
 
 
+def test_a_refused_body_is_forgotten_at_once(shared):
+    body = b"x" * 190_000
+    assert authorized(shared, body)[0] == 400
+    before = shared.metric("process_resident_memory_bytes")
+    for _ in range(200):
+        assert authorized(shared, body)[0] == 400
+
+    assert shared.metric("process_resident_memory_bytes") - before < 10_000_000
+
+
 def test_an_unknown_compression_is_refused_with_those_that_are_known(shared):
     status, headers, _ = shared.ask(
         "POST", "/", b"x", Content_Encoding="br", Authorization=f"Bearer {TOKEN}"
@@ -380,6 +410,7 @@ def test_what_is_no_http_is_answered_and_not_logged(shared):
 
 
 def test_a_client_that_goes_away_leaves_nothing_behind(shared):
+    before = shared.metric('tokenshare_bridge_requests_total{path="/",status="400"}')
     for _ in range(5):
         with socket.create_connection(("127.0.0.1", shared.port), timeout=10) as client:
             client.sendall(
@@ -388,6 +419,46 @@ def test_a_client_that_goes_away_leaves_nothing_behind(shared):
             )
             time.sleep(0.02)
     wait_until(lambda: shared.metric("tokenshare_bridge_waiting_bytes") == 0, "no bytes held", 5)
+    # It is no failure of the bridge, and nothing that an operator could do anything about.
+    assert shared.metric('tokenshare_bridge_requests_total{path="/",status="400"}') >= before + 5
+    assert shared.metric('tokenshare_bridge_requests_total{path="other",status="500"}') == 0
+    assert "failed" not in shared.said()
+
+
+def test_idle_connections_keep_nobody_away(make_bridge):
+    bridge = make_bridge(files=128).wait_ready()
+    busy = http.client.HTTPConnection("127.0.0.1", bridge.port, timeout=20)
+    idle = []
+    for number in range(400):
+        idle.append(socket.create_connection(("127.0.0.1", bridge.port), timeout=10))
+        idle[-1].sendall(b"POST / HTTP/1.1\r\nHost: x\r\n")
+        if number % 20 == 0:
+            busy.request("POST", "/", orjson.dumps(EVENT))
+            assert busy.getresponse().read()
+
+    assert bridge.ask("GET", "/healthz")[0] == 200
+    assert bridge.metric("tokenshare_bridge_connections") == 64
+    assert idle[0].recv(1) == b""
+    for each in idle:
+        each.close()
+    busy.close()
+    assert bridge.stop() == 0
+    assert bridge.said().count("ERROR") == bridge.said().count("InitProducerIdRequest")
+
+
+def test_bodies_that_do_not_come_take_no_room_from_others(shared):
+    clients = [socket.create_connection(("127.0.0.1", shared.port), timeout=10) for _ in range(12)]
+    for client in clients:
+        client.sendall(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 190000\r\n"
+            b"Authorization: Bearer %b\r\n\r\n[" % TOKEN.encode()
+        )
+    time.sleep(0.2)
+
+    assert shared.metric("tokenshare_bridge_waiting_bytes") == len(clients)
+    assert authorized(shared, EVENT)[0] == 202
+    for client in clients:
+        client.close()
 
 
 # --- traces
@@ -731,6 +802,51 @@ def test_a_killed_broker_has_all_that_was_accepted_when_it_is_back(make_bridge, 
     assert "Traceback" not in bridge.said()
 
 
+@pytest.fixture(scope="module")
+def apache(kafka_jars):
+    with ApacheKafka() as broker:
+        yield broker.bootstrap
+
+
+def test_a_topic_that_was_deleted_is_named_and_may_come_back(make_bridge, topic, apache):
+    admin = KafkaAdminClient(bootstrap_servers=apache)
+    bridge = make_bridge(bootstrap_servers=apache, bridge_acknowledge_seconds=1).wait_ready()
+    with Posting(bridge) as load:
+        wait_until(lambda: len(load.accepted()) > 50, "posts")
+        admin.delete_topics([topic])
+        missing = f"there is no topic {topic}"
+        wait_until(lambda: missing in str(bridge.ready()), "the cause")
+        wait_until(lambda: missing in bridge.said(), "the cause in the log\n" + bridge.said())
+        admin.create_topics([NewTopic(topic, 1, 1)])
+        before = len(load.accepted())
+        wait_until(lambda: len(load.accepted()) > before + 50, "posts again\n" + bridge.said())
+    admin.close()
+    assert bridge.stop() == 0
+    assert bridge.said().count(missing) < 4
+    assert "Task was destroyed" not in bridge.said()
+    assert "Traceback" not in bridge.said()
+
+
+def test_a_topic_that_takes_only_small_batches_gets_small_ones(make_bridge, topic, apache):
+    admin = KafkaAdminClient(bootstrap_servers=apache)
+    admin.create_topics([NewTopic(topic, 1, 1, topic_configs={"max.message.bytes": "10000"})])
+    admin.close()
+    bridge = make_bridge(bootstrap_servers=apache, bridge_keep_bodies="true").wait_ready()
+    large = EVENT | {"note": os.urandom(10_000).hex()}
+    assert bridge.post(large)[0] == 413
+    events = [EVENT | {"id": os.urandom(200).hex()} for _ in range(200)]
+    assert bridge.stop() == 0
+
+    bridge = make_bridge(bootstrap_servers=apache).wait_ready()
+    statuses = [bridge.post(events)[0]]
+    while statuses[-1] == 503:
+        statuses.append(bridge.post(events)[0])
+    assert statuses[-1] == 202
+    assert len(statuses) < 10
+    assert set(ids(apache, topic, 200)) == {event["id"] for event in events}
+    assert bridge.stop() == 0
+
+
 def test_sigterm_finishes_what_is_under_way(make_bridge, bootstrap, topic):
     bridge = make_bridge().wait_ready()
     with Posting(bridge) as load:
@@ -768,6 +884,13 @@ def test_a_second_bridge_on_a_port_says_which_setting_to_change(make_bridge, sha
     assert bridge.process.wait(15) == 1
     assert "TOKENSHARE_BRIDGE_PORT" in bridge.said()
     assert "Traceback" not in bridge.said()
+
+
+def test_a_pinned_format_of_posts_is_no_format_of_workers(make_bridge):
+    bridge = make_bridge(format="litellm").wait_ready()
+
+    assert "TOKENSHARE_FORMAT=litellm" in bridge.said()
+    assert bridge.stop() == 0
 
 
 def test_a_topic_that_is_missing_and_may_not_be_made_is_named(make_bridge, topic):

@@ -1,0 +1,166 @@
+"""The command for who is about to switch alerts on: what they would have said of the past."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from streams import client
+from streams.backtest import cells, plot
+from streams.backtest.replay import Replay, replay
+from streams.cli import common
+from streams.terminal import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import IO
+
+    from streams.backtest.alerts import Alert
+    from streams.backtest.cells import Cells
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--from-worker", "url", metavar="URL", help="Read a running worker's own history.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON line an alert.")
+@click.option(
+    "--plot",
+    "picture",
+    metavar="PNG",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw shares and alerts into this file; needs tokenshare[plot].",
+)
+def backtest(files: tuple[Path, ...], url: str | None, as_json: bool, picture: Path | None) -> None:
+    """Tell when each alert would have fired, resolved and notified over a history.
+
+    FILES hold a cell a line, sorted by start; `-` is standard input:
+
+    \b
+      {"start": 1767571200, "seconds": 300, "origin": "cn-open", "language": "en",
+       "tenant": "t1", "requests": 12, "tokens": 34567, "tokens_squared": 123456789}
+
+    `start` is in unix seconds. `seconds` divides 300, or is a multiple of it: then the cell is
+    spread evenly. `tenant` may be null; without tenants the hour tier asks for z of 5 and more, as
+    nothing tells one customer's batch from a shift. Alerts begin after 21 days.
+
+    Conditions are asked each 5 minutes. `pending`, `firing`, `resolved` and `notified` are times in
+    unix seconds, or null where that has not come; `notified` is when the alert was first named in a
+    notification, null where another alert explained it. Lines are in the order of firing.
+    """  # noqa: D301 - click reads the backspace as "leave the lines as they are"
+    if bool(files) == bool(url):
+        common.fail("give files, or --from-worker with a worker's address", 2)
+    if picture is not None and not plot.is_there():
+        common.fail("--plot needs matplotlib: pip install 'tokenshare[plot]'", 2)
+    history = _of_worker(url) if url else _of_files(files)
+    found = replay(history)
+    if picture is not None:
+        try:
+            plot.draw(found, picture)
+        except (OSError, ValueError) as error:
+            common.fail(f"the picture cannot be written to {picture}: {error}", 2)
+    if as_json:
+        for alert in found.alerts:
+            common.print_line(_line(alert, found))
+        return
+    for line in _cautions(history, found):
+        click.echo(line)
+    _print(found)
+
+
+def _of_files(files: tuple[Path, ...]) -> Cells:
+    try:
+        return cells.read(_opened(files))
+    except cells.HistoryError as error:
+        common.fail(error, 2)
+
+
+def _opened(files: tuple[Path, ...]) -> Iterator[tuple[str, IO[bytes]]]:
+    for path in files:
+        if str(path) == "-":
+            yield "standard input", click.get_binary_stream("stdin")
+            continue
+        try:
+            with path.open("rb") as stream:
+                yield str(path), stream
+        except OSError as error:
+            common.fail(f"{path} cannot be read: {error.strerror}", 2)
+
+
+def _of_worker(url: str) -> Cells:
+    try:
+        return cells.of_worker(client.get(url, "/api/v1/history", dimension="joint", step="1h"))
+    except client.WorkerUnreachableError as error:
+        common.fail(error)
+    except cells.HistoryError as error:
+        common.fail(error)
+
+
+def _line(alert: Alert, found: Replay) -> dict[str, Any]:
+    return {
+        "alert": alert.rule.alert,
+        "dimension": alert.dimension,
+        "key": alert.key,
+        "measure": alert.measure,
+        "direction": alert.direction,
+        "pending": alert.pending,
+        "firing": alert.firing,
+        "resolved": alert.resolved,
+        "z": round(alert.zscore, 3),
+        "shift": round(alert.shift, 6),
+        "notified": found.notified[alert],
+    }
+
+
+def _cautions(history: Cells, found: Replay) -> Iterator[str]:
+    """Yield what a reader of the figures must know."""
+    if not history.tenants:
+        yield (
+            "No request names its tenant: the hour tier's guard against one tenant is not applied, "
+            "and it fires from z 5 on."
+        )
+    if not history.has_squares:
+        yield (
+            "The worker tells no sums of squared tokens: effective requests are taken to be "
+            f"{cells.EFFECTIVE_PART:.0%} of requests."
+        )
+    if not found.weeks:
+        yield "The history is too short: alerts begin after 21 days of traffic."
+
+
+def _print(found: Replay) -> None:
+    table = Table(title="alerts", title_justify="left", expand=False)
+    for column in ("alert", "share", "measure", "pending", "firing", "resolved", "notified"):
+        table.add_column(column)
+    for column in ("z", "shift"):
+        table.add_column(column, justify="right")
+    for alert in found.alerts:
+        table.add_row(
+            alert.rule.alert,
+            f"{alert.dimension}: {name_of(alert.dimension, alert.key)}",
+            alert.measure,
+            *(_moment(each) for each in (alert.pending, alert.firing, alert.resolved)),
+            _moment(found.notified[alert]),
+            f"{alert.zscore:+.1f}",
+            f"{'▲' if alert.direction == 'up' else '▼'} {alert.shift * 100:+.1f} points",
+        )
+    Console().print(table if found.alerts else "No alert would have fired.")
+    if not found.weeks:
+        return
+    weeks = f"{found.weeks:.1f} weeks after the first 21 days"
+    click.echo(
+        f"{found.fired:,} alerts fired in {weeks}: {found.fired / found.weeks:.2f} a week, "
+        f"{found.fired / found.weeks / found.series:.3f} a series and week ({found.series} series)."
+    )
+    click.echo(
+        f"{found.notifications:,} notifications: {found.notifications / found.weeks:.2f} a week. "
+        "Where you know of no shift, all of these are false alarms."
+    )
+
+
+def _moment(seconds: int | None) -> str:
+    return "–" if seconds is None else f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%m-%d %H:%M}"

@@ -1,0 +1,190 @@
+"""A shift in real traffic comes out as one notification: worker, Prometheus, Alertmanager, webhook.
+
+The shipped rules and routes are used as they are but for their waiting times, which are seconds
+here: `for`, the intervals of evaluation, and Alertmanager's group_wait.
+"""
+
+from __future__ import annotations
+
+import http.server
+import random
+import re
+import subprocess
+import threading
+import time
+
+import orjson
+import pytest
+import yaml
+from kafka import KafkaProducer
+from processes import wait_until
+from test_alerts import PROMETHEUS, tool
+from test_routing import ALERTMANAGER
+
+from streams.demo.broker import free_port
+
+pytestmark = pytest.mark.kafka
+
+DAYS = 28
+AN_HOUR = 60
+TENANTS = [f"tenant-{number}" for number in range(12)]
+
+
+def events(now: float):
+    """Yield four weeks of a fifth of Chinese open models, which are half of the last day.
+
+    In its last hour and a half they are a fifth again, so that the hour tier has nothing to say.
+    """
+    draw = random.Random(20261125)
+    for number in range(DAYS * 24 * AN_HOUR):
+        at = now - DAYS * 86400 + number * 3600 / AN_HOUR
+        share = 0.5 if now - 86400 < at < now - 5400 else 0.2
+        chinese = draw.random() < share
+        yield {
+            "ts": at,
+            "model": "deepseek-chat" if chinese else "gpt-4o",
+            "prompt_tokens": draw.randrange(500, 1500),
+            "completion_tokens": draw.randrange(50, 150),
+            "language": "en",
+            "tenant": draw.choice(TENANTS),
+        }
+
+
+class Webhook:
+    """Takes notifications on the loopback."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict] = []
+        bodies = self.bodies
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                bodies.append(orjson.loads(self.rfile.read(length)) | {"path": self.path})
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Start processes that end with the test."""
+    running = []
+
+    def start(name: str, *command: str) -> subprocess.Popen:
+        with (tmp_path / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path)
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(15)
+
+
+def quick_rules(directory, worker_port: int, alertmanager_port: int):
+    """Write the shipped configuration with waiting times of seconds; return its file."""
+    (directory / "alerts").mkdir()
+    for path in (PROMETHEUS / "recording.yml", *(PROMETHEUS / "alerts").glob("*.yml")):
+        text = re.sub(r"(?m)^( +(?:for|interval)): \S+$", r"\1: 1s", path.read_text())
+        text = re.sub(r"(?m)^( +keep_firing_for): \S+$", r"\1: 1m", text)
+        (directory / path.relative_to(PROMETHEUS)).write_text(text)
+    config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
+    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] = [
+        f"127.0.0.1:{alertmanager_port}"
+    ]
+    config["scrape_configs"] = [
+        each for each in config["scrape_configs"] if each["job_name"] == "tokenshare"
+    ]
+    config["scrape_configs"][0]["static_configs"][0]["targets"] = [f"127.0.0.1:{worker_port}"]
+    path = directory / "prometheus.yml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def quick_routes(directory, webhook: str):
+    """Write the shipped routes with short waits and one webhook; return its file."""
+    config = yaml.safe_load(ALERTMANAGER.read_text())
+    for route in (config["route"], *config["route"]["routes"]):
+        if "group_wait" in route:
+            route["group_wait"] = "5s"
+        if "group_interval" in route:
+            route["group_interval"] = "5s"
+    for receiver in config["receivers"]:
+        receiver["webhook_configs"] = [{"url": f"http://{webhook}/{receiver['name']}"}]
+    path = directory / "alertmanager.yml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def test_a_shift_is_one_notification_that_names_the_riser(
+    bootstrap, make_worker, tmp_path, started
+):
+    prometheus, alertmanager = tool("prometheus"), tool("prometheus-alertmanager", "alertmanager")
+    worker = make_worker(partitions="2").start().wait_ready()
+    producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=50)
+    now = time.time()
+    count = 0
+    for event in events(now):
+        producer.send(make_worker.topic, orjson.dumps(event))
+        count += 1
+    producer.flush()
+    producer.close()
+    worker.wait_counted(count)
+    wait_until(
+        lambda: any(row["is_shifted"] for row in worker.get("/api/v1/shifts")["shifts"]),
+        "the shift to be told",
+        60,
+    )
+
+    hook = Webhook()
+    port = free_port()
+    (tmp_path / "am").mkdir()
+    routes = quick_routes(tmp_path, hook.address)
+    started(
+        "alertmanager",
+        *(alertmanager, f"--config.file={routes}", f"--storage.path={tmp_path / 'am'}"),
+        *(f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="),
+    )
+    rules = quick_rules(tmp_path, worker.port, port)
+    started(
+        "prometheus",
+        *(prometheus, f"--config.file={rules}", f"--storage.tsdb.path={tmp_path / 'data'}"),
+        f"--web.listen-address=127.0.0.1:{free_port()}",
+    )
+
+    def shifts():
+        return [body for body in hook.bodies if body["path"] == "/shares"]
+
+    wait_until(shifts, "a notification", 90)
+    time.sleep(12)
+    (body,) = shifts()
+    (alert,) = body["alerts"]
+    assert alert["labels"]["alertname"] == "LLMShareShiftDay"
+    assert alert["labels"]["key"] == "cn-open"
+    assert alert["labels"]["measure"] == "tokens"
+    assert alert["labels"]["direction"] == "up"
+    assert 'origin "cn-open": share of tokens rose to' in alert["annotations"]["summary"]
+
+    moved = worker.get(
+        "/api/v1/shifts/movers?dimension=origin&key=cn-open&measure=tokens&window=24h"
+    )
+    contributions = [each["contribution"] for each in moved["models"]["movers"]]
+    assert moved["models"]["movers"][0]["name"] == "deepseek-chat"
+    assert sum(contributions) + moved["models"]["rest"] == moved["shift"]
+    tenants = moved["tenants"]
+    assert (
+        sum(each["contribution"] for each in tenants["movers"]) + tenants["rest"]
+        == (moved["shift"])
+    )

@@ -1,0 +1,312 @@
+"""How often alerts on share shifts are false, how soon they find a true one, how often they call.
+
+    python tests/shifts/rates.py [--seeds 101 102 103] [--short] [--json FILE]
+
+Traffic is simulated (traffic_model.py says of what). Its sizes are assumptions, chosen among eight
+sets on seeds 1 to 6 for an hour's usual spread and a day's wander like those known of gateways (2.6
+to 2.8 and 1.0 to 1.1 points came of it, the median of the four large origins) and, beside that, for
+rates of detection and of false alarms like those that the rules were designed with. So how much is
+found depends on that choice: with tenants whose languages are fewer, a language that doubles was
+found in an eighth of the trials. The alerts' thresholds were not touched. The figures are of the
+seeds given, which were not used to choose; three of them are few, and seeds differ by a factor of
+two. A series is a key in a measure (tokens or requests); a start is an alert
+that begins to fire. Beside each rate is that of a fixed threshold on the same traffic: the share of
+24 h (or of 1 h) is 5 points from that of 7 days, with the same `for`.
+
+A notification is a message that something fires, for a dimension; "all is over" does not count.
+Those called calmer are of the same conditions with other times (trials.py, `calmer`), which were
+chosen among some twenty on seeds 1 to 3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import traffic_model as model
+from traffic_model import DAY_PANES, START, Change, Gateway
+from trials import (
+    DIMENSIONS,
+    FIXED,
+    PAST_DAYS,
+    firing_part,
+    found_after,
+    notices,
+    quiet,
+    shifted,
+    starts,
+)
+
+from streams.backtest.watch import watch
+
+RESULTS = Path(__file__).parent / "results" / "alerts.json"
+HELD_OUT = (101, 102, 103)
+QUIET_RATES, QUIET_DAYS = (0.1, 1.0, 10.0, 100.0, 1000.0), 28
+TRIALS = 12
+HOUR, DAY = "LLMShareShiftHour", "LLMShareShiftDay"
+
+
+def quiet_rates(seeds, rates, days) -> list[dict]:
+    """Return, by rate and dimension, what fires where nothing has happened."""
+    rows = []
+    for rate in rates:
+        runs = [quiet(Gateway(seed, rate, PAST_DAYS + days)) for seed in seeds]
+        for place, dimension in enumerate(DIMENSIONS):
+            fired = [run[place] for run in runs]
+            weeks = sum(each.weeks for each in fired)
+            counts, fixed = Counter(), Counter()
+            for each in fired:
+                counts += starts(each)
+                fixed += starts(each, fixed=True)
+            series = fired[0].series
+            rows.append(
+                {
+                    "requests_per_second": rate,
+                    "dimension": dimension,
+                    "series": series,
+                    "series_weeks": round(weeks * series),
+                    "starts_a_series_week": {
+                        name: round(counts[name] / (weeks * series), 4) for name in (DAY, HOUR)
+                    },
+                    "unclassified_starts_a_week": round(counts["LLMShareUnclassified"] / weeks, 3),
+                    "firing_part": round(float(np.mean([firing_part(each) for each in fired])), 5),
+                    "notifications_a_week": round(
+                        sum(len(notices(each)) for each in fired) / weeks, 2
+                    ),
+                    "notifications_a_week_calmer": round(
+                        sum(len(notices(each, is_calmer=True)) for each in fired) / weeks, 2
+                    ),
+                    "fixed_starts_a_series_week": {
+                        name: round(fixed[name] / (weeks * series), 4)
+                        for name in ("fixed 24 h", "fixed 1 h")
+                    },
+                    "fixed_firing_part": round(
+                        float(np.mean([firing_part(each, fixed=True) for each in fired])), 5
+                    ),
+                }
+            )
+            say(rows[-1])
+    return rows
+
+
+def two_percent(gateway: Gateway) -> tuple[str, float]:
+    """Return the language whose share is nearest to 2 %, and the share."""
+    plan = gateway.plan()
+    shares = {key: plan.share("language", key) for key in model.LANGUAGES}
+    key = min(shares, key=lambda each: abs(shares[each] - 0.02))
+    return key, shares[key]
+
+
+def shift_rates(seeds, name, rates, within, trials) -> list[dict]:
+    """Return, by rate, how many shifts are found `within` so many hours, and what they bring."""
+    rows = []
+    for rate in rates:
+        found, soon, fixed, counts, calm, first = [], [], [], [], [], []
+        for seed in seeds:
+            gateway = Gateway(seed, rate, PAST_DAYS + 14)
+            dimension, key, points = (
+                "origin",
+                "cn-open",
+                {"+10 points": 0.1, "+3 points": 0.03}.get(name),
+            )
+            if points is None:
+                dimension, (key, points) = "language", two_percent(gateway)
+            change = Change(0, dimension=dimension, key=key, points=points)
+            for _, fired in shifted(gateway, change, dimension, trials, within):
+                hours = found_after(fired, key)
+                found.append(hours)
+                soon.append(hours is not None and hours <= 6)
+                fixed.append([found_after(fired, key, rule) for rule in FIXED])
+                said = notices(fired, 24)
+                counts.append(len(said))
+                calm.append(len(notices(fired, 24, is_calmer=True)))
+                if said:
+                    first.append(said[0].alerts[0].key == key)
+        hit = [hours for hours in found if hours is not None]
+        rows.append(
+            {
+                "shift": name,
+                "requests_per_second": rate,
+                "trials": len(found),
+                "within_hours": within,
+                "found": round(len(hit) / len(found), 3),
+                "found_within_6_h": round(float(np.mean(soon)), 3),
+                "median_hours": round(float(np.median(hit)), 1) if hit else None,
+                "notifications_in_24_h": round(float(np.mean(counts)), 2),
+                "notifications_in_24_h_calmer": round(float(np.mean(calm)), 2),
+                "riser_named_first": round(float(np.mean(first)), 3) if first else None,
+                # The one on the hour is there anyway, several times a week: see above.
+                "fixed_found": {
+                    rule: round(float(np.mean([each[place] is not None for each in fixed])), 3)
+                    for place, rule in enumerate(FIXED)
+                },
+            }
+        )
+        say(rows[-1])
+    return rows
+
+
+def burst_rates(seeds, rates, trials) -> list[dict]:
+    """Return how often one tenant's three hours at ten times its rate bring no alert."""
+    rows = []
+    for rate in rates:
+        silent, day, parts = [], [], []
+        for seed in seeds:
+            gateway = Gateway(seed, rate, PAST_DAYS + 14)
+            change = Change(0, until=36, tenant=0, times=10.0)
+            for dimension in DIMENSIONS:
+                for _, fired in shifted(gateway, change, dimension, trials, 24):
+                    began = fired.first + 6 * 3600
+                    hours = [
+                        each
+                        for each in fired.alerts
+                        if each.rule.alert == HOUR and each.firing < began
+                    ]
+                    silent.append(not hours)
+                    day.append(any(each.rule.alert == DAY for each in fired.alerts))
+                    parts.append(any(each.rule.alert == "fixed 1 h" for each in fired.fixed))
+        rows.append(
+            {
+                "shift": "one tenant at 10 times its rate for 3 h",
+                "requests_per_second": rate,
+                "trials": len(silent),
+                "hour_tier_silent": round(float(np.mean(silent)), 3),
+                "day_tier_silent": round(1 - float(np.mean(day)), 3),
+                "fixed_1_h_silent": round(1 - float(np.mean(parts)), 3),
+            }
+        )
+        say(rows[-1])
+    return rows
+
+
+def unknown_rates(seeds, rates, trials) -> list[dict]:
+    """Return what notifies where a model that the catalogue lacks takes 20 % of traffic."""
+    rows = []
+    for rate in rates:
+        names, others, calm, counts = Counter(), [], [], []
+        for seed in seeds:
+            gateway = Gateway(seed, rate, PAST_DAYS + 14)
+            change = Change(0, dimension="origin", key="unknown", points=0.2)
+            for _, fired in shifted(gateway, change, "origin", trials, 72):
+                said = {hours: notices(fired, hours) for hours in (24, 72)}
+                told = {each.rule.alert for notice in said[24] for each in notice.alerts}
+                names.update(told)
+                others.append([_has_others(said[hours]) for hours in (24, 72)])
+                calm.append(_has_others(notices(fired, 72, is_calmer=True)))
+                counts.append(len(said[24]))
+        rows.append(
+            {
+                "shift": "a new model of unknown origin, 20 %",
+                "requests_per_second": rate,
+                "trials": len(others),
+                "unclassified_notifies": round(names["LLMShareUnclassified"] / len(others), 3),
+                "nothing_else_in_24_h": round(1 - float(np.mean([each[0] for each in others])), 3),
+                "nothing_else_in_72_h": round(1 - float(np.mean([each[1] for each in others])), 3),
+                "nothing_else_in_72_h_calmer": round(1 - float(np.mean(calm)), 3),
+                "notifications_in_24_h": round(float(np.mean(counts)), 2),
+            }
+        )
+        say(rows[-1])
+    return rows
+
+
+def _has_others(said) -> bool:
+    names = {each.rule.alert for notice in said for each in notice.alerts}
+    return bool(names - {"LLMShareUnclassified"})
+
+
+def night_rates(seeds, rates, days) -> list[dict]:
+    """Return starts by time of day at gateways of one region, whose nights have 2 % of traffic."""
+    rows = []
+    for rate in rates:
+        night = whole = 0
+        weeks = 0.0
+        for seed in seeds:
+            gateway = Gateway(seed, rate, PAST_DAYS + days, night=0.02, regions=(0.0,))
+            for fired in quiet(gateway):
+                weeks += fired.weeks * fired.series
+                for alert in fired.alerts:
+                    whole += 1
+                    # The busiest hour is 14, the quietest 2.
+                    night += (alert.pending // 3600 - 23) % 24 < 6
+        rows.append(
+            {
+                "shift": "none; nights with 2 % of the day's traffic",
+                "requests_per_second": rate,
+                "starts_a_series_week": round(whole / weeks, 4),
+                "of_them_at_night": round(night / whole, 3) if whole else None,
+                "night_starts_a_series_week": round(night / weeks, 4),
+            }
+        )
+        say(rows[-1])
+    return rows
+
+
+def first_weeks(seed: int, rate: float) -> dict:
+    """Return when the first condition holds at a gateway that is 20 days old as a share shifts."""
+    gateway = Gateway(seed, rate, 24)
+    plan = gateway.plan()
+    change = Change(20 * DAY_PANES, dimension="origin", key="cn-open", points=0.2)
+    drawn = plan.draw("origin", np.random.default_rng(seed), 0, 24 * DAY_PANES, change)
+    watched = watch(model.timeline("origin", drawn), START)
+    moments = [np.flatnonzero(each.met.any(axis=1)) for each in watched]
+    first = min((int(each[0]) for each in moments if len(each)), default=None)
+    row = {
+        "shift": "+20 points when a new gateway is 20 days old",
+        "first_condition_after_days": None if first is None else (first + 1) / DAY_PANES,
+    }
+    say(row)
+    return row
+
+
+def say(row: dict) -> None:
+    print(json.dumps(row), flush=True)
+
+
+def measure(seeds, *, short: bool = False) -> dict:
+    started = time.process_time()
+    days, trials = (7, 2) if short else (QUIET_DAYS, TRIALS)
+    rates = (10.0,) if short else (1.0, 10.0, 100.0)
+    found = {
+        "quiet": quiet_rates(seeds, (10.0,) if short else QUIET_RATES, days),
+        "shifts": [
+            *shift_rates(seeds, "+10 points", rates if short else (0.1, *rates), 24, trials),
+            *shift_rates(seeds, "2 % language doubles", rates[-2:], 24, trials),
+            *shift_rates(seeds, "+3 points", rates[-1:], 72, trials),
+        ],
+        "bursts": burst_rates(seeds, rates[:2], trials // 2 or 1),
+        "unknown": unknown_rates(seeds, rates[:2], trials // 2 or 1),
+        "nights": night_rates(seeds, rates[:2], days),
+        "first_weeks": first_weeks(seeds[0], 10.0),
+    }
+    return found | {
+        "seeds": list(seeds),
+        "date": datetime.now(UTC).date().isoformat(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "cpu_seconds": round(time.process_time() - started, 1),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(HELD_OUT))
+    parser.add_argument("--short", action="store_true", help="one rate, a week and few trials")
+    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    options = parser.parse_args()
+    found = measure(options.seeds, short=options.short)
+    print(f"\nseeds {options.seeds}, {found['cpu_seconds']} s of CPU time")
+    if options.json is not None:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
