@@ -51,9 +51,6 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 plugins.register_default_plugins()
 
-# Grafana reads the classic model from a directory; the SDK would have one write the newer one.
-pytestmark = pytest.mark.filterwarnings("ignore:Prefer using dashboardv2:DeprecationWarning")
-
 every_dashboard = pytest.mark.parametrize("name", sorted(DASHBOARDS))
 
 
@@ -390,6 +387,20 @@ def test_links_to_the_runbook_lead_to_headings_and_every_alert_has_one():
 
     assert headings
     assert anchors == {heading.lower() for heading in headings}
+
+
+def test_the_line_of_readme_sets_both_addresses_in_every_dashboard(tmp_path):
+    readme = (ROOT / "README.md").read_text()
+    (line,) = re.findall(r"^sed .+ deploy/grafana/dashboards/\*\.json$", readme, re.MULTILINE)
+    shutil.copytree(GRAFANA, tmp_path / "deploy" / "grafana")
+    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
+    addresses = re.findall(r"\|(https://[^|]+)\|", line)
+
+    for file in (tmp_path / "deploy/grafana/dashboards").iterdir():
+        changed = json.loads(file.read_text())
+        found = {each["name"]: each for each in changed["templating"]["list"]}
+        for name, address in zip(("page", "runbook"), addresses, strict=True):
+            assert found[name]["query"] == found[name]["current"]["value"] == address
 
 
 # Names of metrics.
