@@ -259,6 +259,14 @@ def test_lines_bridge_a_restart_and_no_more_and_legends_are_sorted(name):
 
 
 @every_dashboard
+def test_a_headline_and_a_table_are_of_now(name):
+    # The last value of a range would stand there for days after the last worker has gone.
+    for panel in panels(name):
+        if panel["type"] in {"stat", "table"}:
+            assert all(target["instant"] and not target["range"] for target in panel["targets"])
+
+
+@every_dashboard
 def test_a_share_begins_at_nothing_and_a_stack_of_them_ends_at_the_whole(name):
     for panel in panels(name):
         defaults = panel["fieldConfig"]["defaults"]
@@ -394,7 +402,7 @@ def test_the_line_of_readme_sets_both_addresses_in_every_dashboard(tmp_path):
     (line,) = re.findall(r"^sed .+ deploy/grafana/dashboards/\*\.json$", readme, re.MULTILINE)
     shutil.copytree(GRAFANA, tmp_path / "deploy" / "grafana")
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
-    addresses = re.findall(r"\|(https://[^|]+)\|", line)
+    addresses = re.findall(r"s\|[^|]+\|([^|]+)\|", line)
 
     for file in (tmp_path / "deploy/grafana/dashboards").iterdir():
         changed = json.loads(file.read_text())
@@ -434,9 +442,7 @@ def names_in(expression: str) -> set[str]:
 
 
 def test_names_are_found_where_they_stand():
-    expression = (
-        'sum by (key) (a_b{key="c_d"} * on (e) group_left () f:g:max) / rate(h_total[5m])'
-    )
+    expression = 'sum by (key) (a_b{key="c_d"} * on (e) group_left () f:g:max) / rate(h_total[5m])'
 
     assert names_in(expression) == {"a_b", "f:g:max", "h_total"}
 
@@ -454,6 +460,26 @@ def test_every_metric_is_one_that_there_is(name):
             found = names_in(put_in(query.expression, dummies | {"measure": measure}))
             assert found, query.place
             assert found <= known_metrics(), query.place
+
+
+#: What every worker says of the whole, and which of them is right: the one that has read furthest.
+OF_THE_WHOLE = re.compile(
+    r"\b(llm_\w+(?:\$\{measure\})?|tokenshare_(?:records|events|late_events)_total)\{"
+)
+ONE_OF_THEM = re.compile(r"max without \(instance, pod\) \((?:rate\(|increase\()?$")
+
+
+@every_dashboard
+def test_figures_of_the_whole_are_taken_from_one_worker(name):
+    for query in queries(name):
+        for match in OF_THE_WHOLE.finditer(query.expression):
+            assert ONE_OF_THEM.search(query.expression[: match.start()]), query.place
+        # The owner's word on a partition counts, and what a worker lacks is a question of each.
+        if not re.search(r"\b(by|on) \([^)]*instance", query.expression):
+            for kind, metric in (("min", "consumer_lag_records"), ("max", "position")):
+                found = query.expression.count(f"tokenshare_{metric}{{")
+                taken = rf"{kind} without \(instance, pod\) \((deriv\()?tokenshare_{metric}\{{"
+                assert len(re.findall(taken, query.expression)) == found, query.place
 
 
 def test_every_metric_is_on_a_dashboard():
