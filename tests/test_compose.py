@@ -185,7 +185,7 @@ def test_volumes_are_declared_or_in_the_repository(name):
     for source, _, is_read_only in mounts(SERVICES[name]):
         if source in COMPOSE["volumes"]:
             continue
-        if name not in {"alertmanager", "grafana"}:
+        if name != "alertmanager":
             assert (ROOT / source).is_dir()
         assert re.fullmatch(r"\./deploy/[a-z/]+", source)
         assert is_read_only
