@@ -332,11 +332,15 @@ def made_up_moved(asked, now, state="shifted"):
         mover("9f2c1ab04d77e310", 0.01, 0.01 + 0.5 * shift),
         mover("04bbe9137a5f2c6d", 0.002, 0.002 + 0.2 * shift),
     ]
+    across = {"origin": ("zh-Hans", "en"), "language": ("cn-open", "row-proprietary")}
+    first, second = across[asked.dimension]
+    joint = [mover(first, 0.03, 0.03 + 0.7 * shift), mover(second, 0.2, 0.2 + 0.25 * shift)]
     return {
         "as_of": now,
         **dataclasses.asdict(asked),
         "shift": shift,
-        "models": movers(shift, models, 12),
+        "models": movers(shift, models, 12) if asked.dimension == "origin" else None,
+        "joint": movers(shift, joint, 3),
         "tenants": movers(shift, tenants, 41),
     }
 

@@ -1,24 +1,36 @@
-// One shift taken apart: what each model and each tenant contributes, adding up to the shift.
+// One shift taken apart: what each model, each language or origin, and each tenant contributes; every
+// list adds up to the shift.
 
 import { el, header, table } from "./dom.js";
-import { count, percent, points } from "./words.js";
+import { count, keyName, percent, points } from "./words.js";
 
 const OTHER = "other";
+// What an origin's shift is split into by the pairs that are counted, and a language's.
+const JOINT = { origin: ["language", "Languages"], language: ["origin", "Origins"] };
 
-export function moversOf({ shift, models, tenants }) {
+const code = (name) => (name === OTHER ? "Not kept by name" : el("code", null, name));
+
+// languageNames: tag -> what the worker calls it.
+export function moversOf({ dimension, shift, models, joint, tenants }, languageNames) {
+  const [across, heading] = JOINT[dimension];
   return [
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Models that moved it" }, tableOf("Models", models, shift)),
-    el("p", { class: "note" }, mixWords(models)),
-    tenants
-      ? el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Tenants that moved it" }, tableOf("Tenants, by their hash", tenants, shift))
-      : el("p", { class: "note" }, "By tenant it cannot be told: requests name none."),
+    models ? split("Models", models, shift, code) : note("By model it cannot be told: models are not counted by language."),
+    joint ? split(heading, joint, shift, (name) => keyName(across, name, languageNames.get(name))) : null,
+    tenants ? split("Tenants, by their hash", tenants, shift, code) : note("By tenant it cannot be told: requests name none."),
+    ...[[models, "models"], [joint, heading.toLowerCase()]].filter(([of]) => of).slice(0, 1).map(([of, what]) => note(mixWords(of, what))),
   ];
 }
 
-function tableOf(what, { movers, rest, rest_members: others }, shift) {
+const note = (words) => el("p", { class: "note" }, words);
+
+function split(what, movers, shift, named) {
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${what.split(",")[0]} that moved it` }, tableOf(what, movers, shift, named));
+}
+
+function tableOf(what, { movers, rest, rest_members: others }, shift, named) {
   const largest = Math.max(...movers.map(({ contribution }) => Math.abs(contribution)), Math.abs(rest), Number.EPSILON);
   const rows = movers.map(({ name, contribution, share, before, kind }) => [
-    header("row", el("th", { scope: "row" }, name === OTHER ? "Not kept by name" : el("code", null, name))),
+    header("row", el("th", { scope: "row" }, named(name))),
     el("td", { class: "words" }, kindWords(kind, contribution)),
     el("td", { class: "muted" }, percent(before)), el("td", { class: "muted" }, percent(share)),
     el("td", null, bar(contribution / largest), points(contribution, 2)),
@@ -49,6 +61,6 @@ function bar(part) {
   return el("span", { class: "push", "aria-hidden": "true" }, length);
 }
 
-function mixWords({ mix, arrival }) {
-  return `Of models that were there before and are there now: ${points(mix, 2)} points. Of models that came or went: ${points(arrival, 2)} points.`;
+function mixWords({ mix, arrival }, what) {
+  return `Of ${what} that were there before and are there now: ${points(mix, 2)} points. Of ${what} that came or went: ${points(arrival, 2)} points.`;
 }
