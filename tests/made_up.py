@@ -328,21 +328,19 @@ def made_up_moved(asked, now, state="shifted"):
         mover("deepseek/deepseek-r1", 0.2 * abs(shift), 0.0, "gone"),
         mover(HOSTILE, 0.001, 0.001 + 0.01 * shift),
     ]
-    other = ["en", "zh-Hans"] if asked.dimension == "origin" else ["cn-open", "row-open"]
-    joint = [
-        mover(other[0], 0.1, 0.1 + 0.6 * shift),
-        mover(other[1], 0.05, 0.05 + 0.4 * shift),
-    ]
     tenants = [
         mover("9f2c1ab04d77e310", 0.01, 0.01 + 0.5 * shift),
         mover("04bbe9137a5f2c6d", 0.002, 0.002 + 0.2 * shift),
     ]
+    across = {"origin": ("zh-Hans", "en"), "language": ("cn-open", "row-proprietary")}
+    first, second = across[asked.dimension]
+    joint = [mover(first, 0.03, 0.03 + 0.7 * shift), mover(second, 0.2, 0.2 + 0.25 * shift)]
     return {
         "as_of": now,
         **dataclasses.asdict(asked),
         "shift": shift,
         "models": movers(shift, models, 12) if asked.dimension == "origin" else None,
-        "joint": movers(shift, joint, 0),
+        "joint": movers(shift, joint, 3),
         "tenants": movers(shift, tenants, 41),
     }
 

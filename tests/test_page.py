@@ -173,6 +173,8 @@ def test_the_made_up_answers_are_as_the_api_describes_them(state):
         ),
         *([("/api/v1/shifts/movers", movers)] if state != "new" else []),
     ]
+    if state != "new":
+        questions.append(("/api/v1/shifts/movers", movers | {"dimension": "language", "key": "ru"}))
     with served(made_up_sources(state)) as url:
         for path, query in questions:
             answer = described[path]["GET"].Case(query=query).call(base_url=url)
@@ -256,6 +258,21 @@ def test_before_the_first_shift_the_change_is_told_from_the_windows(open_page):
         )
         assert "0 of 21 days" in page.inner_text("#shifts-state")
         assert page.locator("#shift-list li").count() == 0
+
+
+def test_shifts_that_are_not_worked_out_yet_are_no_history_of_no_days(open_page):
+    moments = itertools.chain([0.0], itertools.repeat(time.time()))
+
+    def shifts():
+        as_of = next(moments)
+        return made_up_shifts(as_of, "quiet" if as_of else "new")
+
+    with served(dataclasses.replace(made_up_sources(), shifts=shifts)) as url:
+        page = open_page(url)
+        page.wait_for_selector("#shifts-state:has-text('They are worked out')")
+        assert page.locator("#verdict").is_hidden()
+
+        page.wait_for_selector("#shifts-state:has-text('Nothing has shifted')")
 
 
 def test_the_first_day_is_compared_with_nothing(open_page):
@@ -637,13 +654,21 @@ def test_a_shift_opens_to_its_movers_which_add_up_to_it(open_page, address):
     models = tables.first.locator("tbody tr").all_inner_texts()
     assert [row.split("\t")[1] for row in models[:5]] == ["new", "grew", "grew", "gone", "grew"]
     assert models[5].startswith("12 others")
-    assert tables.nth(1).locator("tbody th").all_inner_texts() == [
-        "English",
-        "Chinese (Simplified)",
-    ]
     assert HOSTILE in models[4]
     assert "came or went: +1.91 points" in page.inner_text("#shift-list details[open]")
+    assert column(page, "#shift-list details[open]", 1)[6] == "Chinese (Simplified)"
     assert "9f2c1ab04d77e310" in tables.last.inner_text()
+
+
+def test_a_language_is_taken_apart_by_origin(open_page, address):
+    page = open_page(f"{address}#view=shift&dimension=language&key=ru&measure=tokens&window=24h")
+    wait_for_movers(page)
+
+    opened = page.inner_text("#shift-list details[open]")
+    assert "models are not counted by language" in opened
+    assert "Of origins that came or went: ±0.00 points" in opened
+    assert "Chinese open" in column(page, "#shift-list details[open]", 1)
+    assert page.locator("#shift-list details[open] .of-movers").count() == 2
 
 
 def test_an_opened_shift_is_a_view_and_back_closes_it(open_page, address):

@@ -90,6 +90,6 @@ function showVerdict(shifts, view) {
   } else if (isYoung) {
     fill(verdict, el("strong", null, "Too early to say what is usual: "), `${daysKnown(shifts)} of ${shifts.needed_days} days of history`);
   } else {
-    fill(verdict, el("strong", null, "Nothing has shifted: "), "no share is further from the week than it usually gets");
+    fill(verdict, el("strong", null, "Nothing has shifted: "), "no share is clearly further from the week than usual");
   }
 }

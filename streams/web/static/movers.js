@@ -1,29 +1,36 @@
-// One shift taken apart: what each model and each tenant contributes, adding up to the shift.
+// One shift taken apart: what each model, each language or origin, and each tenant contributes; every
+// list adds up to the shift.
 
 import { el, header, table } from "./dom.js";
 import { count, keyName, percent, points } from "./words.js";
 
 const OTHER = "other";
+// What an origin's shift is split into by the pairs that are counted, and a language's.
+const JOINT = { origin: ["language", "Languages"], language: ["origin", "Origins"] };
 
-export function moversOf({ dimension, shift, models, joint, tenants }) {
-  // Models are not counted by language, so a language is taken apart by origin alone.
-  const other = dimension === "origin" ? "language" : "origin";
-  const split = (what, of, nameOf) => el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${what} that moved it` }, tableOf(what, of, shift, nameOf));
-  const first = models ?? joint;
+const code = (name) => (name === OTHER ? "Not kept by name" : el("code", null, name));
+
+// languageNames: tag -> what the worker calls it.
+export function moversOf({ dimension, shift, models, joint, tenants }, languageNames) {
+  const [across, heading] = JOINT[dimension];
   return [
-    models ? split("Models", models, code) : null,
-    joint ? split(other === "language" ? "Languages" : "Origins", joint, (name) => keyName(other, name)) : null,
-    first ? el("p", { class: "note" }, mixWords(models ? "models" : "origins", first)) : null,
-    tenants ? split("Tenants", tenants, code) : el("p", { class: "note" }, "By tenant it cannot be told: requests name none."),
-  ].filter(Boolean);
+    models ? split("Models", models, shift, code) : note("By model it cannot be told: models are not counted by language."),
+    joint ? split(heading, joint, shift, (name) => keyName(across, name, languageNames.get(name))) : null,
+    tenants ? split("Tenants, by their hash", tenants, shift, code) : note("By tenant it cannot be told: requests name none."),
+    ...[[models, "models"], [joint, heading.toLowerCase()]].filter(([of]) => of).slice(0, 1).map(([of, what]) => note(mixWords(of, what))),
+  ];
 }
 
-const code = (name) => el("code", null, name);
+const note = (words) => el("p", { class: "note" }, words);
 
-function tableOf(what, { movers, rest, rest_members: others }, shift, nameOf) {
+function split(what, movers, shift, named) {
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${what.split(",")[0]} that moved it` }, tableOf(what, movers, shift, named));
+}
+
+function tableOf(what, { movers, rest, rest_members: others }, shift, named) {
   const largest = Math.max(...movers.map(({ contribution }) => Math.abs(contribution)), Math.abs(rest), Number.EPSILON);
   const rows = movers.map(({ name, contribution, share, before, kind }) => [
-    header("row", el("th", { scope: "row" }, name === OTHER ? "Not kept by name" : nameOf(name))),
+    header("row", el("th", { scope: "row" }, named(name))),
     el("td", { class: "words" }, kindWords(kind, contribution)),
     el("td", { class: "muted" }, percent(before)), el("td", { class: "muted" }, percent(share)),
     el("td", null, bar(contribution / largest), points(contribution, 2)),
@@ -34,9 +41,8 @@ function tableOf(what, { movers, rest, rest_members: others }, shift, nameOf) {
       el("td", null, bar(rest / largest), points(rest, 2)),
     ]);
   }
-  const whose = what === "Tenants" ? "Tenants, by their hash" : what;
-  return table({ class: "of-movers" }, `${whose}: share of everything before and now, and its part of the shift in points`,
-    [what, "", "Before", "Now", "Points"], rows,
+  return table({ class: "of-movers" }, `${what}: share of everything before and now, and its part of the shift in points`,
+    [what.split(",")[0], "", "Before", "Now", "Points"], rows,
     [[header("row", "The shift"), el("td"), el("td"), el("td"), el("td", null, points(shift, 2))]]);
 }
 
@@ -55,6 +61,6 @@ function bar(part) {
   return el("span", { class: "push", "aria-hidden": "true" }, length);
 }
 
-function mixWords(what, { mix, arrival }) {
+function mixWords({ mix, arrival }, what) {
   return `Of ${what} that were there before and are there now: ${points(mix, 2)} points. Of ${what} that came or went: ${points(arrival, 2)} points.`;
 }

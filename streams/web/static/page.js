@@ -74,7 +74,14 @@ async function askShares() {
 async function askShifts() {
   later("shifts", SHIFTS_EVERY_SECONDS);
   try {
-    shifts = await ask("api/v1/shifts");
+    const body = await ask("api/v1/shifts");
+    // A worker that has just started has not worked them out: that is not a history of no days.
+    if (!body.as_of) {
+      later("shifts", RETRY_SECONDS);
+      fill(byId("shifts-state"), "They are worked out within a minute of a worker's start, once there is traffic.");
+      return;
+    }
+    shifts = body;
     show();
     goToPlace();
   } catch (error) {
@@ -110,7 +117,7 @@ async function askMovers() {
   const asked = shiftNow();
   later("movers", MOVERS_EVERY_SECONDS);
   try {
-    showMovers(asked, await ask(`api/v1/shifts/movers?${new URLSearchParams(asked)}`));
+    showMovers(asked, await ask(`api/v1/shifts/movers?${new URLSearchParams(asked)}`), languageNames());
   } catch (error) {
     later("movers", RETRY_SECONDS);
     showMovers(asked, error.message);

@@ -142,9 +142,9 @@ function gauge(shift, usual, reach) {
 }
 
 // Put what moved a shift into its item: a body of the API, or a sentence.
-export function showMovers(wanted, content) {
+export function showMovers(wanted, content, languageNames) {
   const made = items.get(nameOf(wanted));
-  if (made) fill(made.body, ...(typeof content === "string" ? [el("p", { class: "note" }, content)] : moversOf(content)));
+  if (made) fill(made.body, ...(typeof content === "string" ? [el("p", { class: "note" }, content)] : moversOf(content, languageNames)));
 }
 
 export function itemOf(wanted) { return items.get(nameOf(wanted))?.details ?? null; }
