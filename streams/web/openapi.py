@@ -183,7 +183,7 @@ _SCHEMAS: Final[Schema] = {
         is_shifted=_YES | {"description": "Whether the alert's conditions hold now."},
     ),
     "Shifts": _object(
-        as_of=_NUMBER,
+        as_of=_NUMBER | {"description": "0 until shifts have been worked out, half a minute."},
         baseline_days=_NUMBER | {"minimum": 0},
         needed_days=_COUNT | {"description": "Days of history before shifts can be told."},
         shifts=_list(_of("Shift")),
