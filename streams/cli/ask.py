@@ -34,18 +34,7 @@ def classify(models: tuple[str, ...]) -> None:
     except CatalogError as error:
         common.fail(error)
     for model in _names(models):
-        known = catalog.classify(model)
-        common.print_line(
-            {
-                "model": model,
-                "developer": known.developer,
-                "country": known.country,
-                "openness": known.openness,
-                "origin": known.origin,
-                "base": known.base,
-                "matched_by": known.matched_by,
-            }
-        )
+        common.print_line({"model": model} | common.facts(catalog.classify(model)))
 
 
 @click.command()

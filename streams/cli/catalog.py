@@ -96,8 +96,8 @@ def diff(old: str, new: str, ids: str | None, url: str | None, as_json: bool) ->
             common.print_line(
                 {
                     "model": change.model,
-                    "before": _facts(change.before),
-                    "after": _facts(change.after),
+                    "before": common.facts(change.before),
+                    "after": common.facts(change.after),
                 }
             )
         else:
@@ -145,17 +145,6 @@ def _read(file: str) -> Catalog:
     if file == BUILT_IN or "family" in data:
         return Catalog.of(text, file)
     return Catalog.load().overridden_by(overrides.parse(text.encode(), file))
-
-
-def _facts(known: Classification) -> dict[str, str | None]:
-    return {
-        "developer": known.developer,
-        "country": known.country,
-        "openness": known.openness,
-        "origin": known.origin,
-        "base": known.base,
-        "matched_by": known.matched_by,
-    }
 
 
 def _said(known: Classification) -> str:

@@ -14,6 +14,7 @@ from streams import settings as all_settings
 from streams.settings import SettingsError
 
 if TYPE_CHECKING:
+    from streams.origin.catalog import Classification
     from streams.settings import Settings
 
 
@@ -53,3 +54,15 @@ def print_line(body: object) -> None:
         # Half an emoji, or an integer of more than 64 bits.
         line = json.dumps(body)
     click.echo(line)
+
+
+def facts(known: Classification) -> dict[str, str | None]:
+    """Return what is known of a model, as the command line tells it."""
+    return {
+        "developer": known.developer,
+        "country": known.country,
+        "openness": known.openness,
+        "origin": known.origin,
+        "base": known.base,
+        "matched_by": known.matched_by,
+    }
