@@ -10,18 +10,21 @@ PIP := $(RUN) pip --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test kafka faults fuzz lint format bench peers accuracy alerts requirements clean
+.PHONY: help demo test e2e kafka faults fuzz lint format bench peers accuracy alerts requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z0-9]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 demo: $(VENV)/.installed-demo ## Show live shares of simulated traffic; ARGS="--speed 60"; Ctrl-C ends it
 	@$(RUN) streams demo $(ARGS)
 
 test: $(VENV)/.installed-dev ## Run all tests; ARGS="-k pane" for some of them
 	@$(RUN) pytest $(ARGS)
+
+e2e: $(VENV)/.installed-dev ## All at once: bridge, Kafka, workers, Prometheus, Alertmanager, Chromium
+	@$(RUN) pytest -n0 tests/kafka/test_end_to_end.py $(ARGS)
 
 kafka: $(VENV)/.installed-dev ## Run Apache Kafka on port 9092, from its jars; Ctrl-C ends it
 	@$(VENV)/bin/python tests/kafka/apache.py
