@@ -330,7 +330,7 @@ async def _watch_overrides(worker: Worker, path: Path) -> None:
     while True:
         await asyncio.sleep(OVERRIDES_CHECK_SECONDS)
         try:
-            found = await asyncio.to_thread(overrides.read, path)
+            found = await asyncio.to_thread(overrides.read, path, worker.catalog.overrides)
         except CatalogError as error:
             worker.overrides_are_good = False
             if str(error) != told:

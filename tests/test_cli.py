@@ -115,6 +115,16 @@ def test_catalog_check_names_what_is_odd_in_an_overrides_file(tmp_path):
     assert done.returncode == 1
 
 
+def test_catalog_check_takes_a_file_without_entries_for_overrides(tmp_path):
+    path = tmp_path / "overrides.toml"
+    path.write_text("")
+
+    done = tokenshare("catalog", "check", str(path))
+
+    assert done.stdout.endswith(" 0 overrides: no contradictions\n")
+    assert done.returncode == 0
+
+
 def test_catalog_diff_says_which_ids_change(tmp_path):
     old, new = tmp_path / "old.toml", tmp_path / "new.toml"
     old.write_text("")

@@ -509,6 +509,15 @@ def test_a_long_text_costs_what_its_beginning_costs():
     assert min(seconds(text * 1000) for _ in range(3)) < 3 * min(seconds(text) for _ in range(3))
 
 
+def test_blanks_before_a_prompt_are_not_searched_to_their_end():
+    blanks = " " * 1_000_000
+    start = time.process_time()
+    for _ in range(20):
+        detect_messages(blanks)
+
+    assert time.process_time() - start < 0.1
+
+
 # -- what is promised -----------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 
 import pytest
@@ -101,11 +102,66 @@ def test_a_suggestion_is_an_entry_for_exactly_that_model(model):
     shown = naming.shown(model)
     entry = suggestion(shown)
 
-    assert list(tomllib.loads(entry)["models"]) == [shown]
+    assert len(tomllib.loads(entry)["models"]) == 1
     ours = parse(entry.replace('"unknown"', '"cn-open"', 1).encode(), "overrides.toml")
     if shown != "unknown":
         assert CATALOG.overridden_by(ours).classify(shown).origin == "cn-open"
     # It may be put at the end of any file.
     whole = f'[models."first"]\norigin = "cn-open"\n{entry}\n'
     if shown != "first":
-        assert set(tomllib.loads(whole)["models"]) == {"first", shown}
+        assert len(tomllib.loads(whole)["models"]) == 2
+
+
+@pytest.mark.parametrize("model", ["*", "gpt-*", "\\*", "a\\\\*"])
+def test_the_suggestion_for_a_name_with_a_star_is_no_pattern(model):
+    ours = parse(suggestion(model).replace('"unknown"', '"cn-open"', 1).encode(), "overrides.toml")
+
+    assert not ours.patterns
+    assert ours.find(model).origin == "cn-open"
+    assert ours.find("gpt-4o") is None
+
+
+def test_a_star_after_a_backslash_is_a_star_in_a_pattern_too():
+    ours = parse(b"[models.'team-\\*-*']\norigin = \"cn-open\"", "overrides.toml")
+
+    assert ours.find("team-*-7").origin == "cn-open"
+    assert ours.find("team-a-7") is None
+
+
+def test_a_pattern_of_many_stars_costs_little():
+    pattern = "*a" * 30 + "*b"
+    ours = parse(f'[models."{pattern}"]\norigin = "cn-open"'.encode(), "overrides.toml")
+    start = time.process_time()
+
+    assert ours.find("a" * 128) is None
+    assert ours.find("a" * 127 + "b").origin == "cn-open"
+    assert time.process_time() - start < 1
+
+
+def test_nesting_without_end_is_a_fault_of_the_file():
+    (fault,) = faults("x = " + "[" * 5000)
+
+    assert fault.startswith("overrides.toml: not TOML")
+    assert "Remedy" in fault
+
+
+def test_a_byte_order_mark_is_no_fault():
+    ours = parse(b'\xef\xbb\xbf[models."a"]\norigin = "cn-open"', "overrides.toml")
+
+    assert ours.find("a").origin == "cn-open"
+
+
+def test_lines_are_counted_as_editors_count_them():
+    (fault,) = faults('# one\u2028line\x85only\n[models."a"]\norigin = "mars"')
+
+    assert fault.startswith("overrides.toml: line 3: ")
+
+
+def test_a_file_that_has_not_changed_is_not_parsed_again(tmp_path):
+    path = tmp_path / "overrides.toml"
+    path.write_text('[models."a"]\norigin = "cn-open"')
+    first = read(path)
+
+    assert read(path, first) is first
+    path.write_text('[models."a"]\norigin = "row-open"')
+    assert read(path, first).find("a").origin == "row-open"

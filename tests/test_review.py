@@ -91,6 +91,14 @@ def test_what_is_no_catalogue_says_so():
         Catalog.of('[[developer]]\ncountry = "DE"', "mine.toml")
 
 
+@pytest.mark.parametrize(
+    "text", ["x = " + "[" * 5000, "family = []\ndeveloper = []\nwords = {}"], ids=["nested", "bare"]
+)
+def test_what_cannot_be_a_catalogue_is_an_error_of_its_own(text):
+    with pytest.raises(CatalogError, match=r"(?s)mine\.toml: .*Remedy"):
+        Catalog.of(text, "mine.toml")
+
+
 def odd(text):
     return unusual_overrides(BUILT_IN.overridden_by(parse(text.encode(), "overrides.toml")))
 

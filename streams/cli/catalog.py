@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,7 @@ from streams.origin.catalog import Catalog
 from streams.origin.values import CatalogError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from streams.origin.catalog import Classification
 
@@ -62,10 +62,10 @@ def check(file: str | None) -> None:
 
 
 def _findings(file: str, read: Catalog) -> list[str]:
-    if read.overrides.text:
-        return [f"{file}: {each}" for each in review.unusual_overrides(read)]
     name = "catalog.toml" if file == BUILT_IN else file
     data = catalogs.toml(_text(file), name)
+    if not _is_catalog(data):
+        return [f"{file}: {each}" for each in review.unusual_overrides(read)]
     return [f"{name}: {each}" for each in review.contradictions(data, read)]
 
 
@@ -130,7 +130,7 @@ def _text(file: str) -> str:
     if file == BUILT_IN:
         return catalogs.builtin()
     try:
-        return Path(file).read_text("utf-8")
+        return Path(file).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(
             f"{file}: cannot be read ({error}). Remedy: name a catalogue, an overrides file, or "
@@ -142,9 +142,13 @@ def _read(file: str) -> Catalog:
     """Read a catalogue; an overrides file is read on top of the package's."""
     text = _text(file)
     data = catalogs.toml(text, file)
-    if file == BUILT_IN or "family" in data:
+    if _is_catalog(data):
         return Catalog.of(text, file)
     return Catalog.load().overridden_by(overrides.parse(text.encode(), file))
+
+
+def _is_catalog(data: Mapping[str, Any]) -> bool:
+    return "family" in data
 
 
 def _said(known: Classification) -> str:

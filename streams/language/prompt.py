@@ -81,7 +81,7 @@ def _texts(logged: object, depth: int) -> Texts:
 
 
 def _of_string(text: str, depth: int) -> Texts:
-    if _BEGINS_JSON.match(text):
+    if _BEGINS_JSON.match(text, 0, MOST_CHARACTERS):
         for value in _read(text):
             found = _texts(value, depth - 1)
             if found.users or found.systems:

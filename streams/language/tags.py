@@ -9,6 +9,7 @@ are those of CLDR and IANA, through langcodes.
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
 
 import langcodes
@@ -67,6 +68,10 @@ _OWN: Final = {
     "flemish": "nl",
     "filipino": "fil",
     "tagalog": "fil",
+    "bahasa melayu": "ms",
+    "bahasa malaysia": "ms",
+    "ไทย": "th",
+    "ภาษาไทย": "th",
     "brazilian portuguese": "pt",
     "portuguese brazil": "pt",
     "castilian": "es",
@@ -98,7 +103,7 @@ _OWN: Final = {
 }
 # Names shorter than this are read by `find` as codes of languages that nobody meant.
 _SHORTEST_NAME = 4
-_NAME = re.compile(r"[^\W\d_]+(?: [^\W\d_]+){0,3}")
+_MOST_WORDS = 4
 _OWN_NAMES: Final = {
     UNDETERMINED: "Undetermined",
     "zh-Hans": "Chinese (Simplified)",
@@ -198,10 +203,10 @@ def _from_name(text: str) -> str | None:
     own = _OWN.get(name)
     if own is not None:
         return own
-    if len(name) < _SHORTEST_NAME or not _NAME.fullmatch(name):
+    if not _may_be_name(name):
         # `English (US)`: the name stands before the bracket.
         name = _SEPARATORS.split(text.lower())[0]
-        if len(name) < _SHORTEST_NAME or not _NAME.fullmatch(name):
+        if not _may_be_name(name):
             return None
     try:
         found = langcodes.find(name)
@@ -211,6 +216,13 @@ def _from_name(text: str) -> str | None:
             return None
         found = langcodes.find(first)
     return _from_tag(found.to_tag())
+
+
+def _may_be_name(text: str) -> bool:
+    """Whether a text is a few words of letters; vowels of Hindi or Bengali are marks on them."""
+    words = text.split(" ")
+    letters = (unicodedata.category(each)[0] in "LM" for each in "".join(words))
+    return len(text) >= _SHORTEST_NAME and len(words) <= _MOST_WORDS and all(letters)
 
 
 def _named(tag: str) -> str:

@@ -42,6 +42,8 @@ CACHED_CHARACTERS = 256
 # No id has a path this deep; one that has is not a model's.
 MOST_SEGMENTS = 16
 
+# Lists of `[words]` that a catalogue has to have.
+_LISTS = ("hosts", "repackers", "path", "neutral", "tuned", "aliases")
 _GLUED = re.compile(r"([^\W\d]+)(\d[\d.]*)([a-z]*)")
 _VENDOR_DOT = re.compile(r"(?<!\d)\.|\.(?!\d)")
 _BEDROCK_REVISION = re.compile(r"-v[01]:\d+(:\d+k)?$")
@@ -660,6 +662,8 @@ def toml(text: str, file: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(f"{file}: not TOML ({error}). Remedy: mend that line.") from error
+    except RecursionError as error:
+        raise CatalogError(f"{file}: not TOML (nested too deeply). Remedy: flatten it.") from error
 
 
 def _phrases(values: Iterable[str]) -> frozenset[tuple[str, ...]]:
@@ -734,5 +738,5 @@ def _catalog(data: Mapping[str, Any], file: str) -> Catalog:
         )
         for phrase in family.names:
             names[phrase] = (*names.get(phrase, ()), family)
-    vocabulary = {key: _phrases(values) for key, values in data["words"].items()}
+    vocabulary = {key: _phrases(data["words"][key]) for key in _LISTS}
     return Catalog(developers=developers, slugs=slugs, names=names, vocabulary=vocabulary)

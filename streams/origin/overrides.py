@@ -9,7 +9,8 @@
     [models."lab-*"]
     origin = "row-open"                 # instead of country and openness
 
-Exact names go before patterns, overrides before the catalogue.
+Exact names go before patterns, overrides before the catalogue. A `*` that belongs to a name has a
+backslash before it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
+# What stands for anything; with a backslash before it, it is a character of a name.
+_STAR = re.compile(r"(?<!\\)\*")
 _KEYS = frozenset({"developer", "country", "openness", "origin", "same_as"})
 
 
@@ -74,8 +77,11 @@ class Overrides:
         yield from (each for _, each in self.patterns)
 
 
-def read(path: Path) -> Overrides:
-    """Read an overrides file. Raises CatalogError, which names every fault in it by its line."""
+def read(path: Path, known: Overrides | None = None) -> Overrides:
+    """Read an overrides file; answer those known where the file still says them.
+
+    Raises CatalogError, which names every fault in it by its line.
+    """
     try:
         data = path.read_bytes()
         data.decode()
@@ -83,12 +89,13 @@ def read(path: Path) -> Overrides:
         raise CatalogError(
             f"{path}: cannot be read ({error}). Remedy: point to a readable UTF-8 file."
         ) from error
-    return parse(data, str(path))
+    return known if known is not None and known.text == data else parse(data, str(path))
 
 
 def parse(data: bytes, file: str) -> Overrides:
     """Read the bytes of an overrides file, called `file` in errors; as `read`."""
-    text = data.decode()
+    # Windows' editors put a byte order mark in front, which TOML does not know.
+    text = data.decode("utf-8-sig")
     models = _models(text, file)
     lines = _lines(text)
     exact: dict[str, Override] = {}
@@ -101,10 +108,11 @@ def parse(data: bytes, file: str) -> Overrides:
         except CatalogError as error:
             faults += error.faults
             continue
-        key = naming.shown(name).lower()
-        if "*" in key:
-            patterns.append((_glob(key), override))
-        elif key in exact:
+        if _STAR.search(name):
+            patterns.append((_glob(naming.shown(name).lower()), override))
+            continue
+        key = naming.shown(_plain(name)).lower()
+        if key in exact:
             faults.append(
                 f"{where}: stands here twice, as {exact[key].entry!r} too; upper and lower case "
                 "are alike. Remedy: remove one."
@@ -122,7 +130,7 @@ def suggestion(model: str) -> str:
     It changes nothing until its value is written.
     """
     # A JSON string is a TOML string as well, whatever is in the name.
-    name = orjson.dumps(model).decode().replace("\x7f", "\\u007f")
+    name = orjson.dumps(model.replace("*", r"\*")).decode().replace("\x7f", "\\u007f")
     return f'[models.{name}]\norigin = "unknown"  # {", ".join(ORIGINS[:-1])}; or same_as = "…"'
 
 
@@ -131,6 +139,8 @@ def _models(text: str, file: str) -> Mapping[str, Any]:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(f"{file}: not TOML ({error}). Remedy: mend that line.") from error
+    except RecursionError as error:
+        raise CatalogError(f"{file}: not TOML (nested too deeply). Remedy: flatten it.") from error
     models: Any = data.get("models", {})
     wrong = sorted(set(data) - {"models"}) or ([] if isinstance(models, dict) else ["models"])
     if wrong:
@@ -143,7 +153,15 @@ def _models(text: str, file: str) -> Mapping[str, Any]:
 
 
 def _glob(key: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, key.split("*"))), re.DOTALL)
+    first, *between, last = (re.escape(_plain(each)) for each in _STAR.split(key))
+    # Atomic groups: where a piece stands first is as good as anywhere later. Trying all places
+    # would take a name of a few dozen letters for ever.
+    found = "".join(f"(?>.*?{each})" for each in between)
+    return re.compile(f"{first}{found}.*{last}", re.DOTALL)
+
+
+def _plain(text: str) -> str:
+    return text.replace(r"\*", "*")
 
 
 def _override(name: str, entry: object, where: _Place) -> Override:
@@ -228,7 +246,8 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
     """
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
+    # Editors end no line at the rarer signs that `splitlines` does.
+    for number, line in enumerate(text.split("\n"), 1):
         try:
             path = tuple(_path(tomllib.loads(line)))
         except tomllib.TOMLDecodeError:
