@@ -28,7 +28,7 @@ def get(url: str, path: str, **query: object) -> Any:
     if given:
         whole += "?" + urllib.parse.urlencode(given)
     if not whole.startswith(("http://", "https://")):
-        raise WorkerUnreachableError(f"{url} is no address: give --url as http://host:port")
+        raise WorkerUnreachableError(f"{url} is no address: write it as http://host:port")
     try:
         with urllib.request.urlopen(_request(whole), timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
             return orjson.loads(answer.read())
@@ -36,8 +36,8 @@ def get(url: str, path: str, **query: object) -> Any:
         raise WorkerUnreachableError(f"{whole} answers {error.code}: {_said(error)}") from None
     except (OSError, ValueError) as error:
         raise WorkerUnreachableError(
-            f"No worker answers at {url} ({error}). Start `tokenshare worker`, or give its "
-            "address with --url."
+            f"No worker answers at {url} ({error}). Start `tokenshare worker`, or give the "
+            "address of one that runs."
         ) from None
 
 

@@ -133,6 +133,21 @@ FAULTS = {
     "off-the-grid": (line(start=START + 1), "line 3: `start` must be a multiple"),
     "milliseconds": (line(start=START * 1000), "line 3: `start` is no time in unix seconds"),
     "no-utf-8": (b'{"start": "\xff"}', "line 3"),
+    "two-cells-in-a-line": (line() + line(tokens=-1), "line 3: JSON is malformed"),
+    "a-cell-over-two-lines": (line().replace(b",", b",\n", 1), "line 3: "),
+    "more-than-a-float-holds": (
+        line(tokens=0).replace(b'"tokens":0', b'"tokens":1' + b"0" * 400),
+        "line 3: a count is beyond all bounds",
+    ),
+    "more-than-can-be-squared": (
+        line(tokens=0).replace(b'"tokens":0', b'"tokens":1' + b"0" * 200),
+        "line 3: a count is beyond all bounds",
+    ),
+    "seconds-of-a-thousand-years": (line(seconds=3 * 10**10), "line 3: `seconds` is more than"),
+    "a-time-that-panes-cannot-number": (
+        line(start=3 * 10**11 * 2),
+        "line 3: `start` is no time in unix seconds",
+    ),
 }
 
 
@@ -157,6 +172,11 @@ def test_an_empty_history_and_one_of_a_wild_time_are_told():
         read(line(start=0), line())
 
 
+def test_a_history_without_a_request_is_told():
+    with pytest.raises(HistoryError, match="no request"):
+        read(line(requests=0, tokens=0, tokens_squared=0))
+
+
 def test_a_workers_history_has_no_tenants_and_perhaps_no_squares():
     point = {"start": START, "cells": {"cn-open/en": [1200, 12, 600, 600]}}
     found = cells.of_worker({"seconds": 3600, "points": [point]})
@@ -170,6 +190,24 @@ def test_a_workers_history_has_no_tenants_and_perhaps_no_squares():
 
 
 # --- The statistics are those of a worker ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {},
+        None,
+        {"seconds": 3600, "points": [{"start": "x", "cells": {}}]},
+        {"seconds": 3600, "points": [{"start": START, "cells": {"cn-open": [1, 1, 1, 1]}}]},
+        {"seconds": 3600, "points": [{"start": START, "cells": {"cn-open/en": [1, 1]}}]},
+        {"seconds": 3600, "points": [{"start": 2**60, "cells": {"cn-open/en": [1, 1, 1, 1]}}]},
+        {"points": [{"start": START, "cells": {"cn-open/en": [1, 1, 1, 1]}}]},
+    ],
+)
+def test_what_is_no_workers_history_is_told(body):
+    with pytest.raises(HistoryError, match="give the address of a tokenshare worker"):
+        cells.of_worker(body)
 
 
 def history(*, rate=3.0, days=25, change: Change | None = None, dimension="origin", seed=5):
@@ -623,6 +661,7 @@ def test_a_short_history_and_one_without_tenants_say_so(tmp_path):
         (("missing.ndjson",), "missing.ndjson cannot be read: No such file"),
         ((".",), "is a directory"),
         (("--from-worker", "http://127.0.0.1:1"), "No worker answers"),
+        (("--from-worker", "127.0.0.1:6066"), "is no address: write it as http://host:port"),
     ],
 )
 def test_a_users_mistake_is_told_in_a_line(arguments, said):

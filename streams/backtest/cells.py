@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _READ_BYTES = 1 << 20
 #: All of it is held in memory, with a row for every pane between the first and the last.
 MAX_DAYS = 1100
+#: No time and no count of this world comes near these; below them no sum here overflows.
+_MAX_TIME, _MAX_COUNT = 2**38, 10**30
 #: n_eff / n of usage events, where nobody has counted squares: tokens have a heavy tail.
 EFFECTIVE_PART = 0.07
 
@@ -45,6 +47,21 @@ class Line(msgspec.Struct):
     tokens: int
     tokens_squared: int
     tenant: str | None = None
+
+
+class _Point(msgspec.Struct):
+    start: Annotated[int, msgspec.Meta(ge=0, lt=_MAX_TIME)]
+    cells: dict[
+        Annotated[str, msgspec.Meta(pattern="/")],
+        Annotated[list[Annotated[float, msgspec.Meta(ge=0)]], msgspec.Meta(min_length=4)],
+    ]
+
+
+class _WorkerHistory(msgspec.Struct):
+    """What a worker answers, of which the rest is not needed."""
+
+    seconds: Annotated[int, msgspec.Meta(ge=MIDDLE.seconds, multiple_of=MIDDLE.seconds)]
+    points: list[_Point]
 
 
 _read_lines = msgspec.json.Decoder(Line).decode_lines
@@ -133,15 +150,17 @@ class _Reading:
             lines = _read_lines(chunk.data)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise _first_bad_line(chunk) from None
+        if len(lines) != len(_filled(chunk)):
+            raise _first_bad_line(chunk)
         if not lines:
             return newest
         start, seconds, origin, language, tenant, *counts = zip(*map(_columns, lines), strict=True)
         starts, lengths = _whole(start), _whole(seconds)
-        amounts = [np.array(each, dtype=np.float64) for each in counts]
+        amounts = [_amounts(each) for each in counts]
         fault = _fault(starts, lengths, amounts, newest)
         if fault is not None:
             place, said = fault
-            raise HistoryError(f"{chunk.name}, line {_line_number(chunk, place)}: {said}")
+            raise HistoryError(f"{chunk.name}, line {_filled(chunk)[place][0]}: {said}")
         columns = [
             (starts // MIDDLE.seconds).astype(np.int32),
             self.origins.of(origin),
@@ -169,6 +188,8 @@ class _Reading:
             np.concatenate(columns.pop(0)) for _ in range(len(columns))
         )
         requests, tokens, squares = counts
+        if not requests.any():
+            raise HistoryError("there is no request in the history: `requests` is 0 in every cell")
         return Cells(
             pane,
             origin,
@@ -184,8 +205,15 @@ class _Reading:
 
 
 def _whole(values: tuple[int, ...]) -> NDArray[np.int64]:
-    # What does not fit is no time of this world, and is told as such.
-    return np.array([min(max(value, -1), 2**40) for value in values], dtype=np.int64)
+    # What does not fit is told as a fault.
+    return np.array([min(max(value, -1), _MAX_TIME) for value in values], dtype=np.int64)
+
+
+def _amounts(values: tuple[int, ...]) -> Array:
+    try:
+        return np.array(values, dtype=np.float64)
+    except OverflowError:
+        return np.array([min(value, _MAX_COUNT) for value in values], dtype=np.float64)
 
 
 def _fault(
@@ -200,12 +228,14 @@ def _fault(
             (lengths < 1) | ((pane % step != 0) | (lengths > pane) & (lengths % pane != 0)),
             "`seconds` must divide 300, or be a multiple of it",
         ),
-        ((starts < 0) | (starts >= 2**40), "`start` is no time in unix seconds"),
+        (lengths > MAX_DAYS * 86400, f"`seconds` is more than {MAX_DAYS} days"),
+        ((starts < 0) | (starts >= _MAX_TIME), "`start` is no time in unix seconds"),
         (
             starts % step != 0,
             "`start` must be a multiple of `seconds`, or of 300 where that is less",
         ),
         (np.any([each < 0 for each in amounts], axis=0), "a count is negative"),
+        (np.any([each >= _MAX_COUNT for each in amounts], axis=0), "a count is beyond all bounds"),
         (starts < previous, "it starts before the line above it: sort the lines by `start`"),
     )
     found = [(int(bad.argmax()), said) for bad, said in faults if bad.any()]
@@ -226,9 +256,7 @@ def _spread(
 
 
 def _first_bad_line(chunk: _Chunk) -> HistoryError:
-    for number, line in enumerate(chunk.data.split(b"\n"), chunk.before + 1):
-        if not line.strip():
-            continue
+    for number, line in _filled(chunk):
         try:
             _read_line(line)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -239,27 +267,29 @@ def _first_bad_line(chunk: _Chunk) -> HistoryError:
     return HistoryError(f"{chunk.name}, near line {chunk.before + 1}: this is no line of JSON")
 
 
-def _line_number(chunk: _Chunk, place: int) -> int:
-    """Return the number in its file of the line at a place among a chunk's lines with a cell."""
-    filled = [
-        number
-        for number, line in enumerate(chunk.data.split(b"\n"), chunk.before + 1)
-        if line.strip()
-    ]
-    return filled[place]
+def _filled(chunk: _Chunk) -> list[tuple[int, bytes]]:
+    """Return the lines of a chunk that are not blank, with their numbers in the file."""
+    numbered = enumerate(chunk.data.split(b"\n"), chunk.before + 1)
+    return [(number, line) for number, line in numbered if line.strip()]
 
 
-def of_worker(history: dict[str, Any]) -> Cells:
+def of_worker(body: object) -> Cells:
     """Return the cells of a worker's history: the body of /api/v1/history, by hour and `joint`.
 
     It names no tenants. A cell is [tokens, requests, prompt tokens, completion tokens] and, where
     the worker tells it, the sum of squared tokens. Raises HistoryError.
     """
+    try:
+        history = msgspec.convert(body, _WorkerHistory)
+    except msgspec.ValidationError as error:
+        raise HistoryError(
+            f"what answers tells no history ({error}): give the address of a tokenshare worker"
+        ) from None
     reading = _Reading()
     rows = [
-        (int(point["start"]) // MIDDLE.seconds, *key.split("/", 1), cell)
-        for point in history["points"]
-        for key, cell in point["cells"].items()
+        (point.start // MIDDLE.seconds, *key.split("/", 1), cell)
+        for point in history.points
+        for key, cell in point.cells.items()
     ]
     if not rows:
         raise HistoryError("the worker has no history yet: nothing has been counted there")
@@ -278,6 +308,6 @@ def of_worker(history: dict[str, Any]) -> Cells:
         if has_squares
         else np.divide(tokens**2, requests * EFFECTIVE_PART, where=requests > 0, out=tokens * 0)
     )
-    lengths = np.full(len(rows), int(history["seconds"]), dtype=np.int64)
+    lengths = np.full(len(rows), history.seconds, dtype=np.int64)
     reading.parts.append(tuple(_spread(columns, [requests, tokens, squares], lengths)))
     return replace(reading.cells(), has_squares=has_squares)
