@@ -55,6 +55,7 @@ p { margin: .25rem 0; }
 .soft, figcaption, .notes { color: var(--soft); }
 figure { margin: 0; }
 svg { display: block; width: 100%; height: auto; }
+.course { min-width: 42rem; }
 svg text { fill: var(--soft); font: 13px system-ui, sans-serif; }
 .grid { stroke: var(--line); stroke-width: 1; }
 .area { stroke: var(--ground); stroke-width: 1; }
@@ -77,7 +78,7 @@ svg .label { fill: var(--ink); }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .75rem .25rem 0; text-align: left; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; color: var(--soft); }
-th[scope=row] { color: inherit; font-weight: 400; overflow-wrap: anywhere; }
+th[scope=row] { color: inherit; font-weight: 400; min-width: 9rem; overflow-wrap: anywhere; }
 .number { text-align: right; white-space: nowrap; }
 summary { cursor: pointer; margin-top: 2rem; font-weight: 600; }
 """
@@ -151,12 +152,12 @@ def _area(report: Summary) -> str:
         if any(shares):
             label = f"{name('origin', row.key)}: {percent(row.tokens_ratio)} of all tokens"
             parts.append(
-                f'<polygon class="area {row.key}" points="{_points(places, above, below)}">'
+                f'<polygon class="area {escape(row.key)}" points="{_points(places, above, below)}">'
                 f"<title>{escape(label)}</title></polygon>"
             )
         below = above
     legend = "".join(
-        f'<li><span class="swatch {row.key}"></span>{escape(name("origin", row.key))} '
+        f'<li><span class="swatch {escape(row.key)}"></span>{escape(name("origin", row.key))} '
         f"{percent(row.tokens_ratio)}</li>"
         for row in rows
         if row.sums.tokens
@@ -164,8 +165,9 @@ def _area(report: Summary) -> str:
     label = f"Share of tokens by origin, {day(report.starts[0])} to {day(report.starts[-1])}"
     return (
         f"<figure><h2>Share of tokens by origin, each {report.by}</h2>\n"
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">'
-        f"{_grid()}{''.join(parts)}{_dates(report)}</svg>\n"
+        '<div class="wide" tabindex="0" role="group" aria-label="Chart">'
+        f'<svg class="course" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-label="{escape(label)}">{_grid()}{"".join(parts)}{_dates(report)}</svg></div>\n'
         f'<ul class="legend">{legend}</ul></figure>'
     )
 

@@ -91,7 +91,7 @@ def lines(texts: Iterable[tuple[bytes, int]], longest: int) -> Iterator[tuple[li
             continue
         whole = [b"".join(held)[: longest + 1], *rest[:-1]]
         held, size = [rest[-1]], len(rest[-1])
-        if b"\r" in text:
+        if b"\r" in text or whole[0].endswith(b"\r"):
             whole = [line.removesuffix(b"\r") for line in whole]
         yield whole, read
     if size:

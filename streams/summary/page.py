@@ -132,7 +132,6 @@ def tables(report: Summary, *, bars: bool = True) -> list[Table]:
 def _shares(report: Summary, dimension: Dimension, *, bars: bool) -> Table:
     rows = report.dimensions[dimension][:SHOWN_ROWS]
     digits = 2 if dimension == "language" else 1
-    by = report.by
     titles = {"language": "prompt language"}
 
     def cells(row: Row) -> tuple[str, ...]:
@@ -146,14 +145,14 @@ def _shares(report: Summary, dimension: Dimension, *, bars: bool) -> Table:
         return (name(dimension, row.key), *told, *drawn)
 
     return Table(
-        f"Tokens by {titles.get(dimension, dimension)}",
+        f"Tokens by {titles.get(dimension, dimension)}, in all and by {report.by}",
         (
             dimension,
             "tokens",
             "requests",
-            f"first {by}",
+            "first",
             "highest",
-            f"last {by}",
+            "last",
             "average",
             *(("course",) if bars else ()),
         ),

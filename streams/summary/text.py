@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from streams.summary.summary import Summary
 
 #: What Markdown, GitHub's included, takes for more than a character.
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&#:@$])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&#@$]|:(?=//))")
 #: Characters of a terminal from which there is room to draw courses.
-_WIDE = 110
+_WIDE = 104
 _ADDRESS = re.compile(r"(?i)(www)\.")
 
 
