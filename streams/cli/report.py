@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
-from streams import client, report, terminal
+from streams import client, process, report, terminal, topics
 from streams.cli import common
 from streams.formats.read import Options
 from streams.origin.catalog import Catalog
@@ -40,6 +47,8 @@ _STDIN = "-"
 @click.command(name="report")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--url", help=f"Address of a worker, {DEFAULT_URL} unless files are given.")
+@click.option("--topic", metavar="NAME", help="Read a topic of Kafka to where it ends now.")
+@common.bootstrap
 @click.option(
     "--by",
     type=click.Choice(["day", "week"]),
@@ -75,6 +84,8 @@ _STDIN = "-"
 def report_command(  # noqa: PLR0917 - click passes them by name
     files: tuple[Path, ...],
     url: str | None,
+    topic: str | None,
+    bootstrap: str | None,
     by: str,
     form: str | None,
     html_file: Path | None,
@@ -82,7 +93,7 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     wait: float,
     unknown: bool,
 ) -> None:
-    """Tell the shares of each day or week: of a running worker, or of files.
+    """Tell the shares of each day or week: of a running worker, of files, or of a topic.
 
     FILES hold a record a line, plain or gzip, in any format that a worker reads; `-` is standard
     input. They are decoded, classified and added up as a worker does it, with the settings in
@@ -92,9 +103,12 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     Exit code 1 where a file ends early: what stands before is reported.
     """
     _refuse_what_does_not_go_together(
-        files, url, form, html_file, is_question=bool(manifests) or unknown
+        files, url, topic, form, html_file, is_question=bool(manifests) or unknown
     )
     step = cast("By", by)
+    if topic:
+        _show(_of_topic(topic, bootstrap, step), form, html_file)
+        return
     if files:
         _show(_of_files(files, step), form, html_file)
         return
@@ -115,15 +129,16 @@ def report_command(  # noqa: PLR0917 - click passes them by name
 def _refuse_what_does_not_go_together(
     files: tuple[Path, ...],
     url: str | None,
+    topic: str | None,
     form: str | None,
     html_file: Path | None,
     *,
     is_question: bool,
 ) -> None:
-    if files and url:
-        common.fail("give files, or --url with a worker's address", 2)
-    if files and is_question:
-        common.fail("--compare and --unknown ask a running worker: leave the files out", 2)
+    if bool(files) + bool(url) + bool(topic) > 1:
+        common.fail("give files, or --url with a worker's address, or --topic", 2)
+    if (files or topic) and is_question:
+        common.fail("--compare and --unknown ask a running worker: no files and no --topic", 2)
     if is_question and (html_file or form not in {None, "json"}):
         common.fail("--compare and --unknown are told in words or with --json", 2)
 
@@ -162,9 +177,29 @@ def _of_files(files: tuple[Path, ...], by: By) -> Summary:
     return summary(histories(count.panes, catalog, by), by, read=read)
 
 
-def _count(chosen: Settings) -> tuple[Count, Catalog]:
+def _of_topic(topic: str, bootstrap: str | None, by: By) -> Summary:
+    # Faust comes with it, which files need not wait for.
+    from streams.summary import topic as kafka  # noqa: PLC0415
+
+    chosen = common.settings(bootstrap_servers=bootstrap)
+    whole, catalog = _count(chosen)
     try:
-        catalog = Catalog.load(chosen.catalog_overrides)
+        with _progress(None, "records") as advance:
+            parts = kafka.read(chosen, topic, lambda: _count(chosen, catalog)[0], advance)
+    except topics.BrokerError as error:
+        common.fail(error, process.NO_BROKER)
+    except kafka.TopicUnreadableError as error:
+        common.fail(error)
+    for part in parts:
+        whole.join(part)
+    read = Read(whole.lines, whole.counted, whole.rejected, whole.skipped)
+    return summary(histories(whole.panes, catalog, by), by, read=read)
+
+
+def _count(chosen: Settings, catalog: Catalog | None = None) -> tuple[Count, Catalog]:
+    """Return what counts with these settings, and the catalogue. Ends where one is wrong."""
+    try:
+        catalog = catalog or Catalog.load(chosen.catalog_overrides)
         options = Options.of(chosen)
     except (CatalogError, SettingsError) as error:
         common.fail(error)
@@ -212,20 +247,27 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _progress(total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show on standard error, where that is a terminal, how much has been read."""
+def _progress(total: int | None, of: str = "bytes") -> Iterator[Callable[..., None]]:
+    """Show on standard error, where that is a terminal, how much has been read.
+
+    What is yielded takes how much has been read since, and of how much where that is known.
+    """
     console = Console(stderr=True)
     with Progress(
         TextColumn("reading"),
         BarColumn(),
-        DownloadColumn(),
+        DownloadColumn() if of == "bytes" else MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
         task = progress.add_task("reading", total=total)
-        yield lambda read: progress.advance(task, read)
+
+        def advance(read: int, whole: int | None = total) -> None:
+            progress.update(task, advance=read, total=whole)
+
+        yield advance
 
 
 def _show(found: Summary, form: str | None, html_file: Path | None) -> None:

@@ -19,11 +19,12 @@ from streams.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.formats.read import Decoder
 from streams.pane import DAY, Pane, add_counts
 from streams.reading import Reader
+from streams.record import is_scannable, records_in
 from streams.summary.lines import batch
 from streams.tally import columns_of, panes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from streams.formats.read import Options
     from streams.origin.catalog import Catalog
@@ -86,14 +87,29 @@ class Count:
         """Count the next lines of a file."""
         start, end = self._next, self._next + len(lines)
         self.lines += len(lines) - lines.count(b"")
-        for reading in self._reader.readings(start, end, [batch(lines, start)] if lines else []):
-            if reading is not None:
-                self._add(reading, lines, start)
+        for reading in self._readings(start, end, [batch(lines, start)] if lines else []):
+            if reading.skipped:
+                self._find_skipped(reading, lines, start)
         self._next = end
 
-    def _add(self, reading: Reading, lines: Sequence[bytes], start: int) -> None:
-        if reading.skipped:
-            self._note_skipped(reading, lines, start)
+    def add_batches(self, start: int, end: int, record_batches: Sequence[memoryview]) -> None:
+        """Count what lies between two offsets of a partition. Raises CorruptBatchError."""
+        self._before = 1
+        self.lines += sum(records_in(each) for each in record_batches if is_scannable(each))
+        for _ in self._readings(start, end, record_batches):
+            pass
+
+    def _readings(
+        self, start: int, end: int, record_batches: Sequence[bytes | memoryview]
+    ) -> Iterator[Reading]:
+        for reading in self._reader.readings(start, end, record_batches):
+            if reading is not None:
+                self._add(reading)
+                yield reading
+
+    def _add(self, reading: Reading) -> None:
+        for reason, count in reading.skipped.items():
+            self.skipped.setdefault(reason, Left()).count += count
         rows = self._without_repeated(reading.rows)
         columns, untimely = columns_of(rows, self._newest, self._now, self._classifier)
         for offset, why in (*reading.rejected, *untimely):
@@ -128,10 +144,8 @@ class Count:
             left.note(self._place(offset))
         return rows[~repeated]
 
-    def _note_skipped(self, reading: Reading, lines: Sequence[bytes], start: int) -> None:
-        """Add up what was skipped; a reading does not say where, so the first are looked for."""
-        for reason, count in reading.skipped.items():
-            self.skipped.setdefault(reason, Left()).count += count
+    def _find_skipped(self, reading: Reading, lines: Sequence[bytes], start: int) -> None:
+        """Note the first lines where something was skipped; a reading does not say where."""
         sought = {reason for reason in reading.skipped if len(self.skipped[reason].places) < FIRST}
         if not sought:
             return
@@ -147,6 +161,19 @@ class Count:
             )
             for reason in found.keys() & sought:
                 self.skipped[reason].note(self._place(offset))
+
+    def join(self, other: Count) -> None:
+        """Add what another one has counted."""
+        self.lines += other.lines
+        self.counted += other.counted
+        for start, pane in other.panes.items():
+            self.panes.setdefault(start, Pane()).add(pane)
+        for mine, others in ((self.rejected, other.rejected), (self.skipped, other.skipped)):
+            for reason, left in others.items():
+                into = mine.setdefault(reason, Left())
+                into.count += left.count
+                for place in left.places:
+                    into.note(place, left.detail)
 
     def _place(self, offset: int) -> tuple[str, int]:
         return self._file, offset - self._before + 1
