@@ -140,15 +140,15 @@ class History:
         def work() -> tuple[dict[str, Any], Found]:
             points: dict[int, dict[str, Counts]] = {}
             for part in parts:
-                point = points.setdefault(_step_start(part.start, seconds), {})
+                cells = points.setdefault(step_start(part.start, seconds), {})
                 add_all(
-                    point,
+                    cells,
                     models_of(part) if dimension == MODEL else cells_of(part, dimension, found),
                 )
             if dimension == MODEL:
                 points = _of_largest(points)
             body = {"dimension": dimension, "step": step, "seconds": seconds, "as_of": as_of}
-            return body | {"points": [_point(at, cells) for at, cells in points.items()]}, found
+            return body | {"points": [point(at, cells) for at, cells in points.items()]}, found
 
         return work
 
@@ -228,7 +228,11 @@ def _of_largest(points: Mapping[int, Mapping[str, Counts]]) -> dict[int, dict[st
     return {at: top(cells, largest) for at, cells in points.items()}
 
 
-def _point(start: int, cells: Mapping[str, Counts]) -> dict[str, Any]:
+def point(start: int, cells: Mapping[str, Counts]) -> dict[str, Any]:
+    """Return a point of a history: its sums, and its counts by key as lists.
+
+    A list is tokens, requests, prompt tokens, completion tokens.
+    """
     return {
         "start": start,
         "requests": sum(counts[0] for counts in cells.values()),
@@ -242,6 +246,7 @@ def _point(start: int, cells: Mapping[str, Counts]) -> dict[str, Any]:
     }
 
 
-def _step_start(seconds: int, length: int) -> int:
+def step_start(seconds: int, length: int) -> int:
+    """Return the start of the step of so many seconds that holds a time; weeks from Monday, UTC."""
     offset = _FIRST_MONDAY if length == STEPS["1w"].seconds else 0
     return (seconds - offset) // length * length + offset

@@ -85,6 +85,11 @@ def base_offset(raw: bytes | memoryview) -> int:
     return int(_OFFSET.unpack_from(raw)[0])
 
 
+def records_in(raw: bytes | memoryview) -> int:
+    """Return how many records a batch of magic 2 says it has."""
+    return int(_HEADER.unpack_from(raw)[-1])
+
+
 def is_intact(raw: memoryview) -> bool:
     """Tell whether a batch of magic 2 is as its checksum (CRC-32C) says."""
     (told,) = _CRC.unpack_from(raw, _CRC_AT)

@@ -31,7 +31,7 @@ from faust.types import TP, ConsumerMessage
 from streams import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 
 #: Records in one message. At 0.6 microseconds an event the loop is free again within 20 ms,
 #: and what is spent once a message is spread over thousands.
@@ -211,19 +211,23 @@ class _BatchedResults(dict[TopicPartition, Any]):
         super().__setitem__(tp, result)
 
 
+def read_in_batches(consumer: Any, topics: Iterable[str]) -> None:
+    """Make aiokafka's consumer, which has been started, give `Batch`es of these topics."""
+    # What is written in a transaction counts when it is committed, not when it is aborted.
+    consumer._fetcher._isolation_level = READ_COMMITTED
+    consumer._isolation_level = "read_committed"
+    # An empty partition in the same fetch would hold up the others for Faust's 1,500 ms.
+    consumer._fetcher._fetch_max_wait_ms = 50
+    consumer._fetcher._fetch_max_bytes = FETCH_BYTES
+    consumer._fetcher._records = _BatchedResults(frozenset(topics))
+
+
 class _Thread(driver.AIOKafkaConsumerThread):
     """The thread that aiokafka's consumer runs in."""
 
     async def on_start(self) -> None:
         await super().on_start()
-        consumer = self._ensure_consumer()
-        # What is written in a transaction counts when it is committed, not when it is aborted.
-        consumer._fetcher._isolation_level = READ_COMMITTED
-        consumer._isolation_level = "read_committed"
-        # An empty partition in the same fetch would hold up the others for Faust's 1,500 ms.
-        consumer._fetcher._fetch_max_wait_ms = 50
-        consumer._fetcher._fetch_max_bytes = FETCH_BYTES
-        consumer._fetcher._records = _BatchedResults(frozenset(cast("Any", self.app).source_topics))
+        read_in_batches(self._ensure_consumer(), cast("Any", self.app).source_topics)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing: the stock check looks at acknowledgements, which decide nothing here.

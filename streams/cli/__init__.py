@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import click
 
-from streams.cli import ask, backtest, catalog, operate, run
+from streams.cli import ask, backtest, catalog, operate, report, run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,6 +22,7 @@ def cli() -> None:
 
 for _command in (
     *run.COMMANDS,
+    report.report_command,
     *operate.COMMANDS,
     *ask.COMMANDS,
     catalog.catalog_group,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 from typing import TYPE_CHECKING, Any
 
 from streams.language.tags import display_name
+from streams.spreadsheet import to_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 _COUNTS = ("tokens", "requests", "tokens_ratio", "requests_ratio")
-# A spreadsheet takes a text that begins with one of these for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def history(body: Mapping[str, Any]) -> bytes:
@@ -33,7 +30,7 @@ def history(body: Mapping[str, Any]) -> bytes:
         for key, (tokens, requests, *_) in point["cells"].items()
     )
     keys = ("origin", "language") if dimension == "joint" else (dimension, "name")
-    return _csv(["start", *keys, *_COUNTS], rows)
+    return to_csv(["start", *keys, *_COUNTS], rows)
 
 
 def shares(body: Mapping[str, Any]) -> bytes:
@@ -44,7 +41,7 @@ def shares(body: Mapping[str, Any]) -> bytes:
         for dimension in ("origin", "language", "developer", "model")
         for share in window[dimension]
     )
-    return _csv(["window", "dimension", "key", "name", *_COUNTS], rows)
+    return to_csv(["window", "dimension", "key", "name", *_COUNTS], rows)
 
 
 def _names(dimension: str, key: str) -> list[str]:
@@ -59,16 +56,3 @@ def _time(unix: int) -> str:
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def _csv(head: list[str], rows: Iterable[list[Any]]) -> bytes:
-    text = io.StringIO()
-    write = csv.writer(text, lineterminator="\r\n").writerow
-    write(head)
-    for row in rows:
-        write([_text(each) if isinstance(each, str) else each for each in row])
-    return text.getvalue().encode()
-
-
-def _text(value: str) -> str:
-    return f"'{value}" if value.startswith(_FORMULA) else value

@@ -1,0 +1,395 @@
+"""The command `report`: the study for one's own traffic, and a worker compared with a manifest."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from streams import client, process, report, terminal, topics
+from streams.cli import common
+from streams.formats.read import Options
+from streams.origin.catalog import Catalog
+from streams.origin.values import CatalogError
+from streams.settings import SettingsError
+from streams.summary import data, html, lines, page, text
+from streams.summary.count import Count
+from streams.summary.summary import DIMENSIONS, STEP_OF, Read, histories, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
+
+    from streams.settings import Settings
+    from streams.summary.summary import By, Summary
+
+#: However long a worker takes to become ready, a comparison ends.
+COMPARE_SECONDS = 300.0
+
+DEFAULT_URL = "http://127.0.0.1:6066"
+_STDIN = "-"
+
+
+@click.command(name="report")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--url", help=f"Address of a worker, {DEFAULT_URL} unless files are given.")
+@click.option("--topic", metavar="NAME", help="Read a topic of Kafka to where it ends now.")
+@common.bootstrap
+@click.option(
+    "--by",
+    type=click.Choice(["day", "week"]),
+    default="week",
+    show_default=True,
+    help="Days or weeks, in UTC; weeks start on Monday.",
+)
+@click.option("--markdown", "form", flag_value="markdown", help="Print Markdown.")
+@click.option("--csv", "form", flag_value="csv", help="Print CSV, a row a step and key.")
+@click.option("--json", "form", flag_value="json", help="Print JSON.")
+@click.option(
+    "--html",
+    "html_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write one HTML file with charts that loads nothing from anywhere.",
+)
+@click.option(
+    "--compare",
+    "manifests",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Compare with a manifest of `tokenshare simulate`; several are added up.",
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=15.0,
+    show_default=True,
+    help="With --compare: seconds without news after which the worker is taken to be done.",
+)
+@click.option("--unknown", is_flag=True, help="List the models of unknown origin, by tokens.")
+def report_command(  # noqa: PLR0917 - click passes them by name
+    files: tuple[Path, ...],
+    url: str | None,
+    topic: str | None,
+    bootstrap: str | None,
+    by: str,
+    form: str | None,
+    html_file: Path | None,
+    manifests: tuple[Path, ...],
+    wait: float,
+    unknown: bool,
+) -> None:
+    """Tell the shares of each day or week: of a running worker, of files, or of a topic.
+
+    FILES hold a record a line, plain or gzip, in any format that a worker reads; `-` is standard
+    input. They are decoded, classified and added up as a worker does it, with the settings in
+    force; an event needs a time of its own. The report has first, highest, last and average share
+    by origin, language, developer and model, what moved most, and tokens per request.
+
+    Exit code 1 where a file ends early: what stands before is reported.
+    """
+    _refuse_what_does_not_go_together(
+        files, url, topic, form, html_file, is_question=bool(manifests) or unknown
+    )
+    step = cast("By", by)
+    if topic:
+        _show(_of_topic(topic, bootstrap, step), form, html_file)
+        return
+    if files:
+        _show(_of_files(files, step), form, html_file)
+        return
+    address = url or DEFAULT_URL
+    try:
+        if manifests:
+            read = [_read_manifest(path) for path in manifests]
+            sys.exit(_compare(address, read, wait, as_json=form == "json"))
+        if unknown:
+            _print_unknown(client.get(address, "/api/v1/unknown"), as_json=form == "json")
+            return
+        found = _of_worker(address, step)
+    except client.WorkerUnreachableError as error:
+        common.fail(error)
+    _show(found, form, html_file)
+
+
+def _refuse_what_does_not_go_together(
+    files: tuple[Path, ...],
+    url: str | None,
+    topic: str | None,
+    form: str | None,
+    html_file: Path | None,
+    *,
+    is_question: bool,
+) -> None:
+    if bool(files) + bool(url) + bool(topic) > 1:
+        common.fail("give files, or --url with a worker's address, or --topic", 2)
+    if (files or topic) and is_question:
+        common.fail("--compare and --unknown ask a running worker: no files and no --topic", 2)
+    if is_question and (html_file or form not in {None, "json"}):
+        common.fail("--compare and --unknown are told in words or with --json", 2)
+
+
+def _of_worker(url: str, by: By) -> Summary:
+    """Return the report of a worker's history. Raises WorkerUnreachableError."""
+    shares = client.get(url, "/api/v1/shares")
+    return summary(
+        {
+            dimension: client.get(url, "/api/v1/history", dimension=dimension, step=STEP_OF[by])[
+                "points"
+            ]
+            for dimension in DIMENSIONS
+        },
+        by,
+        simulated=bool(shares.get("simulated")),
+    )
+
+
+def _of_files(files: tuple[Path, ...], by: By) -> Summary:
+    chosen = common.settings()
+    count, catalog = _count(chosen)
+    sizes = [_size(path) for path in files]
+    total = None if None in sizes else sum(filter(None, sizes))
+    broken = []
+    with _progress(total) as advance:
+        for path in files:
+            try:
+                _read(path, count, chosen.max_record_bytes, advance)
+            except lines.BrokenOffError as error:
+                broken.append(
+                    f"{page.shown(_called(path))}: {error} after line {count.line:,}; what stands "
+                    "before is counted. Copy the file again, or wait until it is written."
+                )
+    read = Read(count.lines, count.counted, count.rejected, count.skipped, tuple(broken))
+    return summary(histories(count.panes, catalog, by), by, read=read)
+
+
+def _of_topic(topic: str, bootstrap: str | None, by: By) -> Summary:
+    # Faust comes with it, which files need not wait for.
+    from streams.summary import topic as kafka  # noqa: PLC0415
+
+    chosen = common.settings(bootstrap_servers=bootstrap)
+    whole, catalog = _count(chosen)
+    try:
+        with _progress(None, "records") as advance:
+            parts = kafka.read(chosen, topic, lambda: _count(chosen, catalog)[0], advance)
+    except topics.BrokerError as error:
+        common.fail(error, process.NO_BROKER)
+    except kafka.TopicUnreadableError as error:
+        common.fail(error)
+    for part in parts:
+        whole.join(part)
+    read = Read(whole.lines, whole.counted, whole.rejected, whole.skipped)
+    return summary(histories(whole.panes, catalog, by), by, read=read)
+
+
+def _count(chosen: Settings, catalog: Catalog | None = None) -> tuple[Count, Catalog]:
+    """Return what counts with these settings, and the catalogue. Ends where one is wrong."""
+    try:
+        catalog = catalog or Catalog.load(chosen.catalog_overrides)
+        options = Options.of(chosen)
+    except (CatalogError, SettingsError) as error:
+        common.fail(error)
+    return Count(catalog, options, time.time(), chosen.dedupe_records), catalog
+
+
+def _called(path: Path) -> str:
+    return "standard input" if str(path) == _STDIN else str(path)
+
+
+def _size(path: Path) -> int | None:
+    """Return a file's bytes, None for a stream. Ends where there is no such file."""
+    if str(path) == _STDIN:
+        return None
+    try:
+        if path.is_dir():
+            common.fail(f"{path} is a directory: give its files, such as {path}/*.ndjson.gz", 2)
+        return path.stat().st_size if path.is_file() else None if path.exists() else _missing(path)
+    except OSError as error:
+        common.fail(f"{path} cannot be read: {error.strerror}", 2)
+
+
+def _missing(path: Path) -> int:
+    common.fail(f"{path} does not exist", 2)
+
+
+def _read(path: Path, count: Count, longest: int, advance: Callable[[int], None]) -> None:
+    count.begin(_called(path))
+    with _opened(path) as stream:
+        for some, read in lines.lines(lines.blocks(stream), longest):
+            count.add(some)
+            advance(read)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    if str(path) == _STDIN:
+        yield click.get_binary_stream("stdin")
+        return
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        common.fail(f"{path} cannot be read: {error.strerror}", 2)
+
+
+@contextmanager
+def _progress(total: int | None, of: str = "bytes") -> Iterator[Callable[..., None]]:
+    """Show on standard error, where that is a terminal, how much has been read.
+
+    What is yielded takes how much has been read since, and of how much where that is known.
+    """
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("reading"),
+        BarColumn(),
+        DownloadColumn() if of == "bytes" else MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("reading", total=total)
+
+        def advance(read: int, whole: int | None = total) -> None:
+            progress.update(task, advance=read, total=whole)
+
+        yield advance
+
+
+def _show(found: Summary, form: str | None, html_file: Path | None) -> None:
+    """Print or write a report, and say on standard error what does not count."""
+    if html_file is not None:
+        try:
+            html_file.write_text(html.page(found), "utf-8")
+        except OSError as error:
+            common.fail(f"{html_file} cannot be written: {error.strerror}", 2)
+        click.echo(f"written to {html_file}", err=True)
+    if form == "json":
+        common.print_json(data.as_json(found))
+    elif form == "csv":
+        click.get_binary_stream("stdout").write(data.as_csv(found))
+    elif form == "markdown":
+        click.echo(text.markdown(found), nl=False)
+    elif html_file is None:
+        console = Console()
+        for each in text.for_terminal(found, console.width):
+            console.print(each)
+    for note in page.notes(found.read):
+        click.echo(note, err=True)
+    if found.read is not None and found.read.broken:
+        sys.exit(1)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = orjson.loads(path.read_bytes())
+        report.expected_cells([manifest])
+        float(manifest["start"]), float(manifest["end"])
+    except (OSError, ValueError, KeyError, TypeError):
+        common.fail(f"{path} is no manifest of `tokenshare simulate`", 2)
+    return dict(manifest)
+
+
+def _compare(url: str, manifests: list[dict[str, Any]], wait: float, *, as_json: bool) -> int:
+    """Print whether a worker has counted what the manifests say; waits while it still counts."""
+    expected = report.expected_cells(manifests)
+    start = min(float(manifest["start"]) for manifest in manifests)
+    end = max(float(manifest["end"]) for manifest in manifests) + 1
+    counted, requests, found = _wait_for_counts(url, expected, start, end, wait)
+    if as_json:
+        common.print_json(
+            {
+                "equal": not found,
+                "cells": len(expected),
+                "requests": {
+                    "expected": sum(cell[1] for cell in expected.values()),
+                    "counted": requests,
+                },
+                "tokens": {
+                    "expected": sum(cell[0] for cell in expected.values()),
+                    "counted": sum(cell[0] for cell in counted.values()),
+                },
+                "differences": [
+                    {
+                        "origin": each.origin,
+                        "language": each.language,
+                        "count": each.what,
+                        "expected": each.expected,
+                        "counted": each.counted,
+                    }
+                    for each in found
+                ],
+            }
+        )
+    elif found:
+        Console().print(terminal.differences_table(found))
+        click.echo(
+            "The worker has counted something else in these hours: other traffic, or it has not "
+            "read all of it (see /readyz and the lag)."
+        )
+    else:
+        tokens = sum(cell[0] for cell in expected.values())
+        click.echo(
+            f"equal: {len(expected)} cells, {requests:,} requests, {tokens:,} tokens, "
+            "every one to the token"
+        )
+    return 1 if found else 0
+
+
+def _wait_for_counts(
+    url: str, expected: dict[str, list[int]], start: float, end: float, wait: float
+) -> tuple[dict[str, list[int]], int, list[report.Difference]]:
+    """Return a worker's cells, requests and differences, once they are equal or it is done.
+
+    A worker that has just been started takes its time to answer and to take up its partitions.
+    """
+    best, moved_at = -1, time.monotonic()
+    give_up_at = moved_at + COMPARE_SECONDS
+    while True:
+        try:
+            is_ready = bool(client.get(url, "/api/v1/shares")["ready"])
+            history = client.get(
+                url, "/api/v1/history", dimension="joint", step="1h", start=start, end=end
+            )
+        except client.WorkerUnreachableError:
+            if time.monotonic() - moved_at > wait:
+                raise
+            time.sleep(0.5)
+            continue
+        counted = report.counted_cells(history)
+        found = report.differences(expected, counted)
+        requests = sum(cell[1] for cell in counted.values())
+        now = time.monotonic()
+        if requests != best or not is_ready:
+            best, moved_at = requests, now
+        if not found or now - moved_at > wait or now > give_up_at:
+            return counted, requests, found
+        time.sleep(0.5)
+
+
+def _print_unknown(unknown: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        common.print_json(unknown)
+        return
+    models = unknown["models"]
+    if not models:
+        click.echo(f"No model of unknown origin in the last {unknown['window']}.")
+        return
+    Console().print(terminal.unknown_table(unknown))
+    click.echo("Entries for the overrides file (TOKENSHARE_CATALOG_OVERRIDES):\n")
+    for each in models:
+        click.echo(each["override"])
