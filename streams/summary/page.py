@@ -246,8 +246,13 @@ def notes(read: Read | None) -> list[str]:
 
 def _left(what: str, left: Mapping[str, Left]) -> Iterator[str]:
     for reason, each in sorted(left.items(), key=lambda item: (-item[1].count, item[0])):
-        places = ", ".join(f"{shown(file)}:{line}" for file, line in each.places)
+        places = ", ".join(f"{_path(file)}:{line}" for file, line in each.places)
         more = ", …" if each.count > len(each.places) else ""
         detail = f": {shown(each.detail)}" if each.detail else ""
         where = f" ({places}{more}{detail})" if places else ""
         yield f"{each.count:,} {what} as {reason}{where}."
+
+
+def _path(text: str) -> str:
+    """Return a path of any length: where it is too long, its end says which file it is."""
+    return shown(text) if len(text) <= LONGEST_NAME else "…" + shown(text[1 - LONGEST_NAME :])
