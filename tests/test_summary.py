@@ -7,6 +7,7 @@ import gzip
 import io
 import itertools
 import re
+import shutil
 from html.parser import HTMLParser
 
 import orjson
@@ -33,6 +34,7 @@ NOW = 1_800_000_000.0
 #: A Monday.
 MONDAY = 1_767_571_200
 A_DAY = 86_400
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PLAIN = [each for each in samples.load() if each.value is not None and not each.headers]
 
 
@@ -617,3 +619,73 @@ def test_a_broker_that_does_not_answer_is_named():
 
     assert done.exit_code == 3
     assert "No Kafka at 127.0.0.1:1" in done.stderr
+
+
+# -- Parquet
+
+
+def test_parquet_counts_as_the_same_rows_in_json(tmp_path):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    documents = [event(day, language="zh" if day % 2 else None) for day in range(20)]
+    plain = tmp_path / "a.ndjson"
+    plain.write_bytes(ndjson(*documents))
+    fields, whole = tmp_path / "fields.parquet", tmp_path / "whole"
+    parquet.write_table(pa.Table.from_pylist(documents), fields)
+    parquet.write_table(pa.table({"value": [orjson.dumps(each) for each in documents]}), whole)
+
+    expected = orjson.loads(run(plain, "--json").stdout)
+    for path in (fields, whole):
+        assert orjson.loads(run(path, "--json").stdout) == expected
+
+
+def test_parquet_that_is_cut_off_is_told(tmp_path):
+    path = tmp_path / "cut.parquet"
+    path.write_bytes(b"PAR1" + b"x" * 100)
+    done = run(path)
+
+    assert done.exit_code == 1
+    assert "no whole Parquet file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_the_extra_parquet_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("streams.summary.parquet.IS_THERE", False)
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1")
+    done = run(path)
+
+    assert (done.exit_code, "tokenshare[parquet]" in done.stderr) == (2, True)
+
+
+# -- in a browser
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_html_report_is_accessible_and_fits_a_phone(traffic, tmp_path, scheme):
+    if CHROMIUM is None:
+        pytest.skip("no Chromium (Debian package chromium)")
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    path = tmp_path / "report.html"
+    run(traffic, "--html", path)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        # The policy of the file keeps axe out as well.
+        context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+        tab = context.new_page()
+        tab.set_viewport_size({"width": 390, "height": 800})
+        errors, asked = [], []
+        tab.on("console", lambda message: errors.append(message.text))
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.goto(path.as_uri())
+        width = tab.evaluate("document.documentElement.scrollWidth")
+        found = Axe().run(tab).response["violations"]
+        browser.close()
+
+    assert (errors, asked) == ([], [path.as_uri()])
+    assert width == 390
+    assert found == []

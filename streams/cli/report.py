@@ -26,7 +26,7 @@ from streams.formats.read import Options
 from streams.origin.catalog import Catalog
 from streams.origin.values import CatalogError
 from streams.settings import SettingsError
-from streams.summary import data, html, lines, page, text
+from streams.summary import data, html, lines, page, parquet, text
 from streams.summary.count import Count
 from streams.summary.summary import DIMENSIONS, STEP_OF, Read, histories, summary
 
@@ -95,10 +95,10 @@ def report_command(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Tell the shares of each day or week: of a running worker, of files, or of a topic.
 
-    FILES hold a record a line, plain or gzip, in any format that a worker reads; `-` is standard
-    input. They are decoded, classified and added up as a worker does it, with the settings in
-    force; an event needs a time of its own. The report has first, highest, last and average share
-    by origin, language, developer and model, what moved most, and tokens per request.
+    FILES hold a record a line, plain or gzip, in any format that a worker reads, or are Parquet;
+    `-` is standard input. They are decoded, classified and added up as a worker does it, with the
+    settings in force; an event needs a time of its own. The report has first, highest, last and
+    average share by origin, language, developer and model, what moved most, and tokens per request.
 
     Exit code 1 where a file ends early: what stands before is reported.
     """
@@ -229,13 +229,29 @@ def _missing(path: Path) -> int:
 def _read(path: Path, count: Count, longest: int, advance: Callable[[int], None]) -> None:
     count.begin(_called(path))
     with _opened(path) as stream:
+        if str(path) != _STDIN and stream.peek(4)[:4] == parquet.MARK:
+            _read_parquet(path, stream, count, advance)
+            return
         for some, read in lines.lines(lines.blocks(stream), longest):
             count.add(some)
             advance(read)
 
 
+def _read_parquet(
+    path: Path, stream: BinaryIO, count: Count, advance: Callable[[int], None]
+) -> None:
+    if not parquet.IS_THERE:
+        common.fail(f"{path} is Parquet: pip install 'tokenshare[parquet]'", 2)
+    at = 0
+    for some in parquet.rows(stream):
+        count.add(some)
+        now = stream.tell()
+        advance(max(0, now - at))
+        at = max(at, now)
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[Any]:
     if str(path) == _STDIN:
         yield click.get_binary_stream("stdin")
         return

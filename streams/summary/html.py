@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from streams.summary.summary import Dimension, Row, Summary
 
 # A chart's size in units of its own, with room for the axes.
-_WIDTH, _HEIGHT, _LEFT, _BELOW = 960, 320, 48, 28
+_WIDTH, _HEIGHT, _LEFT, _BELOW = 960, 326, 72, 34
 #: Dates below a chart.
 _DATES = 5
+# On a phone there is room for the first and the last.
+_BETWEEN = ' class="between"'
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
@@ -51,11 +53,11 @@ body {
 h1 { font-size: 1.6rem; margin: 0 0 .5rem; }
 h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
 p { margin: .25rem 0; }
+p, li { overflow-wrap: anywhere; }
 .answer { font-size: 1.2rem; font-weight: 600; }
 .soft, figcaption, .notes { color: var(--soft); }
 figure { margin: 0; }
-svg { display: block; width: 100%; height: auto; }
-.course { min-width: 42rem; }
+svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg text { fill: var(--soft); font: 13px system-ui, sans-serif; }
 .grid { stroke: var(--line); stroke-width: 1; }
 .area { stroke: var(--ground); stroke-width: 1; }
@@ -72,6 +74,10 @@ svg text { fill: var(--soft); font: 13px system-ui, sans-serif; }
 .row-proprietary { fill: var(--row-proprietary); background: var(--row-proprietary); }
 .unknown { fill: var(--unknown); background: var(--unknown); }
 .bar { fill: var(--bar); }
+@media (max-width: 40rem) {
+  .course text { font-size: 24px; }
+  .course .between { display: none; }
+}
 svg .label { fill: var(--ink); }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 0 2rem; }
 .wide { overflow-x: auto; }
@@ -98,10 +104,10 @@ def page(report: Summary) -> str:
 
 def _body(report: Summary) -> Iterator[str]:
     period, *said = sentences(report)
-    yield f"<p>{escape(period)}</p>"
+    yield f"<p>{_unbroken(period)}</p>"
     for at, sentence in enumerate(said):
         mark = "" if at else ' class="answer"'
-        yield f"<p{mark}>{escape(sentence)}</p>"
+        yield f"<p{mark}>{_unbroken(sentence)}</p>"
     if report.starts:
         yield _area(report)
         yield '<div class="pair">'
@@ -117,6 +123,10 @@ def _body(report: Summary) -> Iterator[str]:
     if read:
         yield "<h2>What was read</h2>"
         yield f'<ul class="notes">{"".join(f"<li>{escape(each)}</li>" for each in read)}</ul>'
+
+
+def _unbroken(sentence: str) -> str:
+    return escape(sentence).replace(" %", "&nbsp;%")
 
 
 def _table(table: Table) -> str:
@@ -165,9 +175,8 @@ def _area(report: Summary) -> str:
     label = f"Share of tokens by origin, {day(report.starts[0])} to {day(report.starts[-1])}"
     return (
         f"<figure><h2>Share of tokens by origin, each {report.by}</h2>\n"
-        '<div class="wide" tabindex="0" role="group" aria-label="Chart">'
         f'<svg class="course" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{escape(label)}">{_grid()}{"".join(parts)}{_dates(report)}</svg></div>\n'
+        f'aria-label="{escape(label)}">{_grid()}{"".join(parts)}{_dates(report)}</svg>\n'
         f'<ul class="legend">{legend}</ul></figure>'
     )
 
@@ -198,7 +207,8 @@ def _dates(report: Summary) -> str:
     marks = sorted({round(last * at / (_DATES - 1)) for at in range(_DATES)})
     return "".join(
         f'<text x="{_x(at / last if last else 0)}" y="{_HEIGHT - 6}" '
-        f'text-anchor="{_anchor(at, last)}">{day(report.starts[at])}</text>'
+        f'text-anchor="{_anchor(at, last)}"{"" if at in {0, last} else _BETWEEN}>'
+        f"{day(report.starts[at])}</text>"
         for at in marks
     )
 

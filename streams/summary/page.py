@@ -194,7 +194,7 @@ def _sizes(report: Summary) -> Table:
     told = (report.sizes.whole, report.sizes.first, report.sizes.last)
     return Table(
         "Tokens per request",
-        ("", "all", f"first {part}", f"last {part}"),
+        ("tokens", "all", f"first {part}", f"last {part}"),
         tuple(
             (
                 what,
