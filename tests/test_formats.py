@@ -493,3 +493,13 @@ def test_an_event_is_one_struct_whichever_way_it_came():
     value = (EVENT % 1).encode()
     (together,) = Decoder().decode_many([value], [()])
     assert isinstance(together, UsageEvent)
+
+
+def test_a_time_of_too_many_digits_is_the_same_whatever_came_before():
+    value = b'{"call_type":"","startTime":-%b,"model":"p","prompt_tokens":1}' % (b"9" * 330)
+    payload = b'{"call_type":"","startTime":1763990000,"model":"p","prompt_tokens":1}'
+    decoder = Decoder(Options())
+    first = decoder.decode(value)
+    decoder.decode(payload)
+
+    assert decoder.decode(value) == first

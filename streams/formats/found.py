@@ -97,7 +97,7 @@ def _double(number: int) -> float:
     try:
         return float(number)
     except OverflowError:
-        return math.inf
+        return math.inf if number > 0 else -math.inf
 
 
 def request_id(value: object) -> str | int | None:
