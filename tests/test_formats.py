@@ -191,9 +191,9 @@ def test_each_item_of_a_batch_is_judged_alone(documents):
     if documents:
         assert list(together.events) == [event for each in alone for event in each.events]
         # Where something is no JSON, the place in the value is told, and that is another one.
-    assert [each.reason for each in together.rejected] == [
-        each.reason for one in alone for each in one.rejected
-    ]
+        assert [each.reason for each in together.rejected] == [
+            each.reason for one in alone for each in one.rejected
+        ]
         assert list(together.skipped) == [each for one in alone for each in one.skipped]
 
 
