@@ -119,18 +119,22 @@ def _large_squares(
 
 
 def columns_of(
-    rows: Rows, newest: float, now: float, classifier: Classifier
+    rows: Rows,
+    newest: float,
+    now: float,
+    classifier: Classifier,
+    keep_seconds: float = DAY.keep_seconds,
 ) -> tuple[Columns | None, list[tuple[int, Rejected]]]:
     """Return the rows that count as columns, and the rejections of the others' times by offset.
 
-    `newest` is the newest event time seen before, `now` the wall clock, both in unix seconds. None
-    where no event counts.
+    `newest` is the newest event time seen before, `now` the wall clock, both in unix seconds;
+    `keep_seconds` is how much older than the newest an event may be. None where no event counts.
     """
     ceiling = now + ALLOWED_CLOCK_SKEW_SECONDS
     timely = (rows.ts >= EARLIEST_TIME) & (rows.ts <= ceiling)
     # Too old is what is older than the newest before it, wherever the log is cut into readings.
     seen = np.maximum.accumulate(np.where(timely, rows.ts, newest))
-    timely &= rows.ts >= np.maximum(seen, newest) - DAY.keep_seconds
+    timely &= rows.ts >= np.maximum(seen, newest) - keep_seconds
     rejected: list[tuple[int, Rejected]] = []
     if not timely.all():
         bad = rows[~timely]

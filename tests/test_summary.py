@@ -212,6 +212,17 @@ def test_a_batch_is_one_as_kafka_writes_it():
         assert [(each.offset, each.timestamp, each.key, each.value) for each in found] == expected
 
 
+def test_five_years_count_in_any_order_and_however_they_are_cut():
+    values = [orjson.dumps(event(-day)) for day in range(0, 5 * 365, 30)]
+    newest_first = count_of(*values)
+
+    assert (newest_first.counted, len(newest_first.panes)) == (61, 61)
+    assert not newest_first.rejected
+    for at_once in (1, 7, 1000):
+        oldest_first = count_of(*reversed(values), at_once=at_once)
+        assert oldest_first.panes == newest_first.panes
+
+
 # -- what a report says
 
 

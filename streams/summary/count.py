@@ -2,7 +2,7 @@
 
 So a file comes to what a worker counts of a partition with the same records: its days, and what of
 it does not count. What a worker does for the sake of live windows, keys of tenants and a store
-that outlives it is left out.
+that outlives it is left out; so nothing is too old, and the order of files changes nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from streams.origin.catalog import Catalog
     from streams.reading import Reading, Rows
 
+#: A store forgets days in the end; a report is of all that is in the files, in whatever order.
+_EVERY_DAY = DAY._replace(keep_seconds=2**40)
 #: Places that are told of each reason.
 FIRST = 3
 #: Lines of a reading that are looked at again to find where something was skipped.
@@ -67,7 +69,6 @@ class Count:
         self.rejected: dict[str, Left] = {}
         self.skipped: dict[str, Left] = {}
         self._now = now
-        self._newest = 0.0
         self._classifier = Classifier(catalog)
         self._recent = Recent(dedupe_records) if dedupe_records else None
         self._reader = Reader(self._classifier, options, with_ids=bool(dedupe_records))
@@ -111,7 +112,9 @@ class Count:
         for reason, count in reading.skipped.items():
             self.skipped.setdefault(reason, Left()).count += count
         rows = self._without_repeated(reading.rows)
-        columns, untimely = columns_of(rows, self._newest, self._now, self._classifier)
+        columns, untimely = columns_of(
+            rows, 0.0, self._now, self._classifier, _EVERY_DAY.keep_seconds
+        )
         for offset, why in (*reading.rejected, *untimely):
             left = self.rejected.setdefault(why.reason, Left())
             left.count += 1
@@ -119,8 +122,7 @@ class Count:
         if columns is None:
             return
         self.counted += len(columns.ts)
-        self._newest = max(self._newest, float(columns.ts.max()))
-        days, starts = panes_of(columns, DAY, self._newest)
+        days, starts = panes_of(columns, _EVERY_DAY, 0.0)
         panes = [self.panes.setdefault(day, Pane()) for day in starts]
         names = self._classifier.cell_names.names
         for at, number, counts in columns.sums_by_pane(days, columns.cell):
