@@ -203,6 +203,11 @@ def test_a_damaged_gzip_is_told():
     assert lines_of(bytes(data))[1] == "the compressed data are damaged"
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_byte_order_mark_is_no_part_of_the_first_line(pack):
+    assert lines_of(pack(b"\xef\xbb\xbfone\ntwo"))[0] == [b"one", b"two"]
+
+
 def test_a_batch_is_one_as_kafka_writes_it():
     values = [b"a", b"", b"b" * 70, b"c" * 9000, *[b"d"] * 9000]
     raw = lines.batch(values, 5)

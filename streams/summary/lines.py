@@ -37,10 +37,14 @@ def blocks(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
     that can be uncompressed has been yielded.
     """
     block = stream.read(BLOCK_BYTES)
-    if block[:2] == _GZIP:
-        yield from _inflated(stream, block)
-        return
-    block = block.removeprefix(_MARK)
+    found = _inflated(stream, block) if block[:2] == _GZIP else _plain(stream, block)
+    for first, read in found:
+        yield first.removeprefix(_MARK), read
+        break
+    yield from found
+
+
+def _plain(stream: BinaryIO, block: bytes) -> Iterator[tuple[bytes, int]]:
     while block:
         yield block, len(block)
         block = stream.read(BLOCK_BYTES)
