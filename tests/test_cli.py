@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import orjson
 import pytest
@@ -34,6 +35,39 @@ def test_every_command_explains_itself(command):
 
     assert result.exit_code == 0
     assert len(result.output.splitlines()) > 5
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+@pytest.mark.parametrize("arguments", [["schema"], ["topics"], ["classify", "gpt-4o"], ["report"]])
+def test_output_that_has_no_room_is_told_without_a_traceback(arguments, tmp_path):
+    (tmp_path / "usage.ndjson").write_bytes(b'{"model": "a"}\n')
+    files = [str(tmp_path / "usage.ndjson"), "--csv"] if arguments == ["report"] else []
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "streams", *arguments, *files],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert "the output cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_where_the_locale_has_no_such_letter_the_answer_comes_nevertheless(tmp_path):
+    (tmp_path / "usage.ndjson").write_text(
+        '{"model": "模型", "ts": 1767571200, "prompt_tokens": 1, "completion_tokens": 1}\n'
+    )
+    for form in ([], ["--markdown"]):
+        done = tokenshare(
+            "report", str(tmp_path / "usage.ndjson"), *form, PYTHONIOENCODING="latin-1"
+        )
+        assert done.returncode == 0
+        assert "?" in done.stdout
 
 
 def test_classify_answers_a_line_a_name():

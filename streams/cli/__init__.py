@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import sys
 from importlib.metadata import version
 
 import click
 
-from streams.cli import ask, backtest, catalog, operate, report, run
+from streams.cli import ask, backtest, catalog, common, operate, report, run
+
+#: Of standard output: nobody reads on, or there is no room left.
+_CLOSED, _FULL = errno.EPIPE, {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,4 +40,20 @@ for _command in (
 
 def main() -> None:
     """Run the command line."""
-    cli(prog_name="tokenshare")
+    for stream in (sys.stdout, sys.stderr):
+        # Where the locale has no such letter, a question mark is better than no answer.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        try:
+            cli(prog_name="tokenshare")
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno != _CLOSED and error.errno not in _FULL:
+            raise
+        # Python would try once more at its end to write what it still holds.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == _CLOSED:
+            sys.exit(1)
+        common.fail(f"the output cannot be written: {error.strerror}")
