@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -24,15 +25,17 @@ if TYPE_CHECKING:
     from streams.topics import Finding
 
 
-def progress_bar(console: Console) -> Progress:
-    """Return a bar that counts events and leaves nothing behind."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-    )
+def progress_bar(
+    console: Console, *columns: ProgressColumn
+) -> contextlib.AbstractContextManager[Progress]:
+    """Return a bar that leaves nothing behind; it counts events unless it has other columns.
+
+    Where the output is no terminal nothing is drawn.
+    """
+    columns = columns or (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    # Even a bar that is switched off would end with an empty line there.
+    return bar if console.is_interactive else contextlib.nullcontext(bar)
 
 
 def percent(ratio: float | None, digits: int = 1) -> str:

@@ -14,6 +14,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 from formats import samples
+from rich.console import Console
 from test_transport import batch_of
 
 from streams import cli, client, record
@@ -24,7 +25,7 @@ from streams.origin.catalog import Catalog
 from streams.pane import DAY
 from streams.partition import Partition
 from streams.reading import Reader
-from streams.summary import lines, page
+from streams.summary import lines, page, text
 from streams.summary.count import FIRST, Count
 from streams.summary.summary import DIMENSIONS, STEP_OF, histories, movers_of, summary
 from streams.view import View
@@ -369,6 +370,46 @@ def test_the_table_reads_like_the_study(traffic):
     places = [said.index(each) for each in order]
     assert places == sorted(places)
     assert "Alibaba" in said
+
+
+@pytest.mark.parametrize("width", [60, 80, 104, 200])
+def test_a_terminal_of_any_width_shows_whose_the_numbers_are(width):
+    report = report_of(
+        *(event(7 * week, "qwen3-32b" if week < 9 else "gpt-4o", 10**6) for week in range(54))
+    )
+    console = Console(width=width, file=io.StringIO())
+    for each in text.for_terminal(report, width):
+        console.print(each)
+    said = console.file.getvalue()
+
+    assert max(map(len, said.splitlines())) <= width
+    assert "…" not in said
+    for whole in ("proprietary, rest of world", "gpt-4o", "2026-01-05", "100.0 %"):
+        assert whole in said
+    last = said.splitlines()[-1]
+    assert last.split()[0] == "2027-01-11"
+    assert ("course" in said) == (width >= 80)
+    assert not re.search(r"^ ?%", said, re.MULTILINE)
+
+
+def test_one_step_has_no_course():
+    for by, when in (("week", "Week of 2026-01-05 (UTC): "), ("day", "2026-01-05 (UTC): ")):
+        report = report_of(event(0), by=by)
+        assert page.sentences(report)[0] == f"{when}120 tokens in 1 request."
+        for table in page.tables(report)[:4]:
+            assert table.columns[1:] == ("tokens", "requests")
+        assert page.tables(report)[4].columns == ("tokens", "all")
+
+
+def test_who_asked_is_told_what_to_do_where_a_report_says_little(tmp_path, traffic):
+    path = tmp_path / "array.json"
+    path.write_bytes(orjson.dumps([event(0), event(1)], option=orjson.OPT_INDENT_2))
+    assert "a record a line" in run(path).stderr
+
+    path.write_bytes(orjson.dumps([event(0), event(1)]))
+    assert "a record a line" not in run(path).stderr
+    assert "`--by day`" in run(path, "--markdown").stderr
+    assert "`--by day`" not in run(path, "--by", "day").stderr + run(traffic).stderr
 
 
 def test_csv_has_a_row_a_step_and_key(traffic):

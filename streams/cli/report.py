@@ -15,7 +15,6 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     MofNCompleteColumn,
-    Progress,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -268,15 +267,12 @@ def _progress(total: int | None, of: str = "bytes") -> Iterator[Callable[..., No
 
     What is yielded takes how much has been read since, and of how much where that is known.
     """
-    console = Console(stderr=True)
-    with Progress(
+    with terminal.progress_bar(
+        Console(stderr=True),
         TextColumn("reading"),
         BarColumn(),
         DownloadColumn() if of == "bytes" else MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
     ) as progress:
         task = progress.add_task("reading", total=total)
 
@@ -304,7 +300,7 @@ def _show(found: Summary, form: str | None, html_file: Path | None) -> None:
         console = Console()
         for each in text.for_terminal(found, console.width):
             console.print(each)
-    for note in page.notes(found.read):
+    for note in (*page.notes(found.read), *page.hints(found)):
         click.echo(note, err=True)
     if found.read is not None and found.read.broken:
         sys.exit(1)

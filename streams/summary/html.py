@@ -114,7 +114,7 @@ def _body(report: Summary) -> Iterator[str]:
         yield _bars(report, "language", "Tokens by prompt language", 2)
         yield _bars(report, "developer", "Tokens by developer", 1)
         yield "</div>"
-        for table in tables(report, bars=False):
+        for table in tables(report, bars=0):
             yield f"<h2>{escape(table.title)}</h2>"
             yield _table(table)
         each = steps_table(report, None)

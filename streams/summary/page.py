@@ -18,27 +18,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from streams.summary.count import Left
-    from streams.summary.summary import Dimension, Read, Row, Size, Summary
+    from streams.summary.summary import Dimension, Read, Size, Summary
 
 #: Rows of a table of languages, developers or models.
 SHOWN_ROWS = 12
 #: Steps in a table that is read from above; CSV and JSON have all.
 SHOWN_STEPS = 60
+#: Up to so many weeks there is nothing to see in a course of weeks.
+_FEW_WEEKS = 2
 #: Characters of a name: a model's name may be as long as a record.
 LONGEST_NAME = 80
-_BARS, _BARS_WIDTH = "▁▂▃▄▅▆▇█", 24
+_BARS, BARS_WIDTH = "▁▂▃▄▅▆▇█", 24
 
 NOTHING = "No tokens were counted."
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of plain text; the columns from `numbers_from` on hold numbers."""
+    """A table of plain text; the columns from `numbers_from` on hold numbers.
+
+    Where there is no room for all, the columns in `spare` go, the first one first.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numbers_from: int = 1
+    spare: tuple[str, ...] = ()
 
 
 def shown(text: str) -> str:
@@ -73,18 +79,15 @@ def sentences(report: Summary) -> list[str]:
         return [NOTHING]
     whole, by = report.whole, report.by
     chinese = report.dimensions["origin"][0].course
-    steps = several(len(report.starts), by)
-    period = f"{day(report.starts[0])} to {day(report.starts[-1])}"
-    when = f"{period}, {steps}" if by == "day" else f"Weeks of {period}, {steps}"
     course = f"Chinese open models: {percent(chinese.last)} of tokens"
     if len(report.starts) > 1:
         course += (
             f" in the last {by}; {percent(chinese.first)} in the first, "
             f"{percent(chinese.highest)} in the highest, {percent(chinese.average)} on average"
         )
-    counted = f"{amount(whole.tokens)} tokens in {amount(whole.requests)} requests"
+    requests = "1 request" if whole.requests == 1 else f"{amount(whole.requests)} requests"
     said = [
-        f"{when} with traffic (UTC): {counted}.",
+        f"{_period(report)}: {amount(whole.tokens)} tokens in {requests}.",
         f"{course}.",
         f"Languages of prompts: {_largest(report, 'language', 2)}.",
         f"Developers: {_largest(report, 'developer', 1)}.",
@@ -98,6 +101,14 @@ def sentences(report: Summary) -> list[str]:
                 f"in the first {_part(report)} to {_size(sizes.last)} in the last."
             )
     return said
+
+
+def _period(report: Summary) -> str:
+    first, last, steps = day(report.starts[0]), day(report.starts[-1]), len(report.starts)
+    if steps == 1:
+        return f"{first} (UTC)" if report.by == "day" else f"Week of {first} (UTC)"
+    period = f"{first} to {last}, {several(steps, report.by)} with traffic (UTC)"
+    return period if report.by == "day" else f"Weeks of {period}"
 
 
 def _largest(report: Summary, dimension: Dimension, digits: int) -> str:
@@ -116,8 +127,8 @@ def _part(report: Summary) -> str:
     return "tenth" if steps > 1 else report.by
 
 
-def tables(report: Summary, *, bars: bool = True) -> list[Table]:
-    """Return the tables of a report; with `bars` the course of each share is drawn in text."""
+def tables(report: Summary, *, bars: int = BARS_WIDTH) -> list[Table]:
+    """Return the tables of a report; the course of each share is drawn in `bars` characters."""
     if not report.starts:
         return []
     found = [_shares(report, dimension, bars=bars) for dimension in DIMENSIONS]
@@ -129,43 +140,40 @@ def tables(report: Summary, *, bars: bool = True) -> list[Table]:
     return found
 
 
-def _shares(report: Summary, dimension: Dimension, *, bars: bool) -> Table:
+def _shares(report: Summary, dimension: Dimension, *, bars: int) -> Table:
     rows = report.dimensions[dimension][:SHOWN_ROWS]
     digits = 2 if dimension == "language" else 1
-    titles = {"language": "prompt language"}
-
-    def cells(row: Row) -> tuple[str, ...]:
-        course = row.course
-        told = (
+    title = f"Tokens by {'prompt language' if dimension == 'language' else dimension}"
+    columns = (dimension, "tokens", "requests")
+    cells = [
+        (
+            name(dimension, row.key),
             percent(row.tokens_ratio, digits),
             percent(row.requests_ratio, digits),
-            *(percent(each, digits) for each in course),
         )
-        drawn = (sparkline(row.shares),) if bars else ()
-        return (name(dimension, row.key), *told, *drawn)
-
+        for row in rows
+    ]
+    if len(report.starts) == 1:
+        return Table(title, columns, tuple(cells))
+    courses = [tuple(percent(each, digits) for each in row.course) for row in rows]
+    drawn = [(sparkline(row.shares, bars),) if bars else () for row in rows]
     return Table(
-        f"Tokens by {titles.get(dimension, dimension)}, in all and by {report.by}",
-        (
-            dimension,
-            "tokens",
-            "requests",
-            "first",
-            "highest",
-            "last",
-            "average",
-            *(("course",) if bars else ()),
+        f"{title}, in all and by {report.by}",
+        (*columns, "first", "highest", "last", "average", *(("course",) if bars else ())),
+        tuple(
+            (*told, *course, *line)
+            for told, course, line in zip(cells, courses, drawn, strict=True)
         ),
-        tuple(map(cells, rows)),
+        spare=("requests", "course", "average", "highest"),
     )
 
 
-def sparkline(shares: Sequence[float]) -> str:
-    """Return a course in block characters, from zero to its own highest."""
+def sparkline(shares: Sequence[float], width: int = BARS_WIDTH) -> str:
+    """Return a course in at most `width` block characters, from zero to its own highest."""
     highest = max(shares)
     if not highest:
         return ""
-    width = min(_BARS_WIDTH, len(shares))
+    width = min(width, len(shares))
     edges = [at * len(shares) // width for at in range(width + 1)]
     means = [sum(shares[low:high]) / (high - low) for low, high in pairwise(edges)]
     return "".join(_BARS[min(7, int(each / highest * 8))] if each else " " for each in means)
@@ -191,10 +199,13 @@ def _movers(report: Summary, dimension: Dimension) -> Table:
 def _sizes(report: Summary) -> Table:
     assert report.sizes is not None
     part = _part(report)
-    told = (report.sizes.whole, report.sizes.first, report.sizes.last)
+    told, parts = [report.sizes.whole], []
+    if len(report.starts) > 1:
+        told += [report.sizes.first, report.sizes.last]
+        parts += [f"first {part}", f"last {part}"]
     return Table(
         "Tokens per request",
-        ("tokens", "all", f"first {part}", f"last {part}"),
+        ("tokens", "all", *parts),
         tuple(
             (
                 what,
@@ -230,6 +241,7 @@ def steps_table(report: Summary, most: int | None = SHOWN_STEPS) -> Table:
             for at, (start, sums) in enumerate(zip(report.starts, report.steps, strict=True))
             if at >= first
         ),
+        spare=("requests", "tokens", "unknown"),
     )
 
 
@@ -241,6 +253,20 @@ def notes(read: Read | None) -> list[str]:
     said += _left("rejected", read.rejected)
     said += _left("skipped", read.skipped)
     said += read.broken
+    return said
+
+
+def hints(report: Summary) -> list[str]:
+    """Return what whoever asked might do next, where the report says little."""
+    said = []
+    read = report.read
+    if read is not None and not read.counted and "not_json" in read.rejected:
+        said.append(
+            "A file holds a record a line: `jq -c '.[]?' FILE` makes lines of an array that goes "
+            "over many, and `tokenshare decode FILE` tells what is read in one record."
+        )
+    if report.by == "week" and 0 < len(report.starts) <= _FEW_WEEKS:
+        said.append("So few weeks have no course: `--by day` tells each day.")
     return said
 
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.cells import cell_len
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from streams.summary.page import Table, notes, sentences, steps_table, tables, title
+from streams.summary.page import (
+    BARS_WIDTH,
+    Table,
+    notes,
+    sentences,
+    steps_table,
+    tables,
+    title,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +30,11 @@ if TYPE_CHECKING:
 
 #: What Markdown, GitHub's included, takes for more than a character.
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&#@$]|:(?=//))")
-#: Characters of a terminal from which there is room to draw courses.
-_WIDE = 104
+#: Characters of a terminal from which there is room for long courses; below, they are short.
+_WIDE, _SHORT_BARS = 104, 10
+#: Characters that a name has on a line of its own; of a heading that has to be broken; and between
+#: columns.
+_NAME, _HEADING, _GAP = 26, 11, 2
 _ADDRESS = re.compile(r"(?i)(www)\.")
 
 
@@ -30,30 +43,67 @@ def for_terminal(report: Summary, width: int) -> Iterator[RenderableType]:
     if report.simulated:
         yield Text("Simulated traffic", style="bold")
     for sentence in sentences(report):
-        yield Text(sentence)
+        yield Text(_filled(sentence, width))
     if not report.starts:
         return
-    for table in (*tables(report, bars=width >= _WIDE), steps_table(report)):
+    for table in (
+        *tables(report, bars=BARS_WIDTH if width >= _WIDE else _SHORT_BARS),
+        steps_table(report),
+    ):
         yield Text("")
-        yield _rich(table)
+        yield _rich(table, width)
 
 
-def _rich(table: Table) -> RichTable:
+def _filled(sentence: str, width: int) -> str:
+    """Return a sentence in lines; a number stays with its unit."""
+    lines = textwrap.fill(sentence.replace(" %", "\xa0%"), width, break_on_hyphens=False)
+    return lines.replace("\xa0", " ")
+
+
+def _rich(table: Table, width: int) -> RichTable:
+    headings, kept = _fitting(table, width)
     drawn = RichTable(
-        title=Text(table.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD
+        title=Text(table.title, style="bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
-    for at, column in enumerate(table.columns):
-        is_number = table.numbers_from <= at and column != "course"
+    for at in kept:
+        is_number = table.numbers_from <= at and table.columns[at] != "course"
         drawn.add_column(
-            Text(column),
+            Text(headings[at]),
             justify="right" if is_number else "left",
-            overflow="fold" if at == 0 else "ellipsis",
+            overflow="ellipsis" if at else "fold",
             no_wrap=at > 0,
+            # Whose the numbers are is told in any window.
+            min_width=None if at else min(10, _widest(table, headings, at)),
         )
     for row in table.rows:
         # As text: a name may hold what would be read as mark-up.
-        drawn.add_row(*map(Text, row))
+        drawn.add_row(*(Text(row[at]) for at in kept))
     return drawn
+
+
+def _fitting(table: Table, width: int) -> tuple[list[str], list[int]]:
+    """Return the headings, broken where it is narrow, and which columns there is room for."""
+    headings, kept = list(table.columns), list(range(len(table.columns)))
+
+    def is_too_wide() -> bool:
+        name, *others = (_widest(table, headings, at) for at in kept)
+        return min(name, _NAME) + sum(others) + _GAP * len(others) > width
+
+    if is_too_wide():
+        headings = [textwrap.fill(each, _HEADING, break_long_words=False) for each in headings]
+    for column in table.spare:
+        if column in table.columns and is_too_wide():
+            kept.remove(table.columns.index(column))
+    return headings, kept
+
+
+def _widest(table: Table, headings: list[str], at: int) -> int:
+    return max(map(cell_len, (*headings[at].split("\n"), *(row[at] for row in table.rows))))
 
 
 def markdown(report: Summary) -> str:
