@@ -25,7 +25,7 @@ from streams.origin.catalog import Catalog
 from streams.pane import DAY
 from streams.partition import Partition
 from streams.reading import Reader
-from streams.summary import lines, page, text
+from streams.summary import html, lines, page, text
 from streams.summary.count import FIRST, Count
 from streams.summary.summary import DIMENSIONS, STEP_OF, histories, movers_of, summary
 from streams.view import View
@@ -459,6 +459,39 @@ def test_html_is_one_file_that_loads_and_runs_nothing(traffic, tmp_path):
     assert "prefers-color-scheme: dark" in text
     assert found.tags.count("svg") == 3
     assert found.tags.count("polygon") == 3
+
+
+def test_a_gap_without_traffic_is_as_wide_as_it_was_long():
+    report = report_of(event(0), event(1), event(10, "qwen3-32b"), by="day")
+    (polygon,) = re.findall(r'class="area row-proprietary" points="([^"]*)"', html.page(report))
+
+    left, second, right = (float(each.split(",")[0]) for each in polygon.split()[:3])
+    assert (second - left) / (right - left) == pytest.approx(0.1, abs=0.001)
+    dates = re.findall(r"(\d{4}-\d\d-\d\d)</text>", html.page(report))
+    assert dates == ["2026-01-05", "2026-01-07", "2026-01-10", "2026-01-12", "2026-01-15"]
+
+
+def test_html_may_be_printed_instead_of_written(traffic, tmp_path):
+    assert run(traffic, "--html", tmp_path / "r.html").exit_code == 0
+    done = run(traffic, "--html", "-")
+
+    assert (done.exit_code, done.stdout) == (0, (tmp_path / "r.html").read_text("utf-8"))
+    assert run(traffic, "--html", "-", "--csv").exit_code == 2
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_read(traffic, tmp_path):
+    path = tmp_path / "no" / "r.html"
+    done = run(traffic, "--html", path)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "cannot be written: No such file or directory" in done.stderr
+    assert "read" not in done.stderr
+
+    path = tmp_path / "r.html"
+    path.write_text("as it was")
+    assert run(tmp_path / "none", "--html", path).exit_code == 2
+    assert path.read_text() == "as it was"
+    assert run(tmp_path / "none", "--html", tmp_path / "new.html").exit_code == 2
+    assert not (tmp_path / "new.html").exists()
 
 
 HOSTILE = [

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 COMPARE_SECONDS = 300.0
 
 DEFAULT_URL = "http://127.0.0.1:6066"
-_STDIN = "-"
+#: Of a file: standard input, or where it is written standard output.
+_DASH = "-"
 
 
 @click.command(name="report")
@@ -62,8 +63,8 @@ _STDIN = "-"
     "--html",
     "html_file",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write one HTML file with charts that loads nothing from anywhere.",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write one HTML file with charts that loads nothing from anywhere; `-`: print it.",
 )
 @click.option(
     "--compare",
@@ -104,6 +105,8 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     _refuse_what_does_not_go_together(
         files, url, topic, form, html_file, is_question=bool(manifests) or unknown
     )
+    if html_file is not None and str(html_file) != _DASH:
+        _refuse_where_it_cannot_be_written(html_file)
     step = cast("By", by)
     if topic:
         _show(_of_topic(topic, bootstrap, step), form, html_file)
@@ -138,8 +141,21 @@ def _refuse_what_does_not_go_together(
         common.fail("give files, or --url with a worker's address, or --topic", 2)
     if (files or topic) and is_question:
         common.fail("--compare and --unknown ask a running worker: no files and no --topic", 2)
+    if form is not None and html_file is not None and str(html_file) == _DASH:
+        common.fail(f"--html - and --{form} would both be printed: give --html a file", 2)
     if is_question and (html_file or form not in {None, "json"}):
         common.fail("--compare and --unknown are told in words or with --json", 2)
+
+
+def _refuse_where_it_cannot_be_written(file: Path) -> None:
+    """Say it before hours of reading, and leave what is in the file as it is until then."""
+    try:
+        is_new = not file.exists()
+        file.open("ab").close()
+        if is_new:
+            file.unlink()
+    except OSError as error:
+        common.fail(f"{file} cannot be written: {error.strerror}", 2)
 
 
 def _of_worker(url: str, by: By) -> Summary:
@@ -206,12 +222,12 @@ def _count(chosen: Settings, catalog: Catalog | None = None) -> tuple[Count, Cat
 
 
 def _called(path: Path) -> str:
-    return "standard input" if str(path) == _STDIN else str(path)
+    return "standard input" if str(path) == _DASH else str(path)
 
 
 def _size(path: Path) -> int | None:
     """Return a file's bytes, None for a stream. Ends where there is no such file."""
-    if str(path) == _STDIN:
+    if str(path) == _DASH:
         return None
     try:
         if path.is_dir():
@@ -228,7 +244,7 @@ def _missing(path: Path) -> int:
 def _read(path: Path, count: Count, longest: int, advance: Callable[[int], None]) -> None:
     count.begin(_called(path))
     with _opened(path) as stream:
-        if str(path) != _STDIN and stream.peek(4)[:4] == parquet.MARK:
+        if str(path) != _DASH and stream.peek(4)[:4] == parquet.MARK:
             _read_parquet(path, stream, count, advance)
             return
         for some, read in lines.lines(lines.blocks(stream), longest):
@@ -251,7 +267,7 @@ def _read_parquet(
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    if str(path) == _STDIN:
+    if str(path) == _DASH:
         yield click.get_binary_stream("stdin")
         return
     try:
@@ -285,11 +301,7 @@ def _progress(total: int | None, of: str = "bytes") -> Iterator[Callable[..., No
 def _show(found: Summary, form: str | None, html_file: Path | None) -> None:
     """Print or write a report, and say on standard error what does not count."""
     if html_file is not None:
-        try:
-            html_file.write_text(html.page(found), "utf-8")
-        except OSError as error:
-            common.fail(f"{html_file} cannot be written: {error.strerror}", 2)
-        click.echo(f"written to {html_file}", err=True)
+        _write_html(found, html_file)
     if form == "json":
         common.print_json(data.as_json(found))
     elif form == "csv":
@@ -304,6 +316,17 @@ def _show(found: Summary, form: str | None, html_file: Path | None) -> None:
         click.echo(note, err=True)
     if found.read is not None and found.read.broken:
         sys.exit(1)
+
+
+def _write_html(found: Summary, file: Path) -> None:
+    if str(file) == _DASH:
+        click.get_binary_stream("stdout").write(html.page(found).encode())
+        return
+    try:
+        file.write_text(html.page(found), "utf-8")
+    except OSError as error:
+        common.fail(f"{file} cannot be written: {error.strerror}", 2)
+    click.echo(f"written to {file}", err=True)
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

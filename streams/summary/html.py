@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from streams.history import STEPS
 from streams.summary.page import (
     SHOWN_ROWS,
     Table,
@@ -16,6 +17,7 @@ from streams.summary.page import (
     tables,
     title,
 )
+from streams.summary.summary import STEP_OF
 from streams.terminal import percent
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 # A chart's size in units of its own, with room for the axes.
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 960, 326, 72, 34
+#: Steps from which lines between the areas would hide them.
+_DENSE = 200
 #: Dates below a chart.
 _DATES = 5
 # On a phone there is room for the first and the last.
@@ -61,12 +65,14 @@ svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg text { fill: var(--soft); font: 13px system-ui, sans-serif; }
 .grid { stroke: var(--line); stroke-width: 1; }
 .area { stroke: var(--ground); stroke-width: 1; }
+.dense .area { stroke: none; }
 .legend {
   display: flex; flex-wrap: wrap; gap: .25rem 1.25rem;
   padding: 0; margin: .5rem 0 0; list-style: none;
 }
 .swatch {
   display: inline-block; width: .8rem; height: .8rem; margin-right: .4rem; border-radius: 2px;
+  print-color-adjust: exact;
 }
 .cn-open { fill: var(--cn-open); background: var(--cn-open); }
 .cn-proprietary { fill: var(--cn-proprietary); background: var(--cn-proprietary); }
@@ -87,6 +93,12 @@ th { font-weight: 600; color: var(--soft); }
 th[scope=row] { color: inherit; font-weight: 400; min-width: 9rem; overflow-wrap: anywhere; }
 .number { text-align: right; white-space: nowrap; }
 summary { cursor: pointer; margin-top: 2rem; font-weight: 600; }
+@media print {
+  body { padding: 0; font-size: 13px; }
+  h2 { break-after: avoid; }
+  figure, .answer, tr { break-inside: avoid; }
+  .wide { overflow: visible; }
+}
 """
 
 
@@ -153,7 +165,7 @@ def _area(report: Summary) -> str:
     rows = report.dimensions["origin"]
     steps = len(report.starts)
     # What is only one day or week is as wide as the chart.
-    places = [_x(at / (steps - 1)) for at in range(steps)] if steps > 1 else [_x(0), _x(1)]
+    places = [_x(_part(report, at)) for at in range(steps)] if steps > 1 else [_x(0), _x(1)]
     below = [0.0] * len(places)
     parts = []
     for row in rows:
@@ -172,13 +184,20 @@ def _area(report: Summary) -> str:
         for row in rows
         if row.sums.tokens
     )
+    drawn = "course dense" if steps > _DENSE else "course"
     label = f"Share of tokens by origin, {day(report.starts[0])} to {day(report.starts[-1])}"
     return (
         f"<figure><h2>Share of tokens by origin, each {report.by}</h2>\n"
-        f'<svg class="course" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'<svg class="{drawn}" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="{escape(label)}">{_grid()}{"".join(parts)}{_dates(report)}</svg>\n'
         f'<ul class="legend">{legend}</ul></figure>'
     )
+
+
+def _part(report: Summary, at: int) -> float:
+    """Return where a step lies in the period: a gap without traffic is as wide as it was long."""
+    first, last = report.starts[0], report.starts[-1]
+    return (report.starts[at] - first) / (last - first) if last > first else 0.0
 
 
 def _x(part: float) -> float:
@@ -203,18 +222,20 @@ def _grid() -> str:
 
 
 def _dates(report: Summary) -> str:
-    last = len(report.starts) - 1
-    marks = sorted({round(last * at / (_DATES - 1)) for at in range(_DATES)})
+    first, last = report.starts[0], report.starts[-1]
+    step = STEPS[STEP_OF[report.by]].seconds
+    # Whole days or weeks, at even distances.
+    marks = {first + (last - first) * at // (_DATES - 1) // step * step for at in range(_DATES)}
     return "".join(
-        f'<text x="{_x(at / last if last else 0)}" y="{_HEIGHT - 6}" '
-        f'text-anchor="{_anchor(at, last)}"{"" if at in {0, last} else _BETWEEN}>'
-        f"{day(report.starts[at])}</text>"
-        for at in marks
+        f'<text x="{_x((at - first) / (last - first) if at > first else 0)}" y="{_HEIGHT - 6}" '
+        f'text-anchor="{_anchor(at, first, last)}"{"" if at in {first, last} else _BETWEEN}>'
+        f"{day(at)}</text>"
+        for at in sorted(marks)
     )
 
 
-def _anchor(at: int, last: int) -> str:
-    if at == 0:
+def _anchor(at: int, first: int, last: int) -> str:
+    if at == first:
         return "start"
     return "end" if at == last else "middle"
 
@@ -236,7 +257,7 @@ def _bars(report: Summary, dimension: Dimension, called: str, digits: int) -> st
 
 def _bar(row: Row, at: int, dimension: Dimension, most: float, digits: int) -> str:
     label = name(dimension, row.key)
-    label = label if len(label) <= 22 else label[:21] + "…"
+    label = label if len(label) <= 20 else label[:19] + "…"
     wide = round(row.tokens_ratio / most * 220, 1)
     return (
         f'<text class="label" x="0" y="{at * 26 + 17}">{escape(label)}</text>'
