@@ -1,9 +1,8 @@
-"""What the command line shows people: tables of shares, reports, findings."""
+"""What the command line shows people: tables of shares, differences, findings."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from streams.report import Difference, WeeklyReport
+    from streams.report import Difference
     from streams.snapshot import Dimension, Snapshot
     from streams.topics import Finding
 
@@ -78,40 +77,6 @@ def shares_table(picture: Snapshot, dimension: Dimension, rows: int = 10) -> Tab
             name_of(dimension, share.key),
             *(percent(ratios[window.name].get(share.key)) for window in WINDOWS),
         )
-    return table
-
-
-def report_table(report: WeeklyReport) -> list[Table]:
-    """Return the weekly report as tables: origins over the weeks, then languages."""
-    origins = Table(title=f"tokens by origin, {report.weeks} weeks", title_justify="left")
-    origins.add_column("origin")
-    for column in ("first", "highest", "last", "average"):
-        origins.add_column(column, justify="right")
-    for key, course in report.origins.items():
-        origins.add_row(
-            ORIGIN_NAMES.get(key, key),
-            percent(course.first),
-            percent(course.highest),
-            percent(course.last),
-            percent(course.average),
-        )
-    languages = Table(title="tokens by prompt language, all weeks", title_justify="left")
-    languages.add_column("language")
-    languages.add_column("share", justify="right")
-    for key, ratio in list(report.languages.items())[:12]:
-        languages.add_row(name_of("language", key), percent(ratio, 2))
-    return [origins, languages]
-
-
-def weeks_table(report: WeeklyReport) -> Table:
-    """Return the shares by origin of every week."""
-    table = Table(title="weeks", title_justify="left")
-    table.add_column("week of")
-    for key in report.origins:
-        table.add_column(ORIGIN_NAMES.get(key, key), justify="right")
-    for start, shares in report.by_week:
-        day = dt.datetime.fromtimestamp(start, dt.UTC).date().isoformat()
-        table.add_row(day, *(percent(shares.get(key)) for key in report.origins))
     return table
 
 

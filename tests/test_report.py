@@ -1,16 +1,12 @@
-"""Weekly shares and comparisons, from histories as a worker gives them."""
+"""Comparisons with a manifest, from a history as a worker gives it."""
 
 from __future__ import annotations
-
-import pytest
 
 from streams.report import (
     Difference,
     counted_cells,
     differences,
     expected_cells,
-    weekly,
-    weekly_json,
 )
 
 
@@ -25,33 +21,6 @@ def history(*weeks):
             }
             for number, cells in enumerate(weeks)
         ]
-    }
-
-
-def test_first_highest_last_and_average_are_of_weekly_shares():
-    report = weekly(
-        history({"cn-open": 1, "row-open": 99}, {"cn-open": 300, "row-open": 700}, {"row-open": 5}),
-        history({"en": 80, "zh-Hans": 20}, {"en": 900, "zh-Hans": 100}, {"en": 5}),
-    )
-
-    course = report.origins["cn-open"]
-    assert (course.first, course.highest, course.last) == (0.01, 0.3, 0.0)
-    assert course.average == pytest.approx((0.01 + 0.3 + 0) / 3)
-    assert report.weeks == 3
-    assert report.languages["en"] == pytest.approx(985 / 1105)
-    assert list(report.languages) == ["en", "zh-Hans"]
-
-
-def test_without_tokens_there_is_nothing_to_tell():
-    report = weekly(history(), history())
-
-    assert weekly_json(report, simulated=True) == {
-        "simulated": True,
-        "weeks": 0,
-        "tokens": 0,
-        "requests": 0,
-        "origin": {},
-        "language": {},
     }
 
 

@@ -8,24 +8,27 @@ import logging
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from streams import process, report, terminal
+from streams import process, terminal
 from streams.demo import traffic
 from streams.demo.broker import EmbeddedBroker
 from streams.demo.send import Sender
 from streams.settings import load
+from streams.summary import data, text
+from streams.summary.summary import DIMENSIONS, STEP_OF, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from streams.app import Worker
     from streams.demo.traffic import Simulated
+    from streams.summary.summary import Summary
 
 DAY_SECONDS = 86_400
 
@@ -118,15 +121,14 @@ class _Demo:
     async def _replay_study(self, worker: Worker, sender: Sender) -> None:
         events = traffic.study_events(self._options.seed)
         await self._seed(worker, sender, events, _STUDY_EVENTS, "the 56 weeks of the study")
-        weekly = _weekly_report(worker)
+        found = _weeks(worker)
         if self._options.as_json:
-            body = report.weekly_json(weekly, simulated=True)
-            sys.stdout.write(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode() + "\n")
+            body = orjson.dumps(data.as_json(found), option=orjson.OPT_INDENT_2)
+            sys.stdout.write(body.decode() + "\n")
             sys.stdout.flush()
         else:
-            self._console.print("[bold]Simulated traffic[/bold], drawn after the study's figures:")
-            for table in (terminal.weeks_table(weekly), *terminal.report_table(weekly)):
-                self._console.print(table)
+            for each in text.for_terminal(found, self._console.width):
+                self._console.print(each)
         if not self._options.once:
             self._console.print(f"The page: {_address(worker)}   Ctrl-C ends it.")
             await asyncio.Event().wait()
@@ -175,11 +177,16 @@ class _Demo:
             yield lambda: live.update(_screen(worker), refresh=True)
 
 
-def _weekly_report(worker: Worker) -> report.WeeklyReport:
-    def read(dimension: str) -> dict[str, Any]:
-        return worker.history.read(dimension, "1w", None, None, worker.snapshot.as_of)
-
-    return report.weekly(read("origin"), read("language"))
+def _weeks(worker: Worker) -> Summary:
+    as_of = worker.snapshot.as_of
+    return summary(
+        {
+            each: worker.history.read(each, STEP_OF["week"], None, None, as_of)["points"]
+            for each in DIMENSIONS
+        },
+        "week",
+        simulated=True,
+    )
 
 
 async def _until_ready(worker: Worker) -> None:

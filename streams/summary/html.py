@@ -94,7 +94,8 @@ th[scope=row] { color: inherit; font-weight: 400; min-width: 9rem; overflow-wrap
 .number { text-align: right; white-space: nowrap; }
 summary { cursor: pointer; margin-top: 2rem; font-weight: 600; }
 @media print {
-  body { padding: 0; font-size: 13px; }
+  :root { font-size: 13px; }
+  body { padding: 0; font-size: 1rem; }
   h2 { break-after: avoid; }
   figure, .answer, tr { break-inside: avoid; }
   .wide { overflow: visible; }
