@@ -21,7 +21,7 @@ from streams.demo import broker as module
 from streams.demo import send as send_module
 from streams.demo.broker import BrokerError, EmbeddedBroker, cluster_at, find_binary
 from streams.demo.send import CHUNK_EVENTS, Sender, SendError, send
-from streams.demo.traffic import Truth, plain_events
+from streams.demo.traffic import Truth, live_events, plain_events
 
 pytestmark = pytest.mark.kafka
 
@@ -324,6 +324,22 @@ def test_a_rate_is_kept(broker):
     asyncio.run(send(broker.bootstrap, "all", events, rate=500))
 
     assert 0.3 <= time.monotonic() - begin < 2.0
+
+
+def test_with_a_rate_no_event_is_taken_before_it_leaves(broker):
+    async def both():
+        await create(broker.bootstrap, "paced", 1)
+        begin = time.time()
+        truth = await send(broker.bootstrap, "paced", live_events(30, 5, time.time), rate=20)
+        return begin, truth, await read(broker.bootstrap, "paced", 1, 30)
+
+    begin, truth, found = asyncio.run(both())
+    times = [record.timestamp / 1000 - begin for record in found[0]]
+    assert truth.requests == 30
+    # Two at a time, a tenth of a second apart, however late a busy machine sends them.
+    for place, at in enumerate(times):
+        assert at >= place // 2 * 0.1 - 0.002
+    assert times == sorted(times)
 
 
 @pytest.mark.parametrize("rate", [0, -1.0])

@@ -220,6 +220,8 @@ def test_settings_are_shown_with_secrets_masked():
         (["report", "--compare", "pyproject.toml"], {}, 2, "does not exist"),
         (["simulate", "--bootstrap", "127.0.0.1:1"], {}, 3, "No Kafka"),
         (["simulate", "--events", "0"], {}, 2, "--events"),
+        (["simulate", "--rate", "5", "--hours", "1"], {}, 2, "leave --hours out"),
+        (["simulate", "--manifest", "/none/m.json"], {}, 2, "cannot be written"),
         (["demo", "--json"], {}, 2, "--study"),
         (["classify", "x"], {"TOKENSHARE_CATALOG_OVERRIDES": "/nowhere.toml"}, 1, "nowhere"),
     ],

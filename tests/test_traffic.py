@@ -22,6 +22,7 @@ from streams.demo.traffic import (
     busy_seconds,
     gateway_events,
     joint_shares,
+    live_events,
     plain_events,
     scaled,
     study,
@@ -468,6 +469,23 @@ def test_the_same_seed_gives_the_same_bulk():
     first, second = (list(plain_events(3_000, 4, START, START + DAY)) for _ in range(2))
 
     assert first == second
+
+
+def test_a_live_event_is_of_the_time_at_which_it_is_asked_for():
+    clock = iter([START, START + 0.5, START + 0.75, START + 9.0])
+    events = live_events(3, 4, lambda: next(clock))
+    found = [next(events), next(events), next(events)]
+
+    assert [event.ts for event in found] == [START + 0.5, START + 0.75, START + 9.0]
+    assert all(said(event)["ts"] == event.ts for event in found)
+    assert next(events, None) is None
+
+
+def test_a_gateway_that_is_started_again_makes_new_requests():
+    first, second = (list(live_events(100, 4, lambda at=at: at)) for at in (START, START + 1))
+
+    assert len({said(event)["id"] for event in (*first, *second)}) == 200
+    assert [event[2:] for event in first] == [event[2:] for event in second]
 
 
 def test_a_bulk_needs_time_to_lie_in():

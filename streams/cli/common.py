@@ -14,6 +14,8 @@ from streams import settings as all_settings
 from streams.settings import SettingsError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from streams.origin.catalog import Classification
     from streams.settings import Settings
 
@@ -30,6 +32,17 @@ def settings(**given: Any) -> Settings:
         return all_settings.load(**given)
     except SettingsError as error:
         fail(error)
+
+
+def refuse_unwritable(file: Path) -> None:
+    """End where a file cannot be written, before long work; what is in it stays as it is."""
+    try:
+        is_new = not file.exists()
+        file.open("ab").close()
+        if is_new:
+            file.unlink()
+    except OSError as error:
+        fail(f"{file} cannot be written: {error.strerror}", 2)
 
 
 def bootstrap(command: Any) -> Any:

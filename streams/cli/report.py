@@ -106,7 +106,7 @@ def report_command(  # noqa: PLR0917 - click passes them by name
         files, url, topic, form, html_file, is_question=bool(manifests) or unknown
     )
     if html_file is not None and str(html_file) != _DASH:
-        _refuse_where_it_cannot_be_written(html_file)
+        common.refuse_unwritable(html_file)
     step = cast("By", by)
     if topic:
         _show(_of_topic(topic, bootstrap, step), form, html_file)
@@ -145,17 +145,6 @@ def _refuse_what_does_not_go_together(
         common.fail(f"--html - and --{form} would both be printed: give --html a file", 2)
     if is_question and (html_file or form not in {None, "json"}):
         common.fail("--compare and --unknown are told in words or with --json", 2)
-
-
-def _refuse_where_it_cannot_be_written(file: Path) -> None:
-    """Say it before hours of reading, and leave what is in the file as it is until then."""
-    try:
-        is_new = not file.exists()
-        file.open("ab").close()
-        if is_new:
-            file.unlink()
-    except OSError as error:
-        common.fail(f"{file} cannot be written: {error.strerror}", 2)
 
 
 def _of_worker(url: str, by: By) -> Summary:

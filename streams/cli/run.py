@@ -16,6 +16,9 @@ from streams import process, terminal, topics
 from streams.cli import common
 from streams.settings import SettingsError
 
+#: Before now that simulated events are spread over.
+HOURS = 24.0
+
 
 @click.command()
 @common.bootstrap
@@ -99,14 +102,12 @@ def demo(  # noqa: PLR0917 - one argument an option
 @click.option(
     "--hours",
     type=click.FloatRange(min=0.01, max=700.0),
-    default=24.0,
-    show_default=True,
-    help="Spread the events' times over so many hours before now.",
+    help="Spread the events' times over so many hours before now.  [default: 24]",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True),
-    help="Events a second; without it as fast as Kafka takes them.",
+    help="Send so many events a second, each with the time of its sending.",
 )
 @click.option("--topic", help="Topic, in place of TOKENSHARE_TOPIC.")
 @click.option(
@@ -118,17 +119,22 @@ def simulate(  # noqa: PLR0917 - one argument an option
     bootstrap: str | None,
     events: int,
     seed: int,
-    hours: float,
+    hours: float | None,
     rate: float | None,
     topic: str | None,
     manifest: Path | None,
 ) -> None:
     """Send simulated usage events to a topic, and note what was sent.
 
+    They are a day's, sent as fast as Kafka takes them; with --rate they are of now.
     `tokenshare report --compare MANIFEST` then tells whether a worker has counted exactly that.
     """
     from streams.demo import send, traffic  # noqa: PLC0415 - not needed by a worker
 
+    if rate is not None and hours is not None:
+        common.fail("with --rate each event has the time of its sending: leave --hours out", 2)
+    if manifest is not None:
+        common.refuse_unwritable(manifest)
     chosen = common.settings(bootstrap_servers=bootstrap, topic=topic)
     try:
         admin = topics.admin(chosen)
@@ -141,8 +147,12 @@ def simulate(  # noqa: PLR0917 - one argument an option
         common.fail(error, process.NO_BROKER)
     end = time.time()
     # Whole hours at the beginning, so that the hours of the manifest hold nothing else of ours.
-    start = (end - hours * 3600) // 3600 * 3600
-    stream = traffic.plain_events(events, seed, start, end)
+    start = (end - (0.0 if rate else (hours or HOURS) * 3600)) // 3600 * 3600
+    stream = (
+        traffic.live_events(events, seed, time.time)
+        if rate
+        else traffic.plain_events(events, seed, start, end)
+    )
     with terminal.progress_bar(Console(stderr=True)) as progress:
         task = progress.add_task("sending", total=events)
         try:
@@ -163,6 +173,7 @@ def simulate(  # noqa: PLR0917 - one argument an option
                 "stopped: what was sent so far is in the topic, no manifest is written", 130
             )
     if manifest is not None:
+        end = time.time() if rate else end
         body = truth.to_manifest(seed=seed, start=start, end=end, topic=chosen.topic)
         try:
             manifest.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))

@@ -219,7 +219,7 @@ def _acknowledged(future: Future[object]) -> bool:
 
 
 async def _paced(events: Iterable[Simulated], rate: float | None) -> AsyncIterator[list[Simulated]]:
-    """The events in chunks, no chunk before its time."""
+    """The events in chunks, no chunk before its time, and no event taken before it is to leave."""
     if rate is not None and rate <= 0:
         raise ValueError(f"rate must be above 0 events a second, is {rate}")
     size = CHUNK_EVENTS
@@ -227,9 +227,12 @@ async def _paced(events: Iterable[Simulated], rate: float | None) -> AsyncIterat
         size = min(size, max(1, round(rate / PACED_CHUNKS_PER_SECOND)))
     clock = asyncio.get_running_loop().time
     begin, number, source = clock(), 0, iter(events)
-    while chunk := list(islice(source, size)):
+    while True:
         # Without a rate it still lets others go on: the demo's worker shares this event loop.
         wait = 0.0 if rate is None else begin + number / rate - clock()
         await asyncio.sleep(max(0.0, wait))
+        chunk = list(islice(source, size))
+        if not chunk:
+            return
         number += len(chunk)
         yield chunk

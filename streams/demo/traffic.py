@@ -4,7 +4,7 @@ Three gateways. `study_events` is the year of the study, whose published shares 
 construction and not by luck: a few requests carry much of the tokens, and a draw would miss a
 weekly share by whole points. `Gateway` is a live one with days, nights and weekends.
 `plain_events` is a bulk of everything that occurs, declared in every legal way, out of order, for
-measuring and for comparing a worker's answer with `Truth`.
+measuring and for comparing a worker's answer with `Truth`; `live_events` are the same, of now.
 
 Origin and language of each event are stated by study.toml and never derived from the event, so
 that they can judge the code that does derive them.
@@ -571,26 +571,13 @@ def plain_events(count: int, seed: int, start: float, end: float) -> Iterator[Si
     are written in all the ways of study.toml.
     """
     random = Random(f"plain {seed}")  # noqa: S311 (not for secrets)
-    bits = random.getrandbits
-    lines = _lines(seed, study().gateway, odd=True)
-    tenants, sizes = _tenants(study().tenants), _sizes()
     first, last = math.ceil(start * 1000), math.ceil(end * 1000)
     if count and last <= first:
         raise ValueError(f"no millisecond lies in [{start}, {end})")
     span = last - first
-    prefix = f'{{"id":"p{seed}-'
+    times = (first + span * number // count for number in range(count))
     waiting: list[Simulated] = []
-    for number in range(count):
-        draw = bits(64)
-        origin, language, line = lines[draw & (1 << LINE_BITS) - 1]
-        draw >>= LINE_BITS
-        tenant = tenants[draw & (1 << TENANT_BITS) - 1]
-        draw >>= TENANT_BITS
-        prompt, completion, size = sizes[draw & (1 << SIZE_BITS) - 1]
-        draw >>= SIZE_BITS
-        millis = first + span * number // count
-        value = f'{prefix}{number}","ts":{millis // 1000}.{millis % 1000:03}{line}{tenant}{size}'
-        event = Simulated(millis / 1000, value.encode(), origin, language, prompt, completion)
+    for event, draw in _plain(seed, f"p{seed}", random, times):
         if len(waiting) < SHUFFLE_EVENTS:
             waiting.append(event)
         else:
@@ -599,6 +586,39 @@ def plain_events(count: int, seed: int, start: float, end: float) -> Iterator[Si
             waiting[place] = event
     random.shuffle(waiting)
     yield from waiting
+
+
+def live_events(count: int, seed: int, clock: Callable[[], float]) -> Iterator[Simulated]:
+    """`count` events like `plain_events`, in order, each of the time at which it is asked for.
+
+    `clock` gives unix seconds. Where it begins is part of the ids: a gateway that is started again
+    makes new requests.
+    """
+    random = Random(f"plain {seed}")  # noqa: S311 (not for secrets)
+    times = (math.floor(clock() * 1000) for _ in range(count))
+    run = f"r{seed}-{math.floor(clock() * 1000)}"
+    for event, _ in _plain(seed, run, random, times):
+        yield event
+
+
+def _plain(
+    seed: int, run: str, random: Random, times: Iterable[int]
+) -> Iterator[tuple[Simulated, int]]:
+    """An event for each time (unix milliseconds), and the bits that are left of its draw."""
+    bits = random.getrandbits
+    lines = _lines(seed, study().gateway, odd=True)
+    tenants, sizes = _tenants(study().tenants), _sizes()
+    prefix = f'{{"id":"{run}-'
+    for number, millis in enumerate(times):
+        draw = bits(64)
+        origin, language, line = lines[draw & (1 << LINE_BITS) - 1]
+        draw >>= LINE_BITS
+        tenant = tenants[draw & (1 << TENANT_BITS) - 1]
+        draw >>= TENANT_BITS
+        prompt, completion, size = sizes[draw & (1 << SIZE_BITS) - 1]
+        draw >>= SIZE_BITS
+        value = f'{prefix}{number}","ts":{millis // 1000}.{millis % 1000:03}{line}{tenant}{size}'
+        yield Simulated(millis / 1000, value.encode(), origin, language, prompt, completion), draw
 
 
 # --- Tables of drawn values ----------------------------------------------------------------------

@@ -93,6 +93,24 @@ def test_simulate_and_report_agree_to_the_token_also_over_a_kill(make_worker, tm
     assert "differ" in differs.stdout
 
 
+def test_with_a_rate_all_is_in_the_last_minutes_and_the_comparison_is_exact(make_worker, tmp_path):
+    worker = make_worker().start().wait_ready()
+    manifest = tmp_path / "m.json"
+    begin = time.time()
+    sent = tokenshare(
+        worker, "simulate", "--events", "600", "--rate", "200", "--manifest", str(manifest)
+    )
+    assert sent.returncode == 0, sent.stderr
+    worker.wait_counted(600)
+
+    shares = worker.get("/api/v1/shares")
+    assert shares["windows"]["5m"]["requests"] == 600
+    assert begin + 2 < shares["as_of"] <= time.time() + 1
+    compared = tokenshare(worker, "report", "--url", worker.url, "--compare", str(manifest))
+    assert compared.returncode == 0, compared.stdout
+    assert "600 requests" in compared.stdout
+
+
 def test_an_interrupted_demo_is_gone_within_five_seconds_and_leaves_no_process(tmp_path):
     from streams.demo.broker import free_port
 
