@@ -617,6 +617,17 @@ def test_a_shift_is_printed_as_a_table_with_alerts_a_week(with_a_shift, monkeypa
     assert "notifications" in result.stdout
 
 
+def test_the_table_of_alerts_is_whole_in_a_terminal_of_80_columns(with_a_shift, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    said = run(with_a_shift).stdout
+    table = said[: said.index("alerts fired")]
+
+    assert "…" not in table
+    assert max(map(len, table.splitlines())) <= 80
+    for whole in ("LLMShareShiftDay", "Chinese open", "requests", "notified", "points"):
+        assert whole in table
+
+
 def test_several_files_in_any_order_are_one_history(with_a_shift, tmp_path):
     lines = with_a_shift.read_bytes().splitlines(keepends=True)
     early, late = tmp_path / "early.ndjson", tmp_path / "late.ndjson"

@@ -16,6 +16,9 @@ from streams.backtest.replay import Replay, replay
 from streams.cli import common
 from streams.terminal import name_of
 
+#: Characters of a terminal from which a time has room in one line; of a share's name at least.
+_WIDE, _SHARE = 124, 13
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO
@@ -133,22 +136,8 @@ def _cautions(history: Cells, found: Replay) -> Iterator[str]:
 
 
 def _print(found: Replay) -> None:
-    table = Table(title="alerts", title_justify="left", expand=False)
-    for column in ("alert", "share", "measure", "pending", "firing", "resolved", "notified"):
-        table.add_column(column)
-    for column in ("z", "shift"):
-        table.add_column(column, justify="right")
-    for alert in found.alerts:
-        table.add_row(
-            alert.rule.alert,
-            f"{alert.dimension}: {name_of(alert.dimension, alert.key)}",
-            alert.measure,
-            *(_moment(each) for each in (alert.pending, alert.firing, alert.resolved)),
-            _moment(found.notified[alert]),
-            f"{alert.zscore:+.1f}",
-            f"{'▲' if alert.direction == 'up' else '▼'} {alert.shift * 100:+.1f} points",
-        )
-    Console().print(table if found.alerts else "No alert would have fired.")
+    console = Console()
+    console.print(_table(found, console.width) if found.alerts else "No alert would have fired.")
     if not found.weeks:
         return
     weeks = f"{found.weeks:.1f} weeks after the first 21 days"
@@ -162,5 +151,31 @@ def _print(found: Replay) -> None:
     )
 
 
-def _moment(seconds: int | None) -> str:
-    return "–" if seconds is None else f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%m-%d %H:%M}"
+def _table(found: Replay, width: int) -> Table:
+    """Return the alerts, a row each; where it is narrow, times take two lines."""
+    is_wide = width >= _WIDE
+    table = Table(title="alerts", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    table.add_column("alert", no_wrap=True)
+    table.add_column("share", overflow="fold", min_width=_SHARE)
+    times = ("pending", "firing", "resolved", "notified")[0 if is_wide else 1 :]
+    for column in ("measure", *times):
+        table.add_column(column, no_wrap=True)
+    for column in ("z", "points"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for alert in found.alerts:
+        moments = (alert.pending, alert.firing, alert.resolved, found.notified[alert])
+        table.add_row(
+            alert.rule.alert,
+            f"{alert.dimension}: {name_of(alert.dimension, alert.key)}",
+            alert.measure,
+            *(_moment(each, " " if is_wide else "\n") for each in moments[-len(times) :]),
+            f"{alert.zscore:+.1f}",
+            f"{alert.shift * 100:+.1f}",
+        )
+    return table
+
+
+def _moment(seconds: int | None, between: str) -> str:
+    if seconds is None:
+        return "–"
+    return f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%m-%d{between}%H:%M}"
