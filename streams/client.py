@@ -36,8 +36,8 @@ def get(url: str, path: str, **query: object) -> Any:
         raise WorkerUnreachableError(f"{whole} answers {error.code}: {_said(error)}") from None
     except (OSError, ValueError) as error:
         raise WorkerUnreachableError(
-            f"No worker answers at {url} ({error}). Start `tokenshare worker`, or give the "
-            "address of one that runs."
+            f"No worker answers at {url} ({_reason(error)}). Start `tokenshare worker`, or give "
+            "the address of one that runs."
         ) from None
 
 
@@ -45,6 +45,12 @@ def _request(whole: str) -> urllib.request.Request:
     token = environment().get(f"{ENV_PREFIX}WEB_TOKEN", "").strip()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return urllib.request.Request(whole, headers=headers)  # noqa: S310 - the caller has looked
+
+
+def _reason(error: Exception) -> object:
+    """Return what the system says of it, without the names of exceptions."""
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    return (cause.strerror if isinstance(cause, OSError) else None) or cause
 
 
 def _said(error: urllib.error.HTTPError) -> str:

@@ -215,7 +215,10 @@ def test_settings_are_shown_with_secrets_masked():
         (["worker"], {"TOKENSHARE_WEB_PORT": "x"}, 1, "TOKENSHARE_WEB_PORT"),
         (["doctor"], {"TOKENSHARE_BOOTSTRAP_SERVERS": "x"}, 1, "TOKENSHARE_BOOTSTRAP_SERVERS"),
         (["doctor", "--bootstrap", "127.0.0.1:1"], {}, 1, "No Kafka at 127.0.0.1:1"),
-        (["report", "--url", "http://127.0.0.1:1"], {}, 1, "No worker answers"),
+        (["report", "--url", "http://127.0.0.1:1"], {}, 1, ":1 (Connection refused)"),
+        (["report"], {"TOKENSHARE_WEB_PORT": "1"}, 1, "127.0.0.1:1 (Connection refused)"),
+        (["report"], {"TOKENSHARE_WEB_PORT": "1"}, 1, "Or give files to read."),
+        (["catalog", "check", "none.toml"], {}, 1, "none.toml: cannot be read (No such file"),
         (["report", "--url", "ftp://x"], {}, 1, "no address"),
         (["report", "--compare", "pyproject.toml"], {}, 2, "does not exist"),
         (["simulate", "--bootstrap", "127.0.0.1:1"], {}, 3, "No Kafka"),
@@ -223,7 +226,12 @@ def test_settings_are_shown_with_secrets_masked():
         (["simulate", "--rate", "5", "--hours", "1"], {}, 2, "leave --hours out"),
         (["simulate", "--manifest", "/none/m.json"], {}, 2, "cannot be written"),
         (["demo", "--json"], {}, 2, "--study"),
-        (["classify", "x"], {"TOKENSHARE_CATALOG_OVERRIDES": "/nowhere.toml"}, 1, "nowhere"),
+        (
+            ["classify", "x"],
+            {"TOKENSHARE_CATALOG_OVERRIDES": "/nowhere.toml"},
+            1,
+            "(No such file or",
+        ),
     ],
 )
 def test_a_mistake_is_named_without_a_traceback(arguments, environment, code, said):

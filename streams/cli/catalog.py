@@ -132,8 +132,9 @@ def _text(file: str) -> str:
     try:
         return Path(file).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise CatalogError(
-            f"{file}: cannot be read ({error}). Remedy: name a catalogue, an overrides file, or "
+            f"{file}: cannot be read ({why}). Remedy: name a catalogue, an overrides file, or "
             f"`{BUILT_IN}`."
         ) from error
 

@@ -86,8 +86,9 @@ def read(path: Path, known: Overrides | None = None) -> Overrides:
         data = path.read_bytes()
         data.decode()
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise CatalogError(
-            f"{path}: cannot be read ({error}). Remedy: point to a readable UTF-8 file."
+            f"{path}: cannot be read ({why}). Remedy: point to a readable UTF-8 file."
         ) from error
     return known if known is not None and known.text == data else parse(data, str(path))
 
