@@ -55,10 +55,12 @@ class Settings(BaseSettings):
     )
     create_topics: bool = Field(True, description="Create missing topics at the worker's start.")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="How to speak to Kafka."
+        "PLAINTEXT",
+        description="How to speak to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
     )
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        "SCRAM-SHA-512", description="How to log in, with a SASL protocol."
+        "SCRAM-SHA-512",
+        description="How to log in, with SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
     )
     sasl_username: str = Field("", description="Kafka user.")
     sasl_password: SecretStr = Field(SecretStr(""), description="That user's password.")
@@ -124,9 +126,11 @@ class Settings(BaseSettings):
     rebalance_timeout_seconds: float = Field(
         6.0, ge=1, le=300, description="How long the group waits for its members to rejoin."
     )
-    log_format: Literal["text", "json"] = Field("text", description="How log lines look.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How log lines look: text or json."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="The least severe log lines that are written."
+        "INFO", description="The least severe lines logged: DEBUG, INFO, WARNING or ERROR."
     )
     bridge_host: str = Field(
         "127.0.0.1",

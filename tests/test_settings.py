@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Literal, get_args, get_origin
+
 import pytest
 
 from streams import settings
@@ -29,6 +32,20 @@ def test_a_wrong_setting_names_itself(monkeypatch, name, value):
 
     with pytest.raises(SettingsError, match=f"TOKENSHARE_{name}"):
         load()
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        (name, field)
+        for name, field in settings.Settings.model_fields.items()
+        if get_origin(field.annotation) is Literal
+    ],
+)
+def test_a_setting_of_few_values_names_them_all(name, field):
+    assert all(
+        re.search(rf"\b{value}\b", field.description) for value in get_args(field.annotation)
+    )
 
 
 def test_several_brokers_are_separated_by_commas(monkeypatch):
