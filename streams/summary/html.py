@@ -185,10 +185,11 @@ def _area(report: Summary) -> str:
         for row in rows
         if row.sums.tokens
     )
+    each = f", each {report.by}" if steps > 1 else ""
     drawn = "course dense" if steps > _DENSE else "course"
     label = f"Share of tokens by origin, {day(report.starts[0])} to {day(report.starts[-1])}"
     return (
-        f"<figure><h2>Share of tokens by origin, each {report.by}</h2>\n"
+        f"<figure><h2>Share of tokens by origin{each}</h2>\n"
         f'<svg class="{drawn}" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="{escape(label)}">{_grid()}{"".join(parts)}{_dates(report)}</svg>\n'
         f'<ul class="legend">{legend}</ul></figure>'
