@@ -57,6 +57,8 @@ SHIFT_SECONDS = 30.0
 #: Ends of the source partitions, for the lag.
 LAG_SECONDS = 2.0
 LAG_PATIENCE_SECONDS = 3.0
+#: While it does not know, it is said again after so long.
+LAG_SAID_SECONDS = 60.0
 #: At most this long for the last flush before a partition is given away.
 REVOKE_FLUSH_SECONDS = 3.0
 #: Late writes of an earlier owner come in bunches, which are told once.
@@ -112,6 +114,7 @@ class Worker:
         self._locks: dict[int, asyncio.Lock] = {}
         self._sought: dict[int, float] = {}
         self._ends: dict[int, int] = {}
+        self._lag_said_at = -LAG_SAID_SECONDS
         self._revocations = 0
         self._stale_told: dict[int, float] = {}
         self._is_active = False
@@ -551,7 +554,15 @@ class Worker:
             )
         except (TimeoutError, *_SEND_ERRORS) as error:
             self._ends = {}
-            log.warning("ends of %s not known: %r", self.settings.topic, error)
+            now = time.monotonic()
+            if now - self._lag_said_at >= LAG_SAID_SECONDS:
+                self._lag_said_at = now
+                log.warning(
+                    "Kafka does not say where %s ends (%s): the lag is not known, and what comes "
+                    "in waits in Kafka while it is away",
+                    self.settings.topic,
+                    str(error) or type(error).__name__,
+                )
 
 
 class _Services(Service):

@@ -44,7 +44,7 @@ STATES = {
     "rebalancing": "partitions are being assigned",
     "recovering": "the changelog is being read",
     "drawing": "the first picture is being made",
-    "lag_unknown": "the lag is not known yet",
+    "lag_unknown": "Kafka has not said where the source topic ends: the lag is not known",
     "not_writing": "the changelog or the dead-letter topic cannot be written",
 }
 
