@@ -81,7 +81,8 @@ svg text { fill: var(--soft); font: 13px system-ui, sans-serif; }
 .unknown { fill: var(--unknown); background: var(--unknown); }
 .bar { fill: var(--bar); }
 @media (max-width: 40rem) {
-  .course text { font-size: 24px; }
+  svg text { font-size: 15px; }
+  svg.course text { font-size: 24px; }
   .course .between { display: none; }
 }
 svg .label { fill: var(--ink); }
