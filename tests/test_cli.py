@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,27 @@ def test_where_the_locale_has_no_such_letter_the_answer_comes_nevertheless(tmp_p
         )
         assert done.returncode == 0
         assert "?" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["classify"], ["language"], ["decode"], ["report", "-"]])
+def test_who_sits_before_a_command_that_reads_is_told_so(command):
+    master, slave = pty.openpty()
+    try:
+        os.write(master, b"\x04")
+        done = subprocess.run(
+            [sys.executable, "-m", "streams", *command],
+            stdin=slave,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+    finally:
+        os.close(master)
+        os.close(slave)
+
+    assert done.returncode == 0
+    assert "reading what you type; Ctrl-D ends it" in done.stderr
 
 
 def test_classify_answers_a_line_a_name():

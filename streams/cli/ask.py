@@ -66,7 +66,7 @@ def _values(given: tuple[str, ...]) -> Iterator[object]:
         if value != "-":
             yield value
             continue
-        for line in click.get_binary_stream("stdin"):
+        for line in common.stdin():
             text = line.rstrip(b"\r\n")
             if not text.strip():
                 yield ""
@@ -81,7 +81,7 @@ def _values(given: tuple[str, ...]) -> Iterator[object]:
 def _names(models: tuple[str, ...]) -> Iterator[str]:
     for model in models or ("-",):
         if model == "-":
-            for line in click.get_binary_stream("stdin"):
+            for line in common.stdin():
                 yield line.decode(errors="replace").rstrip("\r\n")
         else:
             yield model
@@ -112,9 +112,7 @@ def decode(files: tuple[Path, ...], headers: str | None) -> None:
     said = _headers(headers)
     for path in files or (Path("-"),):
         try:
-            value = (
-                click.get_binary_stream("stdin").read() if str(path) == "-" else path.read_bytes()
-            )
+            value = common.stdin().read() if str(path) == "-" else path.read_bytes()
         except OSError as error:
             common.fail(f"{path} cannot be read: {error.strerror}", 2)
         name = os.fsencode(path).decode(errors="replace")

@@ -85,7 +85,7 @@ def _of_files(files: tuple[Path, ...]) -> Cells:
 def _opened(files: tuple[Path, ...]) -> Iterator[tuple[str, IO[bytes]]]:
     for path in files:
         if str(path) == "-":
-            yield "standard input", click.get_binary_stream("stdin")
+            yield "standard input", common.stdin()
             continue
         try:
             with path.open("rb") as stream:

@@ -15,6 +15,7 @@ from streams.settings import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
     from streams.origin.catalog import Classification
     from streams.settings import Settings
@@ -32,6 +33,14 @@ def settings(**given: Any) -> Settings:
         return all_settings.load(**given)
     except SettingsError as error:
         fail(error)
+
+
+def stdin() -> BinaryIO:
+    """Return standard input; whoever sits before it is told that it is their turn."""
+    stream = click.get_binary_stream("stdin")
+    if stream.isatty():
+        click.echo("reading what you type; Ctrl-D ends it", err=True)
+    return stream
 
 
 def refuse_unwritable(file: Path) -> None:

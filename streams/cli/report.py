@@ -256,7 +256,7 @@ def _read_parquet(
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     if str(path) == _DASH:
-        yield click.get_binary_stream("stdin")
+        yield common.stdin()
         return
     try:
         with path.open("rb") as stream:

@@ -257,7 +257,7 @@ class Decoder:
             if not document:
                 return [_Judged(None, Skipped("empty_batch"))]
             return self._each(document, depth)
-        return _one(Rejected("not_an_object", f"JSON {json_type(document)}, expected an object"))
+        return _one(Rejected("not_an_object", f"{json_type(document)}, expected a JSON object"))
 
     def _each(self, documents: Sequence[object], depth: int) -> list[_Judged]:
         """Judge each of several; of the pieces of one streamed answer only the last counts."""
