@@ -25,8 +25,8 @@ def sources():
     """Return the made-up numbers without the name that is there to break the page."""
     made = made_up_sources()
 
-    def shares():
-        body = made.shares()
+    def shares(dimensions):
+        body = made.shares(dimensions)
         return body | {
             "unknown": [each for each in body["unknown"] if each["model"] != HOSTILE],
             "pipeline": body["pipeline"] | {"rejected": 0, "late": 0},
