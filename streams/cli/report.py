@@ -40,13 +40,14 @@ if TYPE_CHECKING:
 #: However long a worker takes to become ready, a comparison ends.
 COMPARE_SECONDS = 300.0
 
-DEFAULT_URL = "http://127.0.0.1:6066"
 _STDIN = "-"
 
 
 @click.command(name="report")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--url", help=f"Address of a worker, {DEFAULT_URL} unless files are given.")
+@click.option(
+    "--url", help="Address of a worker; http://127.0.0.1 and TOKENSHARE_WEB_PORT unless given."
+)
 @click.option("--topic", metavar="NAME", help="Read a topic of Kafka to where it ends now.")
 @common.bootstrap
 @click.option(
@@ -112,7 +113,7 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     if files:
         _show(_of_files(files, step), form, html_file)
         return
-    address = url or DEFAULT_URL
+    address = url or f"http://127.0.0.1:{common.settings().web_port}"
     try:
         if manifests:
             read = [_read_manifest(path) for path in manifests]
