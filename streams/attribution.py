@@ -27,13 +27,15 @@ Kind = Literal["mix", "new", "gone"]
 #: Contributions are multiples of this. Floats hold such numbers and their sums exactly, so they add
 #: up to the shift in whatever order a reader adds them.
 GRID = 2**40
+#: What floats that are added up in another order differ by is far below this part of them.
+ROUNDING = Fraction(1, GRID)
 
 
 class Part(NamedTuple):
     """What a key's members count at a time, of the `total` of all keys.
 
-    `whole` is what the key counts; what it has beyond its named members goes to `other`. Numbers
-    are whole, or floats where they are expected ones.
+    `whole` is what the key counts; what it has beyond its named members goes to `other`, unless it
+    is less than `ROUNDING` of it. Numbers are whole, or floats where they are expected ones.
     """
 
     members: Mapping[str, float]
@@ -104,8 +106,12 @@ def attribute(now: Part, before: Part, most: int = 5) -> Attribution:
 def _shares(part: Part) -> dict[str, Fraction]:
     """Return each member's part of the total, as exact fractions, none of them zero."""
     counts = {name: Fraction(count) for name, count in part.members.items()}
-    unnamed = Fraction(part.whole) - sum(counts.values())
-    counts[OTHER] = counts.get(OTHER, Fraction(0)) + unnamed
+    whole = Fraction(part.whole)
+    unnamed = whole - sum(counts.values())
+    # Rounding is no member of its own, and must not be lost: the largest one does not notice it.
+    is_rounding = counts and abs(unnamed) < ROUNDING * whole
+    name = max(counts, key=counts.__getitem__) if is_rounding else OTHER
+    counts[name] = counts.get(name, Fraction(0)) + unnamed
     total = Fraction(part.total)
     return {name: count / total for name, count in counts.items() if count}
 

@@ -56,6 +56,15 @@ def test_what_a_key_has_beyond_its_members_is_other():
     assert [each.contribution for each in found.movers] == pytest.approx([0.05 - 0.10, 0.0])
 
 
+def test_what_rounding_leaves_is_nobody():
+    # 0.1 + 0.2 is more than 0.3, which is what is expected of the key: no one is left over.
+    found = attribute(Part({"a": 1, "b": 1}, 2, 10), Part({"a": 0.1, "b": 0.2}, 0.3, 1))
+
+    assert [each.name for each in found.movers] == ["b", "a"]
+    assert found.shift == pytest.approx(-0.1, abs=1e-12)
+    assert found.rest_members == 0
+
+
 @pytest.mark.parametrize("totals", [(0, 10), (10, 0)])
 def test_a_share_of_nothing_has_not_moved(totals):
     now, before = totals

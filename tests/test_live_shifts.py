@@ -151,6 +151,8 @@ def test_movers_add_up_to_the_shift_that_is_shown(view, dimension, key, measure,
         assert total == split.shift
         assert split.shift == pytest.approx(shift.told.shift, abs=1e-9)
         assert split.mix + split.arrival == split.shift
+        # All that is counted has a model, a language and an origin: nobody is left over.
+        assert "other" not in {each.name for each in split.movers}
     if dimension == "origin":
         assert [each.name for each in answer.models.movers][:1] == ["deepseek-chat"]
     assert answer.tenants is None
