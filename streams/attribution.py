@@ -135,20 +135,14 @@ def _on_grid(exact: list[Fraction]) -> list[int]:
     return units
 
 
-def expected_members(counts: Array, totals: Array, weights: Array) -> Array:
+def expected_members(counts: Array, totals: Array, window: Array, weights: Array) -> Array:
     """Return what is expected of each member [members] in a window of the last hours.
 
     `counts` [hours, members] and `totals` [hours] reach back at least `past.BASELINE_HOURS` before
-    the window; `weights` are the totals of the window's hours, the last of them in the last row. An
-    hour that was empty on all seven days before is expected to be what it was.
+    the window. `window` [hours, members] and `weights` [hours] are what the window itself holds of
+    its hours, the last of them in the last row. An hour that was empty on all seven days before is
+    expected to be what it was.
     """
     expected = expected_shares(counts, totals)[-len(weights) :]
-    held = counts[-len(weights) :] * _inverse(totals[-len(weights) :])
-    found: Array = (np.where(np.isnan(expected), held, expected) * weights[:, None]).sum(axis=0)
-    return found
-
-
-def _inverse(totals: Array) -> Array:
-    found = np.zeros((len(totals), 1))
-    np.divide(1.0, totals[:, None], out=found, where=totals[:, None] > 0)
+    found: Array = np.where(np.isnan(expected), window, expected * weights[:, None]).sum(axis=0)
     return found

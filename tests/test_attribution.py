@@ -105,7 +105,7 @@ def test_what_is_expected_of_members_adds_up_to_what_is_expected_of_their_key():
     counts = np.tile([3.0, 1.0], (9 * 24, 1))
     counts[-23:] = [6.0, 0.0]
     totals = np.full(9 * 24, 10.0)
-    expected = expected_members(counts, totals, totals[-24:])
+    expected = expected_members(counts, totals, counts[-24:], totals[-24:])
 
     assert expected.tolist() == pytest.approx([72.0, 24.0])
     found = attribute(
@@ -124,4 +124,5 @@ def test_hours_that_nothing_is_expected_of_are_as_expected():
     totals = np.zeros(9 * 24)
     totals[-2:] = 10.0
 
-    assert expected_members(counts, totals, totals[-24:]).tolist() == pytest.approx([6.0])
+    window = counts[-24:] / 2
+    assert expected_members(counts, totals, window, totals[-24:]).tolist() == [3.0]
