@@ -50,8 +50,10 @@ log = logging.getLogger("tokenshare.app")
 SNAPSHOT_SECONDS = 1.0
 #: And at most this often, however fast the changelog grows.
 SNAPSHOT_MIN_SECONDS = 0.2
-#: Panes of partitions added up for the history beside each picture: up to 20 ms of work.
+#: Panes of partitions added up for the history at a time: up to 20 ms of work.
 WARM_PANES = 120
+#: And the pause after it. A full state is added up within a quarter of a minute of a start.
+WARM_PAUSE_SECONDS = 0.06
 #: How often shifts are worked out anew: rules are evaluated each minute, and wait half an hour.
 SHIFT_SECONDS = 30.0
 #: Ends of the source partitions, for the lag.
@@ -601,8 +603,17 @@ class _Services(Service):
                 await asyncio.wait_for(worker.follower.news.wait(), timeout=SNAPSHOT_SECONDS)
             worker.follower.news.clear()
             worker.take_snapshot(time.time())
-            worker.history.warm(WARM_PANES)
             await self.sleep(SNAPSHOT_MIN_SECONDS)
+
+    @Service.task
+    async def _warm(self) -> None:
+        await self._guarded(self._warm_on())
+
+    async def _warm_on(self) -> None:
+        worker = self._worker
+        while not self.should_stop:
+            has_more = not worker.readiness() and worker.history.warm(WARM_PANES)
+            await self.sleep(WARM_PAUSE_SECONDS if has_more else SNAPSHOT_SECONDS)
 
     @Service.task
     async def _tell(self) -> None:

@@ -27,13 +27,15 @@ Kind = Literal["mix", "new", "gone"]
 #: Contributions are multiples of this. Floats hold such numbers and their sums exactly, so they add
 #: up to the shift in whatever order a reader adds them.
 GRID = 2**40
+#: What floats that are added up in another order differ by is far below this part of them.
+ROUNDING = Fraction(1, GRID)
 
 
 class Part(NamedTuple):
     """What a key's members count at a time, of the `total` of all keys.
 
-    `whole` is what the key counts; what it has beyond its named members goes to `other`. Numbers
-    are whole, or floats where they are expected ones.
+    `whole` is what the key counts; what it has beyond its named members goes to `other`, unless it
+    is less than `ROUNDING` of it. Numbers are whole, or floats where they are expected ones.
     """
 
     members: Mapping[str, float]
@@ -104,8 +106,12 @@ def attribute(now: Part, before: Part, most: int = 5) -> Attribution:
 def _shares(part: Part) -> dict[str, Fraction]:
     """Return each member's part of the total, as exact fractions, none of them zero."""
     counts = {name: Fraction(count) for name, count in part.members.items()}
-    unnamed = Fraction(part.whole) - sum(counts.values())
-    counts[OTHER] = counts.get(OTHER, Fraction(0)) + unnamed
+    whole = Fraction(part.whole)
+    unnamed = whole - sum(counts.values())
+    # Rounding is no member of its own, and must not be lost: the largest one does not notice it.
+    is_rounding = counts and abs(unnamed) < ROUNDING * whole
+    name = max(counts, key=counts.__getitem__) if is_rounding else OTHER
+    counts[name] = counts.get(name, Fraction(0)) + unnamed
     total = Fraction(part.total)
     return {name: count / total for name, count in counts.items() if count}
 
@@ -129,20 +135,14 @@ def _on_grid(exact: list[Fraction]) -> list[int]:
     return units
 
 
-def expected_members(counts: Array, totals: Array, weights: Array) -> Array:
+def expected_members(counts: Array, totals: Array, window: Array, weights: Array) -> Array:
     """Return what is expected of each member [members] in a window of the last hours.
 
     `counts` [hours, members] and `totals` [hours] reach back at least `past.BASELINE_HOURS` before
-    the window; `weights` are the totals of the window's hours, the last of them in the last row. An
-    hour that was empty on all seven days before is expected to be what it was.
+    the window. `window` [hours, members] and `weights` [hours] are what the window itself holds of
+    its hours, the last of them in the last row. An hour that was empty on all seven days before is
+    expected to be what it was.
     """
     expected = expected_shares(counts, totals)[-len(weights) :]
-    held = counts[-len(weights) :] * _inverse(totals[-len(weights) :])
-    found: Array = (np.where(np.isnan(expected), held, expected) * weights[:, None]).sum(axis=0)
-    return found
-
-
-def _inverse(totals: Array) -> Array:
-    found = np.zeros((len(totals), 1))
-    np.divide(1.0, totals[:, None], out=found, where=totals[:, None] > 0)
+    found: Array = np.where(np.isnan(expected), window, expected * weights[:, None]).sum(axis=0)
     return found

@@ -71,7 +71,7 @@ class History:
     """Answers from the view's panes, with what each pane comes to kept until the pane changes.
 
     That is packed: unpacked, the sums of two years of days take as much memory as all panes.
-    Models are not kept at all, for they would take as much again.
+    Models are kept of days alone: of all hours they would take as much again.
     """
 
     def __init__(self, view: View, catalog: Catalog) -> None:
@@ -90,24 +90,25 @@ class History:
         """Drop what is kept of a pane, because it has changed."""
         self._kept.pop((level, start), None)
 
-    def warm(self, most: int) -> None:
+    def warm(self, most: int) -> bool:
         """Add up beforehand what up to `most` panes of partitions come to, at least one's.
 
-        A first question then need not wait for all.
+        A first question then need not wait for all. Returns False when there was nothing to do.
         """
         starts = self._view.starts
         missing = (
             (level, start)
-            for level in (HOUR, DAY)
+            for level in (DAY, HOUR)
             for start in starts.get(level, {})
             if (level, start) not in self._kept
         )
         for level, start in missing:
             values = self._view.values_at(level, start)
-            self._kept[level, start] = _sums(values, self._catalog)
+            self._kept[level, start] = _sums(level, values, self._catalog)
             most -= len(values)
             if most <= 0:
-                return
+                return True
+        return False
 
     def read(
         self, dimension: str, step: str, start: float | None, end: float | None, as_of: float
@@ -134,17 +135,15 @@ class History:
             raise ValueError(f"step is one of {', '.join(STEPS)}")
         level, seconds = STEPS[step]
         since = None if start is None else pane_start(level, start)
-        parts = self.parts(level, since, end, packed=dimension != MODEL)
+        is_kept = dimension != MODEL or level is DAY
+        parts = self.parts(level, since, end, packed=is_kept)
         found = self.nothing_found(level)
 
         def work() -> tuple[dict[str, Any], Found]:
             points: dict[int, dict[str, Counts]] = {}
             for part in parts:
                 cells = points.setdefault(step_start(part.start, seconds), {})
-                add_all(
-                    cells,
-                    models_of(part) if dimension == MODEL else cells_of(part, dimension, found),
-                )
+                add_all(cells, cells_of(part, dimension, found) if is_kept else models_of(part))
             if dimension == MODEL:
                 points = _of_largest(points)
             body = {"dimension": dimension, "step": step, "seconds": seconds, "as_of": as_of}
@@ -183,18 +182,19 @@ class History:
                 self._kept[found.level, part.start] = sums
 
 
-def _sums(values: Iterable[bytes], catalog: Catalog) -> dict[str, bytes]:
+def _sums(level: Level, values: Iterable[bytes], catalog: Catalog) -> dict[str, bytes]:
     """Return what a pane comes to over all partitions, packed by dimension."""
     whole = Pane()
     for value in values:
         whole.add(decode_pane(value))
     joint = by_joint(whole.cells, catalog)
-    return {
+    sums = {
         "origin": pack(by_part(joint, 0)),
         "language": pack(by_part(joint, 1)),
         "joint": pack(joint),
         "developer": pack(by_developer(whole.models, catalog)),
     }
+    return sums | {MODEL: pack(whole.models)} if level is DAY else sums
 
 
 def cells_of(part: Part, dimension: str, found: Found) -> dict[str, Counts]:
@@ -207,7 +207,7 @@ def packed_of(part: Part, dimension: str, found: Found) -> bytes:
     if part.kept is not None:
         return part.kept[dimension]
     if part.start not in found.sums:
-        found.sums[part.start] = part, _sums(part.values, found.catalog)
+        found.sums[part.start] = part, _sums(found.level, part.values, found.catalog)
     return found.sums[part.start][1][dimension]
 
 

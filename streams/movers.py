@@ -20,7 +20,7 @@ from streams.past import BASELINE_HOURS, HOURS_A_DAY
 from streams.shift import centre
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from streams.conditions import Window
     from streams.counted import Array, Measure
@@ -36,6 +36,8 @@ MOST_MOVERS = 8
 
 #: Counts by member, at the start of a pane.
 Members = dict[int, dict[str, "Counts"]]
+#: What of them is asked for, tokens or requests, by the start of an hour.
+Amounts = dict[int, dict[str, float]]
 
 
 class Shift(NamedTuple):
@@ -122,8 +124,8 @@ class _Split:
         self._first = first
         self._ends = ends
         #: Of the key, by hour: what whole hours count, and what the window does.
-        self._key_hours: dict[int, float] = {}
-        self._key_window: dict[int, float] = {}
+        self._key_hours: Amounts = {}
+        self._key_window: Amounts = {}
 
     def measure(self, hours: Members, panes: Members) -> None:
         """Take in the counts by `origin/language` of hours and of the window's panes."""
@@ -134,9 +136,8 @@ class _Split:
         own = self.joined
         for counted, into in ((hours, self._key_hours), (by_hour, self._key_window)):
             for start, cells in counted.items():
-                into[start] = self._sum(
-                    {key: counts for key, counts in cells.items() if own(key) is not None}
-                )
+                of_key = {each: counts for each, counts in cells.items() if own(each) is not None}
+                into[start] = {self._shift.key: self._sum(of_key)}
 
     def joined(self, key: str) -> str | None:
         """Return the other half of `origin/language` where one is the key, else None."""
@@ -149,71 +150,89 @@ class _Split:
         return key if key in self._shift.shown else "other"
 
     def attributed(self, hours: Members, window: Members) -> Attribution | None:
-        """Return the shift by members that are counted in hours and in the window."""
-        now: dict[str, float] = {}
-        for cells in window.values():
-            for name, counts in cells.items():
-                now[name] = now.get(name, 0) + self._count(counts)
-        return self._against(now, hours)
+        """Return the shift by members that are counted in hours and, by hour, in the window."""
+        return self._against(self._counts(window), self._counts(hours))
 
     def by_tenant(self, hours: Members) -> Attribution | None:
         """Return the shift by tenants, which hours count and panes of 5 minutes do not.
 
         Of an hour that the window holds in part, each has the part of it that the key has.
         """
-        own: Members = {
-            start: {
-                tenant: counts
-                for key, counts in cells.items()
-                for tenant, _, name in [key.partition("/")]
-                if self._is_own(name)
-            }
-            for start, cells in hours.items()
-        }
-        now: dict[str, float] = {}
-        for start, held in self._key_window.items():
-            whole = self._key_hours.get(start, 0)
-            for name, counts in own.get(start, {}).items():
-                part = self._count(counts) * min(1.0, held / whole) if whole else 0
-                now[name] = now.get(name, 0) + part
-        return self._against(now, own)
+        own: Amounts = {}
+        for start, cells in hours.items():
+            into = own.setdefault(start, {})
+            for each, counts in cells.items():
+                tenant, _, name = each.partition("/")
+                if self._is_own(name):
+                    # Several languages may stand for one key, `other`.
+                    into[tenant] = into.get(tenant, 0) + self._count(counts)
+        window: Amounts = {}
+        for start, of_key in self._key_window.items():
+            held, whole = sum(of_key.values()), sum(self._key_hours.get(start, {}).values())
+            part = min(1.0, held / whole) if whole else 0
+            window[start] = {name: amount * part for name, amount in own.get(start, {}).items()}
+        return self._against(window, own)
 
     def _is_own(self, name: str) -> bool:
         key = self._shift.key
         return (name if self._shift.dimension == "origin" else self._named(name)) == key
 
-    def _against(self, now: Mapping[str, float], hours: Members) -> Attribution | None:
+    def _against(self, window: Amounts, hours: Amounts) -> Attribution | None:
         total = sum(self._window.values())
-        baseline = self._shift.told.baseline
-        if total <= 0 or baseline is None:
+        if total <= 0 or self._shift.told.baseline is None:
             return None
-        names = sorted({*now, *(name for cells in hours.values() for name in cells)})
-        counts = np.zeros((len(self._totals), len(names)))
-        places = {name: place for place, name in enumerate(names)}
-        for start, cells in hours.items():
-            row = (start - self._first) // HOUR.seconds
-            if 0 <= row < len(counts):
-                for name, each in cells.items():
-                    counts[row, places[name]] = self._count(each)
-        expected = expected_members(counts, self._totals, self._weights(total))
+        # The key is told again as its members are: requests have come since its shift was told.
+        key = self._shift.key
         return attribute(
-            Part(now, sum(self._key_window.values()), total),
-            Part(dict(zip(names, expected.tolist(), strict=True)), baseline * total, total),
+            Part(_added_up(window), _added_up(self._key_window).get(key, 0), total),
+            Part(
+                self._expected(window, hours),
+                self._expected(self._key_window, self._key_hours).get(key, 0),
+                total,
+            ),
             MOST_MOVERS,
         )
 
-    def _weights(self, total: float) -> Array:
-        """Return the window's totals by hour; the hour's window is all held against one."""
+    def _expected(self, window: Amounts, hours: Amounts) -> dict[str, float]:
+        """Return what is expected in the window of each member that it or an hour has."""
+        names = sorted({name for of in (window, hours) for each in of.values() for name in each})
+        counts = _rows(hours, names, range(self._first, self._ends + 1, HOUR.seconds))
         if self._shift.window == "1h":
-            return np.array([total])
-        hours = range(self._ends - HOURS_A_DAY * HOUR.seconds, self._ends + 1, HOUR.seconds)
-        return np.array([self._window.get(start, 0.0) for start in hours])
+            # All of it is held against one hour, the last.
+            held = _rows({self._ends: _added_up(window)}, names, range(self._ends, self._ends + 1))
+            weights = np.array([sum(self._window.values())])
+        else:
+            starts = range(self._ends - HOURS_A_DAY * HOUR.seconds, self._ends + 1, HOUR.seconds)
+            held = _rows(window, names, starts)
+            weights = np.array([self._window.get(start, 0.0) for start in starts])
+        expected = expected_members(counts, self._totals, held, weights)
+        return dict(zip(names, expected.tolist(), strict=True))
+
+    def _counts(self, members: Members) -> Amounts:
+        return {
+            start: {name: self._count(counts) for name, counts in cells.items()}
+            for start, cells in members.items()
+        }
 
     def _count(self, counts: Counts) -> float:
         return float(tokens_of(counts) if self._shift.measure == "tokens" else counts[0])
 
     def _sum(self, cells: Mapping[str, Counts]) -> float:
         return sum(map(self._count, cells.values()))
+
+
+def _added_up(amounts: Amounts) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for each in amounts.values():
+        for name, amount in each.items():
+            found[name] = found.get(name, 0) + amount
+    return found
+
+
+def _rows(amounts: Amounts, names: Sequence[str], starts: range) -> Array:
+    """Return a row for each start and a column for each name; what starts elsewhere is left out."""
+    rows = [amounts.get(start, {}) for start in starts]
+    return np.array([[row.get(name, 0.0) for name in names] for row in rows])
 
 
 def _of_origin(catalog: Catalog, origin: str) -> Callable[[str], str | None]:

@@ -374,7 +374,9 @@ def sources(worker: Worker) -> server.Sources:
         ),
     )
     return server.Sources(
-        shares=lambda: bodies.shares(worker.snapshot, simulated=worker.settings.simulated),
+        shares=lambda dimensions: bodies.shares(
+            worker.snapshot, dimensions, simulated=worker.settings.simulated
+        ),
         history=lambda asked: _history(worker, asked),
         unknown=lambda window: bodies.unknown(worker.snapshot, window),
         shifts=lambda: bodies.shifts(worker.snapshot),

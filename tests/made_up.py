@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 
 from streams.origin.overrides import suggestion
+from streams.web.question import DIMENSIONS
 from streams.web.server import Sources, make_app, serve
 
 WINDOWS = {"5m": 300, "1h": 3600, "24h": 86_400, "7d": 604_800}
@@ -345,6 +346,16 @@ def made_up_moved(asked, now, state="shifted"):
     }
 
 
+def only(dimensions, body):
+    """The body of /api/v1/shares with no more than these dimensions."""
+    left_out = {*DIMENSIONS} - {*dimensions}
+    windows = {
+        name: {part: value for part, value in window.items() if part not in left_out}
+        for name, window in body["windows"].items()
+    }
+    return body | {"windows": windows}
+
+
 def made_up_sources(state="shifted", **changes):
     """Return sources of made-up numbers.
 
@@ -359,7 +370,7 @@ def made_up_sources(state="shifted", **changes):
         return made_up_moved(asked, time.time(), state)
 
     return Sources(
-        shares=lambda: made_up_shares(time.time()) | changes,
+        shares=lambda dimensions: only(dimensions, made_up_shares(time.time()) | changes),
         history=history,
         unknown=lambda window: {"window": window, "models": []},
         shifts=lambda: made_up_shifts(time.time(), state),

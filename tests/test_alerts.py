@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
@@ -159,6 +160,27 @@ def test_the_addresses_in_the_rules_are_those_that_the_head_says_how_to_replace(
 
 def _yaml_of(path: Path) -> str:
     return yaml.safe_dump(yaml.safe_load(path.read_text()), width=10_000)
+
+
+#: What the page takes to open one shift: see streams/web/static/view.js.
+OF_A_SHIFT = ("dimension", "key", "measure", "window")
+
+
+def test_an_alert_on_one_share_links_to_its_shift():
+    linked = set()
+    for group in groups():
+        for point in group.get("alert_rule_test", []):
+            for each in point["exp_alerts"]:
+                labels, text = each["exp_labels"], each["exp_annotations"]["description"]
+                if "key" not in labels:
+                    continue
+                (link,) = re.findall(r"https?://\S+", text)
+                of_shift = {name: labels[name] for name in OF_A_SHIFT}
+                said = parse_qsl(urlsplit(link).fragment, strict_parsing=True)
+                assert dict(said) == {"view": "shift", **of_shift}, group["name"]
+                linked.add(point["alertname"])
+
+    assert linked == {rule.alert for rule in SHIFT_CONDITIONS}
 
 
 # -- several workers

@@ -56,6 +56,15 @@ def test_what_a_key_has_beyond_its_members_is_other():
     assert [each.contribution for each in found.movers] == pytest.approx([0.05 - 0.10, 0.0])
 
 
+def test_what_rounding_leaves_is_nobody():
+    # 0.1 + 0.2 is more than 0.3, which is what is expected of the key: no one is left over.
+    found = attribute(Part({"a": 1, "b": 1}, 2, 10), Part({"a": 0.1, "b": 0.2}, 0.3, 1))
+
+    assert [each.name for each in found.movers] == ["b", "a"]
+    assert found.shift == pytest.approx(-0.1, abs=1e-12)
+    assert found.rest_members == 0
+
+
 @pytest.mark.parametrize("totals", [(0, 10), (10, 0)])
 def test_a_share_of_nothing_has_not_moved(totals):
     now, before = totals
@@ -96,7 +105,7 @@ def test_what_is_expected_of_members_adds_up_to_what_is_expected_of_their_key():
     counts = np.tile([3.0, 1.0], (9 * 24, 1))
     counts[-23:] = [6.0, 0.0]
     totals = np.full(9 * 24, 10.0)
-    expected = expected_members(counts, totals, totals[-24:])
+    expected = expected_members(counts, totals, counts[-24:], totals[-24:])
 
     assert expected.tolist() == pytest.approx([72.0, 24.0])
     found = attribute(
@@ -115,4 +124,5 @@ def test_hours_that_nothing_is_expected_of_are_as_expected():
     totals = np.zeros(9 * 24)
     totals[-2:] = 10.0
 
-    assert expected_members(counts, totals, totals[-24:]).tolist() == pytest.approx([6.0])
+    window = counts[-24:] / 2
+    assert expected_members(counts, totals, window, totals[-24:]).tolist() == [3.0]

@@ -95,6 +95,18 @@ def test_readme_has_every_variable_that_it_names():
     assert set(re.findall(r"TOKENSHARE_[A-Z_]+", README)) == known
 
 
+def test_readme_has_the_messages_of_the_code_in_their_own_words():
+    # Texts that stand over several lines of code are one text.
+    code = "\n".join(path.read_text() for path in sorted((ROOT / "streams").rglob("*.py")))
+    code = re.sub(r'"\s*\n\s*f?"', "", code)
+    section = README.partition("### Troubleshooting")[2].partition("\n## ")[0]
+    messages = re.findall(r"^\| `([^`]+)` \|", section, flags=re.MULTILINE)
+    words = {message: max(message.split("…"), key=len).strip(" :;,") for message in messages}
+
+    assert len(words) > 15
+    assert {message: said for message, said in words.items() if said not in code} == {}
+
+
 def test_readme_explains_every_reason():
     explained = re.findall(r"^\| `(\w+)` \| (?:has|is|lacks) ", README, flags=re.MULTILINE)
 

@@ -26,6 +26,8 @@ HERE = pane_start(HOUR, NOW)
 CATALOG = Catalog.load()
 KEYS = {"origin": ORIGINS, "language": ("en", "zh-Hans", "other")}
 MODELS = {"cn-open": "deepseek-chat", "row-proprietary": "gpt-4o"}
+#: Seconds of a day: an hour, and the hours before and after it.
+AROUND = {0, 3600, 86400 - 3600}
 RANDOM = np.random.default_rng(20261125)
 
 
@@ -151,16 +153,71 @@ def test_movers_add_up_to_the_shift_that_is_shown(view, dimension, key, measure,
         assert total == split.shift
         assert split.shift == pytest.approx(shift.told.shift, abs=1e-9)
         assert split.mix + split.arrival == split.shift
+        # All that is counted has a model, a language and an origin: nobody is left over.
+        assert "other" not in {each.name for each in split.movers}
     if dimension == "origin":
         assert [each.name for each in answer.models.movers][:1] == ["deepseek-chat"]
     assert answer.tenants is None
 
 
-def test_an_hours_shift_of_one_tenant_is_told_as_its(view):
+def copy(view, is_left=lambda _: False):
+    """Return a view of its own with the same panes, but for those of starts that are left out."""
     made = View()
     for records in view.records.values():
         for key, held in records.items():
-            made.apply(pane_key(0, key), held.value)
+            if not is_left(key.start):
+                made.apply(pane_key(0, key), held.value)
+    return made
+
+
+@pytest.mark.parametrize("window", ["1h", "24h"])
+@pytest.mark.parametrize(("dimension", "key"), [("origin", "cn-open"), ("language", "en")])
+def test_requests_that_come_after_a_shift_was_told_are_not_taken_for_a_mover(
+    view, dimension, key, window
+):
+    made = copy(view)
+    history = History(made, CATALOG)
+    shift = shift_of(ask(made, history), dimension, key, "tokens", window)
+    for level in (MIDDLE, HOUR):
+        more = {"cn-open/en": 30_000, "row-proprietary/en": 50_000}
+        put(made, level, pane_start(level, NOW), more, partition=1)
+    answer = movers.ask(made, history, CATALOG, shift)()
+
+    splits = [each for each in (answer.models, answer.joint) if each is not None]
+    assert len({each.shift for each in splits}) == 1
+    for split in splits:
+        assert "other" not in {each.name for each in split.movers}
+        assert sum(each.contribution for each in split.movers) + split.rest == split.shift
+
+
+def test_movers_add_up_where_the_window_begins_in_an_hour_without_a_baseline(view):
+    # The day opens at 20 past an hour that had no traffic on the days before, nor had those beside.
+    begins = HERE - 24 * 3600
+    made = copy(view, lambda start: start < HERE - 25 * 3600 and (start - begins) % 86400 in AROUND)
+    history = History(made, CATALOG)
+    shift = shift_of(ask(made, history), "origin", "cn-open", "tokens", "24h")
+    answer = movers.ask(made, history, CATALOG, shift)()
+
+    for split in (answer.models, answer.joint):
+        assert split.shift == pytest.approx(shift.told.shift, abs=1e-9)
+        assert "other" not in {each.name for each in split.movers}
+
+
+def test_a_tenant_has_all_of_its_languages_that_are_not_shown_by_name(view):
+    made = copy(view)
+    for hour in range(9 * 24, -1, -1):
+        tenants = {"a/l/fr": [3, 300, 0, 30_000], "a/l/de": [2, 200, 0, 20_000]}
+        put(made, TENANTS, HERE - hour * 3600, {}, tenants=tenants)
+    history = History(made, CATALOG)
+    shift = shift_of(ask(made, history), "language", "other", "tokens", "24h")
+    answer = movers.ask(made, history, CATALOG, shift)()
+
+    (before,) = [each.before for each in answer.tenants.movers if each.name == "a"]
+    assert before == pytest.approx(shift.told.baseline)
+
+
+def test_an_hours_shift_of_one_tenant_is_told_as_its(view):
+    made = copy(view)
     for hour in range(9 * 24, -1, -1):
         start = HERE - hour * 3600
         new = 30_000 if hour <= 1 else 0

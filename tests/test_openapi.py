@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
+from urllib.request import urlopen
 
 import pytest
 import schemathesis
@@ -16,6 +18,7 @@ from streams.process import sources
 from streams.settings import load
 from streams.view import View
 from streams.web import openapi
+from streams.web.question import DIMENSIONS
 from streams.web.server import make_app
 
 load_all_checks()
@@ -73,3 +76,11 @@ def test_every_path_of_the_api_is_described():
     assert set(openapi.DOCUMENT["paths"]) == {
         path for path in paths if path != "/" and not path.startswith("/static")
     }
+
+
+def test_the_shares_of_a_worker_are_those_of_the_dimensions_asked_for(address):
+    with urlopen(f"{address}api/v1/shares?dimensions=joint,model") as answer:
+        windows = json.load(answer)["windows"]
+
+    assert {*windows["7d"]} & {*DIMENSIONS} == {"joint", "model"}
+    assert windows["7d"]["joint"][0]["language"] == "zh-Hans"

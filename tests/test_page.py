@@ -27,6 +27,7 @@ from made_up import (
     made_up_shifts,
     made_up_sources,
     no_traffic,
+    only,
     served,
 )
 
@@ -367,10 +368,36 @@ def test_the_second_table_tells_languages_developers_or_models(open_page, addres
     assert len(column(page, "#key-shares", 1)) == 13
 
     page.locator("#by").get_by_label("Developer").check()
+    page.wait_for_selector("#keys-heading:has-text('By developer')")
     assert column(page, "#key-shares", 1)[0] == "Anthropic"
     page.locator("#by").get_by_label("Model").check()
+    page.wait_for_selector("#keys-heading:has-text('By model')")
     assert column(page, "#key-shares", 1)[0].startswith("anthropic/claude-sonnet-4.5")
-    assert page.inner_text("#keys-heading") == "By model"
+
+
+def test_what_was_chosen_and_does_not_come_leaves_the_table_before_it(open_page, address):
+    page = open_page(address, expects=("503",))
+    page.route("**/api/v1/shares?*", lambda route: route.fulfill(status=503, body="{}"))
+
+    page.locator("#by").get_by_label("Developer").check()
+
+    page.wait_for_selector("#banner:not([hidden])")
+    assert page.inner_text("#keys-heading") == "By language"
+    assert column(page, "#key-shares", 1)[0] == "English"
+
+
+def test_only_the_dimensions_that_are_looked_at_are_asked_for(open_page, address):
+    page = open_page(address)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.locator("#by").get_by_label("Model").check()
+    page.locator("#joint summary").click()
+    page.wait_for_selector("#joint tbody tr")
+
+    shares = [url.partition("dimensions=")[2] for url in asked if "/shares?" in url]
+    assert shares[0] in {"origin,language", "origin,language,model"}
+    assert shares[-1] == "origin,language,model,joint"
 
 
 def test_the_webs_languages_stand_beside_ours_and_are_in_no_sum(open_page, address):
@@ -444,6 +471,7 @@ def test_back_and_forward_undo_and_repeat_choices(open_page, address):
     page = open_page(address)
     page.get_by_label("Requests", exact=True).check()
     page.locator("#by").get_by_label("Developer").check()
+    page.wait_for_selector("#keys-heading:has-text('By developer')")
 
     page.go_back()
     assert page.inner_text("#keys-heading") == "By language"
@@ -453,7 +481,7 @@ def test_back_and_forward_undo_and_repeat_choices(open_page, address):
     assert "of tokens" in page.inner_text("h1")
     page.go_forward()
     page.go_forward()
-    assert page.inner_text("#keys-heading") == "By developer"
+    page.wait_for_selector("#keys-heading:has-text('By developer')")
 
 
 def test_trying_the_values_of_one_control_is_one_step_back(open_page, address):
@@ -864,7 +892,9 @@ class Changing:
         self.picture = 1
         self.sources = dataclasses.replace(
             made_up_sources(),
-            shares=lambda: made_up_shares(time.time()) | {"simulated": self.picture % 2 == 1},
+            shares=lambda dimensions: only(
+                dimensions, made_up_shares(time.time()) | {"simulated": self.picture % 2 == 1}
+            ),
             moment=lambda: {"as_of": float(self.picture), "generated_at": 1.0, "ready": True},
         )
 
@@ -955,7 +985,7 @@ def test_a_hidden_page_asks_nothing_and_closes_its_stream(open_page, address):
 def test_what_has_not_changed_is_not_sent_again(open_page):
     statuses = []
     body = made_up_shares(time.time())
-    with served(dataclasses.replace(made_up_sources(), shares=lambda: body)) as url:
+    with served(dataclasses.replace(made_up_sources(), shares=lambda _: body)) as url:
         page = open_page(url)
         session = page.context.new_cdp_session(page)
         session.send("Network.enable")
@@ -992,7 +1022,7 @@ def test_a_browser_that_has_the_token_gets_page_files_answers_and_stream(open_pa
 def test_a_token_that_changed_is_asked_for_in_words(open_page, address):
     page = open_page(address, expects=("401",))
 
-    page.route("**/api/v1/shares", lambda route: route.fulfill(status=401))
+    page.route("**/api/v1/shares?*", lambda route: route.fulfill(status=401))
 
     page.wait_for_selector("#banner:has-text('The worker wants its token')")
 
@@ -1125,7 +1155,8 @@ def test_the_page_loads_nothing_from_elsewhere_and_stays_small(open_page, browse
     assert len(urls) > 20
     assert all(url.startswith((address, "data:", "blob:")) for url in urls)
     assert 100_000 < first < 1_500_000
-    update = sum(sizes[f"{address}api/v1/{name}"] for name in ("shares", "shifts"))
+    parts = ("shares?dimensions=origin,language", "shifts")
+    update = sum(sizes[f"{address}api/v1/{name}"] for name in parts)
     assert update < 20_000
 
 

@@ -643,6 +643,15 @@ def test_a_worker_and_its_records_in_a_file_give_the_same_report(worker, traffic
     assert {url for url, _ in worker} == {"http://127.0.0.1:6066"}
 
 
+def test_the_worker_that_is_asked_is_the_one_of_the_settings(worker, monkeypatch):
+    monkeypatch.setenv("TOKENSHARE_WEB_PORT", "8080")
+
+    assert run("--json").exit_code == 0
+    assert run("--json", "--url", "http://worker:6066").exit_code == 0
+
+    assert {url for url, _ in worker} == {"http://127.0.0.1:8080", "http://worker:6066"}
+
+
 def test_simulated_traffic_is_called_so_in_every_form(worker, tmp_path):
     run("--html", tmp_path / "r.html")
 

@@ -317,6 +317,41 @@ def test_history_answers_by_step_and_follows_changes():
     assert [(p["start"], p["cells"]) for p in days] == [(monday, {"cn-open": [11, 1, 11, 0]})]
 
 
+@pytest.mark.parametrize("step", ["5m", "1h", "1d", "1w"])
+def test_what_is_added_up_beforehand_is_what_a_question_comes_to(step):
+    view = View()
+    for partition in (0, 1):
+        everywhere(
+            view, {"cn-open/en": [1, 5, 0, 0]}, partition, models={"qwen3-32b": [1, 5, 0, 0]}
+        )
+    asked_first, warmed = History(view, CATALOG), History(view, CATALOG)
+
+    # Two panes of partitions a time: a day, then an hour, then nothing is left.
+    assert [warmed.warm(2) for _ in range(3)] == [True, True, False]
+
+    for dimension, key in (("model", "qwen3-32b"), ("developer", "Alibaba"), ("origin", "cn-open")):
+        for _ in range(2):
+            answers = [
+                each.read(dimension, step, None, None, NOW)["points"]
+                for each in (asked_first, warmed)
+            ]
+            assert [point["cells"] for point in answers[0]] == [{key: [10, 2, 10, 0]}]
+            assert answers[0] == answers[1]
+
+
+def test_a_changed_day_changes_its_models_in_history():
+    view = View()
+    history = History(view, CATALOG)
+    for stamp, tokens in ((1, 5), (2, 9)):
+        counts = [1, tokens, 0, 0]
+        view.apply(*pane({"cn-open/en": counts}, DAY, stamp=stamp, models={"qwen3-32b": counts}))
+        history.warm(1)
+
+        points = history.read("model", "1d", None, None, NOW)["points"]
+
+        assert [point["cells"] for point in points] == [{"qwen3-32b": [tokens, 1, tokens, 0]}]
+
+
 @pytest.mark.parametrize(("dimension", "step"), [("tenant", "1d"), ("origin", "2h")])
 def test_a_question_that_makes_no_sense_says_what_would(dimension, step):
     with pytest.raises(ValueError, match="one of"):

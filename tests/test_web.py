@@ -28,6 +28,7 @@ ROUTES = [
     "/api/v1/history",
     "/api/v1/unknown",
 ]
+NO_WINDOWS = {"as_of": 1.5, "windows": {}}
 GOOD_QUESTION = "/api/v1/history?dimension=origin&step=1h"
 
 
@@ -44,7 +45,7 @@ def sources(**changes):
     """Return sources with little in them; a test changes what it is about."""
     return Sources(
         **{
-            "shares": lambda: {"as_of": 1.5, "ready": True},
+            "shares": lambda dimensions: {"as_of": 1.5, "ready": True},
             "history": answered(lambda asked: {"asked": dataclasses.astuple(asked)[:4]}),
             "unknown": lambda window: {"window": window},
             "shifts": lambda: {"shifts": []},
@@ -94,12 +95,37 @@ def test_shares_are_the_body_that_the_source_gives():
         {"windows": MappingProxyType({"5m": {"origin": ({"key": "unknown"},)}})}
     )
 
-    answer = ask("/api/v1/shares", shares=lambda: body)
+    answer = ask("/api/v1/shares", shares=lambda _: body)
 
     assert answer.status == 200
     assert answer.json == {"windows": {"5m": {"origin": [{"key": "unknown"}]}}}
     assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("", {"origin", "language", "developer", "model", "joint"}),
+        ("?dimensions=", {"origin", "language", "developer", "model", "joint"}),
+        ("?dimensions=origin", {"origin"}),
+        ("?dimensions=joint,origin&format=csv", {"joint", "origin"}),
+    ],
+)
+def test_shares_are_asked_for_by_dimension(query, wanted):
+    asked = []
+
+    ask(f"/api/v1/shares{query}", shares=lambda dimensions: asked.append(dimensions) or NO_WINDOWS)
+
+    assert asked == [wanted]
+
+
+@pytest.mark.parametrize("query", ["dimensions=tenant", "dimensions=origin,", "dimension=origin"])
+def test_shares_of_no_dimension_are_a_bad_question(query):
+    answer = ask(f"/api/v1/shares?{query}")
+
+    assert answer.status == 400
+    assert "dimensions" in answer.json["remedy"]
 
 
 def test_a_history_question_arrives_with_its_times_as_numbers():
@@ -149,7 +175,7 @@ def test_a_question_that_the_history_itself_refuses_is_a_bad_question():
 
 
 def test_a_fault_inside_tells_the_log_and_not_the_caller(caplog):
-    def shares():
+    def shares(_):
         raise RuntimeError("secret detail")
 
     answer = ask("/api/v1/shares", shares=shares)
@@ -241,7 +267,7 @@ def test_every_answer_carries_the_same_protection():
 def test_a_long_body_is_compressed_for_who_takes_it():
     body = {"reasons": ["the same again"] * 200}
 
-    answer = ask("/api/v1/shares", headers={"Accept-Encoding": "br, gzip"}, shares=lambda: body)
+    answer = ask("/api/v1/shares", headers={"Accept-Encoding": "br, gzip"}, shares=lambda _: body)
 
     assert answer.headers["Content-Encoding"] == "gzip"
     assert answer.headers["Vary"] == "Accept-Encoding"
@@ -253,7 +279,7 @@ def test_a_long_body_is_compressed_for_who_takes_it():
 def test_a_long_body_stays_plain_for_who_does_not(accepted):
     body = {"reasons": ["the same again"] * 200}
 
-    answer = ask("/api/v1/shares", headers={"Accept-Encoding": accepted}, shares=lambda: body)
+    answer = ask("/api/v1/shares", headers={"Accept-Encoding": accepted}, shares=lambda _: body)
 
     assert "Content-Encoding" not in answer.headers
     assert answer.json == body

@@ -45,7 +45,9 @@ _DASH = "-"
 
 @click.command(name="report")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--url", help="Address of a worker; without files, the one here.")
+@click.option(
+    "--url", help="Address of a worker; http://127.0.0.1 and TOKENSHARE_WEB_PORT unless given."
+)
 @click.option("--topic", metavar="NAME", help="Read a topic of Kafka to where it ends now.")
 @common.bootstrap
 @click.option(

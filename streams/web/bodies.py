@@ -10,6 +10,7 @@ from streams.live_shifts import shifted
 from streams.origin.overrides import suggestion
 from streams.origin.values import ORIGIN_NAMES
 from streams.pane import OTHER, UNKNOWN
+from streams.web.question import DIMENSIONS
 from streams.window import WINDOWS
 
 if TYPE_CHECKING:
@@ -18,15 +19,20 @@ if TYPE_CHECKING:
     from streams.snapshot import PartitionStatus, Share, Snapshot, WindowShares
 
 
-def shares(picture: Snapshot, *, simulated: bool = False) -> dict[str, Any]:
-    """Return the body of /api/v1/shares."""
+def shares(
+    picture: Snapshot,
+    dimensions: frozenset[str] = frozenset(DIMENSIONS),
+    *,
+    simulated: bool = False,
+) -> dict[str, Any]:
+    """Return the body of /api/v1/shares, with the shares of these dimensions."""
     return {
         "as_of": picture.as_of,
         "generated_at": picture.made_at,
         "ready": not picture.reasons,
         "reasons": list(picture.reasons),
         "simulated": simulated,
-        "windows": {name: _window(window) for name, window in picture.windows.items()},
+        "windows": {name: _window(window, dimensions) for name, window in picture.windows.items()},
         "unknown": _unknown_models(picture, WINDOWS[-1].name),
         "pipeline": {
             "lag": _whole_lag(picture.partitions),
@@ -162,8 +168,8 @@ def _unknown_models(picture: Snapshot, window: str) -> list[dict[str, Any]]:
     ]
 
 
-def _window(window: WindowShares) -> dict[str, Any]:
-    return {
+def _window(window: WindowShares, dimensions: frozenset[str]) -> dict[str, Any]:
+    body: dict[str, Any] = {
         "seconds": window.seconds,
         "start": window.start,
         "end": window.end,
@@ -174,12 +180,15 @@ def _window(window: WindowShares) -> dict[str, Any]:
         **{
             dimension: [_share(each) for each in shares_of]
             for dimension, shares_of in window.dimensions.items()
+            if dimension in dimensions
         },
-        "joint": [
+    }
+    if "joint" in dimensions:
+        body["joint"] = [
             {"origin": origin, "language": language, **_counts(each)}
             for origin, language, each in window.joint
-        ],
-    }
+        ]
+    return body
 
 
 def _share(share: Share) -> dict[str, Any]:

@@ -84,20 +84,24 @@ _SCHEMAS: Final[Schema] = {
         "name",
         "origin",
     ),
-    "Window": _object(
-        seconds=_COUNT,
-        start=_NUMBER,
-        end=_NUMBER,
-        requests=_COUNT,
-        tokens=_COUNT,
-        prompt_tokens=_COUNT,
-        completion_tokens=_COUNT,
-        origin=_list(_of("Share")),
-        language=_list(_of("Share")),
-        developer=_list(_of("Share")),
-        model=_list(_of("Share")),
-        joint=_list(_object(origin=_TEXT, language=_TEXT, **_COUNTS)),
-    ),
+    "Window": _optional(
+        _object(
+            seconds=_COUNT,
+            start=_NUMBER,
+            end=_NUMBER,
+            requests=_COUNT,
+            tokens=_COUNT,
+            prompt_tokens=_COUNT,
+            completion_tokens=_COUNT,
+            origin=_list(_of("Share")),
+            language=_list(_of("Share")),
+            developer=_list(_of("Share")),
+            model=_list(_of("Share")),
+            joint=_list(_object(origin=_TEXT, language=_TEXT, **_COUNTS)),
+        ),
+        *DIMENSIONS,
+    )
+    | {"description": "With the dimensions that were asked for."},
     "UnknownModel": _object(
         model=_TEXT,
         tokens=_COUNT,
@@ -292,6 +296,12 @@ DOCUMENT: Final[Schema] = {
         "/api/v1/shares": _get(
             "All windows: counts and shares by origin, language, developer and model.",
             _answer("The picture of this moment.", "Shares", csv=True),
+            _parameter(
+                "dimensions",
+                "Only these; joint is origin and language together. A CSV has no joint.",
+                _list({"type": "string", "enum": list(DIMENSIONS)}),
+            )
+            | {"style": "form", "explode": False},
             _FORMAT,
         ),
         "/api/v1/history": _get(

@@ -1,4 +1,4 @@
-"""A question to the history: which dimension, in which steps, from when until when."""
+"""Questions to the API: what is asked for, checked, with what would be right where it is wrong."""
 
 from __future__ import annotations
 
@@ -61,13 +61,25 @@ def nothing(query: Mapping[str, Sequence[str]]) -> None:
     _check_names(query, ())
 
 
-def plain(query: Mapping[str, Sequence[str]]) -> str:
-    """Return the format that the query parameters ask for, where they may ask nothing else.
+@dataclass(frozen=True)
+class WhichShares:
+    """The dimensions that the shares are asked for, and their format."""
+
+    dimensions: frozenset[str]
+    format: str = "json"
+
+
+def which_shares(query: Mapping[str, Sequence[str]]) -> WhichShares:
+    """Check the query parameters of the shares; all dimensions unless some are named.
 
     Raises BadQuestionError as `question`.
     """
-    _check_names(query, ("format",))
-    return _format(query)
+    _check_names(query, ("dimensions", "format"))
+    wanted = query.get("dimensions", ("",))[0]
+    named = wanted.split(",") if wanted else DIMENSIONS
+    for name in named:
+        _one_of({"dimensions": [name]}, "dimensions", DIMENSIONS)
+    return WhichShares(frozenset(named), _format(query))
 
 
 @dataclass(frozen=True)

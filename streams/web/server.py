@@ -23,9 +23,9 @@ from streams.web.question import (
     Question,
     WhatMoved,
     nothing,
-    plain,
     question,
     what_moved,
+    which_shares,
     window,
 )
 
@@ -40,7 +40,7 @@ SHUTDOWN_SECONDS = 1.0
 class Sources:
     """What the server reads. Every function but the history is cheap and blocks on nothing.
 
-    shares: the body of /api/v1/shares.
+    shares: the dimensions wanted -> the body of /api/v1/shares.
     history: a question -> the body of /api/v1/history; raises ValueError with a message for the
         person who asked, where it cannot answer.
     unknown: a window's name -> the body of /api/v1/unknown.
@@ -51,7 +51,7 @@ class Sources:
     metrics: the request's Accept header -> body and Content-Type of the exposition.
     """
 
-    shares: Callable[[], Mapping[str, Any]]
+    shares: Callable[[frozenset[str]], Mapping[str, Any]]
     history: Callable[[Question], Awaitable[Mapping[str, Any]]]
     unknown: Callable[[str], Mapping[str, Any]]
     shifts: Callable[[], Mapping[str, Any]]
@@ -118,9 +118,9 @@ class _Answers:
         return await respond.file(request, asset)
 
     async def shares(self, request: web.Request) -> web.Response:
-        asked = plain(_query(request))
-        body = self._sources.shares()
-        if asked == "csv":
+        asked = which_shares(_query(request))
+        body = self._sources.shares(asked.dimensions)
+        if asked.format == "csv":
             return _csv(request, spreadsheet.shares(body), "tokenshare-shares")
         return respond.named(request, respond.encoded(body), respond.JSON)
 

@@ -39,7 +39,7 @@ def shares(body: Mapping[str, Any]) -> bytes:
         [name, dimension, share["key"], share.get("name", ""), *(share[each] for each in _COUNTS)]
         for name, window in body["windows"].items()
         for dimension in ("origin", "language", "developer", "model")
-        for share in window[dimension]
+        for share in window.get(dimension, ())
     )
     return to_csv(["window", "dimension", "key", "name", *_COUNTS], rows)
 

@@ -28,6 +28,8 @@ from streams.demo.broker import free_port
 
 pytestmark = pytest.mark.kafka
 
+#: The address of the page in the shipped rules.
+PAGE = "http://127.0.0.1:6066"
 DAYS = 28
 AN_HOUR = 60
 TENANTS = [f"tenant-{number}" for number in range(12)]
@@ -149,8 +151,8 @@ def is_up(url: str) -> bool:
         return False
 
 
-def look(url: str) -> tuple[str, str, list[str]]:
-    """Open the page of a worker at its shifts; returns headline, open shift and complaints."""
+def look(link: str) -> tuple[str, str, list[str]]:
+    """Open the page of a worker at one shift; returns headline, open shift and complaints."""
     from playwright.sync_api import sync_playwright
 
     complaints = []
@@ -161,7 +163,7 @@ def look(url: str) -> tuple[str, str, list[str]]:
         page = browser.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-        page.goto(f"{url}/#view=shift&dimension=origin&key=cn-open&measure=tokens&window=24h")
+        page.goto(link)
         page.wait_for_selector("#shift-list details[open] .of-movers", timeout=30_000)
         headline = page.inner_text("h1")
         opened = page.inner_text("#shift-list details[open]")
@@ -234,7 +236,10 @@ def test_a_shift_is_one_notification_and_is_on_the_page(bootstrap, make_worker, 
             parts = [each["contribution"] for each in moved[split]["movers"]]
             assert sum(parts) + moved[split]["rest"] == moved["shift"]
 
-    headline, opened, complaints = look(workers[1].url)
+    (link,) = re.findall(r"https?://\S+", alert["annotations"]["description"])
+    assert link.startswith(PAGE)
+    headline, opened, complaints = look(link.replace(PAGE, workers[1].url))
     assert headline.startswith("Chinese open models:")
+    assert "tokens, last 24 h" in opened.replace("\xa0", " ")
     assert "deepseek-chat" in opened
     assert complaints == []

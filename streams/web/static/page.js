@@ -59,9 +59,15 @@ async function round() {
   if (isDue("movers") && change(shifts, shiftNow())) await askMovers();
 }
 
+// Only what is looked at: the models alone would be as much again as all the rest.
+function dimensionsNow() {
+  const wanted = new Set(["origin", "language", view.by, ...(byId("joint").open ? ["joint"] : [])]);
+  return [...wanted].join(",");
+}
+
 async function askShares() {
   try {
-    shares = await ask("api/v1/shares");
+    shares = await ask(`api/v1/shares?dimensions=${dimensionsNow()}`);
     answeredAt = performance.now();
     failure = "";
   } catch (error) {
@@ -137,6 +143,9 @@ function show() {
 }
 
 function showKeys(windows) {
+  if (byId("joint").open && windows[view.window]?.joint) fill(byId("joint").lastElementChild, jointTable(windows[view.window], view.measure));
+  // What has just been chosen is on its way: the table before it stays until then.
+  if (!windows[view.window]?.[view.by]) return;
   byId("keys-heading").textContent = `By ${view.by}`;
   const made = sharesTable(windows, view.by, view.measure, view.window, view.all);
   fill(byId("key-shares"), made.total ? made.table : el("p", { class: "note" }, "Nothing yet."));
@@ -145,7 +154,6 @@ function showKeys(windows) {
   more.textContent = view.all ? "Show fewer" : `Show all ${made.total}`;
   more.setAttribute("aria-expanded", String(view.all));
   byId("web-note").hidden = view.by !== "language" || !made.total;
-  if (byId("joint").open) fill(byId("joint").lastElementChild, jointTable(windows[view.window], view.measure));
 }
 
 function redraw() {
@@ -199,14 +207,15 @@ onChange((parts) => {
   show();
   if (parts.has("measure")) redraw();
   if (place()) goTo(place());
-  if (isOther || parts.has("over") || parts.has("range")) refresh();
+  if (isOther || ["by", "over", "range"].some((part) => parts.has(part))) refresh();
 });
 
 showChoices();
 fill(byId("web-note"), ...webNote());
 byId("more").addEventListener("click", () => choose({ all: !view.all }, "all"));
 byId("more-shifts").addEventListener("click", () => choose({ allShifts: !view.allShifts }, "shifts"));
-for (const id of ["joint", "partitions", "records"]) byId(id).addEventListener("toggle", show);
+byId("joint").addEventListener("toggle", refresh);
+for (const id of ["partitions", "records"]) byId(id).addEventListener("toggle", show);
 byId("history-numbers").addEventListener("toggle", redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 // Time that nobody looked on is no silence of the worker.

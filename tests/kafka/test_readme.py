@@ -1,0 +1,289 @@
+"""README's commands, run as they stand there but for addresses: on a real broker, in its order."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from processes import wait_until
+
+from streams.demo.broker import free_port
+
+pytestmark = pytest.mark.kafka
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = [
+    body.splitlines()
+    for body in re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+]
+
+#: What a line begins with that is not run here, and why.
+ELSEWHERE = {
+    "docker": "no container engine: tests/test_compose.py runs the services as processes",
+    "TOKENSHARE_SIMULATED=true docker": "likewise",
+    "python3 -m venv": "make has done so, to run this",
+    ". .venv/bin/activate": "likewise",
+    "pip install": "likewise",
+    "make test": "this is part of it",
+    "make lint": ".ci/run runs it",
+    "make format": "changes the tree; .ci/run runs its check",
+    "make bench": "takes a quarter of an hour",
+    "make faults": ".ci/run runs a short form",
+    "make kafka": "runs until Ctrl-C; tests/kafka/apache.py is the broker of .ci/run",
+    "make alerts": "takes minutes; tests/test_alerts.py runs the rules",
+    "make e2e": "tests/kafka/test_end_to_end.py is it",
+}
+#: What a command prints, among other things.
+PRINTS = {
+    "curl -s 'http://127.0.0.1:6066/api/v1/history?dimension=origin&step=1d'": r'"cn-open":\[\d+,',
+    "curl -s http://127.0.0.1:6066/metrics | grep '^llm_share_ratio.*window=\"1h\"'": (
+        r'dimension="origin",key="cn-open",measure="tokens",window="1h"\} 0\.\d+'
+    ),
+    'make demo ARGS="--study --once"': r"week",
+    "tokenshare decode tests/formats/litellm/array.json": r'"model":',
+    "tokenshare classify qwen/qwen3-32b prod-chat": r'"origin":"cn-open".*\n.*"origin":"unknown"',
+    "tokenshare report --unknown": r"prod-chat",
+    "tokenshare catalog check": r"no contradictions|0 faults|\d+ families",
+    "tokenshare report usage-*.ndjson.gz": r"cn-open|Chinese open",
+    "tokenshare report --markdown": r"\| *Chinese open|cn-open",
+    "tokenshare report --compare m.json": r"1,000,000|1000000",
+}
+
+
+def is_elsewhere(line: str) -> bool:
+    return any(line.startswith(start) for start in ELSEWHERE)
+
+
+class Shell:
+    """Runs lines in a folder of their own, where `tokenshare` and `make` are those of this tree."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.web, self.bridge = str(free_port()), str(free_port())
+        scripts = folder / "bin"
+        scripts.mkdir()
+        for name, command in {
+            "tokenshare": f"{sys.executable} -m streams",
+            "make": f"{shutil.which('make')} --no-print-directory -C {ROOT}",
+        }.items():
+            (scripts / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+            (scripts / name).chmod(0o755)
+        self.environment = os.environ | {
+            "PATH": f"{scripts}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "120",
+            "TOKENSHARE_WEB_PORT": self.web,
+            "TOKENSHARE_BRIDGE_PORT": self.bridge,
+            "TOKENSHARE_REBALANCE_TIMEOUT_SECONDS": "2",
+            **{f"TOKENSHARE_{name.upper()}": value for name, value in settings.items()},
+        }
+        self._servers: list[subprocess.Popen[bytes]] = []
+
+    def _here(self, line: str) -> str:
+        # `sed` rewrites the address itself.
+        if line.startswith("sed"):
+            return line
+        return line.replace(":6066", f":{self.web}").replace(":6067", f":{self.bridge}")
+
+    def said(self, line: str, *, code: int = 0) -> str:
+        """Run a line to its end; returns what it printed."""
+        done = subprocess.run(
+            ["bash", "-c", self._here(line)],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == code, f"{line}\n{said}"
+        return said
+
+    def run(self, line: str) -> str:
+        """Run a line and hold it to what it has to print."""
+        said = self.said(line)
+        assert re.search(PRINTS.get(line, ""), said), f"{line}\n{said}"
+        return said
+
+    def serve(self, line: str, port: str) -> None:
+        """Start a line that goes on, and wait until it is ready."""
+        with (self.folder / f"{port}.log").open("wb") as log:
+            process = subprocess.Popen(
+                ["bash", "-c", f"exec {self._here(line)}"],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._servers.append(process)
+
+        def is_ready() -> bool:
+            assert process.poll() is None, (self.folder / f"{port}.log").read_text()
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).close()
+            except OSError:
+                return False
+            return True
+
+        wait_until(is_ready, f"{line}\n{(self.folder / f'{port}.log').read_text()}", 120)
+
+    def end(self) -> list[int]:
+        """Press Ctrl-C on everything that goes on; returns the exit codes."""
+        for process in self._servers:
+            os.killpg(process.pid, signal.SIGINT)
+        codes = [process.wait(30) for process in self._servers]
+        self._servers.clear()
+        return codes
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Return a function that opens shells with settings, which end with the test."""
+    opened: list[Shell] = []
+
+    def open_shell(**settings: str) -> Shell:
+        folder = tmp_path / f"shell-{len(opened)}"
+        folder.mkdir()
+        opened.append(Shell(folder, **settings))
+        return opened[-1]
+
+    yield open_shell
+    for each in opened:
+        for process in each._servers:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def block_of(start: str) -> list[str]:
+    """Return the lines of the first block that has a line that starts so."""
+    return next(lines for lines in BLOCKS if any(line.startswith(start) for line in lines))
+
+
+def test_the_demo_is_shown_asked_and_ended_by_ctrl_c(shell):
+    here = shell()
+    here.serve("make demo", here.web)
+    for line in block_of("curl -s 'http://127.0.0.1:6066/api/v1/history"):
+        # The traffic of the weeks before takes some seconds to come through Kafka.
+        wait_until(lambda line=line: re.search(PRINTS[line], here.said(f"{line} || true")), line)
+
+    # make itself ends with 130 where it is interrupted.
+    assert here.end() in ([0], [130], [-signal.SIGINT])
+
+
+def test_the_study_is_replayed(shell):
+    said = shell().run('make demo ARGS="--study --once"')
+
+    assert "29." in said or "30." in said
+
+
+def test_a_topic_of_ones_own_is_connected_asked_and_checked(shell, bootstrap, tmp_path):
+    here = shell(bootstrap_servers=bootstrap, topic="llm-usage", group="readme")
+    (here.folder / "tests/formats/litellm").mkdir(parents=True)
+    shutil.copy(ROOT / "tests/formats/litellm/array.json", here.folder / "tests/formats/litellm")
+
+    connect = block_of("tokenshare doctor")
+    exports = [line for line in connect if line.startswith("export ")]
+    assert [line.partition("=")[0] for line in exports] == [
+        "export TOKENSHARE_BOOTSTRAP_SERVERS",
+        "export TOKENSHARE_TOPIC",
+    ]
+    # The brokers of the example are nobody's, so only the setting itself is looked at.
+    said = here.run("\n".join([*exports, "tokenshare settings"]))
+    assert "kafka-2:9092" in said
+    assert "does not exist" in here.said("tokenshare doctor", code=1)
+    here.run("tokenshare doctor --fix")
+    here.run("tokenshare doctor")
+    here.serve("tokenshare worker", here.web)
+
+    here.run(block_of("tokenshare decode")[0])
+    fields = block_of("export TOKENSHARE_FIELDS")[0]
+    assert "llm.usage.in" in here.run(f"{fields}\ntokenshare settings")
+
+    here.serve("tokenshare bridge", here.bridge)
+    post = block_of("curl -s http://127.0.0.1:6067/ -d")[0]
+    assert json.loads(here.run(post)) == {"accepted": 1, "skipped": 0, "rejected": []}
+    here.run(post.replace("qwen/qwen3-32b", "prod-chat"))
+    wait_until(
+        lambda: "prod-chat" in here.said("tokenshare report --unknown || true"), "the post counted"
+    )
+    for line in block_of("tokenshare classify"):
+        here.run(line)
+
+    report = block_of("tokenshare report --markdown")
+    write_usage(here.folder)
+    for line in report:
+        here.run(line)
+    assert (here.folder / "report.html").read_text().startswith("<!doctype html>")
+    assert here.end() == [0, 0]
+
+    # A topic without other traffic, as README asks for.
+    other = shell(bootstrap_servers=bootstrap, topic="readme-compared", group="readme-compared")
+    other.serve("tokenshare worker", other.web)
+    for line in block_of("tokenshare simulate --events 1000000"):
+        other.run(line)
+
+
+def write_usage(folder: Path) -> None:
+    """Write three weeks of usage, plain and compressed."""
+    event = {"model": "qwen/qwen3-32b", "prompt_tokens": 812, "completion_tokens": 64}
+    lines = [json.dumps(event | {"ts": 1_763_900_000 + 86_400 * day}) for day in range(21)]
+    (folder / "usage.ndjson").write_text("\n".join(lines))
+    shutil.copy(folder / "usage.ndjson", folder / "usage-1.ndjson")
+    subprocess.run(["gzip", "usage-1.ndjson"], cwd=folder, check=True)
+
+
+def test_secrets_and_links_are_written_as_readme_says(shell):
+    here = shell()
+    secrets = next(line for lines in BLOCKS for line in lines if line.startswith("(umask"))
+    here.run(secrets)
+    written = here.folder / ".env"
+    assert written.stat().st_mode & 0o777 == 0o600
+    assert re.fullmatch(
+        r"TOKENSHARE_BRIDGE_TOKEN=[0-9a-f]{48}\nGRAFANA_ADMIN_PASSWORD=[0-9a-f]{24}\n",
+        written.read_text(),
+    )
+
+    dashboards = here.folder / "deploy/grafana/dashboards"
+    shutil.copytree(ROOT / "deploy/grafana/dashboards", dashboards)
+    here.run(block_of("sed -i")[0])
+    texts = "".join(path.read_text() for path in dashboards.glob("*.json"))
+    assert "https://tokenshare.example.com" in texts
+    assert "127.0.0.1:6066" not in texts
+    assert "https://example.com/runbook.md" not in texts
+
+
+def test_every_line_of_readme_is_run_or_said_why_not():
+    here = {
+        *block_of("make demo"),
+        *block_of('make demo ARGS="--study'),
+        *block_of("curl -s 'http://127.0.0.1:6066/api/v1/history"),
+        *block_of("tokenshare doctor"),
+        *block_of("tokenshare decode"),
+        *block_of("export TOKENSHARE_FIELDS"),
+        *block_of("tokenshare bridge"),
+        *block_of("curl -s http://127.0.0.1:6067/ -d"),
+        *block_of("tokenshare classify"),
+        *block_of("tokenshare report --markdown"),
+        *block_of("tokenshare simulate --events 1000000"),
+        *block_of("sed -i"),
+    }
+    lines = {line for lines in BLOCKS for line in lines}
+    missing = {
+        line for line in lines - here if not is_elsewhere(line) and not line.startswith("(umask")
+    }
+
+    assert missing == set()
+    assert [start for start in ELSEWHERE if not any(line.startswith(start) for line in lines)] == []
+    assert all(line in lines for line in PRINTS), "a line of PRINTS is no longer in README"
