@@ -49,7 +49,7 @@ PRINTS = {
         r'dimension="origin",key="cn-open",measure="tokens",window="1h"\} 0\.\d+'
     ),
     'make demo ARGS="--study --once"': r"week",
-    "tokenshare decode tests/formats/litellm/array.json": r'"model":',
+    "tokenshare decode tests/formats/litellm/alias.json": r'"model":"gpt-4o-2024-08-06"',
     "tokenshare classify qwen/qwen3-32b prod-chat": r'"origin":"cn-open".*\n.*"origin":"unknown"',
     "tokenshare report --unknown": r"prod-chat",
     "tokenshare catalog check": r"no contradictions|0 faults|\d+ families",
@@ -191,7 +191,7 @@ def test_the_study_is_replayed(shell):
 def test_a_topic_of_ones_own_is_connected_asked_and_checked(shell, bootstrap, tmp_path):
     here = shell(bootstrap_servers=bootstrap, topic="llm-usage", group="readme")
     (here.folder / "tests/formats/litellm").mkdir(parents=True)
-    shutil.copy(ROOT / "tests/formats/litellm/array.json", here.folder / "tests/formats/litellm")
+    shutil.copy(ROOT / "tests/formats/litellm/alias.json", here.folder / "tests/formats/litellm")
 
     connect = block_of("tokenshare doctor")
     exports = [line for line in connect if line.startswith("export ")]
