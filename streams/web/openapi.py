@@ -326,6 +326,7 @@ DOCUMENT: Final[Schema] = {
                 _TIME,
             ),
             _FORMAT,
+            **{"503": _problem("Too many wait for an answer already.")},
         ),
         "/api/v1/unknown": _get(
             "Models of unknown origin by tokens, with entries for the overrides file.",
@@ -343,7 +344,10 @@ DOCUMENT: Final[Schema] = {
             _parameter("key", "A key of /api/v1/shifts.", {"type": "string"}, required=True),
             _pick("measure", MEASURES),
             _pick("window", SHIFT_WINDOWS),
-            **{"404": _problem("There is no such shift.")},
+            **{
+                "404": _problem("There is no such shift."),
+                "503": _problem("Too many wait for an answer already."),
+            },
         ),
         "/api/v1/events": {
             "get": {
