@@ -34,7 +34,8 @@ export const compact = (value) => (!Number.isFinite(value) ? "–" : value < 10_
 export function share(ratio) {
   if (!Number.isFinite(ratio)) return "–";
   if (ratio > 0 && ratio < 0.0005) return "<0.1";
-  return (ratio * 100).toFixed(1);
+  // Worked out as a difference, nothing may be a little less than nothing.
+  return Math.max(0, ratio * 100).toFixed(1);
 }
 export const percent = (ratio) => (Number.isFinite(ratio) ? `${share(ratio)}${narrow}%` : "–");
 
