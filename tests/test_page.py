@@ -773,11 +773,21 @@ def test_an_alert_links_to_the_list_of_shifts(open_page, address):
     assert page.locator("#shifts-heading").bounding_box()["y"] < 900
 
 
-def test_a_link_to_a_shift_that_is_over_says_so(open_page, address):
-    page = open_page(f"{address}#view=shift&dimension=language&key=eo&measure=tokens&window=24h")
+@pytest.mark.parametrize(
+    ("dimension", "key", "name"),
+    [
+        ("language", "eo", "Esperanto"),
+        ("language", "__proto__", "__proto__"),
+        ("language", "constructor", "constructor"),
+        ("origin", "mars-open", "mars-open"),
+    ],
+)
+def test_a_link_to_a_shift_that_is_over_says_so(open_page, address, dimension, key, name):
+    link = f"#view=shift&dimension={dimension}&key={key}&measure=tokens&window=24h"
+    page = open_page(address + link)
     page.wait_for_selector("#shift-gone:not([hidden])")
 
-    assert "Esperanto has no shift of tokens" in page.inner_text("#shift-gone")
+    assert f"{name} has no shift of tokens" in page.inner_text("#shift-gone")
     assert page.locator("#shift-list details[open]").count() == 0
 
 

@@ -67,15 +67,15 @@ export function clock(unix) {
 }
 
 // As the worker names them.
-const OWN_NAMES = { und: "Undetermined", "zh-Hans": "Chinese (Simplified)", "zh-Hant": "Chinese (Traditional)" };
+const OWN_NAMES = new Map([["und", "Undetermined"], ["zh-Hans", "Chinese (Simplified)"], ["zh-Hant", "Chinese (Traditional)"]]);
 let languageNames;
 try { languageNames = new Intl.DisplayNames(["en"], { type: "language" }); } catch { languageNames = null; }
 // Names that the worker has sent come first; a language that left every window has only its tag.
 export function keyName(dimension, key, sent) {
-  if (dimension === "origin") return originOf(key).name;
+  if (dimension === "origin") return ORIGINS.find((origin) => origin.key === key)?.name ?? key;
   if (sent) return sent;
   if (key === "other") return "Other";
   if (dimension !== "language") return key === "unknown" ? "Unknown" : key;
-  if (key in OWN_NAMES) return OWN_NAMES[key];
+  if (OWN_NAMES.has(key)) return OWN_NAMES.get(key);
   try { return languageNames?.of(key) ?? key; } catch { return key; }
 }
