@@ -306,6 +306,16 @@ def test_no_traffic_yet_is_said_in_words(open_page):
         assert page.locator("#verdict").is_hidden()
 
 
+def test_the_first_request_is_one(open_page):
+    windows = made_up_shares(time.time())["windows"]
+    with served(
+        made_up_sources(windows={name: each | {"requests": 1} for name, each in windows.items()})
+    ) as url:
+        page = open_page(url)
+
+        assert "Counted: 1 request, " in page.inner_text("#subline")
+
+
 def test_simulated_traffic_says_so(open_page, address):
     assert open_page(address).locator("#simulated").is_visible()
 
