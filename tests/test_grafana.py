@@ -641,7 +641,10 @@ def settings_of(prometheus: Prometheus, name: str, chosen: dict[str, str]) -> di
             # Nothing has a label `gateway` here but the targets of one job.
             assert offered or variable == "gateway", variable
             if each["includeAll"]:
-                every = "|".join(map(re.escape, offered))
+                # In a string of PromQL a backslash is written twice.
+                every = "|".join(
+                    re.sub(r"[\\^$*+?.()|\[\]{}]", r"\\\\\g<0>", one) for one in offered
+                )
                 values[variable] = each.get("allValue") or f"({every})"
             else:
                 current = each["current"].get("value")
