@@ -454,6 +454,21 @@ def test_pages_of_named_origins_may_read_and_others_may_not():
     assert first.headers["Access-Control-Allow-Headers"] == "Authorization"
 
 
+@pytest.mark.parametrize("origin", ["https://grafana.example", "https://Grafana.Example"])
+def test_pages_of_named_origins_may_listen_whatever_the_case_of_the_name(origin):
+    async def listen():
+        app = make_app(sources(), Access("", (origin,)))
+        server = await serve(app, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.addresses[0][1]}/api/v1/events"
+        headers = {"Origin": "https://grafana.example"}
+        async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as stream:
+            told = stream.headers.get("Access-Control-Allow-Origin"), stream.headers["Vary"]
+        await server.cleanup()
+        return told
+
+    assert asyncio.run(listen()) == ("https://grafana.example", "Origin")
+
+
 # --- what is told again, and in another form
 
 

@@ -15,6 +15,8 @@ from aiohttp import hdrs, web
 from streams.web import respond
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from aiohttp.typedefs import Handler, Middleware
 
 log = logging.getLogger("tokenshare.web")
@@ -73,23 +75,22 @@ def middlewares(access: Access) -> list[Middleware]:
 
     @web.middleware
     async def lets_others_read(request: web.Request, handler: Handler) -> web.StreamResponse:
-        origin = request.headers.get(hdrs.ORIGIN, "")
-        is_allowed = bool(origin) and bool({origin, "*"} & {*access.cors_origins})
         asks_first = hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
-        if is_allowed and asks_first and request.method == hdrs.METH_OPTIONS:
-            response: web.StreamResponse = web.Response(status=HTTPStatus.NO_CONTENT)
-            response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = "GET, HEAD"
-            response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization"
-            response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
-        else:
-            response = await handler(request)
-        if is_allowed and not response.prepared:
-            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
-        if access.cors_origins and not response.prepared:
-            response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+        if not (asks_first and request.method == hdrs.METH_OPTIONS and _may_read(request, access)):
+            return await handler(request)
+        response = web.Response(status=HTTPStatus.NO_CONTENT)
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = "GET, HEAD"
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization"
+        response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
         return response
 
     return [_errors_are_problems, lets_others_read, asks_for_token]
+
+
+def _may_read(request: web.Request, access: Access) -> bool:
+    """Tell whether the page that asks is of an origin that may read the answer."""
+    origin = request.headers.get(hdrs.ORIGIN, "").lower()
+    return bool(origin) and not {origin, "*"}.isdisjoint(map(str.lower, access.cors_origins))
 
 
 def _is_right(request: web.Request, token: str) -> bool:
@@ -129,8 +130,16 @@ async def _errors_are_problems(request: web.Request, handler: Handler) -> web.St
         return respond.problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail, remedy)
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Add the headers that every answer has."""
-    response.headers.update(HEADERS)
-    # Numbers are of this moment; a file says for itself how long it is good for.
-    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+def headers(access: Access) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Return what adds the headers that every answer has, just before it is sent."""
+
+    async def add(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(HEADERS)
+        # Numbers are of this moment; a file says for itself how long it is good for.
+        response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+        if _may_read(request, access):
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = request.headers[hdrs.ORIGIN]
+        if access.cors_origins:
+            response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+
+    return add

@@ -16,7 +16,7 @@ from aiohttp import hdrs, web
 
 from streams.web import openapi, respond, spreadsheet
 from streams.web.assets import Asset, page_and_assets
-from streams.web.guard import Access, add_headers, middlewares
+from streams.web.guard import Access, headers, middlewares
 from streams.web.live import Live
 from streams.web.question import (
     BadQuestionError,
@@ -237,8 +237,9 @@ async def _refusals(
 def make_app(sources: Sources, access: Access | None = None) -> web.Application:
     """Return the application: every route, its errors and its headers."""
     answers = _Answers(sources, *page_and_assets())
-    app = web.Application(middlewares=(*middlewares(access or Access()), _refusals))
-    app.on_response_prepare.append(add_headers)
+    access = access or Access()
+    app = web.Application(middlewares=(*middlewares(access), _refusals))
+    app.on_response_prepare.append(headers(access))
     live = Live(sources.moment)
     app.on_shutdown.append(live.end)
     for path, answer in {
