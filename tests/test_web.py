@@ -430,6 +430,30 @@ def test_health_and_metrics_ask_for_no_token(path):
     assert ask(path, access=GUARDED).status == 200
 
 
+HERE = ["127.0.0.1:6066", "[::1]:6066", "localhost", "LocalHost.:80", "a.localhost", "10.0.0.7"]
+ELSEWHERE = ["evil.example:6066", "localhost.evil.example", "127.0.0.1.evil.example", "[", "a:b"]
+
+
+@pytest.mark.parametrize("listens", ["127.0.0.1", "::1", "localhost", "127.0.0.2"])
+def test_without_a_token_a_local_server_answers_to_its_own_names_only(listens):
+    # A page whose name has come to stand for 127.0.0.1 would be of the same origin.
+    access = Access(host=listens)
+
+    for host in HERE:
+        assert ask("/api/v1/shares", headers={"Host": host}, access=access).status == 200, host
+    for host in ELSEWHERE:
+        answer = ask("/metrics", headers={"Host": host}, access=access)
+        assert answer.status == 421, host
+        assert "TOKENSHARE_WEB_TOKEN" in answer.json["remedy"]
+
+
+@pytest.mark.parametrize("access", [Access(host="0.0.0.0"), Access("s3cret", (), "127.0.0.1")])
+def test_whoever_is_reached_by_a_name_or_asks_for_a_token_answers_to_any(access):
+    headers = {"Host": "tokenshare.example", "Authorization": "Bearer s3cret"}
+
+    assert ask("/api/v1/shares", headers=headers, access=access).status == 200
+
+
 def test_pages_of_other_origins_may_not_read_by_default():
     answer = ask("/api/v1/shares", headers={"Origin": "https://other.example"})
 

@@ -1,14 +1,20 @@
-"""Who may ask: whoever has the token, where there is one; pages of other origins by their name."""
+"""Who may ask: whoever has the token, where there is one; pages of other origins by their name.
+
+Without a token, a server that only this machine reaches answers to names of this machine alone: a
+page from elsewhere could make its own name stand for 127.0.0.1, and then read as if it were ours.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hmac
+import ipaddress
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
@@ -49,10 +55,21 @@ ROUTES_REMEDY = (
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The token that is asked for ("" for none), and the origins whose pages may read the API."""
+    """Who may ask.
+
+    token: what is asked for; "" for nothing.
+    cors_origins: the origins whose pages may read the API.
+    host: the address that the server listens on; "" where that says nothing.
+    """
 
     token: str = ""
     cors_origins: tuple[str, ...] = ()
+    host: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nobody but this machine can reach the server, and nobody is asked for a token."""
+        return bool(self.host) and not self.token and _is_loopback(self.host)
 
 
 def middlewares(access: Access) -> list[Middleware]:
@@ -84,7 +101,40 @@ def middlewares(access: Access) -> list[Middleware]:
         response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
         return response
 
-    return [_errors_are_problems, lets_others_read, asks_for_token]
+    @web.middleware
+    async def answers_to_its_own_name(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not access.is_local or _names_this_machine(request.headers.get(hdrs.HOST, "")):
+            return await handler(request)
+        detail = f"Nobody here is called {request.headers[hdrs.HOST]!r:.80}."
+        remedy = (
+            "Ask 127.0.0.1 or localhost. Behind a proxy of this machine, set TOKENSHARE_WEB_TOKEN, "
+            "or let the proxy send Host: localhost."
+        )
+        return respond.problem(request, HTTPStatus.MISDIRECTED_REQUEST, detail, remedy)
+
+    return [_errors_are_problems, answers_to_its_own_name, lets_others_read, asks_for_token]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _names_this_machine(host: str) -> bool:
+    """Tell whether a Host header is an address, localhost, or absent: no page can bring that."""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "localhost").rstrip(".")
+    except ValueError:
+        return False
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _may_read(request: web.Request, access: Access) -> bool:
