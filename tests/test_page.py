@@ -435,6 +435,7 @@ def test_developers_and_models_have_no_share_of_the_web(open_page, address):
     page = open_page(address)
 
     page.locator("#by").get_by_label("Developer").check()
+    page.wait_for_selector("#keys-heading:has-text('By developer')")
 
     assert page.locator("#key-shares .web").count() == 0
     assert page.locator("#web-note").is_hidden()
@@ -740,7 +741,7 @@ def test_an_opened_shift_is_a_view_and_back_closes_it(open_page, address):
     assert "in the last 1 h" in plain(page.inner_text("h1"))
     page.locator("#shift-list summary").nth(0).click()
     page.wait_for_selector("#shift-list details[open]:has-text('Russian')")
-    assert page.locator("#shift-list details[open]").count() == 1
+    until(page, "document.querySelectorAll('#shift-list details[open]').length === 1")
 
     page.go_back()
     page.wait_for_selector("#shift-list details[open]:has-text('Chinese open')")
