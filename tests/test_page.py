@@ -725,6 +725,20 @@ def test_a_language_is_taken_apart_by_origin(open_page, address):
     assert page.locator("#shift-list details[open] .of-movers").count() == 2
 
 
+def test_what_is_left_over_among_origins_is_other(open_page):
+    async def moved(asked):
+        body = made_up_moved(asked, time.time())
+        body["joint"]["movers"][1]["name"] = "other"
+        return body
+
+    link = "#view=shift&dimension=language&key=ru&measure=tokens&window=24h"
+    with served(dataclasses.replace(made_up_sources(), movers=moved)) as url:
+        page = open_page(url + link)
+        wait_for_movers(page)
+
+        assert "Other" in column(page, "#shift-list details[open]", 1)
+
+
 def test_an_opened_shift_is_a_view_and_back_closes_it(open_page, address):
     page = open_page(address)
     wait_for_shifts(page)

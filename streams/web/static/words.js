@@ -72,7 +72,8 @@ let languageNames;
 try { languageNames = new Intl.DisplayNames(["en"], { type: "language" }); } catch { languageNames = null; }
 // Names that the worker has sent come first; a language that left every window has only its tag.
 export function keyName(dimension, key, sent) {
-  if (dimension === "origin") return ORIGINS.find((origin) => origin.key === key)?.name ?? key;
+  const origin = dimension === "origin" && ORIGINS.find((each) => each.key === key);
+  if (origin) return origin.name;
   if (sent) return sent;
   if (key === "other") return "Other";
   if (dimension !== "language") return key === "unknown" ? "Unknown" : key;
