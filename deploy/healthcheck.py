@@ -9,14 +9,18 @@ import sys
 import urllib.error
 import urllib.request
 
+from dotenv import dotenv_values
+
 SECONDS = 4.0
 PORTS = (("TOKENSHARE_WEB_PORT", "6066"), ("TOKENSHARE_BRIDGE_PORT", "6067"))
 
 
 def main() -> int:
     """Ask the first port that answers; what is printed is in `docker inspect`."""
+    # A file .env may be mounted where the process is started, and so is this one.
+    settings = {name.upper(): value for name, value in dotenv_values(".env").items()}
     for variable, default in PORTS:
-        port = os.environ.get(variable) or default
+        port = os.environ.get(variable) or settings.get(variable) or default
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=SECONDS)
         except urllib.error.HTTPError as error:

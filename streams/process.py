@@ -233,7 +233,8 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     watchdog.watch(lambda: worker.alive_at)
-    access = Access(settings.web_token.get_secret_value().strip(), settings.web_cors_origins)
+    token = settings.web_token.get_secret_value().strip()
+    access = Access(token, settings.web_cors_origins, settings.web_host)
     app = server.make_app(sources(worker), access)
     web = await server.serve(app, settings.web_host, settings.web_port)
     if not reading.IS_COMPILED:

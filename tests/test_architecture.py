@@ -73,6 +73,7 @@ EDGES = {
         "streams.web.guard",
         "streams.web.live",
         "streams.web.respond",
+        "streams.web.runner",
         "streams.web.server",
         *BRIDGE,
     },

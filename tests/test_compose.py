@@ -295,6 +295,8 @@ def test_every_password_comes_from_whoever_starts_it():
     assert given == {
         "TOKENSHARE_BRIDGE_TOKEN": SECRETS["TOKENSHARE_BRIDGE_TOKEN"],
         "GF_SECURITY_ADMIN_PASSWORD": SECRETS["GRAFANA_ADMIN_PASSWORD"],
+        # For whoever wants one on the page as well.
+        "TOKENSHARE_WEB_TOKEN": "",
     }
 
 

@@ -641,7 +641,11 @@ def settings_of(prometheus: Prometheus, name: str, chosen: dict[str, str]) -> di
             # Nothing has a label `gateway` here but the targets of one job.
             assert offered or variable == "gateway", variable
             if each["includeAll"]:
-                values[variable] = each["allValue"]
+                # In a string of PromQL a backslash is written twice.
+                every = "|".join(
+                    re.sub(r"[\\^$*+?.()|\[\]{}]", r"\\\\\g<0>", one) for one in offered
+                )
+                values[variable] = each.get("allValue") or f"({every})"
             else:
                 current = each["current"].get("value")
                 values[variable] = current if current in offered else (offered or [""])[0]
@@ -757,6 +761,21 @@ OF_WORKERS = {
 }
 
 
+def asks_for_our_own_jobs_when_it_is_opened(prometheus: Prometheus, at: float) -> None:
+    """Fail where the pipeline counts what else Prometheus scrapes among its workers."""
+    values = settings_of(prometheus, "pipeline", {})
+    found = {
+        query.place.removeprefix("pipeline: "): prometheus.series(
+            query._replace(is_instant=True), put_in(query.expression, values), at
+        )
+        for query in queries("pipeline")
+    }
+
+    assert list(found["Workers ready (B)"].values()) == [4]
+    assert list(found["Bridges ready (B)"].values()) == [1]
+    assert {dict(each)["job"] for each in found["State of each worker (A)"]} == {BOTH, TWO}
+
+
 @pytest.mark.kafka
 def test_every_query_has_an_answer_and_takes_no_worker_twice(prometheus):
     at = time.time() - 1
@@ -794,6 +813,7 @@ def test_every_query_has_an_answer_and_takes_no_worker_twice(prometheus):
 
     assert empty == []
     assert doubled == []
+    asks_for_our_own_jobs_when_it_is_opened(prometheus, at)
     # Two gateways together have shares that add up to the whole, and each of them has.
     title = "Shares by $dimension, last"
     (shares,) = [query for query in queries("shares") if title in query.place]

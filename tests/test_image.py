@@ -247,11 +247,12 @@ def listening():
         server.server_close()
 
 
-def health(**ports: int) -> subprocess.CompletedProcess[str]:
+def health(where: Path | None = None, **ports: int) -> subprocess.CompletedProcess[str]:
     named = {f"TOKENSHARE_{name.upper()}_PORT": str(port) for name, port in ports.items()}
     return subprocess.run(
         [sys.executable, str(HEALTHCHECK)],
         env=os.environ | named,
+        cwd=where,
         capture_output=True,
         text=True,
         check=False,
@@ -274,6 +275,14 @@ def test_a_container_that_is_not_ready_says_why(listening, listens):
 
     assert done.returncode == 1
     assert "the changelog is being read" in done.stdout
+
+
+def test_a_container_whose_port_is_set_in_a_file_is_asked_there(listening, tmp_path):
+    server = listening(200)
+    (tmp_path / ".env").write_text(f"TOKENSHARE_WEB_PORT={server.server_port}\n")
+
+    assert health(tmp_path, bridge=free_port()).returncode == 0
+    assert server.asked == ["/readyz"]
 
 
 def test_a_container_where_nobody_listens_is_not_healthy():

@@ -220,6 +220,13 @@ def test_the_bridge_does_not_start_without_a_token():
     assert reference.get("optional", False) is False
 
 
+def test_the_page_asks_for_a_token_where_there_is_one():
+    variables = {each["name"]: each for each in container("tokenshare-worker")["env"]}
+    reference = variables["TOKENSHARE_WEB_TOKEN"]["valueFrom"]["secretKeyRef"]
+
+    assert reference == {"name": "tokenshare", "key": "web-token", "optional": True}
+
+
 def test_the_settings_of_base_and_example_are_such_that_a_worker_can_run(monkeypatch):
     for name, value in (literals(HERE / "base") | literals(HERE / "example")).items():
         monkeypatch.setenv(name, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from types import SimpleNamespace
 from urllib.request import urlopen
@@ -16,8 +17,9 @@ from test_view import CATALOG, NOW, everywhere, picture, position
 from streams.history import History
 from streams.process import sources
 from streams.settings import load
+from streams.snapshot import PartitionStatus
 from streams.view import View
-from streams.web import openapi
+from streams.web import bodies, openapi
 from streams.web.question import DIMENSIONS
 from streams.web.server import make_app
 
@@ -84,3 +86,15 @@ def test_the_shares_of_a_worker_are_those_of_the_dimensions_asked_for(address):
 
     assert {*windows["7d"]} & {*DIMENSIONS} == {"joint", "model"}
     assert windows["7d"]["joint"][0]["language"] == "zh-Hans"
+
+
+@pytest.mark.parametrize(
+    ("position", "end", "told"), [(12, 10, 12), (8, 10, 10), (None, 10, 10), (8, None, None)]
+)
+def test_a_partition_is_never_read_beyond_its_end(position, end, told):
+    read = PartitionStatus(0, position, end, NOW, is_owned=True)
+    seen = dataclasses.replace(worker().snapshot, partitions=(read,))
+
+    (partition,) = bodies.shares(seen)["pipeline"]["partitions"]
+
+    assert partition["end_offset"] == told

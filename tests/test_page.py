@@ -26,6 +26,7 @@ from made_up import (
     made_up_shares,
     made_up_shifts,
     made_up_sources,
+    made_up_unknown,
     no_traffic,
     only,
     served,
@@ -305,6 +306,16 @@ def test_no_traffic_yet_is_said_in_words(open_page):
         assert page.locator("#verdict").is_hidden()
 
 
+def test_the_first_request_is_one(open_page):
+    windows = made_up_shares(time.time())["windows"]
+    with served(
+        made_up_sources(windows={name: each | {"requests": 1} for name, each in windows.items()})
+    ) as url:
+        page = open_page(url)
+
+        assert "Counted: 1 request, " in page.inner_text("#subline")
+
+
 def test_simulated_traffic_says_so(open_page, address):
     assert open_page(address).locator("#simulated").is_visible()
 
@@ -424,6 +435,7 @@ def test_developers_and_models_have_no_share_of_the_web(open_page, address):
     page = open_page(address)
 
     page.locator("#by").get_by_label("Developer").check()
+    page.wait_for_selector("#keys-heading:has-text('By developer')")
 
     assert page.locator("#key-shares .web").count() == 0
     assert page.locator("#web-note").is_hidden()
@@ -575,6 +587,20 @@ def test_the_chart_tells_languages_developers_and_models_too(open_page, address)
     assert page.title() != "broken"
 
 
+def test_many_unknown_models_of_long_names_leave_room_for_the_rest(open_page):
+    name = "a" * 500
+    unknown = [made_up_unknown(f"{name}{number}", 10, 1) for number in range(60)]
+    with served(made_up_sources(unknown=unknown)) as url:
+        page = open_page(url, width=360)
+
+        heights = page.evaluate(
+            "['#unknown', '#entries'].map((it) => document.querySelector(it).clientHeight)"
+        )
+
+        assert len(column(page, "#unknown", 1)) == 60
+        assert max(heights) <= 400
+
+
 def test_a_model_may_have_any_name(open_page):
     async def history(asked):
         body = made_up_history(asked.dimension, asked.step, asked.start, time.time())
@@ -699,6 +725,20 @@ def test_a_language_is_taken_apart_by_origin(open_page, address):
     assert page.locator("#shift-list details[open] .of-movers").count() == 2
 
 
+def test_what_is_left_over_among_origins_is_other(open_page):
+    async def moved(asked):
+        body = made_up_moved(asked, time.time())
+        body["joint"]["movers"][1]["name"] = "other"
+        return body
+
+    link = "#view=shift&dimension=language&key=ru&measure=tokens&window=24h"
+    with served(dataclasses.replace(made_up_sources(), movers=moved)) as url:
+        page = open_page(url + link)
+        wait_for_movers(page)
+
+        assert "Other" in column(page, "#shift-list details[open]", 1)
+
+
 def test_an_opened_shift_is_a_view_and_back_closes_it(open_page, address):
     page = open_page(address)
     wait_for_shifts(page)
@@ -715,7 +755,7 @@ def test_an_opened_shift_is_a_view_and_back_closes_it(open_page, address):
     assert "in the last 1 h" in plain(page.inner_text("h1"))
     page.locator("#shift-list summary").nth(0).click()
     page.wait_for_selector("#shift-list details[open]:has-text('Russian')")
-    assert page.locator("#shift-list details[open]").count() == 1
+    until(page, "document.querySelectorAll('#shift-list details[open]').length === 1")
 
     page.go_back()
     page.wait_for_selector("#shift-list details[open]:has-text('Chinese open')")
@@ -758,11 +798,21 @@ def test_an_alert_links_to_the_list_of_shifts(open_page, address):
     assert page.locator("#shifts-heading").bounding_box()["y"] < 900
 
 
-def test_a_link_to_a_shift_that_is_over_says_so(open_page, address):
-    page = open_page(f"{address}#view=shift&dimension=language&key=eo&measure=tokens&window=24h")
+@pytest.mark.parametrize(
+    ("dimension", "key", "name"),
+    [
+        ("language", "eo", "Esperanto"),
+        ("language", "__proto__", "__proto__"),
+        ("language", "constructor", "constructor"),
+        ("origin", "mars-open", "mars-open"),
+    ],
+)
+def test_a_link_to_a_shift_that_is_over_says_so(open_page, address, dimension, key, name):
+    link = f"#view=shift&dimension={dimension}&key={key}&measure=tokens&window=24h"
+    page = open_page(address + link)
     page.wait_for_selector("#shift-gone:not([hidden])")
 
-    assert "Esperanto has no shift of tokens" in page.inner_text("#shift-gone")
+    assert f"{name} has no shift of tokens" in page.inner_text("#shift-gone")
     assert page.locator("#shift-list details[open]").count() == 0
 
 
@@ -780,6 +830,23 @@ def test_movers_that_cannot_be_told_say_why(open_page):
         page.locator("#window").get_by_label("1 h").check()
 
         page.wait_for_selector("#shift-list details[open]:has-text('There is no shift')")
+
+
+def test_a_mover_that_moved_nothing_neither_grew_nor_has_less_than_nothing(open_page):
+    async def moved(asked):
+        body = made_up_moved(asked, time.time())
+        models = body["models"]
+        still = {"name": "still", "kind": "mix", "share": 0.0, "before": -1e-17}
+        models["movers"] = [still | {"contribution": 1e-17}]
+        return body
+
+    with served(dataclasses.replace(made_up_sources(), movers=moved)) as url:
+        page = open_page(url + SHIFT)
+        wait_for_movers(page)
+
+        row = page.locator(".of-movers tr:has-text('still')").inner_text()
+
+        assert plain(row).split() == ["still", "stayed", "0.0", "%", "0.0", "%", "±0.00"]
 
 
 def test_an_opened_shift_that_moves_up_the_list_keeps_the_focus_and_its_movers(open_page):
@@ -836,6 +903,22 @@ def test_the_entries_of_unknown_models_are_copied(open_page, address, script):
         "openrouter/auto",
         HOSTILE,
     ]
+
+
+def test_other_languages_come_last_among_the_origins_of_each(open_page):
+    windows = made_up_shares(time.time())["windows"]
+    for each in windows["24h"]["joint"]:
+        if each["language"] == "other":
+            each["tokens"] *= 1000
+    with served(made_up_sources(windows=windows)) as url:
+        page = open_page(url)
+        page.locator("#joint > summary").click()
+        page.wait_for_selector("#joint tbody tr")
+
+        languages = column(page, "#joint", 1)
+
+        assert languages[-1] == "Other"
+        assert languages[0] == "English"
 
 
 def test_the_pipeline_tells_its_health(open_page, address):
@@ -1025,6 +1108,21 @@ def test_a_token_that_changed_is_asked_for_in_words(open_page, address):
     page.route("**/api/v1/shares?*", lambda route: route.fulfill(status=401))
 
     page.wait_for_selector("#banner:has-text('The worker wants its token')")
+
+
+def test_whoever_has_not_the_new_token_is_not_asked_for_it_again_and_again(open_page, address):
+    page = open_page(address, expects=("401",))
+    refused = []
+
+    def refuse(route):
+        refused.append(route)
+        route.fulfill(status=401)
+
+    page.route("**/api/v1/shares?*", refuse)
+    page.wait_for_selector("#banner:has-text('The worker wants its token')")
+    page.wait_for_timeout(4_000)
+
+    assert len(refused) == 1
 
 
 # ---- on every screen, for everybody

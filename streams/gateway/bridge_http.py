@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import hmac
 import logging
-import resource
 import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from streams.gateway.bridge_post import CODINGS, InflateError, Posted, Reader, i
 from streams.gateway.bridge_room import Held, Room
 from streams.gateway.bridge_writer import Writer
 from streams.settings import ENV_PREFIX
+from streams.web.connections import Connections, most_connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,10 +40,7 @@ log = logging.getLogger("tokenshare.bridge")
 BODY_SECONDS = 30.0
 #: A connection without a request, or with half of one, is closed after so long.
 IDLE_SECONDS = 75.0
-#: Connections at a time; with half a request each they take half a megabyte each at most.
-MOST_CONNECTIONS, MOST_HEADERS = 1000, 64
-#: Files that a process may open and that are no client's: Kafka's brokers, its own libraries.
-OTHER_FILES = 64
+MOST_HEADERS = 64
 #: What a client has still to send of a body that is refused is read and thrown away for so long.
 LINGER_SECONDS = 2.0
 #: Larger bodies are read by a thread, so that smaller ones do not wait for them.
@@ -72,7 +69,7 @@ class Bridge:
         self.writer = Writer(settings, settings.bridge_acknowledge_seconds)
         self.is_stopping = False
         self.room = Room(settings.bridge_buffer_bytes, settings.bridge_buffer_events)
-        self.connections = Connections(_most_connections())
+        self.connections = Connections(most_connections())
         self._token = settings.bridge_token.get_secret_value().strip().encode()
         self._reader = Reader(settings, keep_bodies=settings.bridge_keep_bodies)
         # One thread: a large body takes much more memory while it is read than it has bytes.
@@ -396,43 +393,6 @@ class _OneAccepted(web.Response):
         if self._transport is None:
             raise ConnectionResetError
         self._transport.write(self._WHOLE)
-
-
-class Connections:
-    """The connections that are open: where one more would be too many, the idlest is closed."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        # In the order of their last requests; one that has had none is as old as it is.
-        self._transports: dict[object, asyncio.BaseTransport] = {}
-
-    def __len__(self) -> int:
-        return len(self._transports)
-
-    def opened(self, connection: object, transport: asyncio.BaseTransport) -> None:
-        """Note a new connection."""
-        self._transports[connection] = transport
-        if len(self._transports) > self._most:
-            idlest = self._transports.pop(next(iter(self._transports)))
-            # Closing it would wait until it has read its answers.
-            idlest.abort()  # type: ignore[attr-defined]
-
-    def heard(self, connection: object) -> None:
-        """Note a request on a connection."""
-        transport = self._transports.pop(connection, None)
-        if transport is not None:
-            self._transports[connection] = transport
-
-    def closed(self, connection: object) -> None:
-        """Forget a connection."""
-        self._transports.pop(connection, None)
-
-
-def _most_connections() -> int:
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if files == resource.RLIM_INFINITY:
-        return MOST_CONNECTIONS
-    return max(1, min(MOST_CONNECTIONS, files - OTHER_FILES))
 
 
 class _Connection(web.RequestHandler):

@@ -213,7 +213,10 @@ def _partition(status: PartitionStatus) -> dict[str, Any]:
     return {
         "partition": status.partition,
         "position": status.position,
-        "end_offset": status.end_offset,
+        # The end was asked for a moment ago: what has been read since is known to be there.
+        "end_offset": None
+        if status.end_offset is None
+        else max(status.end_offset, status.position or 0),
         "lag": status.lag,
         "newest": status.newest,
         "owned": status.is_owned,

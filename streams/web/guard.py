@@ -1,20 +1,28 @@
-"""Who may ask: whoever has the token, where there is one; pages of other origins by their name."""
+"""Who may ask: whoever has the token, where there is one; pages of other origins by their name.
+
+Without a token, a server that only this machine reaches answers to names of this machine alone: a
+page from elsewhere could make its own name stand for 127.0.0.1, and then read as if it were ours.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hmac
+import ipaddress
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
 from streams.web import respond
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from aiohttp.typedefs import Handler, Middleware
 
 log = logging.getLogger("tokenshare.web")
@@ -47,10 +55,21 @@ ROUTES_REMEDY = (
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The token that is asked for ("" for none), and the origins whose pages may read the API."""
+    """Who may ask.
+
+    token: what is asked for; "" for nothing.
+    cors_origins: the origins whose pages may read the API.
+    host: the address that the server listens on; "" where that says nothing.
+    """
 
     token: str = ""
     cors_origins: tuple[str, ...] = ()
+    host: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nobody but this machine can reach the server, and nobody is asked for a token."""
+        return bool(self.host) and not self.token and _is_loopback(self.host)
 
 
 def middlewares(access: Access) -> list[Middleware]:
@@ -73,23 +92,55 @@ def middlewares(access: Access) -> list[Middleware]:
 
     @web.middleware
     async def lets_others_read(request: web.Request, handler: Handler) -> web.StreamResponse:
-        origin = request.headers.get(hdrs.ORIGIN, "")
-        is_allowed = bool(origin) and bool({origin, "*"} & {*access.cors_origins})
         asks_first = hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
-        if is_allowed and asks_first and request.method == hdrs.METH_OPTIONS:
-            response: web.StreamResponse = web.Response(status=HTTPStatus.NO_CONTENT)
-            response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = "GET, HEAD"
-            response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization"
-            response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
-        else:
-            response = await handler(request)
-        if is_allowed and not response.prepared:
-            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
-        if access.cors_origins and not response.prepared:
-            response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+        if not (asks_first and request.method == hdrs.METH_OPTIONS and _may_read(request, access)):
+            return await handler(request)
+        response = web.Response(status=HTTPStatus.NO_CONTENT)
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = "GET, HEAD"
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization"
+        response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
         return response
 
-    return [_errors_are_problems, lets_others_read, asks_for_token]
+    @web.middleware
+    async def answers_to_its_own_name(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not access.is_local or _names_this_machine(request.headers.get(hdrs.HOST, "")):
+            return await handler(request)
+        detail = f"Nobody here is called {request.headers[hdrs.HOST]!r:.80}."
+        remedy = (
+            "Ask 127.0.0.1 or localhost. Behind a proxy of this machine, set TOKENSHARE_WEB_TOKEN, "
+            "or let the proxy send Host: localhost."
+        )
+        return respond.problem(request, HTTPStatus.MISDIRECTED_REQUEST, detail, remedy)
+
+    return [_errors_are_problems, answers_to_its_own_name, lets_others_read, asks_for_token]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _names_this_machine(host: str) -> bool:
+    """Tell whether a Host header is an address, localhost, or absent: no page can bring that."""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "localhost").rstrip(".")
+    except ValueError:
+        return False
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _may_read(request: web.Request, access: Access) -> bool:
+    """Tell whether the page that asks is of an origin that may read the answer."""
+    origin = request.headers.get(hdrs.ORIGIN, "").lower()
+    return bool(origin) and not {origin, "*"}.isdisjoint(map(str.lower, access.cors_origins))
 
 
 def _is_right(request: web.Request, token: str) -> bool:
@@ -129,8 +180,16 @@ async def _errors_are_problems(request: web.Request, handler: Handler) -> web.St
         return respond.problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail, remedy)
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Add the headers that every answer has."""
-    response.headers.update(HEADERS)
-    # Numbers are of this moment; a file says for itself how long it is good for.
-    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+def headers(access: Access) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Return what adds the headers that every answer has, just before it is sent."""
+
+    async def add(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(HEADERS)
+        # Numbers are of this moment; a file says for itself how long it is good for.
+        response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+        if _may_read(request, access):
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = request.headers[hdrs.ORIGIN]
+        if access.cors_origins:
+            response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+
+    return add

@@ -262,6 +262,13 @@ def _problem(description: str) -> Schema:
     }
 
 
+_MISDIRECTED: Final[Schema] = {
+    "421": _problem(
+        "Without a token, on a loopback address: the Host header is no name of this machine."
+    )
+}
+
+
 def _get(summary: str, answer: Schema, *parameters: Schema, **others: Schema) -> Schema:
     """Describe a path of the API; all of them may be asked for a token, and name their body."""
     return {
@@ -274,6 +281,7 @@ def _get(summary: str, answer: Schema, *parameters: Schema, **others: Schema) ->
                 "400": _problem("A parameter is not one of this path, or has a wrong value."),
                 "401": _problem("TOKENSHARE_WEB_TOKEN is set, and was not sent."),
             }
+            | _MISDIRECTED
             | others,
             "security": [{}, {"bearer": []}, {"basic": []}],
         }
@@ -281,6 +289,7 @@ def _get(summary: str, answer: Schema, *parameters: Schema, **others: Schema) ->
 
 
 def _open(summary: str, responses: Schema) -> Schema:
+    responses = responses | _MISDIRECTED
     return {"get": {"summary": summary, "responses": responses, "security": []}}
 
 
@@ -326,6 +335,7 @@ DOCUMENT: Final[Schema] = {
                 _TIME,
             ),
             _FORMAT,
+            **{"503": _problem("Too many wait for an answer already.")},
         ),
         "/api/v1/unknown": _get(
             "Models of unknown origin by tokens, with entries for the overrides file.",
@@ -343,7 +353,10 @@ DOCUMENT: Final[Schema] = {
             _parameter("key", "A key of /api/v1/shifts.", {"type": "string"}, required=True),
             _pick("measure", MEASURES),
             _pick("window", SHIFT_WINDOWS),
-            **{"404": _problem("There is no such shift.")},
+            **{
+                "404": _problem("There is no such shift."),
+                "503": _problem("Too many wait for an answer already."),
+            },
         ),
         "/api/v1/events": {
             "get": {
@@ -355,7 +368,8 @@ DOCUMENT: Final[Schema] = {
                     },
                     "401": _problem("TOKENSHARE_WEB_TOKEN is set, and was not sent."),
                     "503": _problem("Too many listeners."),
-                },
+                }
+                | _MISDIRECTED,
                 "security": [{}, {"bearer": []}, {"basic": []}],
             }
         },

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +30,27 @@ COMPRESS_FROM_BYTES = 1_000
 # 2 %.
 GZIP_LEVEL = 6
 
-# Numbers are of this moment: kept only to be asked for again by their name.
-REVALIDATE = "no-cache"
+# Numbers are of this moment: kept only to be asked for again by their name, and not by a proxy that
+# more than one person asks.
+REVALIDATE = "private, no-cache"
+
+
+@dataclass(frozen=True)
+class Body:
+    """What is told to everybody who asks the same: named and compressed once."""
+
+    body: bytes
+    content_type: str
+
+    @cached_property
+    def etag(self) -> str:
+        """The name of these bytes (without the quotes)."""
+        return hashlib.blake2b(self.body, digest_size=12).hexdigest()
+
+    @cached_property
+    def gzipped(self) -> bytes:
+        """The body, compressed."""
+        return bytes(deflate.gzip_compress(self.body, GZIP_LEVEL))
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
@@ -51,15 +72,14 @@ def json(
     return data(request, encoded(body), JSON, status)
 
 
-def named(request: web.Request, body: bytes, content_type: str) -> web.Response:
+def named(request: web.Request, told: Body) -> web.Response:
     """Answer with a body that has an ETag; 304 to whoever has it already."""
-    etag = hashlib.blake2b(body, digest_size=12).hexdigest()
-    if any(tag.value in {etag, "*"} for tag in request.if_none_match or ()):
+    if any(tag.value in {told.etag, "*"} for tag in request.if_none_match or ()):
         response = web.Response(status=HTTPStatus.NOT_MODIFIED)
     else:
-        response = data(request, body, content_type)
+        response = _answer(request, told, HTTPStatus.OK)
     # Weak, because the same name stands for the plain and for the compressed bytes.
-    response.headers[hdrs.ETAG] = f'W/"{etag}"'
+    response.headers[hdrs.ETAG] = f'W/"{told.etag}"'
     response.headers[hdrs.CACHE_CONTROL] = REVALIDATE
     response.headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
     return response
@@ -69,14 +89,19 @@ def data(
     request: web.Request, body: bytes, content_type: str, status: HTTPStatus = HTTPStatus.OK
 ) -> web.Response:
     """Answer with bytes."""
-    headers = {hdrs.CONTENT_TYPE: content_type, hdrs.VARY: hdrs.ACCEPT_ENCODING}
+    return _answer(request, Body(body, content_type), status)
+
+
+def _answer(request: web.BaseRequest, told: Body, status: HTTPStatus) -> web.Response:
+    headers = {hdrs.CONTENT_TYPE: told.content_type, hdrs.VARY: hdrs.ACCEPT_ENCODING}
+    body = told.body
     if len(body) > COMPRESS_FROM_BYTES and _takes(request, "gzip"):
         headers[hdrs.CONTENT_ENCODING] = "gzip"
-        body = bytes(deflate.gzip_compress(body, GZIP_LEVEL))
+        body = told.gzipped
     return web.Response(body=body, status=status, headers=headers)
 
 
-def problem(request: web.Request, status: HTTPStatus, detail: str, remedy: str) -> web.Response:
+def problem(request: web.BaseRequest, status: HTTPStatus, detail: str, remedy: str) -> web.Response:
     """Answer what is wrong, and what to do."""
     body = {
         "type": "about:blank",
@@ -85,7 +110,7 @@ def problem(request: web.Request, status: HTTPStatus, detail: str, remedy: str) 
         "detail": detail,
         "remedy": remedy,
     }
-    return data(request, orjson.dumps(body), PROBLEM, status)
+    return _answer(request, Body(orjson.dumps(body), PROBLEM), status)
 
 
 async def file(request: web.Request, asset: Asset) -> web.Response:
@@ -105,7 +130,7 @@ async def file(request: web.Request, asset: Asset) -> web.Response:
     return web.Response(body=body, headers=headers)
 
 
-def _takes(request: web.Request, coding: str) -> bool:
+def _takes(request: web.BaseRequest, coding: str) -> bool:
     for offer in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower().split(","):
         offered, _, parameters = offer.partition(";")
         if offered.strip() == coding:

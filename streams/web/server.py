@@ -16,7 +16,7 @@ from aiohttp import hdrs, web
 
 from streams.web import openapi, respond, spreadsheet
 from streams.web.assets import Asset, page_and_assets
-from streams.web.guard import Access, add_headers, middlewares
+from streams.web.guard import Access, headers, middlewares
 from streams.web.live import Live
 from streams.web.question import (
     BadQuestionError,
@@ -28,12 +28,14 @@ from streams.web.question import (
     which_shares,
     window,
 )
+from streams.web.runner import Runner
+from streams.web.turns import BusyError, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-#: Streams end at once; nothing else takes a second.
-SHUTDOWN_SECONDS = 1.0
+#: Whoever was one too many asks again after so long.
+BUSY_SECONDS = "5"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Sources:
     unknown: a window's name -> the body of /api/v1/unknown.
     shifts: the body of /api/v1/shifts.
     movers: a shift -> the body of /api/v1/shifts/movers; None where there is no such shift.
-    moment: what a listener is told: as_of, generated_at and ready.
+    moment: what a listener is told: as_of, generated_at and ready; as long as it stays the same,
+        the shares are the same.
     readiness: the reasons why this worker is not ready; empty when it is.
     metrics: the request's Accept header -> body and Content-Type of the exposition.
     """
@@ -70,9 +73,7 @@ async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
 
     Raises WebPortError, which names the setting to change, where it cannot listen there.
     """
-    runner = web.AppRunner(
-        app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS
-    )
+    runner = Runner(app)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
@@ -100,6 +101,24 @@ def _why_not(number: int | None, host: str, port: int) -> str:
     )
 
 
+class _Told:
+    """The shares of the last picture as they were told, for all the pages that ask for the same."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._moment: Mapping[str, Any] = {}
+        self._bodies: dict[frozenset[str], respond.Body] = {}
+
+    def shares(self, dimensions: frozenset[str]) -> respond.Body:
+        moment = self._sources.moment()
+        if moment != self._moment:
+            self._moment, self._bodies = moment, {}
+        if dimensions not in self._bodies:
+            body = respond.encoded(self._sources.shares(dimensions))
+            self._bodies[dimensions] = respond.Body(body, respond.JSON)
+        return self._bodies[dimensions]
+
+
 class _Answers:
     """One method a route."""
 
@@ -107,6 +126,8 @@ class _Answers:
         self._sources = sources
         self._page = page
         self._assets = assets
+        self._of_history, self._of_movers = Turns(), Turns()
+        self._told = _Told(sources)
 
     async def page(self, request: web.Request) -> web.Response:
         return await respond.file(request, self._page)
@@ -119,43 +140,42 @@ class _Answers:
 
     async def shares(self, request: web.Request) -> web.Response:
         asked = which_shares(_query(request))
-        body = self._sources.shares(asked.dimensions)
         if asked.format == "csv":
-            return _csv(request, spreadsheet.shares(body), "tokenshare-shares")
-        return respond.named(request, respond.encoded(body), respond.JSON)
+            body = spreadsheet.shares(self._sources.shares(asked.dimensions))
+            return _csv(request, body, "tokenshare-shares")
+        return respond.named(request, self._told.shares(asked.dimensions))
 
     async def history(self, request: web.Request) -> web.Response:
         asked = question(_query(request))
-        try:
-            body = await self._sources.history(asked)
-        except ValueError as bad:
-            remedy = "Ask for another dimension, step, start or end."
-            raise BadQuestionError(str(bad), remedy) from bad
-        if asked.format == "csv":
-            text = await asyncio.to_thread(spreadsheet.history, body)
-            return _csv(request, text, f"tokenshare-{asked.dimension}-{asked.step}")
-        encoded = await asyncio.to_thread(respond.encoded, body)
-        return respond.named(request, encoded, respond.JSON)
+        async with self._of_history:
+            if _is_gone(request):
+                return web.Response()
+            try:
+                body = await self._sources.history(asked)
+            except ValueError as bad:
+                remedy = "Ask for another dimension, step, start or end."
+                raise BadQuestionError(str(bad), remedy) from bad
+            return await asyncio.to_thread(_history, request, asked, body)
 
     async def unknown(self, request: web.Request) -> web.Response:
-        body = self._sources.unknown(window(_query(request)))
-        return respond.named(request, respond.encoded(body), respond.JSON)
+        return _json(request, self._sources.unknown(window(_query(request))))
 
     async def shifts(self, request: web.Request) -> web.Response:
         nothing(_query(request))
-        return respond.named(request, respond.encoded(self._sources.shifts()), respond.JSON)
+        return _json(request, self._sources.shifts())
 
     async def movers(self, request: web.Request) -> web.Response:
         asked = what_moved(_query(request))
-        body = await self._sources.movers(asked)
+        async with self._of_movers:
+            body = None if _is_gone(request) else await self._sources.movers(asked)
         if body is None:
             detail = f"There is no shift of {asked.dimension} {asked.key!r:.80} to be told."
             remedy = "Ask for a key of /api/v1/shifts that has a shift."
             return respond.problem(request, HTTPStatus.NOT_FOUND, detail, remedy)
-        return respond.named(request, respond.encoded(body), respond.JSON)
+        return _json(request, body)
 
     async def openapi(self, request: web.Request) -> web.Response:
-        return respond.named(request, respond.encoded(openapi.DOCUMENT), respond.JSON)
+        return _json(request, openapi.DOCUMENT)
 
     async def metrics(self, request: web.Request) -> web.Response:
         body, content_type = self._sources.metrics(request.headers.get(hdrs.ACCEPT, ""))
@@ -176,27 +196,50 @@ def _query(request: web.Request) -> dict[str, list[str]]:
     return {name: request.query.getall(name) for name in request.query}
 
 
+def _is_gone(request: web.Request) -> bool:
+    """Tell whether nobody waits for the answer any more."""
+    return request.transport is None or request.transport.is_closing()
+
+
+def _json(request: web.Request, body: Mapping[str, Any]) -> web.Response:
+    return respond.named(request, respond.Body(respond.encoded(body), respond.JSON))
+
+
+def _history(request: web.Request, asked: Question, body: Mapping[str, Any]) -> web.Response:
+    if asked.format == "csv":
+        text = spreadsheet.history(body)
+        return _csv(request, text, f"tokenshare-{asked.dimension}-{asked.step}")
+    return _json(request, body)
+
+
 def _csv(request: web.Request, body: bytes, name: str) -> web.Response:
-    response = respond.named(request, body, respond.CSV)
+    response = respond.named(request, respond.Body(body, respond.CSV))
     response.headers[hdrs.CONTENT_DISPOSITION] = f'attachment; filename="{name}.csv"'
     return response
 
 
 @web.middleware
-async def _bad_questions(
+async def _refusals(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     try:
         return await handler(request)
     except BadQuestionError as bad:
         return respond.problem(request, HTTPStatus.BAD_REQUEST, bad.error, bad.remedy)
+    except BusyError:
+        detail = "Too many questions that take long wait for their answer already."
+        remedy = "Ask again in a few seconds, or for fewer days at a time."
+        response = respond.problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, remedy)
+        response.headers[hdrs.RETRY_AFTER] = BUSY_SECONDS
+        return response
 
 
 def make_app(sources: Sources, access: Access | None = None) -> web.Application:
     """Return the application: every route, its errors and its headers."""
     answers = _Answers(sources, *page_and_assets())
-    app = web.Application(middlewares=(*middlewares(access or Access()), _bad_questions))
-    app.on_response_prepare.append(add_headers)
+    access = access or Access()
+    app = web.Application(middlewares=(*middlewares(access), _refusals))
+    app.on_response_prepare.append(headers(access))
     live = Live(sources.moment)
     app.on_shutdown.append(live.end)
     for path, answer in {

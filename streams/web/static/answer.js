@@ -9,6 +9,8 @@ const FIRST_LANGUAGE = "en";
 const NO_LANGUAGES = new Set(["und", "other"]);
 const NAMED_SHIFTS = 3;
 
+const counted = (amount, what) => `${compact(amount)} ${what}${amount === 1 ? "" : "s"}`;
+
 export function showAnswer(windows, shifts, { measure, window }) {
   const now = windows[window];
   if (!now?.[measure]) {
@@ -24,7 +26,7 @@ export function showAnswer(windows, shifts, { measure, window }) {
     "Chinese open models: ", el("strong", null, percent(origin.share)), ` of ${measure} in the last ${windowOf(window).name}`,
     el("span", { class: "since" }, ...changeWords(origin)));
   fill(byId("second"), ...languageWords(windows, shifts, measure, window));
-  fill(byId("subline"), `Counted: ${compact(now.requests)} requests, ${compact(now.tokens)} tokens.`);
+  fill(byId("subline"), `Counted: ${counted(now.requests, "request")}, ${counted(now.tokens, "token")}.`);
   showVerdict(shifts, { measure, window });
   document.title = `${percent(origin.share)} Chinese open · tokenshare`;
 }

@@ -10,7 +10,11 @@ export async function ask(address) {
   } catch (error) {
     throw new Error(error.name === "TimeoutError" ? `No answer within ${ANSWER_WITHIN_SECONDS} seconds.` : "The worker cannot be reached.");
   }
-  if (response.status === 401) throw new Error("The worker wants its token: reload the page, and give it as the password.");
+  if (response.status === 401) {
+    const refused = new Error("The worker wants its token: reload the page, and give it as the password.");
+    refused.status = 401;
+    throw refused;
+  }
   const body = await response.json().catch(() => { throw new Error(`No JSON came, with status ${response.status}.`); });
   if (!response.ok) {
     const error = new Error(body.detail ?? `Status ${response.status}.`);

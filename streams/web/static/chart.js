@@ -13,7 +13,7 @@ function library() {
     const script = document.createElement("script");
     script.src = LIBRARY;
     script.onload = () => resolve(window.Plotly);
-    script.onerror = () => { loading = undefined; reject(new Error("The chart library could not be loaded.")); };
+    script.onerror = () => { loading = undefined; reject(new Error("The chart library could not be loaded: reload the page.")); };
     document.head.append(script);
   });
   return loading;

@@ -49,6 +49,7 @@ function tableOf(what, { movers, rest, rest_members: others }, shift, named) {
 function kindWords(kind, contribution) {
   if (kind === "new") return "new";
   if (kind === "gone") return "gone";
+  if (points(contribution, 2).startsWith("±")) return "stayed";
   return contribution < 0 ? "shrank" : "grew";
 }
 

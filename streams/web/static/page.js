@@ -17,6 +17,8 @@ import { WINDOWS } from "./words.js";
 const SHIFTS_EVERY_SECONDS = 10;
 const MOVERS_EVERY_SECONDS = 30;
 const RETRY_SECONDS = 5;
+// A browser asks its reader for the token each time that the worker does.
+const TOKEN_SECONDS = 60;
 
 let shares = null;
 let shifts = null;
@@ -27,7 +29,7 @@ let failure = "";
 // The place that the address names is gone to once, when what is there has come.
 let isPlaced = false;
 
-const due = { shifts: -Infinity, history: -Infinity, movers: -Infinity };
+const due = { shares: -Infinity, shifts: -Infinity, history: -Infinity, movers: -Infinity };
 const isDue = (what) => performance.now() > due[what];
 const later = (what, seconds) => { due[what] = performance.now() + 1000 * seconds; };
 const rangeNow = () => RANGES.find(({ key }) => key === (view.range ?? range));
@@ -52,6 +54,7 @@ async function refresh() {
 
 // The shares, and what else is due.
 async function round() {
+  if (!isDue("shares")) return;
   await askShares();
   if (!shares || failure) return;
   if (isDue("shifts")) await askShifts();
@@ -72,6 +75,7 @@ async function askShares() {
     failure = "";
   } catch (error) {
     failure = error.message;
+    if (error.status === 401) later("shares", TOKEN_SECONDS);
   }
   showLine();
   show();

@@ -61,11 +61,12 @@ function sumOf(rows, keys, ratio, whole) {
   return whole ? keys.reduce((sum, key) => sum + (rows.get(key)?.[ratio] ?? 0), 0) : NaN;
 }
 
+const last = (key) => (key === "other" ? 1 : 0);
+
 // Origins keep their place, so that the eye finds them again; the rest goes by size, "other" last.
 function order(rows, dimension, measure) {
   if (dimension === "origin") return ORIGINS.map(({ key }) => rows.find((row) => row.key === key) ?? { key, [measure]: 0 });
-  const last = (row) => (row.key === "other" ? 1 : 0);
-  return [...rows].sort((a, b) => last(a) - last(b) || b[measure] - a[measure]);
+  return [...rows].sort((a, b) => last(a.key) - last(b.key) || b[measure] - a[measure]);
 }
 
 function cell(row, window, ratio, measure, picked) {
@@ -84,7 +85,8 @@ export function jointTable(window, measure) {
     sums.set(language, row);
   }
   const names = new Map((window?.language ?? []).map((row) => [row.key, row.name]));
-  const rows = [...sums].filter(([, row]) => row.total > 0).sort((a, b) => b[1].total - a[1].total).slice(0, 12);
+  const rows = [...sums].filter(([, row]) => row.total > 0).sort((a, b) => b[1].total - a[1].total)
+    .slice(0, 12).sort(([a], [b]) => last(a) - last(b));
   return table(null, `Each language's ${measure} by origin of the model, per cent`,
     [el("th", { scope: "col" }, el("span", { class: "unseen" }, "Language")), ...ORIGINS.map(({ short }) => short)],
     rows.map(([language, row]) => [
@@ -99,7 +101,7 @@ export function unknownTable(unknown, measure, week) {
   return table(null, `Models of unknown origin, last 7 days, by ${measure}`,
     [el("th", { scope: "col" }, "Model, as the gateway names it"), "Tokens", "Requests", "Share", "Why"],
     rows.map((row) => [
-      header("row", el("th", { scope: "row" }, el("code", null, row.model))),
+      header("row", el("th", { scope: "row" }, el("code", { title: row.model }, row.model))),
       el("td", null, compact(row.tokens)), el("td", null, compact(row.requests)), el("td", null, percent(row[measure] / total)),
       el("td", { class: "words" }, (row.matched_by ?? "").replace(/^unknown: /, "")),
     ]));

@@ -34,7 +34,8 @@ export const compact = (value) => (!Number.isFinite(value) ? "–" : value < 10_
 export function share(ratio) {
   if (!Number.isFinite(ratio)) return "–";
   if (ratio > 0 && ratio < 0.0005) return "<0.1";
-  return (ratio * 100).toFixed(1);
+  // Worked out as a difference, nothing may be a little less than nothing.
+  return Math.max(0, ratio * 100).toFixed(1);
 }
 export const percent = (ratio) => (Number.isFinite(ratio) ? `${share(ratio)}${narrow}%` : "–");
 
@@ -66,15 +67,16 @@ export function clock(unix) {
 }
 
 // As the worker names them.
-const OWN_NAMES = { und: "Undetermined", "zh-Hans": "Chinese (Simplified)", "zh-Hant": "Chinese (Traditional)" };
+const OWN_NAMES = new Map([["und", "Undetermined"], ["zh-Hans", "Chinese (Simplified)"], ["zh-Hant", "Chinese (Traditional)"]]);
 let languageNames;
 try { languageNames = new Intl.DisplayNames(["en"], { type: "language" }); } catch { languageNames = null; }
 // Names that the worker has sent come first; a language that left every window has only its tag.
 export function keyName(dimension, key, sent) {
-  if (dimension === "origin") return originOf(key).name;
+  const origin = dimension === "origin" && ORIGINS.find((each) => each.key === key);
+  if (origin) return origin.name;
   if (sent) return sent;
   if (key === "other") return "Other";
   if (dimension !== "language") return key === "unknown" ? "Unknown" : key;
-  if (key in OWN_NAMES) return OWN_NAMES[key];
+  if (OWN_NAMES.has(key)) return OWN_NAMES.get(key);
   try { return languageNames?.of(key) ?? key; } catch { return key; }
 }

@@ -1,0 +1,129 @@
+"""What stands between the sockets and the routes: connections, and what is no HTTP.
+
+aiohttp answers a request that it cannot read in a form of its own, with its version, and logs what
+came, in which there may be a token. Here that is a problem like any other, and nothing is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import LineTooLong
+
+from streams.web import respond
+from streams.web.connections import Connections, most_connections
+from streams.web.guard import HEADERS, ROUTES_REMEDY
+
+if TYPE_CHECKING:
+    from aiohttp.web_response import StreamResponse
+
+log = logging.getLogger("tokenshare.web")
+
+#: Streams end at once; nothing else takes a second.
+SHUTDOWN_SECONDS = 1.0
+#: Whoever has not taken an answer by then is given up: it stays in memory until it is read.
+SEND_SECONDS = 60.0
+#: What still comes of a body that nobody wants is read and thrown away for so long.
+LINGER_SECONDS = 2.0
+
+
+class Runner(web.AppRunner):
+    """Runs an application on connections of a bounded number."""
+
+    def __init__(self, app: web.Application) -> None:
+        super().__init__(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+        )
+
+    async def _make_server(self) -> web.Server:
+        return _Server(await super()._make_server(), Connections(most_connections()))
+
+
+class _Server(web.Server):
+    def __init__(self, of: web.Server, connections: Connections) -> None:
+        super().__init__(of.request_handler, request_factory=of.request_factory)
+        self._open = connections
+
+    def __call__(self) -> web.RequestHandler:
+        connection = _Connection(
+            self,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]
+            lingering_time=LINGER_SECONDS,
+        )
+        connection.others = self._open
+        return connection
+
+
+class _Connection(web.RequestHandler):
+    __slots__ = ("others",)
+
+    others: Connections
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.others.opened(self, transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.others.closed(self)
+        super().connection_lost(exc)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: StreamResponse, start_time: float | None
+    ) -> tuple[StreamResponse, bool]:
+        """Send an answer; returns it, and whether the client is gone."""
+        self.others.heard(self)
+        if isinstance(resp, web.HTTPException):
+            # Raised before any route was asked, such as for what is expected of it.
+            resp = respond.problem(request, HTTPStatus(resp.status), resp.reason, ROUTES_REMEDY)
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                return await super().finish_response(request, resp, start_time)
+        except TimeoutError:
+            if self.transport is not None:
+                # Closing it would wait until all is sent.
+                self.transport.abort()
+            return resp, True
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - aiohttp's signature
+    ) -> StreamResponse:
+        """Answer what aiohttp itself could not read or answer."""
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("a request failed: %s", type(exc).__name__)
+        response = respond.problem(request, *_malformed(status, exc))
+        response.headers.update(HEADERS | {hdrs.CACHE_CONTROL: "no-store"})
+        response.force_close()
+        return response
+
+    def log_exception(self, *_: Any, **named: Any) -> None:
+        """Log an exception by its kind."""
+        log.error("a connection failed: %s", type(named.get("exc_info")).__name__)
+
+
+def _malformed(status: int, exc: BaseException | None) -> tuple[HTTPStatus, str, str]:
+    """Return status, detail and remedy for what could not be read or answered."""
+    if isinstance(exc, LineTooLong):
+        return (
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "The address or a header is longer than 8190 bytes.",
+            "Send less; a browser's cookies of all pages on this host name count as well.",
+        )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return HTTPStatus(status), "The worker failed to answer this.", "The worker's log says why."
+    return (
+        HTTPStatus.BAD_REQUEST,
+        "This is no request of HTTP/1.1 that can be read.",
+        "Send plain HTTP to this port, with one Host header; TLS ends at a proxy before it.",
+    )
