@@ -27,7 +27,7 @@ from streams.origin.values import CatalogError
 from streams.settings import SettingsError
 from streams.summary import data, html, lines, page, parquet, text
 from streams.summary.count import Count
-from streams.summary.summary import DIMENSIONS, STEP_OF, Read, histories, summary
+from streams.summary.summary import Read, histories, summary, summary_of_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,13 +151,8 @@ def _refuse_what_does_not_go_together(
 def _of_worker(url: str, by: By) -> Summary:
     """Return the report of a worker's history. Raises WorkerUnreachableError."""
     shares = client.get(url, "/api/v1/shares")
-    return summary(
-        {
-            dimension: client.get(url, "/api/v1/history", dimension=dimension, step=STEP_OF[by])[
-                "points"
-            ]
-            for dimension in DIMENSIONS
-        },
+    return summary_of_worker(
+        lambda dimension, step: client.get(url, "/api/v1/history", dimension=dimension, step=step),
         by,
         simulated=bool(shares.get("simulated")),
     )

@@ -21,7 +21,7 @@ from streams.demo.broker import EmbeddedBroker
 from streams.demo.send import Sender
 from streams.settings import load
 from streams.summary import data, text
-from streams.summary.summary import DIMENSIONS, STEP_OF, summary
+from streams.summary.summary import summary_of_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -179,11 +179,8 @@ class _Demo:
 
 def _weeks(worker: Worker) -> Summary:
     as_of = worker.snapshot.as_of
-    return summary(
-        {
-            each: worker.history.read(each, STEP_OF["week"], None, None, as_of)["points"]
-            for each in DIMENSIONS
-        },
+    return summary_of_worker(
+        lambda dimension, step: worker.history.read(dimension, step, None, None, as_of),
         "week",
         simulated=True,
     )

@@ -15,7 +15,7 @@ import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import hdrs, web
 
@@ -27,6 +27,7 @@ from streams.gateway.bridge_room import Held, Room
 from streams.gateway.bridge_writer import Writer
 from streams.settings import ENV_PREFIX
 from streams.web.connections import Connections, most_connections
+from streams.web.runner import LINGER_SECONDS, BoundedConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +42,6 @@ BODY_SECONDS = 30.0
 #: A connection without a request, or with half of one, is closed after so long.
 IDLE_SECONDS = 75.0
 MOST_HEADERS = 64
-#: What a client has still to send of a body that is refused is read and thrown away for so long.
-LINGER_SECONDS = 2.0
 #: Larger bodies are read by a thread, so that smaller ones do not wait for them.
 INLINE_BYTES = 32 * 1024
 #: A body that has not had its turn in that thread by then is to be sent again: most clients wait
@@ -395,20 +394,11 @@ class _OneAccepted(web.Response):
         self._transport.write(self._WHOLE)
 
 
-class _Connection(web.RequestHandler):
-    """A client's connection that logs nothing of what it has sent: a token may be in it."""
-
+class _Connection(BoundedConnection):
     __slots__ = ("bridge",)
 
+    log = log
     bridge: Bridge
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self.bridge.connections.opened(self, transport)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self.bridge.connections.closed(self)
-        super().connection_lost(exc)
 
     def handle_error(
         self,
@@ -421,10 +411,6 @@ class _Connection(web.RequestHandler):
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("a request failed: %s", type(exc).__name__)
         return self.bridge.malformed(status)
-
-    def log_exception(self, *_: Any, **named: Any) -> None:
-        """Log an exception by its kind."""
-        log.error("a connection failed: %s", type(named.get("exc_info")).__name__)
 
 
 class _Server(web.Server):
@@ -443,7 +429,7 @@ class _Server(web.Server):
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=LINGER_SECONDS,
         )
-        connection.bridge = self._bridge
+        connection.bridge, connection.others = self._bridge, self._bridge.connections
         return connection
 
 

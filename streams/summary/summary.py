@@ -15,7 +15,7 @@ from streams.pane import OTHER, Counts, add_all
 from streams.snapshot import SHOWN_MODELS, group
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from streams.origin.catalog import Catalog
     from streams.pane import Pane
@@ -148,6 +148,14 @@ def histories(panes: Mapping[int, Pane], catalog: Catalog, by: By) -> Histories:
         dimension: [point(start, cells) for start, cells in found.items()]
         for dimension, found in steps.items()
     }
+
+
+def summary_of_worker(
+    read: Callable[[Dimension, str], Mapping[str, Any]], by: By, *, simulated: bool
+) -> Summary:
+    """Return the report of a worker; `read` gives its history by dimension and step."""
+    points: Histories = {each: read(each, STEP_OF[by])["points"] for each in DIMENSIONS}
+    return summary(points, by, simulated=simulated)
 
 
 def summary(of: Histories, by: By, *, read: Read | None = None, simulated: bool = False) -> Summary:

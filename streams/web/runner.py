@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import LineTooLong
@@ -62,18 +62,33 @@ class _Server(web.Server):
         return connection
 
 
-class _Connection(web.RequestHandler):
+class BoundedConnection(web.RequestHandler):
+    """A connection that is one of many, and logs nothing of what came: a token may be in it."""
+
     __slots__ = ("others",)
 
+    log: ClassVar[logging.Logger]
     others: Connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a place among the others."""
         super().connection_made(transport)
         self.others.opened(self, transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """Leave it."""
         self.others.closed(self)
         super().connection_lost(exc)
+
+    def log_exception(self, *_: Any, **named: Any) -> None:
+        """Log an exception by its kind."""
+        self.log.error("a connection failed: %s", type(named.get("exc_info")).__name__)
+
+
+class _Connection(BoundedConnection):
+    __slots__ = ()
+
+    log = log
 
     async def finish_response(
         self, request: web.BaseRequest, resp: StreamResponse, start_time: float | None
@@ -106,10 +121,6 @@ class _Connection(web.RequestHandler):
         response.headers.update(HEADERS | {hdrs.CACHE_CONTROL: "no-store"})
         response.force_close()
         return response
-
-    def log_exception(self, *_: Any, **named: Any) -> None:
-        """Log an exception by its kind."""
-        log.error("a connection failed: %s", type(named.get("exc_info")).__name__)
 
 
 def _malformed(status: int, exc: BaseException | None) -> tuple[HTTPStatus, str, str]:

@@ -147,7 +147,7 @@ class _Answers:
 
     async def history(self, request: web.Request) -> web.Response:
         asked = question(_query(request))
-        async with self._of_history:
+        async with self._of_history.turn():
             if _is_gone(request):
                 return web.Response()
             try:
@@ -166,7 +166,7 @@ class _Answers:
 
     async def movers(self, request: web.Request) -> web.Response:
         asked = what_moved(_query(request))
-        async with self._of_movers:
+        async with self._of_movers.turn():
             body = None if _is_gone(request) else await self._sources.movers(asked)
         if body is None:
             detail = f"There is no shift of {asked.dimension} {asked.key!r:.80} to be told."

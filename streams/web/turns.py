@@ -7,10 +7,11 @@ counts events as well.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import AsyncIterator
 
 AT_A_TIME = 2
 MOST_WAITING = 32
@@ -21,13 +22,15 @@ class BusyError(Exception):
 
 
 class Turns:
-    """An `async with` block is a turn; raises BusyError where too many wait for one."""
+    """Gives turns, in the order in which they are asked for."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Semaphore(AT_A_TIME)
         self._waiting = 0
 
-    async def __aenter__(self) -> Self:
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn, and have it. Raises BusyError where too many wait already."""
         if self._waiting >= MOST_WAITING:
             raise BusyError
         self._waiting += 1
@@ -35,12 +38,7 @@ class Turns:
             await self._turn.acquire()
         finally:
             self._waiting -= 1
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._turn.release()
+        try:
+            yield
+        finally:
+            self._turn.release()
