@@ -69,4 +69,5 @@ def unused():
         for name, said in tomllib.loads(path.read_text()).items()
         if not said.get("tombstone")
     }
-    return {path for path in HERE.glob("*/*.*") if path.suffix not in {".toml", ".py"}} - expected
+    sources = {".toml", ".py", ".pyc"}
+    return {path for path in HERE.glob("*/*.*") if path.suffix not in sources} - expected
