@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,8 @@ ELSEWHERE = {
     "make alerts": "takes minutes; tests/test_alerts.py runs the rules",
     "make e2e": "tests/kafka/test_end_to_end.py is it",
 }
+#: What make tells the makes that it starts.
+MAKES = ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "ARGS")
 #: What a command prints, among other things.
 PRINTS = {
     "curl -s 'http://127.0.0.1:6066/api/v1/history?dimension=origin&step=1d'": r'"cn-open":\[\d+,',
@@ -77,7 +80,9 @@ class Shell:
         }.items():
             (scripts / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
             (scripts / name).chmod(0o755)
-        self.environment = os.environ | {
+        # A make that runs these tests hands its own arguments on to every make below it.
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(MAKES)}
+        self.environment = ours | {
             "PATH": f"{scripts}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "COLUMNS": "120",
@@ -163,7 +168,10 @@ def shell(tmp_path):
     yield open_shell
     for each in opened:
         for process in each._servers:
-            os.killpg(process.pid, signal.SIGKILL)
+            # One that ended by itself is gone, its group with it.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def block_of(start: str) -> list[str]:
