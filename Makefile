@@ -61,7 +61,7 @@ alerts: $(VENV)/.installed-dev ## Measure false and missed alerts on simulated t
 	@$(VENV)/bin/python tests/shifts/rates.py $(ARGS)
 
 requirements: $(VENV)/.installed-dev ## Write the versions and hashes that the image installs; ARGS=--upgrade
-	@$(COMPILE) --extra gateway --extra language --output-file deploy/requirements.txt pyproject.toml
+	@$(COMPILE) --extra language --output-file deploy/requirements.txt pyproject.toml
 	@$(VENV)/bin/python -c 'import tomllib; \
 	  print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 	  | $(COMPILE) --output-file deploy/requirements-build.txt -

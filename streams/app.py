@@ -38,8 +38,11 @@ from streams.transport import (
 from streams.view import Stale, View
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from streams.event import Rejected
     from streams.origin.catalog import Catalog
+    from streams.reading import Reading
     from streams.settings import Settings
     from streams.shift import Shifts
     from streams.topics import Topic
@@ -332,41 +335,55 @@ class Worker:
             await self._on_gap(partition, batch)
             return
         if partition.read_to < partition.position:
-            # Counted before: only the ids in it are wanted again.
-            counted = self.reader.read(batch.start, batch.end, batch.record_batches)
-            partition.remember(counted, time.time())
-            if batch.end <= partition.position:
+            await self._remember(partition, batch)
+        if partition.read_to < batch.end:
+            await self._apply(partition, batch)
+
+    async def _remember(self, partition: Partition, batch: Batch) -> None:
+        """Remember the ids in what was counted before: nothing else of it is wanted again."""
+        async for reading in self._readings(batch.start, batch):
+            if not self._owns(partition) or reading.start >= partition.position:
                 return
-        readings = self.reader.readings(partition.position, batch.end, batch.record_batches)
-        for reading in readings:
-            while reading is None:
-                # The next one takes long, and the loop goes on meanwhile.
-                reading = await asyncio.to_thread(next, readings)  # noqa: PLW2901
-            if self.partitions.get(batch.partition) is not partition:
+            partition.remember(reading, time.time())
+
+    async def _apply(self, partition: Partition, batch: Batch) -> None:
+        async for reading in self._readings(partition.position, batch):
+            if not self._owns(partition):
                 return
             rejections = partition.apply(reading, self.classifier, time.time())
             if rejections:
-                await self._reject(partition, batch, rejections)
+                await self._reject(partition, reading, rejections)
+
+    def _owns(self, partition: Partition) -> bool:
+        return self.partitions.get(partition.number) is partition
+
+    async def _readings(self, start: int, batch: Batch) -> AsyncIterator[Reading]:
+        """Yield what a batch holds from an offset on, while the loop goes on."""
+        readings = self.reader.readings(start, batch.end, batch.record_batches)
+        for reading in readings:
+            while reading is None:
+                # The next one takes long.
+                reading = await asyncio.to_thread(next, readings)  # noqa: PLW2901
+            yield reading
             await asyncio.sleep(0)
 
     async def _reject(
-        self, partition: Partition, batch: Batch, rejections: list[tuple[int, Rejected]]
+        self, partition: Partition, reading: Reading, rejections: list[tuple[int, Rejected]]
     ) -> None:
         # A record is one dead letter, however many of its items are bad.
         reasons: dict[int, list[Rejected]] = {}
         for offset, why in rejections:
             reasons.setdefault(offset, []).append(why)
-        records = record.at_offsets(batch.record_batches, reasons)
-        letters = self._letters.setdefault(batch.partition, [])
+        records = record.at_offsets(reading.record_batches, reasons)
+        topic, number = self.settings.topic, partition.number
+        letters = self._letters.setdefault(number, [])
         letters.extend(
-            dead_letter(batch.topic, batch.partition, records[offset], whys[0], len(whys))
+            dead_letter(topic, number, records[offset], whys[0], len(whys))
             for offset, whys in reasons.items()
         )
-        while (
-            sum(letter.size for letter in self._letters.get(batch.partition, ()))
-            > DEAD_LETTER_BYTES
-            and self.partitions.get(batch.partition) is partition
-        ):
+        while sum(
+            letter.size for letter in self._letters.get(number, ())
+        ) > DEAD_LETTER_BYTES and self._owns(partition):
             await self.flush()
             if self._flush_is_failing:
                 await asyncio.sleep(1.0)
@@ -383,7 +400,7 @@ class Worker:
             return
         self._sought[number] = now
         beginning = await self._beginning(number)
-        if self.partitions.get(number) is not partition:
+        if not self._owns(partition):
             return
         if beginning is None:
             pass
@@ -460,7 +477,7 @@ class Worker:
             return written
 
     async def _after_flush(self, partition: Partition, flush: Flush) -> None:
-        if self.partitions.get(partition.number) is partition:
+        if self._owns(partition):
             self.consumer.written[self._tp(partition.number)] = flush.end
         if flush.expired:
             try:

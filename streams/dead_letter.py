@@ -46,7 +46,9 @@ def dead_letter(
         *(record.offset, record.timestamp, items),
     )
     added = ((name, str(fact).encode()) for name, fact in zip(_ADDED, facts, strict=True))
-    return DeadLetter(record.key, record.value, [*record.headers, *added])
+    # The beginning of a value is nothing that anybody could read.
+    is_cut = rejected.reason == "too_large" and any(name == TRUNCATED for name, _ in record.headers)
+    return DeadLetter(record.key, b"" if is_cut else record.value, [*record.headers, *added])
 
 
 def shorter(letter: DeadLetter) -> list[DeadLetter]:
@@ -55,8 +57,10 @@ def shorter(letter: DeadLetter) -> list[DeadLetter]:
     First without the value, then without the record's own key and headers as well. What is left
     says where the whole record is to be found, as long as the source topic keeps it.
     """
-    size = (TRUNCATED, str(len(letter.value or b"")).encode())
+    told = [header for header in letter.headers if header[0] == TRUNCATED]
+    size = told[-1] if told else (TRUNCATED, b"%d" % len(letter.value or b""))
+    own = [header for header in letter.headers if header[0] != TRUNCATED]
     return [
-        DeadLetter(letter.key, b"", [*letter.headers, size]),
-        DeadLetter(None, b"", [*letter.headers[-len(_ADDED) :], size]),
+        DeadLetter(letter.key, b"", [*own, size]),
+        DeadLetter(None, b"", [*own[-len(_ADDED) :], size]),
     ]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from streams import record
+from streams import large_batch, record
 from streams.event import EARLIEST_TIME, MILLISECONDS_FROM, Rejected, UsageEvent, event_time
 from streams.formats import custom, litellm, native
 from streams.formats.detect import NAMES
@@ -28,7 +28,7 @@ except ImportError:
     scan = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -121,6 +121,7 @@ class Reading:
     `start` is where the read began and `end` where the next one begins, so that readings chain
     without holes even where the log has some. Each item of a record is a row, rejected or skipped:
     `rejected` by offset, ascending, several of one offset where a record holds several bad items.
+    `record_batches` are those that it was read from; a large one's place is taken by its parts.
     """
 
     start: int
@@ -128,14 +129,47 @@ class Reading:
     rows: Rows
     rejected: Sequence[tuple[int, Rejected]] = ()
     skipped: Mapping[SkipReason, int] = field(default_factory=dict)
+    record_batches: Sequence[bytes | memoryview] = ()
 
 
 class _Scanned(NamedTuple):
-    """What compiled code has read, what it has left over, and the record batch to go on with."""
+    """What compiled code has read, what it has left over, and the record batches of both."""
 
     rows: Rows
     others: list[Other]
-    next: int
+    record_batches: list[bytes | memoryview]
+
+
+class _Ahead:
+    """Record batches in their order, the next one to be seen before it is taken."""
+
+    def __init__(self, record_batches: Iterable[bytes | memoryview]) -> None:
+        self._whole = iter(record_batches)
+        self._parts: Iterator[bytes] | None = None
+        self._seen: bytes | memoryview | None = None
+
+    @property
+    def is_in_parts(self) -> bool:
+        """Whether a large batch's parts come, each of which takes a while."""
+        return self._parts is not None
+
+    def peek(self) -> bytes | memoryview | None:
+        """Return the next one without taking it."""
+        if self._seen is None and self._parts is not None:
+            self._seen = next(self._parts, None)
+            if self._seen is None:
+                self._parts = None
+        if self._seen is None:
+            self._seen = next(self._whole, None)
+        return self._seen
+
+    def take(self) -> None:
+        """Go on behind the one that was seen."""
+        self._seen = None
+
+    def replace(self, parts: Iterator[bytes]) -> None:
+        """Have parts in the place of the one that was seen."""
+        self._seen, self._parts = None, parts
 
 
 class Reader:
@@ -183,28 +217,31 @@ class Reader:
     ) -> Iterator[Reading | None]:
         """Yield what lies between two offsets in pieces that chain. Raises CorruptBatchError.
 
-        A piece takes some milliseconds, and holds no more than a piece's records uncompressed; a
-        record batch is uncompressed in one go. None is yielded before a step that may take longer,
-        for whoever has other things to do meanwhile. The numbers of a piece hold until the next.
+        A piece takes some milliseconds, and holds no more than a piece's records uncompressed: of
+        a record batch that becomes a large one, a part. None is yielded before a step that may take
+        longer, for whoever has other things to do meanwhile. The numbers of a piece hold until the
+        next.
         """
-        index = 0
-        while index < len(record_batches):
+        ahead = _Ahead(record_batches)
+        while start < end:
+            if ahead.is_in_parts:
+                yield None
             if self._classifier.make_room():
                 self._forget()
-            scanned = self._scan(start, record_batches, index)
-            index = scanned.next
-            upto = record.base_offset(record_batches[index]) if index < len(record_batches) else end
+            scanned = self._scan(start, ahead)
+            following = ahead.peek()
+            if following is not None and not scanned.record_batches:
+                continue
+            upto = end if following is None else record.first_offset(following)
             yield from self._pieces(start, upto, scanned)
             start = upto
-        if start < end:
-            yield Reading(start, end, Rows.empty(0))
 
     def _pieces(self, start: int, end: int, scanned: _Scanned) -> Iterator[Reading | None]:
         if IS_COMPILED and len(self._pairs) - len(self._pair_numbers) > MANY_NAMES:
             yield None
         rows = self._numbered(scanned.rows) if len(scanned.rows) else scanned.rows
         if not scanned.others:
-            yield Reading(start, end, rows)
+            yield Reading(start, end, rows, record_batches=scanned.record_batches)
             return
         pieces = list(_in_pieces(scanned.others))
         for number, (others, size) in enumerate(pieces, 1):
@@ -213,7 +250,8 @@ class Reader:
             if size > 2 * PIECE_BYTES:
                 yield None
             more, rejected, skipped = self._decode(others)
-            yield Reading(start, upto, rows[first:last].merged(more), rejected, skipped)
+            merged = rows[first:last].merged(more)
+            yield Reading(start, upto, merged, rejected, skipped, scanned.record_batches)
             start = upto
 
     def _decode(
@@ -248,31 +286,41 @@ class Reader:
         )
         return rows, rejected, skipped
 
-    def _scan(
-        self, start: int, record_batches: Sequence[bytes | memoryview], index: int
-    ) -> _Scanned:
-        """Read record batches from `index` on, until there is enough for a piece."""
+    def _scan(self, start: int, ahead: _Ahead) -> _Scanned:
+        """Read record batches until there is enough for a piece, or the next one is large.
+
+        Where it is the first one, its parts take its place, and nothing has been read.
+        """
         others: list[Other] = []
         rows = Rows.empty(self._room)
         columns = rows.columns()[:6]
         row = held = 0
+        scanned: list[bytes | memoryview] = []
         # One batch after the other, so that its bytes are still in the cache when they are read.
-        for batch_bytes in record_batches[index:]:
-            is_new = record.is_scannable(batch_bytes)
+        while (raw := ahead.peek()) is not None:
+            is_new = record.is_scannable(raw)
             # Older ones do not say where they begin.
             if is_new and (row >= MOST_ROWS or held >= PIECE_BYTES):
                 break
-            index += 1
-            if not (self._may_scan and is_new):
+            batch = record.unpack(raw, self._space) if is_new else None
+            if is_new and batch is None:
+                if not scanned:
+                    # What might have been uncompressed in one go is whole here as well.
+                    most = max(self._max_record_bytes, record.MOST_ROOM_BYTES)
+                    ahead.replace(large_batch.parts(raw, most))
+                break
+            ahead.take()
+            scanned.append(raw)
+            if batch is None or not self._may_scan:
+                plain = raw if batch is None else batch.without_compression(raw)
                 left_over = [
                     (each.offset, each.timestamp, each.value, tuple(each.headers))
-                    for each in record.read(batch_bytes)
+                    for each in record.read(plain)
                     if each.offset >= start
                 ]
                 others += left_over
                 held += sum(len(value or b"") for _, _, value, _ in left_over)
                 continue
-            batch = record.unpack(batch_bytes, self._space)
             if row + batch.records > len(rows):
                 self._room = 2 * (row + batch.records)
                 rows = rows.grown(row, self._room)
@@ -298,7 +346,7 @@ class Reader:
                 for offset, at, value, raw in left
             )
             held += sum(len(value or b"") for _, _, value, _ in left)
-        return _Scanned(rows[:row], others, index)
+        return _Scanned(rows[:row], others, scanned)
 
     def _numbered(self, rows: Rows) -> Rows:
         """Put the classifier's numbers in the place of the scanner's."""

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cramjam
 import google_crc32c
-from aiokafka.codec import snappy_decode
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
@@ -26,24 +25,24 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 # baseOffset batchLength partitionLeaderEpoch magic crc attributes lastOffsetDelta baseTimestamp
 # maxTimestamp producerId producerEpoch baseSequence records
-_HEADER = struct.Struct(">qiibIhiqqqhii")
+HEADER = struct.Struct(">qiibIhiqqqhii")
+#: What a batch's length does not count: base offset and length.
+BEFORE_LENGTH = 12
 _MAGIC_AT = 16
-_OFFSET, _LAST_DELTA, _LAST_DELTA_AT = struct.Struct(">q"), struct.Struct(">i"), 23
+_OFFSET, _LENGTH_AT, _INT = struct.Struct(">q"), struct.Struct(">qi"), struct.Struct(">i")
+_LAST_DELTA_AT, _RECORDS_AT = 23, 57
 _CRC, _CRC_AT, _CRC_FROM = struct.Struct(">I"), 17, 21
+_ATTRIBUTES, _ATTRIBUTES_AT = struct.Struct(">H"), 21
 _CODEC_BITS, _APPEND_TIME_BIT = 0b111, 0b1000
 
 #: Length, attributes, two deltas, sizes of key and value, number of headers: a byte each.
 _LEAST_RECORD_BYTES = 7
 
+#: Room for batches as most clients make them, and for the largest that is uncompressed in one go.
+ROOM_BYTES, MOST_ROOM_BYTES = 1024 * 1024, 8 * 1024 * 1024
 
-#: Room for batches as most clients make them, and for the largest that is kept.
-_ROOM_BYTES, _MOST_ROOM_BYTES = 1024 * 1024, 32 * 1024 * 1024
-
-#: Uncompress into memory that is there, by codec: lz4 and zstd.
-_INTO: dict[int, Callable[[memoryview, bytearray], int]] = {
-    3: cramjam.lz4.decompress_into,
-    4: cramjam.zstd.decompress_into,
-}
+#: What snappy's Java client writes: this, two versions, and blocks with their length.
+XERIAL, XERIAL_HEADER_BYTES = b"\x82SNAPPY\0", 16
 
 
 class CorruptBatchError(Exception):
@@ -74,6 +73,12 @@ class RecordBatch(NamedTuple):
     first_timestamp: int
     append_time: int
 
+    def without_compression(self, raw: bytes | memoryview) -> bytes | memoryview:
+        """Return the batch that this one is of, `raw`, as one that is not compressed."""
+        if not codec_of(raw):
+            return raw
+        return uncompressed(raw, bytes(self.data[self.start :]), self.records)
+
 
 def is_scannable(raw: bytes | memoryview) -> bool:
     """Tell whether a batch is of magic 2: older ones, from before Kafka 0.11, are hardly left."""
@@ -85,9 +90,32 @@ def base_offset(raw: bytes | memoryview) -> int:
     return int(_OFFSET.unpack_from(raw)[0])
 
 
+def first_offset(raw: bytes | memoryview) -> int:
+    """Return the offset of a batch's first record; compressed, its base offset."""
+    if codec_of(raw) or records_in(raw) <= 0:
+        return base_offset(raw)
+    source = _Bytes(bytes(raw[HEADER.size : HEADER.size + 32]), 0)
+    try:
+        source.varint()
+        source.take(1)
+        source.varint()
+        return base_offset(raw) + source.varint()
+    except CorruptBatchError:
+        return base_offset(raw)
+
+
 def records_in(raw: bytes | memoryview) -> int:
     """Return how many records a batch of magic 2 says it has."""
-    return int(_HEADER.unpack_from(raw)[-1])
+    return int(_INT.unpack_from(raw, _RECORDS_AT)[0])
+
+
+def codec_of(raw: bytes | memoryview) -> int:
+    """Return the number of a batch's compression, 0 for none."""
+    return _attributes(raw) & _CODEC_BITS
+
+
+def _attributes(raw: bytes | memoryview) -> int:
+    return int(_ATTRIBUTES.unpack_from(raw, _ATTRIBUTES_AT)[0])
 
 
 def is_intact(raw: memoryview) -> bool:
@@ -99,73 +127,98 @@ def is_intact(raw: memoryview) -> bool:
 class Room:
     """Memory that batches are uncompressed into, one after the other.
 
-    Memory that is asked for anew costs the kernel more than uncompressing into it.
+    Memory that is asked for anew costs the kernel more than uncompressing into it. And there is no
+    more of it than this, whatever a batch becomes.
     """
 
-    def __init__(self) -> None:
-        self._bytes = bytearray(_ROOM_BYTES)
+    def __init__(self, size: int = ROOM_BYTES) -> None:
+        self._bytes = bytearray(size)
 
-    def filled(
-        self, codec: Callable[[memoryview, bytearray], int], data: memoryview
-    ) -> memoryview | None:
-        """Return what data is uncompressed, until the next call; None where there is no room."""
+    def filled(self, codec: int, data: memoryview) -> memoryview | None:
+        """Return what data is uncompressed, until the next call; None where there is no room.
+
+        None as well where it cannot be uncompressed: to tell which takes another look. For what is
+        a little too large there is room the next time.
+        """
         try:
-            size = codec(data, self._bytes)
+            size = _INTO[codec](data, memoryview(self._bytes))
         except cramjam.DecompressionError:
+            if len(self._bytes) < MOST_ROOM_BYTES:
+                self._bytes = bytearray(2 * len(self._bytes))
             return None
         return memoryview(self._bytes)[:size]
 
-    def grow(self, size: int) -> None:
-        """Have room for so many bytes the next time, where they are not very many."""
-        if len(self._bytes) < size <= _MOST_ROOM_BYTES // 2:
-            self._bytes = bytearray(2 * size)
 
-
-def unpack(raw: bytes | memoryview, room: Room | None = None) -> RecordBatch:
+def unpack(raw: bytes | memoryview, room: Room | None = None) -> RecordBatch | None:
     """Uncompress one record batch of magic 2. Raises CorruptBatchError.
 
-    With `room` its data may lie there, and are gone with the next batch.
+    With `room` its data may lie there, and are gone with the next batch. None where it does not fit
+    or cannot be uncompressed: `streams.large_batch` reads it, or says why not.
     """
-    if len(raw) < _HEADER.size or not is_scannable(raw):
+    if len(raw) < HEADER.size or not is_scannable(raw):
         raise CorruptBatchError("no record batch of magic 2")
-    (base_offset, _, _, _, _, attributes, _, first, latest, _, _, _, count) = _HEADER.unpack_from(
-        raw
-    )
-    data, start = memoryview(raw), _HEADER.size
-    codec = attributes & _CODEC_BITS
+    (base_offset, _, _, _, _, _, _, first, latest, _, _, _, count) = HEADER.unpack_from(raw)
+    data, start = memoryview(raw), HEADER.size
+    codec = codec_of(raw)
     if codec:
-        data, start = _uncompress(codec, data[start:], room), 0
+        if codec not in _INTO:
+            raise CorruptBatchError(f"unknown compression {codec}")
+        found = (room or Room(MOST_ROOM_BYTES)).filled(codec, data[start:])
+        if found is None:
+            return None
+        data, start = found, 0
     if not 0 <= count * _LEAST_RECORD_BYTES <= len(data) - start:
         raise CorruptBatchError(f"{count} records in {len(data) - start} bytes")
-    append_time = latest if attributes & _APPEND_TIME_BIT else -1
+    append_time = latest if _attributes(raw) & _APPEND_TIME_BIT else -1
     return RecordBatch(data, start, count, base_offset, first, append_time)
 
 
-def _uncompress(codec: int, data: memoryview, room: Room | None) -> memoryview:
-    into = _INTO.get(codec)
-    if room is None or into is None:
-        return _uncompressed(codec, data)
-    found = room.filled(into, data)
-    if found is None:
-        found = _uncompressed(codec, data)
-        room.grow(len(found))
-    return found
+def uncompressed(raw: bytes | memoryview, body: bytes, records: int) -> bytes:
+    """Return some of a batch's records, uncompressed, as a batch: `body` holds `records` of them.
+
+    Its base offset and times are the whole one's, which the records count theirs from. Nobody asks
+    for the checksum of bytes that never left.
+    """
+    data = bytearray(raw[: HEADER.size])
+    _LENGTH_AT.pack_into(data, 0, base_offset(raw), HEADER.size - BEFORE_LENGTH + len(body))
+    _ATTRIBUTES.pack_into(data, _ATTRIBUTES_AT, _attributes(raw) & ~_CODEC_BITS)
+    _INT.pack_into(data, _RECORDS_AT, records)
+    return bytes(data) + body
 
 
-def _uncompressed(codec: int, data: memoryview) -> memoryview:
-    try:
-        match codec:
-            case 1:
-                return memoryview(cramjam.gzip.decompress(data))
-            case 2:
-                return memoryview(snappy_decode(bytes(data)))
-            case 3:
-                return memoryview(cramjam.lz4.decompress(data))
-            case 4:
-                return memoryview(cramjam.zstd.decompress(data))
-    except cramjam.DecompressionError as error:
-        raise CorruptBatchError(f"cannot be uncompressed: {error}") from None
-    raise CorruptBatchError(f"unknown compression {codec}")
+def snappy_blocks(data: memoryview) -> Iterator[memoryview]:
+    """Yield the blocks of what snappy has compressed, in either of the two ways that clients do."""
+    if data[: len(XERIAL)] != XERIAL:
+        yield data
+        return
+    at = XERIAL_HEADER_BYTES
+    while at < len(data):
+        if at + _INT.size > len(data):
+            raise cramjam.DecompressionError("a block of snappy is cut off")
+        (size,) = _INT.unpack_from(data, at)
+        at += _INT.size
+        if not 0 < size <= len(data) - at:
+            raise cramjam.DecompressionError("a block of snappy is cut off")
+        yield data[at : at + size]
+        at += size
+
+
+def _unsnap(data: memoryview, into: memoryview) -> int:
+    size = 0
+    for block in snappy_blocks(data):
+        if cramjam.snappy.decompress_raw_len(block) > len(into) - size:
+            raise cramjam.DecompressionError("no room")
+        size += cramjam.snappy.decompress_raw_into(block, into[size:])
+    return size
+
+
+#: Uncompress into memory that is there, by codec: gzip, snappy, lz4 and zstd.
+_INTO: dict[int, Callable[[memoryview, memoryview], int]] = {
+    1: cramjam.gzip.decompress_into,
+    2: _unsnap,
+    3: cramjam.lz4.decompress_into,
+    4: cramjam.zstd.decompress_into,
+}
 
 
 def records_of(batch: RecordBatch) -> Iterator[Record]:
@@ -187,13 +240,17 @@ def records_of(batch: RecordBatch) -> Iterator[Record]:
 def read(raw: bytes | memoryview) -> Sequence[Any]:
     """Return the records of one batch of any magic, each with the fields of `Record`.
 
-    aiokafka's compiled reader does it, ten times as fast as `records_of`; that one is for batches
-    with names of headers that are not UTF-8, which aiokafka cannot read. Raises CorruptBatchError.
+    Of magic 2 it is one that `unpack` has room for. aiokafka's compiled reader does it, ten times
+    as fast as `records_of`; that one is for batches with names of headers that are not UTF-8, which
+    aiokafka cannot read. Raises CorruptBatchError.
     """
     try:
         return list(MemoryRecords(bytes(raw)).next_batch() or ())
     except UnicodeDecodeError:
-        return list(records_of(unpack(raw)))
+        batch = unpack(raw)
+        if batch is None:
+            raise CorruptBatchError("cannot be uncompressed") from None
+        return list(records_of(batch))
     except (CorruptRecordException, cramjam.DecompressionError) as error:
         raise CorruptBatchError(str(error)) from None
 
@@ -212,7 +269,7 @@ def at_offsets(batches: Iterable[bytes | memoryview], offsets: Iterable[int]) ->
 
 def _offsets(raw: bytes | memoryview) -> range:
     first = base_offset(raw)
-    return range(first, first + int(_LAST_DELTA.unpack_from(raw, _LAST_DELTA_AT)[0]) + 1)
+    return range(first, first + int(_INT.unpack_from(raw, _LAST_DELTA_AT)[0]) + 1)
 
 
 def headers_of(raw: bytes) -> Headers:
@@ -228,9 +285,25 @@ def _header(source: _Bytes) -> tuple[str, bytes | None]:
     return (source.field() or b"").decode(errors="backslashreplace"), source.field()
 
 
-class _Bytes:
+class Source:
     """Bytes that are read from the front. Raises CorruptBatchError at their end."""
 
+    def take(self, size: int) -> bytes:
+        """Take the next bytes."""
+        raise NotImplementedError
+
+    def varint(self) -> int:
+        """Take a number as Kafka writes it: zigzag, seven bits a byte, the low ones first."""
+        value = 0
+        for shift in range(0, 70, 7):
+            (byte,) = self.take(1)
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return (value >> 1) ^ -(value & 1)
+        raise CorruptBatchError("a number of more than 64 bits")
+
+
+class _Bytes(Source):
     def __init__(self, data: bytes, at: int) -> None:
         self.data = data
         self.at = at
@@ -246,11 +319,13 @@ class _Bytes:
         size = self.varint()
         return None if size < 0 else self.take(size)
 
-    def varint(self) -> int:
-        value = shift = 0
-        while True:
-            (byte,) = self.take(1)
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return (value >> 1) ^ -(value & 1)
-            shift += 7
+
+def varint(number: int) -> bytes:
+    """Return a number as `Source.varint` takes it."""
+    rest = number << 1 ^ number >> 63
+    found = bytearray()
+    while rest > 0x7F:
+        found.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    found.append(rest)
+    return bytes(found)

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError as AioKafkaError
 from aiokafka.errors import SaslAuthenticationFailed, UnsupportedSaslMechanismError
+from aiokafka.errors import TopicAuthorizationFailedError as AioTopicAuthorizationFailedError
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import (
     AuthorizationError,
@@ -357,11 +358,13 @@ def _check_state(settings: Settings, partitions: int, source: Topic | None) -> F
             str(error),
             "Run the version of tokenshare that wrote it, or set TOKENSHARE_GROUP to a new name.",
         )
-    except (AioKafkaError, OSError) as error:
+    except AioTopicAuthorizationFailedError as error:
         name = type(error).__name__
-        if getattr(error, "retriable", True):
-            raise KafkaError(f"the changelog cannot be read: {name}") from None
         return Finding(subject, "", f"cannot be read: {name}", "Allow Read on the changelog.")
+    except (AioKafkaError, OSError) as error:
+        # Also where aiokafka does not call it retriable: a broker that restarts is a timeout.
+        name = type(error).__name__
+        raise KafkaError(f"the changelog cannot be read: {name}") from None
     known = source.topic_id if source is not None else ""
     if known and any(each.topic and each.topic != known for each in positions):
         return Finding(

@@ -38,7 +38,7 @@ FLOW = [
         "streams.dead_letter",
         "streams.tls",
     ],
-    ["streams.classify", "streams.topics", "streams.report"],
+    ["streams.classify", "streams.topics", "streams.report", "streams.large_batch"],
     ["streams.reading"],
     ["streams.tally", "streams.window", "streams.doctor", "streams.dedupe"],
     ["streams.partition"],

@@ -186,7 +186,7 @@ def test_the_requirements_name_no_host():
 
 def test_all_that_the_project_needs_is_pinned():
     pinned = pins("requirements.txt")
-    needed = closure(Requirement("tokenshare[gateway,language]"), set())[1:]
+    needed = closure(Requirement("tokenshare[language]"), set())[1:]
     names = {canonicalize_name(each.name) for each in needed}
 
     assert names - set(pinned) == set(), "run: make requirements"

@@ -399,4 +399,4 @@ def test_what_cannot_be_uncompressed_is_said_to_be():
     data[61:80] = b"x" * 19
 
     with pytest.raises(CorruptBatchError, match="uncompressed"):
-        record.unpack(bytes(data))
+        Reader(Classifier(CATALOG), Options(LIMIT)).read(0, 50, [bytes(data)])

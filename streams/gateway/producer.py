@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import msgspec
 from kafka import KafkaProducer
-from kafka.codec import has_lz4, has_zstd
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.event import MAX_TOKENS, UsageEvent, event_time
@@ -459,7 +458,7 @@ class _Outlet:
         self._options = {
             "client_id": "tokenshare-producer",
             "acks": "all",
-            "compression_type": _codec(),
+            "compression_type": "lz4",
             "batch_size": 256 * 1024,
             # No batch leaves before the chunk is complete; then it is flushed.
             "linger_ms": 1000,
@@ -626,13 +625,6 @@ def _excerpt(prompt: object) -> str | list[str]:
         return str.__getitem__(prompt, slice(EXCERPT_TEXTS * EXCERPT_CHARACTERS))
     found = texts(prompt)[:EXCERPT_TEXTS]
     return [text[:EXCERPT_CHARACTERS] for text in reversed(found)]
-
-
-def _codec() -> str:
-    """Return the best codec that is installed for kafka-python."""
-    if has_lz4():
-        return "lz4"
-    return "zstd" if has_zstd() else "gzip"
 
 
 def _knock(servers: list[str]) -> None:

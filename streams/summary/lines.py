@@ -6,9 +6,10 @@ Kafka's bytes it reads in a file as well: the counts are the same and so is the 
 
 from __future__ import annotations
 
-import struct
 import zlib
 from typing import TYPE_CHECKING
+
+from streams.record import BEFORE_LENGTH, HEADER, varint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,11 +20,6 @@ BLOCK_BYTES = 4 * 1024 * 1024
 _GZIP, _MARK = b"\x1f\x8b", b"\xef\xbb\xbf"
 #: zlib's window for gzip.
 _GZIP_WINDOW = 31
-
-# baseOffset batchLength partitionLeaderEpoch magic crc attributes lastOffsetDelta baseTimestamp
-# maxTimestamp producerId producerEpoch baseSequence records
-_BATCH = struct.Struct(">qiibIhiqqqhii")
-_BEFORE_LENGTH = 12
 
 
 class BrokenOffError(Exception):
@@ -117,12 +113,12 @@ def batch(values: Sequence[bytes], base_offset: int) -> bytes:
             continue
         records += 1
         size = len(value)
-        at = known[delta] if delta < several else _varint(delta)
-        of_value = known[size] if size < several else _varint(size)
+        at = known[delta] if delta < several else varint(delta)
+        of_value = known[size] if size < several else varint(size)
         whole = size + len(at) + len(of_value) + 4
         # Length, attributes and time, offset, no key, the value, no headers.
         parts += (
-            known[whole] if whole < several else _varint(whole),
+            known[whole] if whole < several else varint(whole),
             b"\0\0",
             at,
             b"\1",
@@ -132,9 +128,9 @@ def batch(values: Sequence[bytes], base_offset: int) -> bytes:
         )
     body = b"".join(parts)
     last = max(0, len(values) - 1)
-    head = _BATCH.pack(
+    head = HEADER.pack(
         base_offset,
-        _BATCH.size - _BEFORE_LENGTH + len(body),
+        HEADER.size - BEFORE_LENGTH + len(body),
         -1,
         2,
         0,
@@ -150,14 +146,4 @@ def batch(values: Sequence[bytes], base_offset: int) -> bytes:
     return head + body
 
 
-def _varint(number: int) -> bytes:
-    """Return a number that is not negative as Kafka writes it: zigzag, seven bits a byte."""
-    rest, found = 2 * number, bytearray()
-    while rest > 0x7F:
-        found.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    found.append(rest)
-    return bytes(found)
-
-
-_VARINTS = [_varint(number) for number in range(8192)]
+_VARINTS = [varint(number) for number in range(8192)]

@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError
 from kafka.admin import KafkaAdminClient, NewTopic
 from processes import wait_until
+
+from streams import topics
+from streams.settings import Settings
 
 pytestmark = pytest.mark.kafka
 
@@ -214,3 +218,22 @@ def test_the_doctor_names_a_state_of_another_version(bootstrap, make_worker):
 
     assert done.returncode == 1
     assert "state version 99" in done.stdout
+
+
+def test_a_broker_that_goes_away_while_the_state_is_read_is_waited_for(
+    bootstrap, make_worker, monkeypatch
+):
+    # aiokafka calls a timeout not retriable.
+    settings = Settings(bootstrap_servers=[bootstrap], topic=make_worker.topic, group="away")
+    read, tries = topics._read_some, []
+
+    async def away_at_first(*arguments):
+        tries.append(arguments)
+        if len(tries) == 1:
+            raise KafkaTimeoutError
+        return await read(*arguments)
+
+    monkeypatch.setattr(topics, "_read_some", away_at_first)
+
+    assert topics.prepare(settings).partitions == settings.partitions
+    assert len(tries) == 2

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from pathlib import Path
 
 import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
-from test_worker import GOOD, produce
+from processes import wait_until
+from test_worker import GOOD, produce, read_all
 
 pytestmark = pytest.mark.kafka
 
@@ -133,3 +136,32 @@ def test_records_beyond_the_fetch_size_count_and_those_beyond_the_setting_are_re
     produce(bootstrap, make_worker.topic, [value(), large, huge, value(), large, value()])
     worker.wait_counted(5)
     assert worker.records() == {"counted/": 5, "rejected/too_large": 1}
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+def test_megabytes_in_kilobytes_are_read_in_little_memory(bootstrap, make_worker, kind):
+    worker = make_worker().start().wait_ready()
+    produce(bootstrap, make_worker.topic, [value()] * 3000)
+    worker.wait_counted(3000)
+    before = peak_of(worker)
+    large = bytes(100 * 1024 * 1024)
+    produce(
+        bootstrap,
+        make_worker.topic,
+        [value(), value(), value(), large, b'{"model": 7}', value()],
+        compression=kind,
+        most=2 * len(large),
+    )
+    worker.wait_counted(3004)
+    expected = {"counted/": 3004, "rejected/too_large": 1, "rejected/missing_field": 1}
+    wait_until(lambda: worker.records() == expected, "the large one is rejected")
+    letters = read_all(bootstrap, f"{make_worker.topic}-dead-letter", 2)
+    sizes = [dict(letter.headers).get("tokenshare.truncated_bytes") for letter in letters]
+    assert set(sizes) == {b"%d" % len(large), None}
+    assert peak_of(worker) - before < 64 * 1024 * 1024
+
+
+def peak_of(worker):
+    """Return the most memory that a worker's process has had, in bytes."""
+    status = Path(f"/proc/{worker.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024

@@ -23,12 +23,12 @@ pytestmark = pytest.mark.kafka
 GOOD = {"model": "gpt-4o", "prompt_tokens": 10, "completion_tokens": 5, "language": "en"}
 
 
-def produce(bootstrap, topic, values, headers=(), key=None, compression="zstd"):
+def produce(bootstrap, topic, values, headers=(), key=None, compression="zstd", most=1 << 25):
     async def run():
         producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
             acks="all",
-            max_request_size=32 * 1024 * 1024,
+            max_request_size=most,
             compression_type=compression,
             linger_ms=5,
         )
