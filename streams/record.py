@@ -141,7 +141,7 @@ class Room:
         a little too large there is room the next time.
         """
         try:
-            size = _INTO[codec](data, memoryview(self._bytes))
+            size = _INTO[codec](data, self._bytes)
         except cramjam.DecompressionError:
             if len(self._bytes) < MOST_ROOM_BYTES:
                 self._bytes = bytearray(2 * len(self._bytes))
@@ -203,17 +203,17 @@ def snappy_blocks(data: memoryview) -> Iterator[memoryview]:
         at += size
 
 
-def _unsnap(data: memoryview, into: memoryview) -> int:
-    size = 0
+def _unsnap(data: memoryview, into: bytearray) -> int:
+    size, room = 0, memoryview(into)
     for block in snappy_blocks(data):
-        if cramjam.snappy.decompress_raw_len(block) > len(into) - size:
+        if cramjam.snappy.decompress_raw_len(block) > len(room) - size:
             raise cramjam.DecompressionError("no room")
-        size += cramjam.snappy.decompress_raw_into(block, into[size:])
+        size += cramjam.snappy.decompress_raw_into(block, room[size:])
     return size
 
 
 #: Uncompress into memory that is there, by codec: gzip, snappy, lz4 and zstd.
-_INTO: dict[int, Callable[[memoryview, memoryview], int]] = {
+_INTO: dict[int, Callable[[memoryview, bytearray], int]] = {
     1: cramjam.gzip.decompress_into,
     2: _unsnap,
     3: cramjam.lz4.decompress_into,
