@@ -8,6 +8,7 @@ import io
 import itertools
 import re
 import shutil
+import zlib
 from html.parser import HTMLParser
 
 import orjson
@@ -202,6 +203,17 @@ def test_a_damaged_gzip_is_told():
     data[20] ^= 0xFF
 
     assert lines_of(bytes(data))[1] == "the compressed data are damaged"
+
+
+def test_of_a_damaged_gzip_what_stands_before_the_damage_is_kept():
+    text = b"\n".join(b"%d" % (number * 7919 % 10007) for number in range(20_000)) + b"\n"
+    whole = zlib.compressobj(wbits=31)
+    data = whole.compress(text) + whole.flush(zlib.Z_FULL_FLUSH)
+    # A block of a type that there is not.
+    found, why = lines_of(data + b"\x07" + b"rest" * 99)
+
+    assert why == "the compressed data are damaged"
+    assert found == text.split(b"\n")[:-1]
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -564,7 +576,8 @@ def test_without_events_every_form_says_so(content, tmp_path):
     assert page.NOTHING in run(path, "--markdown").stdout
     assert len(run(path, "--csv").stdout.splitlines()) == 1
     assert orjson.loads(run(path, "--json").stdout)["weeks"] == 0
-    assert run(path, "--html", tmp_path / "r.html").exit_code == 0
+    # Nothing to count is no fault, and what could not be read is one.
+    assert run(path, "--html", tmp_path / "r.html").exit_code == (content == b"bad\n")
     assert page.NOTHING in (tmp_path / "r.html").read_text()
 
 
@@ -587,6 +600,16 @@ def test_a_gzip_that_breaks_off_is_reported_and_ends_with_1(traffic, tmp_path):
     assert 0 < report["read"]["counted"] <= 90
     assert "end early after line" in done.stderr
     assert str(path) in report["read"]["broken"][0]
+
+
+def test_a_file_that_is_given_twice_is_read_once(traffic, tmp_path):
+    again = tmp_path / "again.ndjson"
+    again.symlink_to(traffic)
+    once, twice = run(traffic, "--json"), run(traffic, again, traffic, "--json")
+
+    assert twice.stdout == once.stdout
+    assert twice.stderr.count("is given twice and read once") == 2
+    assert "given twice" not in once.stderr
 
 
 def test_mistakes_are_named(tmp_path, traffic):

@@ -101,7 +101,8 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     settings in force; an event needs a time of its own. The report has first, highest, last and
     average share by origin, language, developer and model, what moved most, and tokens per request.
 
-    Exit code 1 where a file ends early: what stands before is reported.
+    Exit code 1 where a file ends early (what stands before is reported), and where all that was
+    read is rejected.
     """
     _refuse_what_does_not_go_together(
         files, url, topic, form, html_file, is_question=bool(manifests) or unknown
@@ -161,6 +162,7 @@ def _of_worker(url: str, by: By) -> Summary:
 def _of_files(files: tuple[Path, ...], by: By) -> Summary:
     chosen = common.settings()
     count, catalog = _count(chosen)
+    files = _once(files)
     sizes = [_size(path) for path in files]
     total = None if None in sizes else sum(filter(None, sizes))
     broken = []
@@ -204,6 +206,15 @@ def _count(chosen: Settings, catalog: Catalog | None = None) -> tuple[Count, Cat
     except (CatalogError, SettingsError) as error:
         common.fail(error)
     return Count(catalog, options, time.time(), chosen.dedupe_records), catalog
+
+
+def _once(files: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Return the files without those that are given twice: patterns overlap, events do not."""
+    found: dict[Path, Path] = {}
+    for path in files:
+        if found.setdefault(path.resolve(), path) is not path:
+            click.echo(f"{page.shown(_called(path))} is given twice and read once", err=True)
+    return tuple(found.values())
 
 
 def _called(path: Path) -> str:
@@ -299,7 +310,7 @@ def _show(found: Summary, form: str | None, html_file: Path | None) -> None:
             console.print(each)
     for note in (*page.notes(found.read), *page.hints(found)):
         click.echo(note, err=True)
-    if found.read is not None and found.read.broken:
+    if found.read is not None and (found.read.broken or found.read.is_all_rejected):
         sys.exit(1)
 
 

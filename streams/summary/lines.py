@@ -6,6 +6,7 @@ Kafka's bytes it reads in a file as well: the counts are the same and so is the 
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from typing import TYPE_CHECKING
 
@@ -57,9 +58,11 @@ def _inflated(stream: BinaryIO, block: bytes) -> Iterator[tuple[bytes, int]]:
                 if not block:
                     break
                 inflate = zlib.decompressobj(_GZIP_WINDOW)
+            before = inflate.copy()
             try:
                 text = inflate.decompress(block, BLOCK_BYTES)
             except zlib.error:
+                yield _until_damage(before, block), read
                 raise BrokenOffError("the compressed data are damaged") from None
             block = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
             yield text, read
@@ -71,6 +74,15 @@ def _inflated(stream: BinaryIO, block: bytes) -> Iterator[tuple[bytes, int]]:
         if not text:
             raise BrokenOffError("the compressed data end early")
         yield text, 0
+
+
+def _until_damage(inflate: zlib._Decompress, block: bytes) -> bytes:
+    """Return what comes out before the place where the data are damaged, nearly to the byte."""
+    found = bytearray()
+    with contextlib.suppress(zlib.error):
+        for at in range(len(block)):
+            found += inflate.decompress(block[at : at + 1])
+    return bytes(found)
 
 
 def lines(texts: Iterable[tuple[bytes, int]], longest: int) -> Iterator[tuple[list[bytes], int]]:

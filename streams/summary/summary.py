@@ -113,6 +113,11 @@ class Read:
     #: What ended early, in words.
     broken: tuple[str, ...] = ()
 
+    @property
+    def is_all_rejected(self) -> bool:
+        """Whether there was something to count and none of it could be."""
+        return bool(self.rejected) and not self.counted
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
