@@ -548,6 +548,34 @@ def test_every_period_has_its_chart_its_words_and_its_table(open_page, address, 
     assert abs(page.locator("#history-numbers tbody tr").count() - steps) <= 2
 
 
+def test_the_areas_stand_before_the_chart_library_has_come(open_page, address):
+    held = []
+    routes = {"**/static/vendor/*": lambda route: held.append(route)}  # noqa: PLW0108
+    page = open_page(f"{address}#range=2y", routes=routes)
+    page.locator("#chart").scroll_into_view_if_needed()
+    page.wait_for_selector("#chart .sketch path", state="attached")
+    areas = page.locator("#chart .sketch path").evaluate_all(
+        "all => all.map((each) => [each.className.baseVal, each.getAttribute('d')])"
+    )
+    box = "e => (({ x, y, width, height }) => [x, y, width, height])(e.getBoundingClientRect())"
+    sketched = page.locator("#chart .sketch").evaluate(box)
+    tops = [float(re.search(r"V([\d.]+)H1000\.0V100Z$", path)[1]) for _, path in areas]
+    assert [paint for paint, _ in areas] == [
+        *("unknown", "row-proprietary", "row-open", "cn-proprietary", "cn-open")
+    ]
+    assert tops == sorted(tops)
+    assert tops[0] == 0
+
+    held[0].continue_()
+    wait_for_chart(page)
+    assert page.locator("#chart .sketch").count() == 0
+    # Nothing moves when the chart takes its place.
+    drawn = page.locator("#chart .scatterlayer").first.evaluate(box)
+    assert sketched == pytest.approx(drawn, abs=3)
+    share = page.evaluate("document.getElementById('chart').data[0].y.at(-1)")
+    assert 100 - tops[-1] == pytest.approx(share, abs=0.1)
+
+
 def test_a_year_shows_the_rise_in_words(open_page, address):
     page = open_page(f"{address}#range=1y")
     wait_for_chart(page)

@@ -10,8 +10,10 @@ How to read the numbers
   them.
 - Each load is of a browser that has never seen the page: nothing is cached. "first numbers" is from
   the start of the navigation until the headline says a share and the tables of origins and languages
-  stand; "two years drawn" is until the chart of `#range=2y` has its areas.
-- "wire" is what came over the network, headers included, for all that a load asks. Chromium takes
+  stand, "first view" until the areas of `#range=2y` stand beside them. "two years drawn" is until
+  the chart library has been read and has drawn the same areas, to be asked.
+- "wire" is what came over the network, headers included, for all that a load asks; not the live
+  updates that come while the library is read, which are "update". Chromium takes
   brotli on the loopback; where a page comes over plain http from another host it takes gzip, which
   is "wire, gzip".
 - "update" is what the worker sends for one new picture, with 20,000 events a second coming in: all
@@ -57,43 +59,61 @@ VIEWPORT: Any = {"width": 1280, "height": 900}
 PATIENCE_SECONDS = 30.0
 
 TARGETS = {
-    "first numbers, ms": ("<", 300.0),
+    "first view, ms": ("<", 300.0),
     "wire, gzip, bytes": ("<", 1_500_000),
     "update, bytes": ("<", 20_000),
     "history, two years of days by origin, ms": ("<", 100.0),
 }
 
-#: Notes when the page shows numbers, and when the chart has areas.
+#: Notes when the page shows numbers, when the chart has areas, and when the library has drawn it.
 WATCH = """
 window.seen = {};
 const note = (name) => { window.seen[name] ??= performance.now(); };
 const look = () => {
   const numbers = document.querySelectorAll("#origin-shares tbody tr, #key-shares tbody tr").length;
   if (numbers > 5 && /%/.test(document.querySelector("#headline")?.textContent ?? "")) note("numbers");
-  if (document.querySelector("#chart .scatterlayer .trace")) note("chart");
+  const isDrawn = document.querySelector("#chart .scatterlayer .trace");
+  if (isDrawn || document.querySelector("#chart .sketch path")) note("areas");
+  if (isDrawn) note("chart");
 };
 new MutationObserver(look).observe(document, { childList: true, subtree: true, characterData: true });
 """
 
 
 class Wire:
-    """The bytes that come to a page over the network."""
+    """The bytes that come to a page over the network, by address."""
 
     def __init__(self, page: Page, codings: str = "") -> None:
-        self.bytes = 0
-        self.asked: list[str] = []
+        self._sizes: dict[str, list[float]] = {}
+        self._addresses: dict[str, str] = {}
         session = page.context.new_cdp_session(page)
         session.send("Network.enable")
         if codings:
             headers = {"Accept-Encoding": codings}
             session.send("Network.setExtraHTTPHeaders", {"headers": headers})
         session.on("Network.loadingFinished", self._add)
-        session.on(
-            "Network.responseReceived", lambda event: self.asked.append(event["response"]["url"])
-        )
+        session.on("Network.responseReceived", self._note)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        self._addresses[event["requestId"]] = event["response"]["url"]
 
     def _add(self, event: dict[str, Any]) -> None:
-        self.bytes += event["encodedDataLength"]
+        address = self._addresses.get(event["requestId"], "")
+        self._sizes.setdefault(address, []).append(event["encodedDataLength"])
+
+    @property
+    def bytes(self) -> float:
+        """All bytes."""
+        return sum(map(sum, self._sizes.values()))
+
+    @property
+    def first_bytes(self) -> float:
+        """The bytes of each address's first answer: a live update that came meanwhile is none."""
+        return sum(sizes[0] for sizes in self._sizes.values())
+
+    def answers(self, part: str) -> int:
+        """Return how many answers came from addresses with this in them."""
+        return sum(len(sizes) for address, sizes in self._sizes.items() if part in address)
 
 
 def load(browser: Browser, address: str) -> dict[str, float]:
@@ -108,7 +128,7 @@ def load(browser: Browser, address: str) -> dict[str, float]:
     return seen
 
 
-def weight(browser: Browser, address: str, codings: str) -> int:
+def weight(browser: Browser, address: str, codings: str) -> float:
     """Return the bytes of a load. Counting them slows Chromium down, so it is a load of its own."""
     context = browser.new_context(viewport=VIEWPORT)
     page = context.new_page()
@@ -118,14 +138,14 @@ def weight(browser: Browser, address: str, codings: str) -> int:
     wait(page)
     page.wait_for_timeout(300)
     context.close()
-    return wire.bytes
+    return wire.first_bytes
 
 
 def wait(page: Page) -> None:
     """Wait until a page shows the numbers and the chart."""
     # The page's policy allows no code from texts, as `wait_for_function` needs it.
     until = time.monotonic() + PATIENCE_SECONDS
-    while len(page.evaluate("window.seen")) < 2:
+    while len(page.evaluate("window.seen")) < 3:
         if time.monotonic() > until:
             raise SystemExit(f"the page shows only {page.evaluate('window.seen')} of its parts")
         page.wait_for_timeout(20)
@@ -140,7 +160,7 @@ def update(browser: Browser, address: str) -> dict[str, float]:
     page.wait_for_timeout(2_000)
     wire = Wire(page)
     page.wait_for_timeout(1000 * UPDATE_SECONDS)
-    pictures = sum("/shares" in url for url in wire.asked)
+    pictures = wire.answers("/shares")
     context.close()
     return {
         "bytes": wire.bytes / pictures,
@@ -204,7 +224,11 @@ def measured(bench: run.Bench, loads: int) -> dict[str, float]:
             found[f"history, {name}, ms"] = statistics.median(ask(port, path) for _ in range(loads))
         opened = [load(browser, address) for _ in range(loads)]
         found["first numbers, ms"] = statistics.median(each["numbers"] for each in opened)
-        found["first numbers, slowest, ms"] = max(each["numbers"] for each in opened)
+        views = [max(each["numbers"], each["areas"]) for each in opened]
+        found["first view, ms"], found["first view, slowest, ms"] = (
+            statistics.median(views),
+            max(views),
+        )
         found["two years drawn, ms"] = statistics.median(each["chart"] for each in opened)
         found["wire, brotli, bytes"] = weight(browser, address, "br, gzip")
         found["wire, gzip, bytes"] = weight(browser, address, "gzip")

@@ -1,5 +1,7 @@
 // The stacked area, drawn by the chart library that the worker serves from its own package.
 
+import { sketch } from "./sketch.js";
+
 const LIBRARY = document.querySelector("meta[name=chart-library]").content;
 const SHAPES = { "": "", slash: "/", backslash: "\\", dots: ".", cross: "x", lines: "-", bars: "|" };
 
@@ -34,6 +36,8 @@ let newest = 0;
 // bands: bottom to top, {name, short, paint, pattern, ratios}, one ratio a time.
 export async function draw(chart, { times, bands, labels }) {
   const turn = ++newest;
+  // Reading the library takes a second, and the areas alone a few milliseconds.
+  if (!chart.classList.contains("js-plotly-plot")) sketch(chart, { times, bands });
   await near;
   const Plotly = await library();
   // While this waited, something newer may have been asked for or said.

@@ -57,8 +57,7 @@ async function round() {
   if (!isDue("shares")) return;
   await askShares();
   if (!shares || failure) return;
-  if (isDue("shifts")) await askShifts();
-  if (isDue("history")) await askHistory();
+  await Promise.all([isDue("shifts") && askShifts(), isDue("history") && askHistory()]);
   if (isDue("movers") && change(shifts, shiftNow())) await askMovers();
 }
 
