@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from formats import samples
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from test_transport import batch_of
 
@@ -201,7 +201,10 @@ objects = st.one_of(st.sampled_from(OBJECTS), natives, payloads, answers)
 
 
 @given(st.lists(objects, min_size=2, max_size=5))
+@example([{"model": "gpt-4o", "prompt_tokens": 1, "completion_tokens": 2, "prompt": "\ud83d"}] * 2)
 def test_lines_are_read_like_an_array(documents):
+    # These are no JSON: one spoils a whole array, and of several lines its own.
+    assume(not re.search("NaN|Infinity", json.dumps(documents)))
     lines = "\n".join(map(json.dumps, documents)).encode()
     assert decode(lines) == decode(documents)
 

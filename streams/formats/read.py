@@ -239,10 +239,9 @@ class Decoder:
         except UnicodeDecodeError as error:
             hint = "; of binary formats only OTLP traces are read" if error.start < 8 else ""
             return _one(Rejected("not_utf8", f"invalid UTF-8 at byte {error.start}{hint}"))
-        if "infinity" in why or "surrogate" in why:
-            document = _leniently(value)
-            if document is not None:
-                return self._any(document, depth)
+        document = _leniently(value, why)
+        if document is not None:
+            return self._any(document, depth)
         lines = _lines(value)
         if lines:
             return self._each(lines, depth)
@@ -393,12 +392,14 @@ def _values_in(value: bytes) -> int:
     return sum(map(value.count, (b"{", b"[", b",", b"\n")))
 
 
-def _leniently(value: bytes) -> object:
-    """Return a document that JSON allows and orjson refuses; None where it is none.
+def _leniently(value: bytes, why: str) -> object:
+    """Return a document that JSON allows and orjson refuses (`why`); None where it is none.
 
     That is a number beyond a double, or half of a surrogate pair, as a text has it that was cut off
     in an emoji. Both may stand where nobody looks.
     """
+    if "infinity" not in why and "surrogate" not in why:
+        return None
     try:
         document = json.loads(value, parse_int=_number, parse_constant=_refuse)
         json.dumps(document, ensure_ascii=False).encode()
@@ -457,6 +458,10 @@ def _lines(value: bytes) -> list[object]:
         try:
             documents.append(orjson.loads(line))
         except orjson.JSONDecodeError as error:
+            document = _leniently(line, str(error))
+            if document is not None:
+                documents.append(document)
+                continue
             documents.append(_BrokenLine(_safe(str(error))))
             broken += 1
             # A log has a bad line now and then.

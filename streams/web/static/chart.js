@@ -63,7 +63,6 @@ export async function draw(chart, { times, bands, labels }) {
     yaxis: { range: [0, 100], fixedrange: true, tickvals: [0, 25, 50, 75, 100], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"], gridcolor: colour("line"), zeroline: false },
     annotations: bandLabels(times, bands, font, colour, chart.clientHeight),
   };
-  chart.classList.remove("empty");
   if (!chart.classList.contains("js-plotly-plot")) chart.replaceChildren();
   await Plotly.react(chart, traces, layout, { displayModeBar: false, responsive: true, doubleClick: false });
 }
