@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError
 from faust.exceptions import ProducerSendError
 from faust.types import TP
 from mode import Service
 
-from streams import history, record, snapshot
+from streams import history, snapshot
 from streams.classify import Classifier
-from streams.dead_letter import DeadLetter, dead_letter, shorter
+from streams.dead_letter import DeadLetter, Letters, Source
 from streams.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.formats.read import Options
+from streams.letter_sender import LetterSender
 from streams.live_shifts import LiveShifts
 from streams.origin.values import ORIGINS
 from streams.pane import OTHER
@@ -40,7 +41,6 @@ from streams.view import Stale, View
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from streams.event import Rejected
     from streams.origin.catalog import Catalog
     from streams.reading import Reading
     from streams.settings import Settings
@@ -115,7 +115,10 @@ class Worker:
         self.rebalances = 0
         #: Moved on by the event loop; a watchdog outside the loop looks at it.
         self.alive_at = time.monotonic()
+        self.letter_sender = LetterSender(settings.dead_letters)
         self._letters: dict[int, list[DeadLetter]] = {}
+        #: Where a checksum was wrong when a partition was last read, by partition.
+        self._damaged_at: dict[int, frozenset[int]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
         self._sought: dict[int, float] = {}
         self._ends: dict[int, int] = {}
@@ -334,6 +337,11 @@ class Worker:
         if batch.start != partition.read_to:
             await self._on_gap(partition, batch)
             return
+        if batch.damaged and self._damaged_at.get(batch.partition) != batch.damaged:
+            # Kafka has checked them: perhaps it was the way to here. Twice is no accident.
+            self._damaged_at[batch.partition] = batch.damaged
+            await self.consumer.seek_to(self._tp(batch.partition), partition.read_to)
+            return
         if partition.read_to < partition.position:
             await self._remember(partition, batch)
         if partition.read_to < batch.end:
@@ -347,19 +355,26 @@ class Worker:
             partition.remember(reading, time.time())
 
     async def _apply(self, partition: Partition, batch: Batch) -> None:
+        letters, held = Letters(Source(batch.topic, batch.partition)), 0
         async for reading in self._readings(partition.position, batch):
             if not self._owns(partition):
                 return
             rejections = partition.apply(reading, self.classifier, time.time())
-            if rejections:
-                await self._reject(partition, reading, rejections)
+            if rejections or reading.corrupt:
+                records = reading.records_at(letters.wanted(rejections))
+                made = list(letters.of(rejections, records, reading.corrupt))
+                self._letters.setdefault(partition.number, []).extend(made)
+                held += sum(letter.size for letter in made)
+            if held > DEAD_LETTER_BYTES:
+                await self._write_letters(partition)
+                held = 0
 
     def _owns(self, partition: Partition) -> bool:
         return self.partitions.get(partition.number) is partition
 
     async def _readings(self, start: int, batch: Batch) -> AsyncIterator[Reading]:
         """Yield what a batch holds from an offset on, while the loop goes on."""
-        readings = self.reader.readings(start, batch.end, batch.record_batches)
+        readings = self.reader.readings(start, batch.end, batch.record_batches, batch.damaged)
         for reading in readings:
             while reading is None:
                 # The next one takes long.
@@ -367,23 +382,9 @@ class Worker:
             yield reading
             await asyncio.sleep(0)
 
-    async def _reject(
-        self, partition: Partition, reading: Reading, rejections: list[tuple[int, Rejected]]
-    ) -> None:
-        # A record is one dead letter, however many of its items are bad.
-        reasons: dict[int, list[Rejected]] = {}
-        for offset, why in rejections:
-            reasons.setdefault(offset, []).append(why)
-        records = record.at_offsets(reading.record_batches, reasons)
-        topic, number = self.settings.topic, partition.number
-        letters = self._letters.setdefault(number, [])
-        letters.extend(
-            dead_letter(topic, number, records[offset], whys[0], len(whys))
-            for offset, whys in reasons.items()
-        )
-        while sum(
-            letter.size for letter in self._letters.get(number, ())
-        ) > DEAD_LETTER_BYTES and self._owns(partition):
+    async def _write_letters(self, partition: Partition) -> None:
+        """Write a partition's dead letters, before there are too many of them in memory."""
+        while self._owns(partition) and self._letters.get(partition.number):
             await self.flush()
             if self._flush_is_failing:
                 await asyncio.sleep(1.0)
@@ -459,8 +460,10 @@ class Worker:
             try:
                 # The position is written alone and last, when everything that it stands for is
                 # acknowledged: whatever part of a flush Kafka holds after a crash is consistent.
-                await asyncio.gather(self.table.write(flush.panes), self._send_letters(letters))
-                letters = []
+                both = (self.table.write(flush.panes), self._send_letters(number, letters))
+                for failed in await asyncio.gather(*both, return_exceptions=True):
+                    if failed is not None:
+                        raise failed
                 await self.table.write(dict([flush.position]))
                 written = True
             except _SEND_ERRORS as error:
@@ -485,27 +488,10 @@ class Worker:
             except _SEND_ERRORS as error:
                 log.warning("expired panes not deleted: %s", error)
 
-    async def _send_letters(self, letters: list[DeadLetter]) -> None:
-        topic = self.settings.dead_letters
-        producer = self.app.producer
-
-        async def send(letter: DeadLetter) -> Any:
-            return await producer.send(
-                topic, letter.key, letter.value, None, None, cast("Any", letter.headers)
-            )
-
-        async def deliver(letter: DeadLetter) -> None:
-            for attempt in (letter, *shorter(letter)):
-                try:
-                    await (await send(attempt))
-                except (MessageSizeTooLargeError, ProducerSendError) as error:
-                    if "MessageSizeTooLarge" not in repr(error):
-                        raise
-                else:
-                    return
-            raise MessageSizeTooLargeError(f"{topic} takes no records, not even small ones")
-
-        await asyncio.gather(*(deliver(letter) for letter in letters))
+    async def _send_letters(self, partition: int, letters: list[DeadLetter]) -> None:
+        if letters:
+            producer = cast("Any", await self.app.maybe_start_producer())
+            await self.letter_sender.send(producer._ensure_producer(), partition, letters)  # noqa: SLF001
 
     # -- showing
 

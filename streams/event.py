@@ -30,6 +30,7 @@ Reason = Literal[
     "bad_time",  # cannot be read as a time, or lies before the year 2000
     "future",  # further ahead of the clock than the clock skew that is allowed
     "too_old",  # older than the longest history that is kept
+    "corrupt_batch",  # an offset of a record batch that nobody can read
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 

@@ -113,13 +113,21 @@ class _Source(record.Source):
 
     def __init__(self, chunks: Iterator[bytes | memoryview]) -> None:
         self._chunks = chunks
+        self._damage: CorruptBatchError | None = None
         self.held = bytearray()
         self.taken = 0
 
     def fill(self, size: int) -> bool:
-        """Hold so many bytes, or all that are left; returns whether there were so many."""
+        """Hold so many bytes, or all that are left; returns whether there were so many.
+
+        Bytes behind the last record are nobody's: Kafka and other clients do not look at them. So
+        a damage is kept until somebody needs what is behind it.
+        """
         while len(self.held) < size:
-            chunk = next(self._chunks, None)
+            try:
+                chunk = next(self._chunks, None)
+            except CorruptBatchError as error:
+                self._damage, chunk = error, None
             if chunk is None:
                 return False
             self.held += chunk
@@ -128,7 +136,7 @@ class _Source(record.Source):
     def take(self, size: int) -> bytes:
         """Take bytes that fit into memory."""
         if size < 0 or not self.fill(size):
-            raise CorruptBatchError("the batch is cut off")
+            raise self._damage or CorruptBatchError(record.CUT_OFF)
         taken = bytes(memoryview(self.held)[:size])
         del self.held[:size]
         self.taken += size
@@ -191,7 +199,7 @@ def _chunks(codec: int, data: memoryview) -> Iterator[bytes | memoryview]:
         else:
             raise CorruptBatchError(f"unknown compression {codec}")
     except _ERRORS as error:
-        raise CorruptBatchError(f"cannot be uncompressed: {error}") from None
+        raise CorruptBatchError(f"cannot be decompressed: {error}") from None
 
 
 def _frames(new: Callable[[], _Decompressor], data: bytes) -> Iterator[bytes]:
@@ -202,7 +210,7 @@ def _frames(new: Callable[[], _Decompressor], data: bytes) -> Iterator[bytes]:
             chunk = frame.decompress(data, CHUNK_BYTES)
             data = b""
             if not chunk and not frame.eof:
-                raise CorruptBatchError("cannot be uncompressed: it is cut off")
+                raise CorruptBatchError("cannot be decompressed: it is cut off")
             yield chunk
         data = frame.unused_data
 
@@ -210,5 +218,5 @@ def _frames(new: Callable[[], _Decompressor], data: bytes) -> Iterator[bytes]:
 def _snappy_block(block: memoryview) -> memoryview:
     size = cramjam.snappy.decompress_raw_len(block)
     if size > _SNAPPY_RATIO * len(block):
-        raise CorruptBatchError(f"cannot be uncompressed: {len(block)} bytes claim to be {size}")
+        raise CorruptBatchError(f"cannot be decompressed: {len(block)} bytes claim to be {size}")
     return memoryview(cramjam.snappy.decompress_raw(block))

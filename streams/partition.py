@@ -158,6 +158,7 @@ class Partition:
     ) -> list[tuple[int, Rejected]]:
         """Count a reading; returns every rejection by offset, those of its times included.
 
+        Corrupt ranges are counted by their offsets, and are not among the rejections.
         `reading.start` must be this partition's position. `now` is the wall clock in unix seconds.
         """
         assert reading.start == self.position, "readings of a partition chain"
@@ -174,6 +175,8 @@ class Partition:
         records = self.totals.records
         for _, why in rejected:
             _count_up(records, f"rejected/{why.reason}", 1)
+        for corrupt in reading.corrupt:
+            _count_up(records, "rejected/corrupt_batch", len(corrupt))
         counted = len(reading.rows) - untimely
         if counted:
             _count_up(records, "counted/", counted)

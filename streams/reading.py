@@ -2,13 +2,14 @@
 
 Plain events are read by compiled code (scan.pyx) straight from the batch's bytes. What is not
 plain, and everything where that code could not be built, is decoded in Python: the same events,
-several times slower.
+several times slower. Of a batch that is damaged, the records before the damage are read, and the
+offsets behind it are handed out as corrupt. No sequence of bytes makes a reader raise.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,7 +21,8 @@ from streams.event import EARLIEST_TIME, MILLISECONDS_FROM, Rejected, UsageEvent
 from streams.formats import custom, litellm, native
 from streams.formats.detect import NAMES
 from streams.formats.found import request_id
-from streams.formats.read import AUTO, Decoder, Options
+from streams.formats.read import AUTO, FAILED, Decoder, Options
+from streams.record import Record
 
 try:
     from streams import scan
@@ -28,7 +30,7 @@ except ImportError:
     scan = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,6 +42,10 @@ IS_COMPILED = scan is not None
 
 #: What one piece holds, about: rows, and bytes of values that are decoded in Python.
 MOST_ROWS, PIECE_BYTES = 32_768, 512 * 1024
+#: What a record costs beside its value until it is judged: objects, not bytes, fill the memory.
+RECORD_BYTES = 256
+#: A batch of more records is read in parts, also where its bytes are few.
+MAX_RECORDS = 65_536
 #: New names take a tenth of a millisecond each, and more where somebody means harm.
 MANY_NAMES = 500
 
@@ -53,10 +59,13 @@ _tenant = attrgetter("tenant")
 _prompt = attrgetter("prompt_tokens")
 _completion = attrgetter("completion_tokens")
 
-#: Offset, timestamp in milliseconds, value, headers.
-Other = tuple[int, int | None, bytes | None, Sequence[tuple[str, bytes | None]]]
+log = logging.getLogger("tokenshare.reading")
 
 _NO_HEADERS = b"\0"
+
+#: What the scanner says is wrong with a record, by number.
+CHECKSUM = "its checksum is wrong"
+_DAMAGES = ("", record.CUT_OFF, record.OUT_OF_ORDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +124,30 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class CorruptRange:
+    """Offsets of a record batch that nobody can read: `first` to `last`, both included.
+
+    `raw` are the bytes of the whole batch. Records before `first` have been read.
+    """
+
+    first: int
+    last: int
+    why: str
+    raw: bytes | memoryview
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """What stands between two offsets of a partition, read.
+    """What lies between two offsets of a partition, read.
 
     `start` is where the read began and `end` where the next one begins, so that readings chain
     without holes even where the log has some. Each item of a record is a row, rejected or skipped:
     `rejected` by offset, ascending, several of one offset where a record holds several bad items.
-    `record_batches` are those that it was read from; a large one's place is taken by its parts.
+    What cannot be read at all is `corrupt`. `record_batches` are those that it was read from, the
+    parts of a large one in its place; `others` are the records that were decoded in Python.
     """
 
     start: int
@@ -130,23 +156,88 @@ class Reading:
     rejected: Sequence[tuple[int, Rejected]] = ()
     skipped: Mapping[SkipReason, int] = field(default_factory=dict)
     record_batches: Sequence[bytes | memoryview] = ()
+    others: Sequence[Record] = ()
+    corrupt: Sequence[CorruptRange] = ()
+
+    def records_at(self, offsets: Iterable[int]) -> dict[int, Record]:
+        """Return the records at these offsets; those that cannot be had again are left out."""
+        wanted = set(offsets)
+        found = {each.offset: each for each in self.others if each.offset in wanted}
+        if len(found) < len(wanted):
+            found |= record.at_offsets(self.record_batches, wanted - found.keys())
+        return found
 
 
-class _Scanned(NamedTuple):
-    """What compiled code has read, what it has left over, and the record batches of both."""
+class _Read(NamedTuple):
+    """What one record batch holds: rows up to `row`, other records, and what is wrong behind them.
 
-    rows: Rows
-    others: list[Other]
-    record_batches: list[bytes | memoryview]
+    `last` is the offset of the last record.
+    """
+
+    row: int
+    others: list[Record]
+    last: int
+    why: str
+
+
+class _Scanned:
+    """What compiled code has read, what it has left over, and the record batches of both.
+
+    `corrupt` comes behind all of it.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._held = 0
+        self.row = 0
+        self.rows = Rows.empty(size)
+        self.columns = self.rows.columns()[:6]
+        self.others: list[Record] = []
+        self.record_batches: list[bytes | memoryview] = []
+        self.corrupt: CorruptRange | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no batch has been read, not even in vain."""
+        return not self.record_batches and self.corrupt is None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is enough for a piece."""
+        return self.row >= MOST_ROWS or self._held >= PIECE_BYTES
+
+    def make_room(self, records: int) -> int:
+        """Have room for so many rows more; returns for how many there is room in all."""
+        size = len(self.rows)
+        if self.row + records > size:
+            size = 2 * (self.row + records)
+            self.rows = self.rows.grown(self.row, size)
+            self.columns = self.rows.columns()[:6]
+        return size
+
+    def add(self, raw: bytes | memoryview, read: _Read) -> None:
+        """Take in what a batch holds; its rows are in `rows` already."""
+        self.record_batches.append(raw)
+        self.row = read.row
+        self.others += read.others
+        self._held += sum(len(each.value or b"") + RECORD_BYTES for each in read.others)
 
 
 class _Ahead:
-    """Record batches in their order, the next one to be seen before it is taken."""
+    """Record batches in their order, the next one to be seen before it is taken.
+
+    Of a batch that is read in parts, the parts come in its place.
+    """
 
     def __init__(self, record_batches: Iterable[bytes | memoryview]) -> None:
-        self._whole = iter(record_batches)
+        self._batches = iter(record_batches)
+        self._whole: bytes | memoryview = b""
         self._parts: Iterator[bytes] | None = None
         self._seen: bytes | memoryview | None = None
+        self._damage: record.CorruptBatchError | None = None
+        #: The offset of the last record that was read; before those of the batch at first.
+        self.after = -1
+        #: Whether the batch has a record for each offset.
+        self.is_dense = False
 
     @property
     def is_in_parts(self) -> bool:
@@ -154,22 +245,52 @@ class _Ahead:
         return self._parts is not None
 
     def peek(self) -> bytes | memoryview | None:
-        """Return the next one without taking it."""
+        """Return the next one without taking it. Raises CorruptBatchError where a part is damaged.
+
+        It raises again at each call, until `drop` leaves the batch out.
+        """
+        if self._damage is not None:
+            raise self._damage
         if self._seen is None and self._parts is not None:
-            self._seen = next(self._parts, None)
+            try:
+                self._seen = next(self._parts, None)
+            except Exception as error:  # noqa: BLE001 - whatever the bytes make it raise
+                self._damage = record.CorruptBatchError(_why(error))
+                raise self._damage from None
             if self._seen is None:
                 self._parts = None
         if self._seen is None:
-            self._seen = next(self._whole, None)
+            self._seen = next(self._batches, None)
+            if self._seen is not None:
+                self._whole = self._seen
+                self.after = record.base_offset(self._seen) - 1
+                self.is_dense = record.is_dense(self._seen)
         return self._seen
 
-    def take(self) -> None:
-        """Go on behind the one that was seen."""
-        self._seen = None
+    def begins(self) -> int | None:
+        """Return where what comes next begins, None where nothing does."""
+        try:
+            following = self.peek()
+        except record.CorruptBatchError:
+            # The next reading meets it again.
+            return self.after + 1
+        if following is None:
+            return None
+        return self.after + 1 if self.is_in_parts else record.base_offset(following)
+
+    def take(self, last: int) -> None:
+        """Go on behind the one that was seen, whose last record has the offset `last`."""
+        self._seen, self.after = None, last
 
     def replace(self, parts: Iterator[bytes]) -> None:
         """Have parts in the place of the one that was seen."""
         self._seen, self._parts = None, parts
+
+    def drop(self, start: int, why: str) -> CorruptRange | None:
+        """Leave out the rest of a batch, and return it; None where all of it is before `start`."""
+        self._seen = self._parts = self._damage = None
+        first, last = max(start, self.after + 1), record.last_offset(self._whole)
+        return CorruptRange(first, last, why, self._whole) if first <= last else None
 
 
 class Reader:
@@ -195,10 +316,7 @@ class Reader:
             self._tenant_numbers = np.empty(0, dtype=np.int64)
 
     def read(self, start: int, end: int, record_batches: Sequence[bytes | memoryview]) -> Reading:
-        """Read what lies between two offsets in one piece. Raises CorruptBatchError.
-
-        The numbers hold until the next call.
-        """
+        """Read what lies between two offsets in one piece; its numbers hold until the next call."""
         pieces = [each for each in self.readings(start, end, record_batches) if each is not None]
         skipped: Counter[SkipReason] = Counter()
         for each in pieces:
@@ -210,17 +328,22 @@ class Reader:
             Rows(*map(np.concatenate, columns)) if pieces else Rows.empty(0),
             [each for piece in pieces for each in piece.rejected],
             skipped,
+            corrupt=[each for piece in pieces for each in piece.corrupt],
         )
 
     def readings(
-        self, start: int, end: int, record_batches: Sequence[bytes | memoryview]
+        self,
+        start: int,
+        end: int,
+        record_batches: Sequence[bytes | memoryview],
+        damaged: Container[int] = (),
     ) -> Iterator[Reading | None]:
-        """Yield what lies between two offsets in pieces that chain. Raises CorruptBatchError.
+        """Yield what lies between two offsets in pieces that chain.
 
-        A piece takes some milliseconds, and holds no more than a piece's records uncompressed: of
+        A piece takes some milliseconds, and holds no more than a piece's records decompressed: of
         a record batch that becomes a large one, a part. None is yielded before a step that may take
         longer, for whoever has other things to do meanwhile. The numbers of a piece hold until the
-        next.
+        next. `damaged` has the first offsets of batches whose checksum is wrong.
         """
         ahead = _Ahead(record_batches)
         while start < end:
@@ -228,36 +351,65 @@ class Reader:
                 yield None
             if self._classifier.make_room():
                 self._forget()
-            scanned = self._scan(start, ahead)
-            following = ahead.peek()
-            if following is not None and not scanned.record_batches:
+            scanned = self._scan(start, ahead, damaged)
+            if ahead.is_in_parts and scanned.is_empty:
+                # The first part takes a while, and has not been asked for yet.
                 continue
-            upto = end if following is None else record.first_offset(following)
+            following = ahead.begins()
+            upto = end if following is None else min(max(start, following), end)
+            if following is not None and upto == start and scanned.corrupt is None:
+                continue
             yield from self._pieces(start, upto, scanned)
             start = upto
 
     def _pieces(self, start: int, end: int, scanned: _Scanned) -> Iterator[Reading | None]:
         if IS_COMPILED and len(self._pairs) - len(self._pair_numbers) > MANY_NAMES:
             yield None
-        rows = self._numbered(scanned.rows) if len(scanned.rows) else scanned.rows
+        rows = scanned.rows[: scanned.row]
+        rows = self._numbered(rows) if len(rows) else rows
+        corrupt = () if scanned.corrupt is None else (scanned.corrupt,)
+        batches = scanned.record_batches
         if not scanned.others:
-            yield Reading(start, end, rows, record_batches=scanned.record_batches)
+            yield Reading(start, end, rows, record_batches=batches, corrupt=corrupt)
             return
         pieces = list(_in_pieces(scanned.others))
         for number, (others, size) in enumerate(pieces, 1):
-            upto = end if number == len(pieces) else others[-1][0] + 1
+            is_last = number == len(pieces)
+            upto = end if is_last else others[-1].offset + 1
             first, last = np.searchsorted(rows.offsets, (start, upto))
             if size > 2 * PIECE_BYTES:
                 yield None
-            more, rejected, skipped = self._decode(others)
+            more, rejected, skipped = self._decode_safely(others)
             merged = rows[first:last].merged(more)
-            yield Reading(start, upto, merged, rejected, skipped, scanned.record_batches)
+            yield Reading(
+                *(start, upto, merged, rejected, skipped, batches, others),
+                corrupt=corrupt if is_last else (),
+            )
             start = upto
 
-    def _decode(
-        self, others: list[Other]
+    def _decode_safely(
+        self, others: list[Record]
     ) -> tuple[Rows, list[tuple[int, Rejected]], Mapping[SkipReason, int]]:
-        offsets, times, values, headers = zip(*others, strict=True)
+        try:
+            return self._decode(others)
+        except Exception:
+            if len(others) == 1:
+                log.exception("a record cannot be decoded, offset %s", others[0].offset)
+                return Rows.empty(0), [(others[0].offset, Rejected("wrong_type", FAILED))], {}
+        # Halves of halves find the record that is at fault; its neighbours count.
+        half = len(others) // 2
+        rows, rejected, skipped = self._decode_safely(others[:half])
+        more, more_rejected, more_skipped = self._decode_safely(others[half:])
+        return (
+            rows.merged(more) if len(rows) else more,
+            [*rejected, *more_rejected],
+            Counter(skipped) + Counter(more_skipped),
+        )
+
+    def _decode(
+        self, others: list[Record]
+    ) -> tuple[Rows, list[tuple[int, Rejected]], Mapping[SkipReason, int]]:
+        offsets, times, _, values, headers = zip(*others, strict=True)
         decoded = self._decoder.decode_many(values, headers)
         events: list[UsageEvent] = []
         of: list[int] = []
@@ -286,67 +438,106 @@ class Reader:
         )
         return rows, rejected, skipped
 
-    def _scan(self, start: int, ahead: _Ahead) -> _Scanned:
+    def _scan(self, start: int, ahead: _Ahead, damaged: Container[int]) -> _Scanned:
         """Read record batches until there is enough for a piece, or the next one is large.
 
-        Where it is the first one, its parts take its place, and nothing has been read.
+        Where it is the first one, its parts take its place. What is behind a damage is left to the
+        next call.
         """
-        others: list[Other] = []
-        rows = Rows.empty(self._room)
-        columns = rows.columns()[:6]
-        row = held = 0
-        scanned: list[bytes | memoryview] = []
+        scanned = _Scanned(self._room)
         # One batch after the other, so that its bytes are still in the cache when they are read.
-        while (raw := ahead.peek()) is not None:
-            is_new = record.is_scannable(raw)
-            # Older ones do not say where they begin.
-            if is_new and (row >= MOST_ROWS or held >= PIECE_BYTES):
-                break
-            batch = record.unpack(raw, self._space) if is_new else None
-            if is_new and batch is None:
-                if not scanned:
-                    # What might have been uncompressed in one go is whole here as well.
+        while scanned.corrupt is None:
+            try:
+                raw = ahead.peek()
+                # Older ones do not say where they begin.
+                if raw is None or (scanned.is_full and record.is_scannable(raw)):
+                    break
+                read = self._read_next(raw, start, ahead, scanned, damaged)
+            except Exception as error:  # noqa: BLE001 - whatever the bytes make it raise
+                scanned.corrupt = ahead.drop(start, _why(error))
+                continue
+            if read is None:
+                if not scanned.record_batches:
+                    # What might have been decompressed in one go is whole here as well.
                     most = max(self._max_record_bytes, record.MOST_ROOM_BYTES)
                     ahead.replace(large_batch.parts(raw, most))
                 break
-            ahead.take()
-            scanned.append(raw)
-            if batch is None or not self._may_scan:
-                plain = raw if batch is None else batch.without_compression(raw)
-                left_over = [
-                    (each.offset, each.timestamp, each.value, tuple(each.headers))
-                    for each in record.read(plain)
-                    if each.offset >= start
-                ]
-                others += left_over
-                held += sum(len(value or b"") for _, _, value, _ in left_over)
-                continue
-            if row + batch.records > len(rows):
-                self._room = 2 * (row + batch.records)
-                rows = rows.grown(row, self._room)
-                columns = rows.columns()[:6]
-            try:
-                row, left = scan.scan(
-                    *batch,
-                    start,
-                    self._max_record_bytes,
-                    self._pairs,
-                    self._tenants,
-                    columns,
-                    rows.format,
-                    _FORMAT_NUMBERS[litellm.NAME],
-                    rows.id if self._with_ids else None,
-                    self._detects,
-                    row,
-                )
-            except ValueError as error:
-                raise record.CorruptBatchError(str(error)) from None
-            others += (
-                (offset, at, value, () if raw == _NO_HEADERS else record.headers_of(raw))
-                for offset, at, value, raw in left
+            ahead.take(read.last)
+            scanned.add(raw, read)
+            if read.why:
+                scanned.corrupt = ahead.drop(start, read.why)
+        return scanned
+
+    def _read_next(
+        self,
+        raw: bytes | memoryview,
+        start: int,
+        ahead: _Ahead,
+        scanned: _Scanned,
+        damaged: Container[int],
+    ) -> _Read | None:
+        """Read a batch; None where it has to be read in parts. Raises where it cannot be read.
+
+        In parts another decompressor reads it, which has its say on what is damaged as well.
+        """
+        if not record.is_scannable(raw):
+            return _read_older(raw, start, scanned.row)
+        is_whole = not ahead.is_in_parts
+        if is_whole and record.base_offset(raw) in damaged:
+            raise record.CorruptBatchError(CHECKSUM)
+        if is_whole and record.records_in(raw) > MAX_RECORDS:
+            return None
+        batch = record.unpack(raw, self._space)
+        if batch is None:
+            return None
+        self._room = scanned.make_room(batch.records)
+        read = self._read_batch(batch, raw, start, ahead, scanned)
+        return None if read.why and is_whole and record.codec_of(raw) else read
+
+    def _read_batch(
+        self,
+        batch: record.RecordBatch,
+        raw: bytes | memoryview,
+        start: int,
+        ahead: _Ahead,
+        scanned: _Scanned,
+    ) -> _Read:
+        row, after, dense = scanned.row, ahead.after, ahead.is_dense
+        if not IS_COMPILED:
+            records, why = record.sound_records(batch, raw, after, dense=dense)
+            last = records[-1].offset if records else after
+            found = [each for each in records if each.offset >= start]
+        else:
+            row, left, last, damage = scan.scan(
+                *batch,
+                after,
+                dense,
+                self._may_scan,
+                start,
+                self._max_record_bytes,
+                self._pairs,
+                self._tenants,
+                scanned.columns,
+                scanned.rows.format,
+                _FORMAT_NUMBERS[litellm.NAME],
+                scanned.rows.id if self._with_ids else None,
+                self._detects,
+                row,
             )
-            held += sum(len(value or b"") for _, _, value, _ in left)
-        return _Scanned(rows[:row], others, scanned)
+            why = _DAMAGES[damage]
+            found = [
+                Record(
+                    offset,
+                    timestamp,
+                    key,
+                    value,
+                    () if headers == _NO_HEADERS else record.headers_of(headers),
+                )
+                for offset, timestamp, key, value, headers in left
+            ]
+        if not why and batch.records < record.records_in(raw):
+            why = record.CUT_OFF
+        return _Read(row, found, last, why)
 
     def _numbered(self, rows: Rows) -> Rows:
         """Put the classifier's numbers in the place of the scanner's."""
@@ -376,13 +567,26 @@ class Reader:
         )
 
 
-def _in_pieces(others: list[Other]) -> Iterator[tuple[list[Other], int]]:
+def _read_older(raw: bytes | memoryview, start: int, row: int) -> _Read:
+    found = [
+        Record(each.offset, each.timestamp, each.key, each.value, tuple(each.headers))
+        for each in record.read(raw)
+        if each.offset >= start
+    ]
+    return _Read(row, found, found[-1].offset if found else record.last_offset(raw), "")
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, record.CorruptBatchError) else type(error).__name__
+
+
+def _in_pieces(others: list[Record]) -> Iterator[tuple[list[Record], int]]:
     """Yield records in their order, in pieces of about so many bytes, with how many they are."""
-    piece: list[Other] = []
+    piece: list[Record] = []
     size = 0
     for other in others:
         piece.append(other)
-        size += len(other[2] or b"")
+        size += len(other.value or b"") + RECORD_BYTES
         if size >= PIECE_BYTES:
             yield piece, size
             piece, size = [], 0

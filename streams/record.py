@@ -7,14 +7,14 @@ one like others, and its name has escapes.
 
 from __future__ import annotations
 
+import contextlib
+import operator
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cramjam
 import google_crc32c
-from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
 if TYPE_CHECKING:
@@ -35,6 +35,12 @@ _CRC, _CRC_AT, _CRC_FROM = struct.Struct(">I"), 17, 21
 _ATTRIBUTES, _ATTRIBUTES_AT = struct.Struct(">H"), 21
 _CODEC_BITS, _APPEND_TIME_BIT = 0b111, 0b1000
 
+_UINT64 = 2**64 - 1
+
+#: What is wrong with a batch, where more than one place finds it.
+CUT_OFF = "the batch is cut off"
+OUT_OF_ORDER = "its offsets do not ascend within the batch"
+
 #: Length, attributes, two deltas, sizes of key and value, number of headers: a byte each.
 _LEAST_RECORD_BYTES = 7
 
@@ -49,21 +55,22 @@ class CorruptBatchError(Exception):
     """The bytes of a batch are not what its header says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record; `timestamp` in milliseconds. A header's name has escapes where it is no text."""
+class Record(NamedTuple):
+    """One record; `timestamp` in milliseconds. A header name that is not UTF-8 has escapes."""
 
     offset: int
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes | None]]
+    headers: Headers
 
 
 class RecordBatch(NamedTuple):
-    """A record batch, uncompressed: `records` of them in `data` from `start` on.
+    """A record batch, decompressed: `records` of them in `data` from `start` on.
 
     Timestamps are in milliseconds; `append_time` is negative where each record has its own.
+    Offsets of records lie between `base_offset` and `last_offset`, both included, and ascend by
+    one; where a batch has fewer records than offsets, as compaction leaves it, they have holes.
     """
 
     data: bytes | memoryview
@@ -72,6 +79,7 @@ class RecordBatch(NamedTuple):
     base_offset: int
     first_timestamp: int
     append_time: int
+    last_offset: int
 
     def without_compression(self, raw: bytes | memoryview) -> bytes | memoryview:
         """Return the batch that this one is of, `raw`, as one that is not compressed."""
@@ -86,27 +94,24 @@ def is_scannable(raw: bytes | memoryview) -> bool:
 
 
 def base_offset(raw: bytes | memoryview) -> int:
-    """Return the first offset of a batch of magic 2."""
-    return int(_OFFSET.unpack_from(raw)[0])
+    """Return the first offset of a batch of magic 2; 0 where not even that is there."""
+    return int(_OFFSET.unpack_from(raw)[0]) if len(raw) >= _OFFSET.size else 0
 
 
-def first_offset(raw: bytes | memoryview) -> int:
-    """Return the offset of a batch's first record; compressed, its base offset."""
-    if codec_of(raw) or records_in(raw) <= 0:
+def last_offset(raw: bytes | memoryview) -> int:
+    """Return the last offset of a batch, as its header says.
+
+    A batch older than magic 2 has its last offset where newer ones have their first. A header that
+    is cut off, or that goes backwards, has the first.
+    """
+    if not is_scannable(raw) or len(raw) < _LAST_DELTA_AT + _INT.size:
         return base_offset(raw)
-    source = _Bytes(bytes(raw[HEADER.size : HEADER.size + 32]), 0)
-    try:
-        source.varint()
-        source.take(1)
-        source.varint()
-        return base_offset(raw) + source.varint()
-    except CorruptBatchError:
-        return base_offset(raw)
+    return base_offset(raw) + max(0, int(_INT.unpack_from(raw, _LAST_DELTA_AT)[0]))
 
 
 def records_in(raw: bytes | memoryview) -> int:
-    """Return how many records a batch of magic 2 says it has."""
-    return int(_INT.unpack_from(raw, _RECORDS_AT)[0])
+    """Return how many records a batch of magic 2 says it has; 0 where its header is cut off."""
+    return int(_INT.unpack_from(raw, _RECORDS_AT)[0]) if len(raw) >= HEADER.size else 0
 
 
 def codec_of(raw: bytes | memoryview) -> int:
@@ -167,10 +172,12 @@ def unpack(raw: bytes | memoryview, room: Room | None = None) -> RecordBatch | N
         if found is None:
             return None
         data, start = found, 0
-    if not 0 <= count * _LEAST_RECORD_BYTES <= len(data) - start:
-        raise CorruptBatchError(f"{count} records in {len(data) - start} bytes")
+    if count < 0:
+        raise CorruptBatchError(f"{count} records")
+    # A header may claim any number: the reader notices where it is more than there are.
+    count = min(count, (len(data) - start) // _LEAST_RECORD_BYTES)
     append_time = latest if _attributes(raw) & _APPEND_TIME_BIT else -1
-    return RecordBatch(data, start, count, base_offset, first, append_time)
+    return RecordBatch(data, start, count, base_offset, first, append_time, last_offset(raw))
 
 
 def uncompressed(raw: bytes | memoryview, body: bytes, records: int) -> bytes:
@@ -193,6 +200,10 @@ def snappy_blocks(data: memoryview) -> Iterator[memoryview]:
         return
     at = XERIAL_HEADER_BYTES
     while at < len(data):
+        if data[at : at + len(XERIAL)] == XERIAL:
+            # Several streams, one behind the other.
+            at += XERIAL_HEADER_BYTES
+            continue
         if at + _INT.size > len(data):
             raise cramjam.DecompressionError("a block of snappy is cut off")
         (size,) = _INT.unpack_from(data, at)
@@ -221,64 +232,117 @@ _INTO: dict[int, Callable[[memoryview, bytearray], int]] = {
 }
 
 
-def records_of(batch: RecordBatch) -> Iterator[Record]:
-    """Return the records of a batch. Raises CorruptBatchError where it is cut off."""
+def is_dense(raw: bytes | memoryview) -> bool:
+    """Return whether a batch has a record for each of its offsets, as every producer makes it."""
+    return records_in(raw) == last_offset(raw) - base_offset(raw) + 1
+
+
+def records_of(
+    batch: RecordBatch, after: int | None = None, *, dense: bool = False
+) -> Iterator[Record]:
+    """Return the records of a batch. Raises CorruptBatchError at the first one that is damaged.
+
+    Their offsets are above `after` (None: from the batch's first offset on), where `dense` each by
+    one.
+    """
     source = _Bytes(bytes(batch.data), batch.start)
+    last = batch.base_offset - 1 if after is None else after
     for _ in range(batch.records):
-        end = source.varint() + source.at
-        source.take(1)
-        timestamp = batch.first_timestamp + source.varint()
+        record = _Bytes(source.take(source.varint()), 1)
+        timestamp = _int64(batch.first_timestamp + record.varint())
         if batch.append_time >= 0:
             timestamp = batch.append_time
-        offset = batch.base_offset + source.varint()
-        key, value = source.field(), source.field()
-        headers = [_header(source) for _ in range(source.varint())]
-        source.at = end
-        yield Record(offset, timestamp, key, value, headers)
+        offset = _int64(batch.base_offset + record.varint())
+        if not last < offset <= (last + 1 if dense else batch.last_offset):
+            raise CorruptBatchError(OUT_OF_ORDER)
+        last = offset
+        yield Record(offset, timestamp, record.field(), record.field(), record.headers())
+
+
+def sound_records(
+    batch: RecordBatch, raw: bytes | memoryview, after: int, *, dense: bool
+) -> tuple[list[Record], str]:
+    """Return the records of a batch up to the first damaged one, and what is wrong with that one.
+
+    `raw` is the batch that `batch` was unpacked from; offsets are as `records_of` has them.
+    aiokafka's compiled reader is ten times as fast, but refuses what other clients read, such as
+    header names that are not UTF-8, and does not compare offsets.
+    """
+    with contextlib.suppress(CorruptBatchError):
+        read_whole = read(batch.without_compression(raw))
+        offsets = [after, *(each.offset for each in read_whole), batch.last_offset + 1]
+        steps = map(operator.sub, offsets[1:-1], offsets)
+        is_in_order = (
+            all(step == 1 for step in steps)
+            if dense
+            else all(map(operator.lt, offsets, offsets[1:]))
+        )
+        if len(read_whole) == batch.records and is_in_order:
+            return [
+                Record(each.offset, each.timestamp, each.key, each.value, tuple(each.headers))
+                for each in read_whole
+            ], ""
+    found: list[Record] = []
+    try:
+        # Extending keeps what comes before the error.
+        found.extend(records_of(batch, after, dense=dense))
+    except CorruptBatchError as error:
+        return found, str(error)
+    return found, ""
 
 
 def read(raw: bytes | memoryview) -> Sequence[Any]:
     """Return the records of one batch of any magic, each with the fields of `Record`.
 
-    Of magic 2 it is one that `unpack` has room for. aiokafka's compiled reader does it, ten times
-    as fast as `records_of`; that one is for batches with names of headers that are not UTF-8, which
-    aiokafka cannot read. Raises CorruptBatchError.
+    aiokafka's compiled reader does it; where that cannot, and the batch is of magic 2,
+    `records_of`. Raises CorruptBatchError.
     """
+    if len(raw) > _MAGIC_AT and raw[_MAGIC_AT] > 2:
+        raise CorruptBatchError(f"unknown magic {raw[_MAGIC_AT]}")
     try:
         return list(MemoryRecords(bytes(raw)).next_batch() or ())
-    except UnicodeDecodeError:
-        batch = unpack(raw)
-        if batch is None:
-            raise CorruptBatchError("cannot be uncompressed") from None
-        return list(records_of(batch))
-    except (CorruptRecordException, cramjam.DecompressionError) as error:
-        raise CorruptBatchError(str(error)) from None
+    except Exception as error:  # noqa: BLE001 - whatever the bytes make it raise: they are corrupt
+        if not is_scannable(raw):
+            raise CorruptBatchError(f"cannot be read: {type(error).__name__}") from None
+    batch = unpack(raw)
+    if batch is None:
+        raise CorruptBatchError("cannot be decompressed")
+    return list(records_of(batch))
 
 
-def at_offsets(batches: Iterable[bytes | memoryview], offsets: Iterable[int]) -> dict[int, Any]:
-    """Return the records at these offsets, for the few that have to be had whole."""
+def at_offsets(batches: Iterable[bytes | memoryview], offsets: Iterable[int]) -> dict[int, Record]:
+    """Return the records at these offsets, for the few that are needed whole.
+
+    A record that cannot be read is left out.
+    """
     wanted = set(offsets)
-    return {
-        record.offset: record
-        for raw in batches
-        if not is_scannable(raw) or not wanted.isdisjoint(_offsets(raw))
-        for record in read(raw)
-        if record.offset in wanted
-    }
+    found: dict[int, Record] = {}
+    for raw in batches:
+        if wanted and (not is_scannable(raw) or not wanted.isdisjoint(_offsets(raw))):
+            records = _read_leniently(raw, max(wanted))
+            found.update((each.offset, each) for each in records if each.offset in wanted)
+    return found
+
+
+def _read_leniently(raw: bytes | memoryview, last: int) -> Iterator[Record]:
+    with contextlib.suppress(CorruptBatchError):
+        if not is_scannable(raw):
+            yield from read(raw)
+            return
+        batch = unpack(raw)
+        for each in () if batch is None else records_of(batch):
+            if each.offset > last:
+                return
+            yield each
 
 
 def _offsets(raw: bytes | memoryview) -> range:
-    first = base_offset(raw)
-    return range(first, first + int(_INT.unpack_from(raw, _LAST_DELTA_AT)[0]) + 1)
+    return range(base_offset(raw), last_offset(raw) + 1)
 
 
 def headers_of(raw: bytes) -> Headers:
     """Return a record's headers from their bytes; none where they are cut off."""
-    source = _Bytes(raw, 0)
-    try:
-        return [_header(source) for _ in range(min(source.varint(), len(raw)))]
-    except CorruptBatchError:
-        return ()
+    return _Bytes(raw, 0).headers()
 
 
 def _header(source: _Bytes) -> tuple[str, bytes | None]:
@@ -299,6 +363,7 @@ class Source:
             (byte,) = self.take(1)
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
+                value &= _UINT64
                 return (value >> 1) ^ -(value & 1)
         raise CorruptBatchError("a number of more than 64 bits")
 
@@ -309,15 +374,27 @@ class _Bytes(Source):
         self.at = at
 
     def take(self, size: int) -> bytes:
-        taken = self.data[self.at : self.at + size]
+        taken = self.data[self.at : self.at + size] if size > 0 else b""
         if len(taken) != size:
-            raise CorruptBatchError("the batch is cut off")
+            raise CorruptBatchError(CUT_OFF)
         self.at += size
         return taken
 
     def field(self) -> bytes | None:
+        # Every negative length is null, as Kafka's own client has it.
         size = self.varint()
         return None if size < 0 else self.take(size)
+
+    def headers(self) -> Headers:
+        try:
+            return tuple(_header(self) for _ in range(min(self.varint(), len(self.data))))
+        except CorruptBatchError:
+            return ()
+
+
+def _int64(number: int) -> int:
+    """Return a sum of two int64 as int64 arithmetic has it."""
+    return (number + 2**63 & _UINT64) - 2**63
 
 
 def varint(number: int) -> bytes:

@@ -17,6 +17,10 @@ def scan(
     base_offset: int,
     first_timestamp: int,
     append_time: int,
+    last_offset: int,
+    after: int,
+    dense: bool,
+    may_read: bool,
     asked: int,
     max_record_bytes: int,
     pairs: Names,
@@ -27,5 +31,5 @@ def scan(
     ids: NDArray[Any] | None,
     detects: bool,
     row: int,
-) -> tuple[int, list[tuple[int, int, bytes | None, bytes]]]: ...
+) -> tuple[int, list[tuple[int, int, bytes | None, bytes | None, bytes]], int, int]: ...
 def hash_of(text: bytes) -> int: ...

@@ -945,6 +945,17 @@ cdef inline const uint8_t* _varint(
     return NULL
 
 
+cdef enum Damage:
+    SOUND = 0
+    CUT_OFF = 1
+    OUT_OF_ORDER = 2
+
+
+cdef inline int64_t _sum(int64_t number, int64_t delta) noexcept nogil:
+    # Signed numbers that overflow are undefined in C.
+    return <int64_t>(<uint64_t>number + <uint64_t>delta)
+
+
 cdef uint64_t _ID_SEED = int.from_bytes(os.urandom(8), "little") | 1
 
 
@@ -987,6 +998,10 @@ def scan(
     int64_t base_offset,
     int64_t first_timestamp,
     int64_t append_time,
+    int64_t last_offset,
+    int64_t after,
+    bint dense,
+    bint may_read,
     int64_t asked,
     Py_ssize_t max_record_bytes,
     Names pairs not None,
@@ -1004,14 +1019,20 @@ def scan(
     hashes of the events' ids (0: none), or None where they are not wanted. `detects` says that
     prompts without a declared language are for the code that tells it.
 
+    Offsets of records are above `after`, ascend, and end at `last_offset`; where `dense` each is one
+    above the last. Without `may_read` no value
+    is looked into: all records are handed out.
+
     `columns` are offsets, ts, prompt, completion, pair and tenant, as streams.reading.Rows has
     them. `data` holds the records uncompressed from `start` on; `append_time` is negative where each
     record has a timestamp of its own (milliseconds). Records before the offset `asked` are left
     out. `pairs` numbers model and language, `tenants` the tenants (-1: none). Times are in unix
     seconds, NaN where they cannot be read.
 
-    Returns the row after the last one, and (offset, timestamp in ms, value, headers as bytes) of the
-    others. Raises ValueError where the batch is cut off or not as it says.
+    Returns the row after the last one, (offset, timestamp in ms, key, value, headers as bytes) of the
+    others, the offset of the last record that was read (`after` where none was), and what is wrong
+    with the next one: 0 for nothing, 1 where it is cut off, 2 where its offset does not ascend.
+    Raises ValueError where the arguments do not fit each other.
     """
     cdef const uint8_t* at
     cdef const uint8_t* limit
@@ -1027,7 +1048,8 @@ def scan(
     rows = min(rows, formats.shape[0])
     if ids is not None:
         rows = min(rows, ids.shape[0])
-    cdef int64_t length, delta, timestamp, offset, size
+    cdef int64_t length, delta, timestamp, offset, size, key_size
+    cdef const uint8_t* key
     cdef Py_ssize_t record
     cdef Plain plain
     cdef Wide wide
@@ -1035,38 +1057,43 @@ def scan(
     if not 0 <= start <= data.shape[0] or row < 0 or rows - row < records:
         raise ValueError("the batch is not as it says")
     if records == 0:
-        return row, others
+        return row, others, after, SOUND
     if start == data.shape[0]:
-        raise ValueError("the batch is cut off")
+        return row, others, after, CUT_OFF
     at = &data[start]
     limit = &data[0] + data.shape[0]
     for record in range(records):
         at = _varint(at, limit, &length)
         if at == NULL or length < 1 or length > limit - at:
-            raise ValueError("the batch is cut off")
+            return row, others, after, CUT_OFF
         end = at + length
         at = _varint(at + 1, end, &delta)
         if at == NULL:
-            raise ValueError("the batch is cut off")
-        timestamp = append_time if append_time >= 0 else first_timestamp + delta
+            return row, others, after, CUT_OFF
+        timestamp = append_time if append_time >= 0 else _sum(first_timestamp, delta)
         at = _varint(at, end, &delta)
         if at == NULL:
-            raise ValueError("the batch is cut off")
-        offset = base_offset + delta
+            return row, others, after, CUT_OFF
+        offset = _sum(base_offset, delta)
+        if offset <= after or offset > last_offset or (dense and offset != after + 1):
+            return row, others, after, OUT_OF_ORDER
+        at = _varint(at, end, &key_size)
+        if at == NULL or key_size > end - at:
+            return row, others, after, CUT_OFF
+        key = at
+        if key_size > 0:
+            at += key_size
         at = _varint(at, end, &size)
         if at == NULL or size > end - at:
-            raise ValueError("the batch is cut off")
-        if size > 0:
-            at += size
-        at = _varint(at, end, &size)
-        if at == NULL or size > end - at:
-            raise ValueError("the batch is cut off")
+            return row, others, after, CUT_OFF
+        after = offset
         headers = at if size < 0 else at + size
         wide = NOT_READ
         if offset < asked:
             pass
         elif (
-            size >= 0
+            may_read
+            and size >= 0
             and size <= max_record_bytes
             and not _says(headers, end)
             and (
@@ -1104,9 +1131,10 @@ def scan(
                 (
                     offset,
                     timestamp,
+                    None if key_size < 0 else PyBytes_FromStringAndSize(<const char*>key, key_size),
                     None if size < 0 else PyBytes_FromStringAndSize(<const char*>at, size),
                     PyBytes_FromStringAndSize(<const char*>headers, end - headers),
                 )
             )
         at = end
-    return row, others
+    return row, others, after, SOUND

@@ -9,6 +9,7 @@ from, and the group's committed offset only follows it, for tools that show lag.
 from __future__ import annotations
 
 import asyncio
+import logging
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -19,7 +20,6 @@ from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import (
     ConsumerStoppedError,
-    CorruptRecordException,
     IllegalStateError,
     KafkaError,
 )
@@ -32,6 +32,8 @@ from streams import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+
+log = logging.getLogger("tokenshare.transport")
 
 #: Records in one message. At 0.6 microseconds an event the loop is free again within 20 ms,
 #: and what is spent once a message is spread over thousands.
@@ -55,7 +57,8 @@ class Batch:
 
     `start` is the offset that was asked for and `end` the next one to ask for: batches of a
     partition chain even where compaction or transactions leave holes in the log. The first of the
-    record batches may hold records before `start`, which are not part of this one.
+    record batches may hold records before `start`, which are not part of this one. `damaged` are
+    the first offsets of batches whose checksum is wrong.
     """
 
     topic: str
@@ -63,6 +66,7 @@ class Batch:
     start: int
     end: int
     record_batches: list[memoryview]
+    damaged: frozenset[int] = frozenset()
 
 
 class _Batches(PartitionRecords):  # type: ignore[misc]
@@ -77,42 +81,65 @@ class _Batches(PartitionRecords):  # type: ignore[misc]
     def _unpack_records(self) -> Iterator[Batch]:
         start = self.next_fetch_offset
         held: list[memoryview] = []
+        damaged: set[int] = set()
         count = 0
-        for raw, records in self._record_batches():
+        for raw, is_sound in self._record_batches():
             held.append(raw)
-            count += records
+            count += record.last_offset(raw) - record.base_offset(raw) + 1
+            if not is_sound:
+                damaged.add(record.base_offset(raw))
             if count >= BATCH_RECORDS:
-                yield self._batch(start, held)
-                start, held, count = self.next_fetch_offset, [], 0
+                yield self._batch(start, held, damaged)
+                start, held, damaged, count = self.next_fetch_offset, [], set(), 0
         if held or self.next_fetch_offset != start:
-            yield self._batch(start, held)
+            yield self._batch(start, held, damaged)
 
-    def _batch(self, start: int, held: list[memoryview]) -> Batch:
-        return Batch(self._tp.topic, self._tp.partition, start, self.next_fetch_offset, held)
+    def _batch(self, start: int, held: list[memoryview], damaged: set[int]) -> Batch:
+        topic, partition = self._tp
+        return Batch(topic, partition, start, self.next_fetch_offset, held, frozenset(damaged))
 
-    def _record_batches(self) -> Iterator[tuple[memoryview, int]]:
-        """Return the bytes of each batch that counts, and how many offsets it has."""
+    def _record_batches(self) -> Iterator[tuple[memoryview, bool]]:
+        """Return the bytes of each batch that counts, and whether its checksum is right.
+
+        A batch that aiokafka cannot read is one that counts: the reader says what is wrong.
+        """
         # Follows aiokafka's own order of checks: checksum, aborted transactions, control batches.
         records = self._records
         end = 0
         while records.has_next():
-            batch = records.next_batch()
-            begin, end = end, end + _LOG_OVERHEAD + _LENGTH.unpack_from(records.data, end + 8)[0]
+            begin = end
+            end += _LOG_OVERHEAD + _LENGTH.unpack_from(records.data, end + 8)[0]
             raw = memoryview(records.data)[begin:end]
-            if self._check_crcs and not (
-                record.is_intact(raw) if record.is_scannable(raw) else batch.validate_crc()
-            ):
-                raise CorruptRecordException(f"Invalid CRC - {self._tp}")
-            aborted = False
-            if self._isolation_level == READ_COMMITTED and batch.producer_id is not None:
-                self._consume_aborted_up_to(batch.base_offset)
-                if batch.is_control_batch and self._contains_abort_marker(batch):
-                    self._aborted_producers.discard(batch.producer_id)
-                aborted = batch.is_transactional and batch.producer_id in self._aborted_producers
-            # The next offset comes from the batch, which keeps it when compaction takes records.
-            self.next_fetch_offset = max(self.next_fetch_offset, batch.next_offset)
-            if not aborted and not batch.is_control_batch:
-                yield raw, batch.next_offset - getattr(batch, "base_offset", batch.next_offset - 1)
+            first = record.base_offset(raw)
+            try:
+                batch = records.next_batch()
+                is_sound = not self._check_crcs or self._is_intact(raw, batch)
+                counts, following = self._counts(batch), int(batch.next_offset)
+            except Exception as error:  # noqa: BLE001 - whatever the bytes make it raise
+                log.warning("%s: a record batch at offset %s: %r", self._tp, first, error)
+                # What comes behind it is fetched again: aiokafka may not have gone on.
+                self.next_fetch_offset = max(self.next_fetch_offset, record.last_offset(raw) + 1)
+                yield raw, False
+                return
+            # The next offset comes from the batch, which keeps it when compaction takes records. It
+            # moves on whatever a batch says, or the same bytes would be fetched for ever.
+            self.next_fetch_offset = max(self.next_fetch_offset, following, first + 1)
+            if counts:
+                yield raw, is_sound
+
+    @staticmethod
+    def _is_intact(raw: memoryview, batch: Any) -> bool:
+        return bool(record.is_intact(raw) if record.is_scannable(raw) else batch.validate_crc())
+
+    def _counts(self, batch: Any) -> bool:
+        """Return whether a batch holds records of somebody's, and not those of an aborted one."""
+        aborted = False
+        if self._isolation_level == READ_COMMITTED and batch.producer_id is not None:
+            self._consume_aborted_up_to(batch.base_offset)
+            if batch.is_control_batch and self._contains_abort_marker(batch):
+                self._aborted_producers.discard(batch.producer_id)
+            aborted = batch.is_transactional and batch.producer_id in self._aborted_producers
+        return not aborted and not batch.is_control_batch
 
 
 class _WholeReader(asyncio.StreamReader):

@@ -87,8 +87,36 @@ def test_a_header_whose_name_is_no_text_makes_nothing_unreadable(compression):
     assert [each.value for each in records(batch)] == [b"one", None, b"three", b"four"]
     assert [each.offset for each in records(batch)] == [5, 6, 7, 8]
     assert [each.timestamp for each in records(batch)] == [1000, 1001, 1002, 1000]
-    assert records(batch)[0].headers == [("\\xff\\xfe\\xfdE", b"v"), ("empty", None)]
+    assert records(batch)[0].headers == (("\\xff\\xfe\\xfdE", b"v"), ("empty", None))
     assert records(batch)[0].key == b"k0"
+
+
+def test_a_wrong_checksum_is_noted_and_what_follows_is_read():
+    data = bytearray(batch_of([b"a", b"b"]))
+    data[70] ^= 1
+    (batch,), fetched = batches(bytes(data) + batch_of([b"c"], 2), check_crcs=True)
+
+    assert (batch.start, batch.end, batch.damaged) == (0, 3, {0})
+    assert fetched.next_fetch_offset == 3
+
+
+@pytest.mark.parametrize("size", [17, 30, 60])
+def test_a_batch_that_ends_in_its_header_is_handed_out(size):
+    data = bytearray(batch_of([b"a", b"b"])[:size])
+    data[8:12] = (len(data) - 12).to_bytes(4, "big")
+    (batch,), fetched = batches(bytes(data) + batch_of([b"c"], 2), check_crcs=True)
+
+    assert bytes(batch.record_batches[0]) == bytes(data)
+    assert batch.damaged == {0}
+    assert fetched.next_fetch_offset > 0
+
+
+def test_a_batch_that_ends_before_it_begins_does_not_hold_the_reader():
+    data = bytearray(batch_of([b"a", b"b"], 5))
+    data[23:27] = (-7).to_bytes(4, "big", signed=True)
+    (batch,), fetched = batches(bytes(data), 5)
+
+    assert fetched.next_fetch_offset == batch.end == 6
 
 
 def test_fetched_bytes_go_as_soon_as_they_are_handed_out():

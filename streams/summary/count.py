@@ -24,11 +24,12 @@ from streams.summary.lines import batch
 from streams.tally import columns_of, panes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from streams.formats.read import Options
     from streams.origin.catalog import Catalog
     from streams.reading import Reading, Rows
+    from streams.transport import Batch
 
 #: A store forgets days in the end; a report is of all that is in the files, in whatever order.
 _EVERY_DAY = DAY._replace(keep_seconds=2**40)
@@ -93,17 +94,21 @@ class Count:
                 self._find_skipped(reading, lines, start)
         self._next = end
 
-    def add_batches(self, start: int, end: int, record_batches: Sequence[memoryview]) -> None:
-        """Count what lies between two offsets of a partition. Raises CorruptBatchError."""
+    def add_batches(self, batch: Batch) -> None:
+        """Count what lies between two offsets of a partition."""
         self._before = 1
-        self.lines += sum(records_in(each) for each in record_batches if is_scannable(each))
-        for _ in self._readings(start, end, record_batches):
+        self.lines += sum(records_in(each) for each in batch.record_batches if is_scannable(each))
+        for _ in self._readings(batch.start, batch.end, batch.record_batches, batch.damaged):
             pass
 
     def _readings(
-        self, start: int, end: int, record_batches: Sequence[bytes | memoryview]
+        self,
+        start: int,
+        end: int,
+        record_batches: Sequence[bytes | memoryview],
+        damaged: Container[int] = (),
     ) -> Iterator[Reading]:
-        for reading in self._reader.readings(start, end, record_batches):
+        for reading in self._reader.readings(start, end, record_batches, damaged):
             if reading is not None:
                 self._add(reading)
                 yield reading
@@ -119,6 +124,10 @@ class Count:
             left = self.rejected.setdefault(why.reason, Left())
             left.count += 1
             left.note(self._place(offset), why.detail)
+        for corrupt in reading.corrupt:
+            left = self.rejected.setdefault("corrupt_batch", Left())
+            left.count += len(corrupt)
+            left.note(self._place(corrupt.first), corrupt.why)
         if columns is None:
             return
         self.counted += len(columns.ts)

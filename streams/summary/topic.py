@@ -13,7 +13,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams import topics
-from streams.record import CorruptBatchError
 from streams.transport import PARTITION_FETCH_BYTES, read_in_batches
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def read(
         raise TopicUnreadableError(f"There is no topic {topic}: `tokenshare doctor` names what is.")
     try:
         return asyncio.run(_read(settings, topic, known.partitions, count, advance))
-    except (KafkaError, CorruptBatchError, OSError) as error:
+    except (KafkaError, OSError) as error:
         raise TopicUnreadableError(f"{topic} cannot be read: {error}") from None
 
 
@@ -97,7 +96,7 @@ async def _read(
                 for each in batches:
                     if tp not in at:
                         continue
-                    counts[tp].add_batches(each.start, each.end, each.record_batches)
+                    counts[tp].add_batches(each)
                     advance(each.end - at[tp], whole)
                     at[tp] = each.end
                     if each.end >= ends[tp]:
