@@ -195,6 +195,12 @@ FLUSH_FAILURES = Definition(
     (),
     "Writes to the changelog that failed and were kept for the next one, in this process.",
 )
+DEAD_LETTERS_LOST = Definition(
+    "tokenshare_dead_letters_lost",
+    "counter",
+    (),
+    "Dead letters that their topic took in no shape, in this process; their records are counted.",
+)
 REBALANCES = Definition(
     "tokenshare_rebalances", "counter", (), "Times this process has taken up its partitions."
 )
@@ -243,6 +249,7 @@ DEFINITIONS = (
     RECOVERY_SECONDS,
     FLUSH_SECONDS,
     FLUSH_FAILURES,
+    DEAD_LETTERS_LOST,
     REBALANCES,
     OVERRIDES_SUCCESSFUL,
     OVERRIDES_TIME,
@@ -267,6 +274,7 @@ class ProcessFacts:
     recovery_seconds: float | None = None
     overrides_are_good: bool | None = None
     overrides_loaded_at: float | None = None
+    dead_letters_lost: int = 0
 
 
 def _gauge(of: Definition) -> GaugeMetricFamily:
@@ -389,6 +397,7 @@ def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric
     yield state
     for definition, value in (
         (FLUSH_FAILURES, facts.flush_failures),
+        (DEAD_LETTERS_LOST, facts.dead_letters_lost),
         (REBALANCES, facts.rebalances),
     ):
         counter = _counter(definition)

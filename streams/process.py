@@ -372,6 +372,7 @@ def sources(worker: Worker) -> server.Sources:
             worker.follower.recovery_seconds,
             worker.overrides_are_good,
             worker.overrides_loaded_at,
+            dead_letters_lost=worker.letter_sender.lost,
         ),
     )
     return server.Sources(

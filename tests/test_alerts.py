@@ -39,8 +39,8 @@ RULES = [
 RECORDS = [rule for rule in RULES if "record" in rule]
 ALERTS = [rule for rule in RULES if "alert" in rule]
 NAMES = sorted({rule["alert"] for rule in ALERTS})
-#: What was lost is lost: there is nothing to wait for.
-AT_ONCE = {"TokenshareRecordsLost"}
+#: What was lost or is corrupt stays so: there is nothing to wait for.
+AT_ONCE = {"TokenshareRecordsLost", "TokenshareCorruptBatch"}
 
 SHOWN = {exposed_name(each) for each in (*DEFINITIONS, *bridge_metrics.DEFINITIONS)}
 

@@ -132,6 +132,8 @@ def test_readme_names_the_headers_of_a_dead_letter():
             "TOPIC",
             "PARTITION",
             "OFFSET",
+            "LAST_OFFSET",
+            "RECORDS",
             "TIMESTAMP",
             "ITEMS",
             "TRUNCATED",

@@ -43,6 +43,7 @@ def worker():
         follower=SimpleNamespace(recovery_seconds=0.1),
         overrides_are_good=None,
         overrides_loaded_at=NOW,
+        letter_sender=SimpleNamespace(lost=0),
         **facts,
     )
 

@@ -249,8 +249,9 @@ CASES = {
     "the lag is told once": Case(
         [other("TokenshareConsumerLagTime")], [other("TokenshareConsumerLagRecords")]
     ),
-    "rejected records mute dead letters": Case(
-        [other("TokenshareRecordsRejected")], [other("TokenshareDeadLetters")]
+    "rejected records mute dead letters, and no corrupt batch": Case(
+        [other("TokenshareRecordsRejected"), other("TokenshareCorruptBatch")],
+        [other("TokenshareDeadLetters")],
     ),
     "a bridge that cannot write mutes what follows from it": Case(
         [other("TokenshareBridgeNotReady", instance="p:6067")],
