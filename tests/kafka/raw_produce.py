@@ -13,8 +13,9 @@ PRODUCE, VERSION = 0, 7
 
 
 def with_checksum(batch: bytes) -> bytes:
-    """Return a batch with its length and its checksum put right: the rest is left as it is."""
+    """Return a batch as a producer sends it: offsets from 0, length and checksum as they are."""
     data = bytearray(batch)
+    data[:8] = bytes(8)
     struct.pack_into(">i", data, 8, len(data) - 12)
     struct.pack_into(">I", data, 17, google_crc32c.value(bytes(data[21:])))
     return bytes(data)
