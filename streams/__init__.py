@@ -1,5 +1,10 @@
 """Which models and which languages do our LLM tokens go to, by origin, and has that changed?
 
-record -> batch -> event -> classified -> panes of the partition -> table -> view -> window shares
-       -> snapshot -> /metrics, API, page
+What happens to a record, a folder a stage:
+
+    kafka -> decode -> classify -> counting -> state -> shares -> shifts -> web
+
+Who runs it: worker, gateway, report, demo, cli. What all of them need: settings.
+`state` is the waist: `counting` writes to it, `shares`, `shifts` and `web` read from it, and the
+two sides never import each other. tests/test_architecture.py lists who imports whom, and holds it.
 """

@@ -10,8 +10,8 @@ import threading
 import time
 from contextlib import contextmanager
 
-from streams.origin.overrides import suggestion
-from streams.web.question import DIMENSIONS
+from streams.classify.origin.overrides import suggestion
+from streams.web.query import DIMENSIONS
 from streams.web.server import Sources, make_app, serve
 
 WINDOWS = {"5m": 300, "1h": 3600, "24h": 86_400, "7d": 604_800}

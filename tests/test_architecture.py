@@ -1,8 +1,9 @@
-"""Imports run one way, down the flow, and frameworks stay at the edge."""
+"""A folder of streams/ imports only what this table lists, and frameworks stay at the edge."""
 
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,137 +12,132 @@ import streams
 
 ROOT = Path(streams.__file__).parent
 
-#: A module imports from modules further left only. One group may not import within itself unless
-#: it is a package of its own.
-FLOW = [
-    [
-        "streams.event",
-        "streams.pane",
-        "streams.settings",
-        "streams.language",
-        "streams.tenant",
-    ],
-    [
-        "streams.packing",
-        "streams.client",
-        "streams.counted",
-        "streams.conditions",
-        "streams.spreadsheet",
-    ],
-    ["streams.record", "streams.past"],
-    ["streams.guard", "streams.measured", "streams.attribution"],
-    ["streams.shift"],
-    [
-        "streams.formats",
-        "streams.origin",
-        "streams.state",
-        "streams.dead_letter",
-        "streams.tls",
-    ],
-    ["streams.classify", "streams.topics", "streams.report", "streams.large_batch"],
-    ["streams.reading"],
-    ["streams.tally", "streams.window", "streams.doctor", "streams.dedupe"],
-    ["streams.partition"],
-    ["streams.view"],
-    ["streams.transport", "streams.table", "streams.snapshot"],
-    ["streams.history", "streams.metrics", "streams.terminal"],
-    ["streams.live_shifts", "streams.summary"],
-    ["streams.movers", "streams.backtest"],
-    ["streams.web"],
-    ["streams.app"],
-    ["streams.process"],
-    ["streams.gateway"],
-    ["streams.demo"],
-    ["streams.cli"],
-    ["streams.__main__"],
-]
-
-BRIDGE = {"streams.gateway.bridge", "streams.gateway.bridge_http"}
-
-#: The only places that know a framework.
-EDGES = {
-    "faust": {"streams.transport", "streams.table", "streams.app"},
-    "mode": {"streams.table", "streams.app"},
-    "prometheus_client": {"streams.metrics", "streams.gateway.bridge_metrics"},
-    "kafka": {
-        "streams.topics",
-        "streams.doctor",
-        "streams.process",
-        "streams.gateway.producer",
-    },
-    "aiohttp": {
-        "streams.web.guard",
-        "streams.web.live",
-        "streams.web.respond",
-        "streams.web.runner",
-        "streams.web.server",
-        *BRIDGE,
-    },
-    "litellm": {"streams.gateway.litellm"},
-    "click": {
-        "streams.cli",
-        "streams.cli.ask",
-        "streams.cli.backtest",
-        "streams.cli.catalog",
-        "streams.cli.common",
-        "streams.cli.operate",
-        "streams.cli.report",
-        "streams.cli.run",
-    },
+#: What a folder (or a module beside them) may import, besides itself. All of it is further up.
+LAYERS = {
+    "settings": "",
+    "process": "settings",
+    "classify": "",
+    "kafka": "settings",
+    "state": "classify",
+    "decode": "kafka classify settings",
+    "shares": "state classify",
+    "counting": "decode state classify",
+    "shifts": "shares state classify",
+    "web": "shifts shares state classify",
+    "worker": "web shifts shares counting state decode classify kafka settings process",
+    "gateway": "web decode classify kafka settings process",
+    "report": "counting decode kafka shares state classify settings",
+    "demo": "worker report shares web settings process",
+    "cli": "demo report gateway worker web shifts shares decode classify kafka settings process",
+    "__main__": "cli",
 }
 
-MODULES = sorted(ROOT.rglob("*.py"))
+#: The only places that know a framework: folders or modules.
+FRAMEWORKS = {
+    "faust": "kafka.faust_transport state.table worker",
+    "mode": "state.table worker",
+    "aiokafka": "settings kafka state worker gateway.bridge report.topic demo.sender",
+    "kafka": "kafka worker gateway.producer",
+    "prometheus_client": "web.metrics gateway.bridge.metrics",
+    "aiohttp": "web gateway.bridge",
+    "litellm": "gateway.litellm",
+    "click": "cli",
+}
+
+#: TEMPORARY, until the splits: arrows against the table, (module, layer), and what ends
+#: each. Nothing may be added here.
+TEMPORARY = {
+    ("classify.classifier", "state"),  # UNKNOWN and cell_key go to classify/keys.py
+    ("kafka.admin", "state"),  # the check of stored state goes to worker/preflight.py
+    ("kafka.oversized_batch", "decode"),  # TRUNCATED goes to kafka/oversized_batch.py
+    ("state.view", "shares"),  # Windows subscribes to the view
+    ("shares.history", "web"),  # shares/grouping.py leaves web/snapshot.py
+    ("shifts.backtest.timeline", "web"),  # likewise, SHOWN_LANGUAGES
+    ("shifts.movers", "web"),  # find leaves for web/snapshot.py
+    ("report.summary", "web"),  # shares/grouping.py leaves web/snapshot.py
+    ("report.formatting", "web"),  # shares_table goes to demo/show.py, with its only caller
+    ("gateway.bridge.run", "worker"),  # process.py leaves worker/run.py
+}
+
+#: An import of Python in Cython: `cimport` is of C.
+PLAIN_IMPORT = r"^(?:from \S+ )?import (?:[\w., ]+$|\([^)]*\))"
+
+MODULES = sorted(path for path in ROOT.rglob("*") if path.suffix in {".py", ".pyx", ".pxi"})
 
 
 def name_of(path: Path) -> str:
-    parts = ["streams", *path.relative_to(ROOT).with_suffix("").parts]
+    """Return a module's name without `streams.`, "" for the package itself."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
 
 
 def imports(path: Path) -> set[str]:
+    """Return the names of all modules that a module imports, wherever in it."""
+    text = path.read_text()
+    if path.suffix != ".py":
+        text = "\n".join(re.findall(PLAIN_IMPORT, text, flags=re.MULTILINE))
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module}
-            if node.module.startswith("streams"):
-                found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None
+            assert node.level == 0, "a relative import hides where it leads"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
 
-def place(name: str) -> tuple[int, str] | None:
-    for index, group in enumerate(FLOW):
-        for member in group:
-            if name == member or name.startswith(member + "."):
-                return index, member
-    return None
+def layers_of(path: Path) -> set[str]:
+    """Return the layers of streams/ that a module imports, without its own."""
+    ours = [each.split(".") for each in imports(path) if each.startswith("streams.")]
+    return {each[1] for each in ours} - {name_of(path).split(".")[0]}
+
+
+def is_at(name: str, places: str) -> bool:
+    return any(name == place or name.startswith(place + ".") for place in places.split())
+
+
+def test_the_table_runs_one_way():
+    above: set[str] = set()
+    for layer, allowed in LAYERS.items():
+        assert set(allowed.split()) <= above, f"{layer} may import what comes after it"
+        above.add(layer)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_imports_run_down_the_flow(path):
+def test_a_module_imports_what_its_layer_may(path):
     name = name_of(path)
-    if name == "streams":
-        assert not {each for each in imports(path) if each.startswith("streams")}
+    if not name:
+        assert not layers_of(path)
         return
-    mine = place(name)
-    assert mine is not None, f"{name} has no place in the flow"
-    for other in imports(path):
-        theirs = place(other)
-        if theirs is not None and theirs[1] != mine[1]:
-            assert theirs[0] < mine[0], f"{name} imports {other}"
+    assert name.split(".")[0] in LAYERS, f"{name} has no place in the table"
+    allowed = set(LAYERS[name.split(".")[0]].split())
+    allowed |= {layer for module, layer in TEMPORARY if module == name}
+    assert layers_of(path) <= allowed, f"{name} imports {layers_of(path) - allowed}"
+
+
+def test_every_temporary_arrow_is_still_there():
+    arrows = {(name_of(path), layer) for path in MODULES for layer in layers_of(path)}
+
+    assert arrows >= TEMPORARY, f"take out of the list: {TEMPORARY - arrows}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_frameworks_stay_at_the_edge(path):
-    name = name_of(path)
-    for framework, places in EDGES.items():
-        used = any(each.split(".")[0] == framework for each in imports(path))
-        assert not used or name in places, f"{name} imports {framework}"
+    used = {each.split(".")[0] for each in imports(path)} & FRAMEWORKS.keys()
+
+    assert all(is_at(name_of(path), FRAMEWORKS[each]) for each in used), f"imports {used}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_module_opens_with_a_sentence(path):
-    docstring = ast.get_docstring(ast.parse(path.read_text()))
+    if path.suffix == ".pxi":
+        pytest.skip("a part of a module")
+    text = path.read_text()
+    docstring = (
+        ast.get_docstring(ast.parse(text))
+        if path.suffix == ".py"
+        else text.partition('"""')[2].partition('"""')[0]
+    )
     assert docstring
     assert docstring.split("\n\n")[0].rstrip()[-1] in ".?:"

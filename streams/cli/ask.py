@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from streams.classify.language import detect
+from streams.classify.language.tags import canonical
+from streams.classify.origin.catalog import Catalog
+from streams.classify.origin.values import CatalogError
 from streams.cli import common
-from streams.event import Rejected, event_time
-from streams.formats.native import SCHEMA
-from streams.formats.read import Decoded, Decoder, Options
-from streams.language import detect
-from streams.language.tags import canonical
-from streams.origin.catalog import Catalog
-from streams.origin.values import CatalogError
+from streams.decode.decoder import Decoded, Decoder, Options
+from streams.decode.event import Rejected, event_time
+from streams.decode.formats.native import SCHEMA
 from streams.settings import SettingsError
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from streams import client
-from streams.backtest import cells, plot
-from streams.backtest.replay import Replay, replay
-from streams.cli import common
-from streams.terminal import name_of
+from streams.cli import client, common
+from streams.report.formatting import name_of
+from streams.shifts.backtest import history_file, plot
+from streams.shifts.backtest.replay import Replay, replay
 
 #: Characters of a terminal from which a time has room in one line; of a share's name at least.
 _WIDE, _SHARE = 124, 13
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO
 
-    from streams.backtest.alerts import Alert
-    from streams.backtest.cells import Cells
+    from streams.shifts.backtest.alerts import Alert
+    from streams.shifts.backtest.history_file import Cells
 
 
 @click.command()
@@ -77,8 +76,8 @@ def backtest(files: tuple[Path, ...], url: str | None, as_json: bool, picture: P
 
 def _of_files(files: tuple[Path, ...]) -> Cells:
     try:
-        return cells.read(_opened(files))
-    except cells.HistoryError as error:
+        return history_file.read(_opened(files))
+    except history_file.HistoryError as error:
         common.fail(error, 2)
 
 
@@ -96,10 +95,12 @@ def _opened(files: tuple[Path, ...]) -> Iterator[tuple[str, IO[bytes]]]:
 
 def _of_worker(url: str) -> Cells:
     try:
-        return cells.of_worker(client.get(url, "/api/v1/history", dimension="joint", step="1h"))
+        return history_file.of_worker(
+            client.get(url, "/api/v1/history", dimension="joint", step="1h")
+        )
     except client.WorkerUnreachableError as error:
         common.fail(error)
-    except cells.HistoryError as error:
+    except history_file.HistoryError as error:
         common.fail(error)
 
 
@@ -129,7 +130,7 @@ def _cautions(history: Cells, found: Replay) -> Iterator[str]:
     if not history.has_squares:
         yield (
             "The worker tells no sums of squared tokens: effective requests are taken to be "
-            f"{cells.EFFECTIVE_PART:.0%} of requests."
+            f"{history_file.EFFECTIVE_PART:.0%} of requests."
         )
     if not found.weeks:
         yield "The history is too short: alerts begin after 21 days of traffic."

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streams import client
-from streams.cli import common
-from streams.origin import catalog as catalogs
-from streams.origin import overrides, review
-from streams.origin.catalog import Catalog
-from streams.origin.values import CatalogError
+from streams.classify.origin import catalog as catalogs
+from streams.classify.origin import overrides, review
+from streams.classify.origin.catalog import Catalog
+from streams.classify.origin.values import CatalogError
+from streams.cli import client, common
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from streams.origin.catalog import Classification
+    from streams.classify.origin.catalog import Classification
 
 #: Stands for the catalogue that the package brings.
 BUILT_IN = "built-in"

@@ -6,8 +6,11 @@ import sys
 
 import click
 
-from streams import doctor, settings, terminal, topics
+from streams import settings
 from streams.cli import common
+from streams.kafka import admin
+from streams.report import formatting
+from streams.worker import doctor
 
 
 @click.command(name="doctor")
@@ -17,7 +20,7 @@ def doctor_command(bootstrap: str | None, fix: bool) -> None:
     """Check settings, catalogue, Kafka and topics, and say what to do about each fault."""
     chosen = common.settings(bootstrap_servers=bootstrap)
     findings = doctor.examine(chosen, fix=fix)
-    for line in terminal.findings_lines(findings):
+    for line in formatting.findings_lines(findings):
         click.echo(line)
     sys.exit(1 if any(each.problem for each in findings) else 0)
 
@@ -28,7 +31,7 @@ def topics_command(partitions: int | None) -> None:
     """Print the topics that a worker needs, as commands of Kafka's own tool."""
     chosen = common.settings(partitions=partitions)
     servers = ",".join(chosen.bootstrap_servers)
-    for topic in topics.planned(chosen, chosen.partitions):
+    for topic in admin.planned(chosen, chosen.partitions):
         parts = [
             f"kafka-topics.sh --bootstrap-server {servers} --create --if-not-exists",
             f"--topic {topic.name} --partitions {topic.num_partitions}",

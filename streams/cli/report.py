@@ -19,22 +19,23 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from streams import client, process, report, terminal, topics
-from streams.cli import common
-from streams.formats.read import Options
-from streams.origin.catalog import Catalog
-from streams.origin.values import CatalogError
+from streams.classify.origin.catalog import Catalog
+from streams.classify.origin.values import CatalogError
+from streams.cli import client, common
+from streams.decode.decoder import Options
+from streams.kafka import admin
+from streams.report import compare, content, data, formatting, html, lines, parquet, text
+from streams.report.count import Count
+from streams.report.summary import Read, histories, summary, summary_of_worker
 from streams.settings import SettingsError
-from streams.summary import data, html, lines, page, parquet, text
-from streams.summary.count import Count
-from streams.summary.summary import Read, histories, summary, summary_of_worker
+from streams.worker import run as process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
+    from streams.report.summary import By, Summary
     from streams.settings import Settings
-    from streams.summary.summary import By, Summary
 
 #: However long a worker takes to become ready, a comparison ends.
 COMPARE_SECONDS = 300.0
@@ -172,8 +173,8 @@ def _of_files(files: tuple[Path, ...], by: By) -> Summary:
                 _read(path, count, chosen.max_record_bytes, advance)
             except lines.BrokenOffError as error:
                 broken.append(
-                    f"{page.shown(_called(path))}: {error} after line {count.line:,}; what stands "
-                    "before is counted. Copy the file again, or wait until it is written."
+                    f"{content.shown(_called(path))}: {error} after line {count.line:,}; what "
+                    "stands before is counted. Copy the file again, or wait until it is written."
                 )
     read = Read(count.lines, count.counted, count.rejected, count.skipped, tuple(broken))
     return summary(histories(count.panes, catalog, by), by, read=read)
@@ -181,14 +182,14 @@ def _of_files(files: tuple[Path, ...], by: By) -> Summary:
 
 def _of_topic(topic: str, bootstrap: str | None, by: By) -> Summary:
     # Faust comes with it, which files need not wait for.
-    from streams.summary import topic as kafka  # noqa: PLC0415
+    from streams.report import topic as kafka  # noqa: PLC0415
 
     chosen = common.settings(bootstrap_servers=bootstrap)
     whole, catalog = _count(chosen)
     try:
         with _progress(None, "records") as advance:
             parts = kafka.read(chosen, topic, lambda: _count(chosen, catalog)[0], advance)
-    except topics.BrokerError as error:
+    except admin.BrokerError as error:
         common.fail(error, process.NO_BROKER)
     except kafka.TopicUnreadableError as error:
         common.fail(error)
@@ -213,7 +214,7 @@ def _once(files: tuple[Path, ...]) -> tuple[Path, ...]:
     found: dict[Path, Path] = {}
     for path in files:
         if found.setdefault(path.resolve(), path) is not path:
-            click.echo(f"{page.shown(_called(path))} is given twice and read once", err=True)
+            click.echo(f"{content.shown(_called(path))} is given twice and read once", err=True)
     return tuple(found.values())
 
 
@@ -279,7 +280,7 @@ def _progress(total: int | None, of: str = "bytes") -> Iterator[Callable[..., No
 
     What is yielded takes how much has been read since, and of how much where that is known.
     """
-    with terminal.progress_bar(
+    with formatting.progress_bar(
         Console(stderr=True),
         TextColumn("reading"),
         BarColumn(),
@@ -308,7 +309,7 @@ def _show(found: Summary, form: str | None, html_file: Path | None) -> None:
         console = Console()
         for each in text.for_terminal(found, console.width):
             console.print(each)
-    for note in (*page.notes(found.read), *page.hints(found)):
+    for note in (*content.notes(found.read), *content.hints(found)):
         click.echo(note, err=True)
     if found.read is not None and (found.read.broken or found.read.is_all_rejected):
         sys.exit(1)
@@ -328,7 +329,7 @@ def _write_html(found: Summary, file: Path) -> None:
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = orjson.loads(path.read_bytes())
-        report.expected_cells([manifest])
+        compare.expected_cells([manifest])
         float(manifest["start"]), float(manifest["end"])
     except (OSError, ValueError, KeyError, TypeError):
         common.fail(f"{path} is no manifest of `tokenshare simulate`", 2)
@@ -337,7 +338,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 def _compare(url: str, manifests: list[dict[str, Any]], wait: float, *, as_json: bool) -> int:
     """Print whether a worker has counted what the manifests say; waits while it still counts."""
-    expected = report.expected_cells(manifests)
+    expected = compare.expected_cells(manifests)
     start = min(float(manifest["start"]) for manifest in manifests)
     end = max(float(manifest["end"]) for manifest in manifests) + 1
     counted, requests, found = _wait_for_counts(url, expected, start, end, wait)
@@ -367,7 +368,7 @@ def _compare(url: str, manifests: list[dict[str, Any]], wait: float, *, as_json:
             }
         )
     elif found:
-        Console().print(terminal.differences_table(found))
+        Console().print(formatting.differences_table(found))
         click.echo(
             "The worker has counted something else in these hours: other traffic, or it has not "
             "read all of it (see /readyz and the lag)."
@@ -383,7 +384,7 @@ def _compare(url: str, manifests: list[dict[str, Any]], wait: float, *, as_json:
 
 def _wait_for_counts(
     url: str, expected: dict[str, list[int]], start: float, end: float, wait: float
-) -> tuple[dict[str, list[int]], int, list[report.Difference]]:
+) -> tuple[dict[str, list[int]], int, list[compare.Difference]]:
     """Return a worker's cells, requests and differences, once they are equal or it is done.
 
     A worker that has just been started takes its time to answer and to take up its partitions.
@@ -401,8 +402,8 @@ def _wait_for_counts(
                 raise
             time.sleep(0.5)
             continue
-        counted = report.counted_cells(history)
-        found = report.differences(expected, counted)
+        counted = compare.counted_cells(history)
+        found = compare.differences(expected, counted)
         requests = sum(cell[1] for cell in counted.values())
         now = time.monotonic()
         if requests != best or not is_ready:
@@ -420,7 +421,7 @@ def _print_unknown(unknown: dict[str, Any], *, as_json: bool) -> None:
     if not models:
         click.echo(f"No model of unknown origin in the last {unknown['window']}.")
         return
-    Console().print(terminal.unknown_table(unknown))
+    Console().print(formatting.unknown_table(unknown))
     click.echo("Entries for the overrides file (TOKENSHARE_CATALOG_OVERRIDES):\n")
     for each in models:
         click.echo(each["override"])

@@ -12,9 +12,11 @@ import click
 import orjson
 from rich.console import Console
 
-from streams import process, terminal, topics
 from streams.cli import common
+from streams.kafka import admin as topics
+from streams.report import formatting
 from streams.settings import SettingsError
+from streams.worker import run as process
 
 #: Before now that simulated events are spread over.
 HOURS = 24.0
@@ -43,7 +45,7 @@ def worker(bootstrap: str | None, port: int | None) -> None:
 )
 def bridge(bootstrap: str | None, port: int | None) -> None:
     """Take usage over HTTP and write it to Kafka without prompts and answers, until stopped."""
-    from streams.gateway import bridge as gateway  # noqa: PLC0415 - not needed by a worker
+    from streams.gateway.bridge import run as gateway  # noqa: PLC0415 - not needed by a worker
 
     chosen = common.settings(bootstrap_servers=bootstrap, bridge_port=port)
     process.set_up_logging(chosen)
@@ -129,7 +131,7 @@ def simulate(  # noqa: PLR0917 - one argument an option
     They are a day's, sent as fast as Kafka takes them; with --rate they are of now.
     `tokenshare report --compare MANIFEST` then tells whether a worker has counted exactly that.
     """
-    from streams.demo import send, traffic  # noqa: PLC0415 - not needed by a worker
+    from streams.demo import sender, traffic  # noqa: PLC0415 - not needed by a worker
 
     if rate is not None and hours is not None:
         common.fail("with --rate each event has the time of its sending: leave --hours out", 2)
@@ -153,11 +155,11 @@ def simulate(  # noqa: PLR0917 - one argument an option
         if rate
         else traffic.plain_events(events, seed, start, end)
     )
-    with terminal.progress_bar(Console(stderr=True)) as progress:
+    with formatting.progress_bar(Console(stderr=True)) as progress:
         task = progress.add_task("sending", total=events)
         try:
             truth = asyncio.run(
-                send.send(
+                sender.send(
                     ",".join(chosen.bootstrap_servers),
                     chosen.topic,
                     stream,
@@ -166,7 +168,7 @@ def simulate(  # noqa: PLR0917 - one argument an option
                     security=chosen.kafka_security(),
                 )
             )
-        except send.SendError as error:
+        except sender.SendError as error:
             common.fail(error, process.NO_BROKER)
         except KeyboardInterrupt:
             common.fail(

@@ -15,20 +15,20 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from streams import process, terminal
 from streams.demo import traffic
 from streams.demo.broker import EmbeddedBroker
-from streams.demo.send import Sender
+from streams.demo.sender import Sender
+from streams.report import data, formatting, text
+from streams.report.summary import summary_of_worker
 from streams.settings import load
-from streams.summary import data, text
-from streams.summary.summary import summary_of_worker
+from streams.worker import run as process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from streams.app import Worker
     from streams.demo.traffic import Simulated
-    from streams.summary.summary import Summary
+    from streams.report.summary import Summary
+    from streams.worker.worker import Worker
 
 DAY_SECONDS = 86_400
 
@@ -106,7 +106,7 @@ class _Demo:
         self, worker: Worker, sender: Sender, events: Iterable[Simulated], about: int, what: str
     ) -> None:
         """Send events and wait until the worker has counted them all."""
-        with terminal.progress_bar(self._console) as progress:
+        with formatting.progress_bar(self._console) as progress:
             sending = progress.add_task(f"sending {what}", total=about)
             truth = await sender.send(
                 events, progress=lambda sent: progress.update(sending, completed=sent)
@@ -207,8 +207,8 @@ def _screen(worker: Worker, *, live: bool = True) -> Group:
     ending = [where] if live else []
     return Group(
         Text(f"tokenshare, simulated traffic   as of {as_of} UTC   lag {lag} records"),
-        Text(f"last hour: {requests:,} requests, {terminal.amount(tokens)} tokens"),
-        terminal.shares_table(picture, "origin"),
-        terminal.shares_table(picture, "language", rows=8),
+        Text(f"last hour: {requests:,} requests, {formatting.amount(tokens)} tokens"),
+        formatting.shares_table(picture, "origin"),
+        formatting.shares_table(picture, "language", rows=8),
         *ending,
     )

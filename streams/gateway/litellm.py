@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from litellm.integrations.custom_logger import CustomLogger
 
-from streams.formats.found import Found, first_text, is_nothing, part
-from streams.formats.litellm import read
+from streams.decode.formats.litellm import read
+from streams.decode.formats.raw_usage import Found, first_text, is_nothing, part
 from streams.gateway.producer import UsageProducer
 
 if TYPE_CHECKING:

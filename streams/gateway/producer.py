@@ -26,12 +26,12 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from streams.event import MAX_TOKENS, UsageEvent, event_time
-from streams.formats.native import encode
-from streams.language.prompt import texts
-from streams.language.tags import UNDETERMINED
+from streams.classify.language.prompt import texts
+from streams.classify.language.tags import UNDETERMINED
+from streams.classify.tenant import marked
+from streams.decode.event import MAX_TOKENS, UsageEvent, event_time
+from streams.decode.formats.native import encode
 from streams.settings import load
-from streams.tenant import marked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -367,7 +367,7 @@ class UsageProducer:
     def _language(self, excerpt: str | list[str]) -> str | None:
         try:
             # Its models take their time to load, and are needed here only.
-            from streams.language.detect import detect_messages  # noqa: PLC0415
+            from streams.classify.language.detect import detect_messages  # noqa: PLC0415
 
             language = detect_messages(excerpt).language
         except Exception as error:  # noqa: BLE001 - tokens count without a language, too

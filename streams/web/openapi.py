@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any, Final
 
-from streams.origin.values import ORIGINS
-from streams.web.question import (
+from streams.classify.origin.values import ORIGINS
+from streams.web.query import (
     DIMENSIONS,
     FORMATS,
     LATEST_UNIX_SECONDS,

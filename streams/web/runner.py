@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import LineTooLong
 
-from streams.web import respond
-from streams.web.connections import Connections, most_connections
-from streams.web.guard import HEADERS, ROUTES_REMEDY
+from streams.web import http_response
+from streams.web.access import HEADERS, ROUTES_REMEDY
+from streams.web.connection_limit import Connections, most_connections
 
 if TYPE_CHECKING:
     from aiohttp.web_response import StreamResponse
@@ -97,7 +97,9 @@ class _Connection(BoundedConnection):
         self.others.heard(self)
         if isinstance(resp, web.HTTPException):
             # Raised before any route was asked, such as for what is expected of it.
-            resp = respond.problem(request, HTTPStatus(resp.status), resp.reason, ROUTES_REMEDY)
+            resp = http_response.problem(
+                request, HTTPStatus(resp.status), resp.reason, ROUTES_REMEDY
+            )
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 return await super().finish_response(request, resp, start_time)
@@ -117,7 +119,7 @@ class _Connection(BoundedConnection):
         """Answer what aiohttp itself could not read or answer."""
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("a request failed: %s", type(exc).__name__)
-        response = respond.problem(request, *_malformed(status, exc))
+        response = http_response.problem(request, *_malformed(status, exc))
         response.headers.update(HEADERS | {hdrs.CACHE_CONTROL: "no-store"})
         response.force_close()
         return response

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
 
-from streams.web import openapi, respond, spreadsheet
+from streams.web import csv_export, http_response, openapi
+from streams.web.access import Access, headers, middlewares
 from streams.web.assets import Asset, page_and_assets
-from streams.web.guard import Access, headers, middlewares
-from streams.web.live import Live
-from streams.web.question import (
+from streams.web.event_stream import Live
+from streams.web.query import (
     BadQuestionError,
     Question,
     WhatMoved,
@@ -28,8 +28,8 @@ from streams.web.question import (
     which_shares,
     window,
 )
+from streams.web.query_limit import BusyError, Turns
 from streams.web.runner import Runner
-from streams.web.turns import BusyError, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -107,15 +107,15 @@ class _Told:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._moment: Mapping[str, Any] = {}
-        self._bodies: dict[frozenset[str], respond.Body] = {}
+        self._bodies: dict[frozenset[str], http_response.Body] = {}
 
-    def shares(self, dimensions: frozenset[str]) -> respond.Body:
+    def shares(self, dimensions: frozenset[str]) -> http_response.Body:
         moment = self._sources.moment()
         if moment != self._moment:
             self._moment, self._bodies = moment, {}
         if dimensions not in self._bodies:
-            body = respond.encoded(self._sources.shares(dimensions))
-            self._bodies[dimensions] = respond.Body(body, respond.JSON)
+            body = http_response.encoded(self._sources.shares(dimensions))
+            self._bodies[dimensions] = http_response.Body(body, http_response.JSON)
         return self._bodies[dimensions]
 
 
@@ -130,20 +130,20 @@ class _Answers:
         self._told = _Told(sources)
 
     async def page(self, request: web.Request) -> web.Response:
-        return await respond.file(request, self._page)
+        return await http_response.file(request, self._page)
 
     async def asset(self, request: web.Request) -> web.Response:
         asset = self._assets.get(request.match_info["path"])
         if asset is None:
             raise web.HTTPNotFound
-        return await respond.file(request, asset)
+        return await http_response.file(request, asset)
 
     async def shares(self, request: web.Request) -> web.Response:
         asked = which_shares(_query(request))
         if asked.format == "csv":
-            body = spreadsheet.shares(self._sources.shares(asked.dimensions))
+            body = csv_export.shares(self._sources.shares(asked.dimensions))
             return _csv(request, body, "tokenshare-shares")
-        return respond.named(request, self._told.shares(asked.dimensions))
+        return http_response.named(request, self._told.shares(asked.dimensions))
 
     async def history(self, request: web.Request) -> web.Response:
         asked = question(_query(request))
@@ -171,7 +171,7 @@ class _Answers:
         if body is None:
             detail = f"There is no shift of {asked.dimension} {asked.key!r:.80} to be told."
             remedy = "Ask for a key of /api/v1/shifts that has a shift."
-            return respond.problem(request, HTTPStatus.NOT_FOUND, detail, remedy)
+            return http_response.problem(request, HTTPStatus.NOT_FOUND, detail, remedy)
         return _json(request, body)
 
     async def openapi(self, request: web.Request) -> web.Response:
@@ -179,17 +179,17 @@ class _Answers:
 
     async def metrics(self, request: web.Request) -> web.Response:
         body, content_type = self._sources.metrics(request.headers.get(hdrs.ACCEPT, ""))
-        response = respond.data(request, body, content_type)
+        response = http_response.data(request, body, content_type)
         response.headers[hdrs.VARY] = "Accept, Accept-Encoding"
         return response
 
     async def health(self, request: web.Request) -> web.Response:
-        return respond.json(request, {"status": "ok"})
+        return http_response.json(request, {"status": "ok"})
 
     async def readiness(self, request: web.Request) -> web.Response:
         reasons = list(self._sources.readiness())
         status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
-        return respond.json(request, {"ready": not reasons, "reasons": reasons}, status)
+        return http_response.json(request, {"ready": not reasons, "reasons": reasons}, status)
 
 
 def _query(request: web.Request) -> dict[str, list[str]]:
@@ -202,18 +202,20 @@ def _is_gone(request: web.Request) -> bool:
 
 
 def _json(request: web.Request, body: Mapping[str, Any]) -> web.Response:
-    return respond.named(request, respond.Body(respond.encoded(body), respond.JSON))
+    return http_response.named(
+        request, http_response.Body(http_response.encoded(body), http_response.JSON)
+    )
 
 
 def _history(request: web.Request, asked: Question, body: Mapping[str, Any]) -> web.Response:
     if asked.format == "csv":
-        text = spreadsheet.history(body)
+        text = csv_export.history(body)
         return _csv(request, text, f"tokenshare-{asked.dimension}-{asked.step}")
     return _json(request, body)
 
 
 def _csv(request: web.Request, body: bytes, name: str) -> web.Response:
-    response = respond.named(request, respond.Body(body, respond.CSV))
+    response = http_response.named(request, http_response.Body(body, http_response.CSV))
     response.headers[hdrs.CONTENT_DISPOSITION] = f'attachment; filename="{name}.csv"'
     return response
 
@@ -225,11 +227,11 @@ async def _refusals(
     try:
         return await handler(request)
     except BadQuestionError as bad:
-        return respond.problem(request, HTTPStatus.BAD_REQUEST, bad.error, bad.remedy)
+        return http_response.problem(request, HTTPStatus.BAD_REQUEST, bad.error, bad.remedy)
     except BusyError:
         detail = "Too many questions that take long wait for their answer already."
         remedy = "Ask again in a few seconds, or for fewer days at a time."
-        response = respond.problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, remedy)
+        response = http_response.problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, remedy)
         response.headers[hdrs.RETRY_AFTER] = BUSY_SECONDS
         return response
 

@@ -30,8 +30,8 @@ from unittest import mock
 
 import corpus
 
-from streams.language import detect as detection
-from streams.language.detect import detect
+from streams.classify.language import detect as detection
+from streams.classify.language.detect import detect
 
 RESULTS = Path(__file__).parent / "results" / "languages.json"
 SENTENCES = 300
@@ -159,10 +159,10 @@ lines = sys.stdin.read().splitlines()
 def resident():
     return int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 start = resident()
-from streams.language.detect import detect
+from streams.classify.language.detect import detect
 for line in lines: detect(line)
 print(resident() - start)
-from streams.origin.catalog import Catalog
+from streams.classify.origin.catalog import Catalog
 catalog = Catalog.load()
 print(resident() - start)
 """

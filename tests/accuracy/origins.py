@@ -30,7 +30,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from streams.origin.catalog import Catalog, Classification
+from streams.classify.origin.catalog import Catalog, Classification
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "origins.json"
@@ -147,8 +147,8 @@ import resource, sys
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 1e6
 before = resident()
-from streams.origin.catalog import Catalog
-from streams.language.detect import detect
+from streams.classify.origin.catalog import Catalog
+from streams.classify.language.detect import detect
 catalog = Catalog.load()
 detect("How do I mend a bicycle tyre that loses air every night?")
 for model in sys.stdin.read().splitlines():

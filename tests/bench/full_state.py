@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.pane import ALL_LEVELS, Counts, Level, Pane, pane_start
-from streams.state import (
+from streams.state.codec import (
     STATE_VERSION,
     PaneKey,
     PositionRecord,
@@ -24,6 +23,7 @@ from streams.state import (
     pane_key,
     position_key,
 )
+from streams.state.pane import ALL_LEVELS, Counts, Level, Pane, pane_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

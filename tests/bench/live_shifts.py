@@ -19,15 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-from streams.app import SHIFT_SECONDS
-from streams.history import History
-from streams.live_shifts import LiveShifts
-from streams.origin.catalog import Catalog
-from streams.origin.values import ORIGINS
-from streams.pane import HOUR, MIDDLE, TENANTS, Level, Pane, pane_start
-from streams.past import NEEDED_HOURS
-from streams.state import PaneKey, encode_pane, pane_key
-from streams.view import View
+from streams.classify.origin.catalog import Catalog
+from streams.classify.origin.values import ORIGINS
+from streams.shares.history import History
+from streams.shifts.baseline import NEEDED_HOURS
+from streams.shifts.live import LiveShifts
+from streams.state.codec import PaneKey, encode_pane, pane_key
+from streams.state.pane import HOUR, MIDDLE, TENANTS, Level, Pane, pane_start
+from streams.state.view import View
+from streams.worker.worker import SHIFT_SECONDS
 
 RESULTS = Path(__file__).parent / "results" / "live_shifts.json"
 NOW = 1_763_985_600.0 + 1_234.0

@@ -194,9 +194,9 @@ class Naming:
     """Origins of the models and tags of the languages that are sent, by the catalogue."""
 
     def __init__(self) -> None:
-        from streams.language.tags import canonical
-        from streams.origin.catalog import Catalog
-        from streams.origin.values import ORIGINS
+        from streams.classify.language.tags import canonical
+        from streams.classify.origin.catalog import Catalog
+        from streams.classify.origin.values import ORIGINS
 
         catalog = Catalog.load()
         self.origins = {model: catalog.classify(model).origin for model in run.MODELS}
@@ -281,8 +281,8 @@ async def _written(bootstrap: str, group: str) -> Counts:
     """Return what the changelog of a tokenshare group holds, over its partitions."""
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
-    from streams.pane import split_cell
-    from streams.state import decode_pane, parse_key
+    from streams.state.codec import decode_pane, parse_key
+    from streams.state.pane import split_cell
 
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     values: dict[str, bytes | None] = {}
@@ -351,7 +351,7 @@ class Peers:
         return result | {"bytes_per_event": sent.bytes / self._arguments.events}
 
     def _fill(self) -> Sent:
-        from streams.demo.send import send
+        from streams.demo.sender import send
 
         self._bench._prepare({"partitions": PARTITIONS})
         sent = Sent(self._naming, self._arguments.events)

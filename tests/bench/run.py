@@ -71,9 +71,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from streams.app import Worker
     from streams.demo.traffic import Simulated
     from streams.settings import Settings
+    from streams.worker.worker import Worker
 
 #: Event time moves as at this rate, whatever the speed of the replay.
 EVENTS_PER_SECOND = 20_000
@@ -164,7 +164,7 @@ def _zipf(number: int) -> list[float]:
 
 def fill(arguments: argparse.Namespace) -> dict[str, Any]:
     """Send the events to the topic."""
-    from streams.demo.send import send
+    from streams.demo.sender import send
 
     number = arguments.events
     seconds = arguments.days * 86400 or number / EVENTS_PER_SECOND
@@ -178,7 +178,7 @@ def fill_litellm(arguments: argparse.Namespace) -> dict[str, Any]:
     from aiokafka.record._crecords import default_records
     from payload import payloads
 
-    from streams.demo.send import send
+    from streams.demo.sender import send
     from streams.demo.traffic import Simulated
 
     # Java's clients and librdkafka, by which gateways write, compress fast; aiokafka does it hard.
@@ -214,7 +214,7 @@ def loads(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def fill_study(arguments: argparse.Namespace) -> dict[str, Any]:
     """Send the study's events to the topic."""
-    from streams.demo.send import send
+    from streams.demo.sender import send
     from streams.demo.traffic import study_events
 
     truth = asyncio.run(send(arguments.bootstrap, arguments.topic, study_events(STUDY_SEED)))
@@ -225,12 +225,12 @@ def fill_state(arguments: argparse.Namespace) -> dict[str, Any]:
     """Write the state of two years into the group's changelog."""
     import full_state
 
-    from streams import topics
+    from streams.kafka import admin
 
     settings = _settings(arguments)
-    client = topics.admin(settings, 10.0)
+    client = admin.admin(settings, 10.0)
     try:
-        source = topics.find(client, arguments.topic)[arguments.topic]
+        source = admin.find(client, arguments.topic)[arguments.topic]
     finally:
         client.close()
     return asyncio.run(full_state.fill(settings, source.topic_id, time.time()))
@@ -279,8 +279,8 @@ def raw(arguments: argparse.Namespace) -> dict[str, Any]:
 async def _raw(arguments: argparse.Namespace) -> dict[str, Any]:
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
-    from streams import record
-    from streams.transport import _BatchedResults
+    from streams.kafka import record_batch
+    from streams.kafka.faust_transport import _BatchedResults
 
     consumer = AIOKafkaConsumer(
         bootstrap_servers=arguments.bootstrap,
@@ -300,7 +300,7 @@ async def _raw(arguments: argparse.Namespace) -> dict[str, Any]:
         while counted < arguments.events:
             for batches in (await consumer.getmany(timeout_ms=1000)).values():
                 for batch in batches:
-                    counted += sum(len(record.read(raw)) for raw in batch.record_batches)
+                    counted += sum(len(record_batch.read(raw)) for raw in batch.record_batches)
         return clock.figures(counted)
     finally:
         await consumer.stop()
@@ -308,8 +308,8 @@ async def _raw(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def decode(arguments: argparse.Namespace) -> dict[str, Any]:
     """Decode values in memory by Python, the way of whatever is no plain event."""
-    from streams.event import UsageEvent
-    from streams.formats.read import Decoder
+    from streams.decode.decoder import Decoder
+    from streams.decode.event import UsageEvent
 
     number = min(arguments.events, DECODE_EVENTS)
     values = [event.value for event in events(number, time.time())]
@@ -364,7 +364,7 @@ def serve(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _work(arguments: argparse.Namespace, beside: Callable[[Worker], Any]) -> None:
-    from streams import process
+    from streams.worker import run as process
 
     settings = _settings(arguments)
     process.set_up_logging(settings)
@@ -435,7 +435,7 @@ def latency(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 async def _latency(arguments: argparse.Namespace) -> dict[str, Any]:
-    from streams.demo.send import Sender
+    from streams.demo.sender import Sender
 
     sent: list[tuple[int, float]] = []
     seen: list[tuple[int, float]] = []
@@ -662,7 +662,7 @@ class Bench:
 
     def _prepare(self, options: dict[str, Any]) -> None:
         # Stock Faust must not make its own topics, and a worker's start should not either.
-        from streams import topics
+        from streams.kafka import admin as topics
 
         options.setdefault("topic", f"bench-{options['partitions']}")
         options.setdefault("group", f"bench-{next(self._groups)}")

@@ -30,9 +30,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "shifts"))
 
 import traffic_model as model
 
-from streams.counted import MEASURES, Counted, Tenants
-from streams.past import NEEDED_HOURS, past
-from streams.shift import Traffic, shifts
+from streams.shifts.baseline import NEEDED_HOURS, past
+from streams.shifts.series import MEASURES, Counted, Tenants
+from streams.shifts.shift import Traffic, shifts
 
 ROUNDS = 30
 KEYS = {"origin": 5, "language": 60}

@@ -31,8 +31,8 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from truth import Gap, PaneTruth, gap
 
 from streams.demo import traffic
-from streams.demo.send import Sender
-from streams.pane import LEVELS
+from streams.demo.sender import Sender
+from streams.state.pane import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

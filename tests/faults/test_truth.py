@@ -8,7 +8,7 @@ import pytest
 from run import SPAN_SECONDS, events_of_round
 from truth import Gap, PaneTruth, gap
 
-from streams.pane import DAY, FINE, HOUR, LEVELS, MIDDLE
+from streams.state.pane import DAY, FINE, HOUR, LEVELS, MIDDLE
 
 START = 1_780_000_000.0
 

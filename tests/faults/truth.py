@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from streams.pane import LEVELS, Level, is_kept, pane_start
+from streams.state.pane import LEVELS, Level, is_kept, pane_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.formats.read import Options
+from streams.decode.decoder import Options
 
 HERE = Path(__file__).parent
 

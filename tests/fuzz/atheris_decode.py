@@ -15,8 +15,8 @@ from random import Random
 
 import atheris
 
-with atheris.instrument_imports(include=["streams.formats"]):
-    from streams.formats.read import Options
+with atheris.instrument_imports(include=["streams.decode.formats"]):
+    from streams.decode.decoder import Options
 
 from check import Checker
 from mutate import Mutator

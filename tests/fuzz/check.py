@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from streams.event import MAX_TOKENS, REASONS, SKIP_REASONS, UsageEvent
-from streams.formats.found import request_id
-from streams.formats.read import FAILED, Decoded, Decoder
+from streams.decode.decoder import FAILED, Decoded, Decoder
+from streams.decode.event import MAX_TOKENS, REASONS, SKIP_REASONS, UsageEvent
+from streams.decode.formats.raw_usage import request_id
 
 #: The longest a value of a few kilobytes may take. Decoding one takes some 20 us.
 MOST_SECONDS = 1.0

@@ -26,8 +26,8 @@ from apache import ApacheKafka
 from kafka.admin import KafkaAdminClient, NewTopic
 from processes import wait_until
 
+from streams.classify.tenant import marked
 from streams.demo.broker import EmbeddedBroker, free_port
-from streams.tenant import marked
 
 pytestmark = pytest.mark.kafka
 

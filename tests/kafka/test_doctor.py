@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaTimeoutError
 from kafka.admin import KafkaAdminClient, NewTopic
 from processes import wait_until
 
-from streams import topics
+from streams.kafka import admin as topics
 from streams.settings import Settings
 
 pytestmark = pytest.mark.kafka

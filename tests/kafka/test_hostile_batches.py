@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from processes import wait_until
 from raw_produce import RawProducer, with_checksum
 from test_corrupt_batch import DAMAGED, READABLE, mutated, with_deltas
-from test_large_batch import batch, compressed, record_of
+from test_oversized_batch import batch, compressed, record_of
 from test_sources import peak_of
 from test_worker import GOOD, produce, read_all
 

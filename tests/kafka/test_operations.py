@@ -74,7 +74,7 @@ def test_a_crash_in_the_agent_ends_the_process_and_loses_nothing(bootstrap, make
     worker = broken(
         make_worker(),
         """
-        from streams.app import Worker
+        from streams.worker.worker import Worker
         count, calls = Worker._count, []
         async def poisoned(self, batch):
             calls.append(batch)
@@ -100,8 +100,8 @@ def test_a_hung_event_loop_is_ended_by_the_watchdog(make_worker):
         make_worker(),
         """
         import time
-        from streams import process
-        from streams.app import Worker
+        from streams.worker import run as process
+        from streams.worker.worker import Worker
         process.HUNG_SECONDS = 2.0
         Worker.take_snapshot = lambda self, now: time.sleep(60)
         """,

@@ -29,7 +29,7 @@ BLOCKS = [
 
 #: What a line begins with that is not run here, and why.
 ELSEWHERE = {
-    "docker": "no container engine: tests/test_compose.py runs the services as processes",
+    "docker": "no container engine: tests/deploy/test_compose.py runs the services as processes",
     "TOKENSHARE_SIMULATED=true docker": "likewise",
     "python3 -m venv": "make has done so, to run this",
     ". .venv/bin/activate": "likewise",
@@ -40,7 +40,7 @@ ELSEWHERE = {
     "make bench": "takes a quarter of an hour",
     "make faults": ".ci/run runs a short form",
     "make kafka": "runs until Ctrl-C; tests/kafka/apache.py is the broker of .ci/run",
-    "make alerts": "takes minutes; tests/test_alerts.py runs the rules",
+    "make alerts": "takes minutes; tests/deploy/test_alerts.py runs the rules",
     "make e2e": "tests/kafka/test_end_to_end.py is it",
 }
 #: What make tells the makes that it starts.

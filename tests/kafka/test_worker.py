@@ -14,9 +14,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from processes import wait_until
 
 from streams.demo import traffic
-from streams.demo.send import send
-from streams.report import counted_cells, differences, expected_cells
-from streams.state import decode_pane
+from streams.demo.sender import send
+from streams.report.compare import counted_cells, differences, expected_cells
+from streams.state.codec import decode_pane
 
 pytestmark = pytest.mark.kafka
 

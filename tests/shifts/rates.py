@@ -44,7 +44,7 @@ from trials import (
     starts,
 )
 
-from streams.backtest.watch import watch
+from streams.shifts.backtest.evaluate import watch
 
 RESULTS = Path(__file__).parent / "results" / "alerts.json"
 HELD_OUT = (101, 102, 103)

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streams.backtest.timeline import ByTenant, Timeline, by_hour
-from streams.counted import Counted
+from streams.shifts.backtest.timeline import ByTenant, Timeline, by_hour
+from streams.shifts.series import Counted
 
 PANE, HOUR_PANES, DAY_PANES, WEEK_PANES = 300, 12, 288, 2016
 #: A Monday, 00:00 UTC.

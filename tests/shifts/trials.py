@@ -9,11 +9,11 @@ import numpy as np
 import traffic_model as model
 from traffic_model import DAY_PANES, HOUR_PANES, PANE, START, Change, Gateway
 
-from streams.backtest.alerts import Alert, alerts
-from streams.backtest.notices import Notification, notifications
-from streams.backtest.timeline import Timeline
-from streams.backtest.watch import watch
-from streams.conditions import DAY_UP, HOUR_UP, Rule
+from streams.shifts.alert_rules import DAY_UP, HOUR_UP, Rule
+from streams.shifts.backtest.alerts import Alert, alerts
+from streams.shifts.backtest.evaluate import watch
+from streams.shifts.backtest.notifications import Notification, notifications
+from streams.shifts.backtest.timeline import Timeline
 
 #: Days that the statistics look back, and a spare one.
 PAST_DAYS = 38

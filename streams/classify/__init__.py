@@ -1,0 +1,1 @@
+"""Names of models, languages and tenants become the keys that events are counted under."""

@@ -1,0 +1,166 @@
+"""An event's names become the keys it is counted under, and keys become numbers.
+
+Names repeat and events do not, so each name is looked at once; what is counted are numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import numpy as np
+
+from streams.classify.language.tags import canonical
+from streams.classify.tenant import hashed
+from streams.state.pane import UNKNOWN, cell_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from streams.classify.origin.catalog import Catalog
+
+_Name = TypeVar("_Name")
+
+#: Names come from outside: tables that are full start anew, which costs microseconds a name.
+TABLE_SIZE = 65_536
+
+
+@dataclass(slots=True)
+class Numbered:
+    """Names by number, and numbers by name."""
+
+    names: list[str] = field(default_factory=list)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def number(self, name: str) -> int:
+        """Return the number of a name, a new one for a new name."""
+        found = self.numbers.get(name)
+        if found is None:
+            found = self.numbers[name] = len(self.names)
+            self.names.append(name)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What each (model, language) pair is counted under: key numbers by pair number."""
+
+    cell: NDArray[np.int64]
+    model: NDArray[np.int64]
+    origin: NDArray[np.int64]
+    language: NDArray[np.int64]
+    developer: NDArray[np.int64]
+
+
+class Classifier:
+    """Numbers for names, and the names for the numbers.
+
+    A number holds until the next call of `make_room`. `tenant_salt` keys the hash of tenants;
+    workers of one group need the same one.
+    """
+
+    def __init__(self, catalog: Catalog, tenant_salt: str = "") -> None:
+        self.catalog = catalog
+        self._next_catalog = catalog
+        self._salt = tenant_salt.encode()
+        self._clear()
+
+    def _clear(self) -> None:
+        self.cell_names = Numbered()
+        self.model_names = Numbered()
+        self.origin_names = Numbered()
+        self.language_names = Numbered()
+        self.developer_names = Numbered()
+        self.tenant_names = Numbered()
+        self._pairs: dict[tuple[str, str | None], int] = {}
+        self._rows: list[tuple[int, int, int, int, int]] = []
+        self._tables: Tables | None = None
+        self._tenants: dict[str | None, int] = {None: -1, "": -1}
+        self._tenant_keys: dict[tuple[str, int, int], str] = {}
+
+    def use(self, catalog: Catalog) -> None:
+        """Classify by another catalogue, from the next call of `make_room` on."""
+        self._next_catalog = catalog
+
+    def make_room(self) -> bool:
+        """Start anew where too many names have come, or another catalogue.
+
+        Returns True where all numbers given out are void.
+        """
+        is_full = len(self._pairs) > TABLE_SIZE or len(self._tenants) > TABLE_SIZE
+        is_over = is_full or self.catalog is not self._next_catalog
+        if is_over:
+            self.catalog = self._next_catalog
+            self._clear()
+        return is_over
+
+    def pairs(self, names: list[tuple[str, str | None]]) -> NDArray[np.int64]:
+        """Return the number of each (model, declared language) pair."""
+        return _numbers(self._pairs, names, self._learn)
+
+    def _learn(self, pair: tuple[str, str | None]) -> int:
+        self._rows.append(self._classify(*pair))
+        self._tables = None
+        return len(self._rows) - 1
+
+    def _classify(self, model: str, language: str | None) -> tuple[int, int, int, int, int]:
+        known = self.catalog.classify(model)
+        tag = canonical(language)
+        named = known.model if known.origin == UNKNOWN else ""
+        return (
+            self.cell_names.number(cell_key(known.origin, tag, named)),
+            self.model_names.number(known.model),
+            self.origin_names.number(known.origin),
+            self.language_names.number(tag),
+            self.developer_names.number(known.developer or UNKNOWN),
+        )
+
+    def tables(self) -> Tables:
+        """Return the key numbers of all pairs so far."""
+        if self._tables is None:
+            self._tables = Tables(*np.array(self._rows, dtype=np.int64).reshape(-1, 5).T.copy())
+        return self._tables
+
+    def tenants(self, names: list[str | None]) -> NDArray[np.int64]:
+        """Return the number of each tenant; -1 for none."""
+        return _numbers(
+            self._tenants,
+            names,
+            lambda name: self.tenant_names.number(self.tenant(name or "")),
+        )
+
+    def tenant_key(self, axis: Literal["o", "l"], number: int) -> str:
+        """Return a tenant's key with an origin ("o") or a language ("l").
+
+        `number` is `tenant * count of the others + other`, as `streams.counting.aggregate.Columns`
+        has it.
+        """
+        others = self.origin_names if axis == "o" else self.language_names
+        at = axis, len(others.names), number
+        found = self._tenant_keys.get(at)
+        if found is None:
+            if len(self._tenant_keys) > TABLE_SIZE:
+                self._tenant_keys.clear()
+            tenant, other = divmod(number, len(others.names))
+            found = f"{self.tenant_names.names[tenant]}/{axis}/{others.names[other]}"
+            self._tenant_keys[at] = found
+        return found
+
+    def tenant(self, tenant: str) -> str:
+        """Return the keyed hash that stands for a tenant: 16 hex digits."""
+        return hashed(tenant, self._salt)
+
+
+def _numbers(
+    known: dict[_Name, int], names: list[_Name], learn: Callable[[_Name], int]
+) -> NDArray[np.int64]:
+    try:
+        return np.array(list(map(known.__getitem__, names)), dtype=np.int64)
+    except KeyError:
+        # Hardly ever: a name is new once.
+        for name in names:
+            if name not in known:
+                known[name] = learn(name)
+    return np.array(list(map(known.__getitem__, names)), dtype=np.int64)

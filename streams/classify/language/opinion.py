@@ -1,0 +1,74 @@
+"""What the two detectors of the optional extra say of a text: eldc first, cld2 beside it.
+
+They err on different texts: where both name one language, far less evidence is enough. Both come
+with their data inside their wheels; nothing is fetched. They are loaded at the first question, in
+about 50 ms, and any number of threads may ask.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
+
+from streams.classify.language.tags import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Whether both detectors are installed, which `tokenshare[language]` sees to.
+HAS_MODEL: bool = all(find_spec(name) is not None for name in ("eldc", "pycld2"))
+# Languages that eldc ranks; two of them are often as good as equal, a fourth never counts.
+_RANKED = 3
+
+_lock = Lock()
+
+
+class Opinion(NamedTuple):
+    """Tags of eldc with scores 0 to 1, best first; the tag of cld2, its share of the text 0 to 1.
+
+    `second` is `und` where cld2 names none, `sure` whether it calls its own answer reliable.
+    """
+
+    ranked: list[tuple[str, float]]
+    second: str
+    share: float
+    sure: bool
+
+
+def opinion(text: str) -> Opinion | None:
+    """Answer what the detectors say of a text of letters and spaces; None without them.
+
+    Cost grows with the text. Lone surrogates raise UnicodeError: they are no letters.
+    """
+    with _lock:
+        ask = _loaded()
+    return None if ask is None else ask(text)
+
+
+@cache
+def _loaded() -> Callable[[str], Opinion] | None:
+    try:
+        import eldc  # noqa: PLC0415 - 25 MB that only who asks pays for
+        import pycld2  # noqa: PLC0415
+    except ImportError:
+        return None
+    eldc.init()
+    # An instance of our own: settings of eldc are global otherwise.
+    first = eldc.instance()
+    first.set_scores(_RANKED)
+    tags = {code: canonical(code) for code in eldc.LANGUAGES}
+
+    def ask(text: str) -> Opinion:
+        scores = first.detect_details(text).scores
+        sure, _, answers = pycld2.detect(text, isPlainText=True, bestEffort=True)
+        _, code, percent, _ = answers[0]
+        return Opinion(
+            [(tags[each], score) for each, score in scores.items()],
+            canonical(code),
+            percent / 100,
+            bool(sure),
+        )
+
+    return ask

@@ -1,0 +1,268 @@
+"""What a deployment says of its own model names: its overrides file.
+
+    [models."prod-chat"]                # exact, upper and lower case alike
+    same_as = "gpt-4o-mini"             # counted as this model
+    [models."team-a/*"]                 # `*` stands for anything; the first pattern that fits wins
+    developer = "Acme"
+    country = "DE"                      # ISO 3166-1 alpha-2
+    openness = "proprietary"            # or "open"
+    [models."lab-*"]
+    origin = "row-open"                 # instead of country and openness
+
+Exact names go before patterns, overrides before the catalogue. A `*` that belongs to a name has a
+backslash before it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from streams.classify.origin import name as naming
+from streams.classify.origin.values import (
+    CHINESE_COUNTRIES,
+    ORIGINS,
+    CatalogError,
+    Openness,
+    Origin,
+    openness_of,
+    origin_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
+# What stands for anything; with a backslash before it, it is a character of a name.
+_STAR = re.compile(r"(?<!\\)\*")
+_KEYS = frozenset({"developer", "country", "openness", "origin", "same_as"})
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What is said of one name or pattern, `entry` as it stands in the file."""
+
+    entry: str
+    developer: str | None = None
+    country: str | None = None
+    openness: Openness | None = None
+    origin: Origin = "unknown"
+    same_as: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """A whole file: exact names (lower case), patterns in the order of the file, and its bytes."""
+
+    exact: Mapping[str, Override] = field(default_factory=dict)
+    patterns: tuple[tuple[re.Pattern[str], Override], ...] = ()
+    text: bytes = b""
+
+    def find(self, shown: str) -> Override | None:
+        """Return what is said of a model's id, as `streams.classify.origin.name.shown` gives it."""
+        key = shown.lower()
+        found = self.exact.get(key)
+        if found is None:
+            found = next((each for pattern, each in self.patterns if pattern.fullmatch(key)), None)
+        return found
+
+    def entries(self) -> Iterator[Override]:
+        """Yield all overrides: exact names first, then patterns in their order."""
+        yield from self.exact.values()
+        yield from (each for _, each in self.patterns)
+
+
+def read(path: Path, known: Overrides | None = None) -> Overrides:
+    """Read an overrides file; answer those known where the file still says them.
+
+    Raises CatalogError, which names every fault in it by its line.
+    """
+    try:
+        data = path.read_bytes()
+        data.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CatalogError(
+            f"{path}: cannot be read ({why}). Remedy: point to a readable UTF-8 file."
+        ) from error
+    return known if known is not None and known.text == data else parse(data, str(path))
+
+
+def parse(data: bytes, file: str) -> Overrides:
+    """Read the bytes of an overrides file, called `file` in errors; as `read`."""
+    # Windows' editors put a byte order mark in front, which TOML does not know.
+    text = data.decode("utf-8-sig")
+    models = _models(text, file)
+    lines = _lines(text)
+    exact: dict[str, Override] = {}
+    patterns: list[tuple[re.Pattern[str], Override]] = []
+    faults: list[str] = []
+    for name, entry in models.items():
+        where = _Place(file, name, lines)
+        try:
+            override = _override(name, entry, where)
+        except CatalogError as error:
+            faults += error.faults
+            continue
+        if _STAR.search(name):
+            patterns.append((_glob(naming.shown(name).lower()), override))
+            continue
+        key = naming.shown(_plain(name)).lower()
+        if key in exact:
+            faults.append(
+                f"{where}: stands here twice, as {exact[key].entry!r} too; upper and lower case "
+                "are alike. Remedy: remove one."
+            )
+        else:
+            exact[key] = override
+    if faults:
+        raise CatalogError(*faults)
+    return Overrides(exact, tuple(patterns), data)
+
+
+def suggestion(model: str) -> str:
+    """Return an entry for a model of unknown origin, ready to be put at the end of the file.
+
+    It changes nothing until its value is written.
+    """
+    # A JSON string is a TOML string as well, whatever is in the name.
+    name = orjson.dumps(model.replace("*", r"\*")).decode().replace("\x7f", "\\u007f")
+    return f'[models.{name}]\norigin = "unknown"  # {", ".join(ORIGINS[:-1])}; or same_as = "…"'
+
+
+def _models(text: str, file: str) -> Mapping[str, Any]:
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogError(f"{file}: not TOML ({error}). Remedy: mend that line.") from error
+    except RecursionError as error:
+        raise CatalogError(f"{file}: not TOML (nested too deeply). Remedy: flatten it.") from error
+    models: Any = data.get("models", {})
+    wrong = sorted(set(data) - {"models"}) or ([] if isinstance(models, dict) else ["models"])
+    if wrong:
+        line = _lines(text).get((wrong[0],))
+        raise CatalogError(
+            f"{file}: {'' if line is None else f'line {line}: '}{wrong[0]!r} is not understood "
+            'here. Remedy: write tables like [models."prod-chat"].'
+        )
+    return dict(models)
+
+
+def _glob(key: str) -> re.Pattern[str]:
+    first, *between, last = (re.escape(_plain(each)) for each in _STAR.split(key))
+    # Atomic groups: where a piece stands first is as good as anywhere later. Trying all places
+    # would take a name of a few dozen letters for ever.
+    found = "".join(f"(?>.*?{each})" for each in between)
+    return re.compile(f"{first}{found}.*{last}", re.DOTALL)
+
+
+def _plain(text: str) -> str:
+    return text.replace(r"\*", "*")
+
+
+def _override(name: str, entry: object, where: _Place) -> Override:
+    if not isinstance(entry, dict) or not entry:
+        raise CatalogError(f"{where}: says nothing. Remedy: {_remedy()}")
+    for key, value in entry.items():
+        if key not in _KEYS:
+            raise CatalogError(f"{where.key(key)}: {key!r} is not understood. Remedy: {_remedy()}")
+        if not isinstance(value, str) or not value.strip():
+            raise CatalogError(f"{where.key(key)}: {key} must be text. Remedy: put it in quotes.")
+    if "same_as" in entry:
+        if len(entry) > 1:
+            raise CatalogError(f"{where}: same_as stands alone. Remedy: remove the other keys.")
+        return Override(name, same_as=entry["same_as"])
+    country = entry.get("country")
+    if country is not None and not _COUNTRY.fullmatch(country):
+        raise CatalogError(
+            f"{where.key('country')}: country {country!r}. Remedy: two capital letters of "
+            'ISO 3166-1, like "DE".'
+        )
+    openness = openness_of(entry.get("openness"), str(where.key("openness")))
+    origin = _origin(entry.get("origin"), country, openness, where)
+    if openness is None and origin != "unknown":
+        openness = "open" if origin.endswith("-open") else "proprietary"
+    return Override(name, entry.get("developer"), country, openness, origin)
+
+
+def _remedy() -> str:
+    return f"use {', '.join(sorted(_KEYS))}; nothing else."
+
+
+def _origin(
+    stated: str | None, country: str | None, openness: Openness | None, where: _Place
+) -> Origin:
+    followed = None
+    if country is not None and openness is not None:
+        followed = origin_of(chinese=country in CHINESE_COUNTRIES, openness=openness)
+    if stated is None:
+        if followed is None:
+            raise CatalogError(
+                f"{where}: says no origin. Remedy: add origin, or country and openness."
+            )
+        return followed
+    for known in ORIGINS:
+        if known == stated:
+            if followed not in {None, known}:
+                raise CatalogError(
+                    f"{where.key('origin')}: origin {stated!r}, but country and openness say "
+                    f"{followed!r}. Remedy: remove one of them."
+                )
+            return known
+    raise CatalogError(
+        f"{where.key('origin')}: origin {stated!r}. Remedy: one of {', '.join(ORIGINS)}."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in a file an entry stands, for people."""
+
+    file: str
+    name: str
+    lines: Mapping[tuple[str, ...], int]
+    inside: str = ""
+
+    def key(self, key: str) -> _Place:
+        """The place of one of the entry's keys."""
+        return _Place(self.file, self.name, self.lines, key)
+
+    def __str__(self) -> str:
+        entry = ("models", self.name)
+        line = self.lines.get((*entry, self.inside), self.lines.get(entry))
+        at = f"{self.file}: " if line is None else f"{self.file}: line {line}: "
+        return f'{at}models."{self.name}"'
+
+
+def _lines(text: str) -> dict[tuple[str, ...], int]:
+    """Return the line on which each table and key first stands, by its path.
+
+    The standard library's parser keeps no lines. What it makes of a line alone is the path, except
+    inside values of several lines, which no override has.
+    """
+    lines: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    # Editors end no line at the rarer signs that `splitlines` does.
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            path = tuple(_path(tomllib.loads(line)))
+        except tomllib.TOMLDecodeError:
+            continue
+        if line.lstrip().startswith("["):
+            table = path
+        else:
+            path = (*table, *path)
+        for length in range(1, len(path) + 1):
+            lines.setdefault(path[:length], number)
+    return lines
+
+
+def _path(data: object) -> Iterator[str]:
+    while isinstance(data, dict) and data:
+        key, data = next(iter(data.items()))
+        yield key

@@ -1,0 +1,1 @@
+"""Rows become panes, each event counted exactly once."""

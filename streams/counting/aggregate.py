@@ -1,0 +1,211 @@
+"""A batch's events, added up by pane and key: with decoding, the hot path.
+
+Names become numbers once, and numbers are added up in arrays. Adding event by event to
+dictionaries takes two and a half times as long (3.3 us an event against 1.3 us).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray  # noqa: TC002 - a NamedTuple keeps its annotations
+
+from streams.decode.event import (
+    ALLOWED_CLOCK_SKEW_SECONDS,
+    EARLIEST_TIME,
+    Rejected,
+)
+from streams.state.pane import DAY, Counts, is_kept
+
+if TYPE_CHECKING:
+    from streams.classify.classifier import Classifier
+    from streams.decode.reader import Rows
+    from streams.state.pane import Level
+
+#: Sums of doubles are exact below this.
+_EXACT = 2**53
+
+#: So many places are filled with zeros faster than the numbers in use are sorted.
+_DENSE = 1 << 17
+
+
+class Keys(NamedTuple):
+    """What events are added up by: a key number a row below `size`, negative for none."""
+
+    numbers: NDArray[np.int64]
+    size: int
+
+
+#: (key number, counts) of each key that occurs.
+Sums = list[tuple[int, Counts]]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The events of a batch that count, a row each: times in unix seconds, tokens, key numbers.
+
+    The numbers index the classifier's tables of names; those of tenants with origins and languages
+    are `tenant * count of the others + other`.
+    """
+
+    ts: NDArray[np.float64]
+    prompt: NDArray[np.float64]
+    completion: NDArray[np.float64]
+    tokens: NDArray[np.int64]
+    cell: Keys
+    model: Keys
+    origin: Keys
+    language: Keys
+    developer: Keys
+    tenant_origin: Keys
+    tenant_language: Keys
+    format: NDArray[np.int64]
+    kept: dict[int, Sums] = field(default_factory=dict)
+
+    def sums(self, keys: Keys) -> Sums:
+        """Return the counts of all events by key; worked out once."""
+        found = self.kept.get(id(keys))
+        if found is None:
+            found = self.kept[id(keys)] = self._add_up(keys)
+        return found
+
+    def sums_by_pane(self, panes: Keys, keys: Keys) -> list[tuple[int, int, Counts]]:
+        """Return (pane number, key number, counts); rows with a negative number are left out."""
+        place = np.where(
+            (panes.numbers < 0) | (keys.numbers < 0), -1, panes.numbers * keys.size + keys.numbers
+        )
+        added = self._add_up(Keys(place, panes.size * keys.size))
+        return [(*divmod(number, keys.size), counts) for number, counts in added]
+
+    def _add_up(self, keys: Keys) -> Sums:
+        place, size = keys
+        prompt, completion, tokens = self.prompt, self.completion, self.tokens
+        rows = place >= 0
+        if not rows.all():
+            place, prompt, completion = place[rows], prompt[rows], completion[rows]
+            tokens = tokens[rows]
+        names = None
+        if size > _DENSE:
+            names, place = np.unique(place, return_inverse=True)
+        requests = np.bincount(place)
+        present = np.flatnonzero(requests)
+        counts = np.empty((len(present), 4), dtype=np.int64)
+        counts[:, 0] = requests[present]
+        counts[:, 1] = np.bincount(place, prompt)[present]
+        counts[:, 2] = np.bincount(place, completion)[present]
+        largest = int(tokens.max(initial=0))
+        if largest * largest * len(tokens) < _EXACT:
+            counts[:, 3] = np.bincount(place, (tokens * tokens).astype(np.float64))[present]
+            added = counts.tolist()
+        else:
+            added = counts.tolist()
+            for each, squares in zip(added, _large_squares(place, tokens, present), strict=True):
+                each[3] = squares
+        found = present if names is None else names[present]
+        return list(zip(found.tolist(), added, strict=True))
+
+
+def _large_squares(
+    place: NDArray[np.int64], tokens: NDArray[np.int64], present: NDArray[np.intp]
+) -> list[int]:
+    # In halves, each of which adds up exactly; put together they may pass 64 bits.
+    whole = tokens.astype(np.uint64) ** 2
+    high = np.bincount(place, (whole >> np.uint64(32)).astype(np.float64))[present]
+    low = np.bincount(place, (whole & np.uint64(2**32 - 1)).astype(np.float64))[present]
+    return [int(left) * 2**32 + int(right) for left, right in zip(high, low, strict=True)]
+
+
+def columns_of(
+    rows: Rows,
+    newest: float,
+    now: float,
+    classifier: Classifier,
+    keep_seconds: float = DAY.keep_seconds,
+) -> tuple[Columns | None, list[tuple[int, Rejected]]]:
+    """Return the rows that count as columns, and the rejections of the others' times by offset.
+
+    `newest` is the newest event time seen before, `now` the wall clock, both in unix seconds;
+    `keep_seconds` is how much older than the newest an event may be. None where no event counts.
+    """
+    ceiling = now + ALLOWED_CLOCK_SKEW_SECONDS
+    timely = (rows.ts >= EARLIEST_TIME) & (rows.ts <= ceiling)
+    # Too old is what is older than the newest before it, wherever the log is cut into readings.
+    seen = np.maximum.accumulate(np.where(timely, rows.ts, newest))
+    timely &= rows.ts >= np.maximum(seen, newest) - keep_seconds
+    rejected: list[tuple[int, Rejected]] = []
+    if not timely.all():
+        bad = rows[~timely]
+        rejected = [
+            (offset, _untimely(ts, ceiling))
+            for offset, ts in zip(bad.offsets.tolist(), bad.ts.tolist(), strict=True)
+        ]
+        rows = rows[timely]
+    if not len(rows):
+        return None, rejected
+    pairs = rows.pair
+    tables = classifier.tables()
+    origin = Keys(tables.origin[pairs], len(classifier.origin_names.names))
+    language = Keys(tables.language[pairs], len(classifier.language_names.names))
+    tenants = Keys(rows.tenant, len(classifier.tenant_names.names))
+    return Columns(
+        ts=rows.ts,
+        prompt=rows.prompt.astype(np.float64),
+        completion=rows.completion.astype(np.float64),
+        tokens=rows.prompt + rows.completion,
+        cell=Keys(tables.cell[pairs], len(classifier.cell_names.names)),
+        model=Keys(tables.model[pairs], len(classifier.model_names.names)),
+        origin=origin,
+        language=language,
+        developer=Keys(tables.developer[pairs], len(classifier.developer_names.names)),
+        tenant_origin=_beside(tenants, origin),
+        tenant_language=_beside(tenants, language),
+        format=rows.format,
+    ), rejected
+
+
+def _untimely(ts: float, ceiling: float) -> Rejected:
+    if math.isnan(ts):
+        return Rejected("bad_time", "ts cannot be read as a time")
+    if ts > ceiling:
+        return Rejected("future", f"{ts - ceiling + ALLOWED_CLOCK_SKEW_SECONDS:.0f} s ahead")
+    return Rejected("too_old", f"older than {DAY.keep_seconds // 86400} days")
+
+
+def _beside(tenants: Keys, others: Keys) -> Keys:
+    place = np.where(tenants.numbers < 0, -1, tenants.numbers * others.size + others.numbers)
+    return Keys(place, tenants.size * others.size)
+
+
+def late_events(ts: NDArray[np.float64], newest: float, allowed: float) -> int:
+    """Return how many events are over `allowed` seconds older than the newest before them."""
+    seen = np.maximum(np.maximum.accumulate(ts), newest)
+    return int(np.count_nonzero(ts < seen - allowed))
+
+
+def panes_of(columns: Columns, level: Level, newest: float) -> tuple[Keys, list[int]]:
+    """Return each row's pane at a level as a number, and the panes' starts by number.
+
+    The number is negative where the pane is no longer kept when `newest` is the newest event time,
+    and at the level of tenants where the event names none.
+    """
+    which, starts = _kept_panes_of(columns, level, newest)
+    if level.of_tenants:
+        without = columns.tenant_origin.numbers < 0
+        which = which._replace(numbers=np.where(without, -1, which.numbers))
+    return which, starts
+
+
+def _kept_panes_of(columns: Columns, level: Level, newest: float) -> tuple[Keys, list[int]]:
+    panes = (columns.ts // level.seconds).astype(np.int64)
+    first = int(panes[0])
+    if (panes == first).all():
+        start = first * level.seconds
+        number = 0 if is_kept(level, start, newest) else -1
+        return Keys(np.full(len(panes), number, dtype=np.int64), 1), [start]
+    found, numbers = np.unique(panes, return_inverse=True)
+    starts = (found * level.seconds).tolist()
+    kept = np.array([is_kept(level, start, newest) for start in starts])
+    return Keys(np.where(kept[numbers], numbers, -1), len(starts)), starts

@@ -1,0 +1,48 @@
+"""The ids of the last records of a partition: whether an event has come before.
+
+A logger that repeats itself writes one request as two records. What counts as the same is decided
+by the log alone: an id that an event had at most so many offsets before. So a worker that reads
+those records again at its start decides as the one before it, and the counts stay exact.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from streams.decode.reader import Rows
+
+
+class Recent:
+    """Remembers ids of the last `records` offsets of one partition, at some 100 bytes each."""
+
+    def __init__(self, records: int) -> None:
+        self._records = records
+        self._last: dict[int, int] = {}
+
+    def repeated(self, rows: Rows, latest: float) -> NDArray[np.bool_]:
+        """Return which rows repeat an earlier one, and remember all of them.
+
+        Rows come in the order of their offsets, over all calls. Those without an id repeat nothing,
+        and those whose time cannot be read or is after `latest` (unix seconds) do not count, so
+        that a better copy of them may.
+        """
+        last, reach = self._last, self._records
+        repeated = np.zeros(len(rows), dtype=np.bool_)
+        counts = rows.ts <= latest
+        for row, (name, offset, may_count) in enumerate(
+            zip(rows.id.tolist(), rows.offsets.tolist(), counts.tolist(), strict=True)
+        ):
+            if name and may_count:
+                before = last.get(name)
+                if before is not None and offset - before <= reach:
+                    repeated[row] = True
+                last[name] = offset
+        if len(last) > 2 * reach and len(rows):
+            oldest = int(rows.offsets[-1]) - reach
+            self._last = {name: offset for name, offset in last.items() if offset >= oldest}
+        return repeated

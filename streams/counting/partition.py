@@ -1,0 +1,393 @@
+"""The panes of one source partition: what has been counted, how far, and what is to be written.
+
+The whole rule of exactness is here, without Kafka. A pane's stamp is the highest source offset
+counted in it, and events are applied in the order of their offsets, so a pane with stamp `s` holds
+every event at or below `s` that belongs to it and none above. After a crash the partition reads on
+from its position; an event at or below a pane's stamp is in that pane already and is skipped there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streams.counting.aggregate import columns_of, late_events, panes_of
+from streams.counting.dedupe import Recent
+from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
+from streams.decode.reader import FORMAT_NAMES
+from streams.state.codec import (
+    STATE_VERSION,
+    PaneKey,
+    PositionRecord,
+    Totals,
+    decode_pane,
+    decode_position,
+    encode_pane,
+    encode_position,
+    order,
+    pane_key,
+    position_key,
+)
+from streams.state.pane import (
+    ALL_LEVELS,
+    LEVELS,
+    OTHER,
+    Counts,
+    Level,
+    Pane,
+    add_counts,
+    is_kept,
+    pane_start,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from streams.classify.classifier import Classifier
+    from streams.counting.aggregate import Columns, Keys
+    from streams.decode.event import Rejected, SkipReason
+    from streams.decode.reader import Reading, Rows
+
+#: An event this much older than the newest one still counts, and is reported as late.
+ALLOWED_LATENESS_SECONDS = 600.0
+
+#: More languages than a gateway meets: what names itself beyond is counted together.
+MAX_TOTALS = 512
+
+_FINEST = LEVELS[0]
+
+
+class SourceReplacedError(Exception):
+    """The source topic is another one than was counted; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """What one flush writes, in this order: the panes, the position, then the deletions."""
+
+    panes: Mapping[str, bytes]
+    position: tuple[str, bytes]
+    end: int
+    expired: Sequence[str]
+    keys: Mapping[PaneKey, bytes]
+
+
+@dataclass(slots=True)
+class Partition:
+    """The counting state of one source partition that this worker owns.
+
+    `stored` are panes as the table holds them, decoded when an event needs one; `panes` are the
+    decoded ones. `recent` are ids of events before, and None where events are not told apart by
+    them; `read_to` is the next offset to be read, which is behind the position while the ids of
+    what has been counted are read again. `stamps` are those found at restore that lie ahead of the
+    position, ascending: up to the last of them an event may already be counted in some panes.
+    """
+
+    number: int
+    generation: int
+    topic: str = ""
+    position: int = 0
+    newest: float = 0.0
+    read_at: float = 0.0
+    totals: Totals = field(default_factory=Totals)
+    stored: dict[PaneKey, bytes] = field(default_factory=dict)
+    stamps: list[int] = field(default_factory=list)
+    panes: dict[PaneKey, Pane] = field(default_factory=dict)
+    dirty: set[PaneKey] = field(default_factory=set)
+    is_moved: bool = False
+    swept: int = -1
+    recent: Recent | None = None
+    read_to: int = 0
+
+    @classmethod
+    def restore(
+        cls,
+        number: int,
+        generation: int,
+        records: Mapping[PaneKey | None, bytes],
+        topic: str = "",
+        dedupe_records: int = 0,
+    ) -> Partition:
+        """Take up a partition where the table says it stands.
+
+        `records` are the table's values by pane, the position under None; `generation` is the
+        group's. The result writes under a generation above any that has written before it, also
+        where the group was deleted and counts from one again. `topic` is Kafka's id of the source.
+        With `dedupe_records` an event is skipped whose id another one had so many offsets before.
+
+        Raises StateError, and SourceReplacedError where the state is of another topic.
+        """
+        position = records.get(None)
+        known = (
+            PositionRecord(STATE_VERSION, generation, 0, 0.0, 0.0, Totals())
+            if position is None
+            else decode_position(position)
+        )
+        if known.topic and topic and known.topic != topic:
+            raise SourceReplacedError(
+                "the source topic was deleted and made anew since it was counted. Set "
+                "TOKENSHARE_GROUP to a new name to count the new one from its beginning."
+            )
+        highest = generation - 1
+        stamps = set()
+        for value in records.values():
+            wrote, stamp = order(value)
+            highest = max(highest, wrote)
+            if value is not position and stamp >= known.s:
+                stamps.add(stamp)
+        return cls(
+            number,
+            highest + 1,
+            topic,
+            position=known.s,
+            newest=known.newest,
+            read_at=known.read_at,
+            totals=known.totals,
+            stored={key: value for key, value in records.items() if key is not None},
+            stamps=sorted(stamps),
+            recent=Recent(dedupe_records) if dedupe_records else None,
+            read_to=max(0, known.s - dedupe_records),
+        )
+
+    def apply(
+        self, reading: Reading, classifier: Classifier, now: float
+    ) -> list[tuple[int, Rejected]]:
+        """Count a reading; returns every rejection by offset, those of its times included.
+
+        Corrupt ranges are counted by their offsets, and are not among the rejections.
+        `reading.start` must be this partition's position. `now` is the wall clock in unix seconds.
+        """
+        assert reading.start == self.position, "readings of a partition chain"
+        reading = self._without_repeated(reading, now)
+        rejected = [*reading.rejected]
+        previous = self.newest
+        untimely = 0
+        for rows, stamp in self._cut(reading):
+            found = self._count(rows, stamp, classifier, now)
+            untimely += len(found)
+            rejected += found
+        if self.newest > previous:
+            self.read_at = now
+        records = self.totals.records
+        for _, why in rejected:
+            _count_up(records, f"rejected/{why.reason}", 1)
+        for corrupt in reading.corrupt:
+            _count_up(records, "rejected/corrupt_batch", len(corrupt))
+        counted = len(reading.rows) - untimely
+        if counted:
+            _count_up(records, "counted/", counted)
+        for reason, count in reading.skipped.items():
+            _count_up(records, result_of_skip(reason), count)
+        self.position = self.read_to = reading.end
+        self.is_moved = True
+        return rejected
+
+    def remember(self, reading: Reading, now: float) -> None:
+        """Remember the ids of events before the position, which have been counted."""
+        assert reading.start == self.read_to, "readings of a partition chain"
+        if self.recent is not None:
+            self.recent.repeated(
+                reading.rows[reading.rows.offsets < self.position],
+                now + ALLOWED_CLOCK_SKEW_SECONDS,
+            )
+        self.read_to = min(reading.end, self.position)
+
+    def _without_repeated(self, reading: Reading, now: float) -> Reading:
+        if self.recent is None:
+            return reading
+        repeated = self.recent.repeated(reading.rows, now + ALLOWED_CLOCK_SKEW_SECONDS)
+        count = int(np.count_nonzero(repeated))
+        if not count:
+            return reading
+        skipped = {**reading.skipped, "duplicate": reading.skipped.get("duplicate", 0) + count}
+        return replace(reading, rows=reading.rows[~repeated], skipped=skipped)
+
+    def _cut(self, reading: Reading) -> Iterator[tuple[Rows, int]]:
+        """Return the rows in pieces with their stamps: of a piece a pane holds all or nothing.
+
+        Only what an owner before may have counted in part is cut, at the stamps that were found at
+        restore.
+        """
+        if self.stamps and self.stamps[-1] < reading.start:
+            self.stamps = []
+        rows, last = reading.rows, reading.end - 1
+        inside = [stamp for stamp in self.stamps if reading.start <= stamp < last]
+        if not inside:
+            yield rows, last
+            return
+        begin = 0
+        for stamp in (*inside, last):
+            end = int(np.searchsorted(rows.offsets, stamp, side="right"))
+            yield rows[begin:end], stamp
+            begin = end
+
+    def _count(
+        self, rows: Rows, stamp: int, classifier: Classifier, now: float
+    ) -> list[tuple[int, Rejected]]:
+        columns, rejected = columns_of(rows, self.newest, now, classifier)
+        if columns is None:
+            return rejected
+        self.totals.late += late_events(columns.ts, self.newest, ALLOWED_LATENESS_SECONDS)
+        self.newest = max(self.newest, float(columns.ts.max()))
+        for number, count in enumerate(np.bincount(columns.format).tolist()):
+            if count:
+                _count_up(self.totals.events, FORMAT_NAMES[number], count)
+        for level in ALL_LEVELS:
+            self._add(level, columns, stamp, classifier)
+        for into, keys, names in (
+            (self.totals.origins, columns.origin, classifier.origin_names.names),
+            (self.totals.languages, columns.language, classifier.language_names.names),
+            (self.totals.developers, columns.developer, classifier.developer_names.names),
+        ):
+            for number, counts in columns.sums(keys):
+                _add_bounded(into, names[number], counts)
+        return rejected
+
+    def _add(self, level: Level, columns: Columns, stamp: int, classifier: Classifier) -> None:
+        """Add a batch to the panes of a level: those that are kept and do not hold it yet."""
+        which, starts = panes_of(columns, level, self.newest)
+        which, panes = self._open(level, which, starts, stamp)
+        if not panes:
+            return
+
+        def sums(keys: Keys) -> Iterable[tuple[Pane, int, Counts]]:
+            if len(starts) == 1:
+                return ((panes[0], number, counts) for number, counts in columns.sums(keys))
+            by_pane = columns.sums_by_pane(which, keys)
+            return ((panes[at], number, counts) for at, number, counts in by_pane)
+
+        for map_of, keys, name_of in _maps(level, columns, classifier):
+            for pane, number, counts in sums(keys):
+                add_counts(map_of(pane), name_of(number), counts)
+        for crowded in filter(attrgetter("is_crowded"), panes.values()):
+            crowded.trim()
+
+    def _open(
+        self, level: Level, which: Keys, starts: list[int], stamp: int
+    ) -> tuple[Keys, dict[int, Pane]]:
+        """Return each row's pane and the panes by number, without those that hold the batch."""
+        panes: dict[int, Pane] = {}
+        for number in np.flatnonzero(np.bincount(which.numbers + 1)[1:]).tolist():
+            key = PaneKey(level, starts[number])
+            pane = self._pane(key)
+            if stamp <= pane.stamp:
+                numbers = np.where(which.numbers == number, -1, which.numbers)
+                which = which._replace(numbers=numbers)
+            else:
+                pane.stamp = stamp
+                panes[number] = pane
+                self.dirty.add(key)
+        return which, panes
+
+    def _pane(self, key: PaneKey) -> Pane:
+        pane = self.panes.get(key)
+        if pane is None:
+            stored = self.stored.pop(key, None)
+            pane = self.panes[key] = Pane() if stored is None else decode_pane(stored)
+        return pane
+
+    def skip_to(self, offset: int) -> None:
+        """Go on at `offset`: Kafka no longer holds the records before it."""
+        _count_up(self.totals.records, "lost/expired", offset - self.position)
+        self.position = self.read_to = offset
+        self.is_moved = True
+
+    def rewrite(self, key: PaneKey | None) -> None:
+        """Write a pane (None: the position) again: somebody else's older value stands there."""
+        if key is None:
+            self.is_moved = True
+        elif key in self.panes:
+            self.dirty.add(key)
+        elif key in self.stored:
+            self._pane(key)
+            self.dirty.add(key)
+
+    @property
+    def needs_flush(self) -> bool:
+        """True when there is something that Kafka does not hold yet."""
+        return self.is_moved or bool(self.dirty)
+
+    def begin_flush(self) -> Flush:
+        """Return what is to be written now; the caller reports back with `end_flush`."""
+        for key in [key for key in self.dirty if not is_kept(*key, self.newest)]:
+            self.dirty.discard(key)
+        encoded: dict[PaneKey, bytes] = {}
+        for key in self.dirty:
+            pane = self.panes[key]
+            pane.trim()
+            encoded[key] = encode_pane(pane, self.generation)
+        expired = self._expire()
+        position = PositionRecord(
+            STATE_VERSION,
+            self.generation,
+            self.position,
+            self.newest,
+            self.read_at,
+            self.totals,
+            self.topic,
+        )
+        flush = Flush(
+            panes={pane_key(self.number, key): value for key, value in encoded.items()},
+            position=(position_key(self.number), encode_position(position)),
+            end=self.position,
+            expired=[pane_key(self.number, key) for key in expired],
+            keys=encoded,
+        )
+        self.dirty.clear()
+        self.is_moved = False
+        return flush
+
+    def _expire(self) -> list[PaneKey]:
+        # Panes expire as event time enters a new pane of the finest level, not in between.
+        slot = pane_start(_FINEST, self.newest)
+        if slot == self.swept:
+            return []
+        self.swept = slot
+        held = (*self.panes, *self.stored)
+        expired = [key for key in held if not is_kept(*key, self.newest)]
+        for key in expired:
+            self.panes.pop(key, None)
+            self.stored.pop(key, None)
+        return expired
+
+    def end_flush(self, flush: Flush, *, written: bool) -> None:
+        """Say whether Kafka has acknowledged all of a flush; what it has not is written again."""
+        if not written:
+            self.dirty.update(key for key in flush.keys if key in self.panes)
+            self.is_moved = True
+            return
+        for key, value in flush.keys.items():
+            # A pane that event time has left rests as the bytes that Kafka holds.
+            over = key.start + key.level.seconds <= self.newest
+            if over and key not in self.dirty and self.panes.pop(key, None) is not None:
+                self.stored[key] = value
+
+
+def _maps(
+    level: Level, columns: Columns, classifier: Classifier
+) -> Iterator[tuple[Callable[[Pane], dict[str, Counts]], Keys, Callable[[int], str]]]:
+    """Yield each map that panes of a level hold, what its keys are, and their names by number."""
+    if level.of_tenants:
+        of_tenants = attrgetter("tenants")
+        yield of_tenants, columns.tenant_origin, partial(classifier.tenant_key, "o")
+        yield of_tenants, columns.tenant_language, partial(classifier.tenant_key, "l")
+    else:
+        yield attrgetter("cells"), columns.cell, classifier.cell_names.names.__getitem__
+        yield attrgetter("models"), columns.model, classifier.model_names.names.__getitem__
+
+
+def result_of_skip(reason: SkipReason) -> str:
+    """Return what a skip counts as: an answer from a gateway's cache is a result of its own."""
+    return "cache_hit/" if reason == "cache_hit" else f"skipped/{reason}"
+
+
+def _count_up(into: dict[str, int], key: str, count: int) -> None:
+    into[key] = into.get(key, 0) + count
+
+
+def _add_bounded(into: dict[str, Counts], key: str, counts: Counts) -> None:
+    add_counts(into, key if key in into or len(into) < MAX_TOTALS else OTHER, counts)

@@ -1,0 +1,1 @@
+"""A record's value and headers become usage events, and these become rows."""

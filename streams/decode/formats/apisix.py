@@ -1,0 +1,76 @@
+"""Apache APISIX: what its loggers write of a request that an AI plugin has served.
+
+Sources: apache/apisix, apisix/plugins/ai-proxy/base.lua, apisix/utils/log-util.lua,
+apisix/plugins/ai-protocols/anthropic-messages.lua.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streams.decode.event import Skipped
+from streams.decode.formats.provider_usage import Usage, with_surplus
+from streams.decode.formats.raw_usage import (
+    Found,
+    Item,
+    add,
+    decimal,
+    first,
+    first_text,
+    is_error,
+    is_nothing,
+    part,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "apisix"
+
+#: On Anthropic's own route the input comes as Anthropic counts it, without the cache.
+_ANTHROPIC_ROUTE = "/v1/messages"
+
+
+def is_apisix(document: Mapping[str, Any]) -> bool:
+    """Tell whether a document is a log entry of APISIX, of whatever route."""
+    return "llm_summary" in document or ("route_id" in document and "apisix_latency" in document)
+
+
+def read(document: Mapping[str, Any]) -> Item:
+    """Return what a log entry says."""
+    summary = document.get("llm_summary")
+    if type(summary) is not dict:
+        return Skipped("no_llm")
+    return Found(
+        first(summary, "model", "request_model"),
+        *_usage(summary, is_anthropic=_is_anthropic(part(document, "request", "uri"))),
+        ts=document.get("start_time"),
+        tenant=first_text(
+            part(document, "consumer", "username"),
+            part(document, "consumer", "consumer_name"),
+            summary.get("end_user_id"),
+        ),
+        id=first_text(part(document, "request", "id"), document.get("request_id")),
+        text=part(document, "llm_request", "messages"),
+        failed=is_error(part(document, "response", "status")),
+    )
+
+
+def _usage(summary: Mapping[str, Any], *, is_anthropic: bool) -> Usage:
+    # nginx begins its variables as texts, and leaves them so where a request has no usage.
+    prompt, completion, total, *cache = (
+        decimal(summary.get(name))
+        for name in (
+            *("prompt_tokens", "completion_tokens", "total_tokens"),
+            *("cache_read_input_tokens", "cache_creation_input_tokens"),
+        )
+    )
+    if type(summary.get("prompt_tokens")) is str and is_nothing(prompt, completion):
+        return Usage(None, None)
+    if not is_anthropic or prompt is None:
+        return with_surplus(prompt, completion, total)
+    return Usage(add(prompt, *cache), completion)
+
+
+def _is_anthropic(uri: object) -> bool:
+    return type(uri) is str and uri.partition("?")[0].rstrip("/").endswith(_ANTHROPIC_ROUTE)

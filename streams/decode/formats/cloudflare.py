@@ -1,0 +1,47 @@
+"""Cloudflare AI Gateway: the log object of its API.
+
+Source: Cloudflare's API reference, AI Gateway, logs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from streams.decode.event import Skipped
+from streams.decode.formats.raw_usage import Found, Item, first_text, is_error, part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "cloudflare"
+
+_decode = msgspec.json.Decoder().decode
+
+
+def is_cloudflare(document: Mapping[str, Any]) -> bool:
+    """Tell whether a document is a log object of Cloudflare's AI Gateway."""
+    return "tokens_in" in document and "tokens_out" in document
+
+
+def read(document: Mapping[str, Any]) -> Item:
+    """Return what a log object says; an answer from the gateway's cache counts nothing."""
+    if document.get("cached") in (True, "true", 1):
+        return Skipped("cache_hit")
+    metadata = document.get("metadata")
+    if type(metadata) is str:
+        try:
+            metadata = _decode(metadata)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            metadata = None
+    return Found(
+        model=document.get("model"),
+        prompt=document.get("tokens_in"),
+        completion=document.get("tokens_out"),
+        ts=document.get("created_at"),
+        language=part(metadata, "language"),
+        tenant=first_text(*(part(metadata, name) for name in ("tenant", "team", "user", "userId"))),
+        id=document.get("id"),
+        failed=document.get("success") is False or is_error(document.get("status_code")),
+    )

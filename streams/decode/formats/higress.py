@@ -1,0 +1,59 @@
+"""Higress: an access log whose field `ai_log` is JSON in a text.
+
+Sources: alibaba/higress, plugins/wasm-go/extensions/ai-statistics (README.md, main.go).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from streams.decode.event import Rejected, Skipped
+from streams.decode.formats.provider_usage import with_surplus
+from streams.decode.formats.raw_usage import Found, Item, decimal, first, first_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "higress"
+
+_decode = msgspec.json.Decoder().decode
+
+
+def is_higress(document: Mapping[str, Any]) -> bool:
+    """Tell whether a document is an access log of Higress with an AI plugin."""
+    return "ai_log" in document
+
+
+def read(document: Mapping[str, Any]) -> Item:
+    """Return what a line of the log says; its numbers are texts in older builds."""
+    log = document["ai_log"]
+    if type(log) is str:
+        if log.strip() in {"", "-"}:
+            return Skipped("no_llm")
+        log = _unquoted(log)
+    if log is None:
+        return Skipped("no_llm")
+    if type(log) is not dict:
+        return Rejected("wrong_type", "ai_log holds no JSON object")
+    return Found(
+        log.get("model"),
+        *with_surplus(
+            *(decimal(log.get(f"{name}_token")) for name in ("input", "output", "total"))
+        ),
+        ts=first(document, "start_time", "timestamp"),
+        tenant=first_text(log.get("consumer"), document.get("consumer")),
+        id=first_text(document.get("x_request_id"), document.get("request_id")),
+        text=first(log, "question", "messages"),
+    )
+
+
+def _unquoted(log: str) -> object:
+    for text in (log, log.replace('\\"', '"')):
+        # Where the log's format puts quotes around it, the quotes inside come escaped.
+        try:
+            return _decode(text)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            continue
+    return False

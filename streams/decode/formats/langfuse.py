@@ -1,0 +1,113 @@
+"""Langfuse: batches of its ingestion API.
+
+Source: langfuse/langfuse, packages/shared/src/server/ingestion/types.ts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streams.decode.event import Rejected, Skipped
+from streams.decode.formats.provider_usage import Usage, usage_of, with_surplus
+from streams.decode.formats.raw_usage import Found, Item, add, first, first_text, json_type, part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "langfuse"
+
+_GENERATIONS = ("generation-create", "generation-update")
+
+#: Keys by which a usage object of OpenAI's is known.
+_OF_OPENAI = ("prompt_tokens", "input_tokens_details", "output_tokens_details")
+#: Anthropic's names, which the SDKs pass on beside `input`, and disjoint from it as all are here.
+_CACHE = ("cache_read_input_tokens", "cache_creation_input_tokens")
+
+
+def is_langfuse(document: Mapping[str, Any]) -> bool:
+    """Tell whether a document is a batch of Langfuse's."""
+    batch = document.get("batch")
+    if type(batch) is not list:
+        return False
+    if not batch:
+        return "model" not in document
+    return any(type(each) is dict and "type" in each and "body" in each for each in batch)
+
+
+def read(document: Mapping[str, Any]) -> list[Item]:
+    """Return an item an event; a generation that is created and then updated is one request.
+
+    What a later event of the same id says stands in the place of what an earlier one said, and the
+    last one is where it counts.
+    """
+    items: list[Item] = []
+    merged: dict[object, tuple[int, dict[str, Any], object]] = {}
+    for event in document["batch"]:
+        if type(event) is not dict:
+            items.append(Rejected("wrong_type", f"batch holds {json_type(event)}"))
+            continue
+        body = event.get("body")
+        if event.get("type") not in _GENERATIONS:
+            items.append(Skipped("not_a_request"))
+        elif type(body) is not dict:
+            items.append(Rejected("wrong_type", f"body is {json_type(body)}"))
+        else:
+            name = body.get("id")
+            key: object = name if type(name) is str else len(items)
+            if key in merged:
+                _, whole, _ = merged[key]
+                whole.update({field: value for field, value in body.items() if value is not None})
+            else:
+                whole = dict(body)
+            merged[key] = len(items), whole, event.get("timestamp")
+            items.append(Skipped("duplicate"))
+    for at, whole, timestamp in merged.values():
+        items[at] = _item(whole, timestamp)
+    return items or [Skipped("empty_batch")]
+
+
+def _item(body: dict[str, Any], timestamp: object) -> Item:
+    usage = body.get("usage")
+    if type(usage) is dict and usage.get("unit") not in (None, "TOKENS"):
+        return Skipped("no_usage")
+    found = _details(body.get("usageDetails"))
+    if found == (None, None):
+        found = _usage(usage)
+    if found == (None, None):
+        return Skipped("no_usage")
+    return Found(
+        model=body.get("model"),
+        prompt=found.prompt,
+        completion=found.completion,
+        ts=first(body, "startTime") or timestamp,
+        tenant=first_text(part(body, "metadata", "tenant"), body.get("userId")),
+        id=body.get("id"),
+        text=body.get("input"),
+    )
+
+
+def _usage(usage: object) -> Usage:
+    if type(usage) is not dict:
+        return Usage(None, None)
+    for prompt, completion, total in (
+        ("input", "output", "total"),
+        ("promptTokens", "completionTokens", "totalTokens"),
+    ):
+        if first(usage, prompt, completion) is not None:
+            return with_surplus(usage.get(prompt), usage.get(completion), usage.get(total))
+    return usage_of(usage)
+
+
+def _details(details: object) -> Usage:
+    """Return the sums of keys of one's own, which are disjoint; or what OpenAI's shape says."""
+    if type(details) is not dict or not details:
+        return Usage(None, None)
+    known = usage_of(details)
+    # OpenAI's shapes hold details; Anthropic's cache fields would be keys of one's own here.
+    if not details.keys().isdisjoint(_OF_OPENAI):
+        return known
+    prompt = [value for key, value in details.items() if key.startswith("input") or key in _CACHE]
+    completion = [value for key, value in details.items() if key.startswith("output")]
+    if not prompt and not completion:
+        return known
+    return Usage(add(*prompt), add(*completion))

@@ -1,0 +1,190 @@
+"""LiteLLM: StandardLoggingPayload, as its generic API, SQS and Pub/Sub loggers write it; SpendLogs.
+
+Sources: BerriAI/litellm, litellm/types/utils.py (StandardLoggingPayload), litellm/proxy/_types.py
+(SpendLogsPayload) and litellm/integrations/generic_api/generic_api_callback.py.
+Token counts are normalised there: cached tokens are inside the input, and nothing is added to them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
+
+import msgspec
+
+from streams.decode.event import Rejected, Skipped
+from streams.decode.formats.markers import BEFORE_LITELLM, Never
+from streams.decode.formats.provider_usage import usage_of
+from streams.decode.formats.raw_usage import (
+    Found,
+    Item,
+    first,
+    first_text,
+    is_nothing,
+    part,
+    wrong_count,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "litellm"
+
+_REDACTED = "redacted-by-litellm"
+
+#: Calls that no model answers.
+_OTHER_CALLS = ("call_mcp_tool", "acall_mcp_tool", "list_mcp_tools")
+#: SpendLogs has texts in the place of true, false and null, and all of them are true to Python.
+_IS_HIT = (True, "True", "true")
+
+#: Who asked, from the larger to the smaller: a team's name may change, its id does not.
+_TENANTS = (
+    "user_api_key_team_id",
+    "user_api_key_team_alias",
+    "user_api_key_org_id",
+    "user_api_key_user_id",
+    "user_api_key_alias",
+)
+
+
+class _HiddenParams(TypedDict, total=False):
+    litellm_model_name: Any
+
+
+class _Requester(TypedDict, total=False):
+    language: Any
+
+
+class _Metadata(TypedDict, total=False):
+    user_api_key_team_id: Any
+    user_api_key_team_alias: Any
+    user_api_key_org_id: Any
+    user_api_key_user_id: Any
+    user_api_key_alias: Any
+    language: Any
+    requester_metadata: _Requester | None
+    spend_logs_metadata: _Requester | None
+
+
+class _Response(TypedDict, total=False):
+    model: Any
+    usage: Any
+
+
+class _ModelMap(TypedDict, total=False):
+    model_map_key: Any
+
+
+class _Fields(TypedDict, total=False):
+    id: Any
+    litellm_call_id: Any
+    request_id: Any
+    call_type: Any
+    status: Any
+    cache_hit: Any
+    startTime: Any
+    prompt_tokens: Any
+    completion_tokens: Any
+    total_tokens: Any
+    usage: msgspec.Raw
+    model: Any
+    model_group: Any
+    team_id: Any
+    user: Any
+    metadata: _Metadata | str | None
+    hidden_params: _HiddenParams | None
+    model_map_information: _ModelMap | None
+    response: _Response | str | None
+
+
+_fields = {**get_type_hints(_Fields), **dict.fromkeys(BEFORE_LITELLM, Never)}
+
+#: What a typed decoder is to decode: the fields that `read` looks at, out of several kilobytes.
+Fields: Any = TypedDict("Fields", _fields, total=False)  # type: ignore[misc]
+#: Likewise, with what was asked.
+FieldsWithText: Any = TypedDict("FieldsWithText", _fields | {"messages": Any}, total=False)  # type: ignore[misc]
+
+
+def is_litellm(document: Mapping[str, Any]) -> bool:
+    """Tell whether a document is LiteLLM's."""
+    return "call_type" in document and "startTime" in document
+
+
+def read(document: Mapping[str, Any]) -> Item:
+    """Return what a payload says; `document` may be the whole of it or its `Fields`."""
+    if document.get("call_type") in _OTHER_CALLS:
+        return Skipped("not_a_request")
+    if document.get("cache_hit") in _IS_HIT:
+        return Skipped("cache_hit")
+    prompt, completion = document.get("prompt_tokens"), document.get("completion_tokens")
+    response = document.get("response")
+    if is_nothing(prompt, completion):
+        total = document.get("total_tokens")
+        if type(total) is int and total > 0 and wrong_count("", total) is None:
+            # The responses API loses the split on the way (LiteLLM issue 33688).
+            split = usage_of(part(response, "usage"))
+            prompt, completion = split if split != (None, None) else (total, None)
+        elif _is_stringified(document):
+            return Rejected(
+                "wrong_type",
+                "every value is a text: LiteLLM's generic_api_use_v1 is on, switch it off",
+            )
+    return Found(
+        model=_model(document),
+        prompt=prompt,
+        completion=completion,
+        ts=document.get("startTime"),
+        language=_language(document.get("metadata")),
+        tenant=_tenant(document),
+        id=first(document, "id", "request_id", "litellm_call_id"),
+        text=_text(document.get("messages")),
+        failed=document.get("status") == "failure",
+    )
+
+
+def _is_stringified(document: Mapping[str, Any]) -> bool:
+    return "prompt_tokens" not in document and "usage" in document
+
+
+def _model(document: Mapping[str, Any]) -> object:
+    """Return the model that answered: never the alias that users of the gateway call it by."""
+    alias = document.get("model_group")
+    response, hidden = document.get("response"), document.get("hidden_params")
+    for name in (
+        part(response, "model"),
+        part(hidden, "litellm_model_name"),
+        part(document.get("model_map_information"), "model_map_key"),
+    ):
+        if type(name) is str and name.strip() and name != alias:
+            return name
+    return document.get("model")
+
+
+def _metadata(metadata: object) -> object:
+    # SpendLogs has it as a text.
+    if type(metadata) is str:
+        try:
+            return msgspec.json.decode(metadata, type=_Metadata)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return None
+    return metadata
+
+
+def _tenant(document: Mapping[str, Any]) -> str | None:
+    metadata = _metadata(document.get("metadata"))
+    named = (part(metadata, name) for name in _TENANTS)
+    return first_text(document.get("team_id"), *named, document.get("user"))
+
+
+def _language(metadata: object) -> object:
+    metadata = _metadata(metadata)
+    return first_text(
+        part(metadata, "language"),
+        part(metadata, "requester_metadata", "language"),
+        part(metadata, "spend_logs_metadata", "language"),
+    )
+
+
+def _text(messages: object) -> object:
+    # Where messages are not to be logged a notice stands in their place, or in that of their text.
+    texts = [part(each, "content") for each in messages] if type(messages) is list else [messages]
+    return None if any(text == _REDACTED for text in texts) else messages or None

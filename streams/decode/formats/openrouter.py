@@ -1,0 +1,38 @@
+"""OpenRouter: its record of a generation, under `data`.
+
+Source: OpenRouter's API reference, generation. Native counts are of the model's own tokenizer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streams.decode.formats.raw_usage import Found, Item, first, first_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "openrouter"
+
+
+def is_openrouter(document: Mapping[str, Any]) -> bool:
+    """Tell whether a document is OpenRouter's record of a generation, under `data`."""
+    data = document.get("data")
+    return type(data) is dict and (
+        "native_tokens_prompt" in data
+        or "native_tokens_completion" in data
+        or ("tokens_prompt" in data and "tokens_completion" in data)
+    )
+
+
+def read(document: Mapping[str, Any]) -> Item:
+    """Return what a generation's record says; its `usage` is in dollars."""
+    data = document["data"]
+    return Found(
+        model=data.get("model"),
+        prompt=first(data, "native_tokens_prompt", "tokens_prompt"),
+        completion=first(data, "native_tokens_completion", "tokens_completion"),
+        ts=data.get("created_at"),
+        tenant=first_text(data.get("external_user")),
+        id=data.get("id"),
+    )

@@ -1,0 +1,40 @@
+"""Portkey: a line of its log export.
+
+Source: Portkey's documents on log exports. Units are tokens of request and response.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streams.decode.event import Skipped
+from streams.decode.formats.raw_usage import Found, Item, first_text, is_error, part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "portkey"
+
+
+def is_portkey(document: Mapping[str, Any]) -> bool:
+    """Tell whether a document is a line of Portkey's log export."""
+    return "req_units" in document and "res_units" in document
+
+
+def read(document: Mapping[str, Any]) -> Item:
+    """Return what a line of the export says."""
+    if document.get("cache_status") in ("HIT", "SEMANTIC HIT", "hit"):
+        return Skipped("cache_hit")
+    metadata = document.get("metadata")
+    return Found(
+        model=document.get("ai_model"),
+        prompt=document.get("req_units"),
+        completion=document.get("res_units"),
+        ts=document.get("created_at"),
+        language=part(metadata, "language"),
+        tenant=first_text(*(part(metadata, name) for name in ("tenant", "team", "_user"))),
+        id=document.get("id"),
+        failed=(
+            document.get("is_success") is False or is_error(document.get("response_status_code"))
+        ),
+    )

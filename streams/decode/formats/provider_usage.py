@@ -1,0 +1,127 @@
+"""The usage objects of providers: which of their numbers are input, output, or part of another.
+
+Cache counts are added in the shapes of Anthropic and Bedrock and are inside the input everywhere
+else; reasoning is inside the output but for Gemini and xAI, where the total tells.
+Sources, provider by provider: `tests/formats/README.md`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from streams.decode.formats.raw_usage import add, wrong_count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Usage(NamedTuple):
+    """All input and all output, as they stand there; None where nothing is said."""
+
+    prompt: object
+    completion: object
+
+
+_NONE = Usage(None, None)
+
+#: Fields that make an object a usage object, by shape.
+_CHAT = ("prompt_tokens", "completion_tokens")
+_INPUT_OUTPUT = ("input_tokens", "output_tokens")
+_GEMINI = ("promptTokenCount", "candidatesTokenCount", "totalTokenCount")
+_CONVERSE = ("inputTokens", "outputTokens")
+
+
+def usage_of(usage: object, *, is_response: bool = False) -> Usage:
+    """Return the input and output of a provider's usage object of any shape.
+
+    `is_response` says that it is of OpenAI's responses API, whose input holds the cached tokens.
+    """
+    if type(usage) is not dict:
+        return _NONE
+    # LiteLLM's own has `prompt_tokens`, cached ones included, beside Anthropic's cache fields.
+    if _has(usage, _CHAT):
+        return _with_surplus(usage, *_CHAT)
+    if _has(usage, _INPUT_OUTPUT):
+        if is_response or "input_tokens_details" in usage or "output_tokens_details" in usage:
+            return _with_surplus(usage, *_INPUT_OUTPUT)
+        return anthropic(usage)
+    if _has(usage, _GEMINI):
+        return gemini(usage)
+    if _has(usage, _CONVERSE):
+        return Usage(
+            add(
+                usage.get("inputTokens"),
+                usage.get("cacheReadInputTokens"),
+                usage.get("cacheWriteInputTokens"),
+            ),
+            usage.get("outputTokens"),
+        )
+    return _NONE
+
+
+def _has(usage: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    return any(usage.get(name) is not None for name in names)
+
+
+def anthropic(usage: Mapping[str, Any]) -> Usage:
+    """Return input with cache reads and writes added, and output.
+
+    `cache_creation` beside `cache_creation_input_tokens` is its breakdown.
+    """
+    return Usage(
+        add(
+            usage.get("input_tokens"),
+            usage.get("cache_creation_input_tokens"),
+            usage.get("cache_read_input_tokens"),
+        ),
+        usage.get("output_tokens"),
+    )
+
+
+def with_surplus(prompt: object, completion: object, total: object) -> Usage:
+    """Return both, where a total above their sum is output: reasoning that was left out."""
+    parts = add(prompt, completion)
+    if (
+        type(total) is int
+        and type(parts) is int
+        and wrong_count("", total) is None
+        and wrong_count("", parts) is None
+        and total > parts
+        and prompt is not None
+    ):
+        return Usage(prompt, total - prompt)  # type: ignore[operator]
+    return Usage(prompt, completion)
+
+
+def _with_surplus(usage: Mapping[str, Any], prompt: str, completion: str) -> Usage:
+    found = with_surplus(usage.get(prompt), usage.get(completion), usage.get("total_tokens"))
+    if usage.get("total_tokens") is None:
+        reasoning = _reasoning(usage)
+        output = found.completion
+        # A part cannot be larger than its whole: this one is not a part of it.
+        if type(reasoning) is int and type(output) is int and reasoning > output:
+            return Usage(found.prompt, add(output, reasoning))
+    return found
+
+
+def _reasoning(usage: Mapping[str, Any]) -> object:
+    for name in ("completion_tokens_details", "output_tokens_details"):
+        details = usage.get(name)
+        if type(details) is dict:
+            return details.get("reasoning_tokens")
+    return None
+
+
+def gemini(usage: Mapping[str, Any]) -> Usage:
+    """Return the input and output of Gemini's `usageMetadata`.
+
+    The thoughts stand beside the candidates, except where the total says that they are inside.
+    """
+    prompt = add(usage.get("promptTokenCount"), usage.get("toolUsePromptTokenCount"))
+    candidates, thoughts = usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")
+    if thoughts is not None and candidates is not None:
+        without = add(prompt, candidates)
+        total = usage.get("totalTokenCount")
+        if type(total) is int and type(without) is int and without == total:
+            return Usage(prompt, candidates)
+    return with_surplus(prompt, add(candidates, thoughts), usage.get("totalTokenCount"))

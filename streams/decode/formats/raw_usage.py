@@ -1,0 +1,200 @@
+"""What a format finds in a document: a request's usage as it stands there, still to be judged.
+
+Each format knows where its facts stand; how strict to be with them is decided here, once for all.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from streams.decode.event import MAX_TOKENS, Rejected, Skipped, UsageEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_DECIMAL = re.compile("-?[0-9]+")
+
+#: How much of a text that names a model, a tenant or a request is kept: names are short.
+MOST_CHARACTERS = 512
+
+
+class Found(NamedTuple):
+    """One request. Every field is what the document says, of whatever type.
+
+    `prompt` is all input and `completion` all output, None where it says nothing. `text` is what
+    was asked, in whatever shape, for the language where none is declared. `failed` is a request
+    that was not answered: without tokens it is nothing to count.
+    """
+
+    model: object
+    prompt: object
+    completion: object
+    ts: object = None
+    language: object = None
+    tenant: object = None
+    id: object = None
+    text: object = None
+    failed: bool = False
+
+
+#: Numbers from here on are read as whole ones by some decoders and as doubles by others.
+_WHOLE = 2**63
+
+#: What a format makes of one item.
+Item = Found | Rejected | Skipped
+
+
+def judge(
+    found: Found, detect: Callable[[object], str] | None = None
+) -> UsageEvent | Rejected | Skipped:
+    """Return the event that was found, or why there is none.
+
+    Tokens of one kind alone are right (an embedding has no completion); none at all is no usage.
+    `detect` tells the language of `text`, and is asked only where none is declared.
+    """
+    prompt, completion = found.prompt, found.completion
+    if prompt is None and completion is None:
+        return Skipped("no_usage")
+    if found.failed and is_nothing(prompt, completion):
+        return Skipped("no_usage")
+    for name, count in (("prompt_tokens", prompt), ("completion_tokens", completion)):
+        wrong = None if count is None else wrong_count(name, count)
+        if wrong is not None:
+            return wrong
+    model = found.model
+    if type(model) is not str:
+        return (
+            Rejected("missing_field", "no model")
+            if model is None
+            else Rejected("wrong_type", f"model is {json_type(model)}")
+        )
+    model = model[:MOST_CHARACTERS]
+    if not model.strip():
+        return Rejected("no_model", "model is empty")
+    ts = found.ts
+    if type(ts) is int:
+        ts = _double(ts)
+    elif ts is not None and type(ts) is not float and type(ts) is not str:
+        return Rejected("wrong_type", f"the time is {json_type(ts)}")
+    language = _text(found.language)
+    if language is None and detect is not None and found.text is not None:
+        language = detect(found.text)
+    return UsageEvent(
+        model=model,
+        prompt_tokens=cast("int", prompt or 0),
+        completion_tokens=cast("int", completion or 0),
+        ts=ts,
+        language=language,
+        tenant=_text(found.tenant),
+        id=request_id(found.id),
+    )
+
+
+def _double(number: int) -> float:
+    """Return a whole number as a double; beyond what one holds it is infinite, and no time."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
+def request_id(value: object) -> str | int | None:
+    """Return what tells a request from others: a text or a whole number, None for anything else."""
+    if type(value) is str:
+        return value[:MOST_CHARACTERS] or None
+    return value if type(value) is int and abs(value) < _WHOLE else None
+
+
+def is_nothing(*counts: object) -> bool:
+    """Tell whether counts are all absent or zero."""
+    return all(count is None or (type(count) is int and count == 0) for count in counts)
+
+
+def _text(value: object) -> str | None:
+    if type(value) is str:
+        return value[:MOST_CHARACTERS] or None
+    return str(value) if type(value) is int else None
+
+
+def wrong_count(name: str, count: object) -> Rejected | None:
+    """Say what is wrong with a token count, or None."""
+    if type(count) is int:
+        if 0 <= count <= MAX_TOKENS:
+            return None
+        return Rejected("bad_count", f"{name} is not between 0 and {MAX_TOKENS}")
+    if type(count) is float:
+        return Rejected("bad_count", f"{name} is no integer")
+    return Rejected("wrong_type", f"{name} is {json_type(count)}, expected an integer")
+
+
+def is_error(status: object) -> bool:
+    """Tell whether an HTTP status is an error's; it may be written as text."""
+    status = decimal(status)
+    return type(status) is int and status >= 400
+
+
+def add(*counts: object) -> object:
+    """Return the sum of counts, None for none of them; the first that is no count spoils it.
+
+    A bad count is returned as it is, for whoever judges it: added up it could look like a good one.
+    """
+    total: int | None = None
+    for count in counts:
+        if count is None:
+            continue
+        if wrong_count("", count) is not None:
+            return count
+        total = (total or 0) + count  # type: ignore[operator]
+    return total
+
+
+def decimal(value: object) -> object:
+    """Return a whole number that is written as text, as a number; anything else as it is."""
+    if type(value) is str and len(value) <= 20 and _DECIMAL.fullmatch(value):
+        return int(value)
+    return value
+
+
+def part(document: object, *names: str) -> Any:
+    """Return what stands in a document at a path of names, None where the path breaks off."""
+    for name in names:
+        if type(document) is not dict:
+            return None
+        document = document.get(name)
+    return document
+
+
+def first(document: Mapping[str, Any], *names: str) -> Any:
+    """Return the first of several fields that is there and not null."""
+    for name in names:
+        value = document.get(name)
+        if value is not None:
+            return value
+    return None
+
+
+def first_text(*values: object) -> str | None:
+    """Return the first that is a text with something in it."""
+    for value in values:
+        if type(value) is str and value.strip():
+            return value
+    return None
+
+
+def json_type(value: object) -> str:
+    """Return what JSON calls a value's type, with its article."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "an array"
+        case _:
+            return "an object"

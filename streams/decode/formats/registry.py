@@ -1,0 +1,105 @@
+"""Which gateway wrote a document: told by its top-level keys, the first match wins.
+
+Never by searching its bytes: a prompt may hold any of these words.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from streams.decode.event import Skipped
+from streams.decode.formats import (
+    apisix,
+    bedrock,
+    cloudflare,
+    envoy,
+    helicone,
+    higress,
+    kong,
+    langfuse,
+    litellm,
+    native,
+    openrouter,
+    otlp,
+    portkey,
+    provider,
+)
+from streams.decode.formats.markers import BEFORE_NATIVE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from streams.decode.event import UsageEvent
+    from streams.decode.formats.raw_usage import Item
+
+
+class Format(NamedTuple):
+    """A format: its name, whether a document is of it, and what it reads in one."""
+
+    name: str
+    matches: Callable[[Mapping[str, Any]], bool]
+    read: Callable[[Mapping[str, Any]], Item | UsageEvent | list[Item]]
+
+
+#: Ordinary traffic: no format that events come in.
+ACCESS_LOG = "access_log"
+
+#: Fields of access logs, by which ordinary traffic of a gateway is known.
+_ACCESS_LOG = ("response_code", "upstream_cluster", "upstream_host", "remote_addr")
+
+
+def _is_access_log(document: Mapping[str, Any]) -> bool:
+    return any(name in document for name in _ACCESS_LOG)
+
+
+def _read_access_log(_document: Mapping[str, Any]) -> Item:
+    return Skipped("no_llm")
+
+
+#: In the order in which they are tried.
+FORMATS = (
+    Format(otlp.NAME, otlp.is_otlp, otlp.read),
+    Format(langfuse.NAME, langfuse.is_langfuse, langfuse.read),
+    Format(kong.NAME, kong.is_kong, kong.read),
+    Format(apisix.NAME, apisix.is_apisix, apisix.read),
+    Format(higress.NAME, higress.is_higress, higress.read),
+    Format(envoy.NAME, envoy.is_envoy, envoy.read),
+    Format(litellm.NAME, litellm.is_litellm, litellm.read),
+    Format(helicone.NAME, helicone.is_helicone, helicone.read),
+    Format(bedrock.NAME, bedrock.is_bedrock, bedrock.read),
+    Format(cloudflare.NAME, cloudflare.is_cloudflare, cloudflare.read),
+    Format(portkey.NAME, portkey.is_portkey, portkey.read),
+    Format(provider.GEMINI, provider.is_gemini, provider.read_gemini),
+    Format(provider.OLLAMA, provider.is_ollama, provider.read_ollama),
+    Format(openrouter.NAME, openrouter.is_openrouter, openrouter.read),
+    Format(provider.NAME, provider.is_provider, provider.read),
+    Format(native.NAME, native.is_native, native.read),
+    Format(provider.NAME, provider.is_piece, provider.read),
+    Format(ACCESS_LOG, _is_access_log, _read_access_log),
+)
+
+#: The names that TOKENSHARE_FORMAT takes, beside "auto".
+NAMES = tuple(dict.fromkeys(each.name for each in FORMATS if each.name != ACCESS_LOG))
+
+#: Every key that one of them is known by, but for those that begin with `genai_`.
+_KEYS = frozenset(
+    (
+        *BEFORE_NATIVE,
+        *("latencies", "apisix_latency", "startTime", "log", "tokens_out", "res_units"),
+        *("eval_count", "prompt_eval_count", "model", "type", "choices", "object", "created_at"),
+        *_ACCESS_LOG,
+    )
+)
+
+
+def format_of(document: Mapping[str, Any]) -> Format | None:
+    """Return the format of a document, None where it is of none."""
+    # Most of what is none has none of the keys, and may come by the hundred thousand.
+    if document.keys().isdisjoint(_KEYS) and not envoy.is_envoy(document):
+        return None
+    return next((each for each in FORMATS if each.matches(document)), None)
+
+
+def formats_named(name: str) -> tuple[Format, ...]:
+    """Return what a name stands for, in the order in which it is tried."""
+    return tuple(each for each in FORMATS if each.name == name)

@@ -1,0 +1,1 @@
+"""A process that takes usage over HTTP and writes it to Kafka."""

@@ -1,0 +1,181 @@
+"""What a bridge says to a post: how many events it took, or why none and what to do about it.
+
+OTLP has answers of its own: an ExportTraceServiceResponse or a google.rpc.Status, in the encoding
+of the request. Source: opentelemetry-proto, docs/specification.md (OTLP/HTTP response).
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+
+from streams.settings import ENV_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.gateway.bridge.post import Posted
+    from streams.gateway.bridge.writer import Refusal
+
+#: Rejections that an answer tells one by one.
+TOLD_REJECTIONS = 100
+#: When to come again, in seconds: a full buffer empties in no time, Kafka takes its time.
+RETRY_FULL, RETRY_KAFKA = 1, 5
+
+JSON, PROTOBUF = "application/json", "application/x-protobuf"
+#: HTTP status -> the code that gRPC has for it.
+_CODES: Final = {400: 3, 401: 16, 408: 4, 413: 3, 415: 3, 429: 8, 500: 13, 503: 14}
+_UNKNOWN_CODE = 2
+
+#: The body of the answer to nearly every post.
+ONE_ACCEPTED: Final = orjson.dumps({"accepted": 1, "skipped": 0, "rejected": []})
+
+
+class Answer(NamedTuple):
+    """Status, body and headers; `is_last` where the connection is to be closed behind it."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+    is_last: bool = False
+
+
+class RefusedError(Exception):
+    """A post that is not taken: what its answer says. `posted` is what was read of it, if any."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        error: str,
+        remedy: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        is_last: bool = False,
+        posted: Posted | None = None,
+    ) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.remedy = remedy
+        self.headers = headers or {}
+        self.is_last = is_last
+        self.posted = posted
+
+
+def full() -> RefusedError:
+    """Return the refusal of a post that the buffer has no room for."""
+    return RefusedError(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "Too much waits to be read, or for Kafka.",
+        "Send this again a little later.",
+        headers={"Retry-After": str(RETRY_FULL)},
+    )
+
+
+def unreadable(posted: Posted) -> RefusedError:
+    """Return the refusal of a post of which nothing can be accepted."""
+    first = posted.rejected[0]
+    is_too_large = first.reason == "too_large"
+    return RefusedError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_too_large else HTTPStatus.BAD_REQUEST,
+        f"Nothing of this can be counted: {first.reason}, {first.detail}.",
+        "`tokenshare decode` tells what is read in a document.",
+        posted=posted,
+    )
+
+
+def not_written(refusal: Refusal) -> RefusedError:
+    """Return the refusal of a post that Kafka has not got."""
+    if refusal.reason == "too_large":
+        return RefusedError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "Kafka takes no record of this size.",
+            "Raise max.message.bytes of the topic, send less at once, or set "
+            f"{ENV_PREFIX}BRIDGE_KEEP_BODIES=false.",
+        )
+    return RefusedError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        f"Not all of this is in Kafka: {refusal.detail}.",
+        "Send it again; what is there already has the same ids.",
+        headers={"Retry-After": str(RETRY_KAFKA)},
+    )
+
+
+def json(
+    status: int,
+    body: Mapping[str, Any],
+    headers: Mapping[str, str] | None = None,
+    *,
+    is_last: bool = False,
+) -> Answer:
+    """Return an answer in JSON."""
+    return Answer(status, orjson.dumps(body), {"Content-Type": JSON} | dict(headers or {}), is_last)
+
+
+def events(posted: Posted) -> Answer:
+    """Return the answer to a post of which Kafka has all that can be counted."""
+    return json(HTTPStatus.ACCEPTED, _told(posted))
+
+
+def traces(posted: Posted, *, protobuf: bool) -> Answer:
+    """Return the same as an ExportTraceServiceResponse."""
+    count = len(posted.rejected)
+    why = ""
+    if count:
+        first = posted.rejected[0]
+        why = f"{first.reason}: {first.detail}" + (f" (and {count - 1} more)" if count > 1 else "")
+    if not protobuf:
+        told = {"partialSuccess": {"rejectedSpans": str(count), "errorMessage": why}}
+        return json(HTTPStatus.OK, told if count else {})
+    body = b""
+    if count:
+        # Takes a tenth of a second the first time, and most never need it.
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: PLC0415
+            ExportTracePartialSuccess,
+            ExportTraceServiceResponse,
+        )
+
+        partial_success = ExportTracePartialSuccess(rejected_spans=count, error_message=why)
+        body = ExportTraceServiceResponse(partial_success=partial_success).SerializeToString()
+    return Answer(HTTPStatus.OK, body, {"Content-Type": PROTOBUF})
+
+
+def refused(why: RefusedError, *, only_traces: bool, protobuf: bool) -> Answer:
+    """Return the answer to a post that is not taken."""
+    code, text = _CODES.get(why.status, _UNKNOWN_CODE), f"{why.error} {why.remedy}"
+    if only_traces and protobuf:
+        headers = {"Content-Type": PROTOBUF, **why.headers}
+        return Answer(why.status, status_message(code, text), headers, why.is_last)
+    body: dict[str, Any] = {"error": why.error, "remedy": why.remedy}
+    if why.posted is not None:
+        body |= _told(why.posted)
+    if only_traces:
+        body |= {"code": code, "message": text}
+    return json(why.status, body, why.headers, is_last=why.is_last)
+
+
+def _told(posted: Posted) -> dict[str, Any]:
+    rejected = posted.rejected
+    told: dict[str, Any] = {
+        "accepted": posted.events,
+        "skipped": len(posted.skipped),
+        "rejected": [
+            {"reason": each.reason, "detail": each.detail} for each in rejected[:TOLD_REJECTIONS]
+        ],
+    }
+    if len(rejected) > TOLD_REJECTIONS:
+        told["more_rejected"] = len(rejected) - TOLD_REJECTIONS
+    return told
+
+
+def status_message(code: int, message: str) -> bytes:
+    """Return a google.rpc.Status as protobuf: field 1 is the code, field 2 the message."""
+    text = message.encode(errors="replace")
+    size, length = bytearray(), len(text)
+    while length > 0x7F:
+        size.append(length & 0x7F | 0x80)
+        length >>= 7
+    size.append(length)
+    return bytes((0x08, code, 0x12)) + size + text

@@ -1,0 +1,466 @@
+"""A bridge's HTTP: each request becomes an answer, and nothing of it is logged.
+
+aiohttp's low-level server: its router and middleware cost a third more for each post. Everything
+that an answer waits for is bounded in size and in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import time
+import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import hdrs, web
+
+from streams.gateway.bridge import answer as answers
+from streams.gateway.bridge.answer import Answer, RefusedError
+from streams.gateway.bridge.buffer import Held, Room
+from streams.gateway.bridge.metrics import Counts, Exposition, State
+from streams.gateway.bridge.post import CODINGS, InflateError, Posted, Reader, inflate
+from streams.gateway.bridge.writer import Writer
+from streams.settings import ENV_PREFIX
+from streams.web.connection_limit import Connections, most_connections
+from streams.web.runner import LINGER_SECONDS, BoundedConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.kafka.record_batch import Headers
+    from streams.settings import Settings
+
+log = logging.getLogger("tokenshare.bridge")
+
+#: A body that has not come by then is given up.
+BODY_SECONDS = 30.0
+#: A connection without a request, or with half of one, is closed after so long.
+IDLE_SECONDS = 75.0
+MOST_HEADERS = 64
+#: Larger bodies are read by a thread, so that smaller ones do not wait for them.
+INLINE_BYTES = 32 * 1024
+#: A body that has not had its turn in that thread by then is to be sent again: most clients wait
+#: for 5 or 10 s, and what they send again must not be read twice.
+TURN_SECONDS = 5.0
+
+#: Path -> whether what is posted there are OTLP traces and nothing else.
+POSTS: Final = {"/": False, "/v1/events": False, "/v1/traces": True}
+ROUTES_REMEDY = (
+    "There are: POST / and /v1/events (any format that tokenshare reads), POST /v1/traces (OTLP), "
+    "GET /metrics, /healthz and /readyz. OTLP metrics and logs repeat the traces: switch them off."
+)
+
+_HEADERS = {hdrs.SERVER: "tokenshare", hdrs.CACHE_CONTROL: "no-store"}
+
+
+class Bridge:
+    """Answers requests."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raise SettingsError for settings that nothing can be read by."""
+        self.settings = settings
+        self.counts = Counts()
+        self.writer = Writer(settings, settings.bridge_acknowledge_seconds)
+        self.is_stopping = False
+        self.room = Room(settings.bridge_buffer_bytes, settings.bridge_buffer_events)
+        self.connections = Connections(most_connections())
+        self._token = settings.bridge_token.get_secret_value().strip().encode()
+        self._reader = Reader(settings, keep_bodies=settings.bridge_keep_bodies)
+        # One thread: a large body takes much more memory while it is read than it has bytes.
+        self._aside = ThreadPoolExecutor(1, "bridge-reader")
+        self._aside_reader = Reader(settings, keep_bodies=settings.bridge_keep_bodies)
+        self._exposition = Exposition(self._state)
+        self._gets: dict[str, Callable[[web.BaseRequest], Answer]] = {
+            "/metrics": self._metrics,
+            "/healthz": lambda _: answers.json(HTTPStatus.OK, {"status": "ok"}),
+            "/readyz": self._readiness,
+        }
+
+    def troubles(self) -> list[str]:
+        """Return why it is not ready to take posts."""
+        trouble = "the bridge is stopping" if self.is_stopping else self.writer.trouble
+        return [trouble] if trouble else []
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request, whatever it is."""
+        self.connections.heard(request.protocol)
+        path = request.raw_path.partition("?")[0]
+        response: web.StreamResponse
+        if path in POSTS and request.method == hdrs.METH_POST:
+            began = time.monotonic()
+            response = await self._answer_post(request, only_traces=POSTS[path])
+            self.counts.took(time.monotonic() - began)
+        else:
+            response = _response(self._answer_other(request, path))
+        known = path if path in POSTS or path in self._gets else "other"
+        self.counts.answered(known, response.status)
+        return response
+
+    def malformed(self, status: int) -> web.StreamResponse:
+        """Answer what is no HTTP, or nothing that can be answered otherwise."""
+        self.counts.answered("other", status)
+        error, remedy = "This request cannot be read.", "Send well-formed HTTP/1.1."
+        return _response(answers.json(status, {"error": error, "remedy": remedy}, is_last=True))
+
+    # -- what is not posted
+
+    def _answer_other(self, request: web.BaseRequest, path: str) -> Answer:
+        get = self._gets.get(path)
+        if get is None and path not in POSTS:
+            error = f"There is nothing at {path:.200}."
+            return answers.json(HTTPStatus.NOT_FOUND, {"error": error, "remedy": ROUTES_REMEDY})
+        if get is None or request.method not in {hdrs.METH_GET, hdrs.METH_HEAD}:
+            allowed = "POST" if get is None else "GET, HEAD"
+            error = f"{request.method:.20} is not allowed here."
+            remedy = f"Use {allowed.replace(', ', ' or ')}."
+            body = {"error": error, "remedy": remedy}
+            return answers.json(HTTPStatus.METHOD_NOT_ALLOWED, body, {hdrs.ALLOW: allowed})
+        return get(request)
+
+    def _metrics(self, request: web.BaseRequest) -> Answer:
+        body, content_type = self._exposition(request.headers.get(hdrs.ACCEPT, ""))
+        return Answer(
+            HTTPStatus.OK, body, {hdrs.CONTENT_TYPE: content_type, hdrs.VARY: hdrs.ACCEPT}
+        )
+
+    def _readiness(self, _: web.BaseRequest) -> Answer:
+        reasons = self.troubles()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
+        return answers.json(status, {"ready": not reasons, "reasons": reasons})
+
+    def _state(self) -> State:
+        return State(
+            self.counts,
+            self.room.events,
+            self.room.bytes,
+            len(self.connections),
+            self.writer.failures,
+            is_ready=not self.troubles(),
+        )
+
+    # -- posts
+
+    async def _answer_post(
+        self, request: web.BaseRequest, *, only_traces: bool
+    ) -> web.StreamResponse:
+        try:
+            with Held(self.room) as held:
+                posted = await self._take(request, held, only_traces=only_traces)
+        except RefusedError as refused:
+            # Its traceback leads to the body, which would stay until the collector comes by.
+            why = refused.with_traceback(None)
+        except Exception as error:  # noqa: BLE001 - no post may stop the others
+            # Its kind only: its words may be those of a document.
+            log.error("a post cannot be answered: %s", type(error).__name__)  # noqa: TRY400
+            why = RefusedError(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "The bridge failed to answer this.",
+                "The bridge's log says why.",
+            )
+        else:
+            if only_traces:
+                return _response(answers.traces(posted, protobuf=_is_protobuf(request)))
+            if (
+                posted.events == 1
+                and not posted.rejected
+                and not posted.skipped
+                and request.keep_alive
+                and request.version == (1, 1)
+            ):
+                return _OneAccepted(request)
+            return _response(answers.events(posted))
+        return _response(
+            answers.refused(why, only_traces=only_traces, protobuf=_is_protobuf(request))
+        )
+
+    async def _take(self, request: web.BaseRequest, held: Held, *, only_traces: bool) -> Posted:
+        """Return what a post holds, once Kafka has it. Raises RefusedError."""
+        self._admit(request)
+        coding = _coding(request)
+        body = await self._body(request, held)
+        posted = await self._read(body, coding, _headers(request), held, only_traces)
+        if _is_nothing(posted, only_traces=only_traces):
+            self.counts.judged(posted)
+            raise answers.unreadable(posted)
+        if posted.records:
+            held.take_events(posted.events)
+            refusal = await self.writer.write(posted.records)
+            if refusal is not None:
+                self.counts.events["refused", refusal.reason] += posted.events
+                raise answers.not_written(refusal)
+            self.counts.events["accepted", ""] += posted.events
+        self.counts.judged(posted)
+        return posted
+
+    def _admit(self, request: web.BaseRequest) -> None:
+        """Refuse whoever may not post, and everybody while the bridge stops."""
+        if self._token:
+            scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+            token = given.strip().encode(errors="surrogateescape")
+            if not hmac.compare_digest(token, self._token) or scheme.lower() != "bearer":
+                raise RefusedError(
+                    HTTPStatus.UNAUTHORIZED,
+                    "The bearer token is wrong." if given else "There is no bearer token.",
+                    f"Send Authorization: Bearer … with the token of {ENV_PREFIX}BRIDGE_TOKEN.",
+                    headers={hdrs.WWW_AUTHENTICATE: 'Bearer realm="tokenshare"'},
+                )
+        if self.is_stopping:
+            raise RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "The bridge is stopping.",
+                "Send this again.",
+                headers={hdrs.RETRY_AFTER: str(answers.RETRY_FULL)},
+                is_last=True,
+            )
+        if self.writer.refusal is not None:
+            # Nothing is read that nothing could become of.
+            raise answers.not_written(self.writer.refusal)
+
+    async def _body(self, request: web.BaseRequest, held: Held) -> bytes:
+        most = self.settings.bridge_max_body_bytes
+        length = request.content_length or 0
+        if length > most:
+            raise self._too_large()
+        content = request.content
+        if content.is_eof():
+            # It came with its head, as small ones do.
+            body = content.read_nowait()
+            if len(body) > most:
+                raise self._too_large()
+            held.take_bytes(len(body))
+            return body
+        # Held as it comes: what is announced only takes no room from others.
+        held.expect_bytes(length)
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            async with asyncio.timeout(BODY_SECONDS):
+                while piece := await content.readany():
+                    size += len(piece)
+                    if size > most:
+                        raise self._too_large()
+                    held.take_bytes(len(piece))
+                    pieces.append(piece)
+        except TimeoutError:
+            raise RefusedError(
+                HTTPStatus.REQUEST_TIMEOUT,
+                f"The body has not come within {BODY_SECONDS:.0f} s.",
+                "Send this again.",
+                is_last=True,
+            ) from None
+        except (web.RequestPayloadError, ConnectionError):
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST, "The body is cut off, or badly chunked.", "Send it whole."
+            ) from None
+        return b"".join(pieces)
+
+    async def _read(
+        self, body: bytes, coding: str, headers: Headers, held: Held, only_traces: bool
+    ) -> Posted:
+        now = time.time()
+        if coding and len(body) <= INLINE_BYTES:
+            # Whatever is wrong with it, it is found out again with all that it may have.
+            with contextlib.suppress(InflateError):
+                body, coding = inflate(body, coding, INLINE_BYTES), ""
+        if not coding and len(body) <= INLINE_BYTES:
+            return self._reader.read(body, headers, now, only_traces=only_traces)
+        by = time.monotonic() + TURN_SECONDS
+        job = partial(self._read_aside, body, coding, headers, now, by, only_traces=only_traces)
+        try:
+            posted = await asyncio.get_running_loop().run_in_executor(self._aside, job)
+        except InflateError as error:
+            if error.is_too_large:
+                raise self._too_large() from None
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST,
+                f"The body cannot be read: {error}.",
+                "Send it as Content-Encoding says.",
+            ) from None
+        if self.settings.bridge_keep_bodies:
+            held.take_bytes(sum(len(record.value) for record in posted.records))
+        return posted
+
+    def _read_aside(
+        self,
+        body: bytes,
+        coding: str,
+        headers: Headers,
+        now: float,
+        by: float,
+        *,
+        only_traces: bool,
+    ) -> Posted:
+        """Read a body in the thread: one at a time is there uncompressed."""
+        if time.monotonic() > by:
+            raise answers.full()
+        if coding:
+            body = inflate(body, coding, self.settings.bridge_max_body_bytes)
+        return self._aside_reader.read(body, headers, now, only_traces=only_traces)
+
+    def _too_large(self) -> RefusedError:
+        return RefusedError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"The body has more than {self.settings.bridge_max_body_bytes} bytes uncompressed.",
+            f"Send fewer events at once, or set {ENV_PREFIX}BRIDGE_MAX_BODY_BYTES.",
+        )
+
+
+def _coding(request: web.BaseRequest) -> str:
+    coding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
+    if coding in CODINGS:
+        return coding
+    if coding not in {"", "identity"}:
+        known = ", ".join(CODINGS)
+        raise RefusedError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "This Content-Encoding is not known here.",
+            f"Send the body plain or as one of: {known}.",
+            headers={hdrs.ACCEPT_ENCODING: known},
+        )
+    return ""
+
+
+def _headers(request: web.BaseRequest) -> Headers:
+    """Return the headers of the record that a body would be: its type, and a CloudEvent's."""
+    said = request.headers
+    found = []
+    content_type = said.get(hdrs.CONTENT_TYPE)
+    if content_type is not None:
+        found.append(("content-type", content_type.encode(errors="replace")))
+    if "ce-specversion" in said:
+        found += [
+            # HTTP's binding of CloudEvents has them percent-encoded, and Kafka's has not.
+            (f"ce_{name[3:].lower()}", urllib.parse.unquote(value).encode(errors="replace"))
+            for name, value in said.items()
+            if name[:3].lower() == "ce-"
+        ]
+    return found
+
+
+def _is_nothing(posted: Posted, *, only_traces: bool) -> bool:
+    """Tell whether a post is to be refused for what it holds."""
+    if posted.events or posted.skipped or not posted.rejected:
+        return False
+    # OTLP tells of spans that are rejected in a good answer.
+    return posted.is_unreadable or not only_traces
+
+
+def _is_protobuf(request: web.BaseRequest) -> bool:
+    return "protobuf" in request.headers.get(hdrs.CONTENT_TYPE, "").lower()
+
+
+# --- aiohttp's side
+
+
+def _response(answer: Answer) -> web.Response:
+    headers = _HEADERS | dict(answer.headers)
+    response = web.Response(body=answer.body, status=answer.status, headers=headers)
+    if answer.is_last:
+        response.force_close()
+    return response
+
+
+class _OneAccepted(web.Response):
+    """The answer to nearly every post, the same bytes each time.
+
+    Making and writing its headers anew would take a fifth of the time of a post.
+    """
+
+    _WHOLE = (
+        b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\nServer: tokenshare\r\nCache-Control: no-store\r\n\r\n%b"
+        % (len(answers.ONE_ACCEPTED), answers.ONE_ACCEPTED)
+    )
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        super().__init__(status=HTTPStatus.ACCEPTED)
+        self._keep_alive = True
+        self._transport = request.transport
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Do nothing: there is nothing to prepare."""
+
+    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - aiohttp's signature
+        """Write the whole answer."""
+        if self._transport is None:
+            raise ConnectionResetError
+        self._transport.write(self._WHOLE)
+
+
+class _Connection(BoundedConnection):
+    __slots__ = ("bridge",)
+
+    log = log
+    bridge: Bridge
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002
+    ) -> web.StreamResponse:
+        """Answer what aiohttp itself could not read or answer."""
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("a request failed: %s", type(exc).__name__)
+        return self.bridge.malformed(status)
+
+
+class _Server(web.Server):
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__(bridge.answer)
+        self._bridge = bridge
+
+    def __call__(self) -> web.RequestHandler:
+        connection = _Connection(
+            self,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]
+            # Inflated here, with a limit.
+            auto_decompress=False,
+            max_headers=MOST_HEADERS,
+            keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+        )
+        connection.bridge, connection.others = self._bridge, self._bridge.connections
+        return connection
+
+
+class Listening:
+    """A bridge that listens."""
+
+    def __init__(self, bridge: Bridge, site: web.TCPSite, runner: web.ServerRunner) -> None:
+        self._bridge = bridge
+        self._site = site
+        self._runner = runner
+
+    async def end(self, seconds: float) -> None:
+        """Take no more, let what is under way be answered in so many seconds, and hang up."""
+        self._bridge.is_stopping = True
+        await self._site.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._bridge.room.posts:  # noqa: ASYNC110 - asked at the end only
+                    await asyncio.sleep(0.02)
+        await self._bridge.writer.close(1.0)
+        await self._runner.cleanup()
+
+
+async def listen(bridge: Bridge, host: str, port: int) -> Listening:
+    """Listen on host and port. Raises OSError or OverflowError where that is not possible."""
+    runner = web.ServerRunner(_Server(bridge), shutdown_timeout=1.0)
+    await runner.setup()
+    site = web.TCPSite(runner, host, port, backlog=1024)
+    try:
+        await site.start()
+    except BaseException:
+        await runner.cleanup()
+        raise
+    return Listening(bridge, site, runner)

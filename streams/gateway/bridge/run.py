@@ -1,0 +1,186 @@
+"""HTTP to Kafka, for what can only post: a post is answered once Kafka has its events.
+
+It answers 202 when Kafka has acknowledged (OTLP wants 200), and what is to be sent again gets 429
+or 503 with Retry-After. A post that is repeated after that may be there twice, in whole or in part:
+its events have the same ids, by which TOKENSHARE_DEDUPE_RECORDS skips them.
+
+post -> read (bridge_post) -> written (bridge_writer) -> answered (bridge_http)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import ipaddress
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from signal import SIGINT, SIGTERM
+from typing import TYPE_CHECKING
+
+from streams.decode.decoder import AUTO
+from streams.decode.formats import native
+from streams.gateway.bridge.http import Bridge, Listening, listen
+from streams.kafka import admin
+from streams.kafka.admin import BrokerError, TopicError
+from streams.settings import ENV_PREFIX, SettingsError
+from streams.worker import run as process
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+log = logging.getLogger("tokenshare.bridge")
+
+#: Posts under way have so long to be finished after SIGTERM.
+DRAIN_SECONDS = 5.0
+#: Objects made before the collector looks at the young ones.
+GC_OBJECTS = 50_000
+
+
+def run(settings: Settings) -> int:
+    """Run a bridge until it is told to stop; returns the exit code, as those of a worker."""
+    process.warn_of_misspelt()
+    try:
+        with process.Watchdog() as watchdog:
+            return asyncio.run(_run(settings, watchdog))
+    except (SettingsError, TopicError) as error:
+        log.error("%s", error)  # noqa: TRY400
+        return process.MISCONFIGURED
+    except BrokerError as error:
+        log.error("%s", error)  # noqa: TRY400
+        return process.NO_BROKER
+    except KeyboardInterrupt:
+        return process.OK
+
+
+def _check(settings: Settings) -> None:
+    if not settings.bridge_token.get_secret_value().strip() and not _is_loopback(
+        settings.bridge_host
+    ):
+        raise SettingsError(
+            f"Anybody could post to {settings.bridge_host}: set {ENV_PREFIX}BRIDGE_TOKEN to a long "
+            f"random text that clients send as bearer token, or {ENV_PREFIX}BRIDGE_HOST to "
+            "127.0.0.1."
+        )
+    if settings.bridge_buffer_bytes < 2 * settings.bridge_max_body_bytes:
+        raise SettingsError(
+            f"{ENV_PREFIX}BRIDGE_BUFFER_BYTES must be at least twice "
+            f"{ENV_PREFIX}BRIDGE_MAX_BODY_BYTES: a body may be held as it came and uncompressed."
+        )
+    if settings.format not in {AUTO, native.NAME} and not settings.bridge_keep_bodies:
+        log.warning(
+            "%sFORMAT=%s is what posts are read as; Kafka gets plain events, and a worker with the "
+            "same setting rejects those",
+            ENV_PREFIX,
+            settings.format,
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+async def _run(settings: Settings, watchdog: process.Watchdog) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (SIGTERM, SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    _check(settings)
+    bridge = Bridge(settings)
+    listening = await _listening(bridge)
+    log.info(
+        "posts, metrics and health on http://%s:%s/", settings.bridge_host, settings.bridge_port
+    )
+    ending = asyncio.create_task(stopping.wait())
+    tasks = [asyncio.create_task(_work(bridge)), asyncio.create_task(_live(watchdog)), ending]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {ending}:
+            task.result()
+    finally:
+        watchdog.end_within(DRAIN_SECONDS + process.STOP_SECONDS, process.OK)
+        await listening.end(DRAIN_SECONDS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    log.info("stopped")
+    return process.OK
+
+
+async def _listening(bridge: Bridge) -> Listening:
+    host, port = bridge.settings.bridge_host, bridge.settings.bridge_port
+    try:
+        return await listen(bridge, host.strip("[]"), port)
+    except (OSError, OverflowError) as error:
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            raise SettingsError(
+                f"Port {port} on {host} is taken by another process. Stop that one, or set "
+                f"{ENV_PREFIX}BRIDGE_PORT to a free port."
+            ) from None
+        raise SettingsError(
+            f"Cannot listen on {host} port {port}. {ENV_PREFIX}BRIDGE_HOST must be an address of "
+            f"this machine (0.0.0.0 is all of them), {ENV_PREFIX}BRIDGE_PORT one that this user "
+            "may listen on, from 1024 on."
+        ) from None
+
+
+async def _work(bridge: Bridge) -> None:
+    """Find Kafka and the topic, then keep a connection for ever."""
+    loop = asyncio.get_running_loop()
+    # Neither of asyncio's own threads, which would be waited for at the end.
+    await loop.run_in_executor(ThreadPoolExecutor(1, "bridge-start"), _prepare, bridge.settings)
+    # What was made so far stays; looking at it again and again takes time of posts.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_OBJECTS, 20, 50)
+    await bridge.writer.run()
+
+
+def _prepare(settings: Settings) -> None:
+    """Wait for Kafka and see that the topic is there. Raises BrokerError or TopicError."""
+    if settings.detect_language:
+        # Its models take their time to load, and no post should wait for them.
+        from streams.classify.language.detect import detect_messages  # noqa: PLC0415
+
+        detect_messages("Is this thing on?")
+    deadline = time.monotonic() + settings.broker_wait_seconds
+    while True:
+        try:
+            return _prepare_topic(settings, max(0.0, deadline - time.monotonic()))
+        except (BrokerError, TopicError):
+            raise
+        except Exception as error:  # noqa: BLE001
+            # The errors of Kafka's client for administration are known to `topics` alone.
+            if time.monotonic() >= deadline:
+                name = type(error).__name__
+                raise BrokerError(f"Kafka failed while the topic was looked for: {name}") from None
+            time.sleep(1.0)
+
+
+def _prepare_topic(settings: Settings, wait_seconds: float) -> None:
+    client = admin.admin(settings, wait_seconds)
+    try:
+        if settings.topic in admin.find(client, settings.topic):
+            return
+        if not settings.create_topics:
+            raise TopicError(
+                f"There is no topic {settings.topic}, or this login may not see it. Create it "
+                f"(`tokenshare doctor --fix`), or set {ENV_PREFIX}TOPIC."
+            )
+        for name in admin.create_missing(client, settings):
+            log.info("created topic %s", name)
+    finally:
+        client.close()
+
+
+async def _live(watchdog: process.Watchdog) -> None:
+    """Show the watchdog that the event loop moves."""
+    alive_at = time.monotonic()
+    watchdog.watch(lambda: alive_at)
+    while True:
+        alive_at = time.monotonic()
+        await asyncio.sleep(1.0)

@@ -1,0 +1,423 @@
+"""Records on their way to Kafka: in batches of a few milliseconds, each acknowledged or refused.
+
+Batches are made here and handed over whole. aiokafka would make a future, a result and a choice of
+partition for every record, which costs as much as reading the post; here a post waits for the few
+batches that its records are in. One batch a partition is under way at a time, so what is refused is
+known: what Kafka has not taken in time never gets there later, except a batch that was on the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+from aiokafka.partitioner import murmur2
+
+if TYPE_CHECKING:
+    from asyncio import Future, Task, TimerHandle
+    from collections.abc import Sequence
+
+    from aiokafka.producer.message_accumulator import BatchBuilder
+
+    from streams.gateway.bridge.post import Record
+    from streams.settings import Settings
+
+log = logging.getLogger("tokenshare.bridge")
+
+#: How long the first record of a batch waits for others: a request to Kafka costs as much as many.
+LINGER_SECONDS = 0.005
+#: Brokers take batches of 1 MB by default; where a topic takes less, batches get smaller.
+BATCH_BYTES = 512 * 1024
+#: A record that is larger is a batch of its own, so that its size is nobody else's trouble.
+ALONE_BYTES = 64 * 1024
+#: Records of one post that are put into batches before others have their turn.
+SLICE_RECORDS = 500
+CONNECT_SECONDS = 5.0
+PAUSE_SECONDS = 0.5
+CHECK_SECONDS = 0.2
+DISCARD_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why Kafka has not got a post's records, or not all of them."""
+
+    reason: Literal["kafka", "too_large"]
+    detail: str
+
+
+class _Post:
+    """Waits for the batches that its records are in."""
+
+    __slots__ = ("future", "left", "refusal")
+
+    def __init__(self, future: Future[Refusal | None]) -> None:
+        self.future = future
+        # One more than its batches, until all of its records are in some.
+        self.left = 1
+        self.refusal: Refusal | None = None
+
+    def settle(self, refusal: Refusal | None) -> None:
+        self.refusal = self.refusal or refusal
+        self.left -= 1
+        if not self.left and not self.future.done():
+            self.future.set_result(self.refusal)
+
+
+class _Batch:
+    __slots__ = ("builder", "opened_at", "posts")
+
+    def __init__(self, builder: BatchBuilder, opened_at: float) -> None:
+        self.builder = builder
+        self.opened_at = opened_at
+        self.posts: list[_Post] = []
+
+    def settle(self, refusal: Refusal | None) -> None:
+        for post in self.posts:
+            post.settle(refusal)
+
+
+class _Lane:
+    """The batches of one partition: one under way, the others behind it, the last still open."""
+
+    __slots__ = ("batches", "open", "partition", "under_way")
+
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
+        self.under_way: _Batch | None = None
+        self.batches: deque[_Batch] = deque()
+        self.open: _Batch | None = None
+
+    def add(self, record: Record, post: _Post, producer: AIOKafkaProducer, now: float) -> None:
+        is_alone = len(record.value) > ALONE_BYTES
+        batch = self.open
+        if batch is None or is_alone or not _added(batch, record):
+            batch = _Batch(producer.create_batch(), now)
+            # A batch takes its first record whatever its size.
+            _added(batch, record)
+            self.batches.append(batch)
+            self.open = None if is_alone else batch
+        if not batch.posts or batch.posts[-1] is not post:
+            batch.posts.append(post)
+            post.left += 1
+
+    def take(self) -> _Batch:
+        batch = self.under_way = self.batches.popleft()
+        if batch is self.open:
+            self.open = None
+        return batch
+
+    def oldest(self) -> float | None:
+        first = self.under_way or (self.batches[0] if self.batches else None)
+        return None if first is None else first.opened_at
+
+
+def _added(batch: _Batch, record: Record) -> bool:
+    key, value, headers = record
+    return bool(batch.builder.append(timestamp=None, key=key, value=value, headers=list(headers)))
+
+
+class Writer:
+    """Writes to the source topic, over connections that it makes anew as often as it has to.
+
+    `run` is a task beside the posts. While there is no connection, `write` refuses at once.
+    """
+
+    def __init__(self, settings: Settings, acknowledge_seconds: float) -> None:
+        self._settings = settings
+        self._seconds = acknowledge_seconds
+        self._producer: AIOKafkaProducer | None = None
+        self._lanes: list[_Lane] = []
+        self._sticky = 0
+        self._timer: TimerHandle | None = None
+        self._tasks: set[Task[None]] = set()
+        self._ending: set[Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._renewing = False
+        self._refusal = Refusal("kafka", "Kafka has not been reached yet")
+        #: Why Kafka takes nothing, since it last did: each reason is logged once.
+        self._told: set[str] = set()
+        self._told_plain = False
+        self._batch_bytes = BATCH_BYTES
+        self.failures = 0
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """What `write` would say at once, None while there is a connection."""
+        return self._refusal if self._producer is None else None
+
+    @property
+    def trouble(self) -> str:
+        """Why Kafka takes nothing at the moment, or nothing for a second; "" while it does."""
+        if self._producer is None:
+            return self._refusal.detail
+        waits = self._waits()
+        return "" if waits < 1.0 else f"Kafka has not acknowledged for {waits:.0f} s"
+
+    async def write(self, records: Sequence[Record]) -> Refusal | None:
+        """Return once Kafka has acknowledged all records, or why it has not."""
+        loop = asyncio.get_running_loop()
+        post = _Post(loop.create_future())
+        producer, now = self._producer, loop.time()
+        for index, record in enumerate(records, 1):
+            if producer is None or producer is not self._producer:
+                post.refusal = self._refusal
+                break
+            self._lane_of(record.key).add(record, post, producer, now)
+            if not index % SLICE_RECORDS:
+                self._arm()
+                await asyncio.sleep(0)
+                producer, now = self._producer or producer, loop.time()
+        self._arm()
+        post.settle(None)
+        return await post.future
+
+    async def run(self) -> None:
+        """Connect, and again after each failure, until cancelled."""
+        while True:
+            if self._producer is None:
+                try:
+                    self._open(await self._connected())
+                except (KafkaError, OSError, TimeoutError) as error:
+                    self._away(_why(error, self._settings.topic))
+                    await asyncio.sleep(PAUSE_SECONDS)
+                    continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_SECONDS):
+                    await self._changed.wait()
+            self._changed.clear()
+            await self._check()
+
+    async def close(self, seconds: float) -> None:
+        """Wait for what is under way, and end the connection."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._oldest() is not None:  # noqa: ASYNC110 - asked at the end only
+                    await asyncio.sleep(0.01)
+        producer = self._give_up("the bridge has stopped")
+        if producer is not None:
+            await _end(producer)
+
+    # -- batches
+
+    def _lane_of(self, key: bytes | None) -> _Lane:
+        lanes = self._lanes
+        if key is None:
+            return lanes[self._sticky]
+        # As every producer of Kafka's chooses: what has one id comes to one partition from all.
+        number: int = (murmur2(key) & 0x7FFFFFFF) % len(lanes)
+        return lanes[number]
+
+    def _arm(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        """Send a batch of each partition that has one and none under way."""
+        self._timer = None
+        producer = self._producer
+        if producer is None or self._renewing:
+            return
+        for lane in self._lanes:
+            if lane.batches and lane.under_way is None:
+                task = asyncio.create_task(self._deliver(producer, lane, lane.take()))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        self._sticky = self._next_sticky()
+
+    def _next_sticky(self) -> int:
+        """Return the next partition that is not waited for, if there is one."""
+        count = len(self._lanes)
+        after = [(self._sticky + step) % count for step in range(1, count + 1)]
+        return next((each for each in after if self._lanes[each].under_way is None), after[0])
+
+    async def _deliver(self, producer: AIOKafkaProducer, lane: _Lane, batch: _Batch) -> None:
+        refusal = None
+        try:
+            await (
+                await producer.send_batch(
+                    batch.builder, self._settings.topic, partition=lane.partition
+                )
+            )
+        except (KafkaError, AssertionError) as error:
+            refusal = self._failed(error, batch)
+        else:
+            self._back()
+        lane.under_way = None
+        batch.settle(refusal)
+        if self._renewing:
+            self._changed.set()
+        elif lane.batches:
+            self._arm()
+
+    def _failed(self, error: Exception, batch: _Batch) -> Refusal:
+        """Note that Kafka has refused a batch.
+
+        aiokafka has numbered it all the same, and Kafka would miss its number in the next one: so
+        once the others under way are settled, a new connection begins with new numbers.
+        """
+        self._renewing = True
+        if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
+            if batch.builder.record_count() == 1:
+                return Refusal("too_large", "the topic takes no record of this size")
+            # Each of its records may be small enough.
+            self._batch_bytes = min(self._batch_bytes, batch.builder.size() // 2)
+            why = "the topic takes smaller batches only, which the next ones are"
+        else:
+            why = _why(error, self._settings.topic)
+        self.failures += 1
+        self._tell(f"Kafka refuses events: {why}", why)
+        return Refusal("kafka", why)
+
+    # -- connections
+
+    async def _connected(self) -> AIOKafkaProducer:
+        try:
+            return await self._started(idempotent=True)
+        except KafkaError as error:
+            if error.retriable:
+                raise
+            producer = await self._started(idempotent=False)
+            if not self._told_plain:
+                self._told_plain = True
+                log.warning(
+                    "this Kafka does not write idempotently (%s): where a connection breaks, "
+                    "events may be there twice",
+                    type(error).__name__,
+                )
+            return producer
+
+    async def _started(self, *, idempotent: bool) -> AIOKafkaProducer:
+        settings = self._settings
+        producer = AIOKafkaProducer(
+            bootstrap_servers=list(settings.bootstrap_servers),
+            client_id="tokenshare-bridge",
+            acks="all",
+            enable_idempotence=idempotent,
+            compression_type="lz4",
+            max_batch_size=self._batch_bytes,
+            request_timeout_ms=max(1000, round(self._seconds * 1000)),
+            **settings.kafka_security(),
+        )
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await producer.start()
+                await producer.partitions_for(settings.topic)
+        except BaseException:
+            await _end(producer)
+            raise
+        return producer
+
+    def _open(self, producer: AIOKafkaProducer) -> None:
+        was_away = self._producer is None
+        self._producer, self._renewing = producer, False
+        self._add_lanes(producer)
+        if was_away:
+            self._back()
+        self._arm()
+
+    def _tell(self, line: str, why: str) -> None:
+        if why not in self._told:
+            self._told.add(why)
+            log.warning("%s", line)
+
+    def _back(self) -> None:
+        if self._told:
+            log.info("Kafka takes events again")
+            self._told.clear()
+
+    def _add_lanes(self, producer: AIOKafkaProducer) -> None:
+        known = producer.client.cluster.partitions_for_topic(self._settings.topic) or ()
+        while len(self._lanes) < len(known):
+            self._lanes.append(_Lane(len(self._lanes)))
+
+    async def _check(self) -> None:
+        """Look at the connection: whether it acknowledges, and whether it is to be renewed."""
+        producer = self._producer
+        if producer is None:
+            return
+        if self._waits() > self._seconds:
+            self._lost(f"Kafka has not acknowledged within {self._seconds:g} s")
+        elif not self._renewing:
+            self._add_lanes(producer)
+        elif not any(lane.under_way for lane in self._lanes):
+            try:
+                fresh = await self._connected()
+            except (KafkaError, OSError, TimeoutError) as error:
+                self._lost(_why(error, self._settings.topic))
+            else:
+                self._open(fresh)
+                self._discard(producer)
+
+    def _waits(self) -> float:
+        oldest = self._oldest()
+        return 0.0 if oldest is None else asyncio.get_running_loop().time() - oldest
+
+    def _oldest(self) -> float | None:
+        return min((at for lane in self._lanes if (at := lane.oldest()) is not None), default=None)
+
+    def _lost(self, why: str) -> None:
+        self.failures += 1
+        producer = self._give_up(why)
+        self._away(why)
+        if producer is not None:
+            self._discard(producer)
+
+    def _away(self, why: str) -> None:
+        self._refusal = Refusal("kafka", why)
+        self._tell(f"{why}; meanwhile posts are answered with 503", why)
+
+    def _give_up(self, why: str) -> AIOKafkaProducer | None:
+        """Refuse whatever waits, and return the connection that it waited for."""
+        producer, self._producer = self._producer, None
+        self._refusal = Refusal("kafka", why)
+        for task in self._tasks:
+            task.cancel()
+        lanes, self._lanes, self._sticky = self._lanes, [], 0
+        for lane in lanes:
+            for batch in (lane.under_way, *lane.batches):
+                if batch is not None:
+                    batch.settle(self._refusal)
+        return producer
+
+    def _discard(self, producer: AIOKafkaProducer) -> None:
+        task = asyncio.create_task(_end(producer))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+
+async def _end(producer: AIOKafkaProducer) -> None:
+    """End a connection with whatever it still holds: its own `stop` would wait for that."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            # What `stop` does but for the wait; else it would complain that nobody called it.
+            producer._closed = True  # noqa: SLF001
+            sending: Any = producer._sender.sender_task  # noqa: SLF001
+            if sending is not None:
+                sending.cancel()
+            await producer.client.close()
+            if sending is not None:
+                # It waits for its requests, and one of them may wait for a connection to come.
+                sending.cancel()
+                await asyncio.wait([sending])
+
+
+def _why(error: BaseException, topic: str) -> str:
+    """Return an error for the log and for whoever posts: its kind, and no words of others."""
+    if isinstance(error, TopicAuthorizationFailedError):
+        return f"this login has no right to write to {topic}: allow Write on it"
+    if isinstance(error, UnknownTopicOrPartitionError):
+        return f"there is no topic {topic}, or this login may not see it: `tokenshare doctor --fix`"
+    return f"Kafka cannot be written to ({type(error).__name__})"

@@ -1,0 +1,284 @@
+"""What a report says, in sentences and tables of text, before anything lays it out.
+
+Names come from outside. Here they lose what is not printable, such as the codes that steer a
+terminal or turn the direction of text; each output escapes what is left in its own way.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from streams.report.formatting import amount, name_of, percent
+from streams.report.summary import DIMENSIONS, movers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from streams.report.count import Left
+    from streams.report.summary import Dimension, Read, Size, Summary
+
+#: Rows of a table of languages, developers or models.
+SHOWN_ROWS = 12
+#: Steps in a table that is read from above; CSV and JSON have all.
+SHOWN_STEPS = 60
+#: Up to so many weeks there is nothing to see in a course of weeks.
+_FEW_WEEKS = 2
+#: Characters of a name: a model's name may be as long as a record.
+LONGEST_NAME = 80
+_BARS, BARS_WIDTH = "▁▂▃▄▅▆▇█", 24
+
+NOTHING = "No tokens were counted."
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of plain text; the columns from `numbers_from` on hold numbers.
+
+    Where there is no room for all, the columns in `spare` go, the first one first.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers_from: int = 1
+    spare: tuple[str, ...] = ()
+
+
+def shown(text: str) -> str:
+    """Return a text from outside, printable and not too long."""
+    printable = "".join(each if each.isprintable() else "�" for each in text[: LONGEST_NAME + 1])
+    return printable if len(printable) <= LONGEST_NAME else printable[: LONGEST_NAME - 1] + "…"
+
+
+def name(dimension: str, key: str) -> str:
+    """Return what people call a key, printable."""
+    return shown(name_of(dimension, key))
+
+
+def day(unix: int) -> str:
+    """Return a time's day in UTC."""
+    return dt.datetime.fromtimestamp(unix, dt.UTC).date().isoformat()
+
+
+def title(report: Summary) -> str:
+    """Return what a report is called."""
+    return "Simulated traffic: shares of tokens" if report.simulated else "Shares of tokens"
+
+
+def several(count: int, what: str) -> str:
+    """Return a count and what it is of: `1 day`, `1,200 days`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def sentences(report: Summary) -> list[str]:
+    """Return the answer in words, the most asked for first."""
+    if not report.starts:
+        return [NOTHING]
+    whole, by = report.whole, report.by
+    chinese = report.dimensions["origin"][0].course
+    course = f"Chinese open models: {percent(chinese.last)} of tokens"
+    if len(report.starts) > 1:
+        course += (
+            f" in the last {by}; {percent(chinese.first)} in the first, "
+            f"{percent(chinese.highest)} in the highest, {percent(chinese.average)} on average"
+        )
+    requests = "1 request" if whole.requests == 1 else f"{amount(whole.requests)} requests"
+    said = [
+        f"{_period(report)}: {amount(whole.tokens)} tokens in {requests}.",
+        f"{course}.",
+        f"Languages of prompts: {_largest(report, 'language', 2)}.",
+        f"Developers: {_largest(report, 'developer', 1)}.",
+    ]
+    sizes = report.sizes
+    if sizes is not None:
+        said.append(f"Tokens per request: {_size(sizes.whole)} on average.")
+        if len(report.starts) > 1:
+            said[-1] = (
+                f"Tokens per request: {_size(sizes.whole)} on average; from {_size(sizes.first)} "
+                f"in the first {_part(report)} to {_size(sizes.last)} in the last."
+            )
+    return said
+
+
+def _period(report: Summary) -> str:
+    first, last, steps = day(report.starts[0]), day(report.starts[-1]), len(report.starts)
+    if steps == 1:
+        return f"{first} (UTC)" if report.by == "day" else f"Week of {first} (UTC)"
+    period = f"{first} to {last}, {several(steps, report.by)} with traffic (UTC)"
+    return period if report.by == "day" else f"Weeks of {period}"
+
+
+def _largest(report: Summary, dimension: Dimension, digits: int) -> str:
+    return ", ".join(
+        f"{name(dimension, row.key)} {percent(row.tokens_ratio, digits)}"
+        for row in report.dimensions[dimension][:4]
+    )
+
+
+def _size(size: Size) -> str:
+    return f"{size.prompt:,.0f} prompt and {size.completion:,.0f} completion"
+
+
+def _part(report: Summary) -> str:
+    steps = max(1, len(report.starts) // 10)
+    return "tenth" if steps > 1 else report.by
+
+
+def tables(report: Summary, *, bars: int = BARS_WIDTH) -> list[Table]:
+    """Return the tables of a report; the course of each share is drawn in `bars` characters."""
+    if not report.starts:
+        return []
+    found = [_shares(report, dimension, bars=bars) for dimension in DIMENSIONS]
+    found += [
+        _movers(report, dimension) for dimension in DIMENSIONS if movers_of(report, dimension)
+    ]
+    if report.sizes is not None:
+        found.append(_sizes(report))
+    return found
+
+
+def _shares(report: Summary, dimension: Dimension, *, bars: int) -> Table:
+    rows = report.dimensions[dimension][:SHOWN_ROWS]
+    digits = 2 if dimension == "language" else 1
+    title = f"Tokens by {'prompt language' if dimension == 'language' else dimension}"
+    columns = (dimension, "tokens", "requests")
+    cells = [
+        (
+            name(dimension, row.key),
+            percent(row.tokens_ratio, digits),
+            percent(row.requests_ratio, digits),
+        )
+        for row in rows
+    ]
+    if len(report.starts) == 1:
+        return Table(title, columns, tuple(cells))
+    courses = [tuple(percent(each, digits) for each in row.course) for row in rows]
+    drawn = [(sparkline(row.shares, bars),) if bars else () for row in rows]
+    return Table(
+        f"{title}, in all and by {report.by}",
+        (*columns, "first", "highest", "last", "average", *(("course",) if bars else ())),
+        tuple(
+            (*told, *course, *line)
+            for told, course, line in zip(cells, courses, drawn, strict=True)
+        ),
+        spare=("requests", "course", "average", "highest"),
+    )
+
+
+def sparkline(shares: Sequence[float], width: int = BARS_WIDTH) -> str:
+    """Return a course in at most `width` block characters, from zero to its own highest."""
+    highest = max(shares)
+    if not highest:
+        return ""
+    width = min(width, len(shares))
+    edges = [at * len(shares) // width for at in range(width + 1)]
+    means = [sum(shares[low:high]) / (high - low) for low, high in pairwise(edges)]
+    return "".join(_BARS[min(7, int(each / highest * 8))] if each else " " for each in means)
+
+
+def _movers(report: Summary, dimension: Dimension) -> Table:
+    part = _part(report)
+    return Table(
+        f"What has moved most, by {dimension}",
+        (dimension, f"first {part}", f"last {part}", "change in points"),
+        tuple(
+            (
+                name(dimension, each.key),
+                percent(each.first),
+                percent(each.last),
+                f"{each.change * 100:+.1f}",
+            )
+            for each in movers_of(report, dimension)
+        ),
+    )
+
+
+def _sizes(report: Summary) -> Table:
+    assert report.sizes is not None
+    part = _part(report)
+    told, parts = [report.sizes.whole], []
+    if len(report.starts) > 1:
+        told += [report.sizes.first, report.sizes.last]
+        parts += [f"first {part}", f"last {part}"]
+    return Table(
+        "Tokens per request",
+        ("tokens", "all", *parts),
+        tuple(
+            (
+                what,
+                *(f"{getattr(each, what):,.0f}" for each in told),
+            )
+            for what in ("prompt", "completion")
+        ),
+    )
+
+
+def steps_table(report: Summary, most: int | None = SHOWN_STEPS) -> Table:
+    """Return the shares by origin of each day or week, or of the last `most` of them."""
+    origins = report.dimensions["origin"]
+    first = 0 if most is None else max(0, len(report.starts) - most)
+    title = f"Tokens by origin, each {report.by}"
+    if first:
+        title += f": the last {most} of {len(report.starts)}"
+    return Table(
+        title,
+        (
+            "day" if report.by == "day" else "week of",
+            *(name("origin", row.key) for row in origins),
+            "tokens",
+            "requests",
+        ),
+        tuple(
+            (
+                day(start),
+                *(percent(row.shares[at]) for row in origins),
+                amount(sums.tokens),
+                amount(sums.requests),
+            )
+            for at, (start, sums) in enumerate(zip(report.starts, report.steps, strict=True))
+            if at >= first
+        ),
+        spare=("requests", "tokens", "unknown"),
+    )
+
+
+def notes(read: Read | None) -> list[str]:
+    """Return what a reader must know of what was read: what does not count, and why."""
+    if read is None:
+        return []
+    said = [f"{several(read.records, 'record')} read, {several(read.counted, 'event')} counted."]
+    said += _left("rejected", read.rejected)
+    said += _left("skipped", read.skipped)
+    said += read.broken
+    return said
+
+
+def hints(report: Summary) -> list[str]:
+    """Return what whoever asked might do next, where the report says little."""
+    said = []
+    read = report.read
+    if read is not None and not read.counted and "not_json" in read.rejected:
+        said.append(
+            "A file holds a record a line: `jq -c '.[]?' FILE` makes lines of an array that goes "
+            "over many, and `tokenshare decode FILE` tells what is read in one record."
+        )
+    if report.by == "week" and 0 < len(report.starts) <= _FEW_WEEKS:
+        said.append("So few weeks have no course: `--by day` tells each day.")
+    return said
+
+
+def _left(what: str, left: Mapping[str, Left]) -> Iterator[str]:
+    for reason, each in sorted(left.items(), key=lambda item: (-item[1].count, item[0])):
+        places = ", ".join(f"{_path(file)}:{line}" for file, line in each.places)
+        more = ", …" if each.count > len(each.places) else ""
+        detail = f": {shown(each.detail)}" if each.detail else ""
+        where = f" ({places}{more}{detail})" if places else ""
+        yield f"{each.count:,} {what} as {reason}{where}."
+
+
+def _path(text: str) -> str:
+    """Return a path of any length: where it is too long, its end says which file it is."""
+    return shown(text) if len(text) <= LONGEST_NAME else "…" + shown(text[1 - LONGEST_NAME :])

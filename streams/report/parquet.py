@@ -1,0 +1,62 @@
+"""Rows of a Parquet file become the lines that a file of JSON would have.
+
+A table of one column holds whole records, as sinks of Kafka topics write them; of several columns
+each row is a record with the columns as its fields, and an empty field is one that is not there.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import orjson
+
+from streams.report.lines import BrokenOffError
+
+try:
+    import pyarrow as pa
+    from pyarrow import parquet
+except ImportError:
+    pa = parquet = None
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MARK = b"PAR1"
+#: Whether the extra tokenshare[parquet] is installed.
+IS_THERE = pa is not None
+_ROWS = 8192
+
+
+def rows(stream: BinaryIO) -> Iterator[list[bytes]]:
+    """Yield the rows of a file as lines of JSON, in lists. Raises BrokenOffError."""
+    try:
+        file = parquet.ParquetFile(stream)
+        for some in file.iter_batches(_ROWS):
+            yield [_line(row) for row in some.to_pylist()]
+    except (pa.ArrowException, OSError) as error:
+        # Its first line says what; the others are a trace of its own.
+        raise BrokenOffError(
+            f"no whole Parquet file ({str(error).splitlines()[0][:200]})"
+        ) from None
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    if len(row) == 1:
+        (value,) = row.values()
+        if isinstance(value, (str, bytes)):
+            return value.encode() if isinstance(value, str) else value
+    there = {name: value for name, value in row.items() if value is not None}
+    try:
+        return orjson.dumps(there, default=_plain)
+    except orjson.JSONEncodeError:
+        # A number beyond 64 bits: the line is told as none of JSON.
+        return b"?"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return str(value)

@@ -1,0 +1,109 @@
+"""A topic is read from its beginning to where it ends now, with no group and nothing left behind.
+
+A partition is counted by itself, as a worker counts it, from the same bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streams.kafka import admin as topics
+from streams.kafka.faust_transport import PARTITION_FETCH_BYTES, read_in_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.report.count import Count
+    from streams.settings import Settings
+
+#: Silence of Kafka after which reading is given up.
+SILENCE_SECONDS = 30.0
+
+
+class TopicUnreadableError(Exception):
+    """The topic cannot be read; the message says why and what to do."""
+
+
+def read(
+    settings: Settings,
+    topic: str,
+    count: Callable[[], Count],
+    advance: Callable[[int, int], None],
+) -> list[Count]:
+    """Return what each partition comes to; `advance` is told offsets read, and of how many.
+
+    Raises TopicUnreadableError and topics.BrokerError.
+    """
+    admin = topics.admin(settings)
+    try:
+        known = topics.find(admin, topic).get(topic)
+    except KafkaError as error:
+        raise TopicUnreadableError(f"{topic} cannot be read: {error}") from None
+    finally:
+        admin.close()
+    if known is None:
+        raise TopicUnreadableError(f"There is no topic {topic}: `tokenshare doctor` names what is.")
+    try:
+        return asyncio.run(_read(settings, topic, known.partitions, count, advance))
+    except (KafkaError, OSError) as error:
+        raise TopicUnreadableError(f"{topic} cannot be read: {error}") from None
+
+
+async def _read(
+    settings: Settings,
+    topic: str,
+    partitions: int,
+    count: Callable[[], Count],
+    advance: Callable[[int, int], None],
+) -> list[Count]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=list(settings.bootstrap_servers),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+        **settings.kafka_security(),
+    )
+    await consumer.start()
+    try:
+        read_in_batches(consumer, [topic])
+        tps = [TopicPartition(topic, number) for number in range(partitions)]
+        ends = await consumer.end_offsets(tps)
+        begins = await consumer.beginning_offsets(tps)
+        counts = {tp: count() for tp in tps}
+        for tp, each in counts.items():
+            each.begin(f"{topic}[{tp.partition}]")
+        at = {tp: begins[tp] for tp in tps if begins[tp] < ends[tp]}
+        whole = sum(ends[tp] - begins[tp] for tp in at)
+        consumer.assign([*at])
+        for tp, offset in at.items():
+            consumer.seek(tp, offset)
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
+        while at:
+            found = await consumer.getmany(timeout_ms=500, max_records=1)
+            if found:
+                heard = loop.time()
+            elif loop.time() - heard > SILENCE_SECONDS:
+                raise TopicUnreadableError(
+                    f"Kafka has sent nothing of {topic} for {SILENCE_SECONDS:.0f} s. Is it well?"
+                )
+            for tp, batches in found.items():
+                for each in batches:
+                    if tp not in at:
+                        continue
+                    counts[tp].add_batches(each)
+                    advance(each.end - at[tp], whole)
+                    at[tp] = each.end
+                    if each.end >= ends[tp]:
+                        del at[tp]
+                        consumer.pause(tp)
+        return [*counts.values()]
+    finally:
+        # Where Kafka has gone meanwhile, its own cancelled tasks come out of it.
+        with contextlib.suppress(asyncio.CancelledError):
+            await consumer.stop()

@@ -1,0 +1,1 @@
+"""Panes become shares: running windows, and counts over time."""

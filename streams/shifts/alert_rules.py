@@ -1,0 +1,208 @@
+"""When a shift of a share is an alert: the thresholds, times and routes of the rules files.
+
+Prometheus and Alertmanager read theirs from `deploy/`, where users change them; these are the same,
+for who has no Prometheus yet and asks what it would have said. A test compares the two.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from streams.classify.language.tags import UNDETERMINED
+from streams.state.pane import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+Direction = Literal["up", "down"]
+Window = Literal["1h", "24h"]
+
+#: What is above these multiples of max(usual spread, standard error) is unusual. There are several
+#: times as many languages as origins, so one of them has to be further out.
+DAY_ZSCORE = {"origin": 3.0, "language": 3.5}
+HOUR_ZSCORE = 4.0
+#: A shift matters from so many points on …
+DAY_SHIFT, HOUR_SHIFT = 0.01, 0.03
+#: … or, of a small key, where its share is so many times what was expected, or the inverse of it.
+SMALL_SHIFT, FOLD = 0.005, 1.5
+#: An hour's shift must keep so much of itself when the tenant that adds most to it is left out.
+KEPT_WITHOUT_TOP_TENANT = 0.5
+#: Below these there is too little traffic to speak of shares.
+EVIDENCE_REQUESTS = 20.0
+DAY_EFFECTIVE_REQUESTS, HOUR_EFFECTIVE_REQUESTS = 100.0, 30.0
+#: The usual spread needs three weeks before it is one.
+BASELINE_DAYS = 21.0
+UNCLASSIFIED_SHARE, UNCLASSIFIED_ZSCORE = 0.05, 4.0
+
+
+class Rule(NamedTuple):
+    """An alerting rule: what it looks at, and how long it waits and stays, in seconds.
+
+    `direction` is None where the alert has no such label. Of requests a rule waits longer: tokens
+    mostly say the same, and silence it.
+    """
+
+    alert: str
+    window: Window
+    direction: Direction | None
+    for_seconds: int
+    requests_for_seconds: int
+    keep_firing_for_seconds: int
+
+    def wait(self, measure: str) -> int:
+        """Return how long it waits of a measure, in seconds."""
+        return self.requests_for_seconds if measure == "requests" else self.for_seconds
+
+
+# An alert of the hour, and the one on what is unclassified, stay until the day's statistics have
+# seen the same, so that a shift is one notification and not three.
+DAY_UP = Rule("LLMShareShiftDay", "24h", "up", 3600, 3 * 3600, 6 * 3600)
+DAY_DOWN = DAY_UP._replace(direction="down")
+HOUR_UP = Rule("LLMShareShiftHour", "1h", "up", 30 * 60, 150 * 60, 24 * 3600)
+HOUR_DOWN = HOUR_UP._replace(direction="down")
+UNCLASSIFIED = Rule("LLMShareUnclassified", "1h", None, 15 * 60, 15 * 60, 48 * 3600)
+RULES = (DAY_UP, DAY_DOWN, HOUR_UP, HOUR_DOWN, UNCLASSIFIED)
+
+#: The one measure of the alert on what is unclassified: a request is unknown, however long it is.
+UNCLASSIFIED_MEASURE = "requests"
+UNCLASSIFIED_KEYS = {"origin": UNKNOWN, "language": UNDETERMINED}
+
+# How Alertmanager gathers the alerts of a dimension into notifications.
+GROUP_WAIT_SECONDS = 120
+GROUP_INTERVAL_SECONDS = 30 * 60
+REPEAT_INTERVAL_SECONDS = 24 * 3600
+
+
+class Inhibition(NamedTuple):
+    """Alerts that say more silence others: regular expressions of labels, and labels in common."""
+
+    source: dict[str, str]
+    target: dict[str, str]
+    equal: tuple[str, ...]
+
+
+#: What inhibits what. A share rises where others fall, because shares add up to 1; so who falls is
+#: silent where somebody has risen.
+INHIBITIONS = (
+    Inhibition(
+        {"alertname": "LLMShareStale"},
+        {"alertname": "LLMShareShift.*|LLMShareUnclassified"},
+        ("job", "gateway"),
+    ),
+    Inhibition(
+        {"alertname": "LLMShareUnclassified"},
+        {"alertname": "LLMShareShift.*"},
+        ("job", "gateway", "dimension"),
+    ),
+    Inhibition(
+        {"alertname": "LLMShareShift.*", "direction": "up"},
+        {"direction": "down"},
+        ("job", "gateway", "dimension"),
+    ),
+    Inhibition(
+        {"alertname": "LLMShareShiftHour"},
+        {"alertname": "LLMShareShiftDay"},
+        ("job", "gateway", "dimension", "key", "measure", "direction"),
+    ),
+    Inhibition(
+        {"alertname": "LLMShareShift.*", "measure": "tokens"},
+        {"alertname": "LLMShareShift.*", "measure": "requests"},
+        ("job", "gateway", "dimension", "key", "direction"),
+    ),
+)
+
+
+class Gauges(NamedTuple):
+    """What /metrics says of keys in one window: arrays or numbers that broadcast.
+
+    NaN stands for a series that is absent, so no condition on it holds.
+    """
+
+    zscore: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    share: NDArray[np.float64]
+    baseline: NDArray[np.float64]
+    without_top_tenant: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+    effective: NDArray[np.float64]
+    days: NDArray[np.float64]
+
+
+def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:
+    """Tell where a rule's condition holds; `gauges` are those of the rule's window.
+
+    `UNCLASSIFIED` is asked for its key and measure only.
+    """
+    if rule is UNCLASSIFIED:
+        return (gauges.share >= UNCLASSIFIED_SHARE) & (gauges.zscore >= UNCLASSIFIED_ZSCORE)
+    if rule.window == "1h":
+        return _is_large(rule, gauges, HOUR_SHIFT, HOUR_EFFECTIVE_REQUESTS) & _is_broad(
+            rule, gauges
+        )
+    far = _signed(rule, gauges.zscore) >= DAY_ZSCORE.get(dimension, np.inf)
+    return far & _is_large(rule, gauges, DAY_SHIFT, DAY_EFFECTIVE_REQUESTS)
+
+
+def is_inhibited(target: Mapping[str, str], firing: Iterable[Mapping[str, str]]) -> bool:
+    """Tell whether one of the alerts that fire silences another, all given by their labels.
+
+    As in Alertmanager a label that both lack is equal, and an alert that is a rule's source and its
+    target is not silenced by another such.
+    """
+    for rule in INHIBITIONS:
+        if not _matches(rule.target, target):
+            continue
+        is_source = _matches(rule.source, target)
+        for source in firing:
+            if (
+                _matches(rule.source, source)
+                and not (is_source and _matches(rule.target, source))
+                and all(source.get(name) == target.get(name) for name in rule.equal)
+            ):
+                return True
+    return False
+
+
+def _matches(matchers: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    return all(re.fullmatch(regex, labels.get(name, "")) for name, regex in matchers.items())
+
+
+def zscore_threshold(window: Window, dimension: str, *, has_tenants: bool) -> float | None:
+    """Return the z from which a window's shift is an alert; None where no alert is on it.
+
+    Where requests name no tenant, nothing tells one customer's batch from a shift of all, and there
+    is no alert of the hour.
+    """
+    if window == "24h":
+        return DAY_ZSCORE.get(dimension)
+    return HOUR_ZSCORE if dimension in DAY_ZSCORE and has_tenants else None
+
+
+def _signed(rule: Rule, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return -values if rule.direction == "down" else values
+
+
+def _is_large(
+    rule: Rule, gauges: Gauges, least_shift: float, least_effective: float
+) -> NDArray[np.bool_]:
+    shift = _signed(rule, gauges.shift)
+    high, low = gauges.share, gauges.baseline
+    if rule.direction == "down":
+        high, low = low, high
+    return (
+        ((shift >= least_shift) | ((shift >= SMALL_SHIFT) & (high >= FOLD * low)))
+        & (gauges.evidence >= EVIDENCE_REQUESTS)
+        & (gauges.effective >= least_effective)
+        & (gauges.days >= BASELINE_DAYS)
+    )
+
+
+def _is_broad(rule: Rule, gauges: Gauges) -> NDArray[np.bool_]:
+    """Tell whether many make a shift; never where requests name no tenant, for nobody can tell."""
+    left, shift = (_signed(rule, values) for values in (gauges.without_top_tenant, gauges.shift))
+    return (_signed(rule, gauges.zscore) >= HOUR_ZSCORE) & (left >= KEPT_WITHOUT_TOP_TENANT * shift)

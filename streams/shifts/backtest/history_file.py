@@ -1,0 +1,313 @@
+"""A history as lines of JSON: one cell a line, and what is wrong with a line by its number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from streams.state.pane import MIDDLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from streams.shifts.series import Array
+
+#: As much is decoded at once; several thousand lines.
+_READ_BYTES = 1 << 20
+#: All of it is held in memory, with a row for every pane between the first and the last.
+MAX_DAYS = 1100
+#: No time and no count of this world comes near these; below them no sum here overflows.
+_MAX_TIME, _MAX_COUNT = 2**38, 10**30
+#: n_eff / n of usage events, where nobody has counted squares: tokens have a heavy tail.
+EFFECTIVE_PART = 0.07
+
+
+class HistoryError(Exception):
+    """A history cannot be read; the message names the file, the line and what to do."""
+
+
+class Line(msgspec.Struct):
+    """A cell as it is written: what one origin, language and tenant came to from `start` on.
+
+    `start` in unix seconds. A cell lies in one pane of 5 minutes (`seconds` divides 300), or spans
+    whole ones, over which it is spread evenly.
+    """
+
+    start: int
+    seconds: int
+    origin: str
+    language: str
+    requests: int
+    tokens: int
+    tokens_squared: int
+    tenant: str | None = None
+
+
+class _Point(msgspec.Struct):
+    start: Annotated[int, msgspec.Meta(ge=0, lt=_MAX_TIME)]
+    cells: dict[
+        Annotated[str, msgspec.Meta(pattern="/")],
+        Annotated[list[Annotated[float, msgspec.Meta(ge=0)]], msgspec.Meta(min_length=4)],
+    ]
+
+
+class _WorkerHistory(msgspec.Struct):
+    """What a worker answers, of which the rest is not needed."""
+
+    seconds: Annotated[int, msgspec.Meta(ge=MIDDLE.seconds, multiple_of=MIDDLE.seconds)]
+    points: list[_Point]
+
+
+_read_lines = msgspec.json.Decoder(Line).decode_lines
+_read_line = msgspec.json.Decoder(Line).decode
+_columns: Callable[[Line], tuple[Any, ...]] = attrgetter(
+    "start", "seconds", "origin", "language", "tenant", "requests", "tokens", "tokens_squared"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The cells of a history, as columns. `pane` is `start // 300`; keys index the names.
+
+    `tenant` is -1 where requests name none. `has_squares` is false where sums of squares are an
+    estimate.
+    """
+
+    pane: NDArray[np.int32]
+    origin: NDArray[np.int32]
+    language: NDArray[np.int32]
+    tenant: NDArray[np.int32]
+    requests: Array
+    tokens: Array
+    squares: Array
+    origins: tuple[str, ...]
+    languages: tuple[str, ...]
+    tenants: tuple[str, ...]
+    has_squares: bool = True
+
+
+class _Numbers(dict[str | None, int]):
+    """Names by number, in the order in which they come; -1 for what is no name."""
+
+    def __init__(self, *nameless: str | None) -> None:
+        super().__init__(dict.fromkeys(nameless, -1))
+        self.names: list[str] = []
+
+    def __missing__(self, name: str | None) -> int:
+        number = self[name] = len(self.names)
+        self.names.append(str(name))
+        return number
+
+    def of(self, names: Iterable[str | None]) -> NDArray[np.int32]:
+        return np.array([*map(self.__getitem__, names)], dtype=np.int32)
+
+
+class _Chunk(NamedTuple):
+    """Some lines, with the file that they are in and the number of the line before them."""
+
+    name: str
+    before: int
+    data: bytes
+
+
+def read(files: Iterable[tuple[str, IO[bytes]]]) -> Cells:
+    """Return the cells of files, each a name and an open stream. Raises HistoryError."""
+    reading = _Reading()
+    for name, stream in files:
+        newest = -(2**62)
+        for chunk in _chunks(name, stream):
+            newest = reading.take(chunk, newest)
+    return reading.cells()
+
+
+def _chunks(name: str, stream: IO[bytes]) -> Iterator[_Chunk]:
+    before, kept = 0, b""
+    while data := stream.read(_READ_BYTES):
+        whole, newline, kept = (kept + data).rpartition(b"\n")
+        if newline:
+            yield _Chunk(name, before, whole)
+            before += whole.count(b"\n") + 1
+    if kept.strip():
+        yield _Chunk(name, before, kept)
+
+
+class _Reading:
+    """The columns so far."""
+
+    def __init__(self) -> None:
+        self.origins, self.languages, self.tenants = _Numbers(), _Numbers(), _Numbers(None, "")
+        self.parts: list[tuple[NDArray[Any], ...]] = []
+
+    def take(self, chunk: _Chunk, newest: int) -> int:
+        """Add the lines of a chunk; returns the start of the last. Raises HistoryError."""
+        try:
+            lines = _read_lines(chunk.data)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise _first_bad_line(chunk) from None
+        if len(lines) != len(_filled(chunk)):
+            raise _first_bad_line(chunk)
+        if not lines:
+            return newest
+        start, seconds, origin, language, tenant, *counts = zip(*map(_columns, lines), strict=True)
+        starts, lengths = _whole(start), _whole(seconds)
+        amounts = [_amounts(each) for each in counts]
+        fault = _fault(starts, lengths, amounts, newest)
+        if fault is not None:
+            place, said = fault
+            raise HistoryError(f"{chunk.name}, line {_filled(chunk)[place][0]}: {said}")
+        columns = [
+            (starts // MIDDLE.seconds).astype(np.int32),
+            self.origins.of(origin),
+            self.languages.of(language),
+            self.tenants.of(tenant),
+        ]
+        self.parts.append(tuple(_spread(columns, amounts, lengths)))
+        return int(starts[-1])
+
+    def cells(self) -> Cells:
+        """Return all of them. Raises HistoryError where there are none."""
+        if not self.parts:
+            raise HistoryError("there is no line in the history: give files with a cell a line")
+        first = min(int(part[0].min()) for part in self.parts)
+        last = max(int(part[0].max()) for part in self.parts)
+        if (last - first) * MIDDLE.seconds > MAX_DAYS * 86400:
+            raise HistoryError(
+                f"the history spans more than {MAX_DAYS} days: look for a `start` that is wrong, "
+                "or give fewer files"
+            )
+        columns = [[*column] for column in zip(*self.parts, strict=True)]
+        # Joined one by one, so that only one of them is held twice.
+        self.parts.clear()
+        pane, origin, language, tenant, *counts = (
+            np.concatenate(columns.pop(0)) for _ in range(len(columns))
+        )
+        requests, tokens, squares = counts
+        if not requests.any():
+            raise HistoryError("there is no request in the history: `requests` is 0 in every cell")
+        return Cells(
+            pane,
+            origin,
+            language,
+            tenant,
+            requests,
+            tokens,
+            squares,
+            tuple(self.origins.names),
+            tuple(self.languages.names),
+            tuple(self.tenants.names),
+        )
+
+
+def _whole(values: tuple[int, ...]) -> NDArray[np.int64]:
+    # What does not fit is told as a fault.
+    return np.array([min(max(value, -1), _MAX_TIME) for value in values], dtype=np.int64)
+
+
+def _amounts(values: tuple[int, ...]) -> Array:
+    try:
+        return np.array(values, dtype=np.float64)
+    except OverflowError:
+        return np.array([min(value, _MAX_COUNT) for value in values], dtype=np.float64)
+
+
+def _fault(
+    starts: NDArray[np.int64], lengths: NDArray[np.int64], amounts: list[Array], newest: int
+) -> tuple[int, str] | None:
+    """Return the place of the first line that cannot be counted, and why."""
+    pane = MIDDLE.seconds
+    step = np.minimum(np.maximum(lengths, 1), pane)
+    previous = np.concatenate([[newest], starts[:-1]])
+    faults = (
+        (
+            (lengths < 1) | ((pane % step != 0) | (lengths > pane) & (lengths % pane != 0)),
+            "`seconds` must divide 300, or be a multiple of it",
+        ),
+        (lengths > MAX_DAYS * 86400, f"`seconds` is more than {MAX_DAYS} days"),
+        ((starts < 0) | (starts >= _MAX_TIME), "`start` is no time in unix seconds"),
+        (
+            starts % step != 0,
+            "`start` must be a multiple of `seconds`, or of 300 where that is less",
+        ),
+        (np.any([each < 0 for each in amounts], axis=0), "a count is negative"),
+        (np.any([each >= _MAX_COUNT for each in amounts], axis=0), "a count is beyond all bounds"),
+        (starts < previous, "it starts before the line above it: sort the lines by `start`"),
+    )
+    found = [(int(bad.argmax()), said) for bad, said in faults if bad.any()]
+    return min(found) if found else None
+
+
+def _spread(
+    columns: list[NDArray[np.int32]], amounts: list[Array], lengths: NDArray[np.int64]
+) -> list[NDArray[Any]]:
+    """Return the columns with a row for each pane that a cell spans."""
+    if (lengths <= MIDDLE.seconds).all():
+        return [*columns, *amounts]
+    spans = np.maximum(lengths // MIDDLE.seconds, 1)
+    place = np.arange(spans.sum(), dtype=np.int32)
+    place -= np.repeat(spans.cumsum() - spans, spans).astype(np.int32)
+    pane, *keys = (np.repeat(column, spans) for column in columns)
+    return [pane + place, *keys, *(np.repeat(each / spans, spans) for each in amounts)]
+
+
+def _first_bad_line(chunk: _Chunk) -> HistoryError:
+    for number, line in _filled(chunk):
+        try:
+            _read_line(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return HistoryError(
+                f"{chunk.name}, line {number}: {error}. A line is a cell, as `tokenshare backtest "
+                "--help` shows it."
+            )
+    return HistoryError(f"{chunk.name}, near line {chunk.before + 1}: this is no line of JSON")
+
+
+def _filled(chunk: _Chunk) -> list[tuple[int, bytes]]:
+    """Return the lines of a chunk that are not blank, with their numbers in the file."""
+    numbered = enumerate(chunk.data.split(b"\n"), chunk.before + 1)
+    return [(number, line) for number, line in numbered if line.strip()]
+
+
+def of_worker(body: object) -> Cells:
+    """Return the cells of a worker's history: the body of /api/v1/history, by hour and `joint`.
+
+    It names no tenants. A cell is [tokens, requests, prompt tokens, completion tokens] and, where
+    the worker tells it, the sum of squared tokens. Raises HistoryError.
+    """
+    try:
+        history = msgspec.convert(body, _WorkerHistory)
+    except msgspec.ValidationError as error:
+        raise HistoryError(
+            f"what answers tells no history ({error}): give the address of a tokenshare worker"
+        ) from None
+    reading = _Reading()
+    rows = [
+        (point.start // MIDDLE.seconds, *key.split("/", 1), cell)
+        for point in history.points
+        for key, cell in point.cells.items()
+    ]
+    if not rows:
+        raise HistoryError("the worker has no history yet: nothing has been counted there")
+    pane, origin, language, cells = zip(*rows, strict=True)
+    columns = [
+        np.array(pane, dtype=np.int32),
+        reading.origins.of(origin),
+        reading.languages.of(language),
+        np.full(len(rows), -1, dtype=np.int32),
+    ]
+    requests = np.array([cell[1] for cell in cells], dtype=np.float64)
+    tokens = np.array([cell[0] for cell in cells], dtype=np.float64)
+    has_squares = all(len(cell) > 4 for cell in cells)
+    squares = (
+        np.array([cell[4] for cell in cells], dtype=np.float64)
+        if has_squares
+        else np.divide(tokens**2, requests * EFFECTIVE_PART, where=requests > 0, out=tokens * 0)
+    )
+    lengths = np.full(len(rows), history.seconds, dtype=np.int64)
+    reading.parts.append(tuple(_spread(columns, [requests, tokens, squares], lengths)))
+    return replace(reading.cells(), has_squares=has_squares)

@@ -1,0 +1,128 @@
+"""From alerts to notifications as Alertmanager sends them: one for a dimension at a time.
+
+alerts fire    a   b            c
+notifications  [wait]n1[ interval ]n2[ interval ] …
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from streams.shifts.alert_rules import (
+    GROUP_INTERVAL_SECONDS,
+    GROUP_WAIT_SECONDS,
+    REPEAT_INTERVAL_SECONDS,
+    is_inhibited,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from streams.shifts.backtest.alerts import Alert
+
+#: What a notification is for: an alert that was in none before, or one that has been for a day, or
+#: that alerts are over.
+Reason = Literal["firing", "repeat", "resolved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A message about a dimension at a time (unix seconds), with the alerts that fire then.
+
+    What has risen comes first, and the largest z.
+    """
+
+    at: int
+    dimension: str
+    reason: Reason
+    alerts: tuple[Alert, ...]
+
+
+def notifications(alerts: Iterable[Alert], end: int) -> list[Notification]:
+    """Return what is sent up to the time `end`, by time."""
+    fired: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        if alert.firing is not None:
+            fired.setdefault(alert.dimension, []).append(alert)
+    found = [
+        notice
+        for dimension, group in fired.items()
+        for notice in _of_group(dimension, sorted(group, key=_time), end)
+    ]
+    return sorted(found, key=lambda notice: (notice.at, notice.dimension))
+
+
+def notified(alert: Alert, sent: Iterable[Notification]) -> int | None:
+    """Return when an alert was first in a notification, None where it never was."""
+    return next((notice.at for notice in sent if alert in notice.alerts), None)
+
+
+def _time(alert: Alert) -> int:
+    assert alert.firing is not None
+    return alert.firing
+
+
+def _of_group(dimension: str, group: Sequence[Alert], end: int) -> list[Notification]:
+    """Return the notifications of one group, whose alerts are sorted by when they fire.
+
+    A group begins with its first alert and goes when none of its alerts fires any more; what it
+    has told is remembered beyond that.
+    """
+    sent: list[Notification] = []
+    told = _Told(frozenset(), frozenset(), 0)
+    at = -1
+    waiting = list(group)
+    held: list[Alert] = []
+    while waiting or held:
+        if not held:
+            at = max(at, _time(waiting[0]) + GROUP_WAIT_SECONDS)
+        if at > end:
+            break
+        while waiting and _time(waiting[0]) <= at:
+            held.append(waiting.pop(0))
+        firing = [alert for alert in held if alert.is_firing(at)]
+        sources = [alert.labels for alert in firing]
+        shown = [alert for alert in held if not is_inhibited(alert.labels, sources)]
+        now = _Told(
+            frozenset(_name(alert) for alert in shown if alert in firing),
+            frozenset(_name(alert) for alert in shown if alert not in firing),
+            at,
+        )
+        reason = _reason(now, told)
+        if reason is not None:
+            ranked = sorted(
+                (alert for alert in shown if alert in firing),
+                key=lambda each: (each.direction != "up", -abs(each.zscore)),
+            )
+            sent.append(Notification(at, dimension, reason, tuple(ranked)))
+            told = now
+        held = firing
+        at += GROUP_INTERVAL_SECONDS
+    return sent
+
+
+class _Told(NamedTuple):
+    """What a notification tells: the alerts that fire and those that are over, by their labels."""
+
+    firing: frozenset[tuple[tuple[str, str], ...]]
+    resolved: frozenset[tuple[tuple[str, str], ...]]
+    at: int
+
+
+def _name(alert: Alert) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(alert.labels.items()))
+
+
+def _reason(now: _Told, told: _Told) -> Reason | None:
+    """Return why to tell what is so now, None where there is no need to.
+
+    Alerts that are silenced are neither: they stay as they have been told.
+    """
+    if now.firing - told.firing:
+        return "firing"
+    if not now.firing:
+        return "resolved" if now.resolved and told.firing else None
+    if now.resolved - told.resolved:
+        return "resolved"
+    return "repeat" if now.at - told.at > REPEAT_INTERVAL_SECONDS else None

@@ -1,0 +1,74 @@
+"""A whole history told again: its alerts, its notifications and how many there were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from streams.shifts.backtest.alerts import alerts
+from streams.shifts.backtest.evaluate import watch
+from streams.shifts.backtest.notifications import notifications, notified
+from streams.shifts.backtest.timeline import timelines
+from streams.shifts.series import MEASURES
+from streams.state.pane import MIDDLE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.shifts.backtest.alerts import Alert
+    from streams.shifts.backtest.history_file import Cells
+    from streams.shifts.backtest.notifications import Notification
+    from streams.shifts.backtest.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What the alerts would have said, in the order in which they fired.
+
+    `watched_from` and `end` in unix seconds: the time in which alerts could fire. `series` is the
+    number of keys, each in both measures.
+    """
+
+    timelines: tuple[Timeline, ...]
+    alerts: tuple[Alert, ...]
+    notices: tuple[Notification, ...]
+    notified: Mapping[Alert, int | None]
+    watched_from: int
+    end: int
+    series: int
+
+    @property
+    def weeks(self) -> float:
+        """Weeks in which alerts could fire."""
+        return max(0.0, (self.end - self.watched_from) / (7 * 86400))
+
+    @property
+    def fired(self) -> int:
+        """Alerts that fired; others still wait at the end."""
+        return sum(alert.firing is not None for alert in self.alerts)
+
+    @property
+    def notifications(self) -> int:
+        """Notifications that something fires; that all is over is none of them."""
+        return sum(notice.reason != "resolved" for notice in self.notices)
+
+
+def replay(cells: Cells) -> Replay:
+    """Return what the alerts would have said of a history."""
+    found = timelines(cells)
+    watched = [each for timeline in found for each in watch(timeline)]
+    raised = sorted(
+        (alert for each in watched for alert in alerts(each)),
+        key=lambda each: (each.firing or each.pending, each.dimension, each.key, each.measure),
+    )
+    end = (int(cells.pane.max()) + 1) * MIDDLE.seconds
+    notices = tuple(notifications(raised, end))
+    return Replay(
+        found,
+        tuple(raised),
+        notices,
+        {alert: notified(alert, notices) for alert in raised},
+        min((each.first for each in watched), default=end),
+        end,
+        len(MEASURES) * sum(len(timeline.panes.keys) for timeline in found),
+    )

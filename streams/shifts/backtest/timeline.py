@@ -1,0 +1,160 @@
+"""A history by time: the counts of each dimension by 5-minute pane, and by tenant where asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streams.shifts.series import Counted, Measure
+from streams.shifts.shift import PANES_AN_HOUR
+from streams.state.pane import HOUR, MAX_TENANTS, MIDDLE, OTHER
+from streams.web.snapshot import SHOWN_LANGUAGES as SHOWN_KEYS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from streams.shifts.backtest.history_file import Cells
+    from streams.shifts.series import Array
+
+#: As many as a worker keeps of an hour at most; further ones are told together.
+SHOWN_TENANTS = 2 * MAX_TENANTS
+
+
+@dataclass(frozen=True, slots=True)
+class ByTenant:
+    """What named tenants count, a row a cell, by time: `pane` counts from the timeline's start.
+
+    `tenants` names them; the last stands for those too small to be told apart, and is no tenant.
+    """
+
+    tenants: tuple[str, ...]
+    pane: NDArray[np.int32]
+    tenant: NDArray[np.int32]
+    key: NDArray[np.int32]
+    requests: Array
+    tokens: Array
+
+    def sums(self, measure: Measure, spans: list[tuple[int, int]], keys: int) -> Array:
+        """Return the counts in spans `[first, end)` of panes added up, [tenants, keys]."""
+        values = self.tokens if measure == "tokens" else self.requests
+        size = len(self.tenants) * keys
+        found = np.zeros(size)
+        for first, end in spans:
+            low, high = np.searchsorted(self.pane, (first, end))
+            place = self.tenant[low:high].astype(np.int64) * keys + self.key[low:high]
+            found += np.bincount(place, values[low:high], size)
+        return found.reshape(len(self.tenants), keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """One dimension of a history. Panes are of 5 minutes and begin at a whole hour.
+
+    `hours` are the same counts by hour; the last may be incomplete. `by_tenant` is None where no
+    request names its tenant.
+    """
+
+    dimension: str
+    panes: Counted
+    hours: Counted
+    by_tenant: ByTenant | None
+
+
+def timelines(cells: Cells) -> tuple[Timeline, ...]:
+    """Return the history by origin and by language; small languages count as `other`."""
+    start = int(cells.pane.min()) // PANES_AN_HOUR * PANES_AN_HOUR
+    number = -(-(int(cells.pane.max()) + 1 - start) // PANES_AN_HOUR) * PANES_AN_HOUR
+    named = _named(cells)
+    tenants = None if named is None else _of_tenants(cells, named, start)
+    found = []
+    for dimension, column, known in (
+        ("origin", cells.origin, cells.origins),
+        ("language", cells.language, cells.languages),
+    ):
+        key, names = _largest(column, known, cells.tokens)
+        panes = _counted(cells, names, start, key, number)
+        by_tenant = (
+            None if tenants is None or named is None else ByTenant(key=key[named], **tenants)
+        )
+        found.append(Timeline(dimension, panes, by_hour(panes), by_tenant))
+    return tuple(found)
+
+
+def by_hour(panes: Counted) -> Counted:
+    """Return the same counts by hour; the panes begin at a whole hour and fill the last."""
+    shape = (-1, PANES_AN_HOUR, len(panes.keys))
+    return Counted(
+        panes.keys,
+        panes.start,
+        HOUR.seconds,
+        *(
+            each.reshape(shape).sum(axis=1)
+            for each in (panes.requests, panes.tokens, panes.squares)
+        ),
+    )
+
+
+def _counted(
+    cells: Cells, names: tuple[str, ...], start: int, key: NDArray[np.int32], number: int
+) -> Counted:
+    place = (cells.pane.astype(np.int64) - start) * len(names) + key
+    requests, tokens, squares = (
+        np.bincount(place, values, number * len(names)).astype(np.float64).reshape(number, -1)
+        for values in (cells.requests, cells.tokens, cells.squares)
+    )
+    return Counted(names, start * MIDDLE.seconds, MIDDLE.seconds, requests, tokens, squares)
+
+
+def _largest(
+    column: NDArray[np.int32], known: tuple[str, ...], tokens: Array
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Return the number of each cell's key among those shown, and their names."""
+    weights = np.bincount(column, tokens, len(known))
+    order = [place for place in np.argsort(-weights, kind="stable") if known[place] != OTHER]
+    shown = order[:SHOWN_KEYS]
+    names = [known[place] for place in shown]
+    numbers = np.full(len(known), len(names), dtype=np.int32)
+    numbers[shown] = np.arange(len(shown))
+    if len(shown) < len(known):
+        names.append(OTHER)
+    return numbers[column], tuple(names)
+
+
+def _named(cells: Cells) -> NDArray[np.intp] | slice | None:
+    """Return the cells with a tenant in the order of time; None where there are none."""
+    is_named = cells.tenant >= 0
+    if not is_named.any():
+        return None
+    if is_named.all() and (np.diff(cells.pane) >= 0).all():
+        return slice(None)
+    named = np.flatnonzero(is_named)
+    # Files need not follow each other in time.
+    return named[np.argsort(cells.pane[named], kind="stable")]
+
+
+def _of_tenants(cells: Cells, named: NDArray[np.intp] | slice, start: int) -> dict[str, Any]:
+    """Return the columns of `ByTenant` that are the same for all dimensions."""
+    pane, tenant = cells.pane[named] - np.int32(start), cells.tenant[named]
+    tokens = cells.tokens[named]
+    names = cells.tenants
+    if len(names) > SHOWN_TENANTS:
+        # Those that were largest in any hour, as any hour may be one to judge.
+        hours, inverse = np.unique(
+            pane.astype(np.int64) // PANES_AN_HOUR * len(names) + tenant, return_inverse=True
+        )
+        most = np.zeros(len(names))
+        np.maximum.at(most, hours % len(names), np.bincount(inverse, tokens))
+        shown = np.argsort(-most, kind="stable")[:SHOWN_TENANTS]
+        numbers = np.full(len(names), SHOWN_TENANTS, dtype=np.int32)
+        numbers[shown] = np.arange(SHOWN_TENANTS)
+        tenant = numbers[tenant]
+        names = tuple(names[each] for each in shown)
+    return {
+        "tenants": (*names, OTHER),
+        "pane": pane,
+        "tenant": tenant,
+        "requests": cells.requests[named],
+        "tokens": tokens,
+    }

@@ -1,0 +1,135 @@
+"""What the days before make one expect of a share, and how far it usually is from that.
+
+    (------------ 28 days: usual spread -------------)
+                            (-- 7 days: baseline --)[hour]
+
+Both are made of whole hours in UTC, so a restart loses nothing that hour panes hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streams.shifts.series import ratio, rolling, rows
+from streams.state.pane import HOUR, pane_start
+
+if TYPE_CHECKING:
+    from streams.shifts.series import Array, Counted, Measure
+
+HOURS_A_DAY = 24
+BASELINE_DAYS = 7
+#: The hour before the earliest of seven days, to be centred on.
+BASELINE_HOURS = BASELINE_DAYS * HOURS_A_DAY + 1
+SPREAD_HOURS = 28 * HOURS_A_DAY
+#: What the usual spread of the day is made of: 28 days of days, each hour with its baseline.
+NEEDED_HOURS = SPREAD_HOURS + HOURS_A_DAY + BASELINE_HOURS
+#: A quantile, not a standard deviation: one freak hour does not blind the alerts for a month. Of a
+#: normal distribution, it is the standard deviation.
+SPREAD_QUANTILE, QUANTILE_OF_NORMAL = 0.95, 1.96
+#: Of a day's counts, the part that must lie in hours with a baseline.
+ENOUGH = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What whole hours say of the hour that begins at `hour`; the same for all of that hour.
+
+    `shares` [25, keys] is what is expected of each hour from a day before `hour` to `hour` itself;
+    NaN for an hour that was empty on all seven days before. Usual spreads are [keys], NaN without
+    any history.
+    """
+
+    hour: int
+    shares: Array
+    hour_spread: Array
+    day_spread: Array
+
+
+def expected_shares(counts: Array, totals: Array) -> Array:
+    """Return the baseline of every hour, [hours, keys].
+
+    `counts` [hours, keys] and `totals` [hours]: a ratio of sums over the three hours centred on the
+    same hour of each of the last seven days. NaN where all of these are empty.
+    """
+    return ratio(_seasonal(counts), _seasonal(totals[:, None]))
+
+
+def _seasonal(counts: Array) -> Array:
+    # The hour before the first has the first beside it.
+    near = np.concatenate([np.zeros_like(counts[:1]), counts])
+    near[:-1] += counts
+    near[2:] += counts[:-1]
+    sums = np.zeros_like(counts)
+    for day in range(1, BASELINE_DAYS + 1):
+        first = day * HOURS_A_DAY - 1
+        sums[first:] += near[: max(0, len(counts) - first)]
+    return sums
+
+
+def hour_shifts(counts: Array, expected: Array) -> Array:
+    """Return each hour's share less its baseline; NaN for an empty hour, or one without."""
+    return ratio(counts, counts.sum(axis=-1, keepdims=True)) - expected
+
+
+def day_shifts(counts: Array, expected: Array) -> Array:
+    """Return, for the day that each hour ends, what was counted over what was expected, as a ratio.
+
+    NaN for an empty day, and where most of it lies in hours without a baseline.
+    """
+    totals = counts.sum(axis=-1, keepdims=True)
+    known = ~np.isnan(expected[:, :1])
+    over = np.where(known, counts - expected * totals, 0.0)
+    whole = rolling(totals, HOURS_A_DAY)
+    shifts = ratio(rolling(over, HOURS_A_DAY), whole)
+    shifts[(rolling(totals * known, HOURS_A_DAY) < ENOUGH * whole)[:, 0]] = np.nan
+    return shifts
+
+
+def usual_spread(shifts: Array) -> Array:
+    """Return how far a share usually is from its baseline, [keys], of shifts [hours, keys].
+
+    Hours of which nothing can be said do not count; NaN where there is no other.
+    """
+    said = np.abs(shifts[~np.isnan(shifts).any(axis=-1)])
+    if not said.size:
+        return np.full(shifts.shape[-1], np.nan)
+    return np.quantile(said, SPREAD_QUANTILE, axis=0) / QUANTILE_OF_NORMAL
+
+
+def past(hours: Counted, measure: Measure, hour: int) -> Past:
+    """Return what whole hours before `hour` (unix seconds, its start) say of it.
+
+    It changes when an hour has ended, and when late data changes an hour or the keys change: keep
+    it until then. Of `hours`, rows from `hour - NEEDED_HOURS * 3600` to `hour` are read; what is
+    not there counts as empty.
+    """
+    first = hour - NEEDED_HOURS * HOUR.seconds
+    counts = rows(hours.counts(measure), hours.start, HOUR.seconds, first, NEEDED_HOURS + 1)
+    # The hour itself has a baseline too, and what is counted in it so far is in none.
+    counts[-1] = 0.0
+    expected = expected_shares(counts, counts.sum(axis=-1))
+    return Past(
+        hour,
+        expected[-HOURS_A_DAY - 1 :],
+        usual_spread(hour_shifts(counts, expected)[-SPREAD_HOURS - 1 : -1]),
+        usual_spread(day_shifts(counts, expected)[-SPREAD_HOURS - 1 : -1]),
+    )
+
+
+def baseline_days(hours: Counted, as_of: float) -> float:
+    """Return the days of history at `as_of`: those since the first hour with data, less empty ones.
+
+    Nights without traffic are history as well; what is left out is the whole days of a longer gap.
+    """
+    here = pane_start(HOUR, as_of)
+    first = here - (NEEDED_HOURS - 1) * HOUR.seconds
+    counts = rows(hours.requests, hours.start, HOUR.seconds, first, NEEDED_HOURS)
+    busy = np.flatnonzero(counts.sum(axis=-1) > 0)
+    if not len(busy):
+        return 0.0
+    age = as_of - (first + int(busy[0]) * HOUR.seconds)
+    gaps = np.diff(np.append(busy, NEEDED_HOURS)) - 1
+    return float(max(0.0, age / 86400 - (gaps // HOURS_A_DAY).sum()))

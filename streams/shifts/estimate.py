@@ -1,0 +1,114 @@
+"""A window's share of each key, and how sure it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from streams.shifts.baseline import ENOUGH
+from streams.shifts.series import ratio
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from streams.shifts.series import Array
+
+
+class Stretches(NamedTuple):
+    """A window cut into equal stretches of time; leading axes are windows side by side.
+
+    `counts` and `expected` are [..., stretches, keys]. `squares` is [..., keys]. `is_expected`
+    [..., 1] tells whether enough of the window has a baseline; what has none stands in `expected`
+    as it was counted.
+    """
+
+    counts: Array
+    expected: Array
+    squares: Array
+    is_expected: NDArray[np.bool_]
+
+
+class Measured(NamedTuple):
+    """A window's share, standard error, baseline and shift, [..., keys]; NaN where there is none.
+
+    `effective` [..., 1] is the number of equal requests that would say as much.
+    """
+
+    share: Array
+    error: Array
+    baseline: Array
+    shift: Array
+    effective: Array
+
+
+def expect(counts: Array, shares: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Return what is expected of panes with `counts`, and where a baseline tells: [..., 1].
+
+    Both are [..., keys]. Where none tells, what was counted is what was expected.
+    """
+    known = ~np.isnan(shares[..., :1])
+    return np.where(known, shares * counts.sum(axis=-1, keepdims=True), counts), known
+
+
+def cut(
+    counts: Array, expected: Array, known: NDArray[np.bool_], squares: Array, stretches: int
+) -> Stretches:
+    """Return the window of some panes, all [..., panes, keys], cut into equal stretches."""
+    shape = (*counts.shape[:-2], stretches, -1, counts.shape[-1])
+    totals = counts.sum(axis=-1, keepdims=True)
+    return Stretches(
+        counts.reshape(shape).sum(axis=-2),
+        expected.reshape(shape).sum(axis=-2),
+        squares.sum(axis=-2),
+        is_expected(totals, totals * known),
+    )
+
+
+def is_expected(totals: Array, known: Array) -> NDArray[np.bool_]:
+    """Tell whether a baseline speaks of enough of a window, [..., 1].
+
+    `totals` and `known` [..., stretches, 1]: what was counted, and what of it has a baseline.
+    """
+    enough: NDArray[np.bool_] = known.sum(axis=-2) >= ENOUGH * totals.sum(axis=-2)
+    return enough
+
+
+def measure(window: Stretches) -> Measured:
+    """Return what a window says of each key.
+
+    The standard error is the largest of three, because each is far too small somewhere: the delta
+    method for a ratio (few requests), the null form with Kish's effective requests (rare keys) and
+    the means of the stretches (requests that come in sessions).
+    """
+    counted = window.counts.sum(axis=-2)
+    total = counted.sum(axis=-1, keepdims=True)
+    squares = window.squares.sum(axis=-1, keepdims=True)
+    share = ratio(counted, total)
+    effective = ratio(total * total, squares)
+    baseline = np.where(window.is_expected, ratio(window.expected.sum(axis=-2), total), np.nan)
+    shift = share - baseline
+
+    rest = squares - window.squares
+    delta = ratio(np.sqrt((1 - share) ** 2 * window.squares + share**2 * rest), total)
+    null = np.sqrt(ratio(np.maximum(baseline * (1 - baseline), 0), effective))
+    stretches = window.counts.shape[-2]
+    over = window.counts - np.where(window.is_expected[..., None], window.expected, 0)
+    mean = ratio(over.sum(axis=-2), total)
+    apart = over - mean[..., None, :] * window.counts.sum(axis=-1, keepdims=True)
+    means = ratio(np.sqrt(stretches / (stretches - 1) * (apart**2).sum(axis=-2)), total)
+    return Measured(share, np.fmax(np.fmax(delta, means), null), baseline, shift, effective)
+
+
+def zscores(measured: Measured, spread: Array) -> Array:
+    """Return z of each key, [..., keys]. Where nothing is uncertain, one request is the scale."""
+    scale = np.maximum(spread, measured.error)
+    certain = measured.shift * measured.effective
+    return np.where(scale > 0, ratio(measured.shift, scale), np.where(scale == 0, certain, np.nan))
+
+
+def evidence(requests: Array, baseline: Array) -> Array:
+    """Return the requests behind a statement on each key: those it has or should have."""
+    should = baseline * requests.sum(axis=-1, keepdims=True)
+    found: Array = np.fmax(requests, should)
+    return found

@@ -1,0 +1,264 @@
+"""What moved a share of a worker's own: its panes as the parts of streams/shifts/attribution.py.
+
+A key's counts are split by its members: an origin's by model and by language, a language's by
+origin, either by tenant. What the window holds is counted in its panes of 5 minutes, what was
+expected in the hours of the seven days before, as in streams/shifts/shift.py; so the contributions
+of either split add up to the shift that is shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from streams.shares.history import cells_of, models_of
+from streams.shifts.attribution import Attribution, Part, attribute, expected_members
+from streams.shifts.baseline import BASELINE_HOURS, HOURS_A_DAY
+from streams.shifts.live import PANES_OF, tenants_of
+from streams.shifts.shift import centre
+from streams.state.pane import HOUR, MIDDLE, TENANTS, add_counts, pane_start, tokens_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from streams.classify.origin.catalog import Catalog
+    from streams.shares.history import Found, History
+    from streams.shares.history import Part as HistoryPart
+    from streams.shifts.alert_rules import Window
+    from streams.shifts.series import Array, Measure
+    from streams.shifts.shift import KeyShift
+    from streams.state.pane import Counts
+    from streams.state.view import View
+    from streams.web.snapshot import Snapshot
+
+MOST_MOVERS = 8
+
+#: Counts by member, at the start of a pane.
+Members = dict[int, dict[str, "Counts"]]
+#: What of them is asked for, tokens or requests, by the start of an hour.
+Amounts = dict[int, dict[str, float]]
+
+
+class Shift(NamedTuple):
+    """The shift to be taken apart: of which key, in what, over which window that ends at `as_of`.
+
+    `told` is what streams/shifts/shift.py says of it; `shown` are the keys that stand by name,
+    whose others are `other`.
+    """
+
+    dimension: str
+    key: str
+    measure: Measure
+    window: Window
+    as_of: float
+    told: KeyShift
+    shown: frozenset[str]
+
+
+class Moved(NamedTuple):
+    """A shift by its members; None where they are not known of the key, or not counted at all."""
+
+    models: Attribution | None
+    joint: Attribution | None
+    tenants: Attribution | None
+    found: tuple[Found, ...]
+
+
+def find(picture: Snapshot, dimension: str, key: str, measure: str, window: str) -> Shift | None:
+    """Return the shift of a picture that is asked for; None where it tells none."""
+    for told in picture.shifts:
+        if (told.dimension, told.measure, told.window) != (dimension, measure, window):
+            continue
+        for each in told.keys:
+            if each.key == key and each.shift is not None:
+                shown = frozenset(one.key for one in told.keys)
+                return Shift(
+                    *(dimension, key, told.measure, told.window, picture.shifts_as_of, each, shown)
+                )
+    return None
+
+
+def ask(view: View, history: History, catalog: Catalog, shift: Shift) -> Callable[[], Moved]:
+    """Return the work that takes a shift apart, for any thread."""
+    here, last = pane_start(HOUR, shift.as_of), pane_start(MIDDLE, shift.as_of)
+    opens = last - (PANES_OF[shift.window] - 1) * MIDDLE.seconds
+    ends = centre(last) if shift.window == "1h" else here
+    first = ends - (BASELINE_HOURS + HOURS_A_DAY) * HOUR.seconds
+    by_origin = shift.dimension == "origin"
+    panes = history.parts(MIDDLE, opens, last + 1, packed=not by_origin)
+    hours = history.parts(HOUR, first, here + 1, packed=not by_origin)
+    tenanted = [
+        (start, view.values_at(TENANTS, start)) for start in range(first, here + 1, HOUR.seconds)
+    ]
+    found = history.nothing_found(HOUR), history.nothing_found(MIDDLE)
+
+    def work() -> Moved:
+        split = _Split(shift, first, ends)
+        in_hours = {part.start: cells_of(part, "joint", found[0]) for part in hours}
+        in_panes = {part.start: cells_of(part, "joint", found[1]) for part in panes}
+        split.measure(in_hours, in_panes)
+        joint = split.attributed(
+            _members(in_hours, split.joined), _by_hour(_members(in_panes, split.joined))
+        )
+        models = None
+        if by_origin:
+            of_key = _of_origin(catalog, shift.key)
+            models = split.attributed(
+                _members(_models(hours), of_key), _by_hour(_members(_models(panes), of_key))
+            )
+        counted = {
+            start: tenants_of(values)[shift.dimension] for start, values in tenanted if values
+        }
+        tenants = split.by_tenant(counted) if any(counted.values()) else None
+        return Moved(models, joint, tenants, found)
+
+    return work
+
+
+class _Split:
+    """The arithmetic that all splits of one shift share."""
+
+    def __init__(self, shift: Shift, first: int, ends: int) -> None:
+        self._shift = shift
+        self._first = first
+        self._ends = ends
+        #: Of the key, by hour: what whole hours count, and what the window does.
+        self._key_hours: Amounts = {}
+        self._key_window: Amounts = {}
+
+    def measure(self, hours: Members, panes: Members) -> None:
+        """Take in the counts by `origin/language` of hours and of the window's panes."""
+        rows = range(self._first, self._ends + 1, HOUR.seconds)
+        self._totals = np.array([self._sum(hours.get(start, {})) for start in rows])
+        by_hour = _by_hour(panes)
+        self._window = {start: self._sum(cells) for start, cells in by_hour.items()}
+        own = self.joined
+        for counted, into in ((hours, self._key_hours), (by_hour, self._key_window)):
+            for start, cells in counted.items():
+                of_key = {each: counts for each, counts in cells.items() if own(each) is not None}
+                into[start] = {self._shift.key: self._sum(of_key)}
+
+    def joined(self, key: str) -> str | None:
+        """Return the other half of `origin/language` where one is the key, else None."""
+        origin, language = key.split("/", 1)
+        if self._shift.dimension == "origin":
+            return language if origin == self._shift.key else None
+        return origin if self._named(language) == self._shift.key else None
+
+    def _named(self, key: str) -> str:
+        return key if key in self._shift.shown else "other"
+
+    def attributed(self, hours: Members, window: Members) -> Attribution | None:
+        """Return the shift by members that are counted in hours and, by hour, in the window."""
+        return self._against(self._counts(window), self._counts(hours))
+
+    def by_tenant(self, hours: Members) -> Attribution | None:
+        """Return the shift by tenants, which hours count and panes of 5 minutes do not.
+
+        Of an hour that the window holds in part, each has the part of it that the key has.
+        """
+        own: Amounts = {}
+        for start, cells in hours.items():
+            into = own.setdefault(start, {})
+            for each, counts in cells.items():
+                tenant, _, name = each.partition("/")
+                if self._is_own(name):
+                    # Several languages may stand for one key, `other`.
+                    into[tenant] = into.get(tenant, 0) + self._count(counts)
+        window: Amounts = {}
+        for start, of_key in self._key_window.items():
+            held, whole = sum(of_key.values()), sum(self._key_hours.get(start, {}).values())
+            part = min(1.0, held / whole) if whole else 0
+            window[start] = {name: amount * part for name, amount in own.get(start, {}).items()}
+        return self._against(window, own)
+
+    def _is_own(self, name: str) -> bool:
+        key = self._shift.key
+        return (name if self._shift.dimension == "origin" else self._named(name)) == key
+
+    def _against(self, window: Amounts, hours: Amounts) -> Attribution | None:
+        total = sum(self._window.values())
+        if total <= 0 or self._shift.told.baseline is None:
+            return None
+        # The key is told again as its members are: requests have come since its shift was told.
+        key = self._shift.key
+        return attribute(
+            Part(_added_up(window), _added_up(self._key_window).get(key, 0), total),
+            Part(
+                self._expected(window, hours),
+                self._expected(self._key_window, self._key_hours).get(key, 0),
+                total,
+            ),
+            MOST_MOVERS,
+        )
+
+    def _expected(self, window: Amounts, hours: Amounts) -> dict[str, float]:
+        """Return what is expected in the window of each member that it or an hour has."""
+        names = sorted({name for of in (window, hours) for each in of.values() for name in each})
+        counts = _rows(hours, names, range(self._first, self._ends + 1, HOUR.seconds))
+        if self._shift.window == "1h":
+            # All of it is held against one hour, the last.
+            held = _rows({self._ends: _added_up(window)}, names, range(self._ends, self._ends + 1))
+            weights = np.array([sum(self._window.values())])
+        else:
+            starts = range(self._ends - HOURS_A_DAY * HOUR.seconds, self._ends + 1, HOUR.seconds)
+            held = _rows(window, names, starts)
+            weights = np.array([self._window.get(start, 0.0) for start in starts])
+        expected = expected_members(counts, self._totals, held, weights)
+        return dict(zip(names, expected.tolist(), strict=True))
+
+    def _counts(self, members: Members) -> Amounts:
+        return {
+            start: {name: self._count(counts) for name, counts in cells.items()}
+            for start, cells in members.items()
+        }
+
+    def _count(self, counts: Counts) -> float:
+        return float(tokens_of(counts) if self._shift.measure == "tokens" else counts[0])
+
+    def _sum(self, cells: Mapping[str, Counts]) -> float:
+        return sum(map(self._count, cells.values()))
+
+
+def _added_up(amounts: Amounts) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for each in amounts.values():
+        for name, amount in each.items():
+            found[name] = found.get(name, 0) + amount
+    return found
+
+
+def _rows(amounts: Amounts, names: Sequence[str], starts: range) -> Array:
+    """Return a row for each start and a column for each name; what starts elsewhere is left out."""
+    rows = [amounts.get(start, {}) for start in starts]
+    return np.array([[row.get(name, 0.0) for name in names] for row in rows])
+
+
+def _of_origin(catalog: Catalog, origin: str) -> Callable[[str], str | None]:
+    return lambda model: model if catalog.classify(model).origin == origin else None
+
+
+def _models(parts: Iterable[HistoryPart]) -> Members:
+    return {part.start: models_of(part) for part in parts}
+
+
+def _members(cells: Members, member: Callable[[str], str | None]) -> Members:
+    """Return counts by member; `member` names a key's, or None where it has none."""
+    found: Members = {}
+    for start, counted in cells.items():
+        into = found.setdefault(start, {})
+        for key, counts in counted.items():
+            name = member(key)
+            if name is not None:
+                add_counts(into, name, counts)
+    return found
+
+
+def _by_hour(panes: Members) -> Members:
+    found: Members = {}
+    for start, cells in panes.items():
+        into = found.setdefault(pane_start(HOUR, start), {})
+        for name, counts in cells.items():
+            add_counts(into, name, counts)
+    return found

@@ -1,0 +1,1 @@
+"""Panes of counts, and how they live in Kafka."""

@@ -1,0 +1,124 @@
+"""What all workers know together: the newest record of every key, from the changelog.
+
+Each worker follows the whole changelog, so each shows the same shares, and a worker that takes over
+a partition has its state at hand already.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from streams.shares.windows import Windows
+from streams.state.codec import (
+    PaneKey,
+    PositionRecord,
+    decode_pane,
+    decode_position,
+    order,
+    parse_key,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from streams.state.pane import Level, Pane
+
+
+class Held(NamedTuple):
+    """The value that is kept for a key, with its (generation, stamp)."""
+
+    order: tuple[int, int]
+    value: bytes
+
+
+class Stale(NamedTuple):
+    """A record that is older than the one that is held: its key's partition and pane."""
+
+    partition: int
+    key: PaneKey | None
+
+
+class View:
+    """The newest pane records and positions of all partitions, and the windows over them."""
+
+    def __init__(self) -> None:
+        self.records: dict[int, dict[PaneKey | None, Held]] = {}
+        self.positions: dict[int, PositionRecord] = {}
+        self.starts: dict[Level, dict[int, set[int]]] = {}
+        self.windows = Windows(self._panes_at)
+        #: Called with the level and start of each pane that changes.
+        self.on_change: Callable[[Level, int], None] | None = None
+
+    def apply(self, name: str, value: bytes | None) -> Stale | None:
+        """Take in one changelog record; returns it where the held one is newer.
+
+        Raises StateError for a key or value of another version.
+        """
+        partition, key = parse_key(name)
+        records = self.records.setdefault(partition, {})
+        held = records.get(key)
+        if value is None:
+            if held is not None:
+                del records[key]
+                if key is None:
+                    self.positions.pop(partition, None)
+                else:
+                    self._change(partition, key, held.value, None)
+            return None
+        rank = order(value)
+        if held is not None and rank < held.order:
+            return Stale(partition, key)
+        records[key] = Held(rank, value)
+        if key is None:
+            self.positions[partition] = decode_position(value)
+        else:
+            self._change(partition, key, None if held is None else held.value, value)
+        return None
+
+    def _change(
+        self, partition: int, key: PaneKey, before: bytes | None, after: bytes | None
+    ) -> None:
+        starts = self.starts.setdefault(key.level, {})
+        if after is None:
+            partitions = starts.get(key.start, set())
+            partitions.discard(partition)
+            if not partitions:
+                starts.pop(key.start, None)
+        else:
+            starts.setdefault(key.start, set()).add(partition)
+        if self.windows.holds(key):
+            self.windows.replace(
+                key,
+                None if before is None else decode_pane(before),
+                None if after is None else decode_pane(after),
+            )
+        if self.on_change is not None:
+            self.on_change(key.level, key.start)
+
+    def _panes_at(self, key: PaneKey) -> list[Pane]:
+        """Return the panes of all partitions at a level and start."""
+        return list(map(decode_pane, self.values_at(key.level, key.start)))
+
+    def values_at(self, level: Level, start: int) -> tuple[bytes, ...]:
+        """Return the records of the panes at a level and start, one a partition that has any."""
+        key = PaneKey(level, start)
+        partitions = sorted(self.starts.get(level, {}).get(start, ()))
+        return tuple(self.records[partition][key].value for partition in partitions)
+
+    def of_partition(self, partition: int) -> Mapping[PaneKey | None, bytes]:
+        """Return the values of a partition's keys; the position stands under None."""
+        return {key: held.value for key, held in self.records.get(partition, {}).items()}
+
+    def as_of(self, now: float, skew: float) -> float:
+        """Return the moment that windows end at, in unix seconds; 0 before the first event.
+
+        The newest event time seen, moved on by the time since it was read, and never further ahead
+        of the wall clock `now` than `skew` seconds: right for live traffic, quiet gateways and
+        replays alike.
+        """
+        moments = [
+            position.newest + max(0.0, now - position.read_at)
+            for position in self.positions.values()
+            if position.newest > 0
+        ]
+        return min(max(moments), now + skew) if moments else 0.0

@@ -1,0 +1,195 @@
+"""Who may ask: whoever has the token, where there is one; pages of other origins by their name.
+
+Without a token, a server that only this machine reaches answers to names of this machine alone: a
+page from elsewhere could make its own name stand for 127.0.0.1, and then read as if it were ours.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import ipaddress
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+
+from streams.web import http_response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp.typedefs import Handler, Middleware
+
+log = logging.getLogger("tokenshare.web")
+
+#: Load balancers and Prometheus ask for these, and learn nothing of anybody.
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+
+# Nothing but the server's own files, no inline script or style, no eval, no frame around it.
+# The chart library takes its style sheet from a file (static/plotly.css) when it finds one.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # In place of the versions of Python and aiohttp, which are nobody's business.
+    "Server": "tokenshare",
+}
+
+ROUTES_REMEDY = (
+    "There are: / (the page), /metrics, /healthz, /readyz, and the API (/api/v1/shares and more), "
+    "which /api/v1/openapi.json describes."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may ask.
+
+    token: what is asked for; "" for nothing.
+    cors_origins: the origins whose pages may read the API.
+    host: the address that the server listens on; "" where that says nothing.
+    """
+
+    token: str = ""
+    cors_origins: tuple[str, ...] = ()
+    host: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nobody but this machine can reach the server, and nobody is asked for a token."""
+        return bool(self.host) and not self.token and _is_loopback(self.host)
+
+
+def middlewares(access: Access) -> list[Middleware]:
+    """Return what stands before every route: errors as problems, then the token."""
+
+    @web.middleware
+    async def asks_for_token(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not access.token or request.path in OPEN_PATHS or _is_right(request, access.token):
+            return await handler(request)
+        response = http_response.problem(
+            request,
+            HTTPStatus.UNAUTHORIZED,
+            "The token is wrong." if hdrs.AUTHORIZATION in request.headers else "No token came.",
+            "Send Authorization: Bearer … with the token of TOKENSHARE_WEB_TOKEN; a browser asks "
+            "for it as a password, with any user name.",
+        )
+        response.headers.add(hdrs.WWW_AUTHENTICATE, 'Bearer realm="tokenshare"')
+        response.headers.add(hdrs.WWW_AUTHENTICATE, 'Basic realm="tokenshare", charset="UTF-8"')
+        return response
+
+    @web.middleware
+    async def lets_others_read(request: web.Request, handler: Handler) -> web.StreamResponse:
+        asks_first = hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+        if not (asks_first and request.method == hdrs.METH_OPTIONS and _may_read(request, access)):
+            return await handler(request)
+        response = web.Response(status=HTTPStatus.NO_CONTENT)
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = "GET, HEAD"
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization"
+        response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
+        return response
+
+    @web.middleware
+    async def answers_to_its_own_name(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not access.is_local or _names_this_machine(request.headers.get(hdrs.HOST, "")):
+            return await handler(request)
+        detail = f"Nobody here is called {request.headers[hdrs.HOST]!r:.80}."
+        remedy = (
+            "Ask 127.0.0.1 or localhost. Behind a proxy of this machine, set TOKENSHARE_WEB_TOKEN, "
+            "or let the proxy send Host: localhost."
+        )
+        return http_response.problem(request, HTTPStatus.MISDIRECTED_REQUEST, detail, remedy)
+
+    return [_errors_are_problems, answers_to_its_own_name, lets_others_read, asks_for_token]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _names_this_machine(host: str) -> bool:
+    """Tell whether a Host header is an address, localhost, or absent: no page can bring that."""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "localhost").rstrip(".")
+    except ValueError:
+        return False
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _may_read(request: web.Request, access: Access) -> bool:
+    """Tell whether the page that asks is of an origin that may read the answer."""
+    origin = request.headers.get(hdrs.ORIGIN, "").lower()
+    return bool(origin) and not {origin, "*"}.isdisjoint(map(str.lower, access.cors_origins))
+
+
+def _is_right(request: web.Request, token: str) -> bool:
+    scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    said = given.strip().encode(errors="surrogateescape")
+    if scheme.lower() == "basic":
+        try:
+            said = base64.b64decode(said, validate=True).partition(b":")[2]
+        except (binascii.Error, ValueError):
+            return False
+    elif scheme.lower() != "bearer":
+        return False
+    return hmac.compare_digest(said, token.encode())
+
+
+@web.middleware
+async def _errors_are_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPNotFound:
+        detail = f"There is nothing at {request.path:.200}."
+        return http_response.problem(request, HTTPStatus.NOT_FOUND, detail, ROUTES_REMEDY)
+    except web.HTTPMethodNotAllowed as refused:
+        detail = f"{request.method:.20} is not allowed: this server only tells, it changes nothing."
+        response = http_response.problem(
+            request, HTTPStatus.METHOD_NOT_ALLOWED, detail, "Use GET or HEAD."
+        )
+        response.headers[hdrs.ALLOW] = refused.headers[hdrs.ALLOW]
+        return response
+    except web.HTTPException as other:
+        return http_response.problem(request, HTTPStatus(other.status), other.reason, ROUTES_REMEDY)
+    except Exception:
+        # What went wrong inside goes to the log, never to whoever asked.
+        log.exception("cannot answer %s %s", request.method, request.path)
+        detail = "The worker failed to answer this."
+        remedy = "The worker's log says why."
+        return http_response.problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail, remedy)
+
+
+def headers(access: Access) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Return what adds the headers that every answer has, just before it is sent."""
+
+    async def add(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(HEADERS)
+        # Numbers are of this moment; a file says for itself how long it is good for.
+        response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+        if _may_read(request, access):
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = request.headers[hdrs.ORIGIN]
+        if access.cors_origins:
+            response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+
+    return add

@@ -1,0 +1,83 @@
+"""A stream of server-sent events that says when there are new numbers, and nothing else.
+
+Whoever hears it asks for what it shows. So a page costs one small question a second, and a viewer
+that cannot keep up misses no number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiohttp import hdrs, web
+
+from streams.web import http_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+#: At most so often, however fast pictures are made.
+TICK_SECONDS = 1.0
+#: Proxies end a stream that says nothing for half a minute or more.
+HEARTBEAT_SECONDS = 15.0
+#: A browser whose stream broke off comes back after this long.
+RETRY_MS = 2_000
+MOST_LISTENERS = 256
+
+
+class Live:
+    """All streams of a server; `moment` returns what they tell: as_of, generated_at, ready."""
+
+    def __init__(self, moment: Callable[[], Mapping[str, Any]]) -> None:
+        self._moment = moment
+        self._listeners = 0
+        self._is_ending = asyncio.Event()
+
+    async def end(self, _app: web.Application) -> None:
+        """End all streams: a stopping worker waits for nobody."""
+        self._is_ending.set()
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """Tell each new picture until the listener goes."""
+        if self._listeners >= MOST_LISTENERS:
+            response = http_response.problem(
+                request,
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"There are {MOST_LISTENERS} listeners already.",
+                "Ask for /api/v1/shares every few seconds instead.",
+            )
+            response.headers[hdrs.RETRY_AFTER] = "30"
+            return response
+        stream = web.StreamResponse()
+        stream.headers[hdrs.CONTENT_TYPE] = "text/event-stream"
+        # nginx would hold events back to send them together.
+        stream.headers["X-Accel-Buffering"] = "no"
+        self._listeners += 1
+        try:
+            await stream.prepare(request)
+            if request.method == hdrs.METH_GET:
+                await self._tell(stream)
+        except ConnectionError:
+            pass
+        finally:
+            self._listeners -= 1
+        return stream
+
+    async def _tell(self, stream: web.StreamResponse) -> None:
+        loop = asyncio.get_running_loop()
+        await stream.write(b"retry: %d\n\n" % RETRY_MS)
+        told: object = None
+        last = loop.time()
+        while not self._is_ending.is_set():
+            moment = dict(self._moment())
+            if moment != told:
+                told, last = moment, loop.time()
+                await stream.write(b"event: picture\ndata: " + orjson.dumps(moment) + b"\n\n")
+            elif loop.time() - last > HEARTBEAT_SECONDS:
+                last = loop.time()
+                await stream.write(b": still here\n\n")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_ending.wait(), TICK_SECONDS)

@@ -1,0 +1,229 @@
+"""The snapshot as the JSON API tells it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streams.classify.language.tags import display_name
+from streams.classify.origin.overrides import suggestion
+from streams.classify.origin.values import ORIGIN_NAMES
+from streams.shares.windows import WINDOWS
+from streams.shifts import alert_rules
+from streams.shifts.live import shifted
+from streams.state.pane import OTHER, UNKNOWN
+from streams.web.query import DIMENSIONS
+
+if TYPE_CHECKING:
+    from streams.shifts.attribution import Attribution
+    from streams.shifts.movers import Moved, Shift
+    from streams.web.snapshot import PartitionStatus, Share, Snapshot, WindowShares
+
+
+def shares(
+    picture: Snapshot,
+    dimensions: frozenset[str] = frozenset(DIMENSIONS),
+    *,
+    simulated: bool = False,
+) -> dict[str, Any]:
+    """Return the body of /api/v1/shares, with the shares of these dimensions."""
+    return {
+        "as_of": picture.as_of,
+        "generated_at": picture.made_at,
+        "ready": not picture.reasons,
+        "reasons": list(picture.reasons),
+        "simulated": simulated,
+        "windows": {name: _window(window, dimensions) for name, window in picture.windows.items()},
+        "unknown": _unknown_models(picture, WINDOWS[-1].name),
+        "pipeline": {
+            "lag": _whole_lag(picture.partitions),
+            "late": picture.late,
+            "rejected": sum(
+                count for result, count in picture.records.items() if result.startswith("rejected/")
+            ),
+            "partitions": [_partition(status) for status in picture.partitions],
+            "records": [
+                {"result": result.split("/")[0], "reason": result.split("/")[1], "count": count}
+                for result, count in sorted(picture.records.items())
+            ],
+        },
+    }
+
+
+def shifts(picture: Snapshot) -> dict[str, Any]:
+    """Return the body of /api/v1/shifts."""
+    return {
+        "as_of": picture.shifts_as_of,
+        "baseline_days": picture.shifts[0].baseline_days if picture.shifts else 0.0,
+        "needed_days": int(alert_rules.BASELINE_DAYS),
+        "shifts": [
+            {
+                "dimension": told.dimension,
+                "key": each.key,
+                "name": _name(told.dimension, each.key),
+                "measure": told.measure,
+                "window": told.window,
+                "share": each.share,
+                "baseline": each.baseline,
+                "shift": each.shift,
+                "standard_error": each.standard_error,
+                "usual_spread": each.usual_spread,
+                "zscore": each.zscore,
+                "detectable": each.detectable,
+                "without_top_tenant": each.without_top_tenant,
+                "evidence_requests": each.evidence_requests,
+                "is_shifted": each.key in alerting,
+            }
+            for told in picture.shifts
+            for alerting in [shifted(told)]
+            for each in told.keys
+        ],
+    }
+
+
+def _name(dimension: str, key: str) -> str:
+    if key == OTHER:
+        return "Other"
+    return display_name(key) if dimension == "language" else ORIGIN_NAMES.get(key, key)
+
+
+def moved(asked: Shift, answer: Moved) -> dict[str, Any]:
+    """Return the body of /api/v1/shifts/movers."""
+    return {
+        "as_of": asked.as_of,
+        "dimension": asked.dimension,
+        "key": asked.key,
+        "measure": asked.measure,
+        "window": asked.window,
+        # Worked out anew: the window has moved on since it was told.
+        "shift": asked.told.shift if answer.joint is None else answer.joint.shift,
+        "models": _attribution(answer.models),
+        "joint": _attribution(answer.joint),
+        "tenants": _attribution(answer.tenants),
+    }
+
+
+def _attribution(of: Attribution | None) -> dict[str, Any] | None:
+    if of is None:
+        return None
+    return {
+        "movers": [
+            {
+                "name": each.name,
+                "contribution": each.contribution,
+                "share": each.share,
+                "before": each.before,
+                "kind": each.kind,
+            }
+            for each in of.movers
+        ],
+        "rest": of.rest,
+        "rest_members": of.rest_members,
+        "mix": of.mix,
+        "arrival": of.arrival,
+    }
+
+
+def moment(picture: Snapshot) -> dict[str, Any]:
+    """Return what a listener of /api/v1/events is told."""
+    return {
+        "as_of": picture.as_of,
+        "generated_at": picture.made_at,
+        "ready": not picture.reasons,
+    }
+
+
+def unknown(picture: Snapshot, window: str) -> dict[str, Any]:
+    """Return the body of /api/v1/unknown: the models that wait for an override, by tokens.
+
+    `override` of each is what to put into the overrides file. `tokens` and `requests` are all of
+    unknown origin; those whose names are not kept are in them, and in no model.
+    """
+    whole = next(
+        (
+            _counts(each)
+            for name, shown in picture.windows.items()
+            for each in shown.dimensions["origin"]
+            if name == window and each.key == UNKNOWN
+        ),
+        {"tokens": 0, "requests": 0, "tokens_ratio": None, "requests_ratio": None},
+    )
+    return {
+        "as_of": picture.as_of,
+        "window": window,
+        **whole,
+        "models": _unknown_models(picture, window),
+    }
+
+
+def _unknown_models(picture: Snapshot, window: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "model": each.model,
+            "tokens": each.tokens,
+            "requests": each.requests,
+            "matched_by": each.why,
+            "override": suggestion(each.model),
+        }
+        for each in picture.unknown.get(window, ())
+    ]
+
+
+def _window(window: WindowShares, dimensions: frozenset[str]) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "seconds": window.seconds,
+        "start": window.start,
+        "end": window.end,
+        "requests": window.requests,
+        "tokens": window.tokens,
+        "prompt_tokens": window.prompt_tokens,
+        "completion_tokens": window.completion_tokens,
+        **{
+            dimension: [_share(each) for each in shares_of]
+            for dimension, shares_of in window.dimensions.items()
+            if dimension in dimensions
+        },
+    }
+    if "joint" in dimensions:
+        body["joint"] = [
+            {"origin": origin, "language": language, **_counts(each)}
+            for origin, language, each in window.joint
+        ]
+    return body
+
+
+def _share(share: Share) -> dict[str, Any]:
+    body: dict[str, Any] = {"key": share.key}
+    if share.name:
+        body["name"] = share.name
+    if share.origin:
+        body["origin"] = share.origin
+    return body | _counts(share)
+
+
+def _counts(share: Share) -> dict[str, Any]:
+    return {
+        "tokens": share.tokens,
+        "requests": share.requests,
+        "tokens_ratio": share.tokens_ratio,
+        "requests_ratio": share.requests_ratio,
+    }
+
+
+def _partition(status: PartitionStatus) -> dict[str, Any]:
+    return {
+        "partition": status.partition,
+        "position": status.position,
+        # The end was asked for a moment ago: what has been read since is known to be there.
+        "end_offset": None
+        if status.end_offset is None
+        else max(status.end_offset, status.position or 0),
+        "lag": status.lag,
+        "newest": status.newest,
+        "owned": status.is_owned,
+    }
+
+
+def _whole_lag(partitions: tuple[PartitionStatus, ...]) -> int | None:
+    lags = [status.lag for status in partitions]
+    known = [lag for lag in lags if lag is not None]
+    return sum(known) if lags and len(known) == len(lags) else None

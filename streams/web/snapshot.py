@@ -1,0 +1,344 @@
+"""The picture that /metrics, the API and the page read: made whole, then swapped in one assignment.
+
+Nothing in it changes after it is made, so a reader never sees half an update.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from streams.classify.language.tags import display_name
+from streams.classify.origin.values import ORIGINS
+from streams.shares.windows import WINDOWS
+from streams.state.pane import (
+    OTHER,
+    UNKNOWN,
+    Counts,
+    Pane,
+    add_all,
+    add_counts,
+    cell_key,
+    split_cell,
+    tokens_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from streams.classify.origin.catalog import Catalog
+    from streams.shifts.shift import Shifts
+    from streams.state.codec import PositionRecord
+    from streams.state.view import View
+
+Dimension = Literal["origin", "language", "developer", "model"]
+
+# Names come from outside, so the number of them that is shown is bounded; the rest is "other".
+SHOWN_LANGUAGES = 30
+SHOWN_DEVELOPERS = 40
+SHOWN_MODELS = 50
+SHOWN_UNKNOWN = 32
+
+#: What keeps a worker from being ready: the label on /metrics, and what /readyz says.
+STATES = {
+    "rebalancing": "partitions are being assigned",
+    "recovering": "the changelog is being read",
+    "drawing": "the first picture is being made",
+    "lag_unknown": "Kafka has not said where the source topic ends: the lag is not known",
+    "not_writing": "the changelog or the dead-letter topic cannot be written",
+}
+
+#: A key that is shown stays until it falls this far below the bound: no flicker at the edge.
+HYSTERESIS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One key's part of a window. Ratios are 0-1; None where the window has nothing to divide."""
+
+    key: str
+    requests: int
+    tokens: int
+    requests_ratio: float | None
+    tokens_ratio: float | None
+    name: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowShares:
+    """A window with its shares by dimension, largest first, and by (origin, language)."""
+
+    name: str
+    seconds: int
+    start: float
+    end: float
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    dimensions: Mapping[Dimension, tuple[Share, ...]]
+    joint: tuple[tuple[str, str, Share], ...]
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion tokens."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """How far a source partition is read. Offsets are the next ones; None where not known."""
+
+    partition: int
+    position: int | None
+    end_offset: int | None
+    newest: float | None
+    is_owned: bool
+
+    @property
+    def lag(self) -> int | None:
+        """Records in Kafka that are not in the shown counts yet."""
+        if self.end_offset is None:
+            return None
+        return max(0, self.end_offset - (self.position or 0))
+
+
+class UnknownModel(NamedTuple):
+    """A model whose origin nobody can tell from its name, and what it came to in a window."""
+
+    model: str
+    tokens: int
+    requests: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that is shown, at one moment. `totals` counts the whole, not this process."""
+
+    as_of: float
+    made_at: float
+    windows: Mapping[str, WindowShares] = field(default_factory=dict)
+    totals: Mapping[str, Mapping[str, Counts]] = field(default_factory=dict)
+    records: Mapping[str, int] = field(default_factory=dict)
+    events: Mapping[str, int] = field(default_factory=dict)
+    late: int = 0
+    unknown: Mapping[str, tuple[UnknownModel, ...]] = field(default_factory=dict)
+    partitions: tuple[PartitionStatus, ...] = ()
+    reasons: tuple[str, ...] = ("starting",)
+    shown: Mapping[Dimension, frozenset[str]] = field(default_factory=dict)
+    shifts: tuple[Shifts, ...] = ()
+    shifts_as_of: float = 0.0
+
+
+def take(  # noqa: PLR0917 - everything that a picture shows, named at the one call
+    view: View,
+    catalog: Catalog,
+    now: float,
+    skew: float,
+    partitions: tuple[PartitionStatus, ...],
+    reasons: tuple[str, ...],
+    before: Snapshot | None,
+) -> Snapshot:
+    """Return the picture at wall-clock time `now`; moves the view's windows to it."""
+    as_of = view.as_of(now, skew)
+    if as_of > 0:
+        view.windows.advance(as_of)
+    sums = view.windows.sums()
+    grouped = {name: group(pane, catalog) for name, pane in sums.items()}
+    longest = grouped[WINDOWS[-1].name]
+    shown_before = before.shown if before is not None else {}
+    shown: dict[Dimension, frozenset[str]] = {
+        "language": choose(
+            shown_before.get("language", frozenset()), longest["language"], SHOWN_LANGUAGES
+        ),
+        "developer": choose(
+            shown_before.get("developer", frozenset()), longest["developer"], SHOWN_DEVELOPERS
+        ),
+    }
+    totals, records, events, late = add_totals(view.positions.values())
+    return Snapshot(
+        as_of=as_of,
+        made_at=now,
+        windows={
+            length.name: _window_shares(
+                length.name, length.seconds, as_of, grouped[length.name], shown, catalog
+            )
+            for length in WINDOWS
+        },
+        totals=totals,
+        records=records,
+        events=events,
+        late=late,
+        unknown={name: unknown_models(pane, catalog) for name, pane in sums.items()},
+        partitions=partitions,
+        reasons=reasons,
+        shown=shown,
+    )
+
+
+def group(pane: Pane, catalog: Catalog) -> dict[str, dict[str, Counts]]:
+    """Return a pane's counts by origin, language, developer, model and `origin/language`."""
+    joint = by_joint(pane.cells, catalog)
+    return {
+        "origin": by_part(joint, 0),
+        "language": by_part(joint, 1),
+        "developer": by_developer(pane.models, catalog),
+        "model": pane.models,
+        "joint": joint,
+    }
+
+
+def by_joint(cells: Mapping[str, Counts], catalog: Catalog) -> dict[str, Counts]:
+    """Return cells by `origin/language`.
+
+    A cell that names its model is classified again: the catalogue may know it by now.
+    """
+    joint: dict[str, Counts] = {}
+    for key, counts in cells.items():
+        _, language, model = split_cell(key)
+        if model:
+            key = cell_key(catalog.classify(model).origin, language)  # noqa: PLW2901
+        add_counts(joint, key, counts)
+    return joint
+
+
+def by_part(joint: Mapping[str, Counts], part: int) -> dict[str, Counts]:
+    """Return counts by origin (part 0) or language (part 1) of those by `origin/language`."""
+    found: dict[str, Counts] = {}
+    for key, counts in joint.items():
+        add_counts(found, key.split("/", 1)[part], counts)
+    return found
+
+
+def by_developer(models: Mapping[str, Counts], catalog: Catalog) -> dict[str, Counts]:
+    """Return counts by developer of those by model."""
+    developers: dict[str, Counts] = {}
+    for model, counts in models.items():
+        known = catalog.classify(model).developer if model != OTHER else OTHER
+        add_counts(developers, known or UNKNOWN, counts)
+    return developers
+
+
+def unknown_models(pane: Pane, catalog: Catalog) -> tuple[UnknownModel, ...]:
+    """Return the models of unknown origin, by tokens; at most `SHOWN_UNKNOWN`."""
+    found: dict[str, Counts] = {}
+    for key, counts in pane.cells.items():
+        origin, _, model = split_cell(key)
+        if origin == UNKNOWN and model and catalog.classify(model).origin == UNKNOWN:
+            add_counts(found, model, counts)
+    ranked = sorted(found.items(), key=lambda item: (-tokens_of(item[1]), item[0]))
+    return tuple(
+        UnknownModel(model, tokens_of(counts), counts[0], catalog.classify(model).matched_by)
+        for model, counts in ranked[:SHOWN_UNKNOWN]
+    )
+
+
+def choose(shown: frozenset[str], counts: Mapping[str, Counts], limit: int) -> frozenset[str]:
+    """Return the keys to show by name: the largest `limit`, with hysteresis.
+
+    A key comes in when it ranks among the first `limit`, and goes when it ranks below
+    `HYSTERESIS` times that; never more than that many are shown.
+    """
+    ranked = sorted(
+        (key for key in counts if key != OTHER), key=lambda key: (-tokens_of(counts[key]), key)
+    )
+    stay = set(ranked[: int(limit * HYSTERESIS)]) & shown
+    return frozenset(set(ranked[:limit]) | stay)
+
+
+def top(counts: Mapping[str, Counts], keep: frozenset[str]) -> dict[str, Counts]:
+    """Return counts with all keys but those to keep added up under `other`."""
+    kept: dict[str, Counts] = {}
+    for key, each in counts.items():
+        add_counts(kept, key if key in keep else OTHER, each)
+    return kept
+
+
+def add_totals(
+    positions: Iterable[PositionRecord],
+) -> tuple[dict[str, dict[str, Counts]], dict[str, int], dict[str, int], int]:
+    """Add up the totals of all partitions: by dimension, by result, by format, and the late."""
+    totals: dict[str, dict[str, Counts]] = {"origin": {}, "language": {}, "developer": {}}
+    records: dict[str, int] = {}
+    events: dict[str, int] = {}
+    late = 0
+    for position in positions:
+        each = position.totals
+        for dimension, counted in (
+            ("origin", each.origins),
+            ("language", each.languages),
+            ("developer", each.developers),
+        ):
+            add_all(totals[dimension], counted)
+        for result, count in each.records.items():
+            records[result] = records.get(result, 0) + count
+        for name, count in each.events.items():
+            events[name] = events.get(name, 0) + count
+        late += each.late
+    return totals, records, events, late
+
+
+def _window_shares(  # noqa: PLR0917 - the parts of a window, named at the one call
+    name: str,
+    seconds: int,
+    as_of: float,
+    grouped: Mapping[str, Mapping[str, Counts]],
+    shown: Mapping[Dimension, frozenset[str]],
+    catalog: Catalog,
+) -> WindowShares:
+    origins = grouped["origin"]
+    whole = [sum(column) for column in zip(*origins.values(), strict=True)] or [0, 0, 0, 0]
+
+    def share(key: str, counts: Counts, label: str = "", origin: str = "") -> Share:
+        tokens = tokens_of(counts)
+        return Share(
+            key=key,
+            requests=counts[0],
+            tokens=tokens,
+            requests_ratio=counts[0] / whole[0] if whole[0] else None,
+            tokens_ratio=tokens / tokens_of(whole) if tokens_of(whole) else None,
+            name=label,
+            origin=origin,
+        )
+
+    models = grouped["model"]
+    largest = choose(frozenset(), models, SHOWN_MODELS)
+    languages = top(grouped["language"], shown["language"])
+    joint: dict[str, Counts] = {}
+    for key, counts in grouped["joint"].items():
+        origin, language = key.split("/", 1)
+        add_counts(
+            joint, f"{origin}/{language if language in shown['language'] else OTHER}", counts
+        )
+
+    def ranked(shares: Iterable[Share]) -> tuple[Share, ...]:
+        return tuple(sorted(shares, key=lambda each: (each.key == OTHER, -each.tokens, each.key)))
+
+    return WindowShares(
+        name=name,
+        seconds=seconds,
+        start=as_of - seconds,
+        end=as_of,
+        requests=whole[0],
+        prompt_tokens=whole[1],
+        completion_tokens=whole[2],
+        dimensions={
+            "origin": tuple(share(key, origins.get(key, [0, 0, 0, 0])) for key in ORIGINS),
+            "language": ranked(
+                share(key, counts, label="Other" if key == OTHER else display_name(key))
+                for key, counts in languages.items()
+            ),
+            "developer": ranked(
+                share(key, counts)
+                for key, counts in top(grouped["developer"], shown["developer"]).items()
+            ),
+            "model": ranked(
+                share(key, counts, origin="" if key == OTHER else catalog.classify(key).origin)
+                for key, counts in top(models, largest).items()
+            ),
+        },
+        joint=tuple(
+            (*split_cell(key)[:2], share(key, counts)) for key, counts in sorted(joint.items())
+        ),
+    )

@@ -1,0 +1,1 @@
+"""One process that counts some partitions and shows all of them."""

@@ -1,0 +1,116 @@
+"""Writes dead letters to their topic, many in a record batch, whatever they look like."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import errors
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from streams.decode.dead_letter import OFFSET, PARTITION, TOPIC, shorter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.decode.dead_letter import DeadLetter
+
+log = logging.getLogger("tokenshare.dead_letters")
+
+#: Bytes of a record batch before compression, about. Topics take at least a megabyte.
+BATCH_BYTES = 256 * 1024
+_NO_LIMIT, _LZ4 = 1 << 30, 3
+
+
+class InvalidRecordError(errors.BrokerResponseError):  # type: ignore[misc]
+    """A topic's rules refuse a record, such as one without a key where the topic is compacted."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+    description = "A record was refused by the broker."
+
+
+#: What Kafka answers where it refuses a record for what it is. Every other error is Kafka's own,
+#: and passes.
+_REFUSALS = (
+    errors.MessageSizeTooLargeError,
+    errors.RecordListTooLargeError,
+    errors.InvalidTimestampError,
+    InvalidRecordError,
+)
+
+
+class LetterSender:
+    """Writes dead letters with an aiokafka producer.
+
+    `lost` counts letters that the topic took in no shape. Their records are counted as rejected all
+    the same, and the log says where they are.
+    """
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self.lost = 0
+        # aiokafka has no name for it, and would take it for a failure of the broker.
+        errors.kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
+
+    async def send(self, producer: Any, partition: int, letters: list[DeadLetter]) -> None:
+        """Write letters, and remove from the list what Kafka has: the rest is still to be sent.
+
+        Letters of a source partition go to one partition, in their order. Raises KafkaError.
+        """
+        partitions = sorted(await producer.partitions_for(self._topic))
+        into = partitions[partition % len(partitions)]
+        while letters:
+            count = _fitting(letters)
+            await self._write(producer, into, letters[:count])
+            del letters[:count]
+
+    async def _write(self, producer: Any, into: int, letters: Sequence[DeadLetter]) -> None:
+        try:
+            batch = _batch_of(letters)
+            await (await producer.send_batch(batch, self._topic, partition=into))
+        except _REFUSALS as error:
+            if len(letters) > 1:
+                # Halves of halves find the one that is at fault.
+                half = len(letters) // 2
+                await self._write(producer, into, letters[:half])
+                await self._write(producer, into, letters[half:])
+                return
+            await self._write_shorter(producer, into, letters[0], error)
+
+    async def _write_shorter(
+        self, producer: Any, into: int, letter: DeadLetter, error: Exception
+    ) -> None:
+        for each in shorter(letter):
+            try:
+                await (await producer.send_batch(_batch_of([each]), self._topic, partition=into))
+            except _REFUSALS as again:
+                error = again
+            else:
+                return
+        self.lost += 1
+        where = dict(letter.added)
+        log.error(
+            "%s takes no dead letter of %s[%s]@%s, not even a short one: %s",
+            self._topic,
+            *((where[name] or b"").decode() for name in (TOPIC, PARTITION, OFFSET)),
+            error,
+        )
+
+
+def _fitting(letters: Sequence[DeadLetter]) -> int:
+    """Return how many letters make a batch: at least one."""
+    size = 0
+    for count, letter in enumerate(letters):
+        size += letter.size
+        if count and size > BATCH_BYTES:
+            return count
+    return len(letters)
+
+
+def _batch_of(letters: Sequence[DeadLetter]) -> BatchBuilder:
+    # The producer's own way wants a key or a value in each record, and stops at its batch size.
+    builder = BatchBuilder(_NO_LIMIT, _LZ4)
+    for letter in letters:
+        builder.append(timestamp=None, key=letter.key, value=letter.value, headers=letter.headers)
+    return builder

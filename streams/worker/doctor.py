@@ -1,0 +1,125 @@
+"""Everything that a worker needs, looked at one by one, with what to do about what is wrong."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+from kafka.errors import KafkaError
+
+from streams.classify.language import detect
+from streams.classify.origin.catalog import Catalog
+from streams.classify.origin.review import unusual_overrides
+from streams.classify.origin.values import CatalogError
+from streams.decode.decoder import AUTO, Options
+from streams.kafka import admin
+from streams.kafka.admin import Finding
+from streams.settings import ENV_PREFIX, SettingsError, environment, unknown_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.settings import Settings
+
+
+def examine(settings: Settings, *, fix: bool = False) -> list[Finding]:
+    """Return the findings, settings first; with `fix`, missing topics are created."""
+    return list(_examine(settings, fix=fix))
+
+
+def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
+    yield _tls(settings)
+    yield from _misspelt()
+    yield _formats(settings)
+    yield from _catalog(settings)
+    yield _web_port(settings)
+    servers = ", ".join(settings.bootstrap_servers)
+    try:
+        client = admin.admin(settings)
+    except (admin.BrokerError, SettingsError) as error:
+        yield Finding(f"Kafka at {servers}", "", "not reached", str(error))
+        return
+    try:
+        yield Finding(f"Kafka at {servers}", "answers")
+        if fix:
+            for name in admin.create_missing(client, settings):
+                yield Finding(f"topic {name}", "created")
+        yield from admin.check(client, settings)
+    except admin.TopicError as error:
+        yield Finding("topics", "", "cannot be created", str(error))
+    except KafkaError as error:
+        yield Finding(
+            f"Kafka at {servers}", "", f"fails: {error}", "See the broker's log; try again."
+        )
+    finally:
+        client.close()
+
+
+def _tls(settings: Settings) -> Finding:
+    try:
+        context = settings.ssl_context()
+    except SettingsError as error:
+        return Finding("TLS", "", "files cannot be read", str(error))
+    return Finding("settings", "TLS is on" if context is not None else "readable")
+
+
+def _misspelt() -> Iterator[Finding]:
+    for name, close in unknown_variables(environment()):
+        yield Finding(
+            name, "", "is no setting", f"Did you mean {close}?" if close else "Remove it."
+        )
+
+
+def _formats(settings: Settings) -> Finding:
+    try:
+        options = Options.of(settings)
+    except SettingsError as error:
+        return Finding("formats", "", "cannot be read", str(error))
+    if options.detect is not None and not detect.HAS_MODEL:
+        return Finding(
+            "languages",
+            "declared ones, and by script alone: pip install 'tokenshare[language]' for the rest",
+        )
+    return Finding("formats", "any" if options.format == AUTO else options.format)
+
+
+def _catalog(settings: Settings) -> Iterator[Finding]:
+    try:
+        catalog = Catalog.load(settings.catalog_overrides)
+    except CatalogError as error:
+        for fault in error.faults:
+            yield _fault("catalogue", fault)
+        return
+    name = settings.catalog_overrides
+    if name is None:
+        yield Finding("catalogue", "built in")
+        return
+    number = len(list(catalog.overrides.entries()))
+    yield Finding("catalogue", f"with {number} overrides from {name}")
+    for each in unusual_overrides(catalog):
+        yield _fault(str(name), each)
+
+
+def _fault(subject: str, said: str) -> Finding:
+    problem, _, remedy = said.partition(" Remedy: ")
+    return Finding(subject, "", problem, remedy[:1].upper() + remedy[1:])
+
+
+def _web_port(settings: Settings) -> Finding:
+    subject = f"web port {settings.web_port}"
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.web_host, settings.web_port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return Finding(subject, "in use: a worker runs here, or something else does")
+            return Finding(
+                subject,
+                "",
+                f"cannot be listened on at {settings.web_host}: {error.strerror or error}",
+                f"Set {ENV_PREFIX}WEB_HOST to an address of this machine, and {ENV_PREFIX}WEB_PORT "
+                "to a port that this user may listen on.",
+            )
+    return Finding(subject, "free")

@@ -1,0 +1,294 @@
+"""The command line, as a newcomer types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from streams import cli
+from streams.classify.language.tags import canonical
+
+
+def tokenshare(*arguments: str, stdin: str | None = None, **environment: str):
+    return subprocess.run(
+        [sys.executable, "-m", "streams", *arguments],
+        input=stdin,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", [None, *cli.cli.commands])
+def test_every_command_explains_itself(command):
+    arguments = [command, "--help"] if command else ["--help"]
+    result = CliRunner().invoke(cli.cli, arguments)
+
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) > 5
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+@pytest.mark.parametrize("arguments", [["schema"], ["topics"], ["classify", "gpt-4o"], ["report"]])
+def test_output_that_has_no_room_is_told_without_a_traceback(arguments, tmp_path):
+    (tmp_path / "usage.ndjson").write_bytes(b'{"model": "a"}\n')
+    files = [str(tmp_path / "usage.ndjson"), "--csv"] if arguments == ["report"] else []
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "streams", *arguments, *files],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert "the output cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_where_the_locale_has_no_such_letter_the_answer_comes_nevertheless(tmp_path):
+    (tmp_path / "usage.ndjson").write_text(
+        '{"model": "模型", "ts": 1767571200, "prompt_tokens": 1, "completion_tokens": 1}\n'
+    )
+    for form in ([], ["--markdown"]):
+        done = tokenshare(
+            "report", str(tmp_path / "usage.ndjson"), *form, PYTHONIOENCODING="latin-1"
+        )
+        assert done.returncode == 0
+        assert "?" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["classify"], ["language"], ["decode"], ["report", "-"]])
+def test_who_sits_before_a_command_that_reads_is_told_so(command):
+    master, slave = pty.openpty()
+    try:
+        os.write(master, b"\x04")
+        done = subprocess.run(
+            [sys.executable, "-m", "streams", *command],
+            stdin=slave,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+    finally:
+        os.close(master)
+        os.close(slave)
+
+    assert done.returncode == 0
+    assert "reading what you type; Ctrl-D ends it" in done.stderr
+
+
+def test_classify_answers_a_line_a_name():
+    done = tokenshare("classify", "-", stdin="deepseek-chat\nopenai/gpt-4o\n\nprod-chat\n")
+
+    answers = [orjson.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["origin"] for answer in answers] == [
+        "cn-open",
+        "row-proprietary",
+        "unknown",
+        "unknown",
+    ]
+    assert set(answers[0]) == {
+        *("model", "developer", "country", "openness", "origin", "base", "matched_by")
+    }
+
+
+def answers(done):
+    return [orjson.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_language_answers_a_line_a_json_string():
+    texts = [
+        "How do I mend a bicycle tyre that loses air every night?",
+        "这个模型的上下文窗口有多大？",
+        "",
+        "cut off \ud83d here",
+        [{"role": "user", "content": "Расскажи мне, пожалуйста, о погоде в Москве"}],
+    ]
+    stdin = "".join(json.dumps(text) + "\n" for text in texts)
+
+    found = answers(tokenshare("language", "-", stdin=stdin))
+
+    assert [each["language"] for each in found] == [
+        "en",
+        "zh-Hans",
+        "und",
+        found[3]["language"],
+        "ru",
+    ]
+    assert all(set(each) == {"language", "confidence", "method"} for each in found)
+    assert found[2] == {"language": "und", "confidence": 0.0, "method": "none"}
+
+
+def test_language_reads_declared_tags_in_order():
+    tags = ["zh_TW", "en-US,en;q=0.9", "iw", "", None, "\ud83d", "no", "tlh-" * 3000]
+    stdin = "".join(json.dumps(tag) + "\n" for tag in tags)
+
+    done = tokenshare("language", "--tags", "-", stdin=stdin)
+
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["tag"] for each in found] == tags
+    assert [each["language"] for each in found] == [
+        *("zh-Hant", "en", "he", "und", "und", "und", "nb", "und")
+    ]
+
+
+def test_language_reads_a_line_that_is_no_json_as_text():
+    done = tokenshare("language", "-", stdin="Wie wird das Wetter morgen in Hamburg?\n[[[[\n")
+
+    assert [each["language"] for each in answers(done)] == ["de", "und"]
+
+
+def test_the_catalogue_of_the_package_has_no_contradictions():
+    done = tokenshare("catalog", "check")
+
+    assert done.stdout.splitlines()[-1].endswith("no contradictions")
+    assert done.returncode == 0
+
+
+def test_catalog_check_names_what_is_odd_in_an_overrides_file(tmp_path):
+    path = tmp_path / "overrides.toml"
+    path.write_text('[models."gpt-4o"]\nsame_as = "gpt-4o"\n[models."a"]\nsame_as = "nobodys"\n')
+
+    done = tokenshare("catalog", "check", str(path))
+
+    assert "the catalogue says the same" in done.stdout
+    assert "'nobodys' is itself unknown" in done.stdout
+    assert done.returncode == 1
+
+
+def test_catalog_check_takes_a_file_without_entries_for_overrides(tmp_path):
+    path = tmp_path / "overrides.toml"
+    path.write_text("")
+
+    done = tokenshare("catalog", "check", str(path))
+
+    assert done.stdout.endswith(" 0 overrides: no contradictions\n")
+    assert done.returncode == 0
+
+
+def test_catalog_diff_says_which_ids_change(tmp_path):
+    old, new = tmp_path / "old.toml", tmp_path / "new.toml"
+    old.write_text("")
+    new.write_text('[models."prod-chat"]\nsame_as = "deepseek-chat"')
+
+    done = tokenshare(
+        *("catalog", "diff", str(old), str(new), "--ids", "-"), stdin="prod-chat\ngpt-4o\n"
+    )
+
+    assert done.stdout.splitlines() == [
+        "prod-chat: unknown -> cn-open (DeepSeek, CN)",
+        "1 of 2 ids change their answer",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("check", "nowhere.toml"), ("diff", "built-in", "nowhere.toml")],
+)
+def test_a_catalogue_that_is_not_there_is_named(arguments):
+    done = tokenshare("catalog", *arguments)
+
+    assert done.returncode == 1
+    assert "nowhere.toml: cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_schema_is_json():
+    assert orjson.loads(tokenshare("schema").stdout)["title"] == "tokenshare usage event"
+
+
+def test_topics_prints_commands_of_kafkas_own_tool():
+    done = tokenshare("topics", "--partitions", "12", TOKENSHARE_GROUP="team")
+
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3
+    assert "--topic llm-usage --partitions 12" in lines[0]
+    assert "--topic team-panes-changelog --partitions 12" in lines[1]
+    assert "cleanup.policy=compact" in lines[1]
+    assert "--topic llm-usage-dead-letter --partitions 1" in lines[2]
+
+
+def test_settings_are_shown_with_secrets_masked():
+    done = tokenshare("settings", TOKENSHARE_SASL_PASSWORD="hush", TOKENSHARE_TOPIC="usage")
+
+    assert "TOKENSHARE_TOPIC=usage" in done.stdout
+    assert "TOKENSHARE_SASL_PASSWORD=********" in done.stdout
+    assert "hush" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "said"),
+    [
+        (["worker"], {"TOKENSHARE_WEB_PORT": "x"}, 1, "TOKENSHARE_WEB_PORT"),
+        (["doctor"], {"TOKENSHARE_BOOTSTRAP_SERVERS": "x"}, 1, "TOKENSHARE_BOOTSTRAP_SERVERS"),
+        (["doctor", "--bootstrap", "127.0.0.1:1"], {}, 1, "No Kafka at 127.0.0.1:1"),
+        (["report", "--url", "http://127.0.0.1:1"], {}, 1, ":1 (Connection refused)"),
+        (["report"], {"TOKENSHARE_WEB_PORT": "1"}, 1, "127.0.0.1:1 (Connection refused)"),
+        (["report"], {"TOKENSHARE_WEB_PORT": "1"}, 1, "Or give files to read."),
+        (["catalog", "check", "none.toml"], {}, 1, "none.toml: cannot be read (No such file"),
+        (["report", "--url", "ftp://x"], {}, 1, "no address"),
+        (["report", "--compare", "pyproject.toml"], {}, 2, "does not exist"),
+        (["simulate", "--bootstrap", "127.0.0.1:1"], {}, 3, "No Kafka"),
+        (["simulate", "--events", "0"], {}, 2, "--events"),
+        (["simulate", "--rate", "5", "--hours", "1"], {}, 2, "leave --hours out"),
+        (["simulate", "--manifest", "/none/m.json"], {}, 2, "cannot be written"),
+        (["demo", "--json"], {}, 2, "--study"),
+        (
+            ["classify", "x"],
+            {"TOKENSHARE_CATALOG_OVERRIDES": "/nowhere.toml"},
+            1,
+            "(No such file or",
+        ),
+    ],
+)
+def test_a_mistake_is_named_without_a_traceback(arguments, environment, code, said):
+    done = tokenshare(*arguments, **environment)
+
+    assert done.returncode == code, done.stderr
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_file_that_is_no_manifest_is_named(tmp_path):
+    for content in ("{}", "[]", "nonsense", '{"cells": [{}]}'):
+        path = tmp_path / "m.json"
+        path.write_text(content)
+        done = tokenshare("report", "--compare", str(path))
+        assert done.returncode == 2
+        assert "no manifest" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.kafka
+def test_the_study_is_replayed_and_comes_out_as_published():
+    done = tokenshare("demo", "--study", "--once", "--json")
+
+    assert done.returncode == 0, done.stderr
+    report = orjson.loads(done.stdout)
+    origin, language = report["origin"], report["language"]
+    assert (report["simulated"], report["weeks"]) == (True, 56)
+    assert origin["cn-open"]["first"] == pytest.approx(0.012, abs=0.002)
+    assert 0.28 <= origin["cn-open"]["highest"] <= 0.31
+    assert origin["cn-open"]["average"] == pytest.approx(0.130, abs=0.003)
+    assert origin["row-open"]["average"] == pytest.approx(0.137, abs=0.003)
+    assert origin["row-proprietary"]["average"] == pytest.approx(0.70, abs=0.007)
+    published = {"en": 0.8287, "zh-Hans": 0.0495, "ru": 0.0247, "es": 0.0143, "th": 0.0103}
+    for tag, share in published.items():
+        assert language[tag] == pytest.approx(share, abs=0.002)
+    assert sorted(language, key=language.get)[-2] == "zh-Hans"
+    assert all(canonical(tag) == tag for tag in language)

@@ -1,0 +1,140 @@
+"""Adding up in arrays equals adding up one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.classify.classifier import TABLE_SIZE, Classifier
+from streams.classify.origin.catalog import Catalog
+from streams.counting.aggregate import columns_of, late_events, panes_of
+from streams.counting.partition import Partition
+from streams.decode.event import MAX_TOKENS, UsageEvent
+from streams.decode.reader import Reading, rows_of
+from streams.state.codec import PaneKey
+from streams.state.pane import ALL_LEVELS, CROWDED_KEYS, DAY, FINE, TENANTS, is_kept, pane_start
+
+NOW = 1_800_000_000.0
+CATALOG = Catalog.load()
+
+events = st.lists(
+    st.builds(
+        UsageEvent,
+        st.sampled_from(["gpt-4o", "deepseek-chat", "qwen-max", "my-alias", "other-alias"]),
+        st.integers(0, MAX_TOKENS),
+        st.integers(0, MAX_TOKENS) | st.integers(0, 100),
+        st.floats(NOW - 3 * 86400, NOW) | st.integers(0, 30).map(lambda age: NOW - age),
+        st.sampled_from([None, "en", "zh-CN", "zh", "nonsense"]),
+        st.sampled_from([None, "", "a", "b"]),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+def one_by_one(log, classifier):
+    """The same counts, as slowly and plainly as can be."""
+    from streams.classify.language.tags import canonical
+
+    newest = max(event.ts for event in log)
+    panes: dict[PaneKey, tuple[dict, dict, dict]] = {}
+    for event in log:
+        known = CATALOG.classify(event.model)
+        language = canonical(event.language)
+        cell = f"{known.origin}/{language}"
+        if known.origin == "unknown":
+            cell += f"/{known.model}"
+        tokens = event.prompt_tokens + event.completion_tokens
+        counts = [1, event.prompt_tokens, event.completion_tokens, tokens * tokens]
+        for level in ALL_LEVELS:
+            start = pane_start(level, event.ts)
+            if not is_kept(level, start, newest) or (level.of_tenants and not event.tenant):
+                continue
+            cells, models, tenants = panes.setdefault(PaneKey(level, start), ({}, {}, {}))
+            keys = [(cells, cell), (models, known.model)]
+            if level.of_tenants:
+                name = classifier.tenant(event.tenant)
+                keys = [(tenants, f"{name}/o/{known.origin}"), (tenants, f"{name}/l/{language}")]
+            for into, key in keys:
+                into[key] = [a + b for a, b in zip(into.get(key, [0] * 4), counts, strict=True)]
+    return panes
+
+
+def reading(log, classifier, start=0):
+    end = start + len(log)
+    return Reading(start, end, rows_of(range(start, end), [None] * len(log), log, classifier))
+
+
+@given(events)
+def test_a_batch_adds_up_as_its_events_do(log):
+    classifier = Classifier(CATALOG)
+    partition = Partition(0, 1)
+    batch = reading(log, classifier)
+    partition.apply(batch, classifier, NOW)
+
+    counted = {
+        key: (pane.cells, pane.models, pane.tenants) for key, pane in partition.panes.items()
+    }
+    assert counted == one_by_one(log, classifier)
+
+
+def test_squares_beyond_64_bits_are_exact():
+    log = [UsageEvent("gpt-4o", MAX_TOKENS, MAX_TOKENS - 1, NOW)] * 10
+    partition = Partition(0, 1)
+    classifier = Classifier(CATALOG)
+    partition.apply(reading(log, classifier), classifier, NOW)
+
+    squares = 10 * (2 * MAX_TOKENS - 1) ** 2
+    assert squares > 2**64
+    assert all(pane.cells == {"row-proprietary/und": [10, 10**10, 10 * (MAX_TOKENS - 1), squares]}
+               for pane in partition.panes.values())  # fmt: skip
+
+
+def test_late_is_against_the_newest_before():
+    ts = np.array([100.0, 50.0, 39.9, 200.0, 139.0, 141.0])
+
+    assert late_events(ts, 0.0, 60.0) == 2
+    assert late_events(ts, 1000.0, 60.0) == 6
+
+
+def test_a_number_as_text_is_no_time_whatever_else_is_in_the_batch():
+    # Which events share a batch is chance: it must not decide what counts.
+    number, iso, plain = (UsageEvent("m", 1, 1, ts) for ts in (str(NOW), "2027-01-15", NOW))
+    for log in ([number], [plain, number], [number, iso], [plain, number, iso, plain]):
+        classifier = Classifier(CATALOG)
+        _, rejected = columns_of(reading(log, classifier).rows, 0.0, NOW, classifier)
+        assert [(offset, why.reason) for offset, why in rejected] == [
+            (log.index(number), "bad_time")
+        ]
+
+
+def test_rows_whose_pane_is_gone_have_no_pane():
+    classifier = Classifier(CATALOG)
+    log = [UsageEvent("m", 1, 1, NOW - age) for age in (0, 5000, 86400 * 10)]
+    columns, _ = columns_of(reading(log, classifier).rows, 0.0, NOW, classifier)
+
+    fine, _ = panes_of(columns, FINE, NOW)
+    day, starts = panes_of(columns, DAY, NOW)
+    assert (fine.numbers >= 0).tolist() == [True, False, False]
+    assert [starts[number] for number in day.numbers] == [
+        pane_start(DAY, event.ts) for event in log
+    ]
+
+
+def test_too_many_names_start_the_tables_anew_and_counts_stay_right():
+    classifier = Classifier(CATALOG)
+    partition = Partition(0, 1)
+    for first in range(0, TABLE_SIZE + 12_000, 4_000):
+        log = [
+            UsageEvent("gpt-4o", 1, 0, NOW, "en", f"tenant-{first + number}")
+            for number in range(4_000)
+        ]
+        classifier.make_room()
+        partition.apply(reading(log, classifier, partition.position), classifier, NOW)
+
+    assert partition.totals.origins["row-proprietary"][0] == partition.position
+    assert len(classifier.tenant_names.names) <= TABLE_SIZE + 4_000
+    hour = partition.panes[PaneKey(TENANTS, pane_start(TENANTS, NOW))]
+    assert sum(c[0] for k, c in hour.tenants.items() if "/o/" in k) == partition.position
+    assert len(hour.tenants) < CROWDED_KEYS + 8_000

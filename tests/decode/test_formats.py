@@ -1,0 +1,511 @@
+"""What gateways write is read as their own documents say: samples made by hand, and laws.
+
+The samples lie in `formats/`, each folder with what is expected of it; its README says where the
+rules come from.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from formats import samples
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from test_batch_fetch import batch_of
+
+from streams.classify.classifier import Classifier
+from streams.classify.origin.catalog import Catalog
+from streams.decode import reader as reading
+from streams.decode.decoder import FAILED, Decoder, Options
+from streams.decode.event import REASONS, SKIP_REASONS, UsageEvent, event_time
+from streams.decode.formats.registry import NAMES
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
+
+from check import facts, same
+
+SAMPLES = samples.load()
+#: Those whose value alone says how it is read, as values and as documents.
+PLAIN = [sample for sample in SAMPLES if sample.is_plain]
+#: What only a worker can tell of an event: its clock.
+OF_A_WORKER = {"future", "too_old"}
+
+
+def _document(sample):
+    try:
+        return json.loads(sample.value)
+    except ValueError:
+        return None
+
+
+DOCUMENTS = {sample.name: document for sample in PLAIN if (document := _document(sample))}
+OBJECTS = [document for document in DOCUMENTS.values() if isinstance(document, dict)]
+
+
+def decode(value, headers=(), options=None):
+    if not isinstance(value, bytes | None):
+        value = json.dumps(value).encode()
+    return Decoder(options).decode(value, headers)
+
+
+def by_name(sample):
+    return sample.name
+
+
+# --- samples
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=by_name)
+def test_a_sample_is_read_as_its_rules_say(sample):
+    decoded = decode(sample.value, sample.headers, sample.options)
+    rejected = [each.reason for each in decoded.rejected]
+    events = []
+    for event, expected in zip(
+        decoded.events, [*sample.events, *({},) * len(decoded.events)], strict=False
+    ):
+        at = event_time(event.ts, None)
+        if at is None and event.ts is not None:
+            rejected.append("bad_time")
+            continue
+        said = {
+            "model": event.model,
+            "prompt": event.prompt_tokens,
+            "completion": event.completion_tokens,
+            "at": at,
+            "tenant": event.tenant,
+            "language": event.language,
+            "id": event.id,
+        }
+        events.append(
+            {name: value for name, value in said.items() if value is not None or name in expected}
+        )
+        # An id is a matter of the few samples that name it.
+        if "id" not in expected:
+            events[-1].pop("id", None)
+    assert events == [_with_seconds(event) for event in sample.events]
+    assert rejected == sample.rejected
+    assert [each.reason for each in decoded.skipped] == sample.skipped
+    assert decoded.format == sample.format
+    assert FAILED not in {each.detail for each in decoded.rejected}
+
+
+def _with_seconds(event):
+    if "at" not in event:
+        return event
+    return event | {"at": pytest.approx(event["at"].timestamp(), abs=1e-5)}
+
+
+def test_every_file_is_a_sample():
+    assert samples.unused() == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_format_has_four_samples(name):
+    assert sum(sample.format == name for sample in SAMPLES) >= 4
+
+
+@pytest.mark.parametrize("folder", sorted({sample.folder for sample in SAMPLES}))
+def test_a_folder_has_four_samples(folder):
+    assert sum(sample.folder == folder for sample in SAMPLES) >= 4
+
+
+@pytest.mark.parametrize("reason", [each for each in REASONS if each not in OF_A_WORKER])
+def test_a_reason_to_reject_is_met_by_a_sample(reason):
+    assert any(reason in sample.rejected for sample in SAMPLES)
+
+
+@pytest.mark.parametrize("reason", SKIP_REASONS)
+def test_a_reason_to_skip_is_met_by_a_sample(reason):
+    assert any(reason in sample.skipped for sample in SAMPLES)
+
+
+# --- laws
+
+#: What may stand where a number, a name or an object is expected.
+odd = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.integers(0, 10),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["", " ", "-", "12", "True", "False", "None", "gpt-4o", "UNSPECIFIED", "{}"]),
+    st.lists(st.integers(0, 3), max_size=2),
+    st.dictionaries(st.sampled_from(["model", "usage", "language"]), st.integers(0, 3), max_size=2),
+)
+counts = st.integers(0, 10**9) | odd
+usages = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), counts),
+        **dict.fromkeys(("input_tokens", "output_tokens", "promptTokenCount"), counts),
+        **dict.fromkeys(("inputTokens", "cache_read_input_tokens"), counts),
+        "input_tokens_details": odd,
+        "completion_tokens_details": st.fixed_dictionaries({"reasoning_tokens": counts}) | odd,
+        "output_tokens_details": st.fixed_dictionaries({"reasoning_tokens": counts}) | odd,
+    },
+)
+natives = st.fixed_dictionaries(
+    {"model": st.just("gpt-4o") | odd},
+    optional={
+        **dict.fromkeys(("prompt_tokens", "completion_tokens"), counts),
+        **dict.fromkeys(("ts", "language", "tenant", "usage", "done", "data"), odd),
+        "genai_other": odd,
+    },
+)
+payloads = st.fixed_dictionaries(
+    {"call_type": st.just("acompletion") | odd, "startTime": st.just(1795003280.5) | odd},
+    optional={
+        "prompt_tokens": st.just(0) | counts,
+        "completion_tokens": st.just(0) | counts,
+        "total_tokens": counts,
+        "response": st.fixed_dictionaries({"usage": usages | odd}, optional={"model": odd}) | odd,
+        "metadata": st.fixed_dictionaries(
+            {}, optional={"user_api_key_team_id": odd, "requester_metadata": odd}
+        )
+        | odd,
+        "hidden_params": st.fixed_dictionaries({"litellm_model_name": odd}) | odd,
+        **dict.fromkeys(("model", "model_group", "status", "cache_hit", "team_id", "user"), odd),
+        **dict.fromkeys(("usage", "messages", "batch", "genai_other", "gen_ai.usage.other"), odd),
+    },
+)
+answers = st.fixed_dictionaries(
+    {"usage": usages}, optional={"model": st.just("m") | odd, "object": st.just("response") | odd}
+)
+items = st.one_of(st.sampled_from(OBJECTS), natives, payloads, answers, odd)
+
+
+@given(st.lists(items, max_size=6))
+def test_each_item_of_a_batch_is_judged_alone(documents):
+    alone = [decode([document]) for document in documents]
+    ids = [event.id for decoded in alone for event in decoded.events if event.id is not None]
+    # Answers of one id are pieces of one stream, of which only the last counts.
+    assume(len(set(map(str, ids))) == len(ids))
+    together = decode(documents)
+    if documents:
+        assert list(together.events) == [event for each in alone for event in each.events]
+        # Where something is no JSON, the place in the value is told, and that is another one.
+        assert [each.reason for each in together.rejected] == [
+            each.reason for one in alone for each in one.rejected
+        ]
+        assert list(together.skipped) == [each for one in alone for each in one.skipped]
+
+
+objects = st.one_of(st.sampled_from(OBJECTS), natives, payloads, answers)
+
+
+@given(st.lists(objects, min_size=2, max_size=5))
+@example([{"model": "gpt-4o", "prompt_tokens": 1, "completion_tokens": 2, "prompt": "\ud83d"}] * 2)
+def test_lines_are_read_like_an_array(documents):
+    # These are no JSON: one spoils a whole array, and of several lines its own.
+    assume(not re.search("NaN|Infinity", json.dumps(documents)))
+    lines = "\n".join(map(json.dumps, documents)).encode()
+    assert decode(lines) == decode(documents)
+
+
+values = st.one_of(
+    st.sampled_from([sample.value for sample in PLAIN]),
+    st.none(),
+    items.map(lambda item: json.dumps(item).encode()),
+    st.lists(payloads, max_size=3).map(lambda batch: json.dumps(batch).encode()),
+)
+
+
+@given(st.lists(values, max_size=12))
+def test_a_batch_is_decoded_like_its_values_one_by_one_whatever_came_before(batch):
+    decoder = Decoder()
+    alone = [same(decode(value)) for value in batch]
+    assert [same(each) for each in decoder.decode_many(batch, [()] * len(batch))] == alone
+    assert [same(decoder.decode(value)) for value in batch] == alone
+
+
+@given(payloads)
+def test_a_payload_after_a_payload_is_decoded_like_the_first(payload):
+    decoder = Decoder()
+    decoder.decode(b'{"call_type": "acompletion", "startTime": 1795003280.5}')
+    assert same(decoder.decode(json.dumps(payload).encode())) == same(decode(payload))
+
+
+@given(natives)
+def test_an_event_in_a_batch_is_decoded_like_the_event_alone(event):
+    value = json.dumps(event).encode()
+    (decoded,) = Decoder().decode_many([value], [()])
+    assert same(decoded) == same(decode(value))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '"x": 1e400',
+        '"x": 1' + "0" * 400,
+        '"genai_other": 1',
+        '"x": "\\ud800"',
+        '"x": "\\q"',
+        '"x": 01',
+        '"x": ' + "[" * 1023 + "]" * 1023,
+        '"x": ' + "[" * 1024 + "]" * 1024,
+    ],
+    ids=lambda data: data[:20],
+)
+@pytest.mark.parametrize(
+    "event",
+    [
+        '"model": "gpt-4o", "prompt_tokens": 1, "completion_tokens": 2',
+        '"model": "gpt-4o", "prompt_tokens": 1, "call_type": "c", "startTime": 1795003280',
+    ],
+    ids=["native", "litellm"],
+)
+def test_what_is_not_needed_is_read_alike_in_every_way(event, data):
+    value = f"{{{event}, {data}}}".encode()
+    (decoded,) = Decoder().decode_many([value], [()])
+    assert same(decoded) == same(decode(value))
+    after = Decoder()
+    after.decode(f'[{{{event}, "call_type": "c", "startTime": 1795003280}}]'.encode())
+    assert same(after.decode(value)) == same(decode(value))
+
+
+@pytest.mark.parametrize("is_compiled", [True, False], ids=["compiled", "python"])
+def test_a_worker_reads_of_records_what_is_decoded(is_compiled, monkeypatch):
+    if is_compiled and not reading.IS_COMPILED:
+        pytest.skip("there is no compiled reader here")
+    monkeypatch.setattr(reading, "IS_COMPILED", is_compiled)
+    for sample in SAMPLES:
+        reader = reading.Reader(Classifier(Catalog.load()), sample.options)
+        read = reader.read(0, 1, [batch_of([sample.value], headers=sample.headers)])
+        decoded = decode(sample.value, sample.headers, sample.options)
+        assert read.rows.prompt.tolist() == [each.prompt_tokens for each in decoded.events]
+        assert len(read.rejected) == len(decoded.rejected)
+        assert read.skipped == Counter(each.reason for each in decoded.skipped)
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [sample for sample in PLAIN if isinstance(DOCUMENTS.get(sample.name), dict | list)],
+    ids=by_name,
+)
+def test_a_cloud_event_around_it_changes_nothing_but_a_missing_time_and_id(sample):
+    document = DOCUMENTS[sample.name]
+    envelope = {"specversion": "1.0", "id": "1", "source": "/s", "time": "2026-11-19T00:00:00Z"}
+    _is_wrapped(decode(sample.value), decode(envelope | {"data": document}), envelope)
+
+
+@pytest.mark.parametrize("sample", PLAIN, ids=by_name)
+def test_base64_in_a_cloud_event_is_read_like_the_bytes(sample):
+    envelope = {"specversion": "1.0", "id": "1", "source": "/s", "time": "2026-11-19T00:00:00Z"}
+    data = base64.b64encode(sample.value).decode()
+    _is_wrapped(decode(sample.value), decode(envelope | {"data_base64": data}), envelope)
+
+
+@pytest.mark.parametrize("sample", PLAIN, ids=by_name)
+def test_headers_of_a_cloud_event_are_read_like_its_envelope(sample):
+    envelope = {"specversion": "1.0", "id": "1", "source": "/s", "time": "2026-11-19T00:00:00Z"}
+    headers = [(f"ce_{name}", value.encode()) for name, value in envelope.items()]
+    _is_wrapped(decode(sample.value), decode(sample.value, headers), envelope)
+
+
+def _is_wrapped(bare, wrapped, envelope):
+    several = len(bare.events) + len(bare.rejected) + len(bare.skipped) > 1
+    for inside, outside in zip(bare.events, wrapped.events, strict=True):
+        assert facts(outside) | {"ts": None, "id": None} == facts(inside) | {"ts": None, "id": None}
+        assert outside.ts == (envelope["time"] if inside.ts is None else inside.ts)
+        if inside.id is None:
+            assert outside.id.startswith("/s/1/" if several else "/s/1")
+        else:
+            assert outside.id == inside.id
+    assert same(wrapped)[2:] == same(bare)[2:]
+    assert wrapped.format == bare.format
+
+
+SECRET = "what-somebody-asked-9182736455"
+
+
+@given(st.sampled_from(OBJECTS), st.data())
+def test_a_detail_repeats_no_value(document, data):
+    document = json.loads(json.dumps(document))
+    places = list(_places(document))
+    for _ in range(data.draw(st.integers(1, 3))):
+        parent, key = data.draw(st.sampled_from(places))
+        parent[key] = data.draw(st.sampled_from([SECRET, [SECRET], {SECRET: SECRET}, 9182736455]))
+    value = json.dumps(document).encode()
+    cut = data.draw(st.none() | st.integers(0, len(value)))
+    for each in decode(value[:cut]).rejected:
+        assert SECRET not in each.detail
+        assert "9182736455" not in each.detail
+
+
+def _places(node):
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        yield node, key
+        if isinstance(value, dict | list):
+            yield from _places(value)
+
+
+@given(st.sampled_from(OBJECTS) | natives | payloads | answers, st.randoms(use_true_random=False))
+def test_the_order_of_keys_does_not_matter(document, random):
+    def shuffled(node):
+        if isinstance(node, list):
+            return [shuffled(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        return {key: shuffled(node[key]) for key in random.sample(sorted(node), len(node))}
+
+    # Kong's plugins are calls that come in the order of their keys.
+    assert _unordered(decode(shuffled(document))) == _unordered(decode(document))
+
+
+def _unordered(decoded):
+    return (
+        decoded.format,
+        Counter(map(repr, map(facts, decoded.events))),
+        Counter(each.reason for each in decoded.rejected),
+        Counter(each.reason for each in decoded.skipped),
+    )
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        sample
+        for sample in PLAIN
+        if sample.format in NAMES and isinstance(DOCUMENTS.get(sample.name), dict)
+    ],
+    ids=by_name,
+)
+def test_a_pin_changes_nothing_for_its_own_format(sample):
+    pinned = decode(sample.value, options=Options(format=sample.format))
+    assert same(pinned) == same(decode(sample.value))
+
+
+# --- bombs: a megabyte that takes long, or much memory
+
+DEEP = 100_000
+#: Of a megabyte that is decoded twice, on a machine that others use as well.
+MOST_SECONDS, MOST_KILOBYTES = 3.0, 100 * 1024
+STATUS = Path("/proc/self/status")
+EVENT = '{"model": "gpt-4o", "prompt_tokens": 1, "completion_tokens": 2, "x": %s}'
+
+
+def _field(tag, content):
+    size, varint = len(content), bytearray()
+    while size > 0x7F:
+        varint.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([tag, *varint, size]) + content
+
+
+def _otlp(spans):
+    return _field(0x0A, _field(0x12, spans))
+
+
+def _wrapped(depth):
+    text = EVENT % 1
+    for _ in range(depth):
+        text = json.dumps({"message": text})
+    return text.encode()
+
+
+def _enveloped(depth):
+    text = EVENT % 1
+    for _ in range(depth):
+        text = f'{{"specversion": "1.0", "id": "1", "data": {text}}}'
+    return text.encode()
+
+
+def _nested_attribute(depth):
+    value = '{"arrayValue": {"values": [' * depth + "]}}" * depth
+    attributes = f'[{{"key": "gen_ai.input.messages", "value": {value}}}]'
+    spans = f'[{{"attributes": {attributes}}}]'
+    return f'{{"resourceSpans": [{{"scopeSpans": [{{"spans": {spans}}}]}}]}}'.encode()
+
+
+def _updates():
+    body = {"id": "x"} | {f"k{number}": 0 for number in range(50_000)}
+    update = {"type": "generation-update", "body": {"id": "x"}}
+    first = {"type": "generation-create", "body": body}
+    return json.dumps({"batch": [first, *[update] * 9_000]}).encode()
+
+
+BOMBS = {
+    "arrays in arrays": (b"[" * DEEP, b"[" * DEEP + b"]" * DEEP),
+    "objects in objects": (b'{"a":' * DEEP, b'{"a":' * DEEP + b"1" + b"}" * DEEP),
+    "arrays in a field": tuple(
+        (EVENT % ("[" * depth + "]" * depth)).encode() for depth in (900, 1023, 1024, DEEP)
+    ),
+    "arrays in the text of Higress": (
+        json.dumps({"ai_log": "[" * DEEP + "]" * DEEP}).encode(),
+        json.dumps({"ai_log": '{"model":' + "[" * DEEP}).encode(),
+    ),
+    "arrays in the metadata of Cloudflare": (
+        json.dumps({"tokens_in": 1, "tokens_out": 2, "metadata": "[" * DEEP}).encode(),
+    ),
+    "envelopes in envelopes": tuple(map(_enveloped, (5, 6, 200, 900))),
+    "wrappings in wrappings": tuple(map(_wrapped, (5, 6, 15))),
+    "values of OTLP in values": tuple(map(_nested_attribute, (8, 9, 300))),
+    "a number of a million digits": (
+        (EVENT % ("9" * 1_000_000)).encode(),
+        b'{"model": "m", "completion_tokens": 1, "prompt_tokens": ' + b"9" * 1_000_000 + b"}",
+        b'{"call_type": "c", "startTime": ' + b"9" * 1_000_000 + b"}",
+    ),
+    "lines that are no JSON": (b"x\n" * 500_000, b"{\n" * 500_000),
+    "lines of numbers": (b"1\n" * 500_000,),
+    "updates of a large generation": (_updates(),),
+    "empty spans": (_otlp(b"\x12\x00" * 500_000),),
+    "empty attributes": (_otlp(_field(0x12, b"\x4a\x00" * 500_000)),),
+    "values of OTLP in values, as protobuf": (b"\x0a\x80" * 500_000,),
+    "spaces": (b" " * 1_000_000, b"\n" * 1_000_000, b'{"ai_log": "' + b" " * 1_000_000 + b'"}'),
+}
+
+
+def _peak_kilobytes(*, anew=False):
+    """Return the most memory that this process has had; Linux can be told to look anew."""
+    if not STATUS.exists():
+        return 0
+    if anew:
+        STATUS.with_name("clear_refs").write_text("5")
+    return int(re.search(r"VmHWM:\s+(\d+)", STATUS.read_text())[1])
+
+
+@pytest.mark.parametrize("values", BOMBS.values(), ids=BOMBS)
+def test_a_megabyte_takes_little_time_and_memory(values):
+    # Any value is decoded first, so that what is imported late is no part of it.
+    decoder = Decoder()
+    decoder.decode(b"", [("content-type", b"application/x-protobuf")])
+    for value in values:
+        before = _peak_kilobytes(anew=True)
+        began = time.process_time()
+        decoded = decoder.decode(value)
+        (together,) = decoder.decode_many([value], [()])
+        assert time.process_time() - began < MOST_SECONDS
+        assert _peak_kilobytes() - before < MOST_KILOBYTES
+        assert decoded.events or decoded.rejected or decoded.skipped
+        assert same(together) == same(decoded)
+        assert FAILED not in {each.detail for each in decoded.rejected}
+
+
+def test_many_values_are_refused_in_every_way_to_decode():
+    value = (EVENT % ("[" + "0," * 1_000_001 + "0]")).encode()
+    assert [each.reason for each in decode(value).rejected] == ["too_large"]
+    (together,) = Decoder().decode_many([value], [()])
+    assert same(together) == same(decode(value))
+
+
+def test_an_event_is_one_struct_whichever_way_it_came():
+    value = (EVENT % 1).encode()
+    (together,) = Decoder().decode_many([value], [()])
+    assert isinstance(together, UsageEvent)
+
+
+def test_a_time_of_too_many_digits_is_the_same_whatever_came_before():
+    value = b'{"call_type":"","startTime":-%b,"model":"p","prompt_tokens":1}' % (b"9" * 330)
+    payload = b'{"call_type":"","startTime":1763990000,"model":"p","prompt_tokens":1}'
+    decoder = Decoder(Options())
+    first = decoder.decode(value)
+    decoder.decode(payload)
+
+    assert decoder.decode(value) == first

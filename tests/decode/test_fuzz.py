@@ -1,0 +1,83 @@
+"""Broken samples of every format are decoded: a short form of `tests/fuzz`, for every change."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.decode.decoder import Options
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
+
+from check import BrokenError, Checker
+from mutate import RAW, Mutator
+
+MUTATOR = Mutator(Random(0))
+SAMPLES = [sample for sample in MUTATOR.samples if sample.is_plain]
+CHECKER = Checker()
+PLAIN = Options()
+
+
+def test_twenty_thousand_broken_samples_keep_the_rules():
+    faults = {}
+    mutator, checker = Mutator(Random(20_261_124)), Checker()
+    for _ in range(20_000):
+        value, headers, options = mutator.next()
+        try:
+            checker.check(value, headers, options)
+        except BrokenError as error:
+            faults.setdefault(str(error), value[:500])
+    assert faults == {}
+    # A mutator that breaks everything at once would show little.
+    assert checker.outcomes["event"] > 2_000
+
+
+def test_the_same_seed_breaks_samples_in_the_same_way():
+    one, other = Mutator(Random(7)), Mutator(Random(7))
+    assert [one.next() for _ in range(50)] == [other.next() for _ in range(50)]
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=200))
+def test_any_bytes_keep_the_rules(value):
+    CHECKER.check(value, [], PLAIN)
+    CHECKER.check(value, [("content-type", b"application/x-protobuf")], PLAIN)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(SAMPLES), st.data())
+def test_a_sample_with_other_bytes_in_it_keeps_the_rules(sample, data):
+    at = data.draw(st.integers(0, len(sample.value)))
+    size = data.draw(st.integers(0, 20))
+    between = data.draw(st.binary(max_size=20) | st.sampled_from(RAW).map(str.encode))
+    CHECKER.check(sample.value[:at] + between + sample.value[at + size :], [], PLAIN)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(max_size=5) | st.sampled_from(sorted(MUTATOR.keys)), inner, max_size=6
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=300)
+@given(json_values)
+def test_any_document_of_known_names_keeps_the_rules(document):
+    CHECKER.check(json.dumps(document).encode(), [], PLAIN)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_a_sample_that_is_cut_off_anywhere_keeps_the_rules(sample):
+    for at in range(len(sample.value)):
+        CHECKER.check(sample.value[:at], [], PLAIN)

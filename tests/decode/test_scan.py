@@ -1,0 +1,369 @@
+"""What compiled code reads from a batch's bytes is what Python reads from its records."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from test_batch_fetch import GZIP, LZ4, NONE, SNAPPY, ZSTD, batch_of
+
+from streams.classify.classifier import TABLE_SIZE, Classifier
+from streams.classify.origin.catalog import Catalog
+from streams.decode import reader as reading
+from streams.decode.decoder import Options
+from streams.decode.event import MAX_TOKENS
+from streams.decode.formats.markers import BEFORE_NATIVE
+from streams.decode.reader import Reader
+
+pytestmark = pytest.mark.skipif(not reading.IS_COMPILED, reason="there is no compiled reader here")
+
+CATALOG = Catalog.load()
+GOOD = {"model": "gpt-4o", "prompt_tokens": 10, "completion_tokens": 5}
+LIMIT = 10_000
+
+
+def both(raws, start=0, end=None, **options):
+    """Read by compiled code and by Python; returns what each makes of it, names spelt out."""
+    end = start + 10**6 if end is None else end
+    found = []
+    for compiled in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reading, "IS_COMPILED", compiled)
+            classifier = Classifier(CATALOG)
+            read = Reader(classifier, Options(LIMIT, **options)).read(start, end, raws)
+        rows, tables = read.rows, classifier.tables()
+        found.append(
+            (
+                [
+                    (
+                        offset,
+                        "none" if np.isnan(ts) else ts,
+                        prompt,
+                        completion,
+                        classifier.model_names.names[tables.model[pair]],
+                        classifier.cell_names.names[tables.cell[pair]],
+                        None if tenant < 0 else classifier.tenant_names.names[tenant],
+                    )
+                    for offset, ts, prompt, completion, pair, tenant in zip(
+                        *(column.tolist() for column in rows.columns()[:6]), strict=True
+                    )
+                ],
+                [(offset, why) for offset, why in read.rejected],
+                rows.format.tolist(),
+                dict(read.skipped),
+            )
+        )
+    return found
+
+
+def agree(values, **rest):
+    compiled, python = both([batch_of(values, **rest)])
+    assert compiled == python
+    return compiled[:2]
+
+
+# Near what is plain on every side: the same few fields, right and wrong, in any order and twice.
+text = st.text(max_size=8) | st.sampled_from(["", " ", "gpt-4o", "en", "zh-CN", 'a"b', "a\\b", "ü"])
+number = (
+    st.integers(-2, 2**64)
+    | st.sampled_from([0, MAX_TOKENS, MAX_TOKENS + 1, 2**53, 2**53 + 1])
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+time = (
+    st.floats(9e8, 2e9).map(lambda ts: round(ts, 3))
+    | st.floats(9e8, 2e9).map(lambda ts: round(ts, 6))
+    | st.floats(9e8, 2e9)
+    | st.integers(9 * 10**8, 2 * 10**18)
+    | st.sampled_from([10**11, 10**14, 10**17, 10**20, "2026-11-24T00:00:00Z", 946684799, 0.1])
+)
+anything = st.none() | st.booleans() | number | text | st.just([1]) | st.just({"a": 1})
+likely = {
+    "id": text,
+    "ts": time,
+    "model": text,
+    "prompt_tokens": st.integers(0, 10**6),
+    "completion_tokens": st.integers(0, 10**6),
+    "language": st.none() | text,
+    "tenant": st.none() | text,
+}
+field = st.sampled_from(sorted(likely)).flatmap(
+    lambda name: st.tuples(st.just(name), likely[name] | anything)
+) | st.tuples(text, anything)
+
+
+def spelt(fields, ascii_only, blanks):
+    gap = [*(("", " ", "\n", "\t\r ", "") * 40)][blanks:]
+    parts = [
+        f"{gap[at]}{json.dumps(name, ensure_ascii=ascii_only)}{gap[at + 1]}:{gap[at + 2]}"
+        f"{json.dumps(value, ensure_ascii=ascii_only)}{gap[at + 3]}"
+        for at, (name, value) in enumerate(fields)
+    ]
+    return f"{gap[5]}{{{','.join(parts)}}}{gap[6]}".encode(errors="replace")
+
+
+objects = st.builds(
+    lambda good, fields, *rest: spelt([*good.items(), *fields], *rest),
+    st.fixed_dictionaries(
+        {name: likely[name] for name in GOOD},
+        optional={name: each for name, each in likely.items() if name not in GOOD},
+    )
+    | st.just({}),
+    st.lists(field, max_size=3),
+    st.booleans(),
+    st.integers(0, 4),
+)
+values = (
+    objects
+    | st.binary(max_size=30)
+    | st.none()
+    | st.builds(lambda value, at: value[:at], objects, st.integers(0, 150))
+    | st.builds(
+        lambda value, at, byte: value[: at % len(value)] + byte + value[at % len(value) + 1 :],
+        objects,
+        st.integers(0, 150),
+        st.binary(min_size=1, max_size=1),
+    )
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(values, min_size=1, max_size=12))
+@example([b"{}", b"{", b"", b"{,}", b'{"id":1}', b'{"id"}', b'{"model":"a",}'])
+@example([b'{"model":"m","prompt_tokens":00,"completion_tokens":1}'])
+@example([b'{"model":"m","prompt_tokens":-0,"completion_tokens":1e2}'])
+@example([b'{"model":"m","prompt_tokens":1,"completion_tokens":1,"ts":1.}'])
+@example([b'{"model":"m","prompt_tokens":1,"completion_tokens":1}}'])
+@example([b'{"model":"m","model":"n","prompt_tokens":1,"completion_tokens":1}'])
+def test_any_values_are_read_alike(some):
+    agree(some)
+
+
+def maybe(**fields):
+    """An object with some of these fields, and with others."""
+    return st.fixed_dictionaries({}, optional={**fields, "more": anything, "wörter": text})
+
+
+name = st.none() | text | anything
+payloads = st.builds(
+    lambda good, odd, *rest: spelt([*good.items(), *odd], *rest),
+    st.fixed_dictionaries(
+        {
+            "call_type": st.sampled_from(["acompletion", "aembedding", "call_mcp_tool", "", None]),
+            "startTime": st.floats(1e9, 2e9) | time | anything,
+            "prompt_tokens": st.integers(0, 3) | anything,
+            "completion_tokens": st.integers(0, 3) | anything,
+            "model": text | anything,
+        },
+        optional={
+            "id": name,
+            "request_id": name,
+            "status": st.sampled_from(["success", "failure", None]),
+            "cache_hit": st.sampled_from([None, True, False, "True", "False", "None", 1]),
+            "total_tokens": st.integers(0, 9) | anything,
+            "model_group": name,
+            "team_id": name,
+            "user": name,
+            "response_cost": st.floats(0, 1),
+            "messages": st.none() | text | st.lists(maybe(role=text, content=name), max_size=2),
+            "metadata": maybe(
+                user_api_key_team_id=name,
+                user_api_key_user_id=name,
+                language=name,
+                requester_metadata=maybe(language=name) | name,
+                spend_logs_metadata=maybe(language=name) | name,
+            )
+            | name,
+            "hidden_params": maybe(litellm_model_name=name) | name,
+            "model_map_information": maybe(model_map_key=name) | name,
+            "response": maybe(
+                model=name, usage=maybe(input_tokens=st.integers(0, 9), output_tokens=number) | name
+            )
+            | name,
+        },
+    ),
+    st.lists(
+        field
+        | st.sampled_from(
+            [(key, value) for key in (*BEFORE_NATIVE, "genai_x") for value in (1, [], {}, None)]
+        ),
+        max_size=1,
+    ),
+    st.booleans(),
+    st.integers(0, 4),
+)
+damaged = st.builds(
+    lambda value, at, bytes_: value[: at % len(value)] + bytes_ + value[at % len(value) + 1 :],
+    payloads,
+    st.integers(0, 2000),
+    st.binary(max_size=2) | st.sampled_from([b"\\", b'"', b"\\ud800", b"\xc3\xa9", b"1e400", b"-"]),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(payloads | damaged | objects, min_size=1, max_size=8))
+@example([b'{"call_type":"a","startTime":1e9,"prompt_tokens":1,"completion_tokens":1,"model":"m"}'])
+def test_payloads_of_litellm_are_read_alike(some):
+    compiled, python = both([batch_of(some)])
+    assert compiled == python
+
+
+PAYLOAD = {
+    "id": "chatcmpl-1",
+    "call_type": "acompletion",
+    "startTime": 1763900000.1234567,
+    "prompt_tokens": 812,
+    "completion_tokens": 64,
+    "model": "prod-1",
+    "model_group": "smart",
+    "metadata": {"user_api_key_team_id": "red", "requester_metadata": {"language": "zh"}},
+    "response": {"model": "qwen3-32b", "choices": [{"message": {"content": "你好 \\ \U0001f600"}}]},
+    "response_cost": 1.2e-06,
+}
+
+
+@pytest.mark.parametrize("ascii_only", [True, False], ids=["escaped", "utf-8"])
+def test_a_payload_of_litellm_and_an_event_with_more_fields_need_no_python(monkeypatch, ascii_only):
+    from streams.decode import decoder
+
+    monkeypatch.setattr(decoder.Decoder, "decode_many", None)
+    wide = GOOD | {"trace": {"a": [1, -2.5, None, True, "é\n"]}, "note": "ü", "language": "ru"}
+    raw = batch_of([json.dumps(each, ensure_ascii=ascii_only).encode() for each in (PAYLOAD, wide)])
+    classifier = Classifier(CATALOG)
+    rows = Reader(classifier, Options(LIMIT)).read(0, 2, [raw]).rows
+
+    assert rows.prompt.tolist() == [812, 10]
+    assert rows.ts[0] == 1763900000.1234567
+    assert [reading.FORMAT_NAMES[each] for each in rows.format.tolist()] == ["litellm", "native"]
+    names = [classifier.model_names.names[each] for each in classifier.tables().model[rows.pair]]
+    assert names == ["qwen3-32b", "gpt-4o"]
+
+
+def test_a_prompt_without_a_declared_language_is_for_the_code_that_tells_it():
+    asked = PAYLOAD | {"metadata": {}, "messages": [{"role": "user", "content": "Привет"}]}
+    classifier = Classifier(CATALOG)
+    options = Options(LIMIT, detect=lambda messages: {"Привет": "ru"}[messages[0]["content"]])
+    rows = Reader(classifier, options).read(0, 1, [batch_of([json.dumps(asked).encode()])]).rows
+
+    assert classifier.language_names.names[classifier.tables().language[rows.pair[0]]] == "ru"
+    assert len(rows) == 1
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_ids_are_one_number_whichever_code_reads_them(monkeypatch, compiled):
+    monkeypatch.setattr(reading, "IS_COMPILED", compiled)
+    values = [
+        GOOD | {"id": "a"},
+        GOOD | {"id": "a", "tenant": "Zoë"},
+        GOOD | {"id": "a", "ts": "2026-11-24T00:00:00Z"},
+        PAYLOAD | {"id": "a"},
+        GOOD | {"id": "b"},
+        GOOD,
+        GOOD | {"id": 7},
+        GOOD | {"id": "7"},
+        GOOD | {"id": ""},
+        GOOD | {"id": [1]},
+    ]
+    reader = Reader(Classifier(CATALOG), Options(LIMIT), with_ids=True)
+    raw = batch_of([json.dumps(each).encode() for each in values])
+    a, a2, a3, a4, b, none, seven, text_seven, empty, odd = reader.read(
+        0, 10, [raw]
+    ).rows.id.tolist()
+
+    assert a == a2 == a3 == a4 != 0
+    assert b not in {0, a}
+    assert seven == text_seven != 0
+    assert none == empty == odd == 0
+
+
+def test_plain_events_need_no_python(monkeypatch):
+    from streams.decode.formats import native
+
+    monkeypatch.setattr(native, "decode", None)
+    events = [
+        GOOD,
+        GOOD | {"ts": 1763900000.123, "language": "zh", "tenant": "t", "id": "req-1"},
+        GOOD | {"ts": 1763900000123, "language": None, "tenant": None},
+        GOOD | {"ts": None},
+        GOOD | {"ts": 1763900000.123456},
+    ]
+    raw = batch_of([json.dumps(each).encode() for each in events])
+    read = Reader(Classifier(CATALOG), Options(LIMIT)).read(0, 5, [raw])
+
+    assert len(read.rows) == 5
+    assert read.rows.ts[1] == 1763900000.123
+
+
+@pytest.mark.parametrize("compression", [NONE, GZIP, SNAPPY, LZ4, ZSTD])
+def test_every_compression_is_read(compression):
+    values = [orjson.dumps(GOOD | {"ts": 1763900000 + at}) for at in range(2000)]
+    rows, rejected = agree(values, compression=compression)
+
+    assert len(rows) == 2000
+    assert not rejected
+
+
+def test_what_lies_before_the_offset_that_was_asked_for_is_left_out():
+    raws = [batch_of([orjson.dumps(GOOD), b"bad", orjson.dumps(GOOD)] * 2, 10)]
+    (rows, rejected, *_), python = both(raws, start=13)
+
+    assert [row[0] for row in rows] == [13, 15]
+    assert [offset for offset, _ in rejected] == [14]
+    assert (rows, rejected) == python[:2]
+
+
+def test_rows_stay_in_the_order_of_offsets_whoever_read_them():
+    odd = orjson.dumps(GOOD | {"tenant": "Zoë"})
+    raws = [batch_of([odd, orjson.dumps(GOOD)], 0), batch_of([orjson.dumps(GOOD), odd], 2)]
+    (rows, *_), _ = both(raws)
+
+    assert [row[0] for row in rows] == [0, 1, 2, 3]
+
+
+def test_the_time_of_the_log_stands_in_for_all_where_the_topic_says_so():
+    data = bytearray(batch_of([orjson.dumps(GOOD)] * 2))
+    data[22] |= 0b1000
+    data[35:43] = struct.pack(">q", 1_763_900_000_500)
+    (rows, *_), python = both([bytes(data)])
+
+    assert [row[1] for row in rows] == [1763900000.5] * 2
+    assert rows == python[0]
+
+
+def test_a_record_without_a_time_has_none():
+    data = bytearray(batch_of([orjson.dumps(GOOD)]))
+    data[27:35] = struct.pack(">q", -1_000_000)
+    (rows, *_), python = both([bytes(data)])
+
+    assert rows[0][1] == "none"
+    assert rows == python[0]
+
+
+def test_more_names_than_the_tables_hold_are_numbered_anew():
+    classifier = Classifier(CATALOG)
+    reader = Reader(classifier, Options(LIMIT))
+    for first in range(0, 2 * TABLE_SIZE, 8192):
+        values = [
+            orjson.dumps(GOOD | {"tenant": f"t{first + at}", "language": "en"})
+            for at in range(8192)
+        ]
+        read = reader.read(0, 8192, [batch_of(values)])
+        names = [classifier.tenant_names.names[each] for each in read.rows.tenant.tolist()]
+        assert names[:3] == [classifier.tenant(f"t{first + at}") for at in range(3)]
+        assert names[-1] == classifier.tenant(f"t{first + 8191}")
+        assert len(set(names)) == 8192
+    assert len(classifier.tenant_names.names) <= TABLE_SIZE + 8192
+
+
+@pytest.mark.parametrize("compression", [NONE, GZIP, SNAPPY, LZ4, ZSTD])
+def test_what_cannot_be_decompressed_is_corrupt(compression):
+    data = bytearray(batch_of([orjson.dumps(GOOD)] * 50, 7, compression=compression))
+    data[61:80] = b"x" * 19
+    found = Reader(Classifier(CATALOG), Options(LIMIT)).read(7, 57, [bytes(data)])
+
+    assert len(found.rows) == 0
+    assert [(each.first, each.last, len(each)) for each in found.corrupt] == [(7, 56, 50)]

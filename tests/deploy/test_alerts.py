@@ -1,0 +1,399 @@
+"""Rules and alerts: as promtool reads them, and as the runbook explains them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import yaml
+
+from streams.cli import cli
+from streams.gateway.bridge import metrics as bridge_metrics
+from streams.settings import table
+from streams.shifts.alert_rules import RULES as SHIFT_CONDITIONS
+from streams.shifts.alert_rules import UNCLASSIFIED_MEASURE
+from streams.shifts.series import MEASURES
+from streams.web.metrics import DEFINITIONS, exposed_name
+
+ROOT = Path(__file__).resolve().parents[2]
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+RUNBOOK = (ROOT / "deploy" / "runbook.md").read_text()
+SHIFT_RULES = PROMETHEUS / "alerts" / "share_shift.yml"
+RULE_FILES = [PROMETHEUS / "recording.yml", *sorted((PROMETHEUS / "alerts").glob("*.yml"))]
+RULE_TESTS = sorted((ROOT / "tests" / "rules").glob("*.yml"))
+RULES = [
+    rule
+    for path in RULE_FILES
+    for group in yaml.safe_load(path.read_text())["groups"]
+    for rule in group["rules"]
+]
+RECORDS = [rule for rule in RULES if "record" in rule]
+ALERTS = [rule for rule in RULES if "alert" in rule]
+NAMES = sorted({rule["alert"] for rule in ALERTS})
+#: What was lost or is corrupt stays so: there is nothing to wait for.
+AT_ONCE = {"TokenshareRecordsLost", "TokenshareCorruptBatch"}
+
+SHOWN = {exposed_name(each) for each in (*DEFINITIONS, *bridge_metrics.DEFINITIONS)}
+
+every_name = pytest.mark.parametrize("name", NAMES)
+every_alert = pytest.mark.parametrize(
+    "alert", ALERTS, ids=[":".join([rule["alert"], *rule["labels"].values()]) for rule in ALERTS]
+)
+
+
+def tool(*names: str) -> str:
+    """Return the first of a tool's names that is installed."""
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    reason = f"{names[0]} is not installed (Debian: prometheus, prometheus-alertmanager)"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def run(*command: str | Path) -> str:
+    """Run a tool that has to be content; returns what it says."""
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+# -- the rules as they stand
+
+
+def test_prometheus_takes_the_rules_and_the_configuration():
+    promtool = tool("promtool")
+
+    run(promtool, "check", "rules", "--lint-fatal", *RULE_FILES)
+    said = run(promtool, "check", "config", PROMETHEUS / "prometheus.yml")
+
+    assert {path.name for path in RULE_FILES} <= set(re.findall(r"[\w.]+\.yml", said))
+
+
+@pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.stem)
+def test_each_rule_does_what_its_tests_say(path):
+    run(tool("promtool"), "test", "rules", path)
+
+
+@cache
+def groups() -> list[dict]:
+    """Return all tests of rules."""
+    return [test for path in RULE_TESTS for test in yaml.safe_load(path.read_text())["tests"]]
+
+
+def groups_of(name: str) -> list[dict]:
+    """Return the tests of an alert."""
+    return [test for test in groups() if test["name"].split(" ")[0] == name]
+
+
+@every_name
+def test_each_alert_is_tested_to_fire_and_not_to_fire(name):
+    named = [group["name"] for group in groups_of(name)]
+
+    assert any(re.search(r"\bfires\b", each) for each in named)
+    assert any("does not fire" in each for each in named)
+    for group in groups_of(name):
+        points = group["alert_rule_test"]
+        assert {point["alertname"] for point in points} == {name}
+        fires = any(point["exp_alerts"] for point in points)
+        assert fires == bool(re.search(r"\bfires\b", group["name"])), group["name"]
+
+
+@every_alert
+def test_each_alert_is_tested_the_minute_before_and_at_the_end_of_its_wait(alert):
+    labels = {**alert["labels"]}
+    edges = []
+    for group in groups_of(alert["alert"]):
+        points = group["alert_rule_test"]
+        for before, after in pairwise(points):
+            minutes = [int(point["eval_time"].removesuffix("m")) for point in (before, after)]
+            fired = [each["exp_labels"].items() for each in after["exp_alerts"]]
+            if minutes[1] - minutes[0] == 1 and not before["exp_alerts"]:
+                edges += [each for each in fired if labels.items() <= each]
+
+    assert edges
+    assert ("for" in alert) != (alert["alert"] in AT_ONCE)
+
+
+@every_alert
+def test_each_alert_says_what_a_person_on_call_needs(alert):
+    assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
+    assert alert["labels"]["severity"] in {"critical", "warning", "ticket"}
+    assert alert["annotations"]["runbook_url"].endswith(f"/runbook.md#{alert['alert'].lower()}")
+
+
+def test_a_shift_wakes_nobody():
+    of_shares = {
+        alert["labels"]["severity"] for alert in ALERTS if alert["alert"].startswith("LLM")
+    }
+
+    assert of_shares == {"warning", "ticket"}
+
+
+def test_the_addresses_in_the_rules_are_those_that_the_head_says_how_to_replace(tmp_path):
+    head = re.sub(r"^#", "", SHIFT_RULES.read_text().partition("groups:")[0], flags=re.MULTILINE)
+    command = re.search(r"sed -i .+?\.yml", head, flags=re.DOTALL)[0].replace("\\\n", "")
+    copies = shutil.copytree(PROMETHEUS / "alerts", tmp_path / "alerts")
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+
+    urls = [
+        url for path in copies.iterdir() for url in re.findall(r"https?://[^\s#']+", _yaml_of(path))
+    ]
+
+    assert set(urls) == {
+        "https://tokenshare.example.com/",
+        "https://wiki.example.com/tokenshare",
+    }
+
+
+def _yaml_of(path: Path) -> str:
+    return yaml.safe_dump(yaml.safe_load(path.read_text()), width=10_000)
+
+
+#: What the page takes to open one shift: see streams/web/static/view.js.
+OF_A_SHIFT = ("dimension", "key", "measure", "window")
+
+
+def test_an_alert_on_one_share_links_to_its_shift():
+    linked = set()
+    for group in groups():
+        for point in group.get("alert_rule_test", []):
+            for each in point["exp_alerts"]:
+                labels, text = each["exp_labels"], each["exp_annotations"]["description"]
+                if "key" not in labels:
+                    continue
+                (link,) = re.findall(r"https?://\S+", text)
+                of_shift = {name: labels[name] for name in OF_A_SHIFT}
+                said = parse_qsl(urlsplit(link).fragment, strict_parsing=True)
+                assert dict(said) == {"view": "shift", **of_shift}, group["name"]
+                linked.add(point["alertname"])
+
+    assert linked == {rule.alert for rule in SHIFT_CONDITIONS}
+
+
+# -- several workers
+
+
+def test_what_workers_show_alike_is_taken_once():
+    for rule in RECORDS:
+        level, metric, _ = rule["record"].split(":")
+        if level == "gateway" and "gateway:" not in rule["expr"]:
+            counted_apart = metric.startswith("tokenshare_bridge_")
+            taken = "sum" if counted_apart else "(max|min)"
+            assert re.match(rf"{taken} without \(instance, pod\) ", rule["expr"]), rule["record"]
+
+
+def test_alerts_on_shares_read_nothing_of_single_workers():
+    for alert in ALERTS:
+        if alert["alert"].startswith("LLM"):
+            metrics = re.findall(r"[\w:]*\b(?:llm|tokenshare)_\w+", _without_comments(alert))
+            assert metrics
+            assert all(name.startswith("gateway:") for name in metrics)
+
+
+# -- names
+
+
+def _without_comments(rule: dict) -> str:
+    return re.sub(r"#.*", "", rule["expr"])
+
+
+def names_in(text: str) -> set[str]:
+    """Return the names of metrics and of recorded series in a text."""
+    return set(re.findall(r"(?<![\w:])(?:\w+:)?(?:llm|tokenshare)_\w+(?::\w+)?", text))
+
+
+def test_every_metric_in_the_rules_exists():
+    recorded = {rule["record"] for rule in RECORDS}
+    texts = [*map(_without_comments, RULES)]
+    texts += [text for alert in ALERTS for text in alert["annotations"].values()]
+    names = set().union(*map(names_in, texts))
+
+    assert {name for name in names if ":" in name} <= recorded
+    assert {name for name in names if ":" not in name} <= SHOWN
+    for name in recorded:
+        for metric in name.split(":")[1].split("_per_"):
+            assert {metric, f"{metric}_total"} & SHOWN
+
+
+def test_every_recorded_series_is_read_by_an_alert_or_tested_itself():
+    tested = (ROOT / "tests" / "rules" / "recording.yml").read_text()
+    read = names_in("\n".join(map(_without_comments, RULES)))
+
+    assert {rule["record"] for rule in RECORDS} - read - names_in(tested) == set()
+
+
+def test_every_metric_command_and_setting_in_the_runbook_exists():
+    code = " ".join(re.findall(r"`([^`\n]+)`", RUNBOOK))
+    settings = {name for name, _, _ in table()}
+    commands = re.findall(r"(?:^|`)tokenshare (\w+)", RUNBOOK, flags=re.MULTILINE)
+
+    assert names_in(code)
+    assert names_in(code) <= SHOWN
+    assert set(re.findall(r"TOKENSHARE_\w+", RUNBOOK)) <= settings
+    assert commands
+    assert set(commands) <= set(cli.commands)
+
+
+# -- the runbook
+
+
+def test_the_runbook_has_a_heading_for_each_alert_and_no_other():
+    assert sorted(re.findall(r"^## (.+)$", RUNBOOK, flags=re.MULTILINE)) == NAMES
+
+
+@every_name
+def test_the_runbook_says_of_each_alert_what_it_means_and_when_to_ignore_it(name):
+    section = RUNBOOK.partition(f"## {name}\n")[2].partition("\n## ")[0]
+    parts = re.findall(r"^\*\*([\w ]+?)\.?\*\*", section, flags=re.MULTILINE)
+
+    assert parts == ["Meaning", "First look", "Likely causes", "Ignore it when"]
+
+
+def test_the_commands_of_the_runbook_are_whole():
+    blocks = re.findall(r"^```sh\n(.*?)^```$", RUNBOOK, flags=re.MULTILINE | re.DOTALL)
+
+    assert blocks
+    assert all(shlex.split(block) for block in blocks)
+
+
+# -- thresholds
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One comparison of a rule; with `times` the number is a factor to another metric."""
+
+    metric: str
+    dimension: str
+    relation: str
+    number: float
+    times: str = ""
+
+
+COMPARISON = re.compile(
+    r"gateway:(?P<metric>\w+):\w+(?:\{(?P<labels>[^}]*)\})?\s*(?P<relation>>=|<=|>|<)\s*"
+    r"(?P<number>-?[\d.]+)(?:\s*\*\s*gateway:(?P<times>\w+):\w+)?"
+)
+
+
+def conditions(alert: dict) -> set[Condition]:
+    """Return what a rule compares."""
+    found = set()
+    for each in COMPARISON.finditer(_without_comments(alert)):
+        dimension = re.search(r'dimension="(\w+)"', each["labels"] or "")
+        found.add(
+            Condition(
+                each["metric"],
+                dimension[1] if dimension else "",
+                each["relation"],
+                float(each["number"]),
+                each["times"] or "",
+            )
+        )
+    return found
+
+
+#: What each rule on shares demands, by alert and direction (for stale shares, by cause).
+CONDITIONS = {
+    ("LLMShareShiftDay", "up"): {
+        Condition("llm_share_shift_zscore", "origin", ">=", 3),
+        Condition("llm_share_shift_zscore", "language", ">=", 3.5),
+        Condition("llm_share_shift_ratio", "", ">=", 0.01),
+        Condition("llm_share_shift_ratio", "", ">=", 0.005),
+        Condition("llm_share_ratio", "", ">=", 1.5, "llm_share_baseline_ratio"),
+        Condition("llm_share_evidence_requests", "", ">=", 20),
+        Condition("llm_window_effective_requests", "", ">=", 100),
+        Condition("llm_share_baseline_days", "", ">=", 21),
+    },
+    ("LLMShareShiftDay", "down"): {
+        Condition("llm_share_shift_zscore", "origin", "<=", -3),
+        Condition("llm_share_shift_zscore", "language", "<=", -3.5),
+        Condition("llm_share_shift_ratio", "", "<=", -0.01),
+        Condition("llm_share_shift_ratio", "", "<=", -0.005),
+        Condition("llm_share_baseline_ratio", "", ">=", 1.5, "llm_share_ratio"),
+        Condition("llm_share_evidence_requests", "", ">=", 20),
+        Condition("llm_window_effective_requests", "", ">=", 100),
+        Condition("llm_share_baseline_days", "", ">=", 21),
+    },
+    ("LLMShareShiftHour", "up"): {
+        Condition("llm_share_shift_zscore", "", ">=", 4),
+        Condition("llm_share_shift_ratio", "", ">=", 0.03),
+        Condition("llm_share_shift_ratio", "", ">=", 0.005),
+        Condition("llm_share_ratio", "", ">=", 1.5, "llm_share_baseline_ratio"),
+        Condition(
+            "llm_share_shift_without_top_tenant_ratio", "", ">=", 0.5, "llm_share_shift_ratio"
+        ),
+        Condition("llm_share_evidence_requests", "", ">=", 20),
+        Condition("llm_window_effective_requests", "", ">=", 30),
+        Condition("llm_share_baseline_days", "", ">=", 21),
+    },
+    ("LLMShareShiftHour", "down"): {
+        Condition("llm_share_shift_zscore", "", "<=", -4),
+        Condition("llm_share_shift_ratio", "", "<=", -0.03),
+        Condition("llm_share_shift_ratio", "", "<=", -0.005),
+        Condition("llm_share_baseline_ratio", "", ">=", 1.5, "llm_share_ratio"),
+        Condition(
+            "llm_share_shift_without_top_tenant_ratio", "", "<=", 0.5, "llm_share_shift_ratio"
+        ),
+        Condition("llm_share_evidence_requests", "", ">=", 20),
+        Condition("llm_window_effective_requests", "", ">=", 30),
+        Condition("llm_share_baseline_days", "", ">=", 21),
+    },
+    ("LLMShareUnclassified", ""): {
+        Condition("llm_share_ratio", "", ">=", 0.05),
+        Condition("llm_share_shift_zscore", "", ">=", 4),
+        Condition("llm_share_baseline_days", "", ">=", 21),
+    },
+    ("LLMShareStale", "behind"): {
+        Condition("llm_share_as_of_timestamp_seconds", "", ">", 900),
+    },
+    ("LLMShareStale", "late"): {
+        Condition("tokenshare_late_events_per_tokenshare_events", "", ">", 0.01),
+        Condition("tokenshare_late_events", "", ">=", 10),
+    },
+}
+
+
+def seconds(text: str) -> int:
+    """Return a duration of Prometheus in seconds."""
+    units = {"h": 3600, "m": 60, "s": 1}
+    return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)([hms])", text))
+
+
+def test_the_thresholds_of_the_rules_on_shares_are_these():
+    for alert in ALERTS:
+        if alert["alert"].startswith("LLM"):
+            labels = alert["labels"]
+            key = alert["alert"], labels.get("direction") or labels.get("cause", "")
+            assert conditions(alert) == CONDITIONS[key]
+
+
+def test_the_rules_wait_and_stay_as_long_as_those_of_backtest():
+    found = {
+        (alert["alert"], alert["labels"].get("direction"), measure): (
+            seconds(alert["for"]),
+            seconds(alert["keep_firing_for"]),
+        )
+        for alert in ALERTS
+        for measure in [alert["labels"].get("measure", UNCLASSIFIED_MEASURE)]
+        if alert["alert"] in {rule.alert for rule in SHIFT_CONDITIONS}
+    }
+
+    assert found == {
+        (rule.alert, rule.direction, measure): (rule.wait(measure), rule.keep_firing_for_seconds)
+        for rule in SHIFT_CONDITIONS
+        for measure in (MEASURES if rule.direction else (UNCLASSIFIED_MEASURE,))
+    }

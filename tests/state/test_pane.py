@@ -1,0 +1,140 @@
+"""Panes add up."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.state.pane import (
+    CROWDED_KEYS,
+    DAY,
+    FINE,
+    HOUR,
+    LEVELS,
+    MAX_LANGUAGES,
+    MAX_MODELS,
+    MAX_TENANTS,
+    MAX_UNKNOWN_MODELS,
+    Pane,
+    cell_key,
+    is_kept,
+    pane_start,
+    split_cell,
+)
+
+counts = st.lists(st.integers(0, 10**9), min_size=4, max_size=4).map(lambda c: [c[0] + 1, *c[1:]])
+cells = st.dictionaries(
+    st.sampled_from(["cn-open/en", "cn-open/zh-Hans", "unknown/en/prod", "row-open/ru"]), counts
+)
+panes = st.builds(lambda c, m, s: Pane(c, m, {}, s), cells, cells, st.integers(-1, 100))
+
+
+def copy(pane: Pane) -> Pane:
+    fresh = Pane()
+    fresh.add(pane)
+    return fresh
+
+
+def whole(counted: dict[str, list[int]]) -> list[int]:
+    return [sum(column) for column in zip(*counted.values(), strict=True)] or [0, 0, 0, 0]
+
+
+@given(panes, panes)
+def test_the_order_of_adding_does_not_matter(one, two):
+    left, right = copy(one), copy(two)
+    left.add(two)
+    right.add(one)
+
+    assert left == right
+
+
+@given(panes, panes)
+def test_what_is_subtracted_leaves_no_trace(one, two):
+    both = copy(one)
+    both.add(two)
+    both.subtract(two)
+
+    assert (both.cells, both.models) == (one.cells, one.models)
+
+
+@given(panes)
+def test_adding_does_not_share_counts(one):
+    before = copy(one)
+    other = Pane()
+    other.add(one)
+    other.add(one)
+
+    assert one.cells == before.cells
+
+
+def test_unknown_models_beyond_the_bound_are_counted_without_their_name():
+    pane = Pane(
+        {f"unknown/en/model-{n}": [1, n, 0, 0] for n in range(10 * MAX_UNKNOWN_MODELS)}
+        | {"cn-open/en": [1, 5, 0, 0]}
+    )
+    before = whole(pane.cells)
+
+    pane.trim()
+
+    named = {split_cell(key)[2] for key in pane.cells} - {""}
+    assert len(named) == MAX_UNKNOWN_MODELS
+    assert f"model-{10 * MAX_UNKNOWN_MODELS - 1}" in named
+    assert whole(pane.cells) == before
+    assert pane.cells["cn-open/en"] == [1, 5, 0, 0]
+
+
+def test_languages_models_and_tenants_are_bounded_and_nothing_leaves_the_sums():
+    pane = Pane(
+        {f"cn-open/l{n}": [1, n, 0, 0] for n in range(3 * MAX_LANGUAGES)},
+        {f"m{n}": [1, n, 0, 0] for n in range(3 * MAX_MODELS)},
+        {f"t{n}/{axis}": [1, n, 0, 0] for n in range(3 * MAX_TENANTS) for axis in ("o/x", "l/y")},
+    )
+    before = [whole(each) for each in (pane.cells, pane.models, pane.tenants)]
+
+    pane.trim()
+
+    assert len(pane.cells) == MAX_LANGUAGES + 1
+    assert len(pane.models) == MAX_MODELS + 1
+    assert len(pane.tenants) == 2 * (MAX_TENANTS + 1)
+    assert [whole(each) for each in (pane.cells, pane.models, pane.tenants)] == before
+
+
+def test_bounds_do_not_multiply():
+    # Each model and each language is within its bound; their product is not.
+    pane = Pane(
+        {f"unknown/l{lang}/m{n}": [1, lang * n, 0, 0] for n in range(60) for lang in range(500)},
+        {},
+        {f"t{n}/l/l{lang}": [1, lang * n, 0, 0] for n in range(100) for lang in range(100)},
+    )
+    before = [whole(each) for each in (pane.cells, pane.tenants)]
+    assert pane.is_crowded
+
+    pane.trim()
+
+    assert len(pane.cells) + len(pane.tenants) < CROWDED_KEYS / 2
+    assert not pane.is_crowded
+    assert [whole(each) for each in (pane.cells, pane.tenants)] == before
+
+
+def test_a_model_name_may_hold_slashes():
+    assert split_cell(cell_key("unknown", "zh-Hans", "a/b/c")) == ("unknown", "zh-Hans", "a/b/c")
+
+
+@given(st.floats(946_684_800, 4e9))
+def test_a_pane_holds_the_times_from_its_start_to_its_end(seconds):
+    for level in LEVELS:
+        start = pane_start(level, seconds)
+        assert start % level.seconds == 0
+        assert start <= seconds < start + level.seconds
+
+
+def test_a_pane_is_kept_until_its_end_is_out_of_the_levels_reach():
+    # newest - 70 min            newest
+    #   (----------- kept ---------|
+    newest = 10_000_000.0
+    edge = pane_start(FINE, newest - FINE.keep_seconds)
+
+    assert is_kept(FINE, edge + FINE.seconds, newest)
+    assert not is_kept(FINE, edge - FINE.seconds, newest)
+    assert is_kept(HOUR, edge, newest)
+    assert is_kept(DAY, edge, newest)

@@ -1,0 +1,172 @@
+"""What stands on /metrics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from streams.classify.origin.catalog import Catalog
+from streams.shifts.shift import KeyShift, Shifts
+from streams.state.codec import (
+    STATE_VERSION,
+    PaneKey,
+    PositionRecord,
+    Totals,
+    encode_pane,
+    encode_position,
+    pane_key,
+    position_key,
+)
+from streams.state.pane import DAY, FINE, HOUR, MIDDLE, Pane, pane_start
+from streams.state.view import View
+from streams.web.metrics import DEFINITIONS, Exposition, ProcessFacts, exposed_name
+from streams.web.snapshot import STATES, PartitionStatus, Snapshot, take
+
+NOW = 1_800_000_000.0
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+
+def snapshot() -> Snapshot:
+    view = View()
+    totals = Totals(
+        origins={"cn-open": [3, 30, 3, 0]},
+        languages={"zh-Hans": [3, 30, 3, 0]},
+        developers={'We "say" \\ so\n': [3, 30, 3, 0]},
+        records={"counted/": 3, "rejected/not_json": 2},
+        events={"native": 3},
+        late=1,
+    )
+    record = PositionRecord(STATE_VERSION, 1, 17, NOW, NOW, totals)
+    view.apply(position_key(0), encode_position(record))
+    cells = {"cn-open/zh-Hans": [3, 30, 3, 0], "row-open/en": [1, 0, 11, 0]}
+    for level in (FINE, MIDDLE, HOUR, DAY):
+        key = pane_key(0, PaneKey(level, pane_start(level, NOW)))
+        view.apply(key, encode_pane(Pane(cells, {"deepseek-chat": [4, 30, 14, 0]}, {}, 1), 1))
+    statuses = (PartitionStatus(0, 17, 20, NOW, is_owned=True),)
+    picture = take(view, Catalog.load(), NOW, 300.0, statuses, (), None)
+    key = KeyShift("cn-open", 0.6, 0.01, 0.5, 0.1, 0.02, 5.0, 0.08, 0.09, 300.0)
+    young = KeyShift("row-open", 0.4, 0.01, None, None, None, None, None, None, 3.0)
+    told = Shifts("origin", "tokens", "1h", 41.5, 30.25, (key, young))
+    return replace(picture, shifts=(told,), shifts_as_of=NOW)
+
+
+def scrape(picture: Snapshot, accept: str = "text/plain") -> dict[str, dict[tuple, float]]:
+    body, content_type = Exposition(
+        lambda: picture, lambda: ProcessFacts("1.2.3", 0.01, 0, 1, 0.4, True, NOW)
+    )(accept)
+    parse = parse_openmetrics if "openmetrics" in content_type else parse_text
+    samples: dict[str, dict[tuple, float]] = {}
+    for family in parse(body.decode()):
+        for sample in family.samples:
+            samples.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
+    return samples
+
+
+def labels(**given):
+    return tuple(sorted(given.items()))
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "text/plain",
+        OPENMETRICS,
+        "*/*",
+        "",
+        "text/plain;version=x",
+        f"{OPENMETRICS.partition(';')[0]};version=1.0.x",
+    ],
+)
+def test_shares_are_on_metrics_in_either_format(accept):
+    ratios = scrape(snapshot(), accept)["llm_share_ratio"]
+    at = {"measure": "tokens", "window": "1h"}
+
+    assert ratios[labels(dimension="origin", key="cn-open", **at)] == 0.75
+    assert ratios[labels(dimension="origin", key="cn-proprietary", **at)] == 0.0
+    assert ratios[labels(dimension="language", key="zh-Hans", **at)] == 0.75
+    for dimension in ("origin", "language", "developer"):
+        for measure in ("tokens", "requests"):
+            for window in ("5m", "1h", "24h", "7d"):
+                shares = [
+                    ratio
+                    for key, ratio in ratios.items()
+                    if {("dimension", dimension), ("measure", measure), ("window", window)}
+                    <= set(key)
+                ]
+                assert abs(sum(shares) - 1) < 1e-9
+
+
+def test_counters_are_of_the_whole():
+    samples = scrape(snapshot())
+
+    assert samples["llm_tokens_total"][labels(dimension="origin", key="cn-open")] == 33
+    assert samples["llm_requests_total"][labels(dimension="language", key="zh-Hans")] == 3
+    assert samples["tokenshare_records_total"] == {
+        labels(result="counted", reason=""): 3,
+        labels(result="rejected", reason="not_json"): 2,
+    }
+    assert samples["tokenshare_late_events_total"] == {(): 1}
+
+
+def test_odd_label_values_are_escaped():
+    keys = {dict(key)["key"] for key in scrape(snapshot())["llm_tokens_total"]}
+    assert 'We "say" \\ so\n' in keys
+
+
+def test_the_pipeline_says_where_it_stands():
+    samples = scrape(snapshot())
+
+    assert samples["tokenshare_consumer_lag_records"] == {labels(partition="0"): 3}
+    assert samples["tokenshare_position"] == {labels(partition="0"): 17}
+    assert samples["tokenshare_ready"] == {(): 1}
+    assert samples["llm_share_as_of_timestamp_seconds"] == {(): NOW}
+    assert samples["tokenshare_build_info"] == {labels(version="1.2.3"): 1}
+
+
+def test_before_the_first_event_there_are_no_shares_and_no_as_of():
+    samples = scrape(Snapshot(as_of=0.0, made_at=0.0))
+
+    assert "llm_share_ratio" not in samples
+    assert "llm_share_as_of_timestamp_seconds" not in samples
+    assert samples["tokenshare_ready"] == {(): 0}
+
+
+def test_every_metric_is_defined_once_and_every_definition_is_shown():
+    shown = {
+        name
+        for name in scrape(snapshot())
+        if name.startswith(("llm_", "tokenshare_")) and not name.endswith("_created")
+    }
+
+    assert shown == {exposed_name(definition) for definition in DEFINITIONS}
+    assert len({definition.name for definition in DEFINITIONS}) == len(DEFINITIONS)
+
+
+def test_the_state_of_a_worker_is_one_of_a_closed_set():
+    samples = scrape(snapshot())["tokenshare_state"]
+    assert {state for ((_, state),), value in samples.items() if value} == {"running"}
+    recovering = replace(snapshot(), reasons=(STATES["rebalancing"], STATES["recovering"]))
+    samples = scrape(recovering)["tokenshare_state"]
+    assert {state for ((_, state),), value in samples.items() if value} == {
+        "rebalancing",
+        "recovering",
+    }
+    assert {state for ((_, state),) in samples} == {"running", *STATES}
+
+
+def test_a_shift_is_on_metrics_with_all_that_an_alert_asks_for():
+    samples = scrape(snapshot())
+    at = labels(dimension="origin", key="cn-open", measure="tokens", window="1h")
+
+    assert samples["llm_share_shift_ratio"] == {at: 0.1}
+    assert samples["llm_share_shift_zscore"] == {at: 5.0}
+    assert samples["llm_share_shift_without_top_tenant_ratio"] == {at: 0.09}
+    assert samples["llm_window_effective_requests"] == {
+        labels(dimension="origin", measure="tokens", window="1h"): 41.5
+    }
+    assert samples["llm_share_baseline_days"] == {(): 30.25}
+    # What cannot be said is absent: an alert on it stays silent.
+    assert len(samples["llm_share_evidence_requests"]) == 2

@@ -1,0 +1,101 @@
+"""The description of the API is true: requests made from it get the answers it promises."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from types import SimpleNamespace
+from urllib.request import urlopen
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from made_up import served
+from schemathesis.checks import load_all_checks
+from test_view import CATALOG, NOW, everywhere, picture, position
+
+from streams.settings import load
+from streams.shares.history import History
+from streams.state.view import View
+from streams.web import openapi, responses
+from streams.web.query import DIMENSIONS
+from streams.web.server import make_app
+from streams.web.snapshot import PartitionStatus
+from streams.worker.run import sources
+
+load_all_checks()
+
+
+def worker():
+    """Return what the server reads of a worker that has counted a little."""
+    view = View()
+    history = History(view, CATALOG)
+    view.apply(*position())
+    everywhere(view, {"cn-open/zh-Hans": [2, 100, 20, 9000], "unknown/en/prod-chat": [1, 7, 0, 49]})
+    facts = dict.fromkeys(("flush_seconds", "flush_failures", "rebalances"), 0)
+    return SimpleNamespace(
+        snapshot=picture(view),
+        history=history,
+        view=view,
+        catalog=CATALOG,
+        settings=load(),
+        readiness=tuple,
+        follower=SimpleNamespace(recovery_seconds=0.1),
+        overrides_are_good=None,
+        overrides_loaded_at=NOW,
+        letter_sender=SimpleNamespace(lost=0),
+        **facts,
+    )
+
+
+# A stream has no end to wait for; tests/web/test_server.py listens to one.
+OPERATIONS = {
+    operation.ok().path: operation.ok()
+    for operation in schemathesis.openapi.from_dict(openapi.DOCUMENT).get_all_operations()
+    if operation.ok().path != "/api/v1/events"
+}
+
+
+@pytest.fixture(scope="module")
+def address():
+    with served(sources(worker())) as found:
+        yield found
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+def test_requests_made_from_the_description_are_answered_as_it_says(address, path):
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(case=OPERATIONS[path].as_strategy())
+    def holds(case):
+        case.call_and_validate(base_url=address)
+
+    holds()
+
+
+def test_every_path_of_the_api_is_described():
+    app = make_app(sources(worker()))
+    paths = {resource.canonical for resource in app.router.resources()}
+
+    assert set(openapi.DOCUMENT["paths"]) == {
+        path for path in paths if path != "/" and not path.startswith("/static")
+    }
+
+
+def test_the_shares_of_a_worker_are_those_of_the_dimensions_asked_for(address):
+    with urlopen(f"{address}api/v1/shares?dimensions=joint,model") as answer:
+        windows = json.load(answer)["windows"]
+
+    assert {*windows["7d"]} & {*DIMENSIONS} == {"joint", "model"}
+    assert windows["7d"]["joint"][0]["language"] == "zh-Hans"
+
+
+@pytest.mark.parametrize(
+    ("position", "end", "told"), [(12, 10, 12), (8, 10, 10), (None, 10, 10), (8, None, None)]
+)
+def test_a_partition_is_never_read_beyond_its_end(position, end, told):
+    read = PartitionStatus(0, position, end, NOW, is_owned=True)
+    seen = dataclasses.replace(worker().snapshot, partitions=(read,))
+
+    (partition,) = responses.shares(seen)["pipeline"]["partitions"]
+
+    assert partition["end_offset"] == told
