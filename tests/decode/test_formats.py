@@ -34,8 +34,8 @@ from check import facts, same
 SAMPLES = samples.load()
 #: Those whose value alone says how it is read, as values and as documents.
 PLAIN = [sample for sample in SAMPLES if sample.is_plain]
-#: What only a worker can tell of an event: its clock.
-OF_A_WORKER = {"future", "too_old"}
+#: What only a worker notices: its clock, and the batch that a record is in.
+OF_A_WORKER = {"future", "too_old", "corrupt_batch"}
 
 
 def _document(sample):
