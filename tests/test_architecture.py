@@ -47,7 +47,6 @@ FRAMEWORKS = {
 #: TEMPORARY, until the splits: arrows against the table, (module, layer), and what ends
 #: each. Nothing may be added here.
 TEMPORARY = {
-    ("classify.classifier", "state"),  # UNKNOWN and cell_key go to classify/keys.py
     ("kafka.admin", "state"),  # the check of stored state goes to worker/preflight.py
     ("kafka.oversized_batch", "decode"),  # TRUNCATED goes to kafka/oversized_batch.py
     ("state.view", "shares"),  # Windows subscribes to the view

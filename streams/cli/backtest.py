@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from streams.classify.keys import name_of
 from streams.cli import client, common
-from streams.report.formatting import name_of
 from streams.shifts.backtest import history_file, plot
 from streams.shifts.backtest.replay import Replay, replay
 

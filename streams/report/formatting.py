@@ -9,19 +9,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-from streams.classify.language.tags import display_name
-from streams.classify.origin.values import ORIGIN_NAMES
+from streams.classify.keys import name_of
 from streams.shares.windows import WINDOWS
-from streams.state.pane import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
+    from streams.classify.keys import Dimension
     from streams.kafka.admin import Finding
     from streams.report.compare import Difference
-    from streams.web.snapshot import Dimension, Snapshot
+    from streams.web.snapshot import Snapshot
 
 
 def progress_bar(
@@ -50,15 +49,6 @@ def amount(count: int) -> str:
             return f"{size:.0f}{unit}" if not unit or size >= 100 else f"{size:.1f}{unit}"
         size /= 1000
     raise AssertionError
-
-
-def name_of(dimension: str, key: str) -> str:
-    """Return what people call a key."""
-    if dimension == "origin":
-        return ORIGIN_NAMES.get(key, key)
-    if key == OTHER:
-        return "other"
-    return display_name(key) if dimension == "language" else key
 
 
 def shares_table(picture: Snapshot, dimension: Dimension, rows: int = 10) -> Table:

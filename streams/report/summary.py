@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from streams.classify.keys import DIMENSIONS, OTHER, Dimension
 from streams.classify.origin.values import ORIGINS
 from streams.shares.history import STEPS, point, step_start
-from streams.state.pane import OTHER, Counts, add_all
+from streams.state.pane import Counts, add_all
 from streams.web.snapshot import SHOWN_MODELS, group
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 By = Literal["day", "week"]
 #: The step of a history for each.
 STEP_OF: dict[str, str] = {"day": "1d", "week": "1w"}
-Dimension = Literal["origin", "language", "developer", "model"]
-DIMENSIONS: tuple[Dimension, ...] = ("origin", "language", "developer", "model")
 #: Movers that are told, and the change of a share below which nothing has moved: 0.05 points.
 MOST_MOVERS, LEAST_CHANGE = 10, 0.0005
 #: Movers compare this part of the period at its end with as much at its beginning.

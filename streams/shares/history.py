@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from streams.classify.keys import ALL_DIMENSIONS
 from streams.state.codec import decode_pane
 from streams.state.packing import pack, unpack
 from streams.state.pane import (
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
     from streams.classify.origin.catalog import Catalog
     from streams.state.view import View
 
-#: The first two are the parts of the key of the third.
 MODEL = "model"
-DIMENSIONS = ("origin", "language", "joint", "developer", MODEL)
 
 #: 1970-01-05T00:00:00Z, a Monday: weeks start on Monday 00:00 UTC.
 _FIRST_MONDAY = 4 * 86400
@@ -129,8 +128,8 @@ class History:
 
         Two years that nobody has asked for before take seconds.
         """
-        if dimension not in DIMENSIONS:
-            raise ValueError(f"dimension is one of {', '.join(DIMENSIONS)}")
+        if dimension not in ALL_DIMENSIONS:
+            raise ValueError(f"dimension is one of {', '.join(ALL_DIMENSIONS)}")
         if step not in STEPS:
             raise ValueError(f"step is one of {', '.join(STEPS)}")
         level, seconds = STEPS[step]

@@ -31,6 +31,7 @@ WINDOWS = (
     WindowLength("24h", 86400, MIDDLE),
     WindowLength("7d", 7 * 86400, HOUR),
 )
+WINDOW_NAMES = tuple(length.name for length in WINDOWS)
 
 
 class _Running:

@@ -7,12 +7,12 @@ for who has no Prometheus yet and asks what it would have said. A test compares 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from streams.classify.keys import UNKNOWN
 from streams.classify.language.tags import UNDETERMINED
-from streams.state.pane import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Direction = Literal["up", "down"]
 Window = Literal["1h", "24h"]
+SHIFT_WINDOWS: tuple[Window, ...] = get_args(Window)
 
 #: What is above these multiples of max(usual spread, standard error) is unusual. There are several
 #: times as many languages as origins, so one of them has to be further out.
@@ -36,7 +37,7 @@ KEPT_WITHOUT_TOP_TENANT = 0.5
 EVIDENCE_REQUESTS = 20.0
 DAY_EFFECTIVE_REQUESTS, HOUR_EFFECTIVE_REQUESTS = 100.0, 30.0
 #: The usual spread needs three weeks before it is one.
-BASELINE_DAYS = 21.0
+MIN_HISTORY_DAYS = 21.0
 UNCLASSIFIED_SHARE, UNCLASSIFIED_ZSCORE = 0.05, 4.0
 
 
@@ -198,7 +199,7 @@ def _is_large(
         ((shift >= least_shift) | ((shift >= SMALL_SHIFT) & (high >= FOLD * low)))
         & (gauges.evidence >= EVIDENCE_REQUESTS)
         & (gauges.effective >= least_effective)
-        & (gauges.days >= BASELINE_DAYS)
+        & (gauges.days >= MIN_HISTORY_DAYS)
     )
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from streams.classify.keys import OTHER
 from streams.shifts.baseline import expected_shares
-from streams.state.pane import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

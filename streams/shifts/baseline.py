@@ -30,7 +30,7 @@ NEEDED_HOURS = SPREAD_HOURS + HOURS_A_DAY + BASELINE_HOURS
 #: normal distribution, it is the standard deviation.
 SPREAD_QUANTILE, QUANTILE_OF_NORMAL = 0.95, 1.96
 #: Of a day's counts, the part that must lie in hours with a baseline.
-ENOUGH = 0.5
+MIN_EXPECTED_PART = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def day_shifts(counts: Array, expected: Array) -> Array:
     over = np.where(known, counts - expected * totals, 0.0)
     whole = rolling(totals, HOURS_A_DAY)
     shifts = ratio(rolling(over, HOURS_A_DAY), whole)
-    shifts[(rolling(totals * known, HOURS_A_DAY) < ENOUGH * whole)[:, 0]] = np.nan
+    shifts[(rolling(totals * known, HOURS_A_DAY) < MIN_EXPECTED_PART * whole)[:, 0]] = np.nan
     return shifts
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streams.shifts.baseline import ENOUGH
+from streams.shifts.baseline import MIN_EXPECTED_PART
 from streams.shifts.series import ratio
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def is_expected(totals: Array, known: Array) -> NDArray[np.bool_]:
 
     `totals` and `known` [..., stretches, 1]: what was counted, and what of it has a baseline.
     """
-    enough: NDArray[np.bool_] = known.sum(axis=-2) >= ENOUGH * totals.sum(axis=-2)
+    enough: NDArray[np.bool_] = known.sum(axis=-2) >= MIN_EXPECTED_PART * totals.sum(axis=-2)
     return enough
 
 

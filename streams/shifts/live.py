@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from streams.classify.keys import OTHER, SHIFT_DIMENSIONS
 from streams.shares.history import Part, packed_of
 from streams.shifts import alert_rules
 from streams.shifts.baseline import NEEDED_HOURS, Past, past
@@ -20,7 +21,7 @@ from streams.shifts.shift import PANES_A_DAY, PANES_AN_HOUR, Shifts, Traffic, ce
 from streams.shifts.tenant_guard import baseline_hours
 from streams.state.codec import decode_pane
 from streams.state.packing import unpack
-from streams.state.pane import HOUR, MIDDLE, OTHER, TENANTS, Level, pane_start, tokens_of
+from streams.state.pane import HOUR, MIDDLE, TENANTS, Level, pane_start, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from streams.state.pane import Counts
     from streams.state.view import View
 
-DIMENSIONS = ("origin", "language")
 #: Of a tenant's key in a pane, the part that names the dimension.
 AXES = {"origin": "o", "language": "l"}
 #: Panes of 5 minutes in a window.
@@ -109,10 +109,10 @@ class LiveShifts:
 
         def work() -> Told:
             told: list[Shifts] = []
-            for dimension in DIMENSIONS:
+            for dimension in SHIFT_DIMENSIONS:
                 self._use_keys(dimension, tuple(keys[dimension]))
             self._read_tenants(tenanted)
-            for dimension in DIMENSIONS:
+            for dimension in SHIFT_DIMENSIONS:
                 traffic = Traffic(
                     dimension,
                     self._counted(dimension, MIDDLE, panes, found[1]),
@@ -216,7 +216,7 @@ def _hour(counted: Mapping[str, Counts], keys: tuple[str, ...]) -> _Hour:
 
 def tenants_of(values: Iterable[bytes]) -> dict[str, dict[str, Counts]]:
     """Return an hour's counts by dimension and `tenant/key`, over all partitions."""
-    found: dict[str, dict[str, Counts]] = {dimension: {} for dimension in DIMENSIONS}
+    found: dict[str, dict[str, Counts]] = {dimension: {} for dimension in SHIFT_DIMENSIONS}
     by_axis = {axis: found[dimension] for dimension, axis in AXES.items()}
     for value in values:
         for key, counts in decode_pane(value).tenants.items():

@@ -46,7 +46,7 @@ class KeyShift:
     """One key's share of a window and how far it has shifted. Ratios are 0-1.
 
     None where it cannot be said: the window is empty, nothing is known of the days before, or
-    (`zscore`, `detectable`) history is shorter than `conditions.BASELINE_DAYS`.
+    (`zscore`, `detectable`) history is shorter than `alert_rules.MIN_HISTORY_DAYS`.
     `without_top_tenant` is of the hour only, and None where requests name no tenants.
     """
 
@@ -153,7 +153,7 @@ def _said(  # noqa: PLR0917 - what a statement is made of, named at the two call
     threshold = alert_rules.zscore_threshold(
         window, traffic.dimension, has_tenants=guard is not None
     )
-    is_old = days >= alert_rules.BASELINE_DAYS
+    is_old = days >= alert_rules.MIN_HISTORY_DAYS
     absent = np.full(len(panes.keys), np.nan)
     columns = (
         measured.share,

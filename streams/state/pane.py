@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from streams.classify.keys import OTHER, cell_key, split_cell
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 #: requests, prompt tokens, completion tokens, sum of squared tokens (for standard errors).
 #: A list because a pane adds to it in place, hundreds of times a batch.
 Counts = list[int]
-
-OTHER = "other"
-UNKNOWN = "unknown"
 
 # What a pane may hold, whatever the input says. A map may grow to twice its bound before it is
 # trimmed to the bound, so that trimming is rare; what is trimmed folds into a key of its own, so
@@ -211,15 +210,3 @@ def _trim_tenants(tenants: dict[str, Counts]) -> None:
     if len(languages) > 2 * MAX_TENANT_LANGUAGES:
         rare = set(_smallest(languages, MAX_TENANT_LANGUAGES))
         _move(tenants, rare.__contains__, lambda key: f"{key.split('/', 1)[0]}/l/{OTHER}")
-
-
-def cell_key(origin: str, language: str, model: str = "") -> str:
-    """Return the key of a cell; only a cell of unknown origin names its model."""
-    return f"{origin}/{language}/{model}" if model else f"{origin}/{language}"
-
-
-def split_cell(key: str) -> tuple[str, str, str]:
-    """Return origin, language and (of an unknown origin) model of a cell's key."""
-    origin, _, rest = key.partition("/")
-    language, _, model = rest.partition("/")
-    return origin, language, model

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from streams.classify.language.tags import display_name
+from streams.classify.keys import ALL_DIMENSIONS, UNKNOWN, name_of
 from streams.classify.origin.overrides import suggestion
-from streams.classify.origin.values import ORIGIN_NAMES
 from streams.shares.windows import WINDOWS
 from streams.shifts import alert_rules
 from streams.shifts.live import shifted
-from streams.state.pane import OTHER, UNKNOWN
-from streams.web.query import DIMENSIONS
 
 if TYPE_CHECKING:
     from streams.shifts.attribution import Attribution
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
 
 def shares(
     picture: Snapshot,
-    dimensions: frozenset[str] = frozenset(DIMENSIONS),
+    dimensions: frozenset[str] = frozenset(ALL_DIMENSIONS),
     *,
     simulated: bool = False,
 ) -> dict[str, Any]:
@@ -54,12 +51,12 @@ def shifts(picture: Snapshot) -> dict[str, Any]:
     return {
         "as_of": picture.shifts_as_of,
         "baseline_days": picture.shifts[0].baseline_days if picture.shifts else 0.0,
-        "needed_days": int(alert_rules.BASELINE_DAYS),
+        "needed_days": int(alert_rules.MIN_HISTORY_DAYS),
         "shifts": [
             {
                 "dimension": told.dimension,
                 "key": each.key,
-                "name": _name(told.dimension, each.key),
+                "name": name_of(told.dimension, each.key, other="Other"),
                 "measure": told.measure,
                 "window": told.window,
                 "share": each.share,
@@ -78,12 +75,6 @@ def shifts(picture: Snapshot) -> dict[str, Any]:
             for each in told.keys
         ],
     }
-
-
-def _name(dimension: str, key: str) -> str:
-    if key == OTHER:
-        return "Other"
-    return display_name(key) if dimension == "language" else ORIGIN_NAMES.get(key, key)
 
 
 def moved(asked: Shift, answer: Moved) -> dict[str, Any]:

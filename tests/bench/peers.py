@@ -281,8 +281,8 @@ async def _written(bootstrap: str, group: str) -> Counts:
     """Return what the changelog of a tokenshare group holds, over its partitions."""
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
+    from streams.classify.keys import split_cell
     from streams.state.codec import decode_pane, parse_key
-    from streams.state.pane import split_cell
 
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     values: dict[str, bytes | None] = {}

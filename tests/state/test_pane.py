@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.classify.keys import cell_key, split_cell
 from streams.state.pane import (
     CROWDED_KEYS,
     DAY,
@@ -16,10 +17,8 @@ from streams.state.pane import (
     MAX_TENANTS,
     MAX_UNKNOWN_MODELS,
     Pane,
-    cell_key,
     is_kept,
     pane_start,
-    split_cell,
 )
 
 counts = st.lists(st.integers(0, 10**9), min_size=4, max_size=4).map(lambda c: [c[0] + 1, *c[1:]])

@@ -87,7 +87,7 @@ def watch(timeline: Timeline, first: int | None = None) -> list[Watched]:
     """
     days = _days(timeline)
     ends = timeline.panes.start + MIDDLE.seconds * np.arange(1, len(days) + 1)
-    is_watched = days >= alert_rules.BASELINE_DAYS if first is None else ends >= first
+    is_watched = days >= alert_rules.MIN_HISTORY_DAYS if first is None else ends >= first
     if not is_watched.any():
         return []
     begin = int(is_watched.argmax())
@@ -163,7 +163,7 @@ def _moments(
         age = days[panes.start : panes.stop, None]
         gauges[window] = alert_rules.Gauges(
             # A worker does not tell it before.
-            np.where(age >= alert_rules.BASELINE_DAYS, zscores(measured, spread), np.nan),
+            np.where(age >= alert_rules.MIN_HISTORY_DAYS, zscores(measured, spread), np.nan),
             measured.shift,
             measured.share,
             measured.baseline,

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple
 import msgspec
 import numpy as np
 
+from streams.classify.name_numbers import NameNumbers
 from streams.state.pane import MIDDLE
 
 if TYPE_CHECKING:
@@ -92,22 +93,6 @@ class Cells:
     has_squares: bool = True
 
 
-class _Numbers(dict[str | None, int]):
-    """Names by number, in the order in which they come; -1 for what is no name."""
-
-    def __init__(self, *nameless: str | None) -> None:
-        super().__init__(dict.fromkeys(nameless, -1))
-        self.names: list[str] = []
-
-    def __missing__(self, name: str | None) -> int:
-        number = self[name] = len(self.names)
-        self.names.append(str(name))
-        return number
-
-    def of(self, names: Iterable[str | None]) -> NDArray[np.int32]:
-        return np.array([*map(self.__getitem__, names)], dtype=np.int32)
-
-
 class _Chunk(NamedTuple):
     """Some lines, with the file that they are in and the number of the line before them."""
 
@@ -141,7 +126,11 @@ class _Reading:
     """The columns so far."""
 
     def __init__(self) -> None:
-        self.origins, self.languages, self.tenants = _Numbers(), _Numbers(), _Numbers(None, "")
+        self.origins, self.languages, self.tenants = (
+            NameNumbers(),
+            NameNumbers(),
+            NameNumbers(None, ""),
+        )
         self.parts: list[tuple[NDArray[Any], ...]] = []
 
     def take(self, chunk: _Chunk, newest: int) -> int:
