@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from streams.classify.origin.catalog import Classification
+    from streams.classify.origin.facts import Classification
     from streams.settings import Settings
 
 
