@@ -131,7 +131,7 @@ def simulate(  # noqa: PLR0917 - one argument an option
     They are a day's, sent as fast as Kafka takes them; with --rate they are of now.
     `tokenshare report --compare MANIFEST` then tells whether a worker has counted exactly that.
     """
-    from streams.demo import sender, traffic  # noqa: PLC0415 - not needed by a worker
+    from streams.demo import bulk, sender  # noqa: PLC0415 - not needed by a worker
 
     if rate is not None and hours is not None:
         common.fail("with --rate each event has the time of its sending: leave --hours out", 2)
@@ -151,9 +151,9 @@ def simulate(  # noqa: PLR0917 - one argument an option
     # Whole hours at the beginning, so that the hours of the manifest hold nothing else of ours.
     start = (end - (0.0 if rate else (hours or HOURS) * 3600)) // 3600 * 3600
     stream = (
-        traffic.live_events(events, seed, time.time)
+        bulk.live_events(events, seed, time.time)
         if rate
-        else traffic.plain_events(events, seed, start, end)
+        else bulk.plain_events(events, seed, start, end)
     )
     with formatting.progress_bar(Console(stderr=True)) as progress:
         task = progress.add_task("sending", total=events)

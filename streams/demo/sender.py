@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from streams.demo.traffic import Truth
+from streams.demo.truth import Truth
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from aiokafka.producer.message_accumulator import BatchBuilder
 
-    from streams.demo.traffic import Simulated
+    from streams.demo.truth import Simulated
 
 CHUNK_EVENTS = 2_000
 """One batch of one partition: some 400 kB, below the 1 MB that brokers take by default."""

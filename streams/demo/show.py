@@ -15,9 +15,10 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from streams.demo import traffic
 from streams.demo.broker import EmbeddedBroker
+from streams.demo.live_gateway import Gateway, gateway_events
 from streams.demo.sender import Sender
+from streams.demo.study_year import study_events
 from streams.report import data, formatting, text
 from streams.report.summary import summary_of_worker
 from streams.settings import load
@@ -26,7 +27,7 @@ from streams.worker import run as process
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from streams.demo.traffic import Simulated
+    from streams.demo.truth import Simulated
     from streams.report.summary import Summary
     from streams.worker.worker import Worker
 
@@ -119,7 +120,7 @@ class _Demo:
             progress.update(counting, completed=counted)
 
     async def _replay_study(self, worker: Worker, sender: Sender) -> None:
-        events = traffic.study_events(self._options.seed)
+        events = study_events(self._options.seed)
         await self._seed(worker, sender, events, _STUDY_EVENTS, "the 56 weeks of the study")
         found = _weeks(worker)
         if self._options.as_json:
@@ -139,14 +140,12 @@ class _Demo:
         behind = 0.0 if options.speed <= 1 else REPLAYED_SECONDS
         begin = now - behind
         count = options.days * HISTORY_EVENTS_PER_DAY
-        history = traffic.gateway_events(
-            options.seed, now - options.days * DAY_SECONDS, begin, count=count
-        )
+        history = gateway_events(options.seed, now - options.days * DAY_SECONDS, begin, count=count)
         await self._seed(worker, sender, history, count, f"{options.days} days of history")
         if options.once:
             self._console.print(_screen(worker, live=False))
             return
-        gateway = traffic.Gateway(options.seed, begin, LIVE_RATE)
+        gateway = Gateway(options.seed, begin, LIVE_RATE)
         started = time.monotonic()
         with self._screen_of(worker) as show:
             while True:

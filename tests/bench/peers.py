@@ -61,7 +61,7 @@ import run
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from streams.demo.traffic import Simulated
+    from streams.demo.truth import Simulated
 
 SOURCES = Path(__file__).with_name("peers")
 PARTITIONS = 4
