@@ -27,7 +27,7 @@ LAYERS = {
     "worker": "web shifts shares counting state decode classify kafka settings process",
     "gateway": "web decode classify kafka settings process",
     "report": "counting decode kafka shares state classify settings",
-    "demo": "worker report shares web settings process",
+    "demo": "worker report web shares classify settings process",
     "cli": "demo report gateway worker web shifts shares decode classify kafka settings process",
     "__main__": "cli",
 }
@@ -54,7 +54,6 @@ TEMPORARY = {
     ("shifts.backtest.timeline", "web"),  # likewise, SHOWN_LANGUAGES
     ("shifts.movers", "web"),  # find leaves for web/snapshot.py
     ("report.summary", "web"),  # shares/grouping.py leaves web/snapshot.py
-    ("report.formatting", "web"),  # shares_table goes to demo/show.py, with its only caller
     ("gateway.bridge.run", "worker"),  # process.py leaves worker/run.py
 }
 

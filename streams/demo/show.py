@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import orjson
 from rich.console import Console, Group
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
+from streams.classify.keys import name_of
 from streams.demo.broker import EmbeddedBroker
 from streams.demo.live_gateway import Gateway, gateway_events
 from streams.demo.sender import Sender
@@ -22,13 +24,16 @@ from streams.demo.study_year import study_events
 from streams.report import data, formatting, text
 from streams.report.summary import summary_of_worker
 from streams.settings import load
+from streams.shares.windows import WINDOWS
 from streams.worker import run as process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from streams.classify.keys import Dimension
     from streams.demo.truth import Simulated
     from streams.report.summary import Summary
+    from streams.web.snapshot import Snapshot
     from streams.worker.worker import Worker
 
 DAY_SECONDS = 86_400
@@ -207,7 +212,26 @@ def _screen(worker: Worker, *, live: bool = True) -> Group:
     return Group(
         Text(f"tokenshare, simulated traffic   as of {as_of} UTC   lag {lag} records"),
         Text(f"last hour: {requests:,} requests, {formatting.amount(tokens)} tokens"),
-        formatting.shares_table(picture, "origin"),
-        formatting.shares_table(picture, "language", rows=8),
+        _shares_table(picture, "origin"),
+        _shares_table(picture, "language", rows=8),
         *ending,
     )
+
+
+def _shares_table(picture: Snapshot, dimension: Dimension, rows: int = 10) -> Table:
+    """Return a table of token shares by window: a row a key, largest of the longest first."""
+    table = Table(title=f"tokens by {dimension}", title_justify="left", expand=False)
+    table.add_column(dimension)
+    for window in WINDOWS:
+        table.add_column(window.name, justify="right")
+    ratios = {
+        name: {share.key: share.tokens_ratio for share in window.dimensions[dimension]}
+        for name, window in picture.windows.items()
+    }
+    longest = picture.windows.get(WINDOWS[-1].name)
+    for share in longest.dimensions[dimension][:rows] if longest is not None else ():
+        table.add_row(
+            name_of(dimension, share.key),
+            *(formatting.percent(ratios[window.name].get(share.key)) for window in WINDOWS),
+        )
+    return table
