@@ -38,7 +38,7 @@ FRAMEWORKS = {
     "mode": "state.table worker",
     "aiokafka": "settings kafka state worker gateway.bridge report.topic demo.sender",
     "kafka": "kafka worker gateway.producer",
-    "prometheus_client": "web.metrics gateway.bridge.metrics",
+    "prometheus_client": "web.metrics web.exposition gateway.bridge.metrics",
     "aiohttp": "web gateway.bridge",
     "litellm": "gateway.litellm",
     "click": "cli",

@@ -35,7 +35,7 @@ from streams.classify.origin.values import ORIGINS
 from streams.demo.broker import EmbeddedBroker, free_port
 from streams.gateway.bridge import metrics as bridge_metrics
 from streams.shifts import alert_rules
-from streams.web import metrics
+from streams.web import metric_definitions as metrics
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kafka"))
 

@@ -27,7 +27,8 @@ from streams.decode.reader import Reading, rows_of
 from streams.gateway.bridge import metrics as bridge_metrics
 from streams.settings import Settings, load, table
 from streams.state.view import View
-from streams.web.metrics import DEFINITIONS, Exposition, ProcessFacts, exposed_name
+from streams.web.metric_definitions import DEFINITIONS, exposed_name
+from streams.web.metrics import Exposition, ProcessFacts
 from streams.web.server import Sources, make_app
 from streams.web.snapshot import take
 from streams.worker import run as process

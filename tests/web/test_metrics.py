@@ -22,7 +22,8 @@ from streams.state.codec import (
 )
 from streams.state.pane import DAY, FINE, HOUR, MIDDLE, Pane, pane_start
 from streams.state.view import View
-from streams.web.metrics import DEFINITIONS, Exposition, ProcessFacts, exposed_name
+from streams.web.metric_definitions import DEFINITIONS, exposed_name
+from streams.web.metrics import Exposition, ProcessFacts
 from streams.web.snapshot import STATES, PartitionStatus, Snapshot, take
 
 NOW = 1_800_000_000.0

@@ -17,7 +17,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from streams.web.metrics import BUILD_INFO, Definition, encoder
+from streams.web.exposition import encoder
+from streams.web.metric_definitions import BUILD_INFO, Definition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
