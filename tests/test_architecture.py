@@ -37,7 +37,7 @@ FRAMEWORKS = {
     "faust": "kafka.faust_transport state.table worker",
     "mode": "state.table worker",
     "aiokafka": "settings kafka state worker gateway.bridge report.topic demo.sender",
-    "kafka": "kafka worker gateway.producer",
+    "kafka": "kafka worker gateway.delivery",
     "prometheus_client": "web.metrics web.exposition gateway.bridge.metrics",
     "aiohttp": "web gateway.bridge",
     "litellm": "gateway.litellm",
