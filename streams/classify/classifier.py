@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _Name = TypeVar("_Name")
 
-#: Names come from outside: tables that are full start anew, which costs microseconds a name.
+#: Names come from outside: a full table is emptied, which costs microseconds a name.
 TABLE_SIZE = 65_536
 
 
@@ -70,7 +70,7 @@ class Classifier:
         self._next_catalog = catalog
 
     def make_room(self) -> bool:
-        """Start anew where too many names have come, or another catalogue.
+        """Empty all tables where too many names have come, or another catalogue.
 
         Returns True where all numbers given out are void.
         """
@@ -134,7 +134,7 @@ class Classifier:
         return found
 
     def tenant(self, tenant: str) -> str:
-        """Return the keyed hash that stands for a tenant: 16 hex digits."""
+        """Return the keyed hash that a tenant is counted as: 16 hex digits."""
         return hashed(tenant, self._salt)
 
 

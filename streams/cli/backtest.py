@@ -1,4 +1,4 @@
-"""The command for who is about to switch alerts on: what they would have said of the past."""
+"""The command `backtest`: the alerts that would have fired in the past."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ SHUFFLE_EVENTS = 64
 
 
 def plain_events(count: int, seed: int, start: float, end: float) -> Iterator[Simulated]:
-    """`count` events spread over [start, end), some tens of places out of order.
+    """Yield `count` events spread over [start, end), some tens of places out of order.
 
     All origins and languages occur once there are some thousands of events; models and languages
     are written in all the ways of study.toml.
@@ -52,10 +52,10 @@ def plain_events(count: int, seed: int, start: float, end: float) -> Iterator[Si
 
 
 def live_events(count: int, seed: int, clock: Callable[[], float]) -> Iterator[Simulated]:
-    """`count` events like `plain_events`, in order, each of the time at which it is asked for.
+    """Yield `count` events like `plain_events`, in order, each of the time of its request.
 
-    `clock` gives unix seconds. Where it begins is part of the ids: a gateway that is started again
-    makes new requests.
+    `clock` gives unix seconds. Its first value is part of the ids: a restarted gateway makes new
+    requests.
     """
     random = Random(f"plain {seed}")  # noqa: S311 (not for secrets)
     times = (math.floor(clock() * 1000) for _ in range(count))
@@ -67,7 +67,7 @@ def live_events(count: int, seed: int, clock: Callable[[], float]) -> Iterator[S
 def _plain(
     seed: int, run: str, random: Random, times: Iterable[int]
 ) -> Iterator[tuple[Simulated, int]]:
-    """An event for each time (unix milliseconds), and the bits that are left of its draw."""
+    """Yield an event for each time (unix milliseconds), and the bits that are left of its draw."""
     bits = random.getrandbits
     lines = line_table(seed, study().gateway, odd=True)
     tenants, sizes = tenant_table(study().tenants), size_table()

@@ -29,7 +29,7 @@ LINE_BITS, TENANT_BITS, SIZE_BITS, GAP_BITS = 15, 10, 14, 12
 
 
 def joint_shares(origins: Mapping[str, float]) -> dict[tuple[str, str], float]:
-    """The share of each (origin, language), both margins held; they sum to 1.
+    """Return the share of each (origin, language), both margins held; they sum to 1.
 
     Starts at chance times affinity, then fits the two margins in turn until both hold (iterative
     proportional fitting). `origins`: weights of any scale; languages are the study's.
@@ -55,7 +55,7 @@ def joint_shares(origins: Mapping[str, float]) -> dict[tuple[str, str], float]:
 
 
 def scaled(raw: Sequence[tuple[float, float]], tokens: int) -> list[tuple[int, int]]:
-    """(prompt, completion) of each request in its raw proportions, in sum `tokens`.
+    """Return (prompt, completion) of each request in its raw proportions, in sum `tokens`.
 
     Each is at least 1, and `tokens` at least twice the number of requests. The last one takes up
     the rounding.
@@ -70,7 +70,7 @@ def scaled(raw: Sequence[tuple[float, float]], tokens: int) -> list[tuple[int, i
 
 
 def models_out(figures: Study, origin: str, day: float) -> tuple[list[str], list[float]]:
-    """Models of the origin that are out on the day, and their weights summed up in that order."""
+    """Return the models of an origin that are out on a day, and their cumulated weights."""
     names, weights = [], []
     for model in figures.models:
         weeks_out = 1 + (day - model.since) / WEEK_SECONDS
@@ -81,7 +81,7 @@ def models_out(figures: Study, origin: str, day: float) -> tuple[list[str], list
 
 
 def line_table(seed: int, origins: Mapping[str, float], *, odd: bool) -> list[tuple[str, str, str]]:
-    """(origin, language, model and language as JSON): each as often as it is likely, mixed.
+    """Return (origin, language, model and language as JSON): each as often as it is likely, mixed.
 
     Pairs too rare for a place are left out; every language of the study has some. `odd`: models and
     languages in all their ways, else in the plain one.
@@ -110,14 +110,14 @@ def _mixed_lines(
 
 
 def event_middle(model: str, language: str | None) -> str:
-    """The middle of an event: no id and name in study.toml needs escaping, a test says so."""
+    """Return the middle of an event: a test holds that nothing in study.toml needs escaping."""
     said = "" if language is None else f'"language":"{language}",'
     return f',"model":"{model}",{said}'
 
 
 @cache
 def tenant_table(number: int) -> list[str]:
-    """Tenants as JSON, the n-th with a weight of 1/n."""
+    """Return tenants as JSON, the n-th with a weight of 1/n."""
     weights = {f"team-{n:02}": 1 / n for n in range(1, number + 1)}
     total = sum(weights.values())
     places = rounded({name: w / total for name, w in weights.items()}, 1 << TENANT_BITS)
@@ -126,7 +126,7 @@ def tenant_table(number: int) -> list[str]:
 
 @cache
 def spread_table() -> list[tuple[float, float]]:
-    """Draws of a request's prompt and completion, log-normal and 1 on average."""
+    """Return draws of a request's prompt and completion, log-normal and 1 on average."""
     random = Random("spread")  # noqa: S311 (not for secrets)
     prompt, completion = study().sigma
     return [(_heavy(random, prompt), _heavy(random, completion)) for _ in range(1 << SIZE_BITS)]
@@ -134,7 +134,7 @@ def spread_table() -> list[tuple[float, float]]:
 
 @cache
 def size_table() -> list[tuple[int, int, str]]:
-    """Prompt and completion tokens of the study's last week, and the same as an event's end."""
+    """Return prompt and completion tokens of the study's last week, also as an event's end."""
     prompt_mean, completion_mean = study().prompt_mean[1], study().completion_mean[1]
     raw = [(prompt_mean * p, completion_mean * c) for p, c in spread_table()]
     total = round((prompt_mean + completion_mean) * len(raw))
@@ -146,7 +146,7 @@ def size_table() -> list[tuple[int, int, str]]:
 
 @cache
 def gap_table() -> list[float]:
-    """Waiting times of a Poisson process with mean 1, at equal steps of probability."""
+    """Return waiting times of a Poisson process with mean 1, at equal steps of probability."""
     size = 1 << GAP_BITS
     waits = [-math.log1p(-(place + 0.5) / size) for place in range(size)]
     mean = fmean(waits)
@@ -154,12 +154,12 @@ def gap_table() -> list[float]:
 
 
 def _heavy(random: Random, sigma: float) -> float:
-    """A draw from the log-normal with mean 1."""
+    """Return a draw from the log-normal with mean 1."""
     return math.exp(random.gauss(-sigma * sigma / 2, sigma))
 
 
 def rounded(shares: Mapping[_Key, float], total: int) -> dict[_Key, int]:
-    """Whole numbers in these proportions (which sum to 1), in sum `total`: largest remainders."""
+    """Return whole numbers in these proportions (sum 1), in sum `total`: largest remainders."""
     whole = {key: math.floor(share * total) for key, share in shares.items()}
     rest = total - sum(whole.values())
     by_remainder = sorted(shares, key=lambda key: whole[key] - shares[key] * total)

@@ -66,7 +66,7 @@ class Study:
 
 @cache
 def study() -> Study:
-    """The figures, read once from study.toml, where each has its source."""
+    """Return the figures, read once from study.toml, where each has its source."""
     text = resources.files("streams.demo").joinpath("study.toml").read_text(encoding="utf-8")
     figures = tomllib.loads(text)
     ends = ("first_week", "last_week")

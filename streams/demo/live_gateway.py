@@ -50,7 +50,7 @@ class Gateway:
         self._seed = seed
 
     def until(self, now: float) -> list[Simulated]:
-        """The events before `now` (unix seconds) that have not been handed out yet."""
+        """Return the events before `now` (unix seconds) that have not been handed out yet."""
         due = []
         event = self._next
         while event.ts < now:
@@ -60,7 +60,7 @@ class Gateway:
         return due
 
     def turn(self, origins: Mapping[str, float]) -> None:
-        """From the event after the next on, the mix by origin is this one (weights): a shift."""
+        """Set the mix by origin (weights) from the event after the next on: a shift."""
         self._lines = line_table(self._seed, origins, odd=False)
 
     def __iter__(self) -> Iterator[Simulated]:
@@ -80,7 +80,7 @@ def gateway_events(
     rate_per_second: float | None = None,
     count: int | None = None,
 ) -> Iterator[Simulated]:
-    """What `Gateway` reports in [start, end), at a rate or just `count` events, in order of time.
+    """Return what `Gateway` reports in [start, end), at a rate or just `count` events, in order.
 
     Raises `ValueError` unless just one of the two is given.
     """
@@ -108,7 +108,7 @@ def _counted(seed: int, start: float, end: float, count: int) -> Iterator[Simula
 
 
 def busy_seconds(start: float, end: float) -> float:
-    """The seconds of [start, end), each weighed by how busy its hour is; a whole week is a week."""
+    """Return the seconds of [start, end), weighted by how busy each hour is; a week is a week."""
     total, at = 0.0, start
     while at < end:
         after = min((at // HOUR_SECONDS + 1) * HOUR_SECONDS, end)
@@ -119,7 +119,7 @@ def busy_seconds(start: float, end: float) -> float:
 
 @cache
 def _cycle() -> list[float]:
-    """How busy each hour of the week is, from Monday 00:00 UTC on; 1 on average."""
+    """Return how busy each hour of the week is, from Monday 00:00 UTC on; 1 on average."""
     hours = [
         (0.5 if hour // 24 >= 5 else 1.0) * (1.0 + 0.6 * math.sin(math.tau * (hour % 24 - 8) / 24))
         for hour in range(168)

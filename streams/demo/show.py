@@ -100,7 +100,7 @@ class _Demo:
         self._console = console
 
     async def beside(self, worker: Worker) -> None:
-        """What goes on next to the worker."""
+        """Run what goes on next to the worker."""
         await _until_ready(worker)
         async with Sender(self._bootstrap, self._topic) as sender:
             if self._options.study:
@@ -164,7 +164,7 @@ class _Demo:
 
     @contextlib.contextmanager
     def _screen_of(self, worker: Worker) -> Iterator[Callable[[], None]]:
-        """A live screen on a terminal; where the output goes elsewhere, a screen a minute."""
+        """Return a live screen on a terminal; elsewhere a screen a minute."""
         console = self._console
         if not console.is_terminal:
             shown_at = -1e9

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def weekly_shares(seed: int) -> list[dict[str, float]]:
-    """Percent of tokens by origin, week by week; what the study publishes of them holds exactly.
+    """Return percent of tokens by origin and week; what the study publishes of them holds exactly.
 
     The weeks wobble by some percent of themselves, as the seed has it, around the curves of
     study.toml.
@@ -53,7 +53,7 @@ def weekly_shares(seed: int) -> list[dict[str, float]]:
 
 
 def bent(values: Sequence[float], first: float, highest: float, average: float) -> list[float]:
-    """The values in the same order of size, with the given first, highest and average.
+    """Return the values in the same order of size, with the given first, highest and average.
 
     `first` is also the lowest, and lies below `average`, which lies below `highest`. The values
     between are raised to the power that gives the average, found by halving.
@@ -72,7 +72,7 @@ def bent(values: Sequence[float], first: float, highest: float, average: float) 
 
 
 def study_events(seed: int) -> Iterator[Simulated]:
-    """The 56 weeks of the study in order of time, about 360,000 requests.
+    """Yield the 56 weeks of the study in order of time, about 360,000 requests.
 
     Every week and origin has its tokens given, which the drawn sizes are scaled to. Languages have
     theirs over the whole period: what a language is due and is too little for a request stays due
@@ -108,7 +108,7 @@ def study_events(seed: int) -> Iterator[Simulated]:
 
 
 def _week_volume(figures: Study, week: int) -> tuple[float, float]:
-    """Requests of the week and mean tokens a request."""
+    """Return requests of the week and mean tokens a request."""
     part = week / (figures.weeks - 1)
     first, last = figures.requests
     means = (figures.prompt_mean, figures.completion_mean)
@@ -121,7 +121,7 @@ def _payments(
     due: dict[tuple[str, str], float],
     least: float,
 ) -> dict[tuple[str, str], int]:
-    """The week's tokens by origin and language, which make up each origin's budget.
+    """Return the week's tokens by origin and language, which make up each origin's budget.
 
     A language is paid what it is due once that is `least`. English has what is left.
     """
@@ -148,7 +148,7 @@ def _payments(
 def _week_requests(
     random: Random, figures: Study, week: int, payments: Mapping[tuple[str, str], int]
 ) -> list[tuple[str, str, str, int, int]]:
-    """The week's requests as (origin, language, model and language as JSON, prompt, completion)."""
+    """Return the requests of a week: origin, language, JSON of model and language, sizes."""
     part = week / (figures.weeks - 1)
     prompt_mean, completion_mean = (
         first + (last - first) * part
@@ -173,7 +173,7 @@ def _week_requests(
 
 
 def _drawn_through(points: Sequence[tuple[int, float]], weeks: int) -> list[float]:
-    """A value a week on the straight lines between (week, value) points."""
+    """Return a value a week on the straight lines between (week, value) points."""
     values = [points[0][1]]
     for (week, value), (later, after) in pairwise(points):
         steps = later - week

@@ -68,7 +68,7 @@ class Truth:
         return sum(prompt + completion for _, prompt, completion in self.cells.values())
 
     def tokens_by(self, dimension: str) -> dict[str, int]:
-        """Tokens by `origin` or by `language`."""
+        """Return tokens by `origin` or by `language`."""
         place = ("origin", "language").index(dimension)
         sums: dict[str, int] = {}
         for key, (_, prompt, completion) in self.cells.items():
@@ -76,7 +76,7 @@ class Truth:
         return sums
 
     def to_manifest(self, *, seed: int, start: float, end: float, topic: str) -> dict[str, Any]:
-        """The truth as JSON values, for a file beside the topic. `start`, `end`: unix seconds."""
+        """Return the truth as JSON, for a file beside the topic. `start`, `end`: unix seconds."""
         cells = [
             {
                 "origin": origin,
@@ -93,7 +93,7 @@ class Truth:
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Truth:
-        """The inverse of `to_manifest`. Raises `TruthError` when the shape or the sum is wrong."""
+        """Return the truth of a manifest. Raises `TruthError` for a wrong shape or sum."""
         names = ("requests", "prompt_tokens", "completion_tokens")
         try:
             truth = cls(

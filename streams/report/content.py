@@ -1,4 +1,4 @@
-"""What a report says, in sentences and tables of text, before anything lays it out.
+"""The sentences and tables of a report, before they are laid out.
 
 Names come from outside. Here they lose what is not printable, such as the codes that steer a
 terminal or turn the direction of text; each output escapes what is left in its own way.

@@ -61,7 +61,7 @@ class Windows:
         self._running = tuple(_Running(length) for length in WINDOWS)
 
     def holds(self, key: PaneKey) -> bool:
-        """Tell whether any window sums this pane now."""
+        """Return whether any window sums this pane now."""
         return any(
             window.length.level is key.level and window.first <= key.start <= window.last
             for window in self._running

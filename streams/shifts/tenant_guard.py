@@ -1,4 +1,4 @@
-"""Whether a shift is one tenant's doing: what is left of it when that tenant is left out."""
+"""What is left of a shift when the tenant that adds most to it is left out."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def in_window(now: Array, hours: Array, tenants: Array) -> Array:
 
 
 def named_enough(now: Array, tenants_now: Array) -> bool:
-    """Tell whether enough of a window's counts [keys] have a tenant [tenants, keys]."""
+    """Return whether enough of a window's counts [keys] have a tenant [tenants, keys]."""
     return bool(tenants_now.sum() >= MIN_NAMED_PART * now.sum())
 
 

@@ -1,4 +1,4 @@
-"""Every metric: its name, unit, labels and what it says to whoever is on call."""
+"""Every metric: its name, kind, labels and help."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One metric: `name` as it stands on /metrics, without the `_total` of a counter."""
+    """One metric: `name` as on /metrics, without the `_total` of a counter."""
 
     name: str
     kind: Literal["gauge", "counter", "histogram", "info"]

@@ -1,4 +1,4 @@
-"""The description of the API (OpenAPI 3.1), as /api/v1/openapi.json tells it."""
+"""The description of the API (OpenAPI 3.1), as /api/v1/openapi.json has it."""
 
 from __future__ import annotations
 

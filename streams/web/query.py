@@ -1,4 +1,4 @@
-"""Questions to the API: what is asked for, checked, with what would be right where it is wrong."""
+"""The query parameters of the API, checked; errors name what would be right."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LATEST_UNIX_SECONDS = 253_402_300_799
 
 
 class BadQuestionError(ValueError):
-    """A question that cannot be answered: what is wrong with it, and what would be right."""
+    """Query parameters that are wrong: what is wrong with them, and what would be right."""
 
     def __init__(self, error: str, remedy: str) -> None:
         super().__init__(error)

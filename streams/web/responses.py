@@ -1,4 +1,4 @@
-"""The snapshot as the JSON API tells it."""
+"""The bodies of the JSON API."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def moved(asked: Shift, answer: Moved) -> dict[str, Any]:
         "key": asked.key,
         "measure": asked.measure,
         "window": asked.window,
-        # Worked out anew: the window has moved on since it was told.
+        # Recomputed: the window has moved on since the snapshot.
         "shift": asked.told.shift if answer.joint is None else answer.joint.shift,
         "models": _attribution(answer.models),
         "joint": _attribution(answer.joint),
@@ -115,7 +115,7 @@ def _attribution(of: Attribution | None) -> dict[str, Any] | None:
 
 
 def moment(picture: Snapshot) -> dict[str, Any]:
-    """Return what a listener of /api/v1/events is told."""
+    """Return the data of an event of /api/v1/events."""
     return {
         "as_of": picture.as_of,
         "generated_at": picture.made_at,

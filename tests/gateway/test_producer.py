@@ -133,7 +133,9 @@ def test_without_a_time_it_is_the_time_of_the_call(producer, broker, topic):
     ],
     ids=["text", "messages", "body", "Gemini", "a long answer after it"],
 )
-def test_the_language_of_the_prompt_is_told_and_the_prompt_stays(producer, broker, topic, prompt):
+def test_the_language_of_the_prompt_is_detected_and_the_prompt_stays(
+    producer, broker, topic, prompt
+):
     send(producer, prompt=prompt, tenant="Acme", id=1)
 
     assert producer.flush(PATIENCE_SECONDS)

@@ -59,7 +59,7 @@ class Texts(NamedTuple):
 
 
 def texts(logged: object) -> list[str]:
-    """Answer the texts of a logged prompt, most telling first; none where it has none.
+    """Return the texts of a logged prompt, most telling first; none where it has none.
 
     `logged` is text, JSON in text (which may break off), a list of messages, or a request's body.
     Never raises for what JSON can say; work is bounded by the limits above.
@@ -117,7 +117,7 @@ def _of_list(messages: list[object] | tuple[object, ...]) -> Texts:
 
 
 def _message(message: object) -> tuple[str, str]:
-    """The role of a message and its text; who is not named is the user."""
+    """Return the role of a message and its text; who is not named is the user."""
     if isinstance(message, str):
         return "user", message[:MOST_CHARACTERS]
     if not isinstance(message, dict) or not _is_of(message, _MESSAGE_TYPES):
@@ -141,7 +141,7 @@ def _is_of(item: dict[object, object], types: frozenset[str]) -> bool:
 
 
 def _read(text: str) -> Iterator[object]:
-    """The values that JSON in text may stand for: its own, or what is left of it before a break."""
+    """Return the values that JSON in text may mean: its own, or what is left before a break."""
     if len(text) <= MOST_JSON:
         try:
             yield orjson.loads(text)
@@ -157,7 +157,7 @@ def _read(text: str) -> Iterator[object]:
 
 
 def _mended(text: str) -> Iterator[str]:
-    """Broken JSON with its open string and brackets closed, or cut a value or two before that."""
+    """Return broken JSON with its open string and brackets closed, or cut some values before."""
     closing: list[str] = []
     cuts: deque[tuple[int, str]] = deque(maxlen=_CUTS)
     broken = ""

@@ -134,7 +134,7 @@ _names = _Kept()
 
 
 def canonical(tag: object) -> str:
-    """Answer the tag that a declared value is counted under; `und` when it names no language.
+    """Return the tag that a declared value is counted under; `und` when it names no language.
 
     Never raises. Memory is bounded: values longer than 256 characters are not looked at.
     """
@@ -149,7 +149,7 @@ def canonical(tag: object) -> str:
 
 
 def display_name(tag: str) -> str:
-    """Answer the English name of a canonical tag, for people: `Chinese (Simplified)`."""
+    """Return the English name of a canonical tag, for people: `Chinese (Simplified)`."""
     found = _names.young.get(tag)
     if found is not None:
         return found
@@ -172,7 +172,7 @@ def _decided(declared: str) -> str:
 
 
 def _from_tag(text: str) -> str | None:
-    """The tag in short form; None when the text is no tag, or not of a language that exists."""
+    """Return the tag in short form; None for what is not a tag of a language that exists."""
     lower = text.lower().replace("_", "-")
     own = _OWN.get(lower)
     if own is not None or not _TAG.fullmatch(text):
@@ -198,7 +198,7 @@ def _language(base: str, rest: list[str]) -> str | None:
 
 
 def _from_name(text: str) -> str | None:
-    """The tag of a language that is called by its name, in English or its own language."""
+    """Return the tag of a language that is called by its name, in English or its own language."""
     name = " ".join(_SEPARATORS.split(text.lower())).strip()
     own = _OWN.get(name)
     if own is not None:
@@ -219,7 +219,7 @@ def _from_name(text: str) -> str | None:
 
 
 def _may_be_name(text: str) -> bool:
-    """Whether a text is a few words of letters; vowels of Hindi or Bengali are marks on them."""
+    """Return whether a text is a few words of letters; vowels of Hindi and Bengali are marks."""
     words = text.split(" ")
     letters = (unicodedata.category(each)[0] in "LM" for each in "".join(words))
     return len(text) >= _SHORTEST_NAME and len(words) <= _MOST_WORDS and all(letters)

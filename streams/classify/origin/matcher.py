@@ -40,7 +40,7 @@ class Match:
 
 
 class Span(NamedTuple):
-    """Where a family's name may stand: `words[start:end]`, then `after`."""
+    """Where a family's name may be: `words[start:end]`, then `after`."""
 
     start: int
     end: int
@@ -141,8 +141,8 @@ class Matcher:
             agrees = family.developer.name in context.owners
             if family.owner_only and not agrees:
                 continue
-            # A transport may be called like the developer, so only an ordinary word that the
-            # developer stands beside needs nothing more.
+            # A transport may be called like the developer, so only an ordinary word beside the
+            # developer needs nothing more.
             lacks = family.needs is not None and not family.needs.match(" ".join(span.after))
             if lacks and not (agrees and family.common):
                 continue

@@ -22,7 +22,7 @@ VENDOR = " ."
 class Context:
     """What the path says around the name."""
 
-    # Developers that the id names where a transport would not stand.
+    # Developers that the id names where no transport would be.
     owners: frozenset[str]
     # The developer nearest to the name, transport or not.
     nearest: Developer | None
@@ -39,7 +39,7 @@ class Paths:
     def segments(self, raw: list[str]) -> list[str]:
         """Return segments, `us.anthropic.claude` and `openrouter:qwen` cut where hosts join them.
 
-        A vendor before a dot, or before `: ` as in `DeepSeek: R1`, is no transport: it is marked.
+        A vendor before a dot, or before `: ` as in `DeepSeek: R1`, is not a host: it is marked.
         """
         path: list[str] = []
         for segment in raw:

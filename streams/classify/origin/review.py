@@ -172,7 +172,7 @@ def _rules(catalog: Catalog) -> Iterator[str]:
 
 
 def _covers(first: Rule, second: Rule) -> bool:
-    """Whether the first rule holds wherever the second does, as far as the conditions tell."""
+    """Return whether the first rule holds wherever the second does, by their conditions."""
     return (
         (not first.words or (bool(second.words) and second.words <= first.words))
         and (not first.size or second.size)
@@ -182,7 +182,7 @@ def _covers(first: Rule, second: Rule) -> bool:
 
 
 def _answers(catalog: Catalog) -> Iterator[str]:
-    """Each name, with its developer before it, must be answered with that developer."""
+    """Return names that, with their developer before them, are answered with another one."""
     owners: dict[str, str] = {}
     hosts = catalog.facts.vocabulary["hosts"]
     for slug, developer in catalog.facts.slugs.items():

@@ -345,7 +345,7 @@ def _headers(request: web.BaseRequest) -> Headers:
 
 
 def _is_nothing(posted: Posted, *, only_traces: bool) -> bool:
-    """Tell whether a post is to be refused for what it holds."""
+    """Return whether a post is to be refused for what it holds."""
     if posted.events or posted.skipped or not posted.rejected:
         return False
     # OTLP tells of spans that are rejected in a good answer.

@@ -1,4 +1,4 @@
-"""What a bridge counts of its posts, and every metric that tells it."""
+"""What a bridge counts of its posts, and every metric of it."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ class Reader:
 
 
 def _counts(name: str, value: bytes | None) -> bool:
-    """Tell whether a header says more of a document than its own keys do."""
+    """Return whether a header says more of a document than its own keys do."""
     lower = name.lower()
     return lower.startswith("ce_") or (
         lower == "content-type" and value is not None and b"protobuf" in value.lower()
