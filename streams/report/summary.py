@@ -26,7 +26,7 @@ By = Literal["day", "week"]
 #: The step of a history for each.
 STEP_OF: dict[str, str] = {"day": "1d", "week": "1w"}
 #: Movers that are listed, and the change of a share below which nothing has moved: 0.05 points.
-MAX_MOVERS, MIN_CHANGE = 10, 0.0005
+SHOWN_MOVERS, MIN_CHANGE = 10, 0.0005
 #: Movers compare this part of the period at its end with as much at its beginning.
 PART = 10
 
@@ -275,7 +275,7 @@ def _movers(
     return tuple(moved)
 
 
-def movers_of(report: Summary, dimension: Dimension, most: int = MAX_MOVERS) -> list[Mover]:
+def movers_of(report: Summary, dimension: Dimension, most: int = SHOWN_MOVERS) -> list[Mover]:
     """Return the top movers of a dimension."""
     return [each for each in report.movers if each.dimension == dimension][:most]
 

@@ -36,7 +36,7 @@ AXES = {"origin": "o", "language": "l"}
 #: Panes of 5 minutes in a window.
 PANES_OF: dict[alert_rules.Window, int] = {"1h": PANES_AN_HOUR, "24h": PANES_A_DAY}
 #: Tenants that the guard looks at one by one; the rest is `other`.
-MOST_TENANTS = 64
+MAX_GUARDED_TENANTS = 64
 #: What whole hours say changes with the hour. Late events change it too, and wait for this long.
 PAST_SECONDS = 60.0
 
@@ -182,7 +182,10 @@ class LiveShifts:
         single = weights.keys() - {OTHER}
         if not single:
             return None
-        names = (*sorted(single, key=lambda name: (-weights[name], name))[:MOST_TENANTS], OTHER)
+        names = (
+            *sorted(single, key=lambda name: (-weights[name], name))[:MAX_GUARDED_TENANTS],
+            OTHER,
+        )
         numbers = {name: number for number, name in enumerate(names)}
         start = min(hours)
         length = (max(hours) - start) // HOUR.seconds + 1

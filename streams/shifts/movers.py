@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from streams.state.view import View
     from streams.web.snapshot import Snapshot
 
-MOST_MOVERS = 8
+MAX_MOVERS = 8
 
 #: Counts by member, at the start of a pane.
 Members = dict[int, dict[str, "Counts"]]
@@ -190,7 +190,7 @@ class _Split:
                 self._expected(self._key_window, self._key_hours).get(key, 0),
                 total,
             ),
-            MOST_MOVERS,
+            MAX_MOVERS,
         )
 
     def _expected(self, window: Amounts, hours: Amounts) -> dict[str, float]:

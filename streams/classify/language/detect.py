@@ -28,7 +28,7 @@ HAS_MODEL: bool = detectors.HAS_MODEL
 PREFIX_CHARACTERS = 512
 PROSE_CHARACTERS = 256
 #: Texts of one prompt that are read before it is given up.
-MOST_TEXTS = 8
+MAX_TEXTS = 8
 
 # Fewer letters are an abbreviation, a name or a formula. A character of Chinese, Japanese or
 # Korean is a word.
@@ -100,7 +100,7 @@ def detect_messages(messages: object) -> Detection:
     ones do, latest first, then the system prompt. Never raises for values that JSON can hold;
     reads at most 8 texts.
     """
-    found = map(detect, texts(messages)[:MOST_TEXTS])
+    found = map(detect, texts(messages)[:MAX_TEXTS])
     return next((each for each in found if each.language != UNDETERMINED), _NONE)
 
 

@@ -16,7 +16,7 @@ import langcodes
 
 UNDETERMINED: Final = "und"
 # Longer values are no tags.
-MOST_CHARACTERS = 256
+MAX_CHARACTERS = 256
 # Declared values kept with their answers.
 CACHE_ENTRIES = 4096
 
@@ -103,7 +103,7 @@ _OWN: Final = {
 }
 # Names shorter than this are read by `find` as codes of languages that nobody meant.
 _SHORTEST_NAME = 4
-_MOST_WORDS = 4
+_MAX_WORDS = 4
 _OWN_NAMES: Final = {
     UNDETERMINED: "Undetermined",
     "zh-Hans": "Chinese (Simplified)",
@@ -143,7 +143,7 @@ def canonical(tag: object) -> str:
     found = _tags.young.get(tag)
     if found is not None:
         return found
-    if len(tag) > MOST_CHARACTERS:
+    if len(tag) > MAX_CHARACTERS:
         return UNDETERMINED
     return _tags.keep(tag, _tags.old.get(tag) or _decided(tag))
 
@@ -153,8 +153,8 @@ def display_name(tag: str) -> str:
     found = _names.young.get(tag)
     if found is not None:
         return found
-    if len(tag) > MOST_CHARACTERS:
-        return tag[:MOST_CHARACTERS]
+    if len(tag) > MAX_CHARACTERS:
+        return tag[:MAX_CHARACTERS]
     return _names.keep(tag, _names.old.get(tag) or _named(tag))
 
 
@@ -222,7 +222,7 @@ def _may_be_name(text: str) -> bool:
     """Return whether a text is a few words of letters; vowels of Hindi and Bengali are marks."""
     words = text.split(" ")
     letters = (unicodedata.category(each)[0] in "LM" for each in "".join(words))
-    return len(text) >= _SHORTEST_NAME and len(words) <= _MOST_WORDS and all(letters)
+    return len(text) >= _SHORTEST_NAME and len(words) <= _MAX_WORDS and all(letters)
 
 
 def _named(tag: str) -> str:
