@@ -200,10 +200,10 @@ def _address(worker: Worker) -> str:
 
 
 def _screen(worker: Worker, *, live: bool = True) -> Group:
-    picture = worker.snapshot
-    hour = picture.windows.get("1h")
-    lag = sum(status.lag or 0 for status in picture.partitions)
-    as_of = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(picture.as_of))
+    snapshot = worker.snapshot
+    hour = snapshot.windows.get("1h")
+    lag = sum(status.lag or 0 for status in snapshot.partitions)
+    as_of = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(snapshot.as_of))
     requests = hour.requests if hour is not None else 0
     tokens = hour.tokens if hour is not None else 0
     address = _address(worker)
@@ -212,13 +212,13 @@ def _screen(worker: Worker, *, live: bool = True) -> Group:
     return Group(
         Text(f"tokenshare, simulated traffic   as of {as_of} UTC   lag {lag} records"),
         Text(f"last hour: {requests:,} requests, {formatting.amount(tokens)} tokens"),
-        _shares_table(picture, "origin"),
-        _shares_table(picture, "language", rows=8),
+        _shares_table(snapshot, "origin"),
+        _shares_table(snapshot, "language", rows=8),
         *ending,
     )
 
 
-def _shares_table(picture: Snapshot, dimension: Dimension, rows: int = 10) -> Table:
+def _shares_table(snapshot: Snapshot, dimension: Dimension, rows: int = 10) -> Table:
     """Return a table of token shares by window: a row a key, largest of the longest first."""
     table = Table(title=f"tokens by {dimension}", title_justify="left", expand=False)
     table.add_column(dimension)
@@ -226,9 +226,9 @@ def _shares_table(picture: Snapshot, dimension: Dimension, rows: int = 10) -> Ta
         table.add_column(window.name, justify="right")
     ratios = {
         name: {share.key: share.tokens_ratio for share in window.dimensions[dimension]}
-        for name, window in picture.windows.items()
+        for name, window in snapshot.windows.items()
     }
-    longest = picture.windows.get(WINDOWS[-1].name)
+    longest = snapshot.windows.get(WINDOWS[-1].name)
     for share in longest.dimensions[dimension][:rows] if longest is not None else ():
         table.add_row(
             name_of(dimension, share.key),
