@@ -9,6 +9,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kafka.admin import KafkaAdminClient, NewTopic
 from processes import wait_until
 from raw_produce import RawProducer, with_checksum
 from test_corrupt_batch import DAMAGED, READABLE, mutated, with_deltas
@@ -214,3 +215,24 @@ def test_every_offset_has_an_outcome_whatever_the_bytes(topic):
     assert taken > BATCHES / 10
     rejected = sum(count for key, count in records.items() if key.startswith("rejected/"))
     assert offsets_of(topic.letters(rejected)) == rejected
+
+
+def test_a_dead_letter_topic_that_wants_keys_holds_nothing_up(bootstrap, make_worker, broker_kind):
+    if broker_kind == "embedded":
+        pytest.skip("the embedded broker takes records without a key anywhere: --broker apache")
+    letters = f"{make_worker.topic}-dead-letter"
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        compacted = NewTopic(letters, 1, 1, topic_configs={"cleanup.policy": "compact"})
+        admin.create_topics([compacted])
+    finally:
+        admin.close()
+    topic = Topic(bootstrap, make_worker)
+    assert topic.send(batch(0, [record_of(0, b"{"), record_of(1, b"{", b"k")]), 2)
+    topic.send_good()
+
+    assert topic.wait_read() == {"counted/": 1, "rejected/not_json": 2}
+    first, second = topic.letters(2)
+    assert (first.key, first.value) == (f"{topic.name}/0/0".encode(), b"")
+    assert (second.key, second.value) == (b"k", b"{")
+    assert topic.worker.get("/readyz")["ready"]
