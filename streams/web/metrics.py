@@ -6,7 +6,7 @@ A collector over the snapshot makes them anew at each scrape, so a key that leav
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -18,13 +18,15 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from streams.classify.enrichment import failures
 from streams.web.snapshot import STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from prometheus_client.core import Metric
 
+    from streams.classify.enrichment import Kind
     from streams.web.snapshot import Share, Snapshot
 
 
@@ -201,6 +203,12 @@ DEAD_LETTERS_LOST = Definition(
     (),
     "Dead letters that their topic took in no shape, in this process; their records are counted.",
 )
+ENRICHMENT_FAILURES = Definition(
+    "tokenshare_enrichment_failures",
+    "counter",
+    ("kind",),
+    "Faults in finding a request's language, origin or tenant, in this process; its tokens count.",
+)
 REBALANCES = Definition(
     "tokenshare_rebalances", "counter", (), "Times this process has taken up its partitions."
 )
@@ -250,6 +258,7 @@ DEFINITIONS = (
     FLUSH_SECONDS,
     FLUSH_FAILURES,
     DEAD_LETTERS_LOST,
+    ENRICHMENT_FAILURES,
     REBALANCES,
     OVERRIDES_SUCCESSFUL,
     OVERRIDES_TIME,
@@ -275,6 +284,7 @@ class ProcessFacts:
     overrides_are_good: bool | None = None
     overrides_loaded_at: float | None = None
     dead_letters_lost: int = 0
+    enrichment_failures: Mapping[Kind, int] = field(default_factory=failures)
 
 
 def _gauge(of: Definition) -> GaugeMetricFamily:
@@ -283,6 +293,14 @@ def _gauge(of: Definition) -> GaugeMetricFamily:
 
 def _counter(of: Definition) -> CounterMetricFamily:
     return CounterMetricFamily(of.name, of.help, labels=of.labels)
+
+
+def enrichment_family(counts: Mapping[Kind, int]) -> CounterMetricFamily:
+    """Return the counter of what could not be added to requests, which a bridge has as well."""
+    counter = _counter(ENRICHMENT_FAILURES)
+    for kind, count in counts.items():
+        counter.add_metric((kind,), count)
+    return counter
 
 
 def families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
@@ -403,6 +421,7 @@ def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric
         counter = _counter(definition)
         counter.add_metric((), value)
         yield counter
+    yield enrichment_family(facts.enrichment_failures)
     info = InfoMetricFamily(BUILD_INFO.name, BUILD_INFO.help)
     info.add_metric((), {"version": facts.version})
     yield info

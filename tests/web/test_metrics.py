@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from streams.classify import enrichment
 from streams.classify.origin.catalog import Catalog
 from streams.shifts.shift import KeyShift, Shifts
 from streams.state.codec import (
@@ -143,6 +144,15 @@ def test_every_metric_is_defined_once_and_every_definition_is_shown():
 
     assert shown == {exposed_name(definition) for definition in DEFINITIONS}
     assert len({definition.name for definition in DEFINITIONS}) == len(DEFINITIONS)
+
+
+def test_failures_of_what_is_added_to_requests_are_there_from_the_start():
+    before = enrichment.failures()
+    assert set(before) == {"language", "origin", "tenant"}
+    page = scrape(take(View(), Catalog.load(), NOW, 300.0, (), (), None))
+    assert page["tokenshare_enrichment_failures_total"] == {
+        labels(kind=kind): float(count) for kind, count in before.items()
+    }
 
 
 def test_the_state_of_a_worker_is_one_of_a_closed_set():

@@ -18,6 +18,7 @@ from functools import cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from streams.classify.enrichment import attempt
 from streams.classify.origin import name as naming
 from streams.classify.origin.overrides import Overrides, read
 from streams.classify.origin.values import (
@@ -209,7 +210,9 @@ class Catalog:
         found = self._young.get(model)
         if found is not None:
             return found
-        found = self._old.get(model) or self._decide(model)
+        found = self._old.get(model) or attempt(
+            "origin", self._decide, model, otherwise=_UNREADABLE
+        )
         if len(model) <= CACHED_CHARACTERS:
             if len(self._young) >= CACHE_ENTRIES // 2:
                 self._old, self._young = self._young, {}
@@ -646,6 +649,10 @@ def _unknown(shown: str, because: str) -> Classification:
         base=None,
         matched_by=f"unknown: {because}",
     )
+
+
+# Of a name that makes the rules fail nothing is kept: they would fail again wherever it is shown.
+_UNREADABLE = _unknown("(unreadable)", "the name cannot be read")
 
 
 # --- reading the files
