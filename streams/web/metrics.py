@@ -173,6 +173,12 @@ PARTITION_OWNED = Definition(
     ("partition",),
     "1 where this worker counts the partition, else 0; over all workers each adds up to 1.",
 )
+STATE_BYTES = Definition(
+    "tokenshare_state_bytes",
+    "gauge",
+    ("partition",),
+    "Bytes of a partition's stored counts, in Kafka and in each worker's memory; at most 67 MB.",
+)
 READY = Definition(
     "tokenshare_ready", "gauge", (), "1 when this worker is ready; /readyz says why it is not."
 )
@@ -252,6 +258,7 @@ DEFINITIONS = (
     LAG,
     POSITION,
     PARTITION_OWNED,
+    STATE_BYTES,
     READY,
     STATE,
     RECOVERY_SECONDS,
@@ -386,6 +393,7 @@ def _pipeline_families(picture: Snapshot) -> Iterable[Metric]:
         late.add_metric((), picture.late)
     yield from (records, events, late)
     lag, position, owned = _gauge(LAG), _gauge(POSITION), _gauge(PARTITION_OWNED)
+    state = _gauge(STATE_BYTES)
     for status in picture.partitions:
         labels = (str(status.partition),)
         if status.lag is not None:
@@ -393,7 +401,8 @@ def _pipeline_families(picture: Snapshot) -> Iterable[Metric]:
         if status.position is not None:
             position.add_metric(labels, status.position)
         owned.add_metric(labels, int(status.is_owned))
-    yield from (lag, position, owned)
+        state.add_metric(labels, status.state_bytes)
+    yield from (lag, position, owned, state)
 
 
 def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:

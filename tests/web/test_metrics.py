@@ -10,6 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from streams.classify import enrichment
 from streams.classify.origin.catalog import Catalog
+from streams.shares.sums import Kept
+from streams.shares.windows import Windows
 from streams.shifts.shift import KeyShift, Shifts
 from streams.state.codec import (
     STATE_VERSION,
@@ -47,7 +49,9 @@ def snapshot() -> Snapshot:
         key = pane_key(0, PaneKey(level, pane_start(level, NOW)))
         view.apply(key, encode_pane(Pane(cells, {"deepseek-chat": [4, 30, 14, 0]}, {}, 1), 1))
     statuses = (PartitionStatus(0, 17, 20, NOW, is_owned=True),)
-    picture = take(view, Catalog.load(), NOW, 300.0, statuses, (), None)
+    windows = Windows(view, Kept(view, Catalog.load()))
+    windows.advance(view.as_of(NOW, 300.0))
+    picture = take(windows, view.positions.values(), Catalog.load(), NOW, statuses, (), None)
     key = KeyShift("cn-open", 0.6, 0.01, 0.5, 0.1, 0.02, 5.0, 0.08, 0.09, 300.0)
     young = KeyShift("row-open", 0.4, 0.01, None, None, None, None, None, None, 3.0)
     told = Shifts("origin", "tokens", "1h", 41.5, 30.25, (key, young))
