@@ -149,6 +149,12 @@ PARTITION_OWNED = Definition(
     ("partition",),
     "1 where this worker counts the partition, else 0; over all workers each adds up to 1.",
 )
+STATE_BYTES = Definition(
+    "tokenshare_state_bytes",
+    "gauge",
+    ("partition",),
+    "Bytes of a partition's stored counts, in Kafka and in each worker's memory; at most 67 MB.",
+)
 READY = Definition(
     "tokenshare_ready", "gauge", (), "1 when this worker is ready; /readyz says why it is not."
 )
@@ -178,6 +184,12 @@ DEAD_LETTERS_LOST = Definition(
     "counter",
     (),
     "Dead letters that their topic took in no shape, in this process; their records are counted.",
+)
+ENRICHMENT_FAILURES = Definition(
+    "tokenshare_enrichment_failures",
+    "counter",
+    ("kind",),
+    "Faults in finding a request's language, origin or tenant, in this process; its tokens count.",
 )
 REBALANCES = Definition(
     "tokenshare_rebalances", "counter", (), "Times this process has taken up its partitions."
@@ -222,12 +234,14 @@ DEFINITIONS = (
     LAG,
     POSITION,
     PARTITION_OWNED,
+    STATE_BYTES,
     READY,
     STATE,
     RECOVERY_SECONDS,
     FLUSH_SECONDS,
     FLUSH_FAILURES,
     DEAD_LETTERS_LOST,
+    ENRICHMENT_FAILURES,
     REBALANCES,
     OVERRIDES_SUCCESSFUL,
     OVERRIDES_TIME,

@@ -6,7 +6,7 @@ scrape never sees half an update.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -17,7 +17,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from streams.web.exposition import encoder
+from streams.classify.enrichment import failures
+from streams.web.exposition import encoder, enrichment_family
 from streams.web.metric_definitions import (
     AS_OF,
     BASELINE,
@@ -46,6 +47,7 @@ from streams.web.metric_definitions import (
     SHIFT,
     STANDARD_ERROR,
     STATE,
+    STATE_BYTES,
     TOKENS,
     USUAL_SPREAD,
     WINDOW_REQUESTS,
@@ -56,10 +58,11 @@ from streams.web.metric_definitions import (
 from streams.web.snapshot import STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from prometheus_client.core import Metric
 
+    from streams.classify.enrichment import Kind
     from streams.web.metric_definitions import Definition
     from streams.web.snapshot import Share, Snapshot
 
@@ -76,6 +79,7 @@ class ProcessFacts:
     overrides_are_good: bool | None = None
     overrides_loaded_at: float | None = None
     dead_letters_lost: int = 0
+    enrichment_failures: Mapping[Kind, int] = field(default_factory=failures)
 
 
 def _gauge(of: Definition) -> GaugeMetricFamily:
@@ -169,6 +173,7 @@ def _pipeline_families(picture: Snapshot) -> Iterable[Metric]:
         late.add_metric((), picture.late)
     yield from (records, events, late)
     lag, position, owned = _gauge(LAG), _gauge(POSITION), _gauge(PARTITION_OWNED)
+    state = _gauge(STATE_BYTES)
     for status in picture.partitions:
         labels = (str(status.partition),)
         if status.lag is not None:
@@ -176,7 +181,8 @@ def _pipeline_families(picture: Snapshot) -> Iterable[Metric]:
         if status.position is not None:
             position.add_metric(labels, status.position)
         owned.add_metric(labels, int(status.is_owned))
-    yield from (lag, position, owned)
+        state.add_metric(labels, status.state_bytes)
+    yield from (lag, position, owned, state)
 
 
 def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
@@ -204,6 +210,7 @@ def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric
         counter = _counter(definition)
         counter.add_metric((), value)
         yield counter
+    yield enrichment_family(facts.enrichment_failures)
     info = InfoMetricFamily(BUILD_INFO.name, BUILD_INFO.help)
     info.add_metric((), {"version": facts.version})
     yield info

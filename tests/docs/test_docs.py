@@ -26,6 +26,8 @@ from streams.decode.formats.registry import NAMES
 from streams.decode.reader import Reading, rows_of
 from streams.gateway.bridge import metrics as bridge_metrics
 from streams.settings import Settings, load, table
+from streams.shares.sums import Kept
+from streams.shares.windows import Windows
 from streams.state.view import View
 from streams.web.metric_definitions import DEFINITIONS, exposed_name
 from streams.web.metrics import Exposition, ProcessFacts
@@ -217,7 +219,9 @@ def test_the_event_of_readme_becomes_the_lines_of_readme():
     view = View()
     for key, written in (*flush.panes.items(), flush.position):
         view.apply(key, written)
-    picture = take(view, catalog, ts, 300.0, (), (), None)
+    windows = Windows(view, Kept(view, catalog))
+    windows.advance(view.as_of(ts, 300.0))
+    picture = take(windows, view.positions.values(), catalog, ts, (), (), None)
 
     body, _ = Exposition(lambda: picture, lambda: ProcessFacts("0", 0.0, 0, 0))("text/plain")
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from streams.classify.enrichment import attempt
 from streams.classify.origin import name as naming
 from streams.classify.origin.catalog_file import builtin, facts_of
 from streams.classify.origin.facts import Classification, Facts
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 CACHE_ENTRIES = 65_536
 # Ids longer than this are read but not kept: the key would cost more than the answer.
 CACHED_CHARACTERS = 256
+# Of a name that makes the rules fail nothing is kept: they would fail again wherever it is shown.
+_UNREADABLE = unknown("(unreadable)", "the name cannot be read")
 
 
 @dataclass(eq=False)
@@ -64,7 +67,9 @@ class Catalog:
         found = self._young.get(model)
         if found is not None:
             return found
-        found = self._old.get(model) or self._decide(model)
+        found = self._old.get(model) or attempt(
+            "origin", self._decide, model, otherwise=_UNREADABLE
+        )
         if len(model) <= CACHED_CHARACTERS:
             if len(self._young) >= CACHE_ENTRIES // 2:
                 self._old, self._young = self._young, {}
@@ -76,7 +81,7 @@ class Catalog:
         override = self.overrides.find(shown)
         if override is not None:
             return self._overridden(shown, override)
-        if len(model) > naming.READ_CHARACTERS:
+        if naming.is_too_long(model):
             return unknown(shown, "longer than a model's name")
         return self.matcher.known(shown, naming.segments(model))
 

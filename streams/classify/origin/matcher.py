@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from streams.classify.origin.facts import Developer, Facts, Family
     from streams.classify.origin.values import Openness
 
-# No id has a path this deep; one that has is not a model's.
+# No id has a path this deep, or so many words; one that has is not a model's. The most words of an
+# id in the labelled lists are 14, and each costs time.
 MAX_SEGMENTS = 16
+MAX_WORDS = 32
 
 _GLUED = re.compile(r"([^\W\d]+)(\d[\d.]*)([a-z]*)")
 _BEDROCK_REVISION = re.compile(r"-v[01]:\d+(:\d+k)?$")
@@ -65,9 +67,13 @@ class Matcher:
         if any(segment.startswith("@preset") for segment in path):
             return unknown(shown, "a preset")
         cut = [naming.words(segment) for segment in path]
+        if sum(map(len, cut)) > MAX_WORDS:
+            return unknown(shown, "more words than a model's name")
         last = len(cut) - 1
         for index in range(last, -1, -1):
             if index != last and self._paths.serves(cut[index]):
+                continue
+            if not any(map(self._may_begin, cut[index])):
                 continue
             context = self._paths.context(path, cut, index)
             tail = tuple(word for segment in cut[index + 1 :] for word in segment)
@@ -96,27 +102,36 @@ class Matcher:
     def _match_at(
         self, words: tuple[str, ...], start: int, tail: tuple[str, ...], context: Context
     ) -> Match | None:
-        if words[start][0] not in self._initials:
+        if not self._may_begin(words[start]):
             return None
         for length in range(min(self._longest, len(words) - start), 0, -1):
             end = start + length
-            span = Span(start, end, words[end:] + tail)
-            found = self._accepted(words, words[start:end], span, context)
-            if found is not None:
-                return found
+            if words[start:end] in self.facts.names:
+                span = Span(start, end, words[end:] + tail)
+                found = self._accepted(words, words[start:end], span, context)
+                if found is not None:
+                    return found
             glued = _GLUED.fullmatch(words[end - 1])
             if glued is None or not self._version_glued(glued[2], glued[3]):
                 continue
-            span = Span(start, end, self._tail(glued[2], glued[3]) + words[end:] + tail)
             key = (*words[start : end - 1], glued[1])
-            found = self._accepted(words, key, span, context)
-            if found is not None:
-                return found
+            if key in self.facts.names:
+                span = Span(start, end, self._tail(glued[2], glued[3]) + words[end:] + tail)
+                found = self._accepted(words, key, span, context)
+                if found is not None:
+                    return found
         return None
 
+    def _may_begin(self, word: str) -> bool:
+        """Return whether a family's name may begin with the word; of most names no word does."""
+        if word in self._first_words:
+            return True
+        glued = _GLUED.fullmatch(word)
+        return glued is not None and (glued[1],) in self._family_words
+
     @cached_property
-    def _initials(self) -> frozenset[str]:
-        return frozenset(name[0][0] for name in self.facts.names)
+    def _first_words(self) -> frozenset[str]:
+        return frozenset(name[0] for name in self.facts.names)
 
     @cached_property
     def _longest(self) -> int:
