@@ -33,7 +33,7 @@ FILE = ROOT / "docker-compose.yml"
 COMPOSE = yaml.safe_load(FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 IMAGE = (DEPLOY / "Dockerfile").read_text()
-README = (ROOT / "README.md").read_text()
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
 DEFAULTS = {name: default for name, default, _ in table()}
 
 OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
@@ -320,19 +320,19 @@ def test_what_prometheus_speaks_to_are_services_at_their_ports():
     assert targets <= inside
 
 
-def test_the_lines_of_readme_name_services_and_profiles_that_are_there():
-    lines = re.findall(r"^(?:\w+=\S+ )?docker compose .+$", README, re.MULTILINE)
+def test_the_lines_of_the_manual_name_services_and_profiles_that_are_there():
+    lines = re.findall(r"^(?:\w+=\S+ )?docker compose .+$", OPERATIONS, re.MULTILINE)
     profiles = {profile for each in SERVICES.values() for profile in each.get("profiles", [])}
 
     assert len(lines) >= 2
     assert set(re.findall(r"--profile (\w+)", "\n".join(lines))) <= profiles
     assert set(re.findall(r"compose exec (\S+)", "\n".join(lines))) <= set(SERVICES)
-    given = re.findall(r"^(\w+)=\S+ docker", README, re.MULTILINE)
+    given = re.findall(r"^(\w+)=\S+ docker", OPERATIONS, re.MULTILINE)
     assert all(f"${{{name}:-" in FILE.read_text() for name in given)
 
 
-def test_the_line_of_readme_makes_the_secrets_that_are_demanded(tmp_path):
-    (line,) = re.findall(r"^\(umask 077; printf .+$", README, re.MULTILINE)
+def test_the_line_of_the_manual_makes_the_secrets_that_are_demanded(tmp_path):
+    (line,) = re.findall(r"^\(umask 077; printf .+$", OPERATIONS, re.MULTILINE)
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
     made = dict(each.split("=", 1) for each in (tmp_path / ".env").read_text().splitlines())
 
@@ -343,7 +343,7 @@ def test_the_line_of_readme_makes_the_secrets_that_are_demanded(tmp_path):
 
 
 def test_the_figures_that_sizing_rests_on_are_the_measured_ones():
-    section = README.partition("### Sizing")[2].partition("\n### ")[0]
+    section = OPERATIONS.partition("\n## Sizing\n")[2].partition("\n## ")[0]
     figures = json.loads((ROOT / "tests/bench/results/apache.json").read_text())["figures"]
     plain = figures["whole path, 1 partition"]["events_per_cpu_second"]
     litellm = figures["whole path, LiteLLM"]["events_per_cpu_second"]
