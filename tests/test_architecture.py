@@ -50,7 +50,6 @@ TEMPORARY = {
     ("classify.classifier", "state"),  # UNKNOWN and cell_key go to classify/keys.py
     ("kafka.admin", "state"),  # the check of stored state goes to worker/preflight.py
     ("kafka.oversized_batch", "decode"),  # TRUNCATED goes to kafka/oversized_batch.py
-    ("state.view", "shares"),  # Windows subscribes to the view
     ("shares.history", "web"),  # shares/grouping.py leaves web/snapshot.py
     ("shifts.backtest.timeline", "web"),  # likewise, SHOWN_LANGUAGES
     ("shifts.movers", "web"),  # find leaves for web/snapshot.py

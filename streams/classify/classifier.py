@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
-from streams.classify.language.tags import canonical
+from streams.classify.enrichment import attempt
+from streams.classify.language.tags import UNDETERMINED, canonical
 from streams.classify.tenant import hashed
 from streams.state.pane import UNKNOWN, cell_key
 
@@ -107,7 +108,7 @@ class Classifier:
 
     def _classify(self, model: str, language: str | None) -> tuple[int, int, int, int, int]:
         known = self.catalog.classify(model)
-        tag = canonical(language)
+        tag = attempt("language", canonical, language, otherwise=UNDETERMINED)
         named = known.model if known.origin == UNKNOWN else ""
         return (
             self.cell_names.number(cell_key(known.origin, tag, named)),
@@ -124,12 +125,12 @@ class Classifier:
         return self._tables
 
     def tenants(self, names: list[str | None]) -> NDArray[np.int64]:
-        """Return the number of each tenant; -1 for none."""
-        return _numbers(
-            self._tenants,
-            names,
-            lambda name: self.tenant_names.number(self.tenant(name or "")),
-        )
+        """Return the number of each tenant; -1 for none, and for one that cannot be hashed."""
+        return _numbers(self._tenants, names, self._learn_tenant)
+
+    def _learn_tenant(self, name: str | None) -> int:
+        stands_for_it = attempt("tenant", self.tenant, name or "", otherwise=None)
+        return -1 if stands_for_it is None else self.tenant_names.number(stands_for_it)
 
     def tenant_key(self, axis: Literal["o", "l"], number: int) -> str:
         """Return a tenant's key with an origin ("o") or a language ("l").

@@ -43,9 +43,10 @@ from streams.state.pane import (
     is_kept,
     pane_start,
 )
+from streams.state.pieces import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from streams.classify.classifier import Classifier
     from streams.counting.aggregate import Columns, Keys
@@ -57,6 +58,9 @@ ALLOWED_LATENESS_SECONDS = 600.0
 
 #: More languages than a gateway meets: what names itself beyond is counted together.
 MAX_TOTALS = 512
+
+#: Of the bytes that a pane may take, the part that stays in use where it would take more.
+SHRUNK = 0.6
 
 _FINEST = LEVELS[0]
 
@@ -313,33 +317,53 @@ class Partition:
 
     def begin_flush(self) -> Flush:
         """Return what is to be written now; the caller reports back with `end_flush`."""
+        return at_once(self.flushing())
+
+    def flushing(self) -> Generator[None, None, Flush]:
+        """Return what is to be written, as it stands or newer, with a pause after each pane.
+
+        What is counted meanwhile belongs to the next flush: the position is the one of now, and a
+        pane that holds more has a stamp that says so. Closed before its end, nothing is written.
+        """
         for key in [key for key in self.dirty if not is_kept(*key, self.newest)]:
             self.dirty.discard(key)
-        encoded: dict[PaneKey, bytes] = {}
-        for key in self.dirty:
-            pane = self.panes[key]
-            pane.trim()
-            encoded[key] = encode_pane(pane, self.generation)
         expired = self._expire()
-        position = PositionRecord(
-            STATE_VERSION,
-            self.generation,
-            self.position,
-            self.newest,
-            self.read_at,
-            self.totals,
-            self.topic,
+        end = self.position
+        position = encode_position(
+            PositionRecord(
+                *(STATE_VERSION, self.generation, end, self.newest, self.read_at, self.totals),
+                self.topic,
+            )
         )
-        flush = Flush(
+        self.is_moved = False
+        encoded: dict[PaneKey, bytes] = {}
+        try:
+            for key in list(self.dirty):
+                self.dirty.discard(key)
+                encoded[key] = b""
+                encoded[key] = self._encoded(key)
+                yield
+        except BaseException:
+            self.dirty.update(encoded)
+            self.is_moved = True
+            raise
+        return Flush(
             panes={pane_key(self.number, key): value for key, value in encoded.items()},
-            position=(position_key(self.number), encode_position(position)),
-            end=self.position,
+            position=(position_key(self.number), position),
+            end=end,
             expired=[pane_key(self.number, key) for key in expired],
             keys=encoded,
         )
-        self.dirty.clear()
-        self.is_moved = False
-        return flush
+
+    def _encoded(self, key: PaneKey) -> bytes:
+        pane = self.panes[key]
+        pane.trim()
+        value = encode_pane(pane, self.generation)
+        most = key.level.max_bytes
+        # Room for some more names, so that not each flush folds again.
+        while len(value) > most and pane.shrink(SHRUNK * most / len(value)):
+            value = encode_pane(pane, self.generation)
+        return value
 
     def _expire(self) -> list[PaneKey]:
         # Panes expire as event time enters a new pane of the finest level, not in between.

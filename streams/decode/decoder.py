@@ -7,7 +7,6 @@ the general way, so what they answer is what the general way would.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,12 +29,13 @@ from streams.decode.formats import (
     otlp,
     provider,
 )
+from streams.decode.formats.lenient_json import leniently, loads
 from streams.decode.formats.raw_usage import Found, Item, json_type, judge
 from streams.decode.formats.registry import ACCESS_LOG, NAMES, Format, format_of, formats_named
 from streams.settings import ENV_PREFIX, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from streams.kafka.record_batch import Headers
     from streams.settings import Settings
@@ -140,6 +140,12 @@ class Decoder:
 
     def decode(self, value: bytes | None, headers: Headers = ()) -> Decoded:
         """Decode one record."""
+        try:
+            return self._decoded(value, headers)
+        except Exception:  # noqa: BLE001 - a record must not be able to stop a worker
+            return Decoded(None, rejected=[Rejected("wrong_type", FAILED)])
+
+    def _decoded(self, value: bytes | None, headers: Headers) -> Decoded:
         unreadable = self._unreadable(value)
         if unreadable is not None or value is None:
             return Decoded(None, rejected=[unreadable] if unreadable else [])
@@ -157,6 +163,14 @@ class Decoder:
         self, values: Sequence[bytes | None], headers: Sequence[Headers]
     ) -> list[UsageEvent | Decoded]:
         """Decode the values of a batch: an event where a value is nothing but one, in its place."""
+        try:
+            return self._decoded_together(values, headers)
+        except Exception:  # noqa: BLE001 - likewise; alone, no record stands in another's way
+            return list(map(self.decode, values, headers))
+
+    def _decoded_together(
+        self, values: Sequence[bytes | None], headers: Sequence[Headers]
+    ) -> list[UsageEvent | Decoded]:
         decoded: list[UsageEvent | Decoded] = []
         plain = native.readable(values, headers, self._options.max_record_bytes)
         events = iter(plain if self._is_plain else [None] * len(values))
@@ -198,14 +212,15 @@ class Decoder:
                 return None
             is_batch = value[:1] == b"["
             documents = self._litellm_batch(value) if is_batch else [self._litellm(value)]
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            if not documents or not all(map(litellm.is_litellm, documents)):
+                return None
+            detect = self._options.detect
+            return [
+                _Judged(litellm.NAME, _judge(litellm.read(document), detect))
+                for document in documents
+            ]
+        except Exception:  # noqa: BLE001 - what this does not take, the general way judges
             return None
-        if not documents or not all(map(litellm.is_litellm, documents)):
-            return None
-        detect = self._options.detect
-        return [
-            _Judged(litellm.NAME, _judge(litellm.read(document), detect)) for document in documents
-        ]
 
     # -- the general way
 
@@ -239,7 +254,7 @@ class Decoder:
         except UnicodeDecodeError as error:
             hint = "; of binary formats only OTLP traces are read" if error.start < 8 else ""
             return _one(Rejected("not_utf8", f"invalid UTF-8 at byte {error.start}{hint}"))
-        document = _leniently(value, why)
+        document = leniently(value, why)
         if document is not None:
             return self._any(document, depth)
         lines = _lines(value)
@@ -339,7 +354,12 @@ class Decoder:
 def _judge(
     item: Item | UsageEvent, detect: Callable[[object], str] | None
 ) -> UsageEvent | Rejected | Skipped:
-    return judge(item, detect) if isinstance(item, Found) else item
+    if not isinstance(item, Found):
+        return item
+    try:
+        return judge(item, detect)
+    except Exception:  # noqa: BLE001 - the other items of a record count
+        return Rejected("wrong_type", FAILED)
 
 
 def _one(rejected: Rejected) -> list[_Judged]:
@@ -392,56 +412,6 @@ def _values_in(value: bytes) -> int:
     return sum(map(value.count, (b"{", b"[", b",", b"\n")))
 
 
-def _leniently(value: bytes, why: str) -> object:
-    """Return a document that JSON allows and orjson refuses (`why`); None where it is none.
-
-    That is a number beyond a double, or half of a surrogate pair, as a text has it that was cut off
-    in an emoji. Both may stand where nobody looks.
-    """
-    if "infinity" not in why and "surrogate" not in why:
-        return None
-    try:
-        document = json.loads(value, parse_int=_number, parse_constant=_refuse)
-        json.dumps(document, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return _without_surrogates(document)
-    except (ValueError, RecursionError):
-        return None
-    return document
-
-
-def _without_surrogates(document: object) -> object:
-    """Put a question mark in the place of each, however deep the document is."""
-    box = [document]
-    inside: list[dict[str, Any] | list[Any]] = [box]
-    while inside:
-        each = inside.pop()
-        if isinstance(each, dict):
-            members = [(_encodable(name), value) for name, value in each.items()]
-            each.clear()
-            each.update(members)
-        places: Iterable[Any] = [*each] if isinstance(each, dict) else range(len(each))
-        for place in places:
-            value = each[place]
-            if isinstance(value, str):
-                each[place] = _encodable(value)
-            elif isinstance(value, (dict, list)):
-                inside.append(value)
-    return box[0]
-
-
-def _encodable(text: str) -> str:
-    return text.encode(errors="replace").decode()
-
-
-def _number(text: str) -> int | float:
-    return int(text) if len(text) < 19 else float(text)
-
-
-def _refuse(text: str) -> None:
-    raise ValueError(text)
-
-
 def _lines(value: bytes) -> list[object]:
     """Return the documents of several JSON lines, or nothing where a value is no such thing.
 
@@ -458,7 +428,7 @@ def _lines(value: bytes) -> list[object]:
         try:
             documents.append(orjson.loads(line))
         except orjson.JSONDecodeError as error:
-            document = _leniently(line, str(error))
+            document = leniently(line, str(error))
             if document is not None:
                 documents.append(document)
                 continue
@@ -488,8 +458,8 @@ def _shipped(document: Mapping[str, Any]) -> dict[str, Any] | None:
         inside = document.get(name)
         if type(inside) is str and inside.lstrip()[:1] == "{":
             try:
-                inside = orjson.loads(inside)
-            except orjson.JSONDecodeError:
+                inside = loads(inside)
+            except ValueError:
                 continue
         if type(inside) is dict:
             return inside

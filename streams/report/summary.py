@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from streams.classify.origin.values import ORIGINS
 from streams.shares.history import STEPS, point, step_start
+from streams.shares.sums import added
 from streams.state.pane import OTHER, Counts, add_all
-from streams.web.snapshot import SHOWN_MODELS, group
+from streams.state.pieces import at_once
+from streams.web.snapshot import SHOWN_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -146,7 +148,7 @@ def histories(panes: Mapping[int, Pane], catalog: Catalog, by: By) -> Histories:
     seconds = STEPS[STEP_OF[by]].seconds
     steps: dict[Dimension, dict[int, dict[str, Counts]]] = {each: {} for each in DIMENSIONS}
     for start, pane in sorted(panes.items()):
-        grouped = group(pane, catalog)
+        grouped = at_once(added([pane], catalog)).by_dimension()
         for dimension, found in steps.items():
             add_all(found.setdefault(step_start(start, seconds), {}), grouped[dimension])
     return {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from operator import is_
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from streams.shares.sums import DIMENSIONS, MODEL, Kept, added, largest, packed_sums
+from streams.shares.windows import KEPT_WINDOW_MODELS, MAX_WINDOW_MODELS, Names
 from streams.state.codec import decode_pane
 from streams.state.packing import pack, unpack
 from streams.state.pane import (
@@ -14,22 +16,18 @@ from streams.state.pane import (
     MIDDLE,
     Counts,
     Level,
-    Pane,
     add_all,
     pane_start,
     tokens_of,
 )
-from streams.web.snapshot import SHOWN_MODELS, by_developer, by_joint, by_part, choose, top
+from streams.state.pieces import at_once, go_on
+from streams.web.snapshot import SHOWN_MODELS, choose, top
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from streams.classify.origin.catalog import Catalog
     from streams.state.view import View
-
-#: The first two are the parts of the key of the third.
-MODEL = "model"
-DIMENSIONS = ("origin", "language", "joint", "developer", MODEL)
 
 #: 1970-01-05T00:00:00Z, a Monday: weeks start on Monday 00:00 UTC.
 _FIRST_MONDAY = 4 * 86400
@@ -71,44 +69,40 @@ class History:
     """Answers from the view's panes, with what each pane comes to kept until the pane changes.
 
     That is packed: unpacked, the sums of two years of days take as much memory as all panes.
-    Models are kept of days alone: of all hours they would take as much again.
     """
 
     def __init__(self, view: View, catalog: Catalog) -> None:
+        self.kept = Kept(view, catalog)
         self._view = view
-        self._catalog = catalog
-        #: (level, start) -> packed sums by dimension.
-        self._kept: dict[tuple[Level, int], dict[str, bytes]] = {}
-        view.on_change = self.forget
+        self._work: Iterator[None] | None = None
 
     def use(self, catalog: Catalog) -> None:
         """Answer by another catalogue: what it knows now is told of all history again."""
-        self._catalog = catalog
-        self._kept.clear()
+        self.kept.use(catalog)
+        self._work = None
 
-    def forget(self, level: Level, start: int) -> None:
-        """Drop what is kept of a pane, because it has changed."""
-        self._kept.pop((level, start), None)
+    def warm(self, seconds: float) -> bool:
+        """Add up beforehand what days and hours come to, for so long and a few milliseconds more.
 
-    def warm(self, most: int) -> bool:
-        """Add up beforehand what up to `most` panes of partitions come to, at least one's.
-
-        A first question then need not wait for all. Returns False when there was nothing to do.
+        A first question then need not wait for all. Returns False when there is nothing to do.
         """
-        starts = self._view.starts
-        missing = (
-            (level, start)
-            for level in (DAY, HOUR)
-            for start in starts.get(level, {})
-            if (level, start) not in self._kept
-        )
-        for level, start in missing:
-            values = self._view.values_at(level, start)
-            self._kept[level, start] = _sums(level, values, self._catalog)
-            most -= len(values)
-            if most <= 0:
+        ends = time.perf_counter() + seconds
+        while True:
+            if self._work is None:
+                place = next(self.kept.missing(DAY, HOUR), None)
+                if place is None:
+                    return False
+                self._work = self._adding(*place)
+            if not go_on(self._work, ends - time.perf_counter()):
                 return True
-        return False
+            self._work = None
+            if time.perf_counter() > ends:
+                return True
+
+    def _adding(self, level: Level, start: int) -> Iterator[None]:
+        values, catalog = self._view.values_at(level, start), self.kept.catalog
+        sums = yield from added(map(decode_pane, values), catalog)
+        self.kept.put(level, start, values, catalog, packed_sums(level, sums))
 
     def read(
         self, dimension: str, step: str, start: float | None, end: float | None, as_of: float
@@ -141,11 +135,18 @@ class History:
 
         def work() -> tuple[dict[str, Any], Found]:
             points: dict[int, dict[str, Counts]] = {}
-            for part in parts:
-                cells = points.setdefault(step_start(part.start, seconds), {})
-                add_all(cells, cells_of(part, dimension, found) if is_kept else models_of(part))
             if dimension == MODEL:
-                points = _of_largest(points)
+                models = [
+                    (part.start, packed_of(part, MODEL, found) if is_kept else packed_models(part))
+                    for part in parts
+                ]
+                whole = added_names(each for _, each in models)
+                shown = choose(frozenset(), whole, SHOWN_MODELS)
+                cells_at = ((start, top(unpack(each)[0], shown)) for start, each in models)
+            else:
+                cells_at = ((part.start, cells_of(part, dimension, found)) for part in parts)
+            for at, cells in cells_at:
+                add_all(points.setdefault(step_start(at, seconds), {}), cells)
             body = {"dimension": dimension, "step": step, "seconds": seconds, "as_of": as_of}
             return body | {"points": [point(at, cells) for at, cells in points.items()]}, found
 
@@ -165,36 +166,17 @@ class History:
         ]
 
     def _part(self, level: Level, start: int, *, packed: bool) -> Part:
-        kept = self._kept.get((level, start)) if packed else None
+        kept = self.kept.find(level, start) if packed else None
         return Part(start, kept, () if kept else self._view.values_at(level, start))
 
     def nothing_found(self, level: Level) -> Found:
         """Return where work notes what it finds of panes of a level."""
-        return Found(self._catalog, level, {})
+        return Found(self.kept.catalog, level, {})
 
     def keep(self, found: Found) -> None:
         """Keep what a question found, of panes that have not changed since."""
-        if found.catalog is not self._catalog:
-            return
         for part, sums in found.sums.values():
-            now = self._view.values_at(found.level, part.start)
-            if len(now) == len(part.values) and all(map(is_, now, part.values)):
-                self._kept[found.level, part.start] = sums
-
-
-def _sums(level: Level, values: Iterable[bytes], catalog: Catalog) -> dict[str, bytes]:
-    """Return what a pane comes to over all partitions, packed by dimension."""
-    whole = Pane()
-    for value in values:
-        whole.add(decode_pane(value))
-    joint = by_joint(whole.cells, catalog)
-    sums = {
-        "origin": pack(by_part(joint, 0)),
-        "language": pack(by_part(joint, 1)),
-        "joint": pack(joint),
-        "developer": pack(by_developer(whole.models, catalog)),
-    }
-    return sums | {MODEL: pack(whole.models)} if level is DAY else sums
+            self.kept.put(found.level, part.start, part.values, found.catalog, sums)
 
 
 def cells_of(part: Part, dimension: str, found: Found) -> dict[str, Counts]:
@@ -207,25 +189,25 @@ def packed_of(part: Part, dimension: str, found: Found) -> bytes:
     if part.kept is not None:
         return part.kept[dimension]
     if part.start not in found.sums:
-        found.sums[part.start] = part, _sums(found.level, part.values, found.catalog)
+        sums = at_once(added(map(decode_pane, part.values), found.catalog))
+        found.sums[part.start] = part, packed_sums(found.level, sums)
     return found.sums[part.start][1][dimension]
 
 
-def models_of(part: Part) -> dict[str, Counts]:
-    """Return the counts by model of a pane that is not packed."""
+def packed_models(part: Part) -> bytes:
+    """Return the counts by model of a pane whose records are at hand, packed."""
     models: dict[str, Counts] = {}
     for value in part.values:
         add_all(models, decode_pane(value).models)
-    return models
+    return pack(largest(models))
 
 
-def _of_largest(points: Mapping[int, Mapping[str, Counts]]) -> dict[int, dict[str, Counts]]:
-    """Return the points with all but the largest models under `other`."""
-    whole: dict[str, Counts] = {}
-    for cells in points.values():
-        add_all(whole, cells)
-    largest = choose(frozenset(), whole, SHOWN_MODELS)
-    return {at: top(cells, largest) for at, cells in points.items()}
+def added_names(packed_maps: Iterable[bytes]) -> dict[str, Counts]:
+    """Return the sums of packed maps by name, of the largest names where there are very many."""
+    whole = Names(MAX_WINDOW_MODELS, KEPT_WINDOW_MODELS)
+    for each in packed_maps:
+        whole.add(unpack(each)[0], 0)
+    return whole.counts
 
 
 def point(start: int, cells: Mapping[str, Counts]) -> dict[str, Any]:

@@ -4,17 +4,52 @@ The last of them is still running, so a 1h window spans between 59 min 50 s and 
 
     as of - length                       as of
           (--[pane][pane] ... [pane][run]|
+
+Sums by origin and by developer are those of all panes, always. By language, by model and of unknown
+models only so many names are summed: more than any gateway has, but whoever may name models can
+send a thousand new ones an hour. What the others count is the rest, and is shown as `other`.
 """
 
 from __future__ import annotations
 
+from math import inf
+from operator import is_
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.state.codec import PaneKey
-from streams.state.pane import FINE, HOUR, MIDDLE, Level, Pane, pane_start
+from streams.classify.origin.values import ORIGINS
+from streams.shares.sums import Sums, added, by_part, packed_sums
+from streams.state.codec import decode_pane
+from streams.state.packing import unpack
+from streams.state.pane import (
+    FINE,
+    HOUR,
+    MAX_LANGUAGES,
+    MIDDLE,
+    OTHER,
+    UNKNOWN,
+    Counts,
+    Level,
+    add_all,
+    add_counts,
+    added_up,
+    cell_key,
+    pane_start,
+    split_cell,
+    subtract_all,
+    tokens_of,
+)
+from streams.state.pieces import at_once, go_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+
+    from streams.shares.sums import Kept
+    from streams.state.view import View
+
+#: Keys that a window sums, and how many names stay where they become more.
+MAX_WINDOW_MODELS = 8192
+KEPT_WINDOW_MODELS = 4096
+MAX_WINDOW_LANGUAGES = 2 * MAX_LANGUAGES * len(ORIGINS)
 
 
 class WindowLength(NamedTuple):
@@ -33,70 +68,303 @@ WINDOWS = (
 )
 
 
-class _Running:
-    """One window's sum, kept by adding what comes in and subtracting what goes out.
+class Names:
+    """Running sums by key, of the largest names only where there are more than `most` keys.
+
+    Each key knows since which moment it is summed, and whoever adds has a moment too: what was
+    added before a key came (again) is not in its sum, and is not subtracted from it.
+    """
+
+    def __init__(self, most: int, kept: int, name_of: Callable[[str], str] = str) -> None:
+        self.counts: dict[str, Counts] = {}
+        self.is_whole = True
+        self._since: dict[str, int] = {}
+        self._most = most
+        self._kept = kept
+        self._name_of = name_of
+
+    def add(self, counts: Mapping[str, Counts], moment: int) -> None:
+        """Add counts at a moment that is later than all before."""
+        held = self.counts
+        for key, each in counts.items():
+            if key not in held:
+                self._since[key] = moment
+            add_counts(held, key, each)
+        if len(held) > self._most:
+            self._trim()
+
+    def subtract(self, counts: Mapping[str, Counts], moment: int) -> None:
+        """Subtract what was added at a moment, as far as it is in the sums."""
+        since = self._since
+        still = {key: each for key, each in counts.items() if since.get(key, moment + 1) <= moment}
+        subtract_all(self.counts, still)
+        for key in still:
+            if key not in self.counts:
+                del since[key]
+
+    def _trim(self) -> None:
+        # By tokens, then by name; a name goes with all its keys.
+        weights: dict[str, int] = {}
+        for key, counts in self.counts.items():
+            name = self._name_of(key)
+            weights[name] = weights.get(name, 0) + tokens_of(counts)
+        ranked = sorted(weights, key=lambda name: (-weights[name], name))
+        kept = set(ranked[: self._kept])
+        self.counts = {key: each for key, each in self.counts.items() if self._name_of(key) in kept}
+        self._since = {key: self._since[key] for key in self.counts}
+        self.is_whole = False
+
+
+def _language_of(key: str) -> str:
+    return key.split("/", 1)[1]
+
+
+class _Window:
+    """One window's sums, kept by adding what comes in and subtracting what goes out.
 
     Counts are whole numbers, so what is subtracted leaves no trace.
     """
 
     def __init__(self, length: WindowLength) -> None:
         self.length = length
-        self.sum = Pane()
         self.first = 0
         self.last = -1
+        self.clear()
 
-    def bounds(self, as_of: float) -> tuple[int, int]:
-        """Return the starts of the first and the last pane of the window that ends at `as_of`."""
-        level = self.length.level
-        last = pane_start(level, as_of)
-        return last - self.length.seconds + level.seconds, last
+    def clear(self) -> None:
+        """Start with nothing in it."""
+        #: Starts of the panes that are summed, and when each was added.
+        self.held: dict[int, int] = {}
+        self._moment = 0
+        self._origins: dict[str, Counts] = {}
+        self._developers: dict[str, Counts] = {}
+        self._joint = Names(MAX_WINDOW_LANGUAGES, MAX_LANGUAGES, _language_of)
+        self._models = Names(MAX_WINDOW_MODELS, KEPT_WINDOW_MODELS)
+        self._unknown = Names(MAX_WINDOW_MODELS, KEPT_WINDOW_MODELS)
+
+    def move(self, as_of: float) -> None:
+        """Set the starts of the first and the last pane to those of a window ending at `as_of`."""
+        last = pane_start(self.length.level, as_of)
+        first = last - self.length.seconds + self.length.level.seconds
+        if last < self.first or first > self.last:
+            self.clear()
+        self.first, self.last = first, last
+
+    def spans(self, start: int) -> bool:
+        """Tell whether panes that start then belong in the window."""
+        return self.first <= start <= self.last
+
+    def add(self, start: int, sums: Sums) -> None:
+        """Add the sums of the panes that start then."""
+        self._moment += 1
+        self.held[start] = self._moment
+        add_all(self._origins, by_part(sums.joint, 0))
+        add_all(self._developers, sums.developer)
+        self._joint.add(sums.joint, self._moment)
+        self._models.add(sums.model, self._moment)
+        self._unknown.add(sums.unknown, self._moment)
+
+    def subtract_sums(self, start: int, joint: dict[str, Counts], by: dict[str, Counts]) -> None:
+        """Subtract what the panes that start then total, `by` developer."""
+        subtract_all(self._origins, by_part(joint, 0))
+        subtract_all(self._developers, by)
+        self._joint.subtract(joint, self.held[start])
+
+    def subtract_names(
+        self, start: int, models: Mapping[str, Counts], unknown: Mapping[str, Counts]
+    ) -> None:
+        """Subtract models of panes that start then, and those of unknown origin.
+
+        Where these name a model that is known, it is not in the sums at all.
+        """
+        moment = self.held[start]
+        self._models.subtract(models, moment)
+        self._unknown.subtract(unknown, moment)
+
+    def sums(self) -> Sums:
+        """Return the sums, with what is not summed by name under `other`."""
+        joint: dict[str, Counts] = self._joint.counts
+        models: dict[str, Counts] = self._models.counts
+        if not self._joint.is_whole:
+            named = by_part(joint, 0)
+            joint = joint.copy()
+            for origin, counts in self._origins.items():
+                _add_rest(joint, cell_key(origin, OTHER), counts, named.get(origin))
+        if not self._models.is_whole:
+            models = models.copy()
+            whole, named_models = added_up(self._developers.values()), added_up(models.values())
+            _add_rest(models, OTHER, whole, named_models)
+        return Sums(joint, self._developers, models, self._unknown.counts)
+
+
+def _unknown_of(cells: Mapping[str, Counts]) -> dict[str, Counts]:
+    found: dict[str, Counts] = {}
+    for key, counts in cells.items():
+        origin, _, model = split_cell(key)
+        if model and origin == UNKNOWN:
+            add_counts(found, model, counts)
+    return found
+
+
+def _add_rest(into: dict[str, Counts], key: str, whole: Counts, named: Counts | None) -> None:
+    rest = [all_of - part for all_of, part in zip(whole, named or [0, 0, 0, 0], strict=True)]
+    if any(rest):
+        held = into.get(key, [0, 0, 0, 0])
+        into[key] = [mine + more for mine, more in zip(held, rest, strict=True)]
+
+
+class _Column(NamedTuple):
+    """The panes of all partitions at one start, as they are summed: records, and packed sums."""
+
+    values: tuple[bytes, ...]
+    packed: dict[str, bytes]
+
+
+class _OfLevel:
+    """The windows over the panes of one level."""
+
+    def __init__(self, level: Level, view: View, kept: Kept) -> None:
+        self.windows = tuple(_Window(length) for length in WINDOWS if length.level is level)
+        self._level = level
+        self._view = view
+        self._kept = kept
+        self._columns: dict[int, _Column] = {}
+        #: The sums of the newest panes, which change each second.
+        self._running: tuple[int, Sums] | None = None
+        self._changed: set[int] = set()
+
+    def note(self, start: int) -> None:
+        """Note that a pane that starts then has changed."""
+        if any(window.spans(start) for window in self.windows):
+            self._changed.add(start)
+
+    def clear(self) -> None:
+        """Start with nothing in the windows."""
+        self._columns.clear()
+        self._running = None
+        for window in self.windows:
+            window.clear()
+
+    def move(self, as_of: float) -> Iterator[None]:
+        """Move the windows, with a pause after each few milliseconds of work."""
+        for window in self.windows:
+            window.move(as_of)
+        for start in list(self._columns):
+            left = [each for each in self._holding(start) if not each.spans(start)]
+            yield from self._subtract(start, left)
+            if not self._holding(start):
+                del self._columns[start]
+        changed, self._changed = self._changed, set()
+        for start in sorted(changed.union(self._lacking())):
+            yield from self._renew(start)
+
+    def _holding(self, start: int) -> list[_Window]:
+        return [window for window in self.windows if start in window.held]
+
+    def _lacking(self) -> Iterable[int]:
+        """Yield the starts of panes that a window should hold and does not."""
+        starts = self._view.starts.get(self._level, {})
+        for window in self.windows:
+            for start in range(window.first, window.last + 1, self._level.seconds):
+                if start in starts and start not in window.held:
+                    yield start
+
+    def _renew(self, start: int) -> Iterator[None]:
+        """Bring the panes that start then into all windows that they belong in, as they are now."""
+        column = self._columns.get(start)
+        values = self._view.values_at(self._level, start)
+        if column is None or not _are_same(column.values, values):
+            yield from self._subtract(start, self._holding(start))
+        wanting = [each for each in self.windows if each.spans(start) and start not in each.held]
+        if not values:
+            self._columns.pop(start, None)
+        elif wanting:
+            catalog = self._kept.catalog
+            sums = yield from added(map(decode_pane, values), catalog)
+            column = _Column(values, packed_sums(self._level, sums))
+            self._columns[start] = column
+            self._kept.put(self._level, start, values, catalog, column.packed)
+            for window in wanting:
+                window.add(start, sums)
+            if self._running is None or start >= self._running[0]:
+                self._running = start, sums
+
+    def _subtract(self, start: int, windows: list[_Window]) -> Iterator[None]:
+        if not windows:
+            return
+        column = self._columns[start]
+        if self._running is not None and self._running[0] == start:
+            joint, developers, models, unknown = self._running[1]
+            for window in windows:
+                window.subtract_names(start, models, unknown)
+            yield
+        else:
+            joint, developers = (unpack(column.packed[each])[0] for each in ("joint", "developer"))
+            for pane in map(decode_pane, column.values):
+                unknown = _unknown_of(pane.cells)
+                for window in windows:
+                    window.subtract_names(start, pane.models, unknown)
+                yield
+        for window in windows:
+            window.subtract_sums(start, joint, developers)
+            del window.held[start]
+
+
+def _are_same(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> bool:
+    return len(one) == len(other) and all(map(is_, one, other))
 
 
 class Windows:
-    """The sums of all windows at one moment; `panes_at` gives the panes of all partitions."""
+    """The sums of all windows over a view, at the moment `as_of` (unix seconds)."""
 
-    def __init__(self, panes_at: Callable[[PaneKey], list[Pane]]) -> None:
-        self._panes_at = panes_at
-        self._running = tuple(_Running(length) for length in WINDOWS)
+    def __init__(self, view: View, kept: Kept) -> None:
+        self.as_of = 0.0
+        self._kept = kept
+        self._levels = {
+            level: _OfLevel(level, view, kept)
+            for level in dict.fromkeys(length.level for length in WINDOWS)
+        }
+        self._work: Generator[None, None, None] | None = None
+        view.listeners.append(self._note)
 
-    def holds(self, key: PaneKey) -> bool:
-        """Tell whether any window sums this pane now."""
-        return any(
-            window.length.level is key.level and window.first <= key.start <= window.last
-            for window in self._running
-        )
+    def _note(self, level: Level, start: int) -> None:
+        if level in self._levels:
+            self._levels[level].note(start)
 
-    def replace(self, key: PaneKey, before: Pane | None, after: Pane | None) -> None:
-        """Put the pane `after` in the place of `before` in every window that holds its time."""
-        for window in self._running:
-            if window.length.level is key.level and window.first <= key.start <= window.last:
-                if before is not None:
-                    window.sum.subtract(before)
-                if after is not None:
-                    window.sum.add(after)
+    def reclassify(self) -> None:
+        """Start again, by the catalogue that the sums are kept by now."""
+        self._work = None
+        for each in self._levels.values():
+            each.clear()
 
-    def advance(self, as_of: float) -> None:
-        """Move all windows so that they end at `as_of` (unix seconds); back is allowed too."""
-        for window in self._running:
-            first, last = window.bounds(as_of)
-            if (first, last) == (window.first, window.last):
-                continue
-            step = window.length.level.seconds
-            held = range(window.first, window.last + step, step)
-            wanted = range(first, last + step, step)
-            if window.last < first or last < window.first or window.last < window.first:
-                window.sum = Pane()
-                held = range(0)
-            for start in held:
-                if start not in wanted:
-                    for pane in self._panes_at(PaneKey(window.length.level, start)):
-                        window.sum.subtract(pane)
-            for start in wanted:
-                if start not in held:
-                    for pane in self._panes_at(PaneKey(window.length.level, start)):
-                        window.sum.add(pane)
-            window.first, window.last = first, last
+    def advance(self, as_of: float, seconds: float | None = None) -> bool:
+        """Move all windows so that they end at `as_of` (unix seconds); back is allowed too.
 
-    def sums(self) -> dict[str, Pane]:
-        """Return each window's sum by name. The panes are live: read them before the next call."""
-        return {window.length.name: window.sum for window in self._running}
+        With `seconds` it is for so long and a few milliseconds more: where it returns False, the
+        sums are not complete, and the next call goes on. What it began it ends at its own `as_of`.
+        """
+        if self._work is not None and seconds is None:
+            at_once(self._work)
+            self._work = None
+        if self._work is None:
+            if as_of <= 0:
+                return True
+            self._work = self._moving(as_of)
+        if not go_on(self._work, inf if seconds is None else seconds):
+            return False
+        self._work = None
+        return True
+
+    def _moving(self, as_of: float) -> Generator[None, None, None]:
+        for each in self._levels.values():
+            yield from each.move(as_of)
+        self.as_of = as_of
+
+    def sums(self) -> dict[str, Sums]:
+        """Return each window's sums by name. They are live: read them before the next call."""
+        by_name = {
+            window.length.name: window.sums()
+            for each in self._levels.values()
+            for window in each.windows
+        }
+        return {length.name: by_name[length.name] for length in WINDOWS}

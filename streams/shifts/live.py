@@ -20,7 +20,16 @@ from streams.shifts.shift import PANES_A_DAY, PANES_AN_HOUR, Shifts, Traffic, ce
 from streams.shifts.tenant_guard import baseline_hours
 from streams.state.codec import decode_pane
 from streams.state.packing import unpack
-from streams.state.pane import HOUR, MIDDLE, OTHER, TENANTS, Level, pane_start, tokens_of
+from streams.state.pane import (
+    HOUR,
+    MIDDLE,
+    OTHER,
+    TENANTS,
+    Level,
+    add_counts,
+    pane_start,
+    tokens_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,6 +46,8 @@ AXES = {"origin": "o", "language": "l"}
 PANES_OF: dict[alert_rules.Window, int] = {"1h": PANES_AN_HOUR, "24h": PANES_A_DAY}
 #: Tenants that the guard looks at one by one; the rest is `other`.
 MOST_TENANTS = 64
+#: Tenants of an hour that are kept by name; the rest is `other`.
+MOST_TENANTS_AN_HOUR = 512
 #: What whole hours say changes with the hour. Late events change it too, and wait for this long.
 PAST_SECONDS = 60.0
 
@@ -195,6 +206,7 @@ class LiveShifts:
 
 
 def _hour(counted: Mapping[str, Counts], keys: tuple[str, ...]) -> _Hour:
+    counted = _of_largest_tenants(counted)
     names: dict[str, int] = {}
     places = {key: place for place, key in enumerate(keys)}
     rest = places.get(OTHER, -1)
@@ -212,6 +224,22 @@ def _hour(counted: Mapping[str, Counts], keys: tuple[str, ...]) -> _Hour:
         np.add.at(table[0], at, requests[shown])
         np.add.at(table[1], at, tokens[shown])
     return _Hour(tuple(names), table)
+
+
+def _of_largest_tenants(counted: Mapping[str, Counts]) -> Mapping[str, Counts]:
+    weights: dict[str, int] = {}
+    for tenant_and_key, counts in counted.items():
+        tenant = tenant_and_key.partition("/")[0]
+        weights[tenant] = weights.get(tenant, 0) + tokens_of(counts)
+    if len(weights) <= MOST_TENANTS_AN_HOUR:
+        return counted
+    ranked = sorted(weights, key=lambda tenant: (tenant == OTHER, -weights[tenant], tenant))
+    named = set(ranked[:MOST_TENANTS_AN_HOUR])
+    found: dict[str, Counts] = {}
+    for tenant_and_key, counts in counted.items():
+        tenant, _, key = tenant_and_key.partition("/")
+        add_counts(found, f"{tenant if tenant in named else OTHER}/{key}", counts)
+    return found
 
 
 def tenants_of(values: Iterable[bytes]) -> dict[str, dict[str, Counts]]:

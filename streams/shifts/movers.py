@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streams.shares.history import cells_of, models_of
+from streams.shares.history import added_names, cells_of, packed_models
 from streams.shifts.attribution import Attribution, Part, attribute, expected_members
 from streams.shifts.baseline import BASELINE_HOURS, HOURS_A_DAY
 from streams.shifts.live import PANES_OF, tenants_of
 from streams.shifts.shift import centre
-from streams.state.pane import HOUR, MIDDLE, TENANTS, add_counts, pane_start, tokens_of
+from streams.state.packing import unpack
+from streams.state.pane import HOUR, MIDDLE, OTHER, TENANTS, add_counts, pane_start, tokens_of
+from streams.web.snapshot import choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,9 +35,13 @@ if TYPE_CHECKING:
     from streams.web.snapshot import Snapshot
 
 MOST_MOVERS = 8
+#: Models that are looked at one by one; what the key has beyond them is `other`.
+MOST_MEMBERS = 512
 
 #: Counts by member, at the start of a pane.
 Members = dict[int, dict[str, "Counts"]]
+#: What all keys count together, at the start of a pane.
+Wholes = dict[int, "Counts"]
 #: What of them is asked for, tokens or requests, by the start of an hour.
 Amounts = dict[int, dict[str, float]]
 
@@ -95,22 +101,23 @@ def ask(view: View, history: History, catalog: Catalog, shift: Shift) -> Callabl
 
     def work() -> Moved:
         split = _Split(shift, first, ends)
-        in_hours = {part.start: cells_of(part, "joint", found[0]) for part in hours}
-        in_panes = {part.start: cells_of(part, "joint", found[1]) for part in panes}
-        split.measure(in_hours, in_panes)
-        joint = split.attributed(
-            _members(in_hours, split.joined), _by_hour(_members(in_panes, split.joined))
-        )
+        in_hours, wholes = _members(hours, split.joined, found[0])
+        in_panes, of_panes = _members(panes, split.joined, found[1])
+        of_window = _by_hour(in_panes)
+        split.measure(in_hours, wholes, of_window, _whole_hours(of_panes))
+        joint = split.attributed(in_hours, of_window)
         models = None
         if by_origin:
-            of_key = _of_origin(catalog, shift.key)
-            models = split.attributed(
-                _members(_models(hours), of_key), _by_hour(_members(_models(panes), of_key))
-            )
-        counted = {
-            start: tenants_of(values)[shift.dimension] for start, values in tenanted if values
-        }
-        tenants = split.by_tenant(counted) if any(counted.values()) else None
+            packed = _packed(hours), _packed(panes)
+            named = _largest(catalog, shift.key, [each for of in packed for each in of.values()])
+            counted = [_models(of, named) for of in packed]
+            models = split.attributed(counted[0], _by_hour(counted[1]))
+        own, has_tenants = {}, False
+        for start, values in tenanted:
+            by_tenant = tenants_of(values)[shift.dimension]
+            has_tenants |= bool(by_tenant)
+            own[start] = split.own_tenants(by_tenant)
+        tenants = split.by_tenant(own) if has_tenants else None
         return Moved(models, joint, tenants, found)
 
     return work
@@ -127,17 +134,17 @@ class _Split:
         self._key_hours: Amounts = {}
         self._key_window: Amounts = {}
 
-    def measure(self, hours: Members, panes: Members) -> None:
-        """Take in the counts by `origin/language` of hours and of the window's panes."""
+    def measure(
+        self, hours: Members, wholes: Wholes, window: Members, window_wholes: Wholes
+    ) -> None:
+        """Take in what the key's members and all keys count in hours, and in the window's hours."""
+        nothing = [0, 0, 0, 0]
         rows = range(self._first, self._ends + 1, HOUR.seconds)
-        self._totals = np.array([self._sum(hours.get(start, {})) for start in rows])
-        by_hour = _by_hour(panes)
-        self._window = {start: self._sum(cells) for start, cells in by_hour.items()}
-        own = self.joined
-        for counted, into in ((hours, self._key_hours), (by_hour, self._key_window)):
-            for start, cells in counted.items():
-                of_key = {each: counts for each, counts in cells.items() if own(each) is not None}
-                into[start] = {self._shift.key: self._sum(of_key)}
+        self._totals = np.array([self._count(wholes.get(start, nothing)) for start in rows])
+        self._window = {start: self._count(counts) for start, counts in window_wholes.items()}
+        for counted, into in ((hours, self._key_hours), (window, self._key_window)):
+            for start, members in counted.items():
+                into[start] = {self._shift.key: self._sum(members)}
 
     def joined(self, key: str) -> str | None:
         """Return the other half of `origin/language` where one is the key, else None."""
@@ -153,19 +160,21 @@ class _Split:
         """Return the shift by members that are counted in hours and, by hour, in the window."""
         return self._against(self._counts(window), self._counts(hours))
 
-    def by_tenant(self, hours: Members) -> Attribution | None:
+    def own_tenants(self, counted: Mapping[str, Counts]) -> dict[str, float]:
+        """Return what an hour counts of the key by tenant, of its counts by `tenant/key`."""
+        found: dict[str, float] = {}
+        for each, counts in counted.items():
+            tenant, _, name = each.partition("/")
+            if self._is_own(name):
+                # Several languages may stand for one key, `other`.
+                found[tenant] = found.get(tenant, 0) + self._count(counts)
+        return found
+
+    def by_tenant(self, own: Amounts) -> Attribution | None:
         """Return the shift by tenants, which hours count and panes of 5 minutes do not.
 
         Of an hour that the window holds in part, each has the part of it that the key has.
         """
-        own: Amounts = {}
-        for start, cells in hours.items():
-            into = own.setdefault(start, {})
-            for each, counts in cells.items():
-                tenant, _, name = each.partition("/")
-                if self._is_own(name):
-                    # Several languages may stand for one key, `other`.
-                    into[tenant] = into.get(tenant, 0) + self._count(counts)
         window: Amounts = {}
         for start, of_key in self._key_window.items():
             held, whole = sum(of_key.values()), sum(self._key_hours.get(start, {}).values())
@@ -181,6 +190,7 @@ class _Split:
         total = sum(self._window.values())
         if total <= 0 or self._shift.told.baseline is None:
             return None
+        window, hours = _with_largest_names(window, hours)
         # The key is told again as its members are: requests have come since its shift was told.
         key = self._shift.key
         return attribute(
@@ -229,29 +239,70 @@ def _added_up(amounts: Amounts) -> dict[str, float]:
     return found
 
 
+def _with_largest_names(*amounts: Amounts) -> tuple[Amounts, ...]:
+    """Return the amounts with all but the largest names under `other`, where there are many."""
+    weights: dict[str, float] = {}
+    for each in amounts:
+        for name, amount in _added_up(each).items():
+            weights[name] = weights.get(name, 0) + amount
+    if len(weights) <= MOST_MEMBERS:
+        return amounts
+    named = set(sorted(weights, key=lambda name: (-weights[name], name))[:MOST_MEMBERS])
+    folded: list[Amounts] = []
+    for each in amounts:
+        folded.append({})
+        for start, counted in each.items():
+            into = folded[-1][start] = {}
+            for name, amount in counted.items():
+                place = name if name in named else OTHER
+                into[place] = into.get(place, 0) + amount
+    return tuple(folded)
+
+
 def _rows(amounts: Amounts, names: Sequence[str], starts: range) -> Array:
     """Return a row for each start and a column for each name; what starts elsewhere is left out."""
     rows = [amounts.get(start, {}) for start in starts]
     return np.array([[row.get(name, 0.0) for name in names] for row in rows])
 
 
-def _of_origin(catalog: Catalog, origin: str) -> Callable[[str], str | None]:
-    return lambda model: model if catalog.classify(model).origin == origin else None
-
-
-def _models(parts: Iterable[HistoryPart]) -> Members:
-    return {part.start: models_of(part) for part in parts}
-
-
-def _members(cells: Members, member: Callable[[str], str | None]) -> Members:
-    """Return counts by member; `member` names a key's, or None where it has none."""
-    found: Members = {}
-    for start, counted in cells.items():
-        into = found.setdefault(start, {})
-        for key, counts in counted.items():
+def _members(
+    parts: Iterable[HistoryPart], member: Callable[[str], str | None], found: Found
+) -> tuple[Members, Wholes]:
+    """Return counts by member, and of all keys; `member` names a key's, None where it has none."""
+    members: Members = {}
+    wholes: Wholes = {}
+    for part in parts:
+        into = members[part.start] = {}
+        for key, counts in cells_of(part, "joint", found).items():
+            add_counts(wholes, part.start, counts)
             name = member(key)
             if name is not None:
                 add_counts(into, name, counts)
+    return members, wholes
+
+
+def _packed(parts: Iterable[HistoryPart]) -> dict[int, bytes]:
+    return {part.start: packed_models(part) for part in parts}
+
+
+def _largest(catalog: Catalog, origin: str, models: Iterable[bytes]) -> frozenset[str]:
+    """Return the largest models of an origin."""
+    whole = added_names(models)
+    own = {model: each for model, each in whole.items() if catalog.classify(model).origin == origin}
+    return choose(frozenset(), own, MOST_MEMBERS)
+
+
+def _models(packed: Mapping[int, bytes], named: frozenset[str]) -> Members:
+    return {
+        start: {model: each for model, each in unpack(models)[0].items() if model in named}
+        for start, models in packed.items()
+    }
+
+
+def _whole_hours(panes: Wholes) -> Wholes:
+    found: Wholes = {}
+    for start, counts in panes.items():
+        add_counts(found, pane_start(HOUR, start), counts)
     return found
 
 

@@ -7,16 +7,20 @@ beside the cells in small maps of their own: one key over all of them would grow
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 #: requests, prompt tokens, completion tokens, sum of squared tokens (for standard errors).
 #: A list because a pane adds to it in place, hundreds of times a batch.
 Counts = list[int]
+
+_Key = TypeVar("_Key", str, int)
 
 OTHER = "other"
 UNKNOWN = "unknown"
@@ -31,6 +35,8 @@ MAX_TENANTS = 64
 #: Cells that name their model, and keys of tenants with languages: bounds multiply otherwise.
 MAX_NAMED_CELLS = 1024
 MAX_TENANT_LANGUAGES = 2048
+#: Languages that stay by name even where a pane's names take too many bytes.
+MIN_LANGUAGES = 8
 #: Above the most that trimming can leave, so that it is not tried in vain.
 CROWDED_KEYS = 16_384
 
@@ -38,26 +44,36 @@ CROWDED_KEYS = 16_384
 class Level(NamedTuple):
     """A grain of event time: how long its panes are, and how long they are kept.
 
-    Panes hold cells and models, or (`of_tenants`) nothing but tenants.
+    A pane's record takes at most `max_bytes`: several times what a busy gateway's takes, so that
+    only names which are sent to fill it are folded. Panes hold cells and models, or (`of_tenants`)
+    nothing but tenants.
     """
 
     name: str
     seconds: int
     keep_seconds: int
+    max_bytes: int
     of_tenants: bool = False
 
+    @property
+    def max_panes(self) -> int:
+        """The most panes of a partition that are kept at a time, the running one included."""
+        return self.keep_seconds // self.seconds + 1
 
-FINE = Level("10s", 10, 70 * 60)
-MIDDLE = Level("5m", 300, 25 * 3600)
-HOUR = Level("1h", 3600, 37 * 86400)
-DAY = Level("1d", 86400, 731 * 86400)
+
+FINE = Level("10s", 10, 70 * 60, 12 * 1024)
+MIDDLE = Level("5m", 300, 25 * 3600, 16 * 1024)
+HOUR = Level("1h", 3600, 37 * 86400, 24 * 1024)
+DAY = Level("1d", 86400, 731 * 86400, 32 * 1024)
 #: Apart from the hours, and not for as long: an hour's tenants, by origin and language, take four
 #: times the bytes of all the rest of it. Who moved a share is asked against a week before.
-TENANTS = Level("1h-tenants", 3600, 9 * 86400, of_tenants=True)
+TENANTS = Level("1h-tenants", 3600, 9 * 86400, 48 * 1024, of_tenants=True)
 #: From fine to coarse: the levels that windows and histories are read from.
 LEVELS = (FINE, MIDDLE, HOUR, DAY)
 ALL_LEVELS = (*LEVELS, TENANTS)
 LEVEL_BY_NAME = {level.name: level for level in ALL_LEVELS}
+#: What the panes of a partition take at most in Kafka and in each worker's memory.
+MAX_STATE_BYTES = sum(level.max_panes * level.max_bytes for level in ALL_LEVELS)
 
 
 def pane_start(level: Level, seconds: float) -> int:
@@ -90,16 +106,30 @@ class Pane(msgspec.Struct):
             add_all(self.tenants, other.tenants)
         self.stamp = max(self.stamp, other.stamp)
 
-    def subtract(self, other: Pane) -> None:
-        """Take the counts of `other` away again; a key that comes to no requests leaves."""
-        _take(self.cells, other.cells)
-        _take(self.models, other.models)
-
     def trim(self) -> None:
         """Fold what is over the bounds: small unknown models, languages, models and tenants."""
         _trim_cells(self.cells)
         _trim_models(self.models)
         _trim_tenants(self.tenants)
+
+    def shrink(self, part: float) -> bool:
+        """Fold all but the largest part (0-1) of the names of one kind; False where none is left.
+
+        It is the kind that takes the most bytes, so that a flood of one takes no other along.
+        """
+        named = {key for key in self.cells if split_cell(key)[2]}
+        kinds: list[tuple[int, Callable[[], None]]] = [
+            (_bytes_of(self.models), partial(_shrink_models, self.models, part)),
+            (_bytes_of(named), partial(_fold_named_cells, self.cells, int(len(named) * part))),
+            (_bytes_of(self.cells.keys() - named), partial(_shrink_languages, self.cells, part)),
+            (_bytes_of(self.tenants), partial(_shrink_tenants, self.tenants, part)),
+        ]
+        before = len(self.cells) + len(self.models) + len(self.tenants)
+        for _, fold in sorted(kinds, key=itemgetter(0), reverse=True):
+            fold()
+            if len(self.cells) + len(self.models) + len(self.tenants) < before:
+                return True
+        return False
 
     @property
     def is_crowded(self) -> bool:
@@ -107,7 +137,7 @@ class Pane(msgspec.Struct):
         return len(self.cells) + len(self.models) + len(self.tenants) > CROWDED_KEYS
 
 
-def add_counts(into: dict[str, Counts], key: str, counts: Counts) -> None:
+def add_counts(into: dict[_Key, Counts], key: _Key, counts: Counts) -> None:
     """Add counts to those of a key; the key gets counts of its own."""
     mine = into.get(key)
     if mine is None:
@@ -125,12 +155,24 @@ def add_all(into: dict[str, Counts], other: Mapping[str, Counts]) -> None:
         add_counts(into, key, counts)
 
 
+def added_up(counts: Iterable[Counts]) -> Counts:
+    """Return the sum of counts."""
+    requests = prompt = completion = squares = 0
+    for each in counts:
+        requests += each[0]
+        prompt += each[1]
+        completion += each[2]
+        squares += each[3]
+    return [requests, prompt, completion, squares]
+
+
 def tokens_of(counts: Counts) -> int:
     """Return the tokens of counts, prompt and completion."""
     return counts[1] + counts[2]
 
 
-def _take(into: dict[str, Counts], other: dict[str, Counts]) -> None:
+def subtract_all(into: dict[str, Counts], other: Mapping[str, Counts]) -> None:
+    """Subtract the counts of every key; keys that reach zero are removed."""
     for key, counts in other.items():
         mine = into.get(key)
         if mine is None:
@@ -141,6 +183,11 @@ def _take(into: dict[str, Counts], other: dict[str, Counts]) -> None:
             del into[key]
 
 
+def _bytes_of(keys: Iterable[str]) -> int:
+    # Characters of the key, and what counts take when they are packed.
+    return sum(len(key) + 16 for key in keys)
+
+
 def _smallest(weights: dict[str, int], bound: int) -> list[str]:
     # By weight, then by name: the same counts trim the same way on every worker.
     ranked = sorted(weights, key=lambda key: (-weights[key], key))
@@ -148,31 +195,56 @@ def _smallest(weights: dict[str, int], bound: int) -> list[str]:
 
 
 def _trim_cells(cells: dict[str, Counts]) -> None:
+    if len({split_cell(key)[2] for key in cells} - {""}) > 2 * MAX_UNKNOWN_MODELS:
+        _fold_unknown_models(cells, MAX_UNKNOWN_MODELS)
+    if len({split_cell(key)[1] for key in cells} - {OTHER}) > 2 * MAX_LANGUAGES:
+        _fold_languages(cells, MAX_LANGUAGES)
+    if sum(bool(split_cell(key)[2]) for key in cells) > 2 * MAX_NAMED_CELLS:
+        _fold_named_cells(cells, MAX_NAMED_CELLS)
+
+
+def _fold_unknown_models(cells: dict[str, Counts], bound: int) -> None:
     models: dict[str, int] = {}
-    languages: dict[str, int] = {}
     for key, counts in cells.items():
-        _, language, model = split_cell(key)
+        model = split_cell(key)[2]
         if model:
             models[model] = models.get(model, 0) + tokens_of(counts)
+    small = set(_smallest(models, bound))
+    _move(cells, lambda key: split_cell(key)[2] in small, _nameless)
+
+
+def _fold_languages(cells: dict[str, Counts], bound: int) -> None:
+    languages: dict[str, int] = {}
+    for key, counts in cells.items():
+        language = split_cell(key)[1]
         if language != OTHER:
             languages[language] = languages.get(language, 0) + tokens_of(counts)
-    if len(models) > 2 * MAX_UNKNOWN_MODELS:
-        small = set(_smallest(models, MAX_UNKNOWN_MODELS))
-        _move(cells, lambda key: split_cell(key)[2] in small, _nameless)
-    if len(languages) > 2 * MAX_LANGUAGES:
-        rare = set(_smallest(languages, MAX_LANGUAGES))
-        _move(cells, lambda key: split_cell(key)[1] in rare, _of_other_language)
+    rare = set(_smallest(languages, bound))
+    _move(cells, lambda key: split_cell(key)[1] in rare, _of_other_language)
+
+
+def _shrink_languages(cells: dict[str, Counts], part: float) -> None:
+    languages = {split_cell(key)[1] for key in cells}
+    _fold_languages(cells, max(MIN_LANGUAGES, int(len(languages) * part)))
+
+
+def _fold_named_cells(cells: dict[str, Counts], bound: int) -> None:
     named = {key: tokens_of(counts) for key, counts in cells.items() if split_cell(key)[2]}
-    if len(named) > 2 * MAX_NAMED_CELLS:
-        few = set(_smallest(named, MAX_NAMED_CELLS))
-        _move(cells, few.__contains__, _nameless)
+    _move(cells, set(_smallest(named, bound)).__contains__, _nameless)
 
 
 def _trim_models(models: dict[str, Counts]) -> None:
     if len(models) > 2 * MAX_MODELS:
-        weights = {key: tokens_of(counts) for key, counts in models.items() if key != OTHER}
-        small = set(_smallest(weights, MAX_MODELS))
-        _move(models, small.__contains__, lambda _: OTHER)
+        _fold_models(models, MAX_MODELS)
+
+
+def _shrink_models(models: dict[str, Counts], part: float) -> None:
+    _fold_models(models, int(len(models) * part))
+
+
+def _fold_models(models: dict[str, Counts], bound: int) -> None:
+    weights = {key: tokens_of(counts) for key, counts in models.items() if key != OTHER}
+    _move(models, set(_smallest(weights, bound)).__contains__, lambda _: OTHER)
 
 
 def _nameless(key: str) -> str:
@@ -193,24 +265,45 @@ def _move(
 
 
 def _trim_tenants(tenants: dict[str, Counts]) -> None:
+    axes = [key.split("/", 2)[1] for key in tenants]
+    if len({key.split("/", 1)[0] for key in tenants} - {OTHER}) > 2 * MAX_TENANTS:
+        _fold_tenants(tenants, MAX_TENANTS)
+    if axes.count("l") > 2 * MAX_TENANT_LANGUAGES:
+        _fold_tenant_languages(tenants, MAX_TENANT_LANGUAGES)
+
+
+def _fold_tenants(tenants: dict[str, Counts], bound: int) -> None:
     weights: dict[str, int] = {}
-    languages: dict[str, int] = {}
     for key, counts in tenants.items():
-        tenant, axis, name = key.split("/", 2)
-        if axis == "o" and tenant != OTHER:
-            weights[tenant] = weights.get(tenant, 0) + tokens_of(counts)
-        if axis == "l" and name != OTHER:
-            languages[key] = tokens_of(counts)
-    if len(weights) > 2 * MAX_TENANTS:
-        small = set(_smallest(weights, MAX_TENANTS))
-        _move(
-            tenants,
-            lambda key: key.split("/", 1)[0] in small,
-            lambda key: f"{OTHER}/{key.split('/', 1)[1]}",
-        )
-    if len(languages) > 2 * MAX_TENANT_LANGUAGES:
-        rare = set(_smallest(languages, MAX_TENANT_LANGUAGES))
-        _move(tenants, rare.__contains__, lambda key: f"{key.split('/', 1)[0]}/l/{OTHER}")
+        tenant, axis, _ = key.split("/", 2)
+        if tenant != OTHER:
+            # Languages count the same tokens again.
+            weights[tenant] = weights.get(tenant, 0) + (tokens_of(counts) if axis == "o" else 0)
+    small = set(_smallest(weights, bound))
+    _move(
+        tenants,
+        lambda key: key.split("/", 1)[0] in small,
+        lambda key: f"{OTHER}/{key.split('/', 1)[1]}",
+    )
+
+
+def _fold_tenant_languages(tenants: dict[str, Counts], bound: int) -> None:
+    languages = {
+        key: tokens_of(counts)
+        for key, counts in tenants.items()
+        for _, axis, name in [key.split("/", 2)]
+        if axis == "l" and name != OTHER
+    }
+    rare = set(_smallest(languages, bound))
+    _move(tenants, rare.__contains__, lambda key: f"{key.split('/', 1)[0]}/l/{OTHER}")
+
+
+def _shrink_tenants(tenants: dict[str, Counts], part: float) -> None:
+    names = {key.split("/", 1)[0] for key in tenants}
+    languages = sum(key.split("/", 2)[1] == "l" for key in tenants)
+    _fold_tenant_languages(tenants, int(languages * part))
+    if languages < len(tenants) // 2:
+        _fold_tenants(tenants, int(len(names) * part))
 
 
 def cell_key(origin: str, language: str, model: str = "") -> str:

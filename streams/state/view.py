@@ -8,20 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.shares.windows import Windows
-from streams.state.codec import (
-    PaneKey,
-    PositionRecord,
-    decode_pane,
-    decode_position,
-    order,
-    parse_key,
-)
+from streams.state.codec import PaneKey, PositionRecord, decode_position, order, parse_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from streams.state.pane import Level, Pane
+    from streams.state.pane import Level
 
 
 class Held(NamedTuple):
@@ -39,15 +31,16 @@ class Stale(NamedTuple):
 
 
 class View:
-    """The newest pane records and positions of all partitions, and the windows over them."""
+    """The newest pane records and positions of all partitions."""
 
     def __init__(self) -> None:
         self.records: dict[int, dict[PaneKey | None, Held]] = {}
         self.positions: dict[int, PositionRecord] = {}
         self.starts: dict[Level, dict[int, set[int]]] = {}
-        self.windows = Windows(self._panes_at)
-        #: Called with the level and start of each pane that changes.
-        self.on_change: Callable[[Level, int], None] | None = None
+        #: Each is called with the level and start of each pane that changes.
+        self.listeners: list[Callable[[Level, int], None]] = []
+        #: Bytes of the values by partition, positions included.
+        self.bytes: dict[int, int] = {}
 
     def apply(self, name: str, value: bytes | None) -> Stale | None:
         """Take in one changelog record; returns it where the held one is newer.
@@ -60,44 +53,35 @@ class View:
         if value is None:
             if held is not None:
                 del records[key]
+                self.bytes[partition] -= len(held.value)
                 if key is None:
                     self.positions.pop(partition, None)
                 else:
-                    self._change(partition, key, held.value, None)
+                    self._change(partition, key, is_there=False)
             return None
         rank = order(value)
         if held is not None and rank < held.order:
             return Stale(partition, key)
         records[key] = Held(rank, value)
+        replaced = 0 if held is None else len(held.value)
+        self.bytes[partition] = self.bytes.get(partition, 0) + len(value) - replaced
         if key is None:
             self.positions[partition] = decode_position(value)
         else:
-            self._change(partition, key, None if held is None else held.value, value)
+            self._change(partition, key, is_there=True)
         return None
 
-    def _change(
-        self, partition: int, key: PaneKey, before: bytes | None, after: bytes | None
-    ) -> None:
+    def _change(self, partition: int, key: PaneKey, *, is_there: bool) -> None:
         starts = self.starts.setdefault(key.level, {})
-        if after is None:
+        if not is_there:
             partitions = starts.get(key.start, set())
             partitions.discard(partition)
             if not partitions:
                 starts.pop(key.start, None)
         else:
             starts.setdefault(key.start, set()).add(partition)
-        if self.windows.holds(key):
-            self.windows.replace(
-                key,
-                None if before is None else decode_pane(before),
-                None if after is None else decode_pane(after),
-            )
-        if self.on_change is not None:
-            self.on_change(key.level, key.start)
-
-    def _panes_at(self, key: PaneKey) -> list[Pane]:
-        """Return the panes of all partitions at a level and start."""
-        return list(map(decode_pane, self.values_at(key.level, key.start)))
+        for listener in self.listeners:
+            listener(key.level, key.start)
 
     def values_at(self, level: Level, start: int) -> tuple[bytes, ...]:
         """Return the records of the panes at a level and start, one a partition that has any."""

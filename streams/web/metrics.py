@@ -6,7 +6,7 @@ A collector over the snapshot makes them anew at each scrape, so a key that leav
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -18,13 +18,15 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from streams.classify.enrichment import failures
 from streams.web.snapshot import STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from prometheus_client.core import Metric
 
+    from streams.classify.enrichment import Kind
     from streams.web.snapshot import Share, Snapshot
 
 
@@ -171,6 +173,12 @@ PARTITION_OWNED = Definition(
     ("partition",),
     "1 where this worker counts the partition, else 0; over all workers each adds up to 1.",
 )
+STATE_BYTES = Definition(
+    "tokenshare_state_bytes",
+    "gauge",
+    ("partition",),
+    "Bytes of a partition's stored counts, in Kafka and in each worker's memory; at most 67 MB.",
+)
 READY = Definition(
     "tokenshare_ready", "gauge", (), "1 when this worker is ready; /readyz says why it is not."
 )
@@ -200,6 +208,12 @@ DEAD_LETTERS_LOST = Definition(
     "counter",
     (),
     "Dead letters that their topic took in no shape, in this process; their records are counted.",
+)
+ENRICHMENT_FAILURES = Definition(
+    "tokenshare_enrichment_failures",
+    "counter",
+    ("kind",),
+    "Faults in finding a request's language, origin or tenant, in this process; its tokens count.",
 )
 REBALANCES = Definition(
     "tokenshare_rebalances", "counter", (), "Times this process has taken up its partitions."
@@ -244,12 +258,14 @@ DEFINITIONS = (
     LAG,
     POSITION,
     PARTITION_OWNED,
+    STATE_BYTES,
     READY,
     STATE,
     RECOVERY_SECONDS,
     FLUSH_SECONDS,
     FLUSH_FAILURES,
     DEAD_LETTERS_LOST,
+    ENRICHMENT_FAILURES,
     REBALANCES,
     OVERRIDES_SUCCESSFUL,
     OVERRIDES_TIME,
@@ -275,6 +291,7 @@ class ProcessFacts:
     overrides_are_good: bool | None = None
     overrides_loaded_at: float | None = None
     dead_letters_lost: int = 0
+    enrichment_failures: Mapping[Kind, int] = field(default_factory=failures)
 
 
 def _gauge(of: Definition) -> GaugeMetricFamily:
@@ -283,6 +300,14 @@ def _gauge(of: Definition) -> GaugeMetricFamily:
 
 def _counter(of: Definition) -> CounterMetricFamily:
     return CounterMetricFamily(of.name, of.help, labels=of.labels)
+
+
+def enrichment_family(counts: Mapping[Kind, int]) -> CounterMetricFamily:
+    """Return the counter of what could not be added to requests, which a bridge has as well."""
+    counter = _counter(ENRICHMENT_FAILURES)
+    for kind, count in counts.items():
+        counter.add_metric((kind,), count)
+    return counter
 
 
 def families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
@@ -368,6 +393,7 @@ def _pipeline_families(picture: Snapshot) -> Iterable[Metric]:
         late.add_metric((), picture.late)
     yield from (records, events, late)
     lag, position, owned = _gauge(LAG), _gauge(POSITION), _gauge(PARTITION_OWNED)
+    state = _gauge(STATE_BYTES)
     for status in picture.partitions:
         labels = (str(status.partition),)
         if status.lag is not None:
@@ -375,7 +401,8 @@ def _pipeline_families(picture: Snapshot) -> Iterable[Metric]:
         if status.position is not None:
             position.add_metric(labels, status.position)
         owned.add_metric(labels, int(status.is_owned))
-    yield from (lag, position, owned)
+        state.add_metric(labels, status.state_bytes)
+    yield from (lag, position, owned, state)
 
 
 def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
@@ -403,6 +430,7 @@ def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric
         counter = _counter(definition)
         counter.add_metric((), value)
         yield counter
+    yield enrichment_family(facts.enrichment_failures)
     info = InfoMetricFamily(BUILD_INFO.name, BUILD_INFO.help)
     info.add_metric((), {"version": facts.version})
     yield info

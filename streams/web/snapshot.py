@@ -11,25 +11,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from streams.classify.language.tags import display_name
 from streams.classify.origin.values import ORIGINS
 from streams.shares.windows import WINDOWS
-from streams.state.pane import (
-    OTHER,
-    UNKNOWN,
-    Counts,
-    Pane,
-    add_all,
-    add_counts,
-    cell_key,
-    split_cell,
-    tokens_of,
-)
+from streams.state.pane import OTHER, Counts, add_all, add_counts, added_up, split_cell, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from streams.classify.origin.catalog import Catalog
+    from streams.shares.windows import Windows
     from streams.shifts.shift import Shifts
     from streams.state.codec import PositionRecord
-    from streams.state.view import View
 
 Dimension = Literal["origin", "language", "developer", "model"]
 
@@ -87,13 +77,17 @@ class WindowShares:
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """How far a source partition is read. Offsets are the next ones; None where not known."""
+    """How far a source partition is read. Offsets are the next ones; None where not known.
+
+    `state_bytes` is what its stored values take together.
+    """
 
     partition: int
     position: int | None
     end_offset: int | None
     newest: float | None
     is_owned: bool
+    state_bytes: int = 0
 
     @property
     def lag(self) -> int | None:
@@ -132,20 +126,18 @@ class Snapshot:
 
 
 def take(  # noqa: PLR0917 - everything that a picture shows, named at the one call
-    view: View,
+    windows: Windows,
+    positions: Iterable[PositionRecord],
     catalog: Catalog,
     now: float,
-    skew: float,
     partitions: tuple[PartitionStatus, ...],
     reasons: tuple[str, ...],
     before: Snapshot | None,
 ) -> Snapshot:
-    """Return the picture at wall-clock time `now`; moves the view's windows to it."""
-    as_of = view.as_of(now, skew)
-    if as_of > 0:
-        view.windows.advance(as_of)
-    sums = view.windows.sums()
-    grouped = {name: group(pane, catalog) for name, pane in sums.items()}
+    """Return the picture of windows and positions; `now` is the wall clock."""
+    as_of = windows.as_of
+    sums = windows.sums()
+    grouped = {name: each.by_dimension() for name, each in sums.items()}
     longest = grouped[WINDOWS[-1].name]
     shown_before = before.shown if before is not None else {}
     shown: dict[Dimension, frozenset[str]] = {
@@ -156,7 +148,7 @@ def take(  # noqa: PLR0917 - everything that a picture shows, named at the one c
             shown_before.get("developer", frozenset()), longest["developer"], SHOWN_DEVELOPERS
         ),
     }
-    totals, records, events, late = add_totals(view.positions.values())
+    totals, records, events, late = add_totals(positions)
     return Snapshot(
         as_of=as_of,
         made_at=now,
@@ -170,67 +162,21 @@ def take(  # noqa: PLR0917 - everything that a picture shows, named at the one c
         records=records,
         events=events,
         late=late,
-        unknown={name: unknown_models(pane, catalog) for name, pane in sums.items()},
+        unknown={name: unknown_models(each.unknown, catalog) for name, each in sums.items()},
         partitions=partitions,
         reasons=reasons,
         shown=shown,
     )
 
 
-def group(pane: Pane, catalog: Catalog) -> dict[str, dict[str, Counts]]:
-    """Return a pane's counts by origin, language, developer, model and `origin/language`."""
-    joint = by_joint(pane.cells, catalog)
-    return {
-        "origin": by_part(joint, 0),
-        "language": by_part(joint, 1),
-        "developer": by_developer(pane.models, catalog),
-        "model": pane.models,
-        "joint": joint,
-    }
-
-
-def by_joint(cells: Mapping[str, Counts], catalog: Catalog) -> dict[str, Counts]:
-    """Return cells by `origin/language`.
-
-    A cell that names its model is classified again: the catalogue may know it by now.
-    """
-    joint: dict[str, Counts] = {}
-    for key, counts in cells.items():
-        _, language, model = split_cell(key)
-        if model:
-            key = cell_key(catalog.classify(model).origin, language)  # noqa: PLW2901
-        add_counts(joint, key, counts)
-    return joint
-
-
-def by_part(joint: Mapping[str, Counts], part: int) -> dict[str, Counts]:
-    """Return counts by origin (part 0) or language (part 1) of those by `origin/language`."""
-    found: dict[str, Counts] = {}
-    for key, counts in joint.items():
-        add_counts(found, key.split("/", 1)[part], counts)
-    return found
-
-
-def by_developer(models: Mapping[str, Counts], catalog: Catalog) -> dict[str, Counts]:
-    """Return counts by developer of those by model."""
-    developers: dict[str, Counts] = {}
-    for model, counts in models.items():
-        known = catalog.classify(model).developer if model != OTHER else OTHER
-        add_counts(developers, known or UNKNOWN, counts)
-    return developers
-
-
-def unknown_models(pane: Pane, catalog: Catalog) -> tuple[UnknownModel, ...]:
+def unknown_models(unknown: Mapping[str, Counts], catalog: Catalog) -> tuple[UnknownModel, ...]:
     """Return the models of unknown origin, by tokens; at most `SHOWN_UNKNOWN`."""
-    found: dict[str, Counts] = {}
-    for key, counts in pane.cells.items():
-        origin, _, model = split_cell(key)
-        if origin == UNKNOWN and model and catalog.classify(model).origin == UNKNOWN:
-            add_counts(found, model, counts)
-    ranked = sorted(found.items(), key=lambda item: (-tokens_of(item[1]), item[0]))
     return tuple(
-        UnknownModel(model, tokens_of(counts), counts[0], catalog.classify(model).matched_by)
-        for model, counts in ranked[:SHOWN_UNKNOWN]
+        UnknownModel(
+            *(model, tokens_of(unknown[model]), unknown[model][0]),
+            catalog.classify(model).matched_by,
+        )
+        for model in ranked(unknown, SHOWN_UNKNOWN)
     )
 
 
@@ -240,18 +186,29 @@ def choose(shown: frozenset[str], counts: Mapping[str, Counts], limit: int) -> f
     A key comes in when it ranks among the first `limit`, and goes when it ranks below
     `HYSTERESIS` times that; never more than that many are shown.
     """
-    ranked = sorted(
-        (key for key in counts if key != OTHER), key=lambda key: (-tokens_of(counts[key]), key)
-    )
-    stay = set(ranked[: int(limit * HYSTERESIS)]) & shown
-    return frozenset(set(ranked[:limit]) | stay)
+    # One more: `other` may be among them.
+    largest = [key for key in ranked(counts, int(limit * HYSTERESIS) + 1) if key != OTHER]
+    return frozenset({*largest[:limit], *shown.intersection(largest[: int(limit * HYSTERESIS)])})
+
+
+def ranked(counts: Mapping[str, Counts], limit: int) -> list[str]:
+    """Return the largest keys by tokens, then by name."""
+    if len(counts) > limit:
+        # Of thousands of names hardly any is looked at more closely than this.
+        weights = list(map(tokens_of, counts.values()))
+        least = sorted(weights)[-limit]
+        keys = [key for key, weight in zip(counts, weights, strict=True) if weight >= least]
+    else:
+        keys = list(counts)
+    return sorted(keys, key=lambda key: (-tokens_of(counts[key]), key))[:limit]
 
 
 def top(counts: Mapping[str, Counts], keep: frozenset[str]) -> dict[str, Counts]:
     """Return counts with all keys but those to keep added up under `other`."""
-    kept: dict[str, Counts] = {}
-    for key, each in counts.items():
-        add_counts(kept, key if key in keep else OTHER, each)
+    kept = {key: counts[key] for key in keep if key in counts and key != OTHER}
+    if len(kept) < len(counts):
+        whole, named = added_up(counts.values()), added_up(kept.values())
+        kept[OTHER] = [all_of - part for all_of, part in zip(whole, named, strict=True)]
     return kept
 
 
@@ -288,7 +245,7 @@ def _window_shares(  # noqa: PLR0917 - the parts of a window, named at the one c
     catalog: Catalog,
 ) -> WindowShares:
     origins = grouped["origin"]
-    whole = [sum(column) for column in zip(*origins.values(), strict=True)] or [0, 0, 0, 0]
+    whole = added_up(origins.values())
 
     def share(key: str, counts: Counts, label: str = "", origin: str = "") -> Share:
         tokens = tokens_of(counts)
@@ -312,7 +269,7 @@ def _window_shares(  # noqa: PLR0917 - the parts of a window, named at the one c
             joint, f"{origin}/{language if language in shown['language'] else OTHER}", counts
         )
 
-    def ranked(shares: Iterable[Share]) -> tuple[Share, ...]:
+    def in_order(shares: Iterable[Share]) -> tuple[Share, ...]:
         return tuple(sorted(shares, key=lambda each: (each.key == OTHER, -each.tokens, each.key)))
 
     return WindowShares(
@@ -325,15 +282,15 @@ def _window_shares(  # noqa: PLR0917 - the parts of a window, named at the one c
         completion_tokens=whole[2],
         dimensions={
             "origin": tuple(share(key, origins.get(key, [0, 0, 0, 0])) for key in ORIGINS),
-            "language": ranked(
+            "language": in_order(
                 share(key, counts, label="Other" if key == OTHER else display_name(key))
                 for key, counts in languages.items()
             ),
-            "developer": ranked(
+            "developer": in_order(
                 share(key, counts)
                 for key, counts in top(grouped["developer"], shown["developer"]).items()
             ),
-            "model": ranked(
+            "model": in_order(
                 share(key, counts, origin="" if key == OTHER else catalog.classify(key).origin)
                 for key, counts in top(models, largest).items()
             ),

@@ -31,6 +31,7 @@ from streams.kafka.faust_transport import (
     Transport,
 )
 from streams.shares import history
+from streams.shares.windows import Windows
 from streams.shifts.live import LiveShifts
 from streams.state.pane import OTHER
 from streams.state.table import Follower, PaneTable, PaneTables
@@ -40,7 +41,7 @@ from streams.web.snapshot import PartitionStatus, Snapshot
 from streams.worker.dead_letter_sender import LetterSender
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Generator
 
     from streams.classify.origin.catalog import Catalog
     from streams.decode.reader import Reading
@@ -54,9 +55,10 @@ log = logging.getLogger("tokenshare.app")
 SNAPSHOT_SECONDS = 1.0
 #: And at most this often, however fast the changelog grows.
 SNAPSHOT_MIN_SECONDS = 0.2
-#: Panes of partitions added up for the history at a time: up to 20 ms of work.
-WARM_PANES = 120
-#: And the pause after it. A full state is added up within a quarter of a minute of a start.
+#: Windows and history are added up a piece at a time: everything else has its turn in between.
+PIECE_SECONDS = 0.02
+#: The pause behind a piece of history. A full state is added up within a quarter of a minute of a
+#: start.
 WARM_PAUSE_SECONDS = 0.06
 #: How often shifts are worked out anew: rules are evaluated each minute, and wait half an hour.
 SHIFT_SECONDS = 30.0
@@ -97,6 +99,7 @@ class Worker:
         self.source = source
         self.view = View()
         self.history = history.History(self.view, catalog)
+        self.windows = Windows(self.view, self.history.kept)
         self.live_shifts = LiveShifts(self.view, self.history)
         self.shifts: tuple[float, tuple[Shifts, ...]] = (0.0, ())
         self.classifier = Classifier(catalog, settings.tenant_salt.get_secret_value())
@@ -254,6 +257,7 @@ class Worker:
         self.catalog = catalog
         self.classifier.use(catalog)
         self.history.use(catalog)
+        self.windows.reclassify()
 
     # -- partitions come and go
 
@@ -455,7 +459,7 @@ class Worker:
     async def _flush_partition(self, partition: Partition) -> bool:
         number = partition.number
         async with self._locks.setdefault(number, asyncio.Lock()):
-            flush = partition.begin_flush()
+            flush = await _in_pieces(partition.flushing())
             letters = self._letters.pop(number, [])
             written = False
             try:
@@ -507,17 +511,30 @@ class Worker:
         }
         return tuple(snapshot.STATES[state] for state, is_in_it in states.items() if is_in_it)
 
+    def move_windows(self, now: float) -> bool:
+        """Move the windows to this moment, a piece at a time; False where more is to be done.
+
+        The picture before stays until then, and says whether this worker is ready.
+        """
+        if not self.follower.has_caught_up:
+            return True
+        as_of = self.view.as_of(now, ALLOWED_CLOCK_SKEW_SECONDS)
+        if self.windows.advance(as_of, PIECE_SECONDS):
+            return True
+        self.snapshot = replace(self.snapshot, reasons=self.readiness())
+        return False
+
     def take_snapshot(self, now: float) -> None:
-        """Put the picture of this moment in the place of the last one."""
+        """Put the picture of the windows as they stand in the place of the last one."""
         if not self.follower.has_caught_up:
             self.snapshot = replace(self.snapshot, made_at=now, reasons=self.readiness())
             return
         self._has_picture = True
         picture = snapshot.take(
-            self.view,
+            self.windows,
+            self.view.positions.values(),
             self.catalog,
             now,
-            ALLOWED_CLOCK_SKEW_SECONDS,
             self._statuses(),
             self.readiness(),
             self.snapshot,
@@ -547,6 +564,7 @@ class Worker:
                     end_offset=self._ends.get(number),
                     newest=None if position is None or not position.newest else position.newest,
                     is_owned=number in self.partitions,
+                    state_bytes=self.view.bytes.get(number, 0),
                 )
             )
         return tuple(statuses)
@@ -569,6 +587,19 @@ class Worker:
                     self.settings.topic,
                     str(error) or type(error).__name__,
                 )
+
+
+async def _in_pieces(work: Generator[None, None, Flush]) -> Flush:
+    with contextlib.closing(work):
+        while True:
+            ends = time.perf_counter() + PIECE_SECONDS
+            while time.perf_counter() < ends:
+                try:
+                    next(work)
+                except StopIteration as end:
+                    flush: Flush = end.value
+                    return flush
+            await asyncio.sleep(0)
 
 
 class _Services(Service):
@@ -606,6 +637,10 @@ class _Services(Service):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(worker.follower.news.wait(), timeout=SNAPSHOT_SECONDS)
             worker.follower.news.clear()
+            has_moved = worker.move_windows(time.time())
+            while not has_moved:
+                await asyncio.sleep(0)
+                has_moved = worker.move_windows(time.time())
             worker.take_snapshot(time.time())
             await self.sleep(SNAPSHOT_MIN_SECONDS)
 
@@ -616,7 +651,7 @@ class _Services(Service):
     async def _warm_on(self) -> None:
         worker = self._worker
         while not self.should_stop:
-            has_more = not worker.readiness() and worker.history.warm(WARM_PANES)
+            has_more = not worker.readiness() and worker.history.warm(PIECE_SECONDS)
             await self.sleep(WARM_PAUSE_SECONDS if has_more else SNAPSHOT_SECONDS)
 
     @Service.task

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.classify.origin.catalog import CACHE_ENTRIES, Catalog
-from streams.classify.origin.name import segments, words
+from streams.classify.origin.name import READ_CHARACTERS, segments, words
 from streams.classify.origin.values import ORIGINS
 
 CATALOG = Catalog.load()
@@ -451,3 +451,18 @@ def test_every_name_is_spelled_as_an_id_is_cut(kind):
     for phrase in (phrase for entry in entries for phrase in entry[kind]):
         [segment] = segments(phrase.replace(" ", "-"))
         assert words(segment) == tuple(phrase.split()), phrase
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        ("\ufdfa" * 110, "longer than a model's name"),
+        ("qwen3-32b/" + "\ufdfa" * 12, "longer than a model's name"),
+        ("-".join("abcdefghijklmnopqrstuvwxyz0123456789"), "more words than a model's name"),
+        ("qwen3/" + "-".join(["v1"] * 32), "more words than a model's name"),
+    ],
+    ids=["ligatures", "ligatures-in-a-path", "words", "words-in-a-path"],
+)
+def test_what_costs_much_to_read_and_is_no_name_is_not_read(model, why):
+    assert len(model) <= READ_CHARACTERS
+    assert CATALOG.classify(model).matched_by == f"unknown: {why}"

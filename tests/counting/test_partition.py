@@ -15,7 +15,14 @@ from streams.classify.origin.catalog import Catalog
 from streams.counting.partition import ALLOWED_LATENESS_SECONDS, Partition
 from streams.decode.event import Rejected, UsageEvent
 from streams.decode.reader import Reading, rows_of
-from streams.state.codec import STATE_VERSION, PaneKey, decode_pane, order, parse_key
+from streams.state.codec import (
+    STATE_VERSION,
+    PaneKey,
+    decode_pane,
+    decode_position,
+    order,
+    parse_key,
+)
 from streams.state.pane import (
     ALL_LEVELS,
     DAY,
@@ -27,6 +34,7 @@ from streams.state.pane import (
     Pane,
     pane_start,
 )
+from streams.state.pieces import at_once
 
 NOW = 1_800_000_000.0
 CLASSIFIER = Classifier(Catalog.load())
@@ -61,6 +69,52 @@ def counted(partition: Partition) -> dict[PaneKey, dict[str, list[int]]]:
 def apply(partition, events, start=None, **rest):
     start = partition.position if start is None else start
     return partition.apply(batch(events, start, **rest), CLASSIFIER, NOW)
+
+
+def test_a_flush_in_pieces_holds_all_that_its_position_stands_for():
+    # Events come between the pieces: they are in the next flush, and once.
+    partition = Partition(0, 1)
+    apply(partition, [event(ts=NOW - hour * 3600) for hour in range(20)])
+    position = partition.position
+
+    def disturbed():
+        work = partition.flushing()
+        while True:
+            try:
+                yield next(work)
+            except StopIteration as end:
+                return end.value
+            apply(partition, [event(ts=NOW - 3600)])
+
+    flush = at_once(disturbed())
+
+    assert flush.end == position
+    assert decode_position(flush.position[1]).s == position
+    partition.end_flush(flush, written=True)
+    assert partition.needs_flush
+    last = partition.begin_flush()
+    partition.end_flush(last, written=True)
+    written = {key: value for each in (flush, last) for key, value in each.panes.items()}
+    days = [decode_pane(value) for key, value in written.items() if parse_key(key)[1].level is DAY]
+    assert sum(counts[0] for pane in days for counts in pane.cells.values()) == partition.position
+    # A worker that dies behind the first of the two counts what is missing, and nothing twice.
+    records = {parse_key(key)[1]: value for key, value in (*flush.panes.items(), flush.position)}
+    follower = Partition.restore(0, 1, records)
+    apply(follower, [event(ts=NOW - 3600)] * (partition.position - position))
+    assert counted(follower) == counted(partition)
+
+
+def test_a_flush_that_is_given_up_is_made_again():
+    partition = Partition(0, 1)
+    apply(partition, [event(), event(ts=NOW - 7200)])
+    work = partition.flushing()
+    next(work)
+    next(work)
+    work.close()
+
+    panes = partition.begin_flush().panes
+    assert len(panes) == len(counted(partition))
+    assert all(panes.values())
 
 
 def test_an_event_is_counted_in_a_pane_of_each_level():

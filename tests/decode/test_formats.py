@@ -209,6 +209,32 @@ def test_lines_are_read_like_an_array(documents):
     assert decode(lines) == decode(documents)
 
 
+CUT_OFF = "Explain this joke, please \ud83d"
+
+
+def test_logs_in_a_text_that_was_cut_off_in_an_emoji_count():
+    payload = {"call_type": "completion", "startTime": 1_800_000_000.0, "model": "gpt-4o"}
+    payload |= {"prompt_tokens": 3, "completion_tokens": 4}
+    asked = [{"role": "user", "content": CUT_OFF}]
+    log = {"model": "gpt-4o", "input_token": 3, "output_token": 4, "question": CUT_OFF}
+    for document in (
+        {"start_time": "2026-11-18 12:01:20", "ai_log": json.dumps(log)},
+        {"@timestamp": "x", "message": json.dumps(payload | {"messages": asked})},
+    ):
+        [event] = Decoder().decode(json.dumps(document).encode()).events
+        assert (event.model, event.prompt_tokens, event.completion_tokens) == ("gpt-4o", 3, 4)
+
+
+def test_metadata_in_a_text_that_was_cut_off_in_an_emoji_name_the_tenant():
+    team = {"team": "search", "user_api_key_team_id": "search", "note": CUT_OFF}
+    payload = {"call_type": "completion", "startTime": 1_800_000_000.0, "model": "gpt-4o"}
+    payload |= {"prompt_tokens": 3, "completion_tokens": 4, "metadata": json.dumps(team)}
+    cloudflare = {"model": "m", "tokens_in": 1, "tokens_out": 2, "metadata": json.dumps(team)}
+    for document in (payload, cloudflare):
+        [event] = Decoder().decode(json.dumps(document).encode()).events
+        assert event.tenant == "search"
+
+
 values = st.one_of(
     st.sampled_from([sample.value for sample in PLAIN]),
     st.none(),

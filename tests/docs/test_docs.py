@@ -26,10 +26,14 @@ from streams.decode.formats.registry import NAMES
 from streams.decode.reader import Reading, rows_of
 from streams.gateway.bridge import metrics as bridge_metrics
 from streams.settings import Settings, load, table
+from streams.shares.sums import Kept
+from streams.shares.windows import MAX_WINDOW_MODELS, Windows
 from streams.state.pane import (
+    ALL_LEVELS,
     MAX_LANGUAGES,
     MAX_MODELS,
     MAX_NAMED_CELLS,
+    MAX_STATE_BYTES,
     MAX_TENANTS,
     MAX_UNKNOWN_MODELS,
 )
@@ -208,7 +212,9 @@ def test_the_event_of_readme_becomes_the_lines_of_readme():
     view = View()
     for key, written in (*flush.panes.items(), flush.position):
         view.apply(key, written)
-    picture = take(view, catalog, ts, 300.0, (), (), None)
+    windows = Windows(view, Kept(view, catalog))
+    windows.advance(view.as_of(ts, 300.0))
+    picture = take(windows, view.positions.values(), catalog, ts, (), (), None)
 
     body, _ = Exposition(lambda: picture, lambda: ProcessFacts("0", 0.0, 0, 0))("text/plain")
 
@@ -308,6 +314,10 @@ def test_the_bounds_that_are_stated_in_prose_are_the_bounds():
         f"{MAX_LANGUAGES} languages, {MAX_MODELS} models, {MAX_UNKNOWN_MODELS} unknown models by "
         f"name, {MAX_NAMED_CELLS:,} pairs of unknown model and language, {MAX_TENANTS} tenants"
     ) in bounds
+    assert f"| a window's models | {MAX_WINDOW_MODELS:,}, " in bounds
+    kilobytes = re.findall(r"(\d+) kB", bounds)
+    assert [int(each) * 1024 for each in kilobytes] == [each.max_bytes for each in ALL_LEVELS]
+    assert f"| {MAX_STATE_BYTES / 1e6:.0f} MB per partition" in bounds
     assert f"worse than {HYSTERESIS} times" in bounds
 
 

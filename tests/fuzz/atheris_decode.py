@@ -10,36 +10,44 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import atheris
 
-with atheris.instrument_imports(include=["streams.decode.formats"]):
-    from streams.decode.decoder import Options
+with atheris.instrument_imports(include=["streams.decode.formats", "streams.classify.language"]):
+    from streams.decode.decoder import Options, language_of
 
 from check import Checker
 from mutate import Mutator
 
 CHECKER = Checker()
 MUTATOR = Mutator(Random(0))
-#: The first byte says with which options and headers the others are decoded.
+#: The first byte says with which options and headers the others are decoded: from `DETECTING` on
+#: as before it, and the language of prompts is read.
 PLAIN = 0
-WAYS = [sample for sample in MUTATOR.samples if not sample.is_plain][:255]
+DETECTING = 128
+WAYS = [sample for sample in MUTATOR.samples if not sample.is_plain][: DETECTING - 1]
 
 
 def one(data):
     way, value = data[:1], data[1:]
-    number = way[0] if way else PLAIN
-    if not 0 < number <= len(WAYS):
-        return CHECKER.check(value, [], Options())
-    return CHECKER.check(value, WAYS[number - 1].headers, WAYS[number - 1].options)
+    detects, number = divmod(way[0] if way else PLAIN, DETECTING)
+    is_way = 0 < number <= len(WAYS)
+    headers, options = (
+        (WAYS[number - 1].headers, WAYS[number - 1].options) if is_way else ([], Options())
+    )
+    if detects:
+        options = replace(options, detect=language_of)
+    return CHECKER.check(value, headers, options)
 
 
 def _start(folder):
     for number, sample in enumerate(MUTATOR.samples):
         way = 0 if sample.is_plain else WAYS.index(sample) + 1
-        (folder / f"sample-{number}").write_bytes(bytes([way]) + sample.value)
+        for name, each in (("sample", way), ("detecting", DETECTING + way)):
+            (folder / f"{name}-{number}").write_bytes(bytes([each]) + sample.value)
 
 
 def main():

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 
-from streams.decode.decoder import FAILED, Decoded, Decoder
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from odd import ENGLISH
+
+from streams.classify.enrichment import failures
+from streams.decode.decoder import FAILED, Decoded, Decoder, language_of
 from streams.decode.event import MAX_TOKENS, REASONS, SKIP_REASONS, UsageEvent
 from streams.decode.formats.raw_usage import request_id
 
@@ -20,17 +27,21 @@ class Checker:
     """Decodes values by long-lived decoders, whose earlier values must not matter."""
 
     def __init__(self):
+        # Its models take a moment to load, which is no value's fault.
+        language_of(ENGLISH)
         self._warm = {}
         self.outcomes = {}
 
     def check(self, value, headers, options):
         """Decode a value in each way there is. Raises BrokenError."""
-        key = (options.format, tuple(options.paths.items()), options.max_record_bytes)
+        detects = options.detect is not None
+        key = (options.format, tuple(options.paths.items()), options.max_record_bytes, detects)
         if key not in self._warm:
             self._warm[key] = Decoder(options), Decoder(options), Decoder(options)
         warm, cold, many = self._warm[key]
         # LiteLLM's fast path is taken after a record of LiteLLM's, and never by a new decoder.
         warm._is_litellm, cold._is_litellm = True, False
+        failed = failures()
         began = time.process_time()
         decoded = _never_fails("decode", warm.decode, value, headers)
         if time.process_time() - began > MOST_SECONDS:
@@ -41,6 +52,8 @@ class Checker:
         (alone,) = _never_fails("decode_many", many.decode_many, [value], [headers])
         if same(alone) != same(decoded):
             raise BrokenError("decode_many and decode differ")
+        if failures() != failed:
+            raise BrokenError("a detector failed, and the safety net caught it")
 
     def _look(self, decoded):
         if not (decoded.events or decoded.rejected or decoded.skipped):

@@ -3,9 +3,10 @@
     python tests/fuzz/decode.py [--runs 1000000] [--seed N] [--seconds S]
 
 Whatever comes, a record ends as events, rejections or skips, with reasons of the closed sets, soon,
-in bounded memory, and the same by each way to decode it. A fault is printed once, with a value that
-has been made as small as it goes; the last two lines say how many runs there were and what they
-came to. The exit code is 0 where there is no fault.
+in bounded memory, and the same by each way to decode it. In a part of them the language of prompts
+is read, which never fails. A fault is printed once, with a value that has been made as small as it
+goes; the last two lines say how many runs there were and what they totalled. The exit code is 0
+where there is no fault.
 """
 
 from __future__ import annotations

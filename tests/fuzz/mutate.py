@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from formats import samples
+from odd import ENGLISH, ODD, SURROGATES
+
+from streams.decode.decoder import language_of
 
 #: Stands in a document for what `json.dumps` would not write; a number tells which.
 _HOLE = "\x00hole-%d\x00"
@@ -35,6 +39,8 @@ _NESTED = tuple(
     for depth in (3, 6, 50, 500, 1100)
 )
 _LONG = (600, 5_000, 70_000)
+#: Of the values, in so many the language of prompts is read.
+_DETECTING = 0.3
 _BYTES = (b"\x00", b"\xff", b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"\n", b"\xed\xa0\x80")
 
 
@@ -62,6 +68,8 @@ class Mutator:
                 value = self._broken(value)
         headers = sample.headers if random.random() < 0.9 else self._any().headers
         options = sample.options if random.random() < 0.9 else self._any().options
+        if random.random() < _DETECTING:
+            options = replace(options, detect=language_of)
         return value, headers, options
 
     def _any(self):
@@ -167,11 +175,24 @@ class Mutator:
         character = self._random.choice(("x", "é", "\\", '"', "{", " "))
         parent[key] = character * self._random.choice(_LONG)
 
+    def _insert_odd_characters(self, parent, key, holes):
+        random, text = self._random, parent[key]
+        if not isinstance(text, str):
+            return
+        if random.random() < 0.3:
+            text += ENGLISH
+        for _ in range(random.choice((1, 1, 2, 20))):
+            at = random.choice((len(text), random.randrange(len(text) + 1)))
+            odd = random.choice(ODD if random.random() < 0.9 else SURROGATES)
+            text = text[:at] + odd * random.choice((1, 1, 3)) + text[at:]
+        parent[key] = text
+
 
 _CHANGES = (
     *(Mutator._replace, Mutator._replace, Mutator._replace, Mutator._replace_by_a_leaf),
     *(Mutator._nest, Mutator._remove, Mutator._rename, Mutator._insert),
     *(Mutator._say_a_key_twice, Mutator._make_a_text, Mutator._lengthen),
+    *(Mutator._insert_odd_characters, Mutator._insert_odd_characters),
 )
 
 

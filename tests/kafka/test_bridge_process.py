@@ -24,6 +24,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from apache import ApacheKafka
 from kafka.admin import KafkaAdminClient, NewTopic
+from odd import CONTROLS, NONCHARACTERS, PLACES
 from processes import wait_until
 
 from streams.classify.tenant import marked
@@ -517,6 +518,38 @@ def test_metrics_say_what_has_come(shared):
     assert shared.metric("tokenshare_bridge_ready") == 1
     assert shared.metric("tokenshare_bridge_waiting_events") == 0
     assert shared.metric("tokenshare_build_info") == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/traces"])
+def test_a_post_is_accepted_whatever_characters_are_in_its_prompt(make_bridge, bootstrap, path):
+    pytest.importorskip("pycld2")
+    bridge = make_bridge().wait_ready()
+    failures = "tokenshare_enrichment_failures_total{"
+    said = bridge.ask("GET", "/metrics")[2].decode()
+    assert {line for line in said.splitlines() if line.startswith(failures)} == {
+        f'{failures}kind="{kind}"}} 0.0' for kind in ("language", "origin", "tenant")
+    }
+    places = [PLACES[name] for name in ("at the end", "inside words")]
+    prompts = [place(odd) for place in places for odd in NONCHARACTERS + CONTROLS]
+    for prompt in prompts:
+        asked = [{"role": "user", "content": f"{SECRET} {prompt}"}]
+        if path == "/v1/traces":
+            logged = {"input.messages": orjson.dumps(asked).decode(), "response.model": "qwen3"}
+            tokens = {"usage.input_tokens": 10, "usage.output_tokens": 5}
+            assert bridge.post(traces(span(0, **logged, **tokens)), path)[0] == 200
+        else:
+            payload = {"call_type": "completion", "startTime": time.time(), "messages": asked}
+            assert bridge.post(EVENT | payload, path)[0] == 202
+
+    kept = records(bootstrap, bridge.environment["TOKENSHARE_TOPIC"], len(prompts))
+    events = [orjson.loads(each.value) for each in kept]
+    counts = [(each["prompt_tokens"], each["completion_tokens"]) for each in events]
+    assert counts == [(10, 5)] * len(prompts)
+    assert {each.get("language") for each in events} == {"en"}
+    assert bridge.metric(failures) == 0
+    assert bridge.stop() == 0
+    assert "Traceback" not in bridge.said()
+    assert SECRET not in bridge.said()
 
 
 # --- what reaches Kafka

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from odd import CONTROLS, NONCHARACTERS, PLACES
 from test_worker import GOOD, produce, read_all
 
 pytestmark = pytest.mark.kafka
@@ -79,6 +80,38 @@ def test_formats_are_read_side_by_side_and_each_item_counts(bootstrap, make_work
     shares = worker.get("/api/v1/shares")["windows"]["1h"]
     languages = {row["key"]: row["requests"] for row in shares["language"]}
     assert languages["ru"] == 1
+
+
+def test_a_request_counts_whatever_characters_are_in_its_prompt(bootstrap, make_worker):
+    pytest.importorskip("pycld2")
+    worker = make_worker().start().wait_ready()
+    failures = [
+        f'tokenshare_enrichment_failures_total{{kind="{kind}"}} 0.0\n'
+        for kind in ("language", "origin", "tenant")
+    ]
+    assert all(line in worker.get("/metrics") for line in failures)
+    now = time.time()
+    values = [
+        value(PAYLOAD, startTime=now, messages=[{"role": "user", "content": place(odd)}])
+        for place in PLACES.values()
+        for odd in NONCHARACTERS + CONTROLS
+    ]
+    produce(bootstrap, make_worker.topic, values)
+    worker.wait_counted(len(values))
+
+    assert worker.records() == {"counted/": len(values)}
+    shares = worker.get("/api/v1/shares")["windows"]["1h"]
+    languages = {row["key"]: row["requests"] for row in shares["language"]}
+    assert set(languages) == {"en", "und"}
+    assert languages["en"] >= 4 * len(NONCHARACTERS)
+    assert all(line in worker.get("/metrics") for line in failures)
+    # It would be read again at each start.
+    worker.kill()
+    again = make_worker().start().wait_ready()
+    produce(bootstrap, make_worker.topic, values[-3:])
+    again.wait_counted(len(values) + 3)
+    assert again.records() == {"counted/": len(values) + 3}
+    assert again.stop() == 0
 
 
 def test_a_cloudevent_in_binary_mode_has_the_time_of_its_header(bootstrap, make_worker):

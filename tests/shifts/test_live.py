@@ -15,7 +15,7 @@ from streams.shifts.baseline import NEEDED_HOURS, past
 from streams.shifts.live import LiveShifts, gauges_of, shifted
 from streams.shifts.series import MEASURES, Counted
 from streams.shifts.shift import Traffic, shifts
-from streams.state.codec import PaneKey, encode_pane, pane_key
+from streams.state.codec import PaneKey, decode_pane, encode_pane, pane_key
 from streams.state.packing import unpack
 from streams.state.pane import HOUR, MIDDLE, TENANTS, Pane, pane_start
 from streams.state.view import View
@@ -89,7 +89,7 @@ def counted(view, level, keys, part):
     starts = sorted(view.starts[level])
     table = np.zeros(((starts[-1] - starts[0]) // level.seconds + 1, len(keys), 3))
     for start in starts:
-        for pane in view._panes_at(PaneKey(level, start)):
+        for pane in map(decode_pane, view.values_at(level, start)):
             for key, (requests, prompt, completion, squares) in pane.cells.items():
                 name = key.split("/")[part]
                 place = keys.index(name) if name in keys else keys.index("other")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.classify.origin.values import ORIGINS
+from streams.counting.partition import Partition
+from streams.state.codec import PaneKey, decode_pane, encode_pane
 from streams.state.pane import (
+    ALL_LEVELS,
     CROWDED_KEYS,
     DAY,
     FINE,
@@ -13,6 +20,7 @@ from streams.state.pane import (
     LEVELS,
     MAX_LANGUAGES,
     MAX_MODELS,
+    MAX_STATE_BYTES,
     MAX_TENANTS,
     MAX_UNKNOWN_MODELS,
     Pane,
@@ -20,7 +28,10 @@ from streams.state.pane import (
     is_kept,
     pane_start,
     split_cell,
+    subtract_all,
 )
+
+NOW = 1_800_000_123.0
 
 counts = st.lists(st.integers(0, 10**9), min_size=4, max_size=4).map(lambda c: [c[0] + 1, *c[1:]])
 cells = st.dictionaries(
@@ -52,9 +63,9 @@ def test_the_order_of_adding_does_not_matter(one, two):
 def test_what_is_subtracted_leaves_no_trace(one, two):
     both = copy(one)
     both.add(two)
-    both.subtract(two)
+    subtract_all(both.cells, two.cells)
 
-    assert (both.cells, both.models) == (one.cells, one.models)
+    assert both.cells == one.cells
 
 
 @given(panes)
@@ -138,3 +149,85 @@ def test_a_pane_is_kept_until_its_end_is_out_of_the_levels_reach():
     assert not is_kept(FINE, edge - FINE.seconds, newest)
     assert is_kept(HOUR, edge, newest)
     assert is_kept(DAY, edge, newest)
+
+
+KINDS = {
+    "models": lambda r: Pane({}, {f"{r.getrandbits(900):x}"[:128]: big(r) for _ in range(1024)}),
+    "models of emoji": lambda r: Pane(
+        {},
+        {"".join(chr(0x1F300 + r.randrange(700)) for _ in range(128)): big(r) for _ in range(999)},
+    ),
+    "unknown models": lambda r: Pane(
+        {
+            f"unknown/l{n}/{name}": big(r)
+            for name in [f"{r.getrandbits(900):x}"[:128] for _ in range(2 * MAX_UNKNOWN_MODELS)]
+            for n in range(32)
+        }
+    ),
+    "languages": lambda r: Pane(
+        {f"{origin}/l{n}": big(r) for n in range(2 * MAX_LANGUAGES) for origin in ORIGINS}
+    ),
+    "tenants": lambda r: Pane(
+        tenants={
+            f"{tenant}/{key}": big(r)
+            for tenant in [f"{r.getrandbits(64):016x}" for _ in range(2 * MAX_TENANTS)]
+            for key in [*(f"o/{origin}" for origin in ORIGINS), *(f"l/l{n}" for n in range(32))]
+        }
+    ),
+}
+
+
+def big(random):
+    """Return counts that take the most bytes: as of events that claim absurd numbers of tokens."""
+    return [random.getrandbits(50) + 1 for _ in range(3)] + [random.getrandbits(100)]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "all"])
+@pytest.mark.parametrize("level", ALL_LEVELS, ids=lambda level: level.name)
+def test_a_panes_record_is_bounded_whatever_it_holds(kind, level):
+    random = Random(1)
+    made = [make(random) for make in (KINDS.values() if kind == "all" else [KINDS[kind]])]
+    partition = Partition(0, 1)
+    key = PaneKey(level, pane_start(level, NOW))
+    partition.panes[key] = pane = Pane()
+    for each in made:
+        pane.add(each)
+    before = [whole(each) for each in (pane.cells, pane.models, pane.tenants)]
+    assert len(encode_pane(pane, 1)) > level.max_bytes
+    partition.newest, partition.dirty = NOW, {key}
+
+    [value] = partition.begin_flush().panes.values()
+
+    assert level.max_bytes / 4 < len(value) <= level.max_bytes
+    stored = decode_pane(value)
+    assert [whole(each) for each in (stored.cells, stored.models, stored.tenants)] == before
+
+
+def test_a_flood_of_names_leaves_languages_and_large_models_alone():
+    random = Random(1)
+    flood = {f"{random.getrandbits(400):x}": [1, 1, 1, 1] for _ in range(1000)}
+    cells = {f"cn-open/l{n}": [1, 9, 0, 0] for n in range(60)} | {"unknown/en": [1000, 1, 1, 1]}
+    pane = Pane(cells.copy(), flood | {f"m{n}": [1, 1000, 0, 0] for n in range(100)})
+
+    assert pane.shrink(0.3)
+
+    assert pane.cells == cells
+    assert {f"m{n}" for n in range(100)} <= pane.models.keys()
+    assert len(pane.models) < 400
+
+
+def test_what_a_partition_may_take_is_what_its_panes_may_take():
+    kept = {
+        level: sum(
+            is_kept(level, start, NOW)
+            for start in range(
+                pane_start(level, NOW - level.keep_seconds) - 3 * level.seconds,
+                int(NOW) + 1,
+                level.seconds,
+            )
+        )
+        for level in ALL_LEVELS
+    }
+
+    assert {level: level.max_panes for level in ALL_LEVELS} == kept
+    assert sum(number * level.max_bytes for level, number in kept.items()) == MAX_STATE_BYTES

@@ -11,7 +11,8 @@ from streams.classify.origin import overrides
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import ORIGINS
 from streams.shares.history import STEPS, History
-from streams.shares.windows import WINDOWS
+from streams.shares.sums import Kept
+from streams.shares.windows import WINDOWS, Windows
 from streams.state.codec import (
     STATE_VERSION,
     PaneKey,
@@ -41,8 +42,17 @@ def pane(cells, level=FINE, at=NOW, partition=0, generation=1, stamp=1, models=N
     return key, encode_pane(Pane(cells, models or {}, {}, stamp), generation)
 
 
+class Seen(View):
+    """A view with windows over it, which move on from picture to picture."""
+
+    def __init__(self):
+        super().__init__()
+        self.windows = Windows(self, Kept(self, CATALOG))
+
+
 def picture(view, now=NOW, before=None):
-    return take(view, CATALOG, now, 300.0, (), (), before)
+    view.windows.advance(view.as_of(now, 300.0))
+    return take(view.windows, view.positions.values(), CATALOG, now, (), (), before)
 
 
 def everywhere(view, cells, partition=0, **rest):
@@ -51,7 +61,7 @@ def everywhere(view, cells, partition=0, **rest):
 
 
 def test_panes_of_all_partitions_add_up():
-    view = View()
+    view = Seen()
     everywhere(view, {"cn-open/zh-Hans": [1, 30, 0, 0]}, partition=0)
     everywhere(view, {"cn-open/zh-Hans": [2, 10, 0, 0], "row-open/en": [1, 0, 60, 0]}, partition=1)
     view.apply(*position(0))
@@ -76,7 +86,7 @@ def test_panes_of_all_partitions_add_up():
     ids=["newer", "older-stamp", "older-owner", "newer-owner", "again"],
 )
 def test_of_two_records_for_one_key_the_higher_generation_and_stamp_is_kept(first, second, kept):
-    view = View()
+    view = Seen()
     view.apply(*position())
     records = [
         pane({"cn-open/en": [1, tokens, 0, 0]}, generation=generation, stamp=stamp)
@@ -90,7 +100,7 @@ def test_of_two_records_for_one_key_the_higher_generation_and_stamp_is_kept(firs
 
 
 def test_a_deleted_pane_leaves_the_windows():
-    view = View()
+    view = Seen()
     view.apply(*position())
     key, value = pane({"cn-open/en": [1, 100, 0, 0]})
     view.apply(key, value)
@@ -101,7 +111,7 @@ def test_a_deleted_pane_leaves_the_windows():
 
 
 def test_another_versions_state_is_refused_by_name():
-    view = View()
+    view = Seen()
     with pytest.raises(StateError, match="state version 99"):
         view.apply("0/10s/1800000000", b'{"v":99,"g":1,"s":1}')
     with pytest.raises(StateError, match="state version 98"):
@@ -126,14 +136,14 @@ def test_another_versions_state_is_refused_by_name():
     ids=["live", "quiet", "replay", "ahead", "too-far-ahead", "clock-went-back"],
 )
 def test_as_of_is_the_newest_event_moved_on_by_the_time_since(newest, read_at, expected):
-    view = View()
+    view = Seen()
     view.apply(*position(newest=newest, read_at=read_at))
 
     assert view.as_of(NOW, 300.0) == expected
 
 
 def test_without_events_there_is_no_as_of_and_no_shares():
-    view = View()
+    view = Seen()
     view.apply(*position(newest=0.0, read_at=0.0))
     shown = picture(view)
 
@@ -145,7 +155,7 @@ def test_without_events_there_is_no_as_of_and_no_shares():
 def test_a_window_ends_at_as_of_and_starts_its_length_before():
     #  NOW-300      NOW-290              NOW
     #     (  out  )[== window ========...=]
-    view = View()
+    view = Seen()
     view.apply(*position())
     for age, tokens in ((0, 1), (290, 10), (300, 100), (3590, 1000), (3600, 10_000)):
         view.apply(*pane({"cn-open/en": [1, tokens, 0, 0]}, at=NOW - age))
@@ -156,7 +166,7 @@ def test_a_window_ends_at_as_of_and_starts_its_length_before():
 
 
 def test_windows_move_on_without_events():
-    view = View()
+    view = Seen()
     view.apply(*position())
     view.apply(*pane({"cn-open/en": [1, 5, 0, 0]}))
 
@@ -182,7 +192,7 @@ steps = st.lists(
 def test_windows_kept_by_difference_equal_windows_added_up_anew(script):
     # Panes come, change and go while time moves on; at each step a fresh view of the same records
     # has to show the same.
-    view, held, now = View(), {}, NOW
+    view, held, now = Seen(), {}, NOW
     view.apply(*position())
     for stamp, (partition, age, cell, tokens, ahead, deletes) in enumerate(script):
         now += ahead if stamp % 3 == 0 else 0
@@ -192,7 +202,7 @@ def test_windows_kept_by_difference_equal_windows_added_up_anew(script):
             )
             held[key] = None if deletes else value
             view.apply(key, held[key])
-        fresh = View()
+        fresh = Seen()
         fresh.apply(*position())
         for key, value in held.items():
             if value is not None:
@@ -209,7 +219,7 @@ def test_windows_kept_by_difference_equal_windows_added_up_anew(script):
     )
 )
 def test_shares_of_a_dimension_add_up_to_one(cells):
-    view = View()
+    view = Seen()
     view.apply(*position())
     everywhere(
         view,
@@ -225,7 +235,7 @@ def test_shares_of_a_dimension_add_up_to_one(cells):
 
 
 def test_only_so_many_languages_are_shown_by_name_and_the_rest_together():
-    view = View()
+    view = Seen()
     view.apply(*position())
     everywhere(view, {f"cn-open/l{n:03}": [1, 1000 - n, 0, 0] for n in range(100)})
 
@@ -249,7 +259,7 @@ def test_a_key_at_the_edge_does_not_flicker():
 
 def test_what_the_catalogue_learns_later_is_right_in_history_too():
     # The cell was counted as unknown and keeps its name; by now the name is known.
-    view = View()
+    view = Seen()
     view.apply(*position())
     everywhere(view, {"unknown/zh-Hans/deepseek-chat": [1, 100, 0, 0]})
 
@@ -262,7 +272,7 @@ def test_what_the_catalogue_learns_later_is_right_in_history_too():
 
 
 def test_unknown_models_are_listed_by_tokens():
-    view = View()
+    view = Seen()
     view.apply(*position())
     everywhere(
         view,
@@ -279,7 +289,7 @@ def test_unknown_models_are_listed_by_tokens():
 
 
 def test_an_override_tells_the_past_anew_on_every_level_with_its_languages():
-    view = View()
+    view = Seen()
     history = History(view, CATALOG)
     view.apply(*position())
     everywhere(view, {"unknown/zh-Hans/prod-chat": [1, 100, 20, 0], "unknown/en": [1, 5, 0, 0]})
@@ -300,7 +310,7 @@ def test_an_override_tells_the_past_anew_on_every_level_with_its_languages():
 
 
 def test_history_answers_by_step_and_follows_changes():
-    view = View()
+    view = Seen()
     history = History(view, CATALOG)
     monday = 1_799_625_600  # 2027-01-11T00:00:00Z
     for day, tokens in ((-1, 1), (0, 10), (6, 100), (7, 1000)):
@@ -319,15 +329,15 @@ def test_history_answers_by_step_and_follows_changes():
 
 @pytest.mark.parametrize("step", ["5m", "1h", "1d", "1w"])
 def test_what_is_added_up_beforehand_is_what_a_question_comes_to(step):
-    view = View()
+    view = Seen()
     for partition in (0, 1):
         everywhere(
             view, {"cn-open/en": [1, 5, 0, 0]}, partition, models={"qwen3-32b": [1, 5, 0, 0]}
         )
     asked_first, warmed = History(view, CATALOG), History(view, CATALOG)
 
-    # Two panes of partitions a time: a day, then an hour, then nothing is left.
-    assert [warmed.warm(2) for _ in range(3)] == [True, True, False]
+    while warmed.warm(0.0):
+        pass
 
     for dimension, key in (("model", "qwen3-32b"), ("developer", "Alibaba"), ("origin", "cn-open")):
         for _ in range(2):
@@ -340,12 +350,13 @@ def test_what_is_added_up_beforehand_is_what_a_question_comes_to(step):
 
 
 def test_a_changed_day_changes_its_models_in_history():
-    view = View()
+    view = Seen()
     history = History(view, CATALOG)
     for stamp, tokens in ((1, 5), (2, 9)):
         counts = [1, tokens, 0, 0]
         view.apply(*pane({"cn-open/en": counts}, DAY, stamp=stamp, models={"qwen3-32b": counts}))
-        history.warm(1)
+        while history.warm(0.0):
+            pass
 
         points = history.read("model", "1d", None, None, NOW)["points"]
 
@@ -359,7 +370,7 @@ def test_a_question_that_makes_no_sense_says_what_would(dimension, step):
 
 
 def test_totals_are_of_all_partitions():
-    view = View()
+    view = Seen()
     for number in (0, 1):
         totals = Totals(
             origins={"cn-open": [1, 2, 3, 4]}, records={"counted/": 5}, events={"native": 5}, late=1

@@ -8,7 +8,10 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from streams.classify import enrichment
 from streams.classify.origin.catalog import Catalog
+from streams.shares.sums import Kept
+from streams.shares.windows import Windows
 from streams.shifts.shift import KeyShift, Shifts
 from streams.state.codec import (
     STATE_VERSION,
@@ -46,7 +49,9 @@ def snapshot() -> Snapshot:
         key = pane_key(0, PaneKey(level, pane_start(level, NOW)))
         view.apply(key, encode_pane(Pane(cells, {"deepseek-chat": [4, 30, 14, 0]}, {}, 1), 1))
     statuses = (PartitionStatus(0, 17, 20, NOW, is_owned=True),)
-    picture = take(view, Catalog.load(), NOW, 300.0, statuses, (), None)
+    windows = Windows(view, Kept(view, Catalog.load()))
+    windows.advance(view.as_of(NOW, 300.0))
+    picture = take(windows, view.positions.values(), Catalog.load(), NOW, statuses, (), None)
     key = KeyShift("cn-open", 0.6, 0.01, 0.5, 0.1, 0.02, 5.0, 0.08, 0.09, 300.0)
     young = KeyShift("row-open", 0.4, 0.01, None, None, None, None, None, None, 3.0)
     told = Shifts("origin", "tokens", "1h", 41.5, 30.25, (key, young))
@@ -143,6 +148,15 @@ def test_every_metric_is_defined_once_and_every_definition_is_shown():
 
     assert shown == {exposed_name(definition) for definition in DEFINITIONS}
     assert len({definition.name for definition in DEFINITIONS}) == len(DEFINITIONS)
+
+
+def test_failures_of_what_is_added_to_requests_are_there_from_the_start():
+    before = enrichment.failures()
+    assert set(before) == {"language", "origin", "tenant"}
+    page = scrape(take(View(), Catalog.load(), NOW, 300.0, (), (), None))
+    assert page["tokenshare_enrichment_failures_total"] == {
+        labels(kind=kind): float(count) for kind, count in before.items()
+    }
 
 
 def test_the_state_of_a_worker_is_one_of_a_closed_set():

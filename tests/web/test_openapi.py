@@ -12,11 +12,10 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from made_up import served
 from schemathesis.checks import load_all_checks
-from test_view import CATALOG, NOW, everywhere, picture, position
+from test_view import CATALOG, NOW, Seen, everywhere, picture, position
 
 from streams.settings import load
 from streams.shares.history import History
-from streams.state.view import View
 from streams.web import openapi, responses
 from streams.web.query import DIMENSIONS
 from streams.web.server import make_app
@@ -28,7 +27,7 @@ load_all_checks()
 
 def worker():
     """Return what the server reads of a worker that has counted a little."""
-    view = View()
+    view = Seen()
     history = History(view, CATALOG)
     view.apply(*position())
     everywhere(view, {"cn-open/zh-Hans": [2, 100, 20, 9000], "unknown/en/prod-chat": [1, 7, 0, 49]})

@@ -97,8 +97,8 @@ def detect_messages(messages: object) -> Detection:
     """Answer the language of a prompt as gateways log it: text, JSON, messages, a request's body.
 
     The last user message decides; where it is `und` (code, an image, a single word), the earlier
-    ones do, latest first, then the system prompt. Never raises for values that JSON can hold;
-    reads at most 8 texts.
+    ones do, latest first, then the system prompt. Never raises, whatever the value; reads at most
+    8 texts.
     """
     found = map(detect, texts(messages)[:MOST_TEXTS])
     return next((each for each in found if each.language != UNDETERMINED), _NONE)

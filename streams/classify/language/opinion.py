@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.classify.language.tags import canonical
+from streams.classify.language.tags import UNDETERMINED, canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,8 @@ class Opinion(NamedTuple):
 def opinion(text: str) -> Opinion | None:
     """Answer what the detectors say of a text of letters and spaces; None without them.
 
-    Cost grows with the text. Lone surrogates raise UnicodeError: they are no letters.
+    Where cld2 refuses a text, eldc answers alone. Cost grows with the text. Lone surrogates raise
+    UnicodeError: they are no letters.
     """
     with _lock:
         ask = _loaded()
@@ -62,13 +63,13 @@ def _loaded() -> Callable[[str], Opinion] | None:
 
     def ask(text: str) -> Opinion:
         scores = first.detect_details(text).scores
-        sure, _, answers = pycld2.detect(text, isPlainText=True, bestEffort=True)
+        ranked = [(tags[each], score) for each, score in scores.items()]
+        try:
+            sure, _, answers = pycld2.detect(text, isPlainText=True, bestEffort=True)
+        except pycld2.error:
+            # It takes noncharacters and controls for invalid UTF-8.
+            return Opinion(ranked, UNDETERMINED, 0.0, sure=False)
         _, code, percent, _ = answers[0]
-        return Opinion(
-            [(tags[each], score) for each, score in scores.items()],
-            canonical(code),
-            percent / 100,
-            bool(sure),
-        )
+        return Opinion(ranked, canonical(code), percent / 100, bool(sure))
 
     return ask

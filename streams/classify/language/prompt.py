@@ -62,7 +62,7 @@ def texts(logged: object) -> list[str]:
     """Answer the texts of a logged prompt, most telling first; none where it has none.
 
     `logged` is text, JSON in text (which may break off), a list of messages, or a request's body.
-    Never raises for what JSON can say; work is bounded by the limits above.
+    Never raises, whatever the value; work is bounded by the limits above.
     """
     users, systems = _texts(logged, DEEPEST)
     return [text for text in users + systems if text and not _REDACTED.fullmatch(text)]

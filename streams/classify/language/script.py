@@ -6,6 +6,7 @@ by many languages, which letters alone do not tell apart. Ranges are those of th
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -73,6 +74,9 @@ _OTHER_WEIGHT: Final = 2
 # Japanese is a quarter kana at the very least; Chinese quotes one now and then.
 _HAN_PER_KANA: Final = 10
 _BMP: Final = 0x10000
+# What those scripts have there is history; the table of what is kept ends before it, and there are
+# characters among it that a detector refuses.
+_BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 
 
 class Written(NamedTuple):
@@ -102,7 +106,7 @@ def written(text: str) -> Written | None:
 
 def only(name: str, text: str) -> str:
     """Answer a text with blanks for all but the letters of one script, their signs and accents."""
-    return text.translate(_kept(name))
+    return _BEYOND_BMP.sub(" ", text.translate(_kept(name)))
 
 
 def is_traditional(text: str) -> bool:

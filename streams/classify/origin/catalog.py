@@ -18,6 +18,7 @@ from functools import cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from streams.classify.enrichment import attempt
 from streams.classify.origin import name as naming
 from streams.classify.origin.overrides import Overrides, read
 from streams.classify.origin.values import (
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
 CACHE_ENTRIES = 65_536
 # Ids longer than this are read but not kept: the key would cost more than the answer.
 CACHED_CHARACTERS = 256
-# No id has a path this deep; one that has is not a model's.
+# No id has a path this deep, or so many words; one that has is not a model's. The most words of an
+# id in the labelled lists are 14, and each costs time.
 MOST_SEGMENTS = 16
+MOST_WORDS = 32
 
 # Lists of `[words]` that a catalogue has to have.
 _LISTS = ("hosts", "repackers", "path", "neutral", "tuned", "aliases")
@@ -209,7 +212,9 @@ class Catalog:
         found = self._young.get(model)
         if found is not None:
             return found
-        found = self._old.get(model) or self._decide(model)
+        found = self._old.get(model) or attempt(
+            "origin", self._decide, model, otherwise=_UNREADABLE
+        )
         if len(model) <= CACHED_CHARACTERS:
             if len(self._young) >= CACHE_ENTRIES // 2:
                 self._old, self._young = self._young, {}
@@ -223,7 +228,7 @@ class Catalog:
         override = self.overrides.find(shown)
         if override is not None:
             return self._overridden(shown, override)
-        if len(model) > naming.READ_CHARACTERS:
+        if naming.is_too_long(model):
             return _unknown(shown, "longer than a model's name")
         return self._known(shown, naming.segments(model))
 
@@ -249,9 +254,13 @@ class Catalog:
         if any(segment.startswith("@preset") for segment in path):
             return _unknown(shown, "a preset")
         cut = [naming.words(segment) for segment in path]
+        if sum(map(len, cut)) > MOST_WORDS:
+            return _unknown(shown, "more words than a model's name")
         last = len(cut) - 1
         for index in range(last, -1, -1):
             if index != last and self._serves(cut[index]):
+                continue
+            if not any(map(self._may_begin, cut[index])):
                 continue
             context = self._context(path, cut, index)
             tail = tuple(word for segment in cut[index + 1 :] for word in segment)
@@ -367,27 +376,36 @@ class Catalog:
     def _match_at(
         self, words: tuple[str, ...], start: int, tail: tuple[str, ...], context: Context
     ) -> Match | None:
-        if words[start][0] not in self._initials:
+        if not self._may_begin(words[start]):
             return None
         for length in range(min(self._longest, len(words) - start), 0, -1):
             end = start + length
-            span = Span(start, end, words[end:] + tail)
-            found = self._accepted(words, words[start:end], span, context)
-            if found is not None:
-                return found
+            if words[start:end] in self.names:
+                span = Span(start, end, words[end:] + tail)
+                found = self._accepted(words, words[start:end], span, context)
+                if found is not None:
+                    return found
             glued = _GLUED.fullmatch(words[end - 1])
             if glued is None or not self._version_glued(glued[2], glued[3]):
                 continue
-            span = Span(start, end, self._tail(glued[2], glued[3]) + words[end:] + tail)
             key = (*words[start : end - 1], glued[1])
-            found = self._accepted(words, key, span, context)
-            if found is not None:
-                return found
+            if key in self.names:
+                span = Span(start, end, self._tail(glued[2], glued[3]) + words[end:] + tail)
+                found = self._accepted(words, key, span, context)
+                if found is not None:
+                    return found
         return None
 
+    def _may_begin(self, word: str) -> bool:
+        """Whether a family's name may begin with the word; of most names no word does."""
+        if word in self._first_words:
+            return True
+        glued = _GLUED.fullmatch(word)
+        return glued is not None and (glued[1],) in self._family_words
+
     @cached_property
-    def _initials(self) -> frozenset[str]:
-        return frozenset(name[0][0] for name in self.names)
+    def _first_words(self) -> frozenset[str]:
+        return frozenset(name[0] for name in self.names)
 
     @cached_property
     def _longest(self) -> int:
@@ -646,6 +664,10 @@ def _unknown(shown: str, because: str) -> Classification:
         base=None,
         matched_by=f"unknown: {because}",
     )
+
+
+# Of a name that makes the rules fail nothing is kept: they would fail again wherever it is shown.
+_UNREADABLE = _unknown("(unreadable)", "the name cannot be read")
 
 
 # --- reading the files

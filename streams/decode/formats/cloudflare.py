@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from streams.decode.event import Skipped
+from streams.decode.formats.lenient_json import loads
 from streams.decode.formats.raw_usage import Found, Item, first_text, is_error, part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "cloudflare"
-
-_decode = msgspec.json.Decoder().decode
 
 
 def is_cloudflare(document: Mapping[str, Any]) -> bool:
@@ -32,8 +29,8 @@ def read(document: Mapping[str, Any]) -> Item:
     metadata = document.get("metadata")
     if type(metadata) is str:
         try:
-            metadata = _decode(metadata)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            metadata = loads(metadata)
+        except ValueError:
             metadata = None
     return Found(
         model=document.get("model"),

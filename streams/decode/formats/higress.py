@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from streams.decode.event import Rejected, Skipped
+from streams.decode.formats.lenient_json import loads
 from streams.decode.formats.provider_usage import with_surplus
 from streams.decode.formats.raw_usage import Found, Item, decimal, first, first_text
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "higress"
-
-_decode = msgspec.json.Decoder().decode
 
 
 def is_higress(document: Mapping[str, Any]) -> bool:
@@ -53,7 +50,7 @@ def _unquoted(log: str) -> object:
     for text in (log, log.replace('\\"', '"')):
         # Where the log's format puts quotes around it, the quotes inside come escaped.
         try:
-            return _decode(text)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return loads(text)
+        except ValueError:
             continue
     return False

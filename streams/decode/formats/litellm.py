@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
 
-import msgspec
+import msgspec  # noqa: TC002 - `get_type_hints` evaluates the annotations
 
 from streams.decode.event import Rejected, Skipped
+from streams.decode.formats.lenient_json import loads
 from streams.decode.formats.markers import BEFORE_LITELLM, Never
 from streams.decode.formats.provider_usage import usage_of
 from streams.decode.formats.raw_usage import (
@@ -163,8 +164,8 @@ def _metadata(metadata: object) -> object:
     # SpendLogs has it as a text.
     if type(metadata) is str:
         try:
-            return msgspec.json.decode(metadata, type=_Metadata)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return loads(metadata)
+        except ValueError:
             return None
     return metadata
 

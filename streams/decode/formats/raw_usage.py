@@ -9,6 +9,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from streams.classify.enrichment import attempt
+from streams.classify.language.tags import UNDETERMINED
 from streams.decode.event import MAX_TOKENS, Rejected, Skipped, UsageEvent
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def judge(
     """Return the event that was found, or why there is none.
 
     Tokens of one kind alone are right (an embedding has no completion); none at all is no usage.
-    `detect` tells the language of `text`, and is asked only where none is declared.
+    `detect` answers the language of `text`, and is asked only where none is declared; where it
+    fails the language is `und`.
     """
     prompt, completion = found.prompt, found.completion
     if prompt is None and completion is None:
@@ -80,7 +83,7 @@ def judge(
         return Rejected("wrong_type", f"the time is {json_type(ts)}")
     language = _text(found.language)
     if language is None and detect is not None and found.text is not None:
-        language = detect(found.text)
+        language = attempt("language", detect, found.text, otherwise=UNDETERMINED)
     return UsageEvent(
         model=model,
         prompt_tokens=cast("int", prompt or 0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
@@ -17,13 +17,21 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from streams.web.metrics import BUILD_INFO, Definition, encoder
+from streams.classify.enrichment import failures
+from streams.web.metrics import (
+    BUILD_INFO,
+    ENRICHMENT_FAILURES,
+    Definition,
+    encoder,
+    enrichment_family,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from prometheus_client.core import Metric
 
+    from streams.classify.enrichment import Kind
     from streams.gateway.bridge.post import Posted
 
 REQUESTS: Final = Definition(
@@ -80,6 +88,7 @@ DEFINITIONS: Final = (
     WAITING_BYTES,
     CONNECTIONS,
     KAFKA_FAILURES,
+    ENRICHMENT_FAILURES,
     READY,
     BUILD_INFO,
 )
@@ -133,6 +142,7 @@ class State:
     connections: int
     kafka_failures: int
     is_ready: bool
+    enrichment_failures: Mapping[Kind, int] = field(default_factory=failures)
 
 
 def families(state: State) -> Iterable[Metric]:
@@ -148,6 +158,7 @@ def families(state: State) -> Iterable[Metric]:
         for labels, value in values.items():
             counter.add_metric(labels, value)
         yield counter
+    yield enrichment_family(state.enrichment_failures)
     histogram = HistogramMetricFamily(SECONDS.name, SECONDS.help, labels=SECONDS.labels)
     histogram.add_metric((), counts.cumulated(), counts.seconds)
     yield histogram

@@ -19,7 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING
 
-from streams.decode.decoder import AUTO
+from streams.classify.enrichment import attempt
+from streams.classify.language.tags import UNDETERMINED
+from streams.decode.decoder import AUTO, language_of
 from streams.decode.formats import native
 from streams.gateway.bridge.http import Bridge, Listening, listen
 from streams.kafka import admin
@@ -144,9 +146,7 @@ def _prepare(settings: Settings) -> None:
     """Wait for Kafka and see that the topic is there. Raises BrokerError or TopicError."""
     if settings.detect_language:
         # Its models take their time to load, and no post should wait for them.
-        from streams.classify.language.detect import detect_messages  # noqa: PLC0415
-
-        detect_messages("Is this thing on?")
+        attempt("language", language_of, "Is this thing on?", otherwise=UNDETERMINED)
     deadline = time.monotonic() + settings.broker_wait_seconds
     while True:
         try:

@@ -1,0 +1,63 @@
+"""What only adds to a request (its language, origin, tenant) never takes its count away.
+
+What fails is counted, once for the whole process: a decoder, a classifier and a thread of their own
+may fail, and one counter on /metrics shows them all.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from threading import Lock
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+log = logging.getLogger("tokenshare.enrichment")
+
+#: What may fail; the values are label values of `tokenshare_enrichment_failures_total`.
+Kind = Literal["language", "origin", "tenant"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+_Argument = TypeVar("_Argument")
+_Answer = TypeVar("_Answer")
+
+_failures: Counter[Kind] = Counter()
+_said: set[Kind] = set()
+_lock = Lock()
+
+
+def attempt(
+    kind: Kind,
+    function: Callable[[_Argument], _Answer],
+    argument: _Argument,
+    *,
+    otherwise: _Answer,
+) -> _Answer:
+    """Return what a function says of an argument; where it raises, count that and go on."""
+    try:
+        return function(argument)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the request's tokens count
+        _count(kind, error)
+        return otherwise
+
+
+def failures() -> Mapping[Kind, int]:
+    """Return how often each kind has failed in this process."""
+    with _lock:
+        return {kind: _failures[kind] for kind in KINDS}
+
+
+def _count(kind: Kind, error: Exception) -> None:
+    with _lock:
+        _failures[kind] += 1
+        is_new = kind not in _said
+        _said.add(kind)
+    if is_new:
+        # The type only: the words of an error may be those of a prompt.
+        log.warning(
+            "looking up the %s of a request failed: %s; such requests count without it",
+            kind,
+            type(error).__name__,
+        )

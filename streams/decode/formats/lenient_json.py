@@ -1,0 +1,76 @@
+"""JSON that a strict reader refuses and that usage is read from all the same.
+
+A prompt that was cut off in an emoji ends in half of a pair of surrogates, and some write numbers
+beyond a double; the counts beside them are right.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def loads(text: str) -> object:
+    """Return the document that a text holds. Raises ValueError where it is none."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        document = leniently(text, str(error))
+        if document is None:
+            raise
+        return document
+
+
+def leniently(value: bytes | str, why: str) -> object:
+    """Return a document that JSON allows and orjson refuses (`why`); None where it is none.
+
+    That is a number beyond a double, or half of a surrogate pair, as a text has it that was cut off
+    in an emoji. Both may stand where nobody looks.
+    """
+    if "infinity" not in why and "surrogate" not in why:
+        return None
+    try:
+        document = json.loads(value, parse_int=_number, parse_constant=_refuse)
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return _without_surrogates(document)
+    except (ValueError, RecursionError):
+        return None
+    return document
+
+
+def _without_surrogates(document: object) -> object:
+    """Put a question mark in the place of each, however deep the document is."""
+    box = [document]
+    inside: list[dict[str, Any] | list[Any]] = [box]
+    while inside:
+        each = inside.pop()
+        if isinstance(each, dict):
+            members = [(_encodable(name), value) for name, value in each.items()]
+            each.clear()
+            each.update(members)
+        places: Iterable[Any] = [*each] if isinstance(each, dict) else range(len(each))
+        for place in places:
+            value = each[place]
+            if isinstance(value, str):
+                each[place] = _encodable(value)
+            elif isinstance(value, (dict, list)):
+                inside.append(value)
+    return box[0]
+
+
+def _encodable(text: str) -> str:
+    return text.encode(errors="replace").decode()
+
+
+def _number(text: str) -> int | float:
+    return int(text) if len(text) < 19 else float(text)
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(text)

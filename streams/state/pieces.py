@@ -1,0 +1,27 @@
+"""Work in pieces: a generator that pauses each few milliseconds, so that others have their turn."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+_Result = TypeVar("_Result")
+
+
+def at_once(work: Generator[None, None, _Result]) -> _Result:
+    """Return what work comes to, without its pauses."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            found: _Result = end.value
+            return found
+
+
+def go_on(work: Iterator[None], seconds: float) -> bool:
+    """Go on with work for so long and a piece more; False where it is not done yet."""
+    ends = time.perf_counter() + seconds
+    return all(time.perf_counter() <= ends for _ in work)
