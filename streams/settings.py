@@ -28,7 +28,7 @@ class SettingsError(Exception):
 
 
 class Settings(BaseSettings):
-    """The settings of a worker. Each field's description is its line in README's table."""
+    """The settings of a worker. Each field's description is its line in docs/settings.md."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, env_file=".env", extra="ignore", frozen=True

@@ -1,4 +1,4 @@
-"""Takes the pictures that README shows: of the page, of the HTML report and of the terminal.
+"""Takes the pictures that the documents show: of the page, of the HTML report and of the terminal.
 
     python tests/screenshots.py [http://127.0.0.1:6066/]
 

@@ -59,7 +59,7 @@ def topics_command(partitions: int | None) -> None:
 
 
 @click.command(name="settings")
-@click.option("--markdown", is_flag=True, help="Print README's table of all settings.")
+@click.option("--markdown", is_flag=True, help="Print the table of docs/settings.md.")
 def settings_command(markdown: bool) -> None:
     """Print the settings in force, with secrets masked."""
     if markdown:
@@ -70,7 +70,7 @@ def settings_command(markdown: bool) -> None:
 
 
 def settings_markdown() -> str:
-    """Return README's table of settings."""
+    """Return the table of docs/settings.md."""
     rows = ["| Variable | Default | Meaning |", "|---|---|---|"]
     for name, default, meaning in settings.table():
         rows.append(f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |")

@@ -339,7 +339,7 @@ DOCUMENT: Final[Schema] = {
             _choice("window", "The window.", WINDOW_NAMES, WINDOW_NAMES[-1]),
         ),
         "/api/v1/shifts": _get(
-            "How far each share has shifted from what is usual; see README.",
+            "How far each share has shifted from what is usual; see docs/alerts.md.",
             _answer("Every key, window and measure.", "Shifts"),
         ),
         "/api/v1/shifts/movers": _get(

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "kafka"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "compose"))
 
 import images
-import readme_lines
+import manual_lines
 from apache import ApacheKafka, MissingToolError, jars
 from processes import wait_until
 
@@ -37,7 +37,7 @@ FILE = ROOT / "docker-compose.yml"
 COMPOSE = yaml.safe_load(FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 IMAGE = (DEPLOY / "Dockerfile").read_text()
-README = (ROOT / "README.md").read_text()
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
 DEFAULTS = {name: default for name, default, _ in table()}
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -394,24 +394,24 @@ def test_what_prometheus_speaks_to_are_services_at_their_ports():
     assert targets <= inside
 
 
-def test_the_lines_of_readme_name_services_and_profiles_that_are_there():
-    lines = re.findall(r"^(?:\w+=\S+ )?docker compose .+$", README, re.MULTILINE)
+def test_the_lines_of_the_manual_name_services_and_profiles_that_are_there():
+    lines = re.findall(r"^(?:\w+=\S+ )?docker compose .+$", OPERATIONS, re.MULTILINE)
     profiles = {profile for each in SERVICES.values() for profile in each.get("profiles", [])}
 
     assert len(lines) >= 2
     assert set(re.findall(r"--profile (\w+)", "\n".join(lines))) <= profiles
     assert set(re.findall(r"compose exec (\S+)", "\n".join(lines))) <= set(SERVICES)
-    given = re.findall(r"^(\w+)=\S+ docker", README, re.MULTILINE)
+    given = re.findall(r"^(\w+)=\S+ docker", OPERATIONS, re.MULTILINE)
     assert all(f"${{{name}:-" in FILE.read_text() for name in given)
 
 
-def test_make_compose_runs_all_lines_of_readme():
-    secrets, *rest = readme_lines.lines()
+def test_make_compose_runs_all_compose_lines_of_the_manual():
+    secrets, *rest = manual_lines.lines()
 
     assert secrets.startswith("(umask 077; printf ")
-    assert rest == re.findall(r"^(?:\w+=\S+ )?docker compose .+$", README, re.MULTILINE)
+    assert rest == re.findall(r"^(?:\w+=\S+ )?docker compose .+$", OPERATIONS, re.MULTILINE)
     ports = {port.split(":")[1] for each in SERVICES.values() for port in each.get("ports", [])}
-    asked = {page.strip("/").rpartition(":")[2] for page in readme_lines.pages()}
+    asked = {page.strip("/").rpartition(":")[2] for page in manual_lines.pages()}
     assert asked
     assert asked <= ports
 
@@ -427,8 +427,8 @@ def test_every_image_of_others_has_a_stand_in_for_make_compose():
         assert (images.HERE / f"{name}.Dockerfile").is_file()
 
 
-def test_the_line_of_readme_makes_the_secrets_that_are_demanded(tmp_path):
-    (line,) = re.findall(r"^\(umask 077; printf .+$", README, re.MULTILINE)
+def test_the_line_of_the_manual_makes_the_secrets_that_are_demanded(tmp_path):
+    (line,) = re.findall(r"^\(umask 077; printf .+$", OPERATIONS, re.MULTILINE)
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
     made = dict(each.split("=", 1) for each in (tmp_path / ".env").read_text().splitlines())
 
@@ -439,7 +439,7 @@ def test_the_line_of_readme_makes_the_secrets_that_are_demanded(tmp_path):
 
 
 def test_the_figures_that_sizing_rests_on_are_the_measured_ones():
-    section = README.partition("### Sizing")[2].partition("\n### ")[0]
+    section = OPERATIONS.partition("\n## Sizing\n")[2].partition("\n## ")[0]
     figures = json.loads((ROOT / "tests/bench/results/apache.json").read_text())["figures"]
     plain = figures["whole path, 1 partition"]["events_per_cpu_second"]
     litellm = figures["whole path, LiteLLM"]["events_per_cpu_second"]

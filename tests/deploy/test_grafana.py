@@ -419,9 +419,9 @@ def test_links_to_the_runbook_lead_to_headings_and_every_alert_has_one():
     assert anchors == {heading.lower() for heading in headings}
 
 
-def test_the_line_of_readme_sets_both_addresses_in_every_dashboard(tmp_path):
-    readme = (ROOT / "README.md").read_text()
-    (line,) = re.findall(r"^sed .+ deploy/grafana/dashboards/\*\.json$", readme, re.MULTILINE)
+def test_the_line_of_the_manual_sets_both_addresses_in_every_dashboard(tmp_path):
+    operations = (ROOT / "docs/operations.md").read_text()
+    (line,) = re.findall(r"^sed .+ deploy/grafana/dashboards/\*\.json$", operations, re.MULTILINE)
     shutil.copytree(GRAFANA, tmp_path / "deploy" / "grafana")
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
     addresses = re.findall(r"s\|[^|]+\|([^|]+)\|", line)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
-import subprocess
 import tomllib
-from pathlib import Path
 
 import click
 import orjson
 import pytest
+from documents import ROOT, between, block, blocks, manual, section, text, tracked_files
+from test_architecture import LAYERS
 
 from streams.classify.classifier import Classifier
 from streams.classify.origin.catalog import Catalog
 from streams.cli import cli
 from streams.cli.operate import settings_markdown
-from streams.counting.partition import Partition
+from streams.counting.partition import MAX_TOTALS, Partition
 from streams.decode import dead_letter
 from streams.decode.decoder import Decoder
 from streams.decode.event import REASONS, SKIP_REASONS
@@ -27,41 +27,38 @@ from streams.decode.reader import Reading, rows_of
 from streams.gateway.bridge import metrics as bridge_metrics
 from streams.settings import Settings, load, table
 from streams.shares.sums import Kept
-from streams.shares.windows import Windows
+from streams.shares.windows import MAX_WINDOW_MODELS, Windows
+from streams.state.pane import (
+    ALL_LEVELS,
+    MAX_LANGUAGES,
+    MAX_MODELS,
+    MAX_NAMED_CELLS,
+    MAX_STATE_BYTES,
+    MAX_TENANTS,
+    MAX_UNKNOWN_MODELS,
+)
 from streams.state.view import View
 from streams.web.metric_definitions import DEFINITIONS, exposed_name
 from streams.web.metrics import Exposition, ProcessFacts
 from streams.web.server import Sources, make_app
-from streams.web.snapshot import take
+from streams.web.snapshot import (
+    HYSTERESIS,
+    SHOWN_DEVELOPERS,
+    SHOWN_LANGUAGES,
+    SHOWN_MODELS,
+    take,
+)
 from streams.worker import run as process
 
-ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
-DOCUMENTS = ("README.md", "CHANGELOG.md", "deploy/runbook.md")
-
-#: Fenced blocks as (language, body).
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-PROSE = re.sub(r"^```\w+\n.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
+PROSE = re.sub(r"^```\w+\n.*?^```$", "", manual(), flags=re.MULTILINE | re.DOTALL)
 COMMANDS = [
-    *(line for language, body in BLOCKS if language == "sh" for line in body.splitlines()),
+    *(line for _, body in blocks("sh") for line in body.splitlines()),
     *re.findall(r"`((?:tokenshare|make) [^`]+)`", PROSE),
 ]
 
 
-def between(mark: str) -> str:
-    """Return what README has between `<!-- mark -->` and `<!-- /mark -->`."""
-    found = re.findall(f"<!-- {mark} -->\n(.*?)<!-- /{mark} -->", README, flags=re.DOTALL)
-    assert len(found) == 1
-    return found[0].strip()
-
-
-def block(mark: str) -> str:
-    """Return the body of the one fenced block between two marks."""
-    return re.sub(r"^```\w*$", "", between(mark), flags=re.MULTILINE).strip()
-
-
 def metrics_markdown(definitions=DEFINITIONS) -> str:
-    """Return README's table of metrics."""
+    """Return the table of metrics."""
     rows = ["| Metric | Kind | Labels | Meaning |", "|---|---|---|---|"]
     for each in definitions:
         labels = ", ".join(f"`{label}`" for label in each.labels)
@@ -69,65 +66,61 @@ def metrics_markdown(definitions=DEFINITIONS) -> str:
     return "\n".join(rows)
 
 
-def tracked_files() -> list[Path]:
-    try:
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT,
-            capture_output=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("this tree is no clone: git does not say what belongs to it")
-    paths = (ROOT / name.decode() for name in listed.stdout.split(b"\0") if name)
-    return [path for path in paths if path.is_file()]
-
-
-def test_readme_has_the_settings_as_the_command_prints_them():
+def test_the_settings_are_as_the_command_prints_them():
     assert between("settings") == settings_markdown(), "paste: tokenshare settings --markdown"
 
 
-def test_readme_has_every_metric():
+def test_every_metric_has_its_line():
     assert between("metrics") == metrics_markdown(), f"paste:\n{metrics_markdown()}"
     bridge = metrics_markdown(bridge_metrics.DEFINITIONS)
     assert between("bridge-metrics") == bridge, f"paste:\n{bridge}"
 
 
-def test_readme_has_every_variable_that_it_names():
+def test_every_variable_is_named_and_no_other():
     known = {name for name, _, _ in table()}
 
-    assert set(re.findall(r"TOKENSHARE_[A-Z_]+", README)) == known
+    assert set(re.findall(r"TOKENSHARE_[A-Z_]+", manual())) == known
 
 
-def test_readme_has_the_messages_of_the_code_in_their_own_words():
+def test_the_layers_are_those_that_the_tests_hold():
+    rows = ["| Folder or module | May import |", "|---|---|"]
+    for layer, allowed in LAYERS.items():
+        rows.append(f"| `{layer}` | {', '.join(f'`{each}`' for each in allowed.split())} |")
+    layers = "\n".join(rows)
+
+    assert between("layers") == layers, f"paste:\n{layers}"
+
+
+def test_messages_are_explained_in_their_own_words():
     # Texts that stand over several lines of code are one text.
     code = "\n".join(path.read_text() for path in sorted((ROOT / "streams").rglob("*.py")))
     code = re.sub(r'"\s*\n\s*f?"', "", code)
-    section = README.partition("### Troubleshooting")[2].partition("\n## ")[0]
-    messages = re.findall(r"^\| `([^`]+)` \|", section, flags=re.MULTILINE)
+    troubles = section("docs/operations.md", "## Troubleshooting")
+    messages = re.findall(r"^\| `([^`]+)` \|", troubles, flags=re.MULTILINE)
     words = {message: max(message.split("…"), key=len).strip(" :;,") for message in messages}
 
     assert len(words) > 15
     assert {message: said for message, said in words.items() if said not in code} == {}
 
 
-def test_readme_explains_every_reason():
-    explained = re.findall(r"^\| `(\w+)` \| (?:has|is|lacks) ", README, flags=re.MULTILINE)
+def test_every_reason_is_explained():
+    table = section("docs/connect.md", "## What cannot be counted")
+    explained = re.findall(r"^\| `(\w+)` \| (?:has|is|lacks) ", table, flags=re.MULTILINE)
 
     assert explained == list(REASONS)
 
 
-def test_readme_explains_every_reason_to_skip_and_every_format():
-    table = README.partition("| Reason | The record, or the item in it |")[2].partition("\n\n")[0]
+def test_every_reason_to_skip_and_every_format_is_explained():
+    table = section("docs/connect.md", "## Records without usage")
     explained = re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)
     assert {*explained, "cache_hit"} == set(SKIP_REASONS)
 
-    table = README.partition("| Format | What it is | Tokens |")[2].partition("\n\n")[0]
+    table = section("docs/connect.md", "## Formats").partition("| Format |")[2].partition("\n\n")[0]
     named = re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in table.split("\n")[2:]))
     assert sorted(named) == sorted(NAMES)
 
 
-def test_readme_names_the_headers_of_a_dead_letter():
+def test_the_headers_of_a_dead_letter_are_named():
     headers = {
         getattr(dead_letter, name)
         for name in (
@@ -144,11 +137,12 @@ def test_readme_names_the_headers_of_a_dead_letter():
         )
     }
 
-    assert set(re.findall(r"`(tokenshare\.[a-z_]+)`", README)) == headers
+    assert set(re.findall(r"`(tokenshare\.[a-z_]+)`", manual())) == headers
 
 
-def test_readme_has_the_exit_codes():
-    codes = {int(code) for code in re.findall(r"^\| (\d+) \|", README, flags=re.MULTILINE)}
+def test_every_exit_code_is_explained():
+    table = section("docs/operations.md", "## Exit codes")
+    codes = {int(code) for code in re.findall(r"^\| (\d+) \|", table, flags=re.MULTILINE)}
     usage = click.UsageError("").exit_code
 
     assert codes == {
@@ -161,23 +155,23 @@ def test_readme_has_the_exit_codes():
     }
 
 
-def test_readme_has_every_path_of_the_server():
+def test_every_path_of_the_server_has_its_line():
     app = make_app(Sources(*[dict] * 8))
     paths = {str(resource.canonical) for resource in app.router.resources()}
 
-    assert set(re.findall(r"^\| `(/[\w/.]*)` \|", README, flags=re.MULTILINE)) == {
+    assert set(re.findall(r"^\| `(/[\w/.]*)` \|", text("docs/api.md"), flags=re.MULTILINE)) == {
         path for path in paths if not path.startswith("/static")
     }
 
 
-def test_readme_has_a_line_for_every_command():
-    listed = re.findall(r"^\| `tokenshare (\w+)` \|", README, flags=re.MULTILINE)
+def test_every_command_has_its_line():
+    listed = re.findall(r"^\| `tokenshare (\w+)` \|", text("docs/cli.md"), flags=re.MULTILINE)
 
     assert sorted(listed) == sorted(cli.commands)
 
 
 @pytest.mark.parametrize("line", sorted({line for line in COMMANDS if "tokenshare " in line}))
-def test_every_tokenshare_command_in_readme_parses(line, tmp_path):
+def test_every_tokenshare_command_parses(line, tmp_path):
     for name in re.findall(r"(?:--compare|tokenshare decode) (\S+)", line):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -195,7 +189,7 @@ def test_every_tokenshare_command_in_readme_parses(line, tmp_path):
 
 
 @pytest.mark.parametrize("line", sorted({line for line in COMMANDS if line.startswith("make ")}))
-def test_every_make_target_in_readme_exists(line):
+def test_every_make_target_exists(line):
     _, target, *variables = shlex.split(line)
 
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
@@ -232,15 +226,16 @@ def test_the_event_of_readme_is_the_one_of_the_schema():
     assert [orjson.loads(block("event"))] == native.SCHEMA["examples"]
 
 
-def test_readme_has_every_field_of_the_event():
+def test_every_field_of_the_event_has_its_line():
     described = native.SCHEMA["properties"]
-    rows = re.findall(r"^\| `(\w+)` \| (yes|no) \|", README, flags=re.MULTILINE)
+    table = section("docs/connect.md", "## The event")
+    rows = re.findall(r"^\| `(\w+)` \| (yes|no) \|", table, flags=re.MULTILINE)
 
     assert {name for name, _ in rows} == set(described)
     assert {name for name, must in rows if must == "yes"} == set(native.SCHEMA["required"])
 
 
-def test_the_overrides_of_readme_are_read(tmp_path):
+def test_the_example_of_overrides_is_read(tmp_path):
     path = tmp_path / "overrides.toml"
     path.write_text(block("overrides"))
     catalog = Catalog.load(path)
@@ -251,7 +246,7 @@ def test_the_overrides_of_readme_are_read(tmp_path):
 
 
 @pytest.mark.kafka
-def test_the_producer_of_readme_writes_an_event_that_counts():
+def test_the_example_of_a_producer_writes_an_event_that_counts():
     from kafka import KafkaConsumer, TopicPartition
 
     from streams.demo.broker import EmbeddedBroker
@@ -264,7 +259,7 @@ def test_the_producer_of_readme_writes_an_event_that_counts():
         admin.close()
         source = block("producer").replace("127.0.0.1:9092", broker.bootstrap)
         assert broker.bootstrap in source
-        exec(compile(source, "README.md", "exec"), {})
+        exec(compile(source, "connect.md", "exec"), {})
         consumer = KafkaConsumer(
             bootstrap_servers=broker.bootstrap,
             auto_offset_reset="earliest",
@@ -279,31 +274,56 @@ def test_the_producer_of_readme_writes_an_event_that_counts():
     assert decoded.events[0].model == "qwen/qwen3-32b"
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_links_lead_to_files_of_the_repository(name):
-    links = re.findall(r"\]\(([^)#\s]+)", (ROOT / name).read_text())
-    local = [link for link in links if "://" not in link]
+def test_every_dependency_has_its_reason_above_it():
+    lines = [line.strip() for line in text("pyproject.toml").splitlines()]
+    project = tomllib.loads(text("pyproject.toml"))
+    wanted = {
+        *project["build-system"]["requires"],
+        *project["project"]["dependencies"],
+        *itertools.chain(*project["project"]["optional-dependencies"].values()),
+    }
+    stated = {
+        line.strip('",'): before
+        for before, line in itertools.pairwise(lines)
+        if line.startswith('"') and line.strip('",') in wanted
+    }
 
-    assert [link for link in local if not (ROOT / link).is_file()] == []
+    assert stated.keys() == wanted
+    assert [each for each, before in stated.items() if not re.match(r"# \w", before)] == []
 
 
-def test_readme_has_a_reason_for_every_dependency():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"].values()
-    wanted = itertools.chain(project["dependencies"], *extras)
-    names = {re.split(r"[\[<>=~! ]", each, maxsplit=1)[0] for each in wanted} - {"tokenshare"}
-    section = README.partition("## Dependencies")[2].partition("\n## ")[0]
-
-    assert {name for name in names if name not in section} == set()
-
-
-def test_the_defaults_that_readme_tells_in_prose_are_the_defaults():
+def test_the_defaults_that_are_stated_in_prose_are_the_defaults():
     settings = Settings(_env_file=None)
 
     for topic in (settings.topic, settings.changelog_topic, settings.dead_letters):
-        assert f"| `{topic}` |" in README
-    assert f"http://{settings.web_host}:{settings.web_port}/" in README
-    assert settings.flush_seconds == 0.5  # "each half second"
+        assert f"| `{topic}` |" in text("docs/connect.md")
+    assert f"http://{settings.web_host}:{settings.web_port}/" in text("README.md")
+    assert f"listens on {settings.bridge_host}:{settings.bridge_port}" in text("docs/gateways.md")
+    assert settings.flush_seconds == 0.5
+    assert "Every half second" in text("docs/architecture.md")
+
+
+def test_the_bounds_that_are_stated_in_prose_are_the_bounds():
+    bounds = section("docs/architecture.md", "### Cardinality bounds")
+    languages, developers = int(SHOWN_LANGUAGES * HYSTERESIS), int(SHOWN_DEVELOPERS * HYSTERESIS)
+
+    assert f"the {SHOWN_LANGUAGES} with the most tokens in 7 days, at most {languages} " in bounds
+    assert f"the {SHOWN_DEVELOPERS} with the most tokens in 7 days, at most {developers} " in bounds
+    assert f"| API, `model` | {SHOWN_MODELS}, " in bounds
+    assert f"{MAX_TOTALS} languages and {MAX_TOTALS} developers per partition" in bounds
+    assert (
+        f"{MAX_LANGUAGES} languages, {MAX_MODELS} models, {MAX_UNKNOWN_MODELS} unknown models by "
+        f"name, {MAX_NAMED_CELLS:,} pairs of unknown model and language, {MAX_TENANTS} tenants"
+    ) in bounds
+    assert f"| a window's models | {MAX_WINDOW_MODELS:,}, " in bounds
+    kilobytes = re.findall(r"(\d+) kB", bounds)
+    assert [int(each) * 1024 for each in kilobytes] == [each.max_bytes for each in ALL_LEVELS]
+    assert f"| {MAX_STATE_BYTES / 1e6:.0f} MB per partition" in bounds
+    assert f"worse than {HYSTERESIS} times" in bounds
+
+
+def test_readme_is_short():
+    assert len(text("README.md").splitlines()) <= 150
 
 
 #: In halves, so that this file does not name what no file may name.

@@ -228,10 +228,10 @@ def test_an_event_is_accepted(shared, path):
     assert authorized(shared, EVENT, path) == (202, {"accepted": 1, "skipped": 0, "rejected": []})
 
 
-def test_the_post_of_readme_is_answered_as_readme_says(shared):
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+def test_the_post_of_the_manual_is_answered_as_it_says(shared):
+    gateways = (Path(__file__).parents[2] / "docs/gateways.md").read_text()
     (line,) = (
-        each for each in readme.splitlines() if each.startswith("curl -s http://127.0.0.1:6067")
+        each for each in gateways.splitlines() if each.startswith("curl -s http://127.0.0.1:6067")
     )
     _, _, url, _, body = shlex.split(line)
     form = "application/x-www-form-urlencoded"  # what curl says of what it posts
@@ -240,7 +240,7 @@ def test_the_post_of_readme_is_answered_as_readme_says(shared):
     )
 
     assert status == 202
-    assert f"`{orjson.dumps(answer).decode()}`" in readme
+    assert f"`{orjson.dumps(answer).decode()}`" in gateways
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""README's commands, run as they stand there but for addresses: on a real broker, in its order."""
+"""The manual's commands, run as they are but for addresses: on a real broker, in its order."""
 
 from __future__ import annotations
 
@@ -14,18 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from documents import ROOT, blocks
 from processes import wait_until
 
 from streams.demo.broker import free_port
 
 pytestmark = pytest.mark.kafka
 
-ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
-BLOCKS = [
-    body.splitlines()
-    for body in re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-]
+BLOCKS = [body.splitlines() for _, body in blocks("sh")]
 
 #: What a line begins with that is not run here, and why.
 ELSEWHERE = {
@@ -42,6 +38,7 @@ ELSEWHERE = {
     "make kafka": "runs until Ctrl-C; tests/kafka/apache.py is the broker of .ci/run",
     "make alerts": "takes minutes; tests/deploy/test_alerts.py runs the rules",
     "make e2e": "tests/kafka/test_end_to_end.py is it",
+    ".venv/bin/python -m pre_commit install": "changes the clone; tests/docs checks its hooks",
 }
 #: What make tells the makes that it starts.
 MAKES = ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "ARGS")
@@ -174,15 +171,22 @@ def shell(tmp_path):
             process.wait()
 
 
-def block_of(start: str) -> list[str]:
-    """Return the lines of the first block that has a line that starts so."""
-    return next(lines for lines in BLOCKS if any(line.startswith(start) for line in lines))
+def block_of(line: str) -> list[str]:
+    """Return the lines of the one block that has a line."""
+    (lines,) = (lines for lines in BLOCKS if line in lines)
+    return lines
+
+
+def line_of(start: str) -> str:
+    """Return the one line that starts so."""
+    (line,) = {line for lines in BLOCKS for line in lines if line.startswith(start)}
+    return line
 
 
 def test_the_demo_is_shown_asked_and_ended_by_ctrl_c(shell):
     here = shell()
     here.serve("make demo", here.web)
-    for line in block_of("curl -s 'http://127.0.0.1:6066/api/v1/history"):
+    for line in block_of(line_of("curl -s 'http://127.0.0.1:6066/api/v1/history")):
         # The traffic of the weeks before takes some seconds to come through Kafka.
         wait_until(lambda line=line: re.search(PRINTS[line], here.said(f"{line} || true")), line)
 
@@ -215,18 +219,18 @@ def test_a_topic_of_ones_own_is_connected_asked_and_checked(shell, bootstrap, tm
     here.run("tokenshare doctor")
     here.serve("tokenshare worker", here.web)
 
-    here.run(block_of("tokenshare decode")[0])
-    fields = block_of("export TOKENSHARE_FIELDS")[0]
+    here.run(line_of("tokenshare decode"))
+    fields = line_of("export TOKENSHARE_FIELDS")
     assert "llm.usage.in" in here.run(f"{fields}\ntokenshare settings")
 
     here.serve("tokenshare bridge", here.bridge)
-    post = block_of("curl -s http://127.0.0.1:6067/ -d")[0]
+    post = line_of("curl -s http://127.0.0.1:6067/ -d")
     assert json.loads(here.run(post)) == {"accepted": 1, "skipped": 0, "rejected": []}
     here.run(post.replace("qwen/qwen3-32b", "prod-chat"))
     wait_until(
         lambda: "prod-chat" in here.said("tokenshare report --unknown || true"), "the post counted"
     )
-    for line in block_of("tokenshare classify"):
+    for line in block_of(line_of("tokenshare classify")):
         here.run(line)
 
     report = block_of("tokenshare report --markdown")
@@ -236,10 +240,10 @@ def test_a_topic_of_ones_own_is_connected_asked_and_checked(shell, bootstrap, tm
     assert (here.folder / "report.html").read_text().startswith("<!doctype html>")
     assert here.end() == [0, 0]
 
-    # A topic without other traffic, as README asks for.
+    # A topic without other traffic, as the manual asks for.
     other = shell(bootstrap_servers=bootstrap, topic="readme-compared", group="readme-compared")
     other.serve("tokenshare worker", other.web)
-    for line in block_of("tokenshare simulate --events 1000000"):
+    for line in block_of(line_of("tokenshare simulate --events 1000000")):
         other.run(line)
 
 
@@ -252,10 +256,9 @@ def write_usage(folder: Path) -> None:
     subprocess.run(["gzip", "usage-1.ndjson"], cwd=folder, check=True)
 
 
-def test_secrets_and_links_are_written_as_readme_says(shell):
+def test_secrets_and_links_are_written_as_the_manual_says(shell):
     here = shell()
-    secrets = next(line for lines in BLOCKS for line in lines if line.startswith("(umask"))
-    here.run(secrets)
+    here.run(line_of("(umask"))
     written = here.folder / ".env"
     assert written.stat().st_mode & 0o777 == 0o600
     assert re.fullmatch(
@@ -265,27 +268,27 @@ def test_secrets_and_links_are_written_as_readme_says(shell):
 
     dashboards = here.folder / "deploy/grafana/dashboards"
     shutil.copytree(ROOT / "deploy/grafana/dashboards", dashboards)
-    here.run(block_of("sed -i")[0])
+    here.run(line_of("sed -i"))
     texts = "".join(path.read_text() for path in dashboards.glob("*.json"))
     assert "https://tokenshare.example.com" in texts
     assert "127.0.0.1:6066" not in texts
     assert "https://example.com/runbook.md" not in texts
 
 
-def test_every_line_of_readme_is_run_or_said_why_not():
+def test_every_line_of_the_manual_is_run_or_has_its_reason():
     here = {
-        *block_of("make demo"),
-        *block_of('make demo ARGS="--study'),
-        *block_of("curl -s 'http://127.0.0.1:6066/api/v1/history"),
+        "make demo",
+        'make demo ARGS="--study --once"',
+        *block_of(line_of("curl -s 'http://127.0.0.1:6066/api/v1/history")),
         *block_of("tokenshare doctor"),
-        *block_of("tokenshare decode"),
-        *block_of("export TOKENSHARE_FIELDS"),
-        *block_of("tokenshare bridge"),
-        *block_of("curl -s http://127.0.0.1:6067/ -d"),
-        *block_of("tokenshare classify"),
+        line_of("tokenshare decode"),
+        line_of("export TOKENSHARE_FIELDS"),
+        "tokenshare bridge",
+        line_of("curl -s http://127.0.0.1:6067/ -d"),
+        *block_of(line_of("tokenshare classify")),
         *block_of("tokenshare report --markdown"),
-        *block_of("tokenshare simulate --events 1000000"),
-        *block_of("sed -i"),
+        *block_of(line_of("tokenshare simulate --events 1000000")),
+        line_of("sed -i"),
     }
     lines = {line for lines in BLOCKS for line in lines}
     missing = {
@@ -294,4 +297,4 @@ def test_every_line_of_readme_is_run_or_said_why_not():
 
     assert missing == set()
     assert [start for start in ELSEWHERE if not any(line.startswith(start) for line in lines)] == []
-    assert all(line in lines for line in PRINTS), "a line of PRINTS is no longer in README"
+    assert all(line in lines for line in PRINTS), "a line of PRINTS is no longer in the manual"
