@@ -6,6 +6,7 @@ Names repeat and events do not, so each name is looked at once; what is counted 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -25,6 +26,13 @@ _Name = TypeVar("_Name")
 
 #: Names come from outside: tables that are full start anew, which costs microseconds a name.
 TABLE_SIZE = 65_536
+
+#: Of all classifiers of the process: numbers of one are not taken for another's.
+_GENERATIONS = count(1)
+
+
+class StaleNumbersError(Exception):
+    """Numbers of names are used with other tables than those that gave them out."""
 
 
 @dataclass(slots=True)
@@ -57,8 +65,9 @@ class Tables:
 class Classifier:
     """Numbers for names, and the names for the numbers.
 
-    A number holds until the next call of `make_room`. `tenant_salt` keys the hash of tenants;
-    workers of one group need the same one.
+    A number holds until the next call of `make_room`: `generation` says which numbers are valid,
+    and another one than before says that all before are void. `tenant_salt` keys the hash of
+    tenants; workers of one group need the same one.
     """
 
     def __init__(self, catalog: Catalog, tenant_salt: str = "") -> None:
@@ -68,6 +77,7 @@ class Classifier:
         self._clear()
 
     def _clear(self) -> None:
+        self.generation = next(_GENERATIONS)
         self.cell_names = Numbered()
         self.model_names = Numbered()
         self.origin_names = Numbered()
@@ -95,6 +105,14 @@ class Classifier:
             self.catalog = self._next_catalog
             self._clear()
         return is_over
+
+    def check(self, generation: int) -> None:
+        """Raise StaleNumbersError where the numbers of a generation are not valid."""
+        if generation != self.generation:
+            raise StaleNumbersError(
+                f"numbers of names are of generation {generation}, the tables of generation "
+                f"{self.generation}"
+            )
 
     def pairs(self, names: list[tuple[str, str | None]]) -> NDArray[np.int64]:
         """Return the number of each (model, declared language) pair."""
