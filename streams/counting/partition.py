@@ -65,6 +65,10 @@ class SourceReplacedError(Exception):
     """The source topic is another one than was counted; the message says what to do."""
 
 
+class BrokenChainError(Exception):
+    """A reading does not begin where the one before it ended: events would be lost or doubled."""
+
+
 @dataclass(frozen=True, slots=True)
 class Flush:
     """What one flush writes, in this order: the panes, the position, then the deletions."""
@@ -159,9 +163,12 @@ class Partition:
         """Count a reading; returns every rejection by offset, those of its times included.
 
         Corrupt ranges are counted by their offsets, and are not among the rejections.
-        `reading.start` must be this partition's position. `now` is the wall clock in unix seconds.
+        `now` is the wall clock in unix seconds.
+
+        Raises BrokenChainError where `reading.start` is not this partition's position, before
+        anything is counted.
         """
-        assert reading.start == self.position, "readings of a partition chain"
+        self._check_chain(reading, self.position)
         reading = self._without_repeated(reading, now)
         rejected = [*reading.rejected]
         previous = self.newest
@@ -187,14 +194,24 @@ class Partition:
         return rejected
 
     def remember(self, reading: Reading, now: float) -> None:
-        """Remember the ids of events before the position, which have been counted."""
-        assert reading.start == self.read_to, "readings of a partition chain"
+        """Remember the ids of events before the position, which have been counted.
+
+        Raises BrokenChainError where `reading.start` is not `read_to`.
+        """
+        self._check_chain(reading, self.read_to)
         if self.recent is not None:
             self.recent.repeated(
                 reading.rows[reading.rows.offsets < self.position],
                 now + ALLOWED_CLOCK_SKEW_SECONDS,
             )
         self.read_to = min(reading.end, self.position)
+
+    def _check_chain(self, reading: Reading, expected: int) -> None:
+        if reading.start != expected:
+            raise BrokenChainError(
+                f"partition {self.number}: a reading begins at offset {reading.start}, expected "
+                f"{expected}"
+            )
 
     def _without_repeated(self, reading: Reading, now: float) -> Reading:
         if self.recent is None:
