@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _Name = TypeVar("_Name")
 
-#: Names come from outside: tables that are full start anew, which costs microseconds a name.
+#: Names come from outside: full tables are emptied; a name costs microseconds again.
 TABLE_SIZE = 65_536
 
 #: Of all classifiers of the process: numbers of one are not taken for another's.
@@ -65,9 +65,9 @@ class Tables:
 class Classifier:
     """Numbers for names, and the names for the numbers.
 
-    A number holds until the next call of `make_room`: `generation` says which numbers are valid,
-    and another one than before says that all before are void. `tenant_salt` keys the hash of
-    tenants; workers of one group need the same one.
+    A number holds until the next call of `make_room`: `generation` is that of the valid numbers,
+    and changes when all before become void. `tenant_salt` keys the hash of tenants; workers of one
+    group need the same one.
     """
 
     def __init__(self, catalog: Catalog, tenant_salt: str = "") -> None:
@@ -95,7 +95,7 @@ class Classifier:
         self._next_catalog = catalog
 
     def make_room(self) -> bool:
-        """Start anew where too many names have come, or another catalogue.
+        """Empty the tables where they are full, or where the catalogue has been replaced.
 
         Returns True where all numbers given out are void.
         """

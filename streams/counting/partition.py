@@ -85,10 +85,10 @@ class Partition:
     """The counting state of one source partition that this worker owns.
 
     `stored` are panes as the table holds them, decoded when an event needs one; `panes` are the
-    decoded ones. `recent` are ids of events before, and None where events are not told apart by
-    them; `read_to` is the next offset to be read, which is behind the position while the ids of
-    what has been counted are read again. `stamps` are those found at restore that lie ahead of the
-    position, ascending: up to the last of them an event may already be counted in some panes.
+    decoded ones. `recent` are ids of events before, and None where events are not deduplicated;
+    `read_to` is the next offset to be read, which is behind the position while the ids of what has
+    been counted are read again. `stamps` are those found at restore that lie ahead of the position,
+    ascending: up to the last of them an event may already be counted in some panes.
     """
 
     number: int
@@ -116,7 +116,7 @@ class Partition:
         topic: str = "",
         dedupe_records: int = 0,
     ) -> Partition:
-        """Take up a partition where the table says it stands.
+        """Return a partition as the table holds it.
 
         `records` are the table's values by pane, the position under None; `generation` is the
         group's. The result writes under a generation above any that has written before it, also
@@ -314,7 +314,7 @@ class Partition:
         self.is_moved = True
 
     def rewrite(self, key: PaneKey | None) -> None:
-        """Write a pane (None: the position) again: somebody else's older value stands there."""
+        """Write a pane (None: the position) again: an earlier owner has written over it."""
         if key is None:
             self.is_moved = True
         elif key in self.panes:
@@ -372,7 +372,7 @@ class Partition:
         return expired
 
     def end_flush(self, flush: Flush, *, written: bool) -> None:
-        """Say whether Kafka has acknowledged all of a flush; what it has not is written again."""
+        """Note whether Kafka has acknowledged all of a flush; if not, it is written again."""
         if not written:
             self.dirty.update(key for key in flush.keys if key in self.panes)
             self.is_moved = True

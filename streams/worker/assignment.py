@@ -1,4 +1,4 @@
-"""Partitions come and go: taken over where the table stands, flushed before they are given away."""
+"""Partitions come and go: restored from the table, flushed before they are given away."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Assignment:
         return None if partition is None or tp.topic != self._settings.topic else partition.read_to
 
     async def seek(self, partition: Partition) -> None:
-        """Read a partition on from where its state stands."""
+        """Continue reading a partition at the next offset of its state."""
         at = TP(self._settings.topic, partition.number)
         await self._app.group_consumer.seek_to(at, partition.read_to)
 
@@ -124,7 +124,7 @@ class Assignment:
             for number in assigned
         }
         for partition in partitions.values():
-            # The first flush says who owns the partition now, before anything is counted.
+            # Written before anything is counted: the position's generation marks the new owner.
             partition.is_moved = True
         self._owned.partitions = partitions
         self._flusher.forget_letters()
@@ -206,8 +206,8 @@ class StaleWrites:
 
     def __init__(self, owned: Owned) -> None:
         self._owned = owned
-        #: When such a write last came, by partition.
-        self._came_at: dict[int, float] = {}
+        #: When the last such write was read, by partition.
+        self._last_at: dict[int, float] = {}
 
     def overwrite(self, stale: Stale) -> None:
         """Have the next flush write the key again, where its partition is this worker's."""
@@ -217,6 +217,6 @@ class StaleWrites:
             return
         partition.rewrite(stale.key)
         now = time.monotonic()
-        if now - self._came_at.get(number, _NEVER) > STALE_SECONDS:
+        if now - self._last_at.get(number, _NEVER) > STALE_SECONDS:
             log.warning("an earlier owner wrote partition %s late, writing it again", number)
-        self._came_at[number] = now
+        self._last_at[number] = now

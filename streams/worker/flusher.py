@@ -1,6 +1,6 @@
 """What has been counted is written: panes and dead letters, then the position, then deletions.
 
-The position is written alone and last, when Kafka has acknowledged everything that it stands for:
+The position is written alone and last, when Kafka has acknowledged all that lies before it:
 whatever part of a flush Kafka holds after a crash is consistent.
 """
 
