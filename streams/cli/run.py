@@ -13,7 +13,7 @@ import orjson
 from rich.console import Console
 
 from streams.cli import common
-from streams.kafka import admin as topics
+from streams.kafka import admin
 from streams.report import formatting
 from streams.settings import SettingsError
 from streams.worker import run as process
@@ -139,13 +139,13 @@ def simulate(  # noqa: PLR0917 - one argument an option
         common.refuse_unwritable(manifest)
     chosen = common.settings(bootstrap_servers=bootstrap, topic=topic)
     try:
-        admin = topics.admin(chosen)
+        client = admin.connect(chosen)
         try:
             if chosen.create_topics:
-                topics.create_missing(admin, chosen)
+                admin.create_missing(client, chosen)
         finally:
-            admin.close()
-    except (topics.BrokerError, topics.TopicError) as error:
+            client.close()
+    except (admin.BrokerError, admin.TopicError) as error:
         common.fail(error, process.NO_BROKER)
     end = time.time()
     # Whole hours at the beginning, so that the hours of the manifest hold nothing else of ours.

@@ -34,6 +34,7 @@ from streams.state.codec import StateError
 from streams.web import responses, server
 from streams.web.access import Access
 from streams.web.metrics import Exposition, ProcessFacts
+from streams.worker import preflight
 from streams.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def run(
     warn_of_misspelt()
     try:
         catalog = Catalog.load(settings.catalog_overrides)
-        source = admin.prepare(settings)
+        source = preflight.prepare(settings)
         # Until the event loop is closed: tasks of stock Faust may refuse to end with it.
         with Watchdog() as watchdog:
             return asyncio.run(_run(settings, catalog, source, watchdog, beside))
@@ -354,7 +355,7 @@ def _log_faults(error: CatalogError) -> None:
 
 
 def _source_now(settings: Settings) -> Topic | None:
-    client = admin.admin(settings)
+    client = admin.connect(settings)
     try:
         return admin.find(client, settings.topic).get(settings.topic)
     finally:

@@ -228,7 +228,7 @@ def fill_state(arguments: argparse.Namespace) -> dict[str, Any]:
     from streams.kafka import admin
 
     settings = _settings(arguments)
-    client = admin.admin(settings, 10.0)
+    client = admin.connect(settings, 10.0)
     try:
         source = admin.find(client, arguments.topic)[arguments.topic]
     finally:
@@ -662,16 +662,16 @@ class Bench:
 
     def _prepare(self, options: dict[str, Any]) -> None:
         # Stock Faust must not make its own topics, and a worker's start should not either.
-        from streams.kafka import admin as topics
+        from streams.kafka import admin
 
         options.setdefault("topic", f"bench-{options['partitions']}")
         options.setdefault("group", f"bench-{next(self._groups)}")
         options.setdefault("port", 0)
         options.setdefault("detect", 0)
         names = argparse.Namespace(bootstrap=self._bootstrap, **options)
-        client = topics.admin(_settings(names), 10.0)
+        client = admin.connect(_settings(names), 10.0)
         try:
-            topics.create_missing(client, _settings(names))
+            admin.create_missing(client, _settings(names))
             if "tokens" not in options["topic"]:
                 from kafka.admin import NewTopic
                 from kafka.errors import TopicAlreadyExistsError

@@ -254,13 +254,13 @@ def test_the_producer_of_readme_writes_an_event_that_counts():
     from kafka import KafkaConsumer, TopicPartition
 
     from streams.demo.broker import EmbeddedBroker
-    from streams.kafka import admin as topics
+    from streams.kafka import admin
 
     with EmbeddedBroker() as broker:
         settings = load(bootstrap_servers=broker.bootstrap, partitions=1)
-        admin = topics.admin(settings, wait_seconds=10)
-        topics.create_missing(admin, settings)
-        admin.close()
+        client = admin.connect(settings, wait_seconds=10)
+        admin.create_missing(client, settings)
+        client.close()
         source = block("producer").replace("127.0.0.1:9092", broker.bootstrap)
         assert broker.bootstrap in source
         exec(compile(source, "README.md", "exec"), {})

@@ -162,7 +162,7 @@ def _prepare(settings: Settings) -> None:
 
 
 def _prepare_topic(settings: Settings, wait_seconds: float) -> None:
-    client = admin.admin(settings, wait_seconds)
+    client = admin.connect(settings, wait_seconds)
     try:
         if settings.topic in admin.find(client, settings.topic):
             return
