@@ -54,7 +54,6 @@ TEMPORARY = {
     ("shifts.movers", "web"),  # find leaves for web/snapshot.py
     ("report.summary", "web"),  # shares/grouping.py leaves web/snapshot.py
     ("report.formatting", "web"),  # shares_table goes to demo/show.py, with its only caller
-    ("gateway.bridge.run", "worker"),  # process.py leaves worker/run.py
 }
 
 #: An import of Python in Cython: `cimport` is of C.

@@ -19,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from streams import process
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.cli import client, common
@@ -28,7 +29,6 @@ from streams.report import compare, content, data, formatting, html, lines, parq
 from streams.report.count import Count
 from streams.report.summary import Read, histories, summary, summary_of_worker
 from streams.settings import SettingsError
-from streams.worker import run as process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

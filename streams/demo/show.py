@@ -15,13 +15,14 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from streams import process
 from streams.demo import traffic
 from streams.demo.broker import EmbeddedBroker
 from streams.demo.sender import Sender
 from streams.report import data, formatting, text
 from streams.report.summary import summary_of_worker
 from streams.settings import load
-from streams.worker import run as process
+from streams.worker.run import run as run_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -83,7 +84,7 @@ def run(options: Options) -> int:
         logging.getLogger("tokenshare").setLevel(logging.WARNING)
         console = Console(stderr=options.as_json)
         demo = _Demo(options, broker.bootstrap, settings.topic, console)
-        return process.run(settings, demo.beside)
+        return run_worker(settings, demo.beside)
 
 
 class _Demo:

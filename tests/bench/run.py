@@ -364,11 +364,12 @@ def serve(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _work(arguments: argparse.Namespace, beside: Callable[[Worker], Any]) -> None:
-    from streams.worker import run as process
+    from streams import process
+    from streams.worker.run import run
 
     settings = _settings(arguments)
     process.set_up_logging(settings)
-    code = process.run(settings, beside)
+    code = run(settings, beside)
     if code:
         raise SystemExit(code)
 

@@ -13,6 +13,7 @@ import click
 import orjson
 import pytest
 
+from streams import process
 from streams.classify.classifier import Classifier
 from streams.classify.origin.catalog import Catalog
 from streams.cli import cli
@@ -32,7 +33,6 @@ from streams.state.view import View
 from streams.web.metrics import DEFINITIONS, Exposition, ProcessFacts, exposed_name
 from streams.web.server import Sources, make_app
 from streams.web.snapshot import take
-from streams.worker import run as process
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

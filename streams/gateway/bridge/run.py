@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING
 
+from streams import process
 from streams.classify.enrichment import attempt
 from streams.classify.language.tags import UNDETERMINED
 from streams.decode.decoder import AUTO, language_of
@@ -27,7 +28,6 @@ from streams.gateway.bridge.http import Bridge, Listening, listen
 from streams.kafka import admin
 from streams.kafka.admin import BrokerError, TopicError
 from streams.settings import ENV_PREFIX, SettingsError
-from streams.worker import run as process
 
 if TYPE_CHECKING:
     from streams.settings import Settings
