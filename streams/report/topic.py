@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.kafka import admin
-from streams.kafka.faust_transport import PARTITION_FETCH_BYTES, read_in_batches
+from streams.kafka.batch_fetch import PARTITION_FETCH_BYTES, read_in_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable

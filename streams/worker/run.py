@@ -17,7 +17,7 @@ from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.counting.partition import SourceReplacedError
 from streams.decode import reader
-from streams.kafka import admin
+from streams.kafka import admin, batch_fetch
 from streams.kafka.admin import BrokerError, Topic, TopicError
 from streams.process import (
     FAILED,
@@ -68,6 +68,8 @@ def run(
     warn_of_misspelt()
     try:
         catalog = Catalog.load(settings.catalog_overrides)
+        # Before the first connection: the changelog is read in large responses as well.
+        batch_fetch.install()
         source = preflight.prepare(settings)
         # Until the event loop is closed: tasks of stock Faust may refuse to end with it.
         with Watchdog() as watchdog:

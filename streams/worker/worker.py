@@ -23,13 +23,8 @@ from streams.decode.dead_letter import DeadLetter, Letters, Source
 from streams.decode.decoder import Options
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.decode.reader import Reader
-from streams.kafka.faust_transport import (
-    PARTITION_FETCH_BYTES,
-    Batch,
-    BatchSchema,
-    Consumer,
-    Transport,
-)
+from streams.kafka.batch_fetch import PARTITION_FETCH_BYTES, Batch
+from streams.kafka.faust_transport import BatchSchema, Consumer, Transport
 from streams.shares import history
 from streams.shares.windows import Windows
 from streams.shifts.live import LiveShifts

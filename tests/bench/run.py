@@ -279,9 +279,9 @@ def raw(arguments: argparse.Namespace) -> dict[str, Any]:
 async def _raw(arguments: argparse.Namespace) -> dict[str, Any]:
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
-    from streams.kafka import record_batch
-    from streams.kafka.faust_transport import _BatchedResults
+    from streams.kafka import batch_fetch, record_batch
 
+    batch_fetch.install()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=arguments.bootstrap,
         enable_auto_commit=False,
@@ -289,7 +289,7 @@ async def _raw(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     await consumer.start()
     try:
-        consumer._fetcher._records = _BatchedResults(frozenset([arguments.topic]))
+        consumer._fetcher._records = batch_fetch._BatchedResults(frozenset([arguments.topic]))
         # The collector would look at the fetched records again and again: not a cost of reading.
         gc.disable()
         tps = [TopicPartition(arguments.topic, each) for each in range(arguments.partitions)]
