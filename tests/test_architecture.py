@@ -48,7 +48,6 @@ FRAMEWORKS = {
 #: each. Nothing may be added here.
 TEMPORARY = {
     ("classify.classifier", "state"),  # UNKNOWN and cell_key go to classify/keys.py
-    ("kafka.oversized_batch", "decode"),  # TRUNCATED goes to kafka/oversized_batch.py
     ("shares.history", "web"),  # shares/grouping.py leaves web/snapshot.py
     ("shifts.backtest.timeline", "web"),  # likewise, SHOWN_LANGUAGES
     ("shifts.movers", "web"),  # find leaves for web/snapshot.py
