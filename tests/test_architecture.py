@@ -35,7 +35,7 @@ LAYERS = {
 #: The only places that know a framework: folders or modules.
 FRAMEWORKS = {
     "faust": "kafka.faust_transport state.table worker",
-    "mode": "state.table worker",
+    "mode": "state.follower worker",
     "aiokafka": "settings kafka state worker gateway.bridge report.topic demo.sender",
     "kafka": "kafka worker gateway.producer",
     "prometheus_client": "web.metrics gateway.bridge.metrics",

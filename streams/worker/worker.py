@@ -28,8 +28,9 @@ from streams.kafka.faust_transport import BatchSchema, Consumer, Transport
 from streams.shares import history
 from streams.shares.windows import Windows
 from streams.shifts.live import LiveShifts
+from streams.state.follower import Follower
 from streams.state.pane import OTHER
-from streams.state.table import Follower, PaneTable, PaneTables
+from streams.state.table import PaneTable, PaneTables
 from streams.state.view import Stale, View
 from streams.web import snapshot
 from streams.web.snapshot import PartitionStatus, Snapshot
