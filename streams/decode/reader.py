@@ -22,7 +22,8 @@ from streams.decode.event import EARLIEST_TIME, MILLISECONDS_FROM, Rejected, Usa
 from streams.decode.formats import custom, litellm, native
 from streams.decode.formats.raw_usage import request_id
 from streams.decode.formats.registry import NAMES
-from streams.kafka import oversized_batch, record_batch
+from streams.kafka import compression, oversized_batch, record_batch
+from streams.kafka.compression import DecompressionBuffer
 from streams.kafka.record_batch import Record
 
 try:
@@ -324,7 +325,7 @@ class Reader:
         self._decoder = Decoder(options)
         self._with_ids = with_ids
         self._detects = options.detect is not None
-        self._space = record_batch.Room()
+        self._buffer = DecompressionBuffer()
         #: Rows that a reading is begun with: what the largest one so far has taken.
         self._room = 1024
         self._forget()
@@ -485,8 +486,8 @@ class Reader:
             if read is None:
                 if not scanned.record_batches:
                     # What might have been decompressed in one go is whole here as well.
-                    most = max(self._max_record_bytes, record_batch.MOST_ROOM_BYTES)
-                    ahead.replace(oversized_batch.parts(raw, most))
+                    limit = max(self._max_record_bytes, compression.MAX_BUFFER_BYTES)
+                    ahead.replace(oversized_batch.parts(raw, limit))
                 break
             ahead.take(read.last)
             scanned.add(raw, read)
@@ -513,7 +514,7 @@ class Reader:
             raise record_batch.CorruptBatchError(CHECKSUM)
         if is_whole and record_batch.records_in(raw) > MAX_RECORDS:
             return None
-        batch = record_batch.unpack(raw, self._space)
+        batch = record_batch.unpack(raw, self._buffer)
         if batch is None:
             return None
         self._room = scanned.make_room(batch.records)

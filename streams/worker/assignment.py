@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.kafka.admin import Topic
-    from streams.kafka.faust_transport import Batch
+    from streams.kafka.batch_fetch import Batch
     from streams.settings import Settings
-    from streams.state.table import Follower
+    from streams.state.follower import Follower
     from streams.state.view import Stale, View
     from streams.worker.faust_app import TokenshareApp
     from streams.worker.flusher import Flusher

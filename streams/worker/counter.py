@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streams.classify.classifier import Classifier
     from streams.counting.partition import Partition
     from streams.decode.reader import Reader, Reading
-    from streams.kafka.faust_transport import Batch
+    from streams.kafka.batch_fetch import Batch
     from streams.worker.assignment import Assignment
     from streams.worker.flusher import Flusher
     from streams.worker.owned import Owned

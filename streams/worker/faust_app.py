@@ -8,13 +8,14 @@ import faust
 from aiokafka.errors import KafkaError
 from faust.exceptions import ProducerSendError
 
-from streams.kafka.faust_transport import PARTITION_FETCH_BYTES, BatchSchema, Consumer, Transport
+from streams.kafka.batch_fetch import PARTITION_FETCH_BYTES
+from streams.kafka.faust_transport import BatchSchema, Consumer, Transport
 from streams.state.table import PaneTable, PaneTables
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from streams.kafka.faust_transport import Batch
+    from streams.kafka.batch_fetch import Batch
     from streams.settings import Settings
 
 #: What a question to Kafka or a write raises while Kafka is away or refuses it.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from streams.kafka.admin import Topic
     from streams.settings import Settings
     from streams.shifts.shift import Shifts
-    from streams.state.table import Follower
+    from streams.state.follower import Follower
     from streams.state.view import View
     from streams.worker.assignment import Assignment
     from streams.worker.flusher import Flusher

@@ -18,8 +18,8 @@ from mode import Service
 from streams.classify.classifier import Classifier
 from streams.decode.decoder import Options
 from streams.decode.reader import Reader
+from streams.state.follower import Follower
 from streams.state.pieces import PIECE_SECONDS
-from streams.state.table import Follower
 from streams.state.view import View
 from streams.worker import faust_app
 from streams.worker.assignment import REVOKE_FLUSH_SECONDS, Assignment, StaleWrites

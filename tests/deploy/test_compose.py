@@ -340,7 +340,7 @@ def test_workers_differ_in_nothing_but_their_port():
 
 def test_a_worker_has_time_to_write_what_it_has_counted():
     from streams.gateway.bridge.run import DRAIN_SECONDS
-    from streams.worker.run import STOP_SECONDS
+    from streams.process import STOP_SECONDS
 
     for name in WORKERS:
         assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > STOP_SECONDS

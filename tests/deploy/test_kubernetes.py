@@ -14,11 +14,11 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from streams import process
 from streams.classify.origin import overrides
 from streams.cli import cli
 from streams.gateway.bridge import run as bridge
 from streams.settings import Settings, SettingsError, load, table
-from streams.worker import run as process
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "deploy" / "kubernetes"

@@ -100,7 +100,7 @@ def test_a_hung_event_loop_is_ended_by_the_watchdog(make_worker):
         make_worker(),
         """
         import time
-        from streams.worker import run as process
+        from streams import process
         from streams.worker.publisher import Publisher
         process.HUNG_SECONDS = 2.0
         Publisher.take_snapshot = lambda self, now: time.sleep(60)

@@ -4,7 +4,7 @@ It answers 202 when Kafka has acknowledged (OTLP wants 200), and what is to be s
 or 503 with Retry-After. A post that is repeated after that may be there twice, in whole or in part:
 its events have the same ids, by which TOKENSHARE_DEDUPE_RECORDS skips them.
 
-post -> read (bridge_post) -> written (bridge_writer) -> answered (bridge_http)
+post -> read (post) -> written (writer) -> answered (http)
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from concurrent.futures import ThreadPoolExecutor
 from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING
 
+from streams import process
 from streams.classify.enrichment import attempt
 from streams.classify.language.tags import UNDETERMINED
 from streams.decode.decoder import AUTO, language_of
 from streams.decode.formats import native
-from streams.gateway.bridge.http import Bridge, Listening, listen
+from streams.gateway.bridge.http import Bridge
+from streams.gateway.bridge.server import Listening, listen
 from streams.kafka import admin
 from streams.kafka.admin import BrokerError, TopicError
 from streams.settings import ENV_PREFIX, SettingsError
-from streams.worker import run as process
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -162,7 +163,7 @@ def _prepare(settings: Settings) -> None:
 
 
 def _prepare_topic(settings: Settings, wait_seconds: float) -> None:
-    client = admin.admin(settings, wait_seconds)
+    client = admin.connect(settings, wait_seconds)
     try:
         if settings.topic in admin.find(client, settings.topic):
             return
