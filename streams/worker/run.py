@@ -108,7 +108,7 @@ async def _run(
         loop.add_signal_handler(number, stopping.set)
     watchdog.watch(lambda: worker.alive_at)
     token = settings.web_token.get_secret_value().strip()
-    access = Access(token, settings.web_cors_origins, settings.web_host)
+    access = Access(token, settings.web_cors_origins, settings.web_host, settings.web_hosts)
     app = server.make_app(sources(worker), access)
     web = await server.serve(app, settings.web_host, settings.web_port)
     if not reader.IS_COMPILED:

@@ -22,6 +22,7 @@ import yaml
 
 from streams.demo.broker import free_port
 from streams.settings import table
+from streams.web import hosts
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kafka"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "compose"))
@@ -392,6 +393,11 @@ def test_what_prometheus_speaks_to_are_services_at_their_ports():
 
     assert f"worker:{DEFAULTS['TOKENSHARE_WEB_PORT']}" in targets
     assert targets <= inside
+    # Without a token a worker answers to no other names.
+    listed = hosts.known_names(SERVICES["worker"]["environment"]["TOKENSHARE_WEB_HOSTS"].split(","))
+    for target in targets:
+        if target.startswith("worker"):
+            assert hosts.is_answered(target, listed)
 
 
 def test_the_lines_of_the_manual_name_services_and_profiles_that_are_there():

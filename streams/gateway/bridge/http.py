@@ -26,6 +26,7 @@ from streams.gateway.bridge.metrics import Counts, Exposition, State
 from streams.gateway.bridge.post import CODINGS, InflateError, Posted, Reader, inflate
 from streams.gateway.bridge.writer import Writer
 from streams.settings import ENV_PREFIX
+from streams.web import hosts
 from streams.web.connection_limit import Connections, most_connections
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ ROUTES_REMEDY = (
     "GET /metrics, /healthz and /readyz. OTLP metrics and logs repeat the traces: switch them off."
 )
 
+#: What browsers say of the page that a request is made for, and what of a page of ours or of none.
+_SITE, _OWN_SITES = "Sec-Fetch-Site", frozenset({"same-origin", "none"})
+
 _HEADERS = {hdrs.SERVER: "tokenshare", hdrs.CACHE_CONTROL: "no-store"}
 
 
@@ -66,6 +70,7 @@ class Bridge:
         self.room = Room(settings.bridge_buffer_bytes, settings.bridge_buffer_events)
         self.connections = Connections(most_connections())
         self._token = settings.bridge_token.get_secret_value().strip().encode()
+        self._names = hosts.known_names((settings.bridge_host, *settings.bridge_hosts))
         self._reader = Reader(settings, keep_bodies=settings.bridge_keep_bodies)
         # One thread: a large body takes much more memory while it is read than it has bytes.
         self._aside = ThreadPoolExecutor(1, "bridge-reader")
@@ -106,6 +111,10 @@ class Bridge:
     # -- what is not posted
 
     def _answer_other(self, request: web.BaseRequest, path: str) -> Answer:
+        try:
+            self._compare_host(request)
+        except RefusedError as refused:
+            return answers.refused(refused, only_traces=False, protobuf=False)
         get = self._gets.get(path)
         if get is None and path not in POSTS:
             error = f"There is nothing at {path:.200}."
@@ -205,6 +214,9 @@ class Bridge:
                     f"Send Authorization: Bearer … with the token of {ENV_PREFIX}BRIDGE_TOKEN.",
                     headers={hdrs.WWW_AUTHENTICATE: 'Bearer realm="tokenshare"'},
                 )
+        else:
+            self._compare_host(request)
+            _refuse_pages(request)
         if self.is_stopping:
             raise RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -216,6 +228,18 @@ class Bridge:
         if self.writer.refusal is not None:
             # Nothing is read that nothing could become of.
             raise answers.not_written(self.writer.refusal)
+
+    def _compare_host(self, request: web.BaseRequest) -> None:
+        """Refuse names that a web page may have made to stand for this machine."""
+        host = request.headers.get(hdrs.HOST, "")
+        if not self._token and not hosts.is_answered(host, self._names):
+            raise RefusedError(
+                HTTPStatus.MISDIRECTED_REQUEST,
+                f"Unexpected Host header {host!r:.80}.",
+                "Without a token only IP addresses, localhost and names in "
+                f"{ENV_PREFIX}BRIDGE_HOSTS are answered: add the name there, or set "
+                f"{ENV_PREFIX}BRIDGE_TOKEN.",
+            )
 
     async def _body(self, request: web.BaseRequest, held: Held) -> bytes:
         most = self.settings.bridge_max_body_bytes
@@ -265,6 +289,9 @@ class Bridge:
             # Whatever is wrong with it, it is found out again with all that it may have.
             with contextlib.suppress(InflateError):
                 body, coding = inflate(body, coding, INLINE_BYTES), ""
+                if self.settings.bridge_keep_bodies:
+                    # It waits for Kafka uncompressed.
+                    held.take_bytes(len(body))
         if not coding and len(body) <= INLINE_BYTES:
             return self._reader.read(body, headers, now, only_traces=only_traces)
         by = time.monotonic() + TURN_SECONDS
@@ -305,6 +332,21 @@ class Bridge:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"The body has more than {self.settings.bridge_max_body_bytes} bytes uncompressed.",
             f"Send fewer events at once, or set {ENV_PREFIX}BRIDGE_MAX_BODY_BYTES.",
+        )
+
+
+def _refuse_pages(request: web.BaseRequest) -> None:
+    """Refuse what a browser sends for a page of another origin; gateways send neither header."""
+    said = request.headers
+    own = f"http://{said.get(hdrs.HOST, '')}".lower()
+    is_own = all(each.strip().lower() == own for each in said.getall(hdrs.ORIGIN, ()))
+    sites = {each.strip().lower() for each in said.getall(_SITE, ())}
+    if not is_own or not sites <= _OWN_SITES:
+        raise RefusedError(
+            HTTPStatus.FORBIDDEN,
+            "A web page of another origin may not post here.",
+            "Post without Origin and Sec-Fetch-Site, as gateways do, or set "
+            f"{ENV_PREFIX}BRIDGE_TOKEN and send it.",
         )
 
 
