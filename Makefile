@@ -10,7 +10,7 @@ PIP := $(RUN) pip --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test e2e kafka faults fuzz lint format bench peers accuracy alerts requirements clean
+.PHONY: help demo test e2e compose kafka faults fuzz lint format bench peers accuracy alerts requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -25,6 +25,9 @@ test: $(VENV)/.installed-dev ## Run all tests; ARGS="-k pane" for some of them
 
 e2e: $(VENV)/.installed-dev ## All at once: bridge, Kafka, workers, Prometheus, Alertmanager, Chromium
 	@$(RUN) pytest -n0 tests/kafka/test_end_to_end.py $(ARGS)
+
+compose: $(VENV)/.installed-dev ## Run the documented compose commands on a Docker engine
+	@$(VENV)/bin/python tests/compose/run.py
 
 kafka: $(VENV)/.installed-dev ## Run Apache Kafka on port 9092, from its jars; Ctrl-C ends it
 	@$(VENV)/bin/python tests/kafka/apache.py

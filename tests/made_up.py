@@ -10,13 +10,15 @@ import threading
 import time
 from contextlib import contextmanager
 
+from streams.classify.keys import ALL_DIMENSIONS
 from streams.classify.origin.overrides import suggestion
-from streams.web.query import DIMENSIONS
+from streams.shares.history import STEPS as ALL_STEPS
+from streams.shares.windows import WINDOWS as ALL_WINDOWS
+from streams.shifts.series import MEASURES
 from streams.web.server import Sources, make_app, serve
 
-WINDOWS = {"5m": 300, "1h": 3600, "24h": 86_400, "7d": 604_800}
-STEPS = {"10s": 10, "5m": 300, "1h": 3600, "1d": 86_400, "1w": 604_800}
-MEASURES = ("tokens", "requests")
+WINDOWS = {window.name: window.seconds for window in ALL_WINDOWS}
+STEPS = {name: step.seconds for name, step in ALL_STEPS.items()}
 ORIGIN_SHARES = {
     "cn-open": 0.274,
     "cn-proprietary": 0.031,
@@ -348,7 +350,7 @@ def made_up_moved(asked, now, state="shifted"):
 
 def only(dimensions, body):
     """The body of /api/v1/shares with no more than these dimensions."""
-    left_out = {*DIMENSIONS} - {*dimensions}
+    left_out = {*ALL_DIMENSIONS} - {*dimensions}
     windows = {
         name: {part: value for part, value in window.items() if part not in left_out}
         for name, window in body["windows"].items()

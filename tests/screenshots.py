@@ -23,7 +23,7 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.text import Text
 
-from streams.demo.traffic import study_events
+from streams.demo.study_year import study_events
 
 IMAGES = Path(__file__).parent.parent / "deploy" / "images"
 MARGIN = 20

@@ -5,15 +5,16 @@ Names repeat and events do not, so each name is looked at once; what is counted 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
 from streams.classify.enrichment import attempt
+from streams.classify.keys import UNKNOWN, cell_key
 from streams.classify.language.tags import UNDETERMINED, canonical
+from streams.classify.name_numbers import NameNumbers
 from streams.classify.tenant import hashed
-from streams.state.pane import UNKNOWN, cell_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,24 +25,8 @@ if TYPE_CHECKING:
 
 _Name = TypeVar("_Name")
 
-#: Names come from outside: tables that are full start anew, which costs microseconds a name.
+#: Names come from outside: a full table is emptied, which costs microseconds a name.
 TABLE_SIZE = 65_536
-
-
-@dataclass(slots=True)
-class Numbered:
-    """Names by number, and numbers by name."""
-
-    names: list[str] = field(default_factory=list)
-    numbers: dict[str, int] = field(default_factory=dict)
-
-    def number(self, name: str) -> int:
-        """Return the number of a name, a new one for a new name."""
-        found = self.numbers.get(name)
-        if found is None:
-            found = self.numbers[name] = len(self.names)
-            self.names.append(name)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +54,12 @@ class Classifier:
         self._clear()
 
     def _clear(self) -> None:
-        self.cell_names = Numbered()
-        self.model_names = Numbered()
-        self.origin_names = Numbered()
-        self.language_names = Numbered()
-        self.developer_names = Numbered()
-        self.tenant_names = Numbered()
+        self.cell_names = NameNumbers()
+        self.model_names = NameNumbers()
+        self.origin_names = NameNumbers()
+        self.language_names = NameNumbers()
+        self.developer_names = NameNumbers()
+        self.tenant_names = NameNumbers()
         self._pairs: dict[tuple[str, str | None], int] = {}
         self._rows: list[tuple[int, int, int, int, int]] = []
         self._tables: Tables | None = None
@@ -86,7 +71,7 @@ class Classifier:
         self._next_catalog = catalog
 
     def make_room(self) -> bool:
-        """Start anew where too many names have come, or another catalogue.
+        """Empty all tables where too many names have come, or another catalogue.
 
         Returns True where all numbers given out are void.
         """
@@ -111,11 +96,11 @@ class Classifier:
         tag = attempt("language", canonical, language, otherwise=UNDETERMINED)
         named = known.model if known.origin == UNKNOWN else ""
         return (
-            self.cell_names.number(cell_key(known.origin, tag, named)),
-            self.model_names.number(known.model),
-            self.origin_names.number(known.origin),
-            self.language_names.number(tag),
-            self.developer_names.number(known.developer or UNKNOWN),
+            self.cell_names[cell_key(known.origin, tag, named)],
+            self.model_names[known.model],
+            self.origin_names[known.origin],
+            self.language_names[tag],
+            self.developer_names[known.developer or UNKNOWN],
         )
 
     def tables(self) -> Tables:
@@ -129,8 +114,8 @@ class Classifier:
         return _numbers(self._tenants, names, self._learn_tenant)
 
     def _learn_tenant(self, name: str | None) -> int:
-        stands_for_it = attempt("tenant", self.tenant, name or "", otherwise=None)
-        return -1 if stands_for_it is None else self.tenant_names.number(stands_for_it)
+        tenant_hash = attempt("tenant", self.tenant, name or "", otherwise=None)
+        return -1 if tenant_hash is None else self.tenant_names[tenant_hash]
 
     def tenant_key(self, axis: Literal["o", "l"], number: int) -> str:
         """Return a tenant's key with an origin ("o") or a language ("l").
@@ -150,7 +135,7 @@ class Classifier:
         return found
 
     def tenant(self, tenant: str) -> str:
-        """Return the keyed hash that stands for a tenant: 16 hex digits."""
+        """Return the keyed hash that a tenant is counted as: 16 hex digits."""
         return hashed(tenant, self._salt)
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import click
 
-from streams.cli import ask, backtest, catalog, common, operate, report, run
+from streams.cli import ask, backtest, catalog, common, operate, report, run, simulate
 
 #: Of standard output: nobody reads on, or there is no room left.
 _CLOSED, _FULL = errno.EPIPE, {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -29,6 +29,7 @@ def cli() -> None:
 
 for _command in (
     *run.COMMANDS,
+    simulate.simulate,
     report.report_command,
     *operate.COMMANDS,
     *ask.COMMANDS,

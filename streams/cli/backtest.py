@@ -1,4 +1,4 @@
-"""The command for who is about to switch alerts on: what they would have said of the past."""
+"""The command `backtest`: the alerts that would have fired in the past."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from streams.classify.keys import name_of
 from streams.cli import client, common
-from streams.report.formatting import name_of
 from streams.shifts.backtest import history_file, plot
 from streams.shifts.backtest.replay import Replay, replay
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streams.classify.origin import catalog as catalogs
-from streams.classify.origin import overrides, review
+from streams.classify.origin import catalog_file, overrides, review
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.cli import client, common
@@ -17,7 +16,7 @@ from streams.cli import client, common
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from streams.classify.origin.catalog import Classification
+    from streams.classify.origin.facts import Classification
 
 #: Stands for the catalogue that the package brings.
 BUILT_IN = "built-in"
@@ -51,10 +50,10 @@ def check(file: str | None) -> None:
         common.fail(error)
     for line in found:
         click.echo(line)
-    families = {family.title for each in read.names.values() for family in each}
+    families = {family.title for each in read.facts.names.values() for family in each}
     click.echo(
-        f"{len(read.developers):,} developers, {len(families):,} families, "
-        f"{len(read.names):,} names, {len(list(read.overrides.entries())):,} overrides: "
+        f"{len(read.facts.developers):,} developers, {len(families):,} families, "
+        f"{len(read.facts.names):,} names, {len(list(read.overrides.entries())):,} overrides: "
         f"{len(found) or 'no'} {'contradiction' if len(found) == 1 else 'contradictions'}"
     )
     sys.exit(1 if found else 0)
@@ -62,7 +61,7 @@ def check(file: str | None) -> None:
 
 def _findings(file: str, read: Catalog) -> list[str]:
     name = "catalog.toml" if file == BUILT_IN else file
-    data = catalogs.toml(_text(file), name)
+    data = catalog_file.toml(_text(file), name)
     if not _is_catalog(data):
         return [f"{file}: {each}" for each in review.unusual_overrides(read)]
     return [f"{name}: {each}" for each in review.contradictions(data, read)]
@@ -127,7 +126,7 @@ def _ids(before: Catalog, after: Catalog, ids: str | None, url: str | None) -> I
 
 def _text(file: str) -> str:
     if file == BUILT_IN:
-        return catalogs.builtin()
+        return catalog_file.builtin()
     try:
         return Path(file).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -141,7 +140,7 @@ def _text(file: str) -> str:
 def _read(file: str) -> Catalog:
     """Read a catalogue; an overrides file is read on top of the package's."""
     text = _text(file)
-    data = catalogs.toml(text, file)
+    data = catalog_file.toml(text, file)
     if _is_catalog(data):
         return Catalog.of(text, file)
     return Catalog.load().overridden_by(overrides.parse(text.encode(), file))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from streams.classify.origin.catalog import Classification
+    from streams.classify.origin.facts import Classification
     from streams.settings import Settings
 
 
@@ -36,7 +36,7 @@ def settings(**given: Any) -> Settings:
 
 
 def stdin() -> BinaryIO:
-    """Return standard input; whoever sits before it is told that it is their turn."""
+    """Return standard input; at a terminal, print that input is expected."""
     stream = click.get_binary_stream("stdin")
     if stream.isatty():
         click.echo("reading what you type; Ctrl-D ends it", err=True)
@@ -79,7 +79,7 @@ def print_line(body: object) -> None:
 
 
 def facts(known: Classification) -> dict[str, str | None]:
-    """Return what is known of a model, as the command line tells it."""
+    """Return what is known of a model, as the command line prints it."""
     return {
         "developer": known.developer,
         "country": known.country,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from streams import settings
 from streams.cli import common
 from streams.kafka import admin
-from streams.report import formatting
 from streams.worker import doctor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.kafka.admin import Finding
 
 
 @click.command(name="doctor")
@@ -20,9 +25,20 @@ def doctor_command(bootstrap: str | None, fix: bool) -> None:
     """Check settings, catalogue, Kafka and topics, and say what to do about each fault."""
     chosen = common.settings(bootstrap_servers=bootstrap)
     findings = doctor.examine(chosen, fix=fix)
-    for line in formatting.findings_lines(findings):
+    for line in _findings_lines(findings):
         click.echo(line)
     sys.exit(1 if any(each.problem for each in findings) else 0)
+
+
+def _findings_lines(findings: Sequence[Finding]) -> list[str]:
+    """Return a line a finding, and a second one with the remedy where there is a problem."""
+    lines = []
+    for each in findings:
+        if each.problem:
+            lines += [f"✗ {each.subject}: {each.problem}", f"    {each.remedy}"]
+        else:
+            lines.append(f"✓ {each.subject}: {each.fact}" if each.fact else f"✓ {each.subject}")
+    return lines
 
 
 @click.command(name="topics")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
-import orjson
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -18,27 +17,26 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
+from rich.text import Text
 
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
-from streams.cli import client, common
+from streams.cli import client, common, compare
 from streams.decode.decoder import Options
 from streams.kafka import admin
-from streams.report import compare, content, data, formatting, html, lines, parquet, text
+from streams.report import content, data, formatting, html, lines, parquet, text
 from streams.report.count import Count
 from streams.report.summary import Read, histories, summary, summary_of_worker
 from streams.settings import SettingsError
 from streams.worker import run as process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import BinaryIO
 
     from streams.report.summary import By, Summary
     from streams.settings import Settings
-
-#: However long a worker takes to become ready, a comparison ends.
-COMPARE_SECONDS = 300.0
 
 #: Of a file: standard input, or where it is written standard output.
 _DASH = "-"
@@ -120,8 +118,8 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     address = url or f"http://127.0.0.1:{common.settings().web_port}"
     try:
         if manifests:
-            read = [_read_manifest(path) for path in manifests]
-            sys.exit(_compare(address, read, wait, as_json=form == "json"))
+            read = [compare.read_manifest(path) for path in manifests]
+            sys.exit(compare.print_comparison(address, read, wait, as_json=form == "json"))
         if unknown:
             _print_unknown(client.get(address, "/api/v1/unknown"), as_json=form == "json")
             return
@@ -326,93 +324,6 @@ def _write_html(found: Summary, file: Path) -> None:
     click.echo(f"written to {file}", err=True)
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest = orjson.loads(path.read_bytes())
-        compare.expected_cells([manifest])
-        float(manifest["start"]), float(manifest["end"])
-    except (OSError, ValueError, KeyError, TypeError):
-        common.fail(f"{path} is no manifest of `tokenshare simulate`", 2)
-    return dict(manifest)
-
-
-def _compare(url: str, manifests: list[dict[str, Any]], wait: float, *, as_json: bool) -> int:
-    """Print whether a worker has counted what the manifests say; waits while it still counts."""
-    expected = compare.expected_cells(manifests)
-    start = min(float(manifest["start"]) for manifest in manifests)
-    end = max(float(manifest["end"]) for manifest in manifests) + 1
-    counted, requests, found = _wait_for_counts(url, expected, start, end, wait)
-    if as_json:
-        common.print_json(
-            {
-                "equal": not found,
-                "cells": len(expected),
-                "requests": {
-                    "expected": sum(cell[1] for cell in expected.values()),
-                    "counted": requests,
-                },
-                "tokens": {
-                    "expected": sum(cell[0] for cell in expected.values()),
-                    "counted": sum(cell[0] for cell in counted.values()),
-                },
-                "differences": [
-                    {
-                        "origin": each.origin,
-                        "language": each.language,
-                        "count": each.what,
-                        "expected": each.expected,
-                        "counted": each.counted,
-                    }
-                    for each in found
-                ],
-            }
-        )
-    elif found:
-        Console().print(formatting.differences_table(found))
-        click.echo(
-            "The worker has counted something else in these hours: other traffic, or it has not "
-            "read all of it (see /readyz and the lag)."
-        )
-    else:
-        tokens = sum(cell[0] for cell in expected.values())
-        click.echo(
-            f"equal: {len(expected)} cells, {requests:,} requests, {tokens:,} tokens, "
-            "every one to the token"
-        )
-    return 1 if found else 0
-
-
-def _wait_for_counts(
-    url: str, expected: dict[str, list[int]], start: float, end: float, wait: float
-) -> tuple[dict[str, list[int]], int, list[compare.Difference]]:
-    """Return a worker's cells, requests and differences, once they are equal or it is done.
-
-    A worker that has just been started takes its time to answer and to take up its partitions.
-    """
-    best, moved_at = -1, time.monotonic()
-    give_up_at = moved_at + COMPARE_SECONDS
-    while True:
-        try:
-            is_ready = bool(client.get(url, "/api/v1/shares")["ready"])
-            history = client.get(
-                url, "/api/v1/history", dimension="joint", step="1h", start=start, end=end
-            )
-        except client.WorkerUnreachableError:
-            if time.monotonic() - moved_at > wait:
-                raise
-            time.sleep(0.5)
-            continue
-        counted = compare.counted_cells(history)
-        found = compare.differences(expected, counted)
-        requests = sum(cell[1] for cell in counted.values())
-        now = time.monotonic()
-        if requests != best or not is_ready:
-            best, moved_at = requests, now
-        if not found or now - moved_at > wait or now > give_up_at:
-            return counted, requests, found
-        time.sleep(0.5)
-
-
 def _print_unknown(unknown: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         common.print_json(unknown)
@@ -421,7 +332,32 @@ def _print_unknown(unknown: dict[str, Any], *, as_json: bool) -> None:
     if not models:
         click.echo(f"No model of unknown origin in the last {unknown['window']}.")
         return
-    Console().print(formatting.unknown_table(unknown))
+    Console().print(_unknown_table(unknown))
     click.echo("Entries for the overrides file (TOKENSHARE_CATALOG_OVERRIDES):\n")
     for each in models:
         click.echo(each["override"])
+
+
+def _unknown_table(unknown: Mapping[str, Any]) -> Table:
+    """Return the models of unknown origin: a row a model, from the body of /api/v1/unknown."""
+    table = Table(
+        title=f"models of unknown origin, last {unknown['window']}: "
+        f"{formatting.percent(unknown['tokens_ratio'])} of all tokens",
+        title_justify="left",
+    )
+    table.add_column("model", overflow="fold")
+    table.add_column("tokens", justify="right")
+    table.add_column("requests", justify="right")
+    table.add_column("why")
+    for each in unknown["models"]:
+        # As text: a name may hold what would be read as mark-up.
+        table.add_row(
+            Text(each["model"]),
+            f"{each['tokens']:,}",
+            f"{each['requests']:,}",
+            Text(each["matched_by"].removeprefix("unknown: ")),
+        )
+    rest = unknown["tokens"] - sum(each["tokens"] for each in unknown["models"])
+    if rest > 0:
+        table.add_row(Text("all others", style="italic"), f"{rest:,}", "", "")
+    return table

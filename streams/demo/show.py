@@ -13,21 +13,27 @@ from typing import TYPE_CHECKING
 import orjson
 from rich.console import Console, Group
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
-from streams.demo import traffic
+from streams.classify.keys import name_of
 from streams.demo.broker import EmbeddedBroker
+from streams.demo.live_gateway import Gateway, gateway_events
 from streams.demo.sender import Sender
+from streams.demo.study_year import study_events
 from streams.report import data, formatting, text
 from streams.report.summary import summary_of_worker
 from streams.settings import load
+from streams.shares.windows import WINDOWS
 from streams.worker import run as process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from streams.demo.traffic import Simulated
+    from streams.classify.keys import Dimension
+    from streams.demo.truth import Simulated
     from streams.report.summary import Summary
+    from streams.web.snapshot import Snapshot
     from streams.worker.worker import Worker
 
 DAY_SECONDS = 86_400
@@ -94,7 +100,7 @@ class _Demo:
         self._console = console
 
     async def beside(self, worker: Worker) -> None:
-        """What goes on next to the worker."""
+        """Run what goes on next to the worker."""
         await _until_ready(worker)
         async with Sender(self._bootstrap, self._topic) as sender:
             if self._options.study:
@@ -119,7 +125,7 @@ class _Demo:
             progress.update(counting, completed=counted)
 
     async def _replay_study(self, worker: Worker, sender: Sender) -> None:
-        events = traffic.study_events(self._options.seed)
+        events = study_events(self._options.seed)
         await self._seed(worker, sender, events, _STUDY_EVENTS, "the 56 weeks of the study")
         found = _weeks(worker)
         if self._options.as_json:
@@ -139,14 +145,12 @@ class _Demo:
         behind = 0.0 if options.speed <= 1 else REPLAYED_SECONDS
         begin = now - behind
         count = options.days * HISTORY_EVENTS_PER_DAY
-        history = traffic.gateway_events(
-            options.seed, now - options.days * DAY_SECONDS, begin, count=count
-        )
+        history = gateway_events(options.seed, now - options.days * DAY_SECONDS, begin, count=count)
         await self._seed(worker, sender, history, count, f"{options.days} days of history")
         if options.once:
             self._console.print(_screen(worker, live=False))
             return
-        gateway = traffic.Gateway(options.seed, begin, LIVE_RATE)
+        gateway = Gateway(options.seed, begin, LIVE_RATE)
         started = time.monotonic()
         with self._screen_of(worker) as show:
             while True:
@@ -160,7 +164,7 @@ class _Demo:
 
     @contextlib.contextmanager
     def _screen_of(self, worker: Worker) -> Iterator[Callable[[], None]]:
-        """A live screen on a terminal; where the output goes elsewhere, a screen a minute."""
+        """Return a live screen on a terminal; elsewhere a screen a minute."""
         console = self._console
         if not console.is_terminal:
             shown_at = -1e9
@@ -196,10 +200,10 @@ def _address(worker: Worker) -> str:
 
 
 def _screen(worker: Worker, *, live: bool = True) -> Group:
-    picture = worker.snapshot
-    hour = picture.windows.get("1h")
-    lag = sum(status.lag or 0 for status in picture.partitions)
-    as_of = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(picture.as_of))
+    snapshot = worker.snapshot
+    hour = snapshot.windows.get("1h")
+    lag = sum(status.lag or 0 for status in snapshot.partitions)
+    as_of = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(snapshot.as_of))
     requests = hour.requests if hour is not None else 0
     tokens = hour.tokens if hour is not None else 0
     address = _address(worker)
@@ -208,7 +212,26 @@ def _screen(worker: Worker, *, live: bool = True) -> Group:
     return Group(
         Text(f"tokenshare, simulated traffic   as of {as_of} UTC   lag {lag} records"),
         Text(f"last hour: {requests:,} requests, {formatting.amount(tokens)} tokens"),
-        formatting.shares_table(picture, "origin"),
-        formatting.shares_table(picture, "language", rows=8),
+        _shares_table(snapshot, "origin"),
+        _shares_table(snapshot, "language", rows=8),
         *ending,
     )
+
+
+def _shares_table(snapshot: Snapshot, dimension: Dimension, rows: int = 10) -> Table:
+    """Return a table of token shares by window: a row a key, largest of the longest first."""
+    table = Table(title=f"tokens by {dimension}", title_justify="left", expand=False)
+    table.add_column(dimension)
+    for window in WINDOWS:
+        table.add_column(window.name, justify="right")
+    ratios = {
+        name: {share.key: share.tokens_ratio for share in window.dimensions[dimension]}
+        for name, window in snapshot.windows.items()
+    }
+    longest = snapshot.windows.get(WINDOWS[-1].name)
+    for share in longest.dimensions[dimension][:rows] if longest is not None else ():
+        table.add_row(
+            name_of(dimension, share.key),
+            *(formatting.percent(ratios[window.name].get(share.key)) for window in WINDOWS),
+        )
+    return table

@@ -77,7 +77,7 @@ class UsageCallback(CustomLogger):  # type: ignore[misc]
             log.warning("a request of LiteLLM was not counted: %s", type(error).__name__)
 
     def _is_known(self, payload: Mapping[str, Any]) -> bool:
-        """Tell whether the call has been here before, and remember it."""
+        """Return whether the call has been here before, and remember it."""
         # The id of the response does not tell: the proxy changes it between two logs of a call of
         # the Responses API. That of the call may have been chosen by the client, for all its calls.
         call = (

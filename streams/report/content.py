@@ -1,4 +1,4 @@
-"""What a report says, in sentences and tables of text, before anything lays it out.
+"""The sentences and tables of a report, before they are laid out.
 
 Names come from outside. Here they lose what is not printable, such as the codes that steer a
 terminal or turn the direction of text; each output escapes what is left in its own way.
@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from streams.report.formatting import amount, name_of, percent
-from streams.report.summary import DIMENSIONS, movers_of
+from streams.classify.keys import DIMENSIONS, name_of
+from streams.report.formatting import amount, percent
+from streams.report.summary import movers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from streams.classify.keys import Dimension
     from streams.report.count import Left
-    from streams.report.summary import Dimension, Read, Size, Summary
+    from streams.report.summary import Read, Size, Summary
 
 #: Rows of a table of languages, developers or models.
 SHOWN_ROWS = 12

@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from streams.classify.keys import DIMENSIONS, name_of
 from streams.report.content import day
-from streams.report.formatting import name_of
-from streams.report.summary import DIMENSIONS
 from streams.shares.csv import to_csv
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from streams.shares.history import STEPS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from streams.report.summary import Dimension, Row, Summary
+    from streams.classify.keys import Dimension
+    from streams.report.summary import Row, Summary
 
 # A chart's size in units of its own, with room for the axes.
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 960, 326, 72, 34

@@ -1,4 +1,4 @@
-"""Counts of days or weeks become what a report says of them: shares, their course, who moved.
+"""Counts of days or weeks become a report: shares, their course, who moved.
 
 A share is of tokens unless it says otherwise. An average is the mean of the shares of days or
 weeks, as the study's averages are, so a busy week weighs no more than a quiet one.
@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from streams.classify.keys import DIMENSIONS, OTHER, Dimension
 from streams.classify.origin.values import ORIGINS
 from streams.shares.history import STEPS, point, step_start
 from streams.shares.sums import added
-from streams.state.pane import OTHER, Counts, add_all
+from streams.state.pane import Counts, add_all
 from streams.state.pieces import at_once
 from streams.web.snapshot import SHOWN_MODELS
 
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
 By = Literal["day", "week"]
 #: The step of a history for each.
 STEP_OF: dict[str, str] = {"day": "1d", "week": "1w"}
-Dimension = Literal["origin", "language", "developer", "model"]
-DIMENSIONS: tuple[Dimension, ...] = ("origin", "language", "developer", "model")
-#: Movers that are told, and the change of a share below which nothing has moved: 0.05 points.
-MOST_MOVERS, LEAST_CHANGE = 10, 0.0005
+#: Movers that are listed, and the change of a share below which nothing has moved: 0.05 points.
+SHOWN_MOVERS, MIN_CHANGE = 10, 0.0005
 #: Movers compare this part of the period at its end with as much at its beginning.
 PART = 10
 
@@ -144,7 +143,7 @@ Histories = dict[Dimension, "list[dict[str, Any]]"]
 
 
 def histories(panes: Mapping[int, Pane], catalog: Catalog, by: By) -> Histories:
-    """Return the points that panes of days come to, as a worker's history has them."""
+    """Return the points of panes of days, as a worker's history has them."""
     seconds = STEPS[STEP_OF[by]].seconds
     steps: dict[Dimension, dict[int, dict[str, Counts]]] = {each: {} for each in DIMENSIONS}
     for start, pane in sorted(panes.items()):
@@ -273,12 +272,12 @@ def _movers(
         for row in rows
         if row.key != OTHER
     ]
-    moved = [each for each in found if abs(each.change) >= LEAST_CHANGE]
+    moved = [each for each in found if abs(each.change) >= MIN_CHANGE]
     moved.sort(key=lambda each: (-abs(each.change), each.dimension, each.key))
     return tuple(moved)
 
 
-def movers_of(report: Summary, dimension: Dimension, most: int = MOST_MOVERS) -> list[Mover]:
+def movers_of(report: Summary, dimension: Dimension, most: int = SHOWN_MOVERS) -> list[Mover]:
     """Return the top movers of a dimension."""
     return [each for each in report.movers if each.dimension == dimension][:most]
 

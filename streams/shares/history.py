@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from streams.shares.sums import DIMENSIONS, MODEL, Kept, added, largest, packed_sums
+from streams.classify.keys import ALL_DIMENSIONS
+from streams.shares.sums import MODEL, Kept, added, largest, packed_sums
 from streams.shares.windows import KEPT_WINDOW_MODELS, MAX_WINDOW_MODELS, Names
 from streams.state.codec import decode_pane
 from streams.state.packing import pack, unpack
@@ -123,8 +124,8 @@ class History:
 
         Two years that nobody has asked for before take seconds.
         """
-        if dimension not in DIMENSIONS:
-            raise ValueError(f"dimension is one of {', '.join(DIMENSIONS)}")
+        if dimension not in ALL_DIMENSIONS:
+            raise ValueError(f"dimension is one of {', '.join(ALL_DIMENSIONS)}")
         if step not in STEPS:
             raise ValueError(f"step is one of {', '.join(STEPS)}")
         level, seconds = STEPS[step]

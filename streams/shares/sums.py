@@ -10,18 +10,15 @@ from __future__ import annotations
 from operator import is_
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from streams.classify.keys import OTHER, UNKNOWN, cell_key, split_cell
 from streams.state.packing import pack
 from streams.state.pane import (
     DAY,
     MAX_LANGUAGES,
     MAX_MODELS,
-    OTHER,
-    UNKNOWN,
     Counts,
     add_all,
     add_counts,
-    cell_key,
-    split_cell,
     tokens_of,
 )
 
@@ -32,9 +29,7 @@ if TYPE_CHECKING:
     from streams.state.pane import Level, Pane
     from streams.state.view import View
 
-#: The first two are the parts of the key of the third.
 MODEL: Literal["model"] = "model"
-DIMENSIONS = ("origin", "language", "joint", "developer", MODEL)
 
 #: Names classified at a time: a new one takes from 0.03 to 0.5 ms.
 NAMES_AT_A_TIME = 32

@@ -16,6 +16,7 @@ from math import inf
 from operator import is_
 from typing import TYPE_CHECKING, NamedTuple
 
+from streams.classify.keys import OTHER, UNKNOWN, cell_key, split_cell
 from streams.classify.origin.values import ORIGINS
 from streams.shares.sums import Sums, added, by_part, packed_sums
 from streams.state.codec import decode_pane
@@ -25,16 +26,12 @@ from streams.state.pane import (
     HOUR,
     MAX_LANGUAGES,
     MIDDLE,
-    OTHER,
-    UNKNOWN,
     Counts,
     Level,
     add_all,
     add_counts,
     added_up,
-    cell_key,
     pane_start,
-    split_cell,
     subtract_all,
     tokens_of,
 )
@@ -66,6 +63,7 @@ WINDOWS = (
     WindowLength("24h", 86400, MIDDLE),
     WindowLength("7d", 7 * 86400, HOUR),
 )
+WINDOW_NAMES = tuple(length.name for length in WINDOWS)
 
 
 class Names:

@@ -1,18 +1,18 @@
 """When a shift of a share is an alert: the thresholds, times and routes of the rules files.
 
 Prometheus and Alertmanager read theirs from `deploy/`, where users change them; these are the same,
-for who has no Prometheus yet and asks what it would have said. A test compares the two.
+for backtests without Prometheus. A test compares the two.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from streams.classify.keys import UNKNOWN
 from streams.classify.language.tags import UNDETERMINED
-from streams.state.pane import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Direction = Literal["up", "down"]
 Window = Literal["1h", "24h"]
+SHIFT_WINDOWS: tuple[Window, ...] = get_args(Window)
 
 #: What is above these multiples of max(usual spread, standard error) is unusual. There are several
 #: times as many languages as origins, so one of them has to be further out.
@@ -36,7 +37,7 @@ KEPT_WITHOUT_TOP_TENANT = 0.5
 EVIDENCE_REQUESTS = 20.0
 DAY_EFFECTIVE_REQUESTS, HOUR_EFFECTIVE_REQUESTS = 100.0, 30.0
 #: The usual spread needs three weeks before it is one.
-BASELINE_DAYS = 21.0
+MIN_HISTORY_DAYS = 21.0
 UNCLASSIFIED_SHARE, UNCLASSIFIED_ZSCORE = 0.05, 4.0
 
 
@@ -120,7 +121,7 @@ INHIBITIONS = (
 class Gauges(NamedTuple):
     """What /metrics says of keys in one window: arrays or numbers that broadcast.
 
-    NaN stands for a series that is absent, so no condition on it holds.
+    NaN is a series that is absent, so no condition on it holds.
     """
 
     zscore: NDArray[np.float64]
@@ -134,7 +135,7 @@ class Gauges(NamedTuple):
 
 
 def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:
-    """Tell where a rule's condition holds; `gauges` are those of the rule's window.
+    """Return where a rule's condition holds; `gauges` are those of the rule's window.
 
     `UNCLASSIFIED` is asked for its key and measure only.
     """
@@ -149,7 +150,7 @@ def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:
 
 
 def is_inhibited(target: Mapping[str, str], firing: Iterable[Mapping[str, str]]) -> bool:
-    """Tell whether one of the alerts that fire silences another, all given by their labels.
+    """Return whether one of the alerts that fire silences another, all given by their labels.
 
     As in Alertmanager a label that both lack is equal, and an alert that is a rule's source and its
     target is not silenced by another such.
@@ -175,8 +176,8 @@ def _matches(matchers: Mapping[str, str], labels: Mapping[str, str]) -> bool:
 def zscore_threshold(window: Window, dimension: str, *, has_tenants: bool) -> float | None:
     """Return the z from which a window's shift is an alert; None where no alert is on it.
 
-    Where requests name no tenant, nothing tells one customer's batch from a shift of all, and there
-    is no alert of the hour.
+    Where requests name no tenant, one customer's batch looks like a shift of all, so there is no
+    alert of the hour.
     """
     if window == "24h":
         return DAY_ZSCORE.get(dimension)
@@ -198,11 +199,11 @@ def _is_large(
         ((shift >= least_shift) | ((shift >= SMALL_SHIFT) & (high >= FOLD * low)))
         & (gauges.evidence >= EVIDENCE_REQUESTS)
         & (gauges.effective >= least_effective)
-        & (gauges.days >= BASELINE_DAYS)
+        & (gauges.days >= MIN_HISTORY_DAYS)
     )
 
 
 def _is_broad(rule: Rule, gauges: Gauges) -> NDArray[np.bool_]:
-    """Tell whether many make a shift; never where requests name no tenant, for nobody can tell."""
+    """Return whether many make a shift; never where requests name no tenant."""
     left, shift = (_signed(rule, values) for values in (gauges.without_top_tenant, gauges.shift))
     return (_signed(rule, gauges.zscore) >= HOUR_ZSCORE) & (left >= KEPT_WITHOUT_TOP_TENANT * shift)

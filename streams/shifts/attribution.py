@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from streams.classify.keys import OTHER
 from streams.shifts.baseline import expected_shares
-from streams.state.pane import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streams.shifts.series import Array
 
-#: How a member came to weigh more or less: it was there before and is there now, or only one of
+#: Why a member weighs more or less: it was there before and is there now, or only one of
 #: the two.
 Kind = Literal["mix", "new", "gone"]
 
@@ -108,7 +108,7 @@ def _shares(part: Part) -> dict[str, Fraction]:
     counts = {name: Fraction(count) for name, count in part.members.items()}
     whole = Fraction(part.whole)
     unnamed = whole - sum(counts.values())
-    # Rounding is no member of its own, and must not be lost: the largest one does not notice it.
+    # Rounding has no member of its own, and must not be lost: the largest one does not notice it.
     is_rounding = counts and abs(unnamed) < ROUNDING * whole
     name = max(counts, key=counts.__getitem__) if is_rounding else OTHER
     counts[name] = counts.get(name, Fraction(0)) + unnamed

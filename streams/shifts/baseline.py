@@ -1,4 +1,4 @@
-"""What the days before make one expect of a share, and how far it usually is from that.
+"""The expected share, by the days before, and how far the share usually is from it.
 
     (------------ 28 days: usual spread -------------)
                             (-- 7 days: baseline --)[hour]
@@ -30,12 +30,12 @@ NEEDED_HOURS = SPREAD_HOURS + HOURS_A_DAY + BASELINE_HOURS
 #: normal distribution, it is the standard deviation.
 SPREAD_QUANTILE, QUANTILE_OF_NORMAL = 0.95, 1.96
 #: Of a day's counts, the part that must lie in hours with a baseline.
-ENOUGH = 0.5
+MIN_EXPECTED_PART = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What whole hours say of the hour that begins at `hour`; the same for all of that hour.
+    """The expectation for the hour that begins at `hour`, from whole hours before it.
 
     `shares` [25, keys] is what is expected of each hour from a day before `hour` to `hour` itself;
     NaN for an hour that was empty on all seven days before. Usual spreads are [keys], NaN without
@@ -84,23 +84,23 @@ def day_shifts(counts: Array, expected: Array) -> Array:
     over = np.where(known, counts - expected * totals, 0.0)
     whole = rolling(totals, HOURS_A_DAY)
     shifts = ratio(rolling(over, HOURS_A_DAY), whole)
-    shifts[(rolling(totals * known, HOURS_A_DAY) < ENOUGH * whole)[:, 0]] = np.nan
+    shifts[(rolling(totals * known, HOURS_A_DAY) < MIN_EXPECTED_PART * whole)[:, 0]] = np.nan
     return shifts
 
 
 def usual_spread(shifts: Array) -> Array:
     """Return how far a share usually is from its baseline, [keys], of shifts [hours, keys].
 
-    Hours of which nothing can be said do not count; NaN where there is no other.
+    Hours without a shift do not count; NaN where there is no other.
     """
-    said = np.abs(shifts[~np.isnan(shifts).any(axis=-1)])
-    if not said.size:
+    known = np.abs(shifts[~np.isnan(shifts).any(axis=-1)])
+    if not known.size:
         return np.full(shifts.shape[-1], np.nan)
-    return np.quantile(said, SPREAD_QUANTILE, axis=0) / QUANTILE_OF_NORMAL
+    return np.quantile(known, SPREAD_QUANTILE, axis=0) / QUANTILE_OF_NORMAL
 
 
 def past(hours: Counted, measure: Measure, hour: int) -> Past:
-    """Return what whole hours before `hour` (unix seconds, its start) say of it.
+    """Return the expectation for `hour` (unix seconds, its start) from the whole hours before it.
 
     It changes when an hour has ended, and when late data changes an hour or the keys change: keep
     it until then. Of `hours`, rows from `hour - NEEDED_HOURS * 3600` to `hour` are read; what is

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streams.shifts.baseline import ENOUGH
+from streams.shifts.baseline import MIN_EXPECTED_PART
 from streams.shifts.series import ratio
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ class Stretches(NamedTuple):
     """A window cut into equal stretches of time; leading axes are windows side by side.
 
     `counts` and `expected` are [..., stretches, keys]. `squares` is [..., keys]. `is_expected`
-    [..., 1] tells whether enough of the window has a baseline; what has none stands in `expected`
-    as it was counted.
+    [..., 1] tells whether enough of the window has a baseline; what has none is in `expected` as
+    it was counted.
     """
 
     counts: Array
@@ -32,7 +32,7 @@ class Stretches(NamedTuple):
 class Measured(NamedTuple):
     """A window's share, standard error, baseline and shift, [..., keys]; NaN where there is none.
 
-    `effective` [..., 1] is the number of equal requests that would say as much.
+    `effective` [..., 1] is the effective sample size (Kish), in requests.
     """
 
     share: Array
@@ -43,9 +43,9 @@ class Measured(NamedTuple):
 
 
 def expect(counts: Array, shares: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Return what is expected of panes with `counts`, and where a baseline tells: [..., 1].
+    """Return what is expected of panes with `counts`, and where there is a baseline: [..., 1].
 
-    Both are [..., keys]. Where none tells, what was counted is what was expected.
+    Both are [..., keys]. Where there is none, what was counted is what was expected.
     """
     known = ~np.isnan(shares[..., :1])
     return np.where(known, shares * counts.sum(axis=-1, keepdims=True), counts), known
@@ -66,16 +66,16 @@ def cut(
 
 
 def is_expected(totals: Array, known: Array) -> NDArray[np.bool_]:
-    """Tell whether a baseline speaks of enough of a window, [..., 1].
+    """Return whether enough of a window has a baseline, [..., 1].
 
     `totals` and `known` [..., stretches, 1]: what was counted, and what of it has a baseline.
     """
-    enough: NDArray[np.bool_] = known.sum(axis=-2) >= ENOUGH * totals.sum(axis=-2)
+    enough: NDArray[np.bool_] = known.sum(axis=-2) >= MIN_EXPECTED_PART * totals.sum(axis=-2)
     return enough
 
 
 def measure(window: Stretches) -> Measured:
-    """Return what a window says of each key.
+    """Return the measurements of each key in a window.
 
     The standard error is the largest of three, because each is far too small somewhere: the delta
     method for a ratio (few requests), the null form with Kish's effective requests (rare keys) and

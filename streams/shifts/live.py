@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from streams.classify.keys import OTHER, SHIFT_DIMENSIONS
 from streams.shares.history import Part, packed_of
 from streams.shifts import alert_rules
 from streams.shifts.baseline import NEEDED_HOURS, Past, past
@@ -20,16 +21,7 @@ from streams.shifts.shift import PANES_A_DAY, PANES_AN_HOUR, Shifts, Traffic, ce
 from streams.shifts.tenant_guard import baseline_hours
 from streams.state.codec import decode_pane
 from streams.state.packing import unpack
-from streams.state.pane import (
-    HOUR,
-    MIDDLE,
-    OTHER,
-    TENANTS,
-    Level,
-    add_counts,
-    pane_start,
-    tokens_of,
-)
+from streams.state.pane import HOUR, MIDDLE, TENANTS, Level, add_counts, pane_start, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -39,15 +31,14 @@ if TYPE_CHECKING:
     from streams.state.pane import Counts
     from streams.state.view import View
 
-DIMENSIONS = ("origin", "language")
 #: Of a tenant's key in a pane, the part that names the dimension.
 AXES = {"origin": "o", "language": "l"}
 #: Panes of 5 minutes in a window.
 PANES_OF: dict[alert_rules.Window, int] = {"1h": PANES_AN_HOUR, "24h": PANES_A_DAY}
 #: Tenants that the guard looks at one by one; the rest is `other`.
-MOST_TENANTS = 64
+MAX_GUARDED_TENANTS = 64
 #: Tenants of an hour that are kept by name; the rest is `other`.
-MOST_TENANTS_AN_HOUR = 512
+MAX_GUARDED_TENANTS_AN_HOUR = 512
 #: What whole hours say changes with the hour. Late events change it too, and wait for this long.
 PAST_SECONDS = 60.0
 
@@ -120,10 +111,10 @@ class LiveShifts:
 
         def work() -> Told:
             told: list[Shifts] = []
-            for dimension in DIMENSIONS:
+            for dimension in SHIFT_DIMENSIONS:
                 self._use_keys(dimension, tuple(keys[dimension]))
             self._read_tenants(tenanted)
-            for dimension in DIMENSIONS:
+            for dimension in SHIFT_DIMENSIONS:
                 traffic = Traffic(
                     dimension,
                     self._counted(dimension, MIDDLE, panes, found[1]),
@@ -193,7 +184,10 @@ class LiveShifts:
         single = weights.keys() - {OTHER}
         if not single:
             return None
-        names = (*sorted(single, key=lambda name: (-weights[name], name))[:MOST_TENANTS], OTHER)
+        names = (
+            *sorted(single, key=lambda name: (-weights[name], name))[:MAX_GUARDED_TENANTS],
+            OTHER,
+        )
         numbers = {name: number for number, name in enumerate(names)}
         start = min(hours)
         length = (max(hours) - start) // HOUR.seconds + 1
@@ -231,10 +225,10 @@ def _of_largest_tenants(counted: Mapping[str, Counts]) -> Mapping[str, Counts]:
     for tenant_and_key, counts in counted.items():
         tenant = tenant_and_key.partition("/")[0]
         weights[tenant] = weights.get(tenant, 0) + tokens_of(counts)
-    if len(weights) <= MOST_TENANTS_AN_HOUR:
+    if len(weights) <= MAX_GUARDED_TENANTS_AN_HOUR:
         return counted
     ranked = sorted(weights, key=lambda tenant: (tenant == OTHER, -weights[tenant], tenant))
-    named = set(ranked[:MOST_TENANTS_AN_HOUR])
+    named = set(ranked[:MAX_GUARDED_TENANTS_AN_HOUR])
     found: dict[str, Counts] = {}
     for tenant_and_key, counts in counted.items():
         tenant, _, key = tenant_and_key.partition("/")
@@ -244,7 +238,7 @@ def _of_largest_tenants(counted: Mapping[str, Counts]) -> Mapping[str, Counts]:
 
 def tenants_of(values: Iterable[bytes]) -> dict[str, dict[str, Counts]]:
     """Return an hour's counts by dimension and `tenant/key`, over all partitions."""
-    found: dict[str, dict[str, Counts]] = {dimension: {} for dimension in DIMENSIONS}
+    found: dict[str, dict[str, Counts]] = {dimension: {} for dimension in SHIFT_DIMENSIONS}
     by_axis = {axis: found[dimension] for dimension, axis in AXES.items()}
     for value in values:
         for key, counts in decode_pane(value).tenants.items():

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from streams.classify.keys import OTHER
 from streams.shares.history import added_names, cells_of, packed_models
 from streams.shifts.attribution import Attribution, Part, attribute, expected_members
 from streams.shifts.baseline import BASELINE_HOURS, HOURS_A_DAY
 from streams.shifts.live import PANES_OF, tenants_of
 from streams.shifts.shift import centre
 from streams.state.packing import unpack
-from streams.state.pane import HOUR, MIDDLE, OTHER, TENANTS, add_counts, pane_start, tokens_of
+from streams.state.pane import HOUR, MIDDLE, TENANTS, add_counts, pane_start, tokens_of
 from streams.web.snapshot import choose
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from streams.state.view import View
     from streams.web.snapshot import Snapshot
 
-MOST_MOVERS = 8
+MAX_MOVERS = 8
 #: Models that are looked at one by one; what the key has beyond them is `other`.
 MOST_MEMBERS = 512
 
@@ -200,7 +201,7 @@ class _Split:
                 self._expected(self._key_window, self._key_hours).get(key, 0),
                 total,
             ),
-            MOST_MOVERS,
+            MAX_MOVERS,
         )
 
     def _expected(self, window: Amounts, hours: Amounts) -> dict[str, float]:

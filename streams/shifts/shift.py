@@ -1,4 +1,4 @@
-"""How far a share is from what the days before make one expect, in units of how far it usually is.
+"""How far a share is from its baseline, in units of how far it usually is.
 
     (----------- 28 days: usual spread S -----------)
                          (--- 7 days: baseline B ---)[== window: share R ±  se ==]
@@ -45,8 +45,8 @@ STRETCHES = {PANES_AN_HOUR: PANES_AN_HOUR, PANES_A_DAY: HOURS_A_DAY}
 class KeyShift:
     """One key's share of a window and how far it has shifted. Ratios are 0-1.
 
-    None where it cannot be said: the window is empty, nothing is known of the days before, or
-    (`zscore`, `detectable`) history is shorter than `conditions.BASELINE_DAYS`.
+    None where it is not known: the window is empty, nothing is known of the days before, or
+    (`zscore`, `detectable`) history is shorter than `alert_rules.MIN_HISTORY_DAYS`.
     `without_top_tenant` is of the hour only, and None where requests name no tenants.
     """
 
@@ -76,7 +76,7 @@ class Shifts:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What one dimension's shifts are told from; all of it has the same keys.
+    """What one dimension's shifts are computed from; all of it has the same keys.
 
     `panes` are of 5 minutes, the last 288 up to the running one; `hours` are the last 37 days, with
     the running one; `tenants` the last nine days of the same hours, None where none are counted.
@@ -153,7 +153,7 @@ def _said(  # noqa: PLR0917 - what a statement is made of, named at the two call
     threshold = alert_rules.zscore_threshold(
         window, traffic.dimension, has_tenants=guard is not None
     )
-    is_old = days >= alert_rules.BASELINE_DAYS
+    is_old = days >= alert_rules.MIN_HISTORY_DAYS
     absent = np.full(len(panes.keys), np.nan)
     columns = (
         measured.share,

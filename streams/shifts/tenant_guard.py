@@ -1,4 +1,4 @@
-"""Whether a shift is one tenant's doing: what is left of it when that tenant is left out."""
+"""What is left of a shift when the tenant that adds most to it is left out."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streams.classify.keys import OTHER
 from streams.shifts.baseline import BASELINE_DAYS
 from streams.shifts.series import ratio, rows
-from streams.state.pane import HOUR, OTHER
+from streams.state.pane import HOUR
 
 if TYPE_CHECKING:
     from streams.shifts.series import Array, Counted, Measure, Tenants
 
 #: Of a window's counts, the part that must have a tenant.
-ENOUGH = 0.5
+MIN_NAMED_PART = 0.5
 
 
 def without_top_tenant(
@@ -55,8 +56,8 @@ def in_window(now: Array, hours: Array, tenants: Array) -> Array:
 
 
 def named_enough(now: Array, tenants_now: Array) -> bool:
-    """Tell whether enough of a window's counts [keys] have a tenant [tenants, keys]."""
-    return bool(tenants_now.sum() >= ENOUGH * now.sum())
+    """Return whether enough of a window's counts [keys] have a tenant [tenants, keys]."""
+    return bool(tenants_now.sum() >= MIN_NAMED_PART * now.sum())
 
 
 def baseline_hours(hour: int) -> list[int]:

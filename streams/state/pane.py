@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
+from streams.classify.keys import OTHER, cell_key, split_cell
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
 Counts = list[int]
 
 _Key = TypeVar("_Key", str, int)
-
-OTHER = "other"
-UNKNOWN = "unknown"
 
 # What a pane may hold, whatever the input says. A map may grow to twice its bound before it is
 # trimmed to the bound, so that trimming is rare; what is trimmed folds into a key of its own, so
@@ -304,15 +303,3 @@ def _shrink_tenants(tenants: dict[str, Counts], part: float) -> None:
     _fold_tenant_languages(tenants, int(languages * part))
     if languages < len(tenants) // 2:
         _fold_tenants(tenants, int(len(names) * part))
-
-
-def cell_key(origin: str, language: str, model: str = "") -> str:
-    """Return the key of a cell; only a cell of unknown origin names its model."""
-    return f"{origin}/{language}/{model}" if model else f"{origin}/{language}"
-
-
-def split_cell(key: str) -> tuple[str, str, str]:
-    """Return origin, language and (of an unknown origin) model of a cell's key."""
-    origin, _, rest = key.partition("/")
-    language, _, model = rest.partition("/")
-    return origin, language, model

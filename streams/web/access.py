@@ -123,7 +123,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _names_this_machine(host: str) -> bool:
-    """Tell whether a Host header is an address, localhost, or absent: no page can bring that."""
+    """Return whether a Host header is an address, localhost, or absent: no page can bring that."""
     try:
         name = (urlsplit(f"//{host}").hostname or "localhost").rstrip(".")
     except ValueError:
@@ -138,7 +138,7 @@ def _names_this_machine(host: str) -> bool:
 
 
 def _may_read(request: web.Request, access: Access) -> bool:
-    """Tell whether the page that asks is of an origin that may read the answer."""
+    """Return whether the page that asks is of an origin that may read the answer."""
     origin = request.headers.get(hdrs.ORIGIN, "").lower()
     return bool(origin) and not {origin, "*"}.isdisjoint(map(str.lower, access.cors_origins))
 

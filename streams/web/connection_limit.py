@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import asyncio
 
 #: With half a request each they take half a megabyte each at most.
-MOST_CONNECTIONS = 1000
+MAX_CONNECTIONS = 1000
 #: Files that a process may open and that are no client's: Kafka's brokers, its own libraries.
 OTHER_FILES = 64
 
@@ -52,5 +52,5 @@ def most_connections() -> int:
     """Return how many this process may have, by the number of files that it may open."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
-        return MOST_CONNECTIONS
-    return max(1, min(MOST_CONNECTIONS, files - OTHER_FILES))
+        return MAX_CONNECTIONS
+    return max(1, min(MAX_CONNECTIONS, files - OTHER_FILES))

@@ -25,7 +25,7 @@ TICK_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0
 #: A browser whose stream broke off comes back after this long.
 RETRY_MS = 2_000
-MOST_LISTENERS = 256
+MAX_LISTENERS = 256
 
 
 class Live:
@@ -42,11 +42,11 @@ class Live:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Tell each new picture until the listener goes."""
-        if self._listeners >= MOST_LISTENERS:
+        if self._listeners >= MAX_LISTENERS:
             response = http_response.problem(
                 request,
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"There are {MOST_LISTENERS} listeners already.",
+                f"There are {MAX_LISTENERS} listeners already.",
                 "Ask for /api/v1/shares every few seconds instead.",
             )
             response.headers[hdrs.RETRY_AFTER] = "30"

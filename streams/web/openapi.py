@@ -1,21 +1,17 @@
-"""The description of the API (OpenAPI 3.1), as /api/v1/openapi.json tells it."""
+"""The description of the API (OpenAPI 3.1), as /api/v1/openapi.json has it."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
 from typing import Any, Final
 
+from streams.classify.keys import ALL_DIMENSIONS, SHIFT_DIMENSIONS
 from streams.classify.origin.values import ORIGINS
-from streams.web.query import (
-    DIMENSIONS,
-    FORMATS,
-    LATEST_UNIX_SECONDS,
-    MEASURES,
-    SHIFT_DIMENSIONS,
-    SHIFT_WINDOWS,
-    STEPS,
-    WINDOWS,
-)
+from streams.shares.history import STEPS
+from streams.shares.windows import WINDOW_NAMES
+from streams.shifts.alert_rules import SHIFT_WINDOWS
+from streams.shifts.series import MEASURES
+from streams.web.query import FORMATS, LATEST_UNIX_SECONDS
 
 Schema = dict[str, Any]
 
@@ -99,7 +95,7 @@ _SCHEMAS: Final[Schema] = {
             model=_list(_of("Share")),
             joint=_list(_object(origin=_TEXT, language=_TEXT, **_COUNTS)),
         ),
-        *DIMENSIONS,
+        *ALL_DIMENSIONS,
     )
     | {"description": "With the dimensions that were asked for."},
     "UnknownModel": _object(
@@ -125,7 +121,7 @@ _SCHEMAS: Final[Schema] = {
         simulated=_YES,
         windows={
             "type": "object",
-            "properties": {name: _of("Window") for name in WINDOWS},
+            "properties": {name: _of("Window") for name in WINDOW_NAMES},
             "additionalProperties": False,
         },
         unknown=_list(_of("UnknownModel")),
@@ -138,7 +134,7 @@ _SCHEMAS: Final[Schema] = {
         ),
     ),
     "History": _object(
-        dimension=_TEXT | {"enum": list(DIMENSIONS)},
+        dimension=_TEXT | {"enum": list(ALL_DIMENSIONS)},
         step=_TEXT | {"enum": list(STEPS)},
         seconds=_COUNT,
         as_of=_NUMBER,
@@ -164,7 +160,7 @@ _SCHEMAS: Final[Schema] = {
     ),
     "Unknown": _object(
         as_of=_NUMBER,
-        window=_TEXT | {"enum": list(WINDOWS)},
+        window=_TEXT | {"enum": list(WINDOW_NAMES)},
         models=_list(_of("UnknownModel")),
         **_COUNTS,
     ),
@@ -308,7 +304,7 @@ DOCUMENT: Final[Schema] = {
             _parameter(
                 "dimensions",
                 "Only these; joint is origin and language together. A CSV has no joint.",
-                _list({"type": "string", "enum": list(DIMENSIONS)}),
+                _list({"type": "string", "enum": list(ALL_DIMENSIONS)}),
             )
             | {"style": "form", "explode": False},
             _FORMAT,
@@ -319,7 +315,7 @@ DOCUMENT: Final[Schema] = {
             _parameter(
                 "dimension",
                 "joint is origin and language together; models beyond the largest are `other`.",
-                {"type": "string", "enum": list(DIMENSIONS)},
+                {"type": "string", "enum": list(ALL_DIMENSIONS)},
                 required=True,
             ),
             _parameter(
@@ -340,7 +336,7 @@ DOCUMENT: Final[Schema] = {
         "/api/v1/unknown": _get(
             "Models of unknown origin by tokens, with entries for the overrides file.",
             _answer("The models.", "Unknown"),
-            _choice("window", "The window.", WINDOWS, WINDOWS[-1]),
+            _choice("window", "The window.", WINDOW_NAMES, WINDOW_NAMES[-1]),
         ),
         "/api/v1/shifts": _get(
             "How far each share has shifted from what is usual; see docs/alerts.md.",

@@ -1,4 +1,4 @@
-"""Questions to the API: what is asked for, checked, with what would be right where it is wrong."""
+"""The query parameters of the API, checked; errors name what would be right."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from streams.classify.keys import ALL_DIMENSIONS, SHIFT_DIMENSIONS
+from streams.shares.history import STEPS
+from streams.shares.windows import WINDOW_NAMES
+from streams.shifts.alert_rules import SHIFT_WINDOWS
+from streams.shifts.series import MEASURES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-DIMENSIONS = ("origin", "language", "developer", "model", "joint")
-STEPS = ("10s", "5m", "1h", "1d", "1w")
-MEASURES = ("tokens", "requests")
-SHIFT_DIMENSIONS = ("origin", "language")
-SHIFT_WINDOWS = ("1h", "24h")
 FORMATS = ("json", "csv")
-WINDOWS = ("5m", "1h", "24h", "7d")
 
 # The last second of the year 9999; whatever is above it was meant in milliseconds.
 LATEST_UNIX_SECONDS = 253_402_300_799
 
 
 class BadQuestionError(ValueError):
-    """A question that cannot be answered: what is wrong with it, and what would be right."""
+    """Query parameters that are wrong: what is wrong with them, and what would be right."""
 
     def __init__(self, error: str, remedy: str) -> None:
         super().__init__(error)
@@ -48,8 +48,8 @@ def question(query: Mapping[str, Sequence[str]]) -> Question:
     """
     _check_names(query, ("dimension", "step", "start", "end", "format"))
     return Question(
-        dimension=_one_of(query, "dimension", DIMENSIONS),
-        step=_one_of(query, "step", STEPS),
+        dimension=_one_of(query, "dimension", ALL_DIMENSIONS),
+        step=_one_of(query, "step", tuple(STEPS)),
         start=_seconds(query, "start"),
         end=_seconds(query, "end"),
         format=_format(query),
@@ -76,9 +76,9 @@ def which_shares(query: Mapping[str, Sequence[str]]) -> WhichShares:
     """
     _check_names(query, ("dimensions", "format"))
     wanted = query.get("dimensions", ("",))[0]
-    named = wanted.split(",") if wanted else DIMENSIONS
+    named = wanted.split(",") if wanted else ALL_DIMENSIONS
     for name in named:
-        _one_of({"dimensions": [name]}, "dimensions", DIMENSIONS)
+        _one_of({"dimensions": [name]}, "dimensions", ALL_DIMENSIONS)
     return WhichShares(frozenset(named), _format(query))
 
 
@@ -115,7 +115,7 @@ def window(query: Mapping[str, Sequence[str]]) -> str:
     Raises BadQuestionError as `question`.
     """
     _check_names(query, ("window",))
-    return _one_of(query, "window", WINDOWS) if query else WINDOWS[-1]
+    return _one_of(query, "window", WINDOW_NAMES) if query else WINDOW_NAMES[-1]
 
 
 def _check_names(query: Mapping[str, Sequence[str]], parameters: Sequence[str]) -> None:

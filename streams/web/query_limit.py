@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 AT_A_TIME = 2
-MOST_WAITING = 32
+MAX_WAITING = 32
 
 
 class BusyError(Exception):
@@ -31,7 +31,7 @@ class Turns:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait for a turn, and have it. Raises BusyError where too many wait already."""
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= MAX_WAITING:
             raise BusyError
         self._waiting += 1
         try:

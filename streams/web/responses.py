@@ -1,17 +1,14 @@
-"""The snapshot as the JSON API tells it."""
+"""The bodies of the JSON API."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from streams.classify.language.tags import display_name
+from streams.classify.keys import ALL_DIMENSIONS, UNKNOWN, name_of
 from streams.classify.origin.overrides import suggestion
-from streams.classify.origin.values import ORIGIN_NAMES
 from streams.shares.windows import WINDOWS
 from streams.shifts import alert_rules
 from streams.shifts.live import shifted
-from streams.state.pane import OTHER, UNKNOWN
-from streams.web.query import DIMENSIONS
 
 if TYPE_CHECKING:
     from streams.shifts.attribution import Attribution
@@ -20,48 +17,50 @@ if TYPE_CHECKING:
 
 
 def shares(
-    picture: Snapshot,
-    dimensions: frozenset[str] = frozenset(DIMENSIONS),
+    snapshot: Snapshot,
+    dimensions: frozenset[str] = frozenset(ALL_DIMENSIONS),
     *,
     simulated: bool = False,
 ) -> dict[str, Any]:
     """Return the body of /api/v1/shares, with the shares of these dimensions."""
     return {
-        "as_of": picture.as_of,
-        "generated_at": picture.made_at,
-        "ready": not picture.reasons,
-        "reasons": list(picture.reasons),
+        "as_of": snapshot.as_of,
+        "generated_at": snapshot.made_at,
+        "ready": not snapshot.reasons,
+        "reasons": list(snapshot.reasons),
         "simulated": simulated,
-        "windows": {name: _window(window, dimensions) for name, window in picture.windows.items()},
-        "unknown": _unknown_models(picture, WINDOWS[-1].name),
+        "windows": {name: _window(window, dimensions) for name, window in snapshot.windows.items()},
+        "unknown": _unknown_models(snapshot, WINDOWS[-1].name),
         "pipeline": {
-            "lag": _whole_lag(picture.partitions),
-            "late": picture.late,
+            "lag": _whole_lag(snapshot.partitions),
+            "late": snapshot.late,
             "rejected": sum(
-                count for result, count in picture.records.items() if result.startswith("rejected/")
+                count
+                for result, count in snapshot.records.items()
+                if result.startswith("rejected/")
             ),
-            "partitions": [_partition(status) for status in picture.partitions],
+            "partitions": [_partition(status) for status in snapshot.partitions],
             "records": [
                 {"result": result.split("/")[0], "reason": result.split("/")[1], "count": count}
-                for result, count in sorted(picture.records.items())
+                for result, count in sorted(snapshot.records.items())
             ],
         },
     }
 
 
-def shifts(picture: Snapshot) -> dict[str, Any]:
+def shifts(snapshot: Snapshot) -> dict[str, Any]:
     """Return the body of /api/v1/shifts."""
     return {
-        "as_of": picture.shifts_as_of,
-        "baseline_days": picture.shifts[0].baseline_days if picture.shifts else 0.0,
-        "needed_days": int(alert_rules.BASELINE_DAYS),
+        "as_of": snapshot.shifts_as_of,
+        "baseline_days": snapshot.shifts[0].baseline_days if snapshot.shifts else 0.0,
+        "needed_days": int(alert_rules.MIN_HISTORY_DAYS),
         "shifts": [
             {
-                "dimension": told.dimension,
+                "dimension": table.dimension,
                 "key": each.key,
-                "name": _name(told.dimension, each.key),
-                "measure": told.measure,
-                "window": told.window,
+                "name": name_of(table.dimension, each.key, other="Other"),
+                "measure": table.measure,
+                "window": table.window,
                 "share": each.share,
                 "baseline": each.baseline,
                 "shift": each.shift,
@@ -73,17 +72,11 @@ def shifts(picture: Snapshot) -> dict[str, Any]:
                 "evidence_requests": each.evidence_requests,
                 "is_shifted": each.key in alerting,
             }
-            for told in picture.shifts
-            for alerting in [shifted(told)]
-            for each in told.keys
+            for table in snapshot.shifts
+            for alerting in [shifted(table)]
+            for each in table.keys
         ],
     }
-
-
-def _name(dimension: str, key: str) -> str:
-    if key == OTHER:
-        return "Other"
-    return display_name(key) if dimension == "language" else ORIGIN_NAMES.get(key, key)
 
 
 def moved(asked: Shift, answer: Moved) -> dict[str, Any]:
@@ -94,7 +87,7 @@ def moved(asked: Shift, answer: Moved) -> dict[str, Any]:
         "key": asked.key,
         "measure": asked.measure,
         "window": asked.window,
-        # Worked out anew: the window has moved on since it was told.
+        # Recomputed: the window has moved on since the snapshot.
         "shift": asked.told.shift if answer.joint is None else answer.joint.shift,
         "models": _attribution(answer.models),
         "joint": _attribution(answer.joint),
@@ -123,16 +116,16 @@ def _attribution(of: Attribution | None) -> dict[str, Any] | None:
     }
 
 
-def moment(picture: Snapshot) -> dict[str, Any]:
-    """Return what a listener of /api/v1/events is told."""
+def moment(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the data of an event of /api/v1/events."""
     return {
-        "as_of": picture.as_of,
-        "generated_at": picture.made_at,
-        "ready": not picture.reasons,
+        "as_of": snapshot.as_of,
+        "generated_at": snapshot.made_at,
+        "ready": not snapshot.reasons,
     }
 
 
-def unknown(picture: Snapshot, window: str) -> dict[str, Any]:
+def unknown(snapshot: Snapshot, window: str) -> dict[str, Any]:
     """Return the body of /api/v1/unknown: the models that wait for an override, by tokens.
 
     `override` of each is what to put into the overrides file. `tokens` and `requests` are all of
@@ -141,21 +134,21 @@ def unknown(picture: Snapshot, window: str) -> dict[str, Any]:
     whole = next(
         (
             _counts(each)
-            for name, shown in picture.windows.items()
+            for name, shown in snapshot.windows.items()
             for each in shown.dimensions["origin"]
             if name == window and each.key == UNKNOWN
         ),
         {"tokens": 0, "requests": 0, "tokens_ratio": None, "requests_ratio": None},
     )
     return {
-        "as_of": picture.as_of,
+        "as_of": snapshot.as_of,
         "window": window,
         **whole,
-        "models": _unknown_models(picture, window),
+        "models": _unknown_models(snapshot, window),
     }
 
 
-def _unknown_models(picture: Snapshot, window: str) -> list[dict[str, Any]]:
+def _unknown_models(snapshot: Snapshot, window: str) -> list[dict[str, Any]]:
     return [
         {
             "model": each.model,
@@ -164,7 +157,7 @@ def _unknown_models(picture: Snapshot, window: str) -> list[dict[str, Any]]:
             "matched_by": each.why,
             "override": suggestion(each.model),
         }
-        for each in picture.unknown.get(window, ())
+        for each in snapshot.unknown.get(window, ())
     ]
 
 

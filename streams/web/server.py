@@ -197,7 +197,7 @@ def _query(request: web.Request) -> dict[str, list[str]]:
 
 
 def _is_gone(request: web.Request) -> bool:
-    """Tell whether nobody waits for the answer any more."""
+    """Return whether nobody waits for the answer any more."""
     return request.transport is None or request.transport.is_closing()
 
 

@@ -6,22 +6,22 @@ Nothing in it changes after it is made, so a reader never sees half an update.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from streams.classify.keys import OTHER, split_cell
 from streams.classify.language.tags import display_name
 from streams.classify.origin.values import ORIGINS
 from streams.shares.windows import WINDOWS
-from streams.state.pane import OTHER, Counts, add_all, add_counts, added_up, split_cell, tokens_of
+from streams.state.pane import Counts, add_all, add_counts, added_up, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from streams.classify.keys import Dimension
     from streams.classify.origin.catalog import Catalog
     from streams.shares.windows import Windows
     from streams.shifts.shift import Shifts
     from streams.state.codec import PositionRecord
-
-Dimension = Literal["origin", "language", "developer", "model"]
 
 # Names come from outside, so the number of them that is shown is bounded; the rest is "other".
 SHOWN_LANGUAGES = 30

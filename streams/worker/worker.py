@@ -17,6 +17,7 @@ from faust.types import TP
 from mode import Service
 
 from streams.classify.classifier import Classifier
+from streams.classify.keys import OTHER
 from streams.classify.origin.values import ORIGINS
 from streams.counting.partition import Flush, Partition, SourceReplacedError
 from streams.decode.dead_letter import DeadLetter, Letters, Source
@@ -33,7 +34,6 @@ from streams.kafka.faust_transport import (
 from streams.shares import history
 from streams.shares.windows import Windows
 from streams.shifts.live import LiveShifts
-from streams.state.pane import OTHER
 from streams.state.table import Follower, PaneTable, PaneTables
 from streams.state.view import Stale, View
 from streams.web import snapshot

@@ -30,7 +30,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from streams.classify.origin.catalog import Catalog, Classification
+from streams.classify.origin.catalog import Catalog
+from streams.classify.origin.facts import Classification
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "origins.json"

@@ -61,7 +61,7 @@ import run
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from streams.demo.traffic import Simulated
+    from streams.demo.truth import Simulated
 
 SOURCES = Path(__file__).with_name("peers")
 PARTITIONS = 4
@@ -281,8 +281,8 @@ async def _written(bootstrap: str, group: str) -> Counts:
     """Return what the changelog of a tokenshare group holds, over its partitions."""
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
+    from streams.classify.keys import split_cell
     from streams.state.codec import decode_pane, parse_key
-    from streams.state.pane import split_cell
 
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     values: dict[str, bytes | None] = {}

@@ -71,7 +71,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from streams.demo.traffic import Simulated
+    from streams.demo.truth import Simulated
     from streams.settings import Settings
     from streams.worker.worker import Worker
 
@@ -128,7 +128,7 @@ TENANTS = tuple(f"team-{number}" for number in range(1, 61))
 
 def events(count: int, start: float, per_second: float = EVENTS_PER_SECOND) -> Iterator[Simulated]:
     """Yield a gateway's events from `start` (unix seconds) on, about 170 bytes each."""
-    from streams.demo.traffic import Simulated
+    from streams.demo.truth import Simulated
 
     draw = random.Random("bench")
     prefix = f"{draw.getrandbits(56):014x}"
@@ -179,7 +179,7 @@ def fill_litellm(arguments: argparse.Namespace) -> dict[str, Any]:
     from payload import payloads
 
     from streams.demo.sender import send
-    from streams.demo.traffic import Simulated
+    from streams.demo.truth import Simulated
 
     # Java's clients and librdkafka, by which gateways write, compress fast; aiokafka does it hard.
     hard = default_records.lz4_encode
@@ -215,7 +215,7 @@ def loads(arguments: argparse.Namespace) -> dict[str, Any]:
 def fill_study(arguments: argparse.Namespace) -> dict[str, Any]:
     """Send the study's events to the topic."""
     from streams.demo.sender import send
-    from streams.demo.traffic import study_events
+    from streams.demo.study_year import study_events
 
     truth = asyncio.run(send(arguments.bootstrap, arguments.topic, study_events(STUDY_SEED)))
     return {"events": truth.requests}

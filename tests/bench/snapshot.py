@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streams.classify.keys import cell_key
 from streams.classify.origin.catalog import Catalog
 from streams.shares.sums import Kept
 from streams.shares.windows import Windows
@@ -34,7 +35,7 @@ from streams.state.codec import (
     pane_key,
     position_key,
 )
-from streams.state.pane import FINE, HOUR, MIDDLE, Level, Pane, cell_key, pane_start
+from streams.state.pane import FINE, HOUR, MIDDLE, Level, Pane, pane_start
 from streams.state.view import View
 from streams.web.snapshot import Snapshot, take
 from streams.worker.run import GC_OBJECTS

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from streams.classify.language import opinion, prompt, script
 from streams.classify.language.detect import (
     HAS_MODEL,
-    MOST_TEXTS,
+    MAX_TEXTS,
     PREFIX_CHARACTERS,
     Detection,
     detect,
@@ -424,9 +424,9 @@ def test_a_prompt_that_only_begins_like_json_is_text():
 
 
 def test_only_the_latest_messages_are_read():
-    endless = [{"role": "user", "content": "ok"}] * MOST_TEXTS
+    endless = [{"role": "user", "content": "ok"}] * MAX_TEXTS
     assert detect_messages([USER, *endless]) == UND
-    assert len(prompt.texts([USER] * 10_000)) <= prompt.MOST_MESSAGES + prompt.FIRST_MESSAGES
+    assert len(prompt.texts([USER] * 10_000)) <= prompt.MAX_MESSAGES + prompt.FIRST_MESSAGES
 
 
 def test_structures_that_contain_themselves_end():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.classify.origin import catalog as catalogs
+from streams.classify.origin import catalog_file
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.overrides import parse
 from streams.classify.origin.review import changes, contradictions, names_of, unusual_overrides
@@ -39,7 +39,7 @@ def family(title="Anvil", developer="Acme", names='["anvil"]', rest='source = "x
 
 def found(*families, head=HEAD):
     text = head + "".join(families)
-    return contradictions(catalogs.toml(text, "mine.toml"), Catalog.of(text, "mine.toml"))
+    return contradictions(catalog_file.toml(text, "mine.toml"), Catalog.of(text, "mine.toml"))
 
 
 def test_a_sound_catalogue_has_none():
@@ -130,7 +130,7 @@ def test_usual_overrides_are_not_named():
 
 
 def test_changes_are_the_ids_that_are_answered_differently():
-    text = catalogs.builtin()
+    text = catalog_file.builtin()
     changed = text.replace('name = "DeepSeek"\ncountry = "CN"', 'name = "DeepSeek"\ncountry = "SG"')
     assert changed != text
     other = Catalog.of(changed, "changed.toml")

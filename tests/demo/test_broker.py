@@ -20,8 +20,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from streams.demo import broker as module
 from streams.demo import sender as send_module
 from streams.demo.broker import BrokerError, EmbeddedBroker, cluster_at, find_binary
+from streams.demo.bulk import live_events, plain_events
 from streams.demo.sender import CHUNK_EVENTS, Sender, SendError, send
-from streams.demo.traffic import Truth, live_events, plain_events
+from streams.demo.truth import Truth
 
 pytestmark = pytest.mark.kafka
 

@@ -12,23 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.demo.traffic import (
-    ORIGINS,
-    WEEK_SECONDS,
-    Gateway,
-    Truth,
-    TruthError,
-    bent,
-    busy_seconds,
-    gateway_events,
-    joint_shares,
-    live_events,
-    plain_events,
-    scaled,
-    study,
-    study_events,
-    weekly_shares,
-)
+from streams.demo.bulk import live_events, plain_events
+from streams.demo.draws import joint_shares, scaled
+from streams.demo.figures import ORIGINS, WEEK_SECONDS, study
+from streams.demo.live_gateway import Gateway, busy_seconds, gateway_events
+from streams.demo.study_year import bent, study_events, weekly_shares
+from streams.demo.truth import Truth, TruthError
 
 START = dt.datetime(2026, 10, 26, tzinfo=dt.UTC).timestamp()
 DAY = 86_400.0

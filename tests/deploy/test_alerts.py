@@ -22,7 +22,7 @@ from streams.settings import table
 from streams.shifts.alert_rules import RULES as SHIFT_CONDITIONS
 from streams.shifts.alert_rules import UNCLASSIFIED_MEASURE
 from streams.shifts.series import MEASURES
-from streams.web.metrics import DEFINITIONS, exposed_name
+from streams.web.metric_definitions import DEFINITIONS, exposed_name
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"

@@ -13,6 +13,7 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ from streams.demo.broker import free_port
 from streams.settings import table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kafka"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "compose"))
 
+import images
+import manual_lines
 from apache import ApacheKafka, MissingToolError, jars
 from processes import wait_until
 
@@ -36,7 +40,12 @@ IMAGE = (DEPLOY / "Dockerfile").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 DEFAULTS = {name: default for name, default, _ in table()}
 
-OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+OURS = sorted(
+    name
+    for name, service in SERVICES.items()
+    if service["image"].partition(":")[0] == PROJECT["name"]
+)
 WORKERS = [name for name in OURS if name.startswith("worker")]
 #: What ends by itself, or has no port to be asked on.
 UNASKED = {"topics", "gateway"}
@@ -83,6 +92,15 @@ def mounts(service: dict[str, Any]) -> list[tuple[str, str, bool]]:
     return found
 
 
+def waited_for(service: dict[str, Any]) -> dict[str, str]:
+    """Return the services that a service waits for, each with the condition."""
+    match service.get("depends_on", {}):
+        case list() as names:
+            return dict.fromkeys(names, "service_started")
+        case needs:
+            return {name: how["condition"] for name, how in needs.items()}
+
+
 def test_it_keeps_to_the_schema_of_compose_files():
     done = subprocess.run(
         [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", FILE],
@@ -110,10 +128,20 @@ def test_images_are_pinned(name):
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_services_have_the_version_of_the_project(name):
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert SERVICES[name]["image"] == f"{PROJECT['name']}:{PROJECT['version']}"
 
-    assert SERVICES[name]["image"] == f"{project['name']}:{project['version']}"
-    assert (ROOT / SERVICES[name]["build"]["dockerfile"]).is_file()
+
+def test_every_tag_of_ours_is_built_by_one_service_that_all_others_wait_for():
+    builders = [name for name, service in SERVICES.items() if "build" in service]
+    tags = Counter(SERVICES[name]["image"] for name in builders)
+
+    # Compose builds services at once, and current engines refuse the second image of one tag.
+    assert tags == {SERVICES[name]["image"]: 1 for name in OURS}
+    for name in builders:
+        build = SERVICES[name]["build"]
+        assert (ROOT / build["context"] / build["dockerfile"]).is_file()
+    for name in set(OURS) - set(builders):
+        assert set(builders) & set(SERVICES[name]["depends_on"])
 
 
 @every_service
@@ -173,11 +201,34 @@ def test_services_are_checked_and_started_again(name):
         assert service["restart"].startswith("on-failure")
     else:
         assert service["restart"] == "unless-stopped"
-    if name in UNASKED:
-        assert service["healthcheck"] == {"disable": True}
-    else:
-        assert service["healthcheck"]["test"][0] == "CMD"
+    if name not in UNASKED:
         assert service["healthcheck"]["start_period"]
+
+
+@every_service
+def test_every_service_that_goes_on_has_a_health_check(name):
+    # `up --wait` refuses a service without one, unless another one waits for its end.
+    completed = {
+        needed
+        for service in SERVICES.values()
+        for needed, how in waited_for(service).items()
+        if how == "service_completed_successfully"
+    }
+    healthcheck = SERVICES[name]["healthcheck"]
+
+    if name in completed:
+        assert healthcheck == {"disable": True}
+    else:
+        assert healthcheck["test"][0] == "CMD"
+        assert not healthcheck.get("disable")
+
+
+def test_the_health_check_of_kafka_asks_its_listener_without_a_jvm():
+    kafka = SERVICES["kafka"]
+    port = re.search(r"INTERNAL://:(\d+)", kafka["environment"]["KAFKA_LISTENERS"])[1]
+    connect = f"exec 3<>/dev/tcp/localhost/{port}"
+
+    assert kafka["healthcheck"]["test"] == ["CMD", "bash", "-c", connect]
 
 
 @every_service
@@ -212,6 +263,29 @@ def test_kafka_can_run_the_libraries_that_it_unpacks():
 
     assert "exec" in options["/tmp"].split(",")
     assert {"/opt/kafka/config", "/opt/kafka/logs"} <= set(options)
+
+
+@every_service
+def test_a_service_can_write_to_what_it_keeps_in_memory(name):
+    service = SERVICES[name]
+    user, _, group = service["user"].partition(":")
+    for line in service.get("tmpfs", []):
+        target, _, options = line.partition(":")
+        # Over a directory of the image a tmpfs takes its mode, but belongs to root. Anybody may
+        # write to /tmp.
+        if target != "/tmp":
+            assert {f"uid={user}", f"gid={group}"} <= set(options.split(",")), line
+
+
+def test_kafka_leaves_no_anonymous_volume_behind():
+    # What the image declares as volumes; those that the service does not mount are created anew.
+    declared = {"/etc/kafka/secrets", "/var/lib/kafka/data", "/mnt/shared/config"}
+    stand_in = (images.HERE / "kafka.Dockerfile").read_text()
+    kafka = SERVICES["kafka"]
+    mounted = {target for _, target, _ in mounts(kafka)}
+
+    assert declared == set(json.loads(re.search(r"^VOLUME (.+)$", stand_in, re.MULTILINE)[1]))
+    assert declared <= mounted | {each.partition(":")[0] for each in kafka["tmpfs"]}
 
 
 def test_grafana_keeps_the_plugins_that_come_with_it():
@@ -331,6 +405,28 @@ def test_the_lines_of_the_manual_name_services_and_profiles_that_are_there():
     assert all(f"${{{name}:-" in FILE.read_text() for name in given)
 
 
+def test_make_compose_runs_all_lines_of_the_manual():
+    secrets, *rest = manual_lines.lines()
+
+    assert secrets.startswith("(umask 077; printf ")
+    assert rest == re.findall(r"^(?:\w+=\S+ )?docker compose .+$", OPERATIONS, re.MULTILINE)
+    ports = {port.split(":")[1] for each in SERVICES.values() for port in each.get("ports", [])}
+    asked = {page.strip("/").rpartition(":")[2] for page in manual_lines.pages()}
+    assert asked
+    assert asked <= ports
+
+
+def test_every_image_of_others_has_a_stand_in_for_make_compose():
+    named = images.named()
+
+    assert set(named.values()) == {
+        *(each["image"] for name, each in SERVICES.items() if name not in OURS),
+        *re.findall(r"^FROM (\S+)", IMAGE, re.MULTILINE),
+    }
+    for name in named:
+        assert (images.HERE / f"{name}.Dockerfile").is_file()
+
+
 def test_the_line_of_the_manual_makes_the_secrets_that_are_demanded(tmp_path):
     (line,) = re.findall(r"^\(umask 077; printf .+$", OPERATIONS, re.MULTILINE)
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
@@ -444,7 +540,7 @@ class Container:
         assert self.process is not None
         assert self.process.poll() is None, self.said()
         _, _, script = self.healthcheck
-        assert script == re.search(r"COPY deploy/healthcheck\.py (\S+)", IMAGE)[1]
+        assert script == re.search(r"COPY .*deploy/healthcheck\.py (\S+)", IMAGE)[1]
         asked = subprocess.run(
             [sys.executable, DEPLOY / "healthcheck.py"],
             env=self.environment,

@@ -28,7 +28,7 @@ from streams.decode.formats import envoy, otlp
 from streams.decode.formats.native import encode
 from streams.gateway.bridge.http import POSTS
 from streams.settings import Settings, table
-from streams.web.metrics import DEFINITIONS, exposed_name
+from streams.web.metric_definitions import DEFINITIONS, exposed_name
 
 # Otherwise LiteLLM's import fetches prices.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")

@@ -35,7 +35,7 @@ from streams.classify.origin.values import ORIGINS
 from streams.demo.broker import EmbeddedBroker, free_port
 from streams.gateway.bridge import metrics as bridge_metrics
 from streams.shifts import alert_rules
-from streams.web import metrics
+from streams.web import metric_definitions as metrics
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kafka"))
 
@@ -358,7 +358,7 @@ def test_lines_that_alerts_are_drawn_at_are_those_of_the_alerts():
         return [each["value"] for each in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
 
     assert max(steps("shift", "How unusual (z)")[1:]) == min(alert_rules.DAY_ZSCORE.values())
-    assert steps("shift", "Days of history") == [None, alert_rules.BASELINE_DAYS]
+    assert steps("shift", "Days of history") == [None, alert_rules.MIN_HISTORY_DAYS]
     (evidence,) = [each for each in panels("shift") if each["title"] == "Requests behind it"]
     assert evidence["targets"][1]["expr"].endswith(f"+ {alert_rules.EVIDENCE_REQUESTS:.0f}")
 

@@ -38,7 +38,8 @@ from streams.state.pane import (
     MAX_UNKNOWN_MODELS,
 )
 from streams.state.view import View
-from streams.web.metrics import DEFINITIONS, Exposition, ProcessFacts, exposed_name
+from streams.web.metric_definitions import DEFINITIONS, exposed_name
+from streams.web.metrics import Exposition, ProcessFacts
 from streams.web.server import Sources, make_app
 from streams.web.snapshot import (
     HYSTERESIS,

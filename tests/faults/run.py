@@ -30,7 +30,7 @@ from cluster import FAULTS, PARTITIONS, TOPIC, Cluster
 from kafka.admin import KafkaAdminClient, NewTopic
 from truth import Gap, PaneTruth, gap
 
-from streams.demo import traffic
+from streams.demo.bulk import plain_events
 from streams.demo.sender import Sender
 from streams.state.pane import LEVELS
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from processes import WorkerProcess
 
-    from streams.demo.traffic import Simulated
+    from streams.demo.truth import Simulated
 
 #: A round's events leave over so long, and its faults happen meanwhile.
 ROUND_SECONDS = 8.0
@@ -62,10 +62,10 @@ def events_of_round(count: int, dice: Random, start: float, end: float) -> list[
         late = round(count * part)
         if late:
             streams.append(
-                traffic.plain_events(late, dice.randrange(10**9), start - newest, start - oldest)
+                plain_events(late, dice.randrange(10**9), start - newest, start - oldest)
             )
     on_time = count - sum(round(count * part) for _, _, part in LATE)
-    streams.append(traffic.plain_events(on_time, dice.randrange(10**9), start, end))
+    streams.append(plain_events(on_time, dice.randrange(10**9), start, end))
     weights = [*(part for _, _, part in LATE), 1 - sum(part for _, _, part in LATE)]
     events: list[Simulated] = []
     while streams:

@@ -10,7 +10,7 @@ from streams.state.pane import LEVELS, Level, is_kept, pane_start
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streams.demo.traffic import Simulated
+    from streams.demo.truth import Simulated
 
 
 @dataclass

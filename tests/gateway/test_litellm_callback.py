@@ -210,10 +210,10 @@ def test_a_language_is_declared_in_the_metadata_of_the_sdk(callback, sent):
 )
 def test_redacted_messages_have_no_language(module, messages):
     from streams.classify.language.detect import detect_messages
-    from streams.gateway.producer import _excerpt
+    from streams.gateway.call import excerpt_of
 
     prompt = module._event_of(payload(messages=messages))["prompt"]
-    assert prompt is None or detect_messages(_excerpt(prompt)).language == "und"
+    assert prompt is None or detect_messages(excerpt_of(prompt)).language == "und"
 
 
 def hooks(callback, document):

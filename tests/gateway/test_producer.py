@@ -23,6 +23,7 @@ from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 from streams.classify.tenant import marked
 from streams.decode.event import MAX_TOKENS, UsageEvent
 from streams.demo.broker import EmbeddedBroker, free_port
+from streams.gateway import call, delivery
 from streams.gateway import producer as module
 from streams.gateway.producer import Stats, UsageProducer
 
@@ -132,7 +133,9 @@ def test_without_a_time_it_is_the_time_of_the_call(producer, broker, topic):
     ],
     ids=["text", "messages", "body", "Gemini", "a long answer after it"],
 )
-def test_the_language_of_the_prompt_is_told_and_the_prompt_stays(producer, broker, topic, prompt):
+def test_the_language_of_the_prompt_is_detected_and_the_prompt_stays(
+    producer, broker, topic, prompt
+):
     send(producer, prompt=prompt, tenant="Acme", id=1)
 
     assert producer.flush(PATIENCE_SECONDS)
@@ -222,11 +225,11 @@ def test_the_request_s_objects_are_neither_kept_nor_read_later(absent, topic):
 )
 def test_of_a_prompt_a_short_excerpt_is_kept(prompt):
     began = time.process_time()
-    excerpt = module._excerpt(prompt)
+    excerpt = call.excerpt_of(prompt)
     spent = time.process_time() - began
 
     kept = excerpt if isinstance(excerpt, str) else "".join(excerpt)
-    assert 0 < len(kept) <= module.EXCERPT_TEXTS * module.EXCERPT_CHARACTERS
+    assert 0 < len(kept) <= call.EXCERPT_TEXTS * call.EXCERPT_CHARACTERS
     assert spent < 0.1
 
 
@@ -293,7 +296,7 @@ def test_a_topic_that_is_not_there_yet_is_waited_for(producer, topic, caplog, mo
         raise KafkaTimeoutError("Failed to update metadata")
 
     with monkeypatch.context() as patched:
-        patched.setattr(module._Kafka, "partitions_for", nothing)
+        patched.setattr(delivery._Kafka, "partitions_for", nothing)
         send(producer)
         assert not producer.flush(1.0)
         assert f"there is no topic {topic}" in caplog.text
@@ -323,7 +326,7 @@ def test_what_kafka_refuses_again_and_again_is_given_up_and_counted(
 
     monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.01)
     with monkeypatch.context() as patched:
-        patched.setattr(module._Outlet, "send", refuse)
+        patched.setattr(delivery.Outlet, "send", refuse)
         for _ in range(3):
             send(producer)
         assert producer.flush(PATIENCE_SECONDS)
@@ -337,7 +340,7 @@ def test_what_kafka_refuses_again_and_again_is_given_up_and_counted(
 
 def test_only_what_was_refused_is_sent_again(producer, broker, topic, monkeypatch):
     monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.01)
-    take = module._Outlet.send
+    take = delivery.Outlet.send
     calls = []
 
     def take_some(outlet, records):
@@ -347,7 +350,7 @@ def test_only_what_was_refused_is_sent_again(producer, broker, topic, monkeypatc
             return futures, "broken off"
         return take(outlet, records)
 
-    monkeypatch.setattr(module._Outlet, "send", take_some)
+    monkeypatch.setattr(delivery.Outlet, "send", take_some)
     with producer._lock:
         for number in range(5):
             send(producer, id=number)
@@ -581,7 +584,7 @@ def test_the_log_says_once_that_values_are_wrong(absent, topic, caplog):
         ({"tenant": 7}, {"tenant": marked("7", b"pepper")}),
         ({"id": ""}, {"id": None}),
         ({"id": "x" * 1000}, {"id": None}),
-        ({"model": "x" * 1000}, {"model": "x" * module.MOST_CHARACTERS}),
+        ({"model": "x" * 1000}, {"model": "x" * call.MAX_CHARACTERS}),
     ],
     ids=str,
 )

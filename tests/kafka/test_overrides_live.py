@@ -11,9 +11,10 @@ import pytest
 from kafka import KafkaProducer
 from processes import wait_until
 
+from streams.shares.history import STEPS
+
 pytestmark = pytest.mark.kafka
 
-STEPS = ("10s", "5m", "1h", "1d")
 GOOD = "tokenshare_overrides_last_reload_successful"
 
 

@@ -13,7 +13,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from processes import wait_until
 
-from streams.demo import traffic
+from streams.demo.bulk import plain_events
 from streams.demo.sender import send
 from streams.report.compare import counted_cells, differences, expected_cells
 from streams.state.codec import decode_pane
@@ -71,7 +71,7 @@ def read_all(bootstrap, topic, count, partition=0):
 def simulate(bootstrap, topic, events, seed=7):
     end = time.time()
     start = (end - 24 * 3600) // 3600 * 3600
-    stream = traffic.plain_events(events, seed, start, end)
+    stream = plain_events(events, seed, start, end)
     truth = asyncio.run(send(bootstrap, topic, stream))
     return truth.to_manifest(seed=seed, start=start, end=end, topic=topic)
 

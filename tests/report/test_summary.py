@@ -20,6 +20,7 @@ from test_batch_fetch import batch_of
 
 from streams import cli
 from streams.classify.classifier import Classifier
+from streams.classify.keys import DIMENSIONS
 from streams.classify.origin.catalog import Catalog
 from streams.cli import client
 from streams.counting.partition import Partition
@@ -29,7 +30,7 @@ from streams.kafka import record_batch
 from streams.report import content as page
 from streams.report import html, lines, text
 from streams.report.count import FIRST, Count
-from streams.report.summary import DIMENSIONS, STEP_OF, histories, movers_of, summary
+from streams.report.summary import STEP_OF, histories, movers_of, summary
 from streams.shares.history import History
 from streams.state.pane import DAY
 from streams.state.view import View

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_view import CATALOG, NOW, Seen, pane, picture, position
 
+from streams.classify.keys import OTHER, cell_key
 from streams.classify.origin import overrides
 from streams.classify.origin.catalog import Catalog
 from streams.shares.sums import NAMES_AT_A_TIME, Kept
@@ -20,7 +21,7 @@ from streams.shares.windows import (
     Names,
     Windows,
 )
-from streams.state.pane import FINE, HOUR, MIDDLE, OTHER, added_up, cell_key, pane_start
+from streams.state.pane import FINE, HOUR, MIDDLE, added_up, pane_start
 from streams.web.snapshot import take
 
 HOURS = 168
@@ -248,7 +249,7 @@ def week():
     return view, catalog
 
 
-CATALOG_FIELDS = ("developers", "slugs", "names", "vocabulary", "overrides")
+CATALOG_FIELDS = ("facts", "matcher", "overrides")
 
 
 def hour_of_names(at, number, stamp=1):

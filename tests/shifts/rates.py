@@ -33,7 +33,6 @@ import numpy as np
 import traffic_model as model
 from traffic_model import DAY_PANES, START, Change, Gateway
 from trials import (
-    DIMENSIONS,
     FIXED,
     PAST_DAYS,
     firing_part,
@@ -44,6 +43,7 @@ from trials import (
     starts,
 )
 
+from streams.classify.keys import SHIFT_DIMENSIONS
 from streams.shifts.backtest.evaluate import watch
 
 RESULTS = Path(__file__).parent / "results" / "alerts.json"
@@ -58,7 +58,7 @@ def quiet_rates(seeds, rates, days) -> list[dict]:
     rows = []
     for rate in rates:
         runs = [quiet(Gateway(seed, rate, PAST_DAYS + days)) for seed in seeds]
-        for place, dimension in enumerate(DIMENSIONS):
+        for place, dimension in enumerate(SHIFT_DIMENSIONS):
             fired = [run[place] for run in runs]
             weeks = sum(each.weeks for each in fired)
             counts, fixed = Counter(), Counter()
@@ -161,7 +161,7 @@ def burst_rates(seeds, rates, trials) -> list[dict]:
         for seed in seeds:
             gateway = Gateway(seed, rate, PAST_DAYS + 14)
             change = Change(0, until=36, tenant=0, times=10.0)
-            for dimension in DIMENSIONS:
+            for dimension in SHIFT_DIMENSIONS:
                 for _, fired in shifted(gateway, change, dimension, trials, 24):
                     began = fired.first + 6 * 3600
                     hours = [

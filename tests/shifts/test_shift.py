@@ -213,7 +213,7 @@ def test_days_of_history_count_from_the_first_hour_less_days_without_traffic():
 def test_a_gateway_that_rests_at_weekends_has_enough_history():
     weekdays = [hour for hour in range(37 * 24) if hour // 24 % 7 < 5 and 8 <= hour % 24 < 18]
 
-    assert days_of(weekdays, 37 * 24 - 0.1) >= alert_rules.BASELINE_DAYS
+    assert days_of(weekdays, 37 * 24 - 0.1) >= alert_rules.MIN_HISTORY_DAYS
 
 
 @pytest.mark.parametrize(("days", "is_said"), [(20.9, False), (21.1, True)])

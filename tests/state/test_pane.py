@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.classify.keys import cell_key, split_cell
 from streams.classify.origin.values import ORIGINS
 from streams.counting.partition import Partition
 from streams.state.codec import PaneKey, decode_pane, encode_pane
@@ -24,10 +25,8 @@ from streams.state.pane import (
     MAX_TENANTS,
     MAX_UNKNOWN_MODELS,
     Pane,
-    cell_key,
     is_kept,
     pane_start,
-    split_cell,
     subtract_all,
 )
 

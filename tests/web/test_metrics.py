@@ -25,7 +25,8 @@ from streams.state.codec import (
 )
 from streams.state.pane import DAY, FINE, HOUR, MIDDLE, Pane, pane_start
 from streams.state.view import View
-from streams.web.metrics import DEFINITIONS, Exposition, ProcessFacts, exposed_name
+from streams.web.metric_definitions import DEFINITIONS, exposed_name
+from streams.web.metrics import Exposition, ProcessFacts
 from streams.web.snapshot import STATES, PartitionStatus, Snapshot, take
 
 NOW = 1_800_000_000.0
@@ -153,7 +154,7 @@ def test_every_metric_is_defined_once_and_every_definition_is_shown():
 def test_failures_of_what_is_added_to_requests_are_there_from_the_start():
     before = enrichment.failures()
     assert set(before) == {"language", "origin", "tenant"}
-    page = scrape(take(View(), Catalog.load(), NOW, 300.0, (), (), None))
+    page = scrape(snapshot())
     assert page["tokenshare_enrichment_failures_total"] == {
         labels(kind=kind): float(count) for kind, count in before.items()
     }

@@ -14,10 +14,10 @@ from made_up import served
 from schemathesis.checks import load_all_checks
 from test_view import CATALOG, NOW, Seen, everywhere, picture, position
 
+from streams.classify.keys import ALL_DIMENSIONS
 from streams.settings import load
 from streams.shares.history import History
 from streams.web import openapi, responses
-from streams.web.query import DIMENSIONS
 from streams.web.server import make_app
 from streams.web.snapshot import PartitionStatus
 from streams.worker.run import sources
@@ -84,7 +84,7 @@ def test_the_shares_of_a_worker_are_those_of_the_dimensions_asked_for(address):
     with urlopen(f"{address}api/v1/shares?dimensions=joint,model") as answer:
         windows = json.load(answer)["windows"]
 
-    assert {*windows["7d"]} & {*DIMENSIONS} == {"joint", "model"}
+    assert {*windows["7d"]} & {*ALL_DIMENSIONS} == {"joint", "model"}
     assert windows["7d"]["joint"][0]["language"] == "zh-Hans"
 
 

@@ -564,7 +564,7 @@ def test_the_stream_tells_new_pictures_and_ends_with_the_server():
 
 
 def test_more_listeners_than_are_taken_are_told_what_to_do(monkeypatch):
-    monkeypatch.setattr(event_stream, "MOST_LISTENERS", 0)
+    monkeypatch.setattr(event_stream, "MAX_LISTENERS", 0)
     answer = ask("/api/v1/events")
 
     assert answer.status == 503
@@ -655,7 +655,7 @@ def test_what_is_no_request_is_a_problem_like_others_and_is_not_logged(
 
 
 def test_questions_that_take_long_are_worked_on_two_at_a_time_and_only_so_many_wait(monkeypatch):
-    monkeypatch.setattr(query_limit, "MOST_WAITING", 3)
+    monkeypatch.setattr(query_limit, "MAX_WAITING", 3)
     now = most = 0
 
     async def history(_):

@@ -28,7 +28,7 @@ HAS_MODEL: bool = detectors.HAS_MODEL
 PREFIX_CHARACTERS = 512
 PROSE_CHARACTERS = 256
 #: Texts of one prompt that are read before it is given up.
-MOST_TEXTS = 8
+MAX_TEXTS = 8
 
 # Fewer letters are an abbreviation, a name or a formula. A character of Chinese, Japanese or
 # Korean is a word.
@@ -77,7 +77,7 @@ _NONE: Final = Detection(UNDETERMINED, 0.0, "none")
 
 
 def detect(text: str) -> Detection:
-    """Answer the language of a text from its first 512 characters.
+    """Return the language of a text from its first 512 characters.
 
     Never raises, whatever the string; a text of any length costs what 512 characters cost.
     """
@@ -94,13 +94,13 @@ def detect(text: str) -> Detection:
 
 
 def detect_messages(messages: object) -> Detection:
-    """Answer the language of a prompt as gateways log it: text, JSON, messages, a request's body.
+    """Return the language of a prompt as gateways log it: text, JSON, messages, a request's body.
 
     The last user message decides; where it is `und` (code, an image, a single word), the earlier
     ones do, latest first, then the system prompt. Never raises, whatever the value; reads at most
     8 texts.
     """
-    found = map(detect, texts(messages)[:MOST_TEXTS])
+    found = map(detect, texts(messages)[:MAX_TEXTS])
     return next((each for each in found if each.language != UNDETERMINED), _NONE)
 
 
@@ -135,7 +135,7 @@ def _by_detectors(text: str, letters: int) -> Detection:
 
 
 def _first(said: detectors.Opinion) -> tuple[str, float]:
-    """The best answer of eldc; of answers as good as equal, the one that cld2 gives."""
+    """Return the best answer of eldc; of answers as good as equal, the one that cld2 gives."""
     if not said.ranked:
         return UNDETERMINED, 0.0
     best = said.ranked[0]
@@ -144,7 +144,7 @@ def _first(said: detectors.Opinion) -> tuple[str, float]:
 
 
 def _malay_or_indonesian(text: str, second: str) -> str:
-    """Eldc has no Indonesian. Where neither words nor cld2 tell, there are far more Indonesians."""
+    """Return which it is, as eldc has no Indonesian; Indonesian where words and cld2 are silent."""
     words = indonesian_words(text)
     if words == 0:
         return "ms" if second == "ms" else "id"

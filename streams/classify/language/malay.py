@@ -31,6 +31,6 @@ _ONLY_MALAY: Final = frozenset(_MALAY.split())
 
 
 def indonesian_words(text: str) -> int:
-    """Answer how many more words of Indonesian than of Malay a text has; below 0 it is Malay."""
+    """Return how many more words of Indonesian than of Malay a text has; below 0 it is Malay."""
     words = set(_WORD.findall(text.lower()))
     return len(words & _ONLY_INDONESIAN) - len(words & _ONLY_MALAY)

@@ -38,7 +38,7 @@ class Opinion(NamedTuple):
 
 
 def opinion(text: str) -> Opinion | None:
-    """Answer what the detectors say of a text of letters and spaces; None without them.
+    """Return what the detectors say of a text of letters and spaces; None without them.
 
     Where cld2 refuses a text, eldc answers alone. Cost grows with the text. Lone surrogates raise
     UnicodeError: they are no letters.

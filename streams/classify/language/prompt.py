@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Characters of JSON that are read; of longer JSON, or one that breaks off, its beginning.
-MOST_JSON = 65_536
-MOST_BROKEN_JSON = 8_192
+MAX_JSON = 65_536
+MAX_BROKEN_JSON = 8_192
 #: Messages looked at, from the last; system prompts are the first one or two.
-MOST_MESSAGES = 64
+MAX_MESSAGES = 64
 FIRST_MESSAGES = 2
-MOST_PARTS = 32
+MAX_PARTS = 32
 #: Characters of each part: what a detector reads of a whole prompt.
-MOST_CHARACTERS = 512
+MAX_CHARACTERS = 512
 #: JSON in text, in a structure, in text: deeper than any gateway goes.
 DEEPEST = 4
 
@@ -46,7 +46,7 @@ _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?P<closed>")?|[\[\]{},]', re.DOTALL)
 # An escape that breaks off, and the first half of a pair of surrogates.
 _BROKEN_ESCAPE = re.compile(r"(?:\\u[dD][89aAbB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
 # Brackets that are open at once in any request; more are no request.
-_MOST_OPEN = 32
+_MAX_OPEN = 32
 # Places before the break from which broken JSON is mended.
 _CUTS = 3
 
@@ -59,7 +59,7 @@ class Texts(NamedTuple):
 
 
 def texts(logged: object) -> list[str]:
-    """Answer the texts of a logged prompt, most telling first; none where it has none.
+    """Return the texts of a logged prompt, most telling first; none where it has none.
 
     `logged` is text, JSON in text (which may break off), a list of messages, or a request's body.
     Never raises, whatever the value; work is bounded by the limits above.
@@ -81,12 +81,12 @@ def _texts(logged: object, depth: int) -> Texts:
 
 
 def _of_string(text: str, depth: int) -> Texts:
-    if _BEGINS_JSON.match(text, 0, MOST_CHARACTERS):
+    if _BEGINS_JSON.match(text, 0, MAX_CHARACTERS):
         for value in _read(text):
             found = _texts(value, depth - 1)
             if found.users or found.systems:
                 return found
-    return Texts([text[:MOST_CHARACTERS]], [])
+    return Texts([text[:MAX_CHARACTERS]], [])
 
 
 def _of_body(body: dict[object, object], depth: int) -> Texts:
@@ -105,7 +105,7 @@ def _of_body(body: dict[object, object], depth: int) -> Texts:
 def _of_list(messages: list[object] | tuple[object, ...]) -> Texts:
     users: list[str] = []
     systems: list[str] = []
-    last = messages[-MOST_MESSAGES:]
+    last = messages[-MAX_MESSAGES:]
     first = messages[: min(FIRST_MESSAGES, len(messages) - len(last))]
     for message in (*reversed(last), *reversed(first)):
         role, text = _message(message)
@@ -117,14 +117,14 @@ def _of_list(messages: list[object] | tuple[object, ...]) -> Texts:
 
 
 def _message(message: object) -> tuple[str, str]:
-    """The role of a message and its text; who is not named is the user."""
+    """Return the role of a message and its text; who is not named is the user."""
     if isinstance(message, str):
-        return "user", message[:MOST_CHARACTERS]
+        return "user", message[:MAX_CHARACTERS]
     if not isinstance(message, dict) or not _is_of(message, _MESSAGE_TYPES):
         return "", ""
     role = message.get("role") or "user"
     content = next((message[key] for key in _CONTENT if message.get(key)), None)
-    parts = content[:MOST_PARTS] if isinstance(content, list | tuple) else [content]
+    parts = content[:MAX_PARTS] if isinstance(content, list | tuple) else [content]
     return role if isinstance(role, str) else "", "\n".join(filter(None, map(_part, parts)))
 
 
@@ -132,7 +132,7 @@ def _part(part: object) -> str:
     if isinstance(part, dict) and _is_of(part, _TEXT_TYPES):
         # OpenTelemetry calls the text of a part its content.
         part = part.get("text") or part.get("content")
-    return part[:MOST_CHARACTERS] if isinstance(part, str) else ""
+    return part[:MAX_CHARACTERS] if isinstance(part, str) else ""
 
 
 def _is_of(item: dict[object, object], types: frozenset[str]) -> bool:
@@ -141,15 +141,15 @@ def _is_of(item: dict[object, object], types: frozenset[str]) -> bool:
 
 
 def _read(text: str) -> Iterator[object]:
-    """The values that JSON in text may stand for: its own, or what is left of it before a break."""
-    if len(text) <= MOST_JSON:
+    """Return the values that JSON in text may mean: its own, or what is left before a break."""
+    if len(text) <= MAX_JSON:
         try:
             yield orjson.loads(text)
         except orjson.JSONDecodeError:
             pass
         else:
             return
-    for mended in _mended(text[:MOST_BROKEN_JSON]):
+    for mended in _mended(text[:MAX_BROKEN_JSON]):
         try:
             yield orjson.loads(mended)
         except orjson.JSONDecodeError:
@@ -157,7 +157,7 @@ def _read(text: str) -> Iterator[object]:
 
 
 def _mended(text: str) -> Iterator[str]:
-    """Broken JSON with its open string and brackets closed, or cut a value or two before that."""
+    """Return broken JSON with its open string and brackets closed, or cut some values before."""
     closing: list[str] = []
     cuts: deque[tuple[int, str]] = deque(maxlen=_CUTS)
     broken = ""
@@ -166,7 +166,7 @@ def _mended(text: str) -> Iterator[str]:
         if sign == '"':
             broken = "" if token["closed"] else '"'
         elif sign in "[{":
-            if len(closing) == _MOST_OPEN:
+            if len(closing) == _MAX_OPEN:
                 return
             closing.append("]" if sign == "[" else "}")
             cuts.append((token.end(), _closed(closing)))

@@ -93,7 +93,7 @@ _TOKEN = re.compile(
 
 
 def prose(text: str) -> str:
-    """Answer a text without its code; the text itself where it has none.
+    """Return a text without its code; the text itself where it has none.
 
     Cost grows with the text: callers cut it first.
     """

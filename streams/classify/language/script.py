@@ -88,7 +88,7 @@ class Written(NamedTuple):
 
 
 def written(text: str) -> Written | None:
-    """Answer the script that most of a text is in; None when it has no letters.
+    """Return the script that most of a text is in; None when it has no letters.
 
     Cost grows with the text: callers cut it first.
     """
@@ -105,12 +105,12 @@ def written(text: str) -> Written | None:
 
 
 def only(name: str, text: str) -> str:
-    """Answer a text with blanks for all but the letters of one script, their signs and accents."""
+    """Return a text with blanks for all but the letters of one script, their signs and accents."""
     return _BEYOND_BMP.sub(" ", text.translate(_kept(name)))
 
 
 def is_traditional(text: str) -> bool:
-    """Whether a Chinese text has more characters of traditional than of simplified writing.
+    """Return whether a Chinese text has more characters of traditional than of simplified writing.
 
     A character of Taiwan's encoding that the mainland's lacks is traditional, and the reverse;
     those in both say nothing, and a tie is simplified.
@@ -120,7 +120,7 @@ def is_traditional(text: str) -> bool:
 
 @cache
 def _marks() -> tuple[str, dict[str, str]]:
-    """A mark for each code point, blank where it is no letter; and the script behind each mark."""
+    """Return a mark for each code point, blank for all but letters; and the script of each."""
     marks = [" "] * _BMP
     names = {}
     for number, name in enumerate(_BLOCKS):
@@ -135,7 +135,7 @@ def _marks() -> tuple[str, dict[str, str]]:
 
 @cache
 def _kept(name: str) -> str:
-    """Each code point that a word of a script may have, blank for all others."""
+    """Return each code point that a word of a script may have, blank for all others."""
     kept = [" "] * _BMP
     for code in _codes(name):
         if unicodedata.category(chr(code))[0] in "LM":

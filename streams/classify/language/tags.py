@@ -16,7 +16,7 @@ import langcodes
 
 UNDETERMINED: Final = "und"
 # Longer values are no tags.
-MOST_CHARACTERS = 256
+MAX_CHARACTERS = 256
 # Declared values kept with their answers.
 CACHE_ENTRIES = 4096
 
@@ -103,7 +103,7 @@ _OWN: Final = {
 }
 # Names shorter than this are read by `find` as codes of languages that nobody meant.
 _SHORTEST_NAME = 4
-_MOST_WORDS = 4
+_MAX_WORDS = 4
 _OWN_NAMES: Final = {
     UNDETERMINED: "Undetermined",
     "zh-Hans": "Chinese (Simplified)",
@@ -134,7 +134,7 @@ _names = _Kept()
 
 
 def canonical(tag: object) -> str:
-    """Answer the tag that a declared value is counted under; `und` when it names no language.
+    """Return the tag that a declared value is counted under; `und` when it names no language.
 
     Never raises. Memory is bounded: values longer than 256 characters are not looked at.
     """
@@ -143,18 +143,18 @@ def canonical(tag: object) -> str:
     found = _tags.young.get(tag)
     if found is not None:
         return found
-    if len(tag) > MOST_CHARACTERS:
+    if len(tag) > MAX_CHARACTERS:
         return UNDETERMINED
     return _tags.keep(tag, _tags.old.get(tag) or _decided(tag))
 
 
 def display_name(tag: str) -> str:
-    """Answer the English name of a canonical tag, for people: `Chinese (Simplified)`."""
+    """Return the English name of a canonical tag, for people: `Chinese (Simplified)`."""
     found = _names.young.get(tag)
     if found is not None:
         return found
-    if len(tag) > MOST_CHARACTERS:
-        return tag[:MOST_CHARACTERS]
+    if len(tag) > MAX_CHARACTERS:
+        return tag[:MAX_CHARACTERS]
     return _names.keep(tag, _names.old.get(tag) or _named(tag))
 
 
@@ -172,7 +172,7 @@ def _decided(declared: str) -> str:
 
 
 def _from_tag(text: str) -> str | None:
-    """The tag in short form; None when the text is no tag, or not of a language that exists."""
+    """Return the tag in short form; None for what is not a tag of a language that exists."""
     lower = text.lower().replace("_", "-")
     own = _OWN.get(lower)
     if own is not None or not _TAG.fullmatch(text):
@@ -198,7 +198,7 @@ def _language(base: str, rest: list[str]) -> str | None:
 
 
 def _from_name(text: str) -> str | None:
-    """The tag of a language that is called by its name, in English or its own language."""
+    """Return the tag of a language that is called by its name, in English or its own language."""
     name = " ".join(_SEPARATORS.split(text.lower())).strip()
     own = _OWN.get(name)
     if own is not None:
@@ -219,10 +219,10 @@ def _from_name(text: str) -> str | None:
 
 
 def _may_be_name(text: str) -> bool:
-    """Whether a text is a few words of letters; vowels of Hindi or Bengali are marks on them."""
+    """Return whether a text is a few words of letters; vowels of Hindi and Bengali are marks."""
     words = text.split(" ")
     letters = (unicodedata.category(each)[0] in "LM" for each in "".join(words))
-    return len(text) >= _SHORTEST_NAME and len(words) <= _MOST_WORDS and all(letters)
+    return len(text) >= _SHORTEST_NAME and len(words) <= _MAX_WORDS and all(letters)
 
 
 def _named(tag: str) -> str:

@@ -45,7 +45,7 @@ _KEPT = 4096
 
 
 def shown(model: str) -> str:
-    """The id as a person may see it: stripped, without control characters, at most 128 long."""
+    """Return the id as it may be shown: stripped, without control characters, at most 128 long."""
     kept = _visible(model[: 4 * SHOWN_CHARACTERS].strip()).strip()
     return kept[:SHOWN_CHARACTERS].strip() or "(empty)"
 
@@ -61,7 +61,7 @@ def is_too_long(model: str) -> bool:
 
 
 def _visible(text: str) -> str:
-    """The text without controls, invisible marks (bidi) and halves of surrogate pairs."""
+    """Return the text without controls, invisible marks (bidi) and halves of surrogate pairs."""
     if text.isascii() and text.isprintable():
         # Nearly all ids: a third of the time that a new one takes.
         return text
@@ -70,7 +70,7 @@ def _visible(text: str) -> str:
 
 
 def segments(model: str) -> list[str]:
-    """The path of an id, lower case, outermost host first, a fine-tune replaced by its base."""
+    """Return the path of an id in lower case, outermost host first; a fine-tune as its base."""
     text = _visible(unicodedata.normalize("NFKC", model).strip().lower())
     text = text.replace("://", "/").replace("--", "/").replace("\\", "/")
     for fine_tune in (_FINE_TUNE, _OLD_FINE_TUNE):
@@ -82,7 +82,7 @@ def segments(model: str) -> list[str]:
 
 @lru_cache(maxsize=_KEPT)
 def words(segment: str) -> tuple[str, ...]:
-    """The words of one segment: `Qwen2p5-Coder_32B` gives qwen2.5, coder, 32b."""
+    """Return the words of one segment: `Qwen2p5-Coder_32B` gives qwen2.5, coder, 32b."""
     return tuple(
         _POINT_AS_P.sub(".", word)
         for piece in _SEPARATORS.split(segment)
@@ -92,23 +92,23 @@ def words(segment: str) -> tuple[str, ...]:
 
 
 def is_size(word: str) -> bool:
-    """Whether the word is a number of parameters: 7b, 8x22b, a22b, 1t."""
+    """Return whether the word is a number of parameters: 7b, 8x22b, a22b, 1t."""
     return _SIZE.fullmatch(word) is not None
 
 
 @lru_cache(maxsize=_KEPT)
 def is_number(word: str) -> bool:
-    """Whether the word is a version, a date, a length or a quantisation."""
+    """Return whether the word is a version, a date, a length or a quantisation."""
     return _NUMBER.fullmatch(word) is not None or is_size(word) or is_quantised(word)
 
 
 def is_quantised(word: str) -> bool:
-    """Whether the word names a numeric format or a file format of the same weights."""
+    """Return whether the word names a numeric format or a file format of the same weights."""
     return _QUANTISED.fullmatch(word) is not None
 
 
 def version(after: tuple[str, ...]) -> tuple[int, ...]:
-    """The version at the head of the words that follow a family's name; () when there is none.
+    """Return the version at the head of the words after a family's name; () when there is none.
 
     `4.5`, `v4.5`, `4 5` and a glued `45` are all (4, 5); a date or a size is no version.
     """

@@ -229,7 +229,7 @@ class _Place:
     inside: str = ""
 
     def key(self, key: str) -> _Place:
-        """The place of one of the entry's keys."""
+        """Return the place of one of the entry's keys."""
         return _Place(self.file, self.name, self.lines, key)
 
     def __str__(self) -> str:

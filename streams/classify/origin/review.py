@@ -11,7 +11,8 @@ from streams.classify.origin import name as naming
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from streams.classify.origin.catalog import Catalog, Classification, Rule
+    from streams.classify.origin.catalog import Catalog
+    from streams.classify.origin.facts import Classification, Rule
 
 # Lists whose words make an id unknown: as a family's name they could never count.
 _NEVER_A_NAME = ("tuned", "aliases")
@@ -91,9 +92,9 @@ def names_of(*catalogs: Catalog) -> list[str]:
     ids: dict[str, None] = {}
     for catalog in catalogs:
         owners: dict[str, str] = {}
-        for slug, developer in catalog.slugs.items():
+        for slug, developer in catalog.facts.slugs.items():
             owners.setdefault(developer.name, "-".join(slug))
-        for phrase, families in catalog.names.items():
+        for phrase, families in catalog.facts.names.items():
             name = "-".join(phrase)
             for family in families:
                 words = {word for rule in family.rules for word in rule.words}
@@ -142,7 +143,7 @@ def _vocabulary(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _names(catalog: Catalog) -> Iterator[str]:
-    for phrase, families in catalog.names.items():
+    for phrase, families in catalog.facts.names.items():
         name = " ".join(phrase)
         for first, second in itertools.pairwise(families):
             if first is second or first.needs or first.owner_only or first.common:
@@ -156,7 +157,7 @@ def _names(catalog: Catalog) -> Iterator[str]:
 
 def _rules(catalog: Catalog) -> Iterator[str]:
     seen = set()
-    for families in catalog.names.values():
+    for families in catalog.facts.names.values():
         for family in families:
             if family.title in seen:
                 continue
@@ -171,7 +172,7 @@ def _rules(catalog: Catalog) -> Iterator[str]:
 
 
 def _covers(first: Rule, second: Rule) -> bool:
-    """Whether the first rule holds wherever the second does, as far as the conditions tell."""
+    """Return whether the first rule holds wherever the second does, by their conditions."""
     return (
         (not first.words or (bool(second.words) and second.words <= first.words))
         and (not first.size or second.size)
@@ -181,13 +182,13 @@ def _covers(first: Rule, second: Rule) -> bool:
 
 
 def _answers(catalog: Catalog) -> Iterator[str]:
-    """Each name, with its developer before it, must be answered with that developer."""
+    """Return names that, with their developer before them, are answered with another one."""
     owners: dict[str, str] = {}
-    hosts = catalog.vocabulary["hosts"]
-    for slug, developer in catalog.slugs.items():
+    hosts = catalog.facts.vocabulary["hosts"]
+    for slug, developer in catalog.facts.slugs.items():
         if slug not in hosts:
             owners.setdefault(developer.name, "-".join(slug))
-    for phrase, families in catalog.names.items():
+    for phrase, families in catalog.facts.names.items():
         claimed = {family.developer.name for family in families}
         for family in families:
             owner = owners.get(family.developer.name)

@@ -41,7 +41,7 @@ log = logging.getLogger("tokenshare.bridge")
 BODY_SECONDS = 30.0
 #: A connection without a request, or with half of one, is closed after so long.
 IDLE_SECONDS = 75.0
-MOST_HEADERS = 64
+MAX_HEADERS = 64
 #: Larger bodies are read by a thread, so that smaller ones do not wait for them.
 INLINE_BYTES = 32 * 1024
 #: A body that has not had its turn in that thread by then is to be sent again: most clients wait
@@ -345,7 +345,7 @@ def _headers(request: web.BaseRequest) -> Headers:
 
 
 def _is_nothing(posted: Posted, *, only_traces: bool) -> bool:
-    """Tell whether a post is to be refused for what it holds."""
+    """Return whether a post is to be refused for what it holds."""
     if posted.events or posted.skipped or not posted.rejected:
         return False
     # OTLP tells of spans that are rejected in a good answer.
@@ -425,7 +425,7 @@ class _Server(web.Server):
             access_log=None,  # type: ignore[arg-type]
             # Inflated here, with a limit.
             auto_decompress=False,
-            max_headers=MOST_HEADERS,
+            max_headers=MAX_HEADERS,
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=LINGER_SECONDS,
         )

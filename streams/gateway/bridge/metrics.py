@@ -1,4 +1,4 @@
-"""What a bridge counts of its posts, and every metric that tells it."""
+"""What a bridge counts of its posts, and every metric of it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,8 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from streams.classify.enrichment import failures
-from streams.web.metrics import (
-    BUILD_INFO,
-    ENRICHMENT_FAILURES,
-    Definition,
-    encoder,
-    enrichment_family,
-)
+from streams.web.exposition import encoder, enrichment_family
+from streams.web.metric_definitions import BUILD_INFO, ENRICHMENT_FAILURES, Definition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

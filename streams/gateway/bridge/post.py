@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CODINGS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 # Some compress in parallel and send several members; each one costs a copy of what comes behind it.
-_MOST_MEMBERS = 64
+_MAX_MEMBERS = 64
 # Tenants whose hashes are remembered: few are behind one gateway.
 _TENANTS = 4096
 #: Numbers that are larger are no ids, and cost more to write the larger they are.
@@ -89,7 +89,7 @@ def inflate(body: bytes, coding: str, most: int) -> bytes:
     Raises InflateError for a body that holds more, is cut off or is not compressed like this.
     """
     pieces: list[bytes] = []
-    for _ in range(_MOST_MEMBERS):
+    for _ in range(_MAX_MEMBERS):
         unpacker = zlib.decompressobj(CODINGS[coding])
         try:
             piece = unpacker.decompress(body, most + 1)
@@ -172,7 +172,7 @@ class Reader:
 
 
 def _counts(name: str, value: bytes | None) -> bool:
-    """Tell whether a header says more of a document than its own keys do."""
+    """Return whether a header says more of a document than its own keys do."""
     lower = name.lower()
     return lower.startswith("ce_") or (
         lower == "content-type" and value is not None and b"protobuf" in value.lower()

@@ -59,7 +59,7 @@ class Alert:
         return labels | ({"direction": self.rule.direction} if self.rule.direction else {})
 
     def is_firing(self, at: float) -> bool:
-        """Tell whether it fires at a time, from the moment that it does on."""
+        """Return whether it fires at a time, from the moment that it does on."""
         return (
             self.firing is not None
             and self.firing <= at

@@ -74,7 +74,7 @@ class Watched:
 
 
 class _Grounds(NamedTuple):
-    """What whole hours say, an hour a row: expected shares, and usual spreads by window."""
+    """The expectation of whole hours, an hour a row: expected shares, usual spreads by window."""
 
     expected: Array
     spreads: dict[Window, Array]
@@ -87,7 +87,7 @@ def watch(timeline: Timeline, first: int | None = None) -> list[Watched]:
     """
     days = _days(timeline)
     ends = timeline.panes.start + MIDDLE.seconds * np.arange(1, len(days) + 1)
-    is_watched = days >= alert_rules.BASELINE_DAYS if first is None else ends >= first
+    is_watched = days >= alert_rules.MIN_HISTORY_DAYS if first is None else ends >= first
     if not is_watched.any():
         return []
     begin = int(is_watched.argmax())
@@ -162,8 +162,8 @@ def _moments(
         spread = grounds.spreads[window][np.array(panes) // PANES_AN_HOUR]
         age = days[panes.start : panes.stop, None]
         gauges[window] = alert_rules.Gauges(
-            # A worker does not tell it before.
-            np.where(age >= alert_rules.BASELINE_DAYS, zscores(measured, spread), np.nan),
+            # A worker does not report it before.
+            np.where(age >= alert_rules.MIN_HISTORY_DAYS, zscores(measured, spread), np.nan),
             measured.shift,
             measured.share,
             measured.baseline,
@@ -176,9 +176,9 @@ def _moments(
     gauges["1h"] = _with_guard(timeline, each, gauges["1h"], panes)
     found = []
     for rule, keys in _watched_rules(timeline, each):
-        said = gauges[rule.window]
-        met = alert_rules.met(rule, timeline.dimension, said)
-        found.append((met[:, keys], said.zscore[:, keys], said.shift[:, keys]))
+        shown = gauges[rule.window]
+        met = alert_rules.met(rule, timeline.dimension, shown)
+        found.append((met[:, keys], shown.zscore[:, keys], shown.shift[:, keys]))
     return found
 
 

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple
 import msgspec
 import numpy as np
 
+from streams.classify.name_numbers import NameNumbers
 from streams.state.pane import MIDDLE
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class HistoryError(Exception):
 
 
 class Line(msgspec.Struct):
-    """A cell as it is written: what one origin, language and tenant came to from `start` on.
+    """A cell as it is written: what one origin, language and tenant totalled from `start` on.
 
     `start` in unix seconds. A cell lies in one pane of 5 minutes (`seconds` divides 300), or spans
     whole ones, over which it is spread evenly.
@@ -92,22 +93,6 @@ class Cells:
     has_squares: bool = True
 
 
-class _Numbers(dict[str | None, int]):
-    """Names by number, in the order in which they come; -1 for what is no name."""
-
-    def __init__(self, *nameless: str | None) -> None:
-        super().__init__(dict.fromkeys(nameless, -1))
-        self.names: list[str] = []
-
-    def __missing__(self, name: str | None) -> int:
-        number = self[name] = len(self.names)
-        self.names.append(str(name))
-        return number
-
-    def of(self, names: Iterable[str | None]) -> NDArray[np.int32]:
-        return np.array([*map(self.__getitem__, names)], dtype=np.int32)
-
-
 class _Chunk(NamedTuple):
     """Some lines, with the file that they are in and the number of the line before them."""
 
@@ -141,7 +126,11 @@ class _Reading:
     """The columns so far."""
 
     def __init__(self) -> None:
-        self.origins, self.languages, self.tenants = _Numbers(), _Numbers(), _Numbers(None, "")
+        self.origins, self.languages, self.tenants = (
+            NameNumbers(),
+            NameNumbers(),
+            NameNumbers(None, ""),
+        )
         self.parts: list[tuple[NDArray[Any], ...]] = []
 
     def take(self, chunk: _Chunk, newest: int) -> int:
@@ -159,8 +148,8 @@ class _Reading:
         amounts = [_amounts(each) for each in counts]
         fault = _fault(starts, lengths, amounts, newest)
         if fault is not None:
-            place, said = fault
-            raise HistoryError(f"{chunk.name}, line {_filled(chunk)[place][0]}: {said}")
+            place, problem = fault
+            raise HistoryError(f"{chunk.name}, line {_filled(chunk)[place][0]}: {problem}")
         columns = [
             (starts // MIDDLE.seconds).astype(np.int32),
             self.origins.of(origin),
@@ -205,7 +194,7 @@ class _Reading:
 
 
 def _whole(values: tuple[int, ...]) -> NDArray[np.int64]:
-    # What does not fit is told as a fault.
+    # What does not fit is reported as a fault.
     return np.array([min(max(value, -1), _MAX_TIME) for value in values], dtype=np.int64)
 
 
@@ -238,7 +227,7 @@ def _fault(
         (np.any([each >= _MAX_COUNT for each in amounts], axis=0), "a count is beyond all bounds"),
         (starts < previous, "it starts before the line above it: sort the lines by `start`"),
     )
-    found = [(int(bad.argmax()), said) for bad, said in faults if bad.any()]
+    found = [(int(bad.argmax()), problem) for bad, problem in faults if bad.any()]
     return min(found) if found else None
 
 
@@ -277,7 +266,7 @@ def of_worker(body: object) -> Cells:
     """Return the cells of a worker's history: the body of /api/v1/history, by hour and `joint`.
 
     It names no tenants. A cell is [tokens, requests, prompt tokens, completion tokens] and, where
-    the worker tells it, the sum of squared tokens. Raises HistoryError.
+    the worker sends it, the sum of squared tokens. Raises HistoryError.
     """
     try:
         history = msgspec.convert(body, _WorkerHistory)

@@ -22,7 +22,7 @@ _LINES = 8
 
 
 def is_there() -> bool:
-    """Tell whether the library that draws is installed."""
+    """Return whether the library that draws is installed."""
     return importlib.util.find_spec("matplotlib") is not None
 
 

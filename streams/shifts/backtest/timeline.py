@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from streams.classify.keys import OTHER
 from streams.shifts.series import Counted, Measure
 from streams.shifts.shift import PANES_AN_HOUR
-from streams.state.pane import HOUR, MAX_TENANTS, MIDDLE, OTHER
+from streams.state.pane import HOUR, MAX_TENANTS, MIDDLE
 from streams.web.snapshot import SHOWN_LANGUAGES as SHOWN_KEYS
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from streams.shifts.backtest.history_file import Cells
     from streams.shifts.series import Array
 
-#: As many as a worker keeps of an hour at most; further ones are told together.
+#: As many as a worker keeps of an hour at most; further ones are added up.
 SHOWN_TENANTS = 2 * MAX_TENANTS
 
 
@@ -26,7 +27,7 @@ SHOWN_TENANTS = 2 * MAX_TENANTS
 class ByTenant:
     """What named tenants count, a row a cell, by time: `pane` counts from the timeline's start.
 
-    `tenants` names them; the last stands for those too small to be told apart, and is no tenant.
+    `tenants` names them; the last is all that are too small to be named, and not a tenant.
     """
 
     tenants: tuple[str, ...]

@@ -1,0 +1,70 @@
+"""The arguments of one call of `UsageProducer.send`, checked and cut to what is kept of them."""
+
+from __future__ import annotations
+
+import time
+
+from streams.classify.language.prompt import texts
+from streams.decode.event import MAX_TOKENS, UsageEvent, event_time
+
+#: How much of a model's or a tenant's name is kept. A longer id is dropped: cut, two could be one.
+MAX_CHARACTERS = 512
+
+#: What is kept of a prompt for its language: of the texts that decide, the beginnings.
+EXCERPT_TEXTS = 3
+EXCERPT_CHARACTERS = 512
+
+
+def event_of(  # noqa: PLR0917 - as many as an event has
+    model: object,
+    prompt_tokens: object,
+    completion_tokens: object,
+    ts: object,
+    language: object,
+    tenant: object,
+    id: object,  # noqa: A002 - as in `send`
+) -> UsageEvent | None:
+    """Return the event, None for invalid values; may raise for objects that misbehave."""
+    if not isinstance(model, str) or not model.strip():
+        return None
+    for count in (prompt_tokens, completion_tokens):
+        if type(count) is not int or not 0 <= count <= MAX_TOKENS:
+            return None
+    if ts is None:
+        ts = time.time()
+    elif isinstance(ts, int | float | str) and not isinstance(ts, bool):
+        ts = event_time(ts if isinstance(ts, str) else float(ts), None)
+        if ts is None:
+            return None
+    else:
+        return None
+    if not isinstance(language, str | None):
+        return None
+    for name in (tenant, id):
+        if not isinstance(name, str | int | None) or isinstance(name, bool):
+            return None
+    return UsageEvent(
+        model=_plain(model),
+        prompt_tokens=prompt_tokens,  # type: ignore[arg-type]
+        completion_tokens=completion_tokens,  # type: ignore[arg-type]
+        ts=ts,
+        language=_plain(language) if language else None,
+        tenant=_plain(str(tenant)) if tenant not in {None, ""} else None,
+        id=id if id != "" and len(str(id)) <= MAX_CHARACTERS else None,
+    )
+
+
+def excerpt_of(prompt: object) -> str | list[str]:
+    """Return what the language of a prompt is detected from: few characters, none of its objects.
+
+    Of messages the latest come last, as they did.
+    """
+    if isinstance(prompt, str):
+        return str.__getitem__(prompt, slice(EXCERPT_TEXTS * EXCERPT_CHARACTERS))
+    found = texts(prompt)[:EXCERPT_TEXTS]
+    return [text[:EXCERPT_CHARACTERS] for text in reversed(found)]
+
+
+def _plain(text: str) -> str:
+    """Return the beginning of a text, as a plain one where it is of a type of its own."""
+    return str.__getitem__(text, slice(MAX_CHARACTERS))

@@ -1,0 +1,181 @@
+"""The producer's connection to Kafka, by kafka-python: made, used and ended as the producer says.
+
+kafka-python's own ways do not fit a request's process: it logs dozens of lines a second without a
+broker, flushes in a forked child, and ends itself at the interpreter's exit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: For one attempt to connect, and as much again to learn of the topic.
+CONNECT_SECONDS = 5.0
+MAX_PAUSE_SECONDS = 10.0
+
+
+class Record(NamedTuple):
+    """Key and value of a Kafka record."""
+
+    key: bytes | None
+    value: bytes
+
+
+class Outlet:
+    """The connection to Kafka: made when there is something to send, recreated after a failure."""
+
+    def __init__(self, servers: list[str], topic: str, given: Mapping[str, Any]) -> None:
+        unknown = given.keys() - KafkaProducer.DEFAULT_CONFIG.keys()
+        if unknown:
+            raise TypeError(f"kafka-python's producer knows no {', '.join(sorted(unknown))}")
+        self._servers = servers
+        self._topic = topic
+        self._kafka: _Kafka | None = None
+        self._options = {
+            "client_id": "tokenshare-producer",
+            "acks": "all",
+            "compression_type": "lz4",
+            "batch_size": 256 * 1024,
+            # No batch leaves before the chunk is complete; then it is flushed.
+            "linger_ms": 1000,
+            "bootstrap_timeout_ms": round(CONNECT_SECONDS * 1000),
+            "max_block_ms": round(CONNECT_SECONDS * 1000),
+            "reconnect_backoff_max_ms": round(MAX_PAUSE_SECONDS * 1000),
+            "metrics_enabled": False,
+            **given,
+        }
+
+    @property
+    def client_id(self) -> str:
+        """What Kafka, and the names of the threads, call this process's producer."""
+        return str(self._options["client_id"])
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, or was one a moment ago."""
+        return self._kafka is not None
+
+    def connect(self) -> str:
+        """Connect, if that is not done, and return why it does not work, or ""."""
+        if self._kafka is not None:
+            return ""
+        _Quiet.keep(self.client_id)
+        kafka = None
+        try:
+            if not self._options.get("proxy_url"):
+                _knock(self._servers)
+            kafka = _Kafka(bootstrap_servers=self._servers, **self._options)
+            kafka.partitions_for(self._topic)
+        except Exception as error:  # noqa: BLE001 - kafka-python raises what it likes
+            problem = safe_text(error)
+            if kafka is not None:
+                kafka.end()
+                if isinstance(error, KafkaTimeoutError):
+                    problem = f"there is no topic {self._topic}"
+            return f"{', '.join(self._servers)}: {problem}"
+        self._kafka = kafka
+        return ""
+
+    def send(self, records: list[Record]) -> tuple[list[Any], str]:
+        """Hand records over; return the futures of those taken, and what was wrong with others."""
+        assert self._kafka is not None
+        futures: list[Any] = []
+        try:
+            for key, value in records:
+                futures.append(self._kafka.send(self._topic, value=value, key=key))
+        except Exception as error:  # noqa: BLE001 - likewise
+            return futures, safe_text(error)
+        return futures, ""
+
+    def settled(self, futures: list[Any], *, seconds: float) -> bool:
+        """Return whether all are done, after a wait of at most `seconds`."""
+        assert self._kafka is not None
+        with contextlib.suppress(KafkaError):
+            self._kafka.flush(seconds)
+        return all(future.is_done for future in futures)
+
+    def disconnect(self) -> None:
+        """End the connection at once, with whatever it still holds."""
+        if self._kafka is not None:
+            self._kafka.end()
+            self._kafka = None
+
+    def forget(self) -> None:
+        """Leave the connection to the process that this one was forked from."""
+        self._kafka = None
+
+
+class _Kafka(KafkaProducer):  # type: ignore[misc]
+    """kafka-python's producer, which lives and ends as the outlet wants, and not by itself."""
+
+    def end(self) -> None:
+        """End at once: its own close() raises, and leaves it running, while something is unsent."""
+        with contextlib.suppress(Exception):
+            self._sender.force_close()
+            self.close(timeout=1)
+
+    def _cleanup_factory(self) -> Any:
+        # It would end itself at the interpreter's exit, before the events that wait for it are out.
+        return lambda: None
+
+    def __del__(self) -> None:
+        # Its own would flush: in a forked child, over the parent's connection.
+        pass
+
+
+class _Quiet(logging.Filter):
+    """Keeps back kafka-python's own lines about our connection: dozens a second without a broker.
+
+    Whoever sets a level for the logger `kafka` wants to see them.
+    """
+
+    _kept: set[str] = set()  # noqa: RUF012 - one for the process, as loggers are
+
+    @classmethod
+    def keep(cls, client_id: str) -> None:
+        """Keep back what the threads of a client log."""
+        if client_id in cls._kept:
+            return
+        cls._kept.add(client_id)
+        quiet = cls(client_id)
+        for name in list(logging.root.manager.loggerDict):
+            if name.startswith("kafka."):
+                logging.getLogger(name).addFilter(quiet)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a line may be written."""
+        ours = (record.threadName or "").startswith(self.name)
+        return not ours or logging.getLogger("kafka").level != logging.NOTSET
+
+
+def _knock(servers: list[str]) -> None:
+    """Raise OSError or ValueError unless some server listens.
+
+    kafka-python would try on for seconds, and leave its sockets to the garbage collector.
+    """
+    for index, server in enumerate(servers, 1):
+        host, _, port = server.rpartition(":")
+        try:
+            address = (host.strip("[]") or server, int(port) if host else 9092)
+            socket.create_connection(address, timeout=CONNECT_SECONDS).close()
+        except (OSError, ValueError):
+            if index == len(servers):
+                raise
+        else:
+            return
+
+
+def safe_text(error: BaseException) -> str:
+    """Return an error as the log may have it: words of unknown origin may hold a secret."""
+    if isinstance(error, KafkaError):
+        return str(error)
+    name = type(error).__name__
+    return f"{name}: {error}" if isinstance(error, OSError) else name

@@ -1,0 +1,35 @@
+"""What workers and bridges expose alike: the format, and the counter of failed enrichment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.exposition import choose_encoder
+
+from streams.web.metric_definitions import ENRICHMENT_FAILURES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from prometheus_client.registry import Collector
+
+    from streams.classify.enrichment import Kind
+
+
+def encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """Return the writer of an exposition for an Accept header, and its content type."""
+    try:
+        return choose_encoder(accept)
+    except TypeError:
+        # It compares numbers with a version that is none; whoever asks for that gets plain text.
+        return choose_encoder("")
+
+
+def enrichment_family(counts: Mapping[Kind, int]) -> CounterMetricFamily:
+    """Return the counter of what could not be added to requests, which a bridge has as well."""
+    of = ENRICHMENT_FAILURES
+    counter = CounterMetricFamily(of.name, of.help, labels=of.labels)
+    for kind, count in counts.items():
+        counter.add_metric((kind,), count)
+    return counter

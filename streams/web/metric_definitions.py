@@ -1,0 +1,255 @@
+"""Every metric: its name, kind, labels and help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One metric: `name` as on /metrics, without the `_total` of a counter."""
+
+    name: str
+    kind: Literal["gauge", "counter", "histogram", "info"]
+    labels: tuple[str, ...]
+    help: str
+
+
+SHARE_RATIO = Definition(
+    "llm_share_ratio",
+    "gauge",
+    ("dimension", "key", "measure", "window"),
+    "Share of a key in a window, 0 to 1; the shares of a dimension add up to 1.",
+)
+JOINT_RATIO = Definition(
+    "llm_share_joint_ratio",
+    "gauge",
+    ("origin", "language", "measure", "window"),
+    "Share of an origin and a prompt language together in a window, 0 to 1.",
+)
+WINDOW_REQUESTS = Definition(
+    "llm_window_requests",
+    "gauge",
+    ("window",),
+    "Requests that a window's shares are based on.",
+)
+WINDOW_TOKENS = Definition(
+    "llm_window_tokens", "gauge", ("window",), "Tokens that a window's shares are based on."
+)
+_OF_SHIFT = ("dimension", "key", "measure", "window")
+STANDARD_ERROR = Definition(
+    "llm_share_standard_error_ratio",
+    "gauge",
+    _OF_SHIFT,
+    "How exactly a window of so many requests can measure the share at all.",
+)
+BASELINE = Definition(
+    "llm_share_baseline_ratio",
+    "gauge",
+    _OF_SHIFT,
+    "The share that the seven days before make one expect, at this time of day.",
+)
+SHIFT = Definition(
+    "llm_share_shift_ratio",
+    "gauge",
+    _OF_SHIFT,
+    "Share less baseline: 0.07 is 7 points more than expected.",
+)
+USUAL_SPREAD = Definition(
+    "llm_share_usual_spread_ratio",
+    "gauge",
+    _OF_SHIFT,
+    "How far the share usually is from its baseline, over 28 days (95 % quantile / 1.96).",
+)
+ZSCORE = Definition(
+    "llm_share_shift_zscore",
+    "gauge",
+    _OF_SHIFT,
+    "Shift in units of the larger of usual spread and standard error; absent for 21 days.",
+)
+DETECTABLE = Definition(
+    "llm_share_detectable_shift_ratio",
+    "gauge",
+    _OF_SHIFT,
+    "The smallest shift that could alert now; absent for 21 days.",
+)
+WITHOUT_TOP_TENANT = Definition(
+    "llm_share_shift_without_top_tenant_ratio",
+    "gauge",
+    _OF_SHIFT,
+    "What is left of the hour's shift without the tenant that adds most to it.",
+)
+EVIDENCE = Definition(
+    "llm_share_evidence_requests",
+    "gauge",
+    _OF_SHIFT,
+    "Requests behind a statement on the key: those it has, or should have.",
+)
+EFFECTIVE_REQUESTS = Definition(
+    "llm_window_effective_requests",
+    "gauge",
+    ("dimension", "measure", "window"),
+    "Equal requests that would say as much: few long ones say little (Kish).",
+)
+HISTORY_DAYS = Definition(
+    "llm_share_baseline_days",
+    "gauge",
+    (),
+    "Days of history behind the shifts; alerts on them are silent below 21.",
+)
+AS_OF = Definition(
+    "llm_share_as_of_timestamp_seconds",
+    "gauge",
+    (),
+    "The moment that all windows end at, in unix time; behind the clock while a backlog is read.",
+)
+TOKENS = Definition(
+    "llm_tokens",
+    "counter",
+    ("dimension", "key"),
+    "Tokens counted since the first record, over all workers; a restart does not reset it.",
+)
+REQUESTS = Definition(
+    "llm_requests",
+    "counter",
+    ("dimension", "key"),
+    "Requests counted since the first record, over all workers; a restart does not reset it.",
+)
+RECORDS = Definition(
+    "tokenshare_records",
+    "counter",
+    ("result", "reason"),
+    "Records by what came of them; rejected ones are in the dead-letter topic.",
+)
+EVENTS = Definition(
+    "tokenshare_events", "counter", ("format",), "Events counted, by the format they came in."
+)
+LATE_EVENTS = Definition(
+    "tokenshare_late_events",
+    "counter",
+    (),
+    "Events counted that were over 10 minutes older than the newest one.",
+)
+LAG = Definition(
+    "tokenshare_consumer_lag_records",
+    "gauge",
+    ("partition",),
+    "Records in Kafka that the shown counts do not hold yet.",
+)
+POSITION = Definition(
+    "tokenshare_position",
+    "gauge",
+    ("partition",),
+    "Next source offset to be counted, as the changelog has it.",
+)
+PARTITION_OWNED = Definition(
+    "tokenshare_partition_owned",
+    "gauge",
+    ("partition",),
+    "1 where this worker counts the partition, else 0; over all workers each adds up to 1.",
+)
+STATE_BYTES = Definition(
+    "tokenshare_state_bytes",
+    "gauge",
+    ("partition",),
+    "Bytes of a partition's stored counts, in Kafka and in each worker's memory; at most 67 MB.",
+)
+READY = Definition(
+    "tokenshare_ready", "gauge", (), "1 when this worker is ready; /readyz says why it is not."
+)
+STATE = Definition(
+    "tokenshare_state",
+    "gauge",
+    ("state",),
+    "1 while the worker is in a state: running, or rebalancing, recovering and others before.",
+)
+RECOVERY_SECONDS = Definition(
+    "tokenshare_recovery_seconds",
+    "gauge",
+    (),
+    "How long this process took to read the changelog at its start; absent until it has.",
+)
+FLUSH_SECONDS = Definition(
+    "tokenshare_flush_seconds", "gauge", (), "How long the last write to the changelog took."
+)
+FLUSH_FAILURES = Definition(
+    "tokenshare_flush_failures",
+    "counter",
+    (),
+    "Writes to the changelog that failed and were kept for the next one, in this process.",
+)
+DEAD_LETTERS_LOST = Definition(
+    "tokenshare_dead_letters_lost",
+    "counter",
+    (),
+    "Dead letters that their topic took in no shape, in this process; their records are counted.",
+)
+ENRICHMENT_FAILURES = Definition(
+    "tokenshare_enrichment_failures",
+    "counter",
+    ("kind",),
+    "Faults in finding a request's language, origin or tenant, in this process; its tokens count.",
+)
+REBALANCES = Definition(
+    "tokenshare_rebalances", "counter", (), "Times this process has taken up its partitions."
+)
+OVERRIDES_SUCCESSFUL = Definition(
+    "tokenshare_overrides_last_reload_successful",
+    "gauge",
+    (),
+    "1 when the overrides file is in force as it stands, 0 when a fault in it keeps the old ones.",
+)
+OVERRIDES_TIME = Definition(
+    "tokenshare_overrides_last_reload_success_timestamp_seconds",
+    "gauge",
+    (),
+    "When the overrides file was last taken up, in unix time; both are absent without such a file.",
+)
+BUILD_INFO = Definition(
+    "tokenshare_build", "info", ("version",), "The version of tokenshare that runs."
+)
+
+DEFINITIONS = (
+    SHARE_RATIO,
+    JOINT_RATIO,
+    WINDOW_REQUESTS,
+    WINDOW_TOKENS,
+    STANDARD_ERROR,
+    BASELINE,
+    SHIFT,
+    USUAL_SPREAD,
+    ZSCORE,
+    DETECTABLE,
+    WITHOUT_TOP_TENANT,
+    EVIDENCE,
+    EFFECTIVE_REQUESTS,
+    HISTORY_DAYS,
+    AS_OF,
+    TOKENS,
+    REQUESTS,
+    RECORDS,
+    EVENTS,
+    LATE_EVENTS,
+    LAG,
+    POSITION,
+    PARTITION_OWNED,
+    STATE_BYTES,
+    READY,
+    STATE,
+    RECOVERY_SECONDS,
+    FLUSH_SECONDS,
+    FLUSH_FAILURES,
+    DEAD_LETTERS_LOST,
+    ENRICHMENT_FAILURES,
+    REBALANCES,
+    OVERRIDES_SUCCESSFUL,
+    OVERRIDES_TIME,
+    BUILD_INFO,
+)
+
+
+def exposed_name(definition: Definition) -> str:
+    """Return the name of a metric's samples on /metrics."""
+    suffix = {"counter": "_total", "info": "_info", "gauge": "", "histogram": ""}[definition.kind]
+    return definition.name + suffix

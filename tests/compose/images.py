@@ -1,0 +1,51 @@
+"""The images that the compose file and the Dockerfile name, made of packages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import engine
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+BASE = "debian:trixie-slim"
+#: For pip and apt in a build, as they are set up on this machine.
+COPIED = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf")
+
+
+def named() -> dict[str, str]:
+    """Return the images that are not ours, by the name of their Dockerfile here."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    built = {each["image"] for each in services.values() if "build" in each}
+    others = {name: each["image"] for name, each in services.items() if each["image"] not in built}
+    dockerfile = (ROOT / "deploy/Dockerfile").read_text()
+    return {"python": re.search(r"^FROM (\S+)", dockerfile, re.MULTILINE)[1]} | others
+
+
+def build(environment: Mapping[str, str], directory: Path, jars: Path) -> None:
+    """Build all of them; `jars` are Kafka's."""
+    tar = directory / "debian.tar"
+    copies = [
+        f"--customize-hook=copy-in {file} {Path(file).parent}"
+        for file in COPIED
+        if Path(file).is_file()
+    ]
+    engine.run(
+        *("mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates,netbase,tzdata"),
+        *(*copies, engine.RELEASE, str(tar), engine.source()),
+    )
+    engine.run("docker", "import", str(tar), BASE, env=environment)
+    tar.unlink()
+    for name, image in named().items():
+        print(f"building {image} of packages", flush=True)
+        engine.run(
+            *("docker", "build", "--quiet", "--tag", image, "--file", f"{HERE}/{name}.Dockerfile"),
+            *("--build-context", f"jars={jars}", str(HERE)),
+            env=environment,
+        )
