@@ -38,33 +38,33 @@ class Settings(BaseSettings):
     bootstrap_servers: Annotated[tuple[str, ...], NoDecode] = Field(
         ("127.0.0.1:9092",), description="Kafka brokers, host:port, separated by commas."
     )
-    topic: str = Field("llm-usage", description="Topic that the gateway's usage events are in.")
+    topic: str = Field("llm-usage", description="Topic with the gateway's usage events.")
     group: str = Field(
-        "tokenshare", description="Consumer group; also the first part of the changelog's name."
+        "tokenshare", description="Consumer group; also the prefix of the changelog's name."
     )
     dead_letter_topic: str = Field(
         "", description="Topic for records that cannot be counted; empty: <topic>-dead-letter."
     )
     partitions: int = Field(
-        4, ge=1, le=1024, description="Partitions of the source topic where it has to be created."
+        4, ge=1, le=1024, description="Partitions of the source topic if it is created."
     )
     replication_factor: int = Field(
         -1,
         ge=-1,
         le=16,
-        description="Replicas of topics that are created; -1: the broker's default.",
+        description="Replicas of created topics; -1: the broker's default.",
     )
-    create_topics: bool = Field(True, description="Create missing topics at the worker's start.")
+    create_topics: bool = Field(True, description="Create missing topics at startup.")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT",
-        description="How to speak to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
+        description="Protocol to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
     )
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
         "SCRAM-SHA-512",
-        description="How to log in, with SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
+        description="SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
     )
     sasl_username: str = Field("", description="Kafka user.")
-    sasl_password: SecretStr = Field(SecretStr(""), description="That user's password.")
+    sasl_password: SecretStr = Field(SecretStr(""), description="Password of that user.")
     ssl_ca_file: Path | None = Field(
         None, description="CA certificates (PEM) to trust; unset: the system's."
     )
@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         60.0,
         ge=0,
         le=86_400,
-        description="How long a worker waits at its start for a broker that is absent.",
+        description="How long a worker waits at startup for an unreachable broker.",
     )
     web_host: str = Field(
         "127.0.0.1", description="Address for page, API and metrics; 0.0.0.0: all interfaces."
@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     web_port: int = Field(6066, ge=0, le=65535, description="Port for them.")
     web_token: SecretStr = Field(
         SecretStr(""),
-        description="Token asked for on page and API (bearer, or the password of a browser).",
+        description="Token required by page and API (bearer, or the password in a browser).",
     )
     web_cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins whose pages may read the API, separated by commas; `*` for all."
@@ -101,14 +101,14 @@ class Settings(BaseSettings):
         16 * 1024 * 1024, ge=1024, description="Larger records are rejected unread."
     )
     format: str = Field(
-        "auto", description="Format of the records: auto tells it by their keys; a name pins it."
+        "auto", description="Format of the records: auto detects it by their keys; a name pins it."
     )
     fields: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
         (),
-        description="Format of one's own: name=dotted.path pairs, separated by commas.",
+        description="Custom format: name=dotted.path pairs, separated by commas.",
     )
     detect_language: bool = Field(
-        True, description="Tell the language of logged prompts where none is declared."
+        True, description="Detect the language of logged prompts if none is declared."
     )
     dedupe_records: int = Field(
         0,
@@ -127,16 +127,16 @@ class Settings(BaseSettings):
         6.0,
         ge=1,
         le=300,
-        description="Silence after which the group gives a worker's partitions away.",
+        description="Consumer session timeout: a silent worker's partitions are then reassigned.",
     )
     rebalance_timeout_seconds: float = Field(
-        6.0, ge=1, le=300, description="How long the group waits for its members to rejoin."
+        6.0, ge=1, le=300, description="How long a rebalance waits for the members to rejoin."
     )
     log_format: Literal["text", "json"] = Field(
-        "text", description="How log lines look: text or json."
+        "text", description="Format of log lines: text or json."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="The least severe lines logged: DEBUG, INFO, WARNING or ERROR."
+        "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."
     )
     bridge_host: str = Field(
         "127.0.0.1",
@@ -145,7 +145,7 @@ class Settings(BaseSettings):
     bridge_port: int = Field(6067, ge=0, le=65535, description="Port for them.")
     bridge_token: SecretStr = Field(
         SecretStr(""),
-        description="Bearer token of whoever posts; required unless bound to the loopback.",
+        description="Bearer token for posts; required unless bound to the loopback.",
     )
     bridge_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -155,7 +155,7 @@ class Settings(BaseSettings):
     bridge_max_body_bytes: int = Field(
         8 * 1024 * 1024,
         ge=1024,
-        description="Larger posts are refused, also where they are compressed.",
+        description="Larger posts are refused, before and after decompression.",
     )
     bridge_buffer_events: int = Field(
         100_000, ge=1, description="Events that may wait for Kafka before posts get a 429."
@@ -172,7 +172,7 @@ class Settings(BaseSettings):
         False, description="Write bodies as they come, with prompts, answers and tenants in clear."
     )
     simulated: bool = Field(
-        False, description="Say on the page and in the API that the traffic is simulated."
+        False, description="Mark the traffic as simulated on the page and in the API."
     )
 
     @field_validator(

@@ -38,6 +38,7 @@ ELSEWHERE = {
     "make kafka": "runs until Ctrl-C; tests/kafka/apache.py is the broker of .ci/run",
     "make alerts": "takes minutes; tests/deploy/test_alerts.py runs the rules",
     "make e2e": "tests/kafka/test_end_to_end.py is it",
+    "make compose": "takes a Docker engine, or some minutes to make one",
     ".venv/bin/python -m pre_commit install": "changes the clone; tests/docs checks its hooks",
 }
 #: What make tells the makes that it starts.
