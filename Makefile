@@ -26,7 +26,7 @@ test: $(VENV)/.installed-dev ## Run all tests; ARGS="-k pane" for some of them
 e2e: $(VENV)/.installed-dev ## All at once: bridge, Kafka, workers, Prometheus, Alertmanager, Chromium
 	@$(RUN) pytest -n0 tests/kafka/test_end_to_end.py $(ARGS)
 
-compose: $(VENV)/.installed-dev ## Run the documented compose commands on a Docker engine
+compose: $(VENV)/.installed-dev ## Run the manual's compose lines on a Docker engine
 	@$(VENV)/bin/python tests/compose/run.py
 
 kafka: $(VENV)/.installed-dev ## Run Apache Kafka on port 9092, from its jars; Ctrl-C ends it

@@ -20,6 +20,7 @@ ENV_PREFIX = "TOKENSHARE_"
 
 _ORIGIN = re.compile(r"https?://[^\s/?#]+")
 _SERVICE_LINK = re.compile(r"TOKENSHARE_(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)")
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -88,6 +89,11 @@ class Settings(BaseSettings):
     web_cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins whose pages may read the API, separated by commas; `*` for all."
     )
+    web_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Host names that page, API and metrics accept, separated by commas; "
+        "without a token others are refused.",
+    )
     flush_seconds: float = Field(
         0.5, ge=0.05, le=60, description="How often counts are written to the changelog."
     )
@@ -141,6 +147,11 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="Bearer token for posts; required unless bound to the loopback.",
     )
+    bridge_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Host names that the bridge accepts, separated by commas; "
+        "without a token others are refused.",
+    )
     bridge_max_body_bytes: int = Field(
         8 * 1024 * 1024,
         ge=1024,
@@ -150,7 +161,7 @@ class Settings(BaseSettings):
         100_000, ge=1, description="Events that may wait for Kafka before posts get a 429."
     )
     bridge_buffer_bytes: int = Field(
-        64 * 1024 * 1024,
+        32 * 1024 * 1024,
         ge=1024,
         description="Bytes of unanswered posts before further ones get a 429.",
     )
@@ -164,7 +175,9 @@ class Settings(BaseSettings):
         False, description="Mark the traffic as simulated on the page and in the API."
     )
 
-    @field_validator("bootstrap_servers", "web_cors_origins", mode="before")
+    @field_validator(
+        "bootstrap_servers", "web_cors_origins", "web_hosts", "bridge_hosts", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -201,6 +214,14 @@ class Settings(BaseSettings):
         for origin in value:
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is not an origin, such as https://example.org:8443")
+        return value
+
+    @field_validator("web_hosts", "bridge_hosts")
+    @classmethod
+    def _are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _HOST_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not a host's name, such as shares.example.org")
         return value
 
     @field_validator("topic", "group", "dead_letter_topic")

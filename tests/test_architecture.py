@@ -35,7 +35,7 @@ LAYERS = {
 #: The only places that know a framework: folders or modules.
 FRAMEWORKS = {
     "faust": "kafka.faust_transport state.table worker",
-    "mode": "state.table worker",
+    "mode": "state.follower worker",
     "aiokafka": "settings kafka state worker gateway.bridge report.topic demo.sender",
     "kafka": "kafka worker gateway.delivery",
     "prometheus_client": "web.metrics web.exposition gateway.bridge.metrics",
@@ -47,13 +47,10 @@ FRAMEWORKS = {
 #: TEMPORARY, until the splits: arrows against the table, (module, layer), and what ends
 #: each. Nothing may be added here.
 TEMPORARY = {
-    ("kafka.admin", "state"),  # the check of stored state goes to worker/preflight.py
-    ("kafka.oversized_batch", "decode"),  # TRUNCATED goes to kafka/oversized_batch.py
     ("shares.history", "web"),  # shares/grouping.py leaves web/snapshot.py
     ("shifts.backtest.timeline", "web"),  # likewise, SHOWN_LANGUAGES
     ("shifts.movers", "web"),  # find leaves for web/snapshot.py
     ("report.summary", "web"),  # shares/grouping.py leaves web/snapshot.py
-    ("gateway.bridge.run", "worker"),  # process.py leaves worker/run.py
 }
 
 #: An import of Python in Cython: `cimport` is of C.

@@ -25,6 +25,9 @@ from streams.settings import SettingsError, load, unknown_variables
         ("FLUSH_SECONDS", "0"),
         ("SECURITY_PROTOCOL", "TLS"),
         ("PARTITIONS", "0"),
+        ("WEB_HOSTS", "https://shares.example"),
+        ("WEB_HOSTS", "worker:6066"),
+        ("BRIDGE_HOSTS", "bridge,*"),
     ],
 )
 def test_a_wrong_setting_names_itself(monkeypatch, name, value):

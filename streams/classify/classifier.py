@@ -6,6 +6,7 @@ Names repeat and events do not, so each name is looked at once; what is counted 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -25,8 +26,15 @@ if TYPE_CHECKING:
 
 _Name = TypeVar("_Name")
 
-#: Names come from outside: a full table is emptied, which costs microseconds a name.
+#: Names come from outside: full tables are emptied; a name costs microseconds again.
 TABLE_SIZE = 65_536
+
+#: Of all classifiers of the process: numbers of one are not taken for another's.
+_GENERATIONS = count(1)
+
+
+class StaleNumbersError(Exception):
+    """Numbers of names are used with other tables than those that gave them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +51,9 @@ class Tables:
 class Classifier:
     """Numbers for names, and the names for the numbers.
 
-    A number holds until the next call of `make_room`. `tenant_salt` keys the hash of tenants;
-    workers of one group need the same one.
+    A number holds until the next call of `make_room`: `generation` is that of the valid numbers,
+    and changes when all before become void. `tenant_salt` keys the hash of tenants; workers of one
+    group need the same one.
     """
 
     def __init__(self, catalog: Catalog, tenant_salt: str = "") -> None:
@@ -54,6 +63,7 @@ class Classifier:
         self._clear()
 
     def _clear(self) -> None:
+        self.generation = next(_GENERATIONS)
         self.cell_names = NameNumbers()
         self.model_names = NameNumbers()
         self.origin_names = NameNumbers()
@@ -71,7 +81,7 @@ class Classifier:
         self._next_catalog = catalog
 
     def make_room(self) -> bool:
-        """Empty all tables where too many names have come, or another catalogue.
+        """Empty the tables where they are full, or where the catalogue has been replaced.
 
         Returns True where all numbers given out are void.
         """
@@ -81,6 +91,14 @@ class Classifier:
             self.catalog = self._next_catalog
             self._clear()
         return is_over
+
+    def check(self, generation: int) -> None:
+        """Raise StaleNumbersError where the numbers of a generation are not valid."""
+        if generation != self.generation:
+            raise StaleNumbersError(
+                f"numbers of names are of generation {generation}, the tables of generation "
+                f"{self.generation}"
+            )
 
     def pairs(self, names: list[tuple[str, str | None]]) -> NDArray[np.int64]:
         """Return the number of each (model, declared language) pair."""

@@ -1,21 +1,100 @@
-"""Questions to a running worker, over its HTTP API."""
+"""Questions to a running worker, over its HTTP API.
+
+Whoever answers is not trusted: a redirect to another origin is not followed, as the token would go
+with it; an answer is read to a limit, has to be of the shape that the API describes, and loses its
+control characters, which a terminal would obey.
+"""
 
 from __future__ import annotations
 
+import http.client
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import orjson
 
+from streams.classify.origin.name import visible
 from streams.settings import ENV_PREFIX, environment
 
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
 TIMEOUT_SECONDS = 10.0
+#: All of an answer has to be there by then, however slowly it comes.
+MAX_SECONDS = 120.0
+MAX_BYTES = 64 * 1024 * 1024
+#: Of what an answer that is no good says.
+_MAX_ERROR_BYTES, _MAX_CHARACTERS = 64 * 1024, 500
+_CHUNK_BYTES = 256 * 1024
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+#: The one text of several lines: an entry for the overrides file.
+_OF_LINES = "override"
 
 
 class WorkerUnreachableError(Exception):
     """No worker answers there; the message says what to do."""
+
+
+_Time = Annotated[float, msgspec.Meta(ge=0, lt=2.5e11)]
+_Count = Annotated[float, msgspec.Meta(ge=0, lt=1e30)]
+
+
+class _Key(msgspec.Struct):
+    key: str
+
+
+class _Window(msgspec.Struct):
+    model: list[_Key]
+
+
+class _Named(msgspec.Struct):
+    model: str
+
+
+class _Shares(msgspec.Struct):
+    ready: bool
+    windows: dict[str, _Window]
+    unknown: list[_Named]
+
+
+class _Point(msgspec.Struct):
+    start: _Time
+    tokens: _Count
+    requests: _Count
+    prompt_tokens: _Count
+    completion_tokens: _Count
+    cells: dict[str, Annotated[list[_Count], msgspec.Meta(min_length=4)]]
+
+
+class _History(msgspec.Struct):
+    points: list[_Point]
+
+
+class _UnknownModel(msgspec.Struct):
+    model: str
+    tokens: _Count
+    requests: _Count
+    matched_by: str
+    override: str
+
+
+class _Unknown(msgspec.Struct):
+    window: str
+    tokens_ratio: float | None
+    tokens: _Count
+    models: list[_UnknownModel]
+
+
+#: Path -> what is read of its answer; there may be more in it.
+_SHAPES: dict[str, Any] = {
+    "/api/v1/shares": _Shares,
+    "/api/v1/history": _History,
+    "/api/v1/unknown": _Unknown,
+}
 
 
 def get(url: str, path: str, **query: object) -> Any:
@@ -30,15 +109,66 @@ def get(url: str, path: str, **query: object) -> Any:
     if not whole.startswith(("http://", "https://")):
         raise WorkerUnreachableError(f"{url} is no address: write it as http://host:port")
     try:
-        with urllib.request.urlopen(_request(whole), timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-            return orjson.loads(answer.read())
+        with _OPENER.open(_request(whole), timeout=TIMEOUT_SECONDS) as answer:
+            body = _body(answer, url)
     except urllib.error.HTTPError as error:
-        raise WorkerUnreachableError(f"{whole} answers {error.code}: {_said(error)}") from None
-    except (OSError, ValueError) as error:
+        with error:
+            said = f"{whole} answers {error.code}: {_said(error)}"
+        raise WorkerUnreachableError(said) from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise WorkerUnreachableError(
             f"No worker answers at {url} ({_reason(error)}). Start `tokenshare worker`, or give "
             "the address of one that runs."
         ) from None
+    return _checked(body, url, path)
+
+
+def _body(answer: HTTPResponse, url: str) -> bytes:
+    """Return the whole body. Raises WorkerUnreachableError for one that is too large or slow."""
+    body = bytearray()
+    deadline = time.monotonic() + MAX_SECONDS
+    while chunk := answer.read1(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise WorkerUnreachableError(
+                f"What answers at {url} sends more than {MAX_BYTES // 2**20} MiB, which no worker "
+                "does: give the address of a tokenshare worker."
+            )
+        if time.monotonic() > deadline:
+            raise WorkerUnreachableError(
+                f"What answers at {url} has not sent its answer within {MAX_SECONDS:.0f} s."
+            )
+    return bytes(body)
+
+
+def _checked(body: bytes, url: str, path: str) -> Any:
+    """Return an answer as it may be shown. Raises WorkerUnreachableError for a strange one."""
+    try:
+        document = orjson.loads(body)
+        msgspec.convert(document, _SHAPES.get(path, Any))
+        return _clean(document)
+    except msgspec.ValidationError as error:
+        why = visible(str(error))[:_MAX_CHARACTERS]
+    except (ValueError, RecursionError):
+        why = "it is no JSON"
+    raise WorkerUnreachableError(
+        f"What answers at {url} is not of the shape of {path} ({why}): give the address of a "
+        "tokenshare worker of this version."
+    )
+
+
+def _clean(value: object, name: str = "") -> object:
+    """Return a document whose texts a terminal can be given."""
+    match value:
+        case str() if name == _OF_LINES:
+            return "\n".join(map(visible, value.split("\n")))
+        case str():
+            return visible(value)
+        case list():
+            return [_clean(each, name) for each in value]
+        case dict():
+            return {visible(key): _clean(each, key) for key, each in value.items()}
+    return value
 
 
 def _request(whole: str) -> urllib.request.Request:
@@ -47,15 +177,68 @@ def _request(whole: str) -> urllib.request.Request:
     return urllib.request.Request(whole, headers=headers)  # noqa: S310 - the caller has looked
 
 
+class _SameOrigin(urllib.request.HTTPRedirectHandler):
+    """Follows redirects within an origin only: urllib sends the token on to wherever they lead.
+
+    Another port is another origin, and so is http where https was asked for.
+    """
+
+    def http_error_302(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any
+    ) -> Any:
+        """Follow a redirect, or raise WorkerUnreachableError."""
+        target = headers.get("location") or headers.get("uri")
+        if target is not None and _origin(_joined(req.full_url, target)) != _origin(req.full_url):
+            fp.close()
+            raise WorkerUnreachableError(
+                f"What answers at {_shown_host(req.full_url)} redirects to "
+                f"{_shown_host(_joined(req.full_url, target))}, which is another origin: it is not "
+                "followed, as the token would go with it. Give the worker's own address."
+            )
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+_OPENER = urllib.request.build_opener(_SameOrigin)
+
+
+def _joined(base: str, target: str) -> str:
+    try:
+        return urllib.parse.urljoin(base, target)
+    except ValueError:
+        return ""
+
+
+def _origin(url: str) -> tuple[str, str, int | None] | None:
+    """Return scheme, host and port; None for what is no such address."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
+    except ValueError:
+        return None
+    return parts.scheme, (parts.hostname or "").rstrip("."), port
+
+
+def _shown_host(url: str) -> str:
+    """Return the host and the port of an address, and nothing else of it."""
+    host = urllib.parse.urlsplit(url).netloc.rpartition("@")[2] if _origin(url) else ""
+    return visible(host)[:_MAX_CHARACTERS] or "no address"
+
+
 def _reason(error: Exception) -> object:
     """Return what the system says of it, without the names of exceptions."""
+    if isinstance(error, http.client.HTTPException):
+        # Its words are those that came.
+        return "what answers there is no HTTP, or breaks off"
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     return (cause.strerror if isinstance(cause, OSError) else None) or cause
 
 
 def _said(error: urllib.error.HTTPError) -> str:
     try:
-        body = orjson.loads(error.read())
-        return f"{body['detail']} {body.get('remedy', '')}".strip()
-    except (ValueError, KeyError, TypeError):
-        return str(error.reason)
+        body = orjson.loads(error.read(_MAX_ERROR_BYTES))
+        said = f"{body['detail']} {body.get('remedy', '')}"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, http.client.HTTPException):
+        said = str(error.reason)
+    return visible(said)[:_MAX_CHARACTERS].strip()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 import orjson
 
+from streams import process
 from streams import settings as all_settings
 from streams.settings import SettingsError
-from streams.worker import run as process
 
 if TYPE_CHECKING:
     from pathlib import Path

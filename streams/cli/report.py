@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from streams import process
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.cli import client, common, compare
@@ -29,7 +30,6 @@ from streams.report import content, data, formatting, html, lines, parquet, text
 from streams.report.count import Count
 from streams.report.summary import Read, histories, summary, summary_of_worker
 from streams.settings import SettingsError
-from streams.worker import run as process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

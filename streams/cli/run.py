@@ -7,9 +7,9 @@ import sys
 
 import click
 
+from streams import process
 from streams.cli import common
 from streams.settings import SettingsError
-from streams.worker import run as process
 
 
 @click.command()
@@ -21,9 +21,11 @@ from streams.worker import run as process
 )
 def worker(bootstrap: str | None, port: int | None) -> None:
     """Count usage events from Kafka and serve the shares, until stopped."""
+    from streams.worker.run import run  # noqa: PLC0415 - not needed by a bridge
+
     chosen = common.settings(bootstrap_servers=bootstrap, web_port=port)
     process.set_up_logging(chosen)
-    process.end(process.run(chosen))
+    process.end(run(chosen))
 
 
 @click.command()

@@ -11,10 +11,10 @@ import click
 import orjson
 from rich.console import Console
 
+from streams import process
 from streams.cli import common
-from streams.kafka import admin as topics
+from streams.kafka import admin
 from streams.report import formatting
-from streams.worker import run as process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,13 +91,13 @@ def simulate(  # noqa: PLR0917 - one argument an option
 def _find_topics(chosen: Settings) -> None:
     """Connect to Kafka, and create the topics where they are missing and that is allowed."""
     try:
-        admin = topics.admin(chosen)
+        client = admin.connect(chosen)
         try:
             if chosen.create_topics:
-                topics.create_missing(admin, chosen)
+                admin.create_missing(client, chosen)
         finally:
-            admin.close()
-    except (topics.BrokerError, topics.TopicError) as error:
+            client.close()
+    except (admin.BrokerError, admin.TopicError) as error:
         common.fail(error, process.NO_BROKER)
 
 

@@ -129,7 +129,9 @@ def columns_of(
 
     `newest` is the newest event time seen before, `now` the wall clock, both in unix seconds;
     `keep_seconds` is how much older than the newest an event may be. None where no event counts.
+    Raises StaleNumbersError where the classifier's numbers in the rows are no longer valid.
     """
+    classifier.check(rows.generation)
     ceiling = now + ALLOWED_CLOCK_SKEW_SECONDS
     timely = (rows.ts >= EARLIEST_TIME) & (rows.ts <= ceiling)
     # Too old is what is older than the newest before it, wherever the log is cut into readings.

@@ -69,6 +69,10 @@ class SourceReplacedError(Exception):
     """The source topic is another one than was counted; the message says what to do."""
 
 
+class BrokenChainError(Exception):
+    """A reading does not begin where the one before it ended: events would be lost or doubled."""
+
+
 @dataclass(frozen=True, slots=True)
 class Flush:
     """What one flush writes, in this order: the panes, the position, then the deletions."""
@@ -85,10 +89,10 @@ class Partition:
     """The counting state of one source partition that this worker owns.
 
     `stored` are panes as the table holds them, decoded when an event needs one; `panes` are the
-    decoded ones. `recent` are ids of events before, and None where events are not told apart by
-    them; `read_to` is the next offset to be read, which is behind the position while the ids of
-    what has been counted are read again. `stamps` are those found at restore that lie ahead of the
-    position, ascending: up to the last of them an event may already be counted in some panes.
+    decoded ones. `recent` are ids of events before, and None where events are not deduplicated;
+    `read_to` is the next offset to be read, which is behind the position while the ids of what has
+    been counted are read again. `stamps` are those found at restore that lie ahead of the position,
+    ascending: up to the last of them an event may already be counted in some panes.
     """
 
     number: int
@@ -116,7 +120,7 @@ class Partition:
         topic: str = "",
         dedupe_records: int = 0,
     ) -> Partition:
-        """Take up a partition where the table says it stands.
+        """Return a partition as the table holds it.
 
         `records` are the table's values by pane, the position under None; `generation` is the
         group's. The result writes under a generation above any that has written before it, also
@@ -163,9 +167,12 @@ class Partition:
         """Count a reading; returns every rejection by offset, those of its times included.
 
         Corrupt ranges are counted by their offsets, and are not among the rejections.
-        `reading.start` must be this partition's position. `now` is the wall clock in unix seconds.
+        `now` is the wall clock in unix seconds.
+
+        Raises BrokenChainError where `reading.start` is not this partition's position, before
+        anything is counted.
         """
-        assert reading.start == self.position, "readings of a partition chain"
+        self._check_chain(reading, self.position)
         reading = self._without_repeated(reading, now)
         rejected = [*reading.rejected]
         previous = self.newest
@@ -191,14 +198,24 @@ class Partition:
         return rejected
 
     def remember(self, reading: Reading, now: float) -> None:
-        """Remember the ids of events before the position, which have been counted."""
-        assert reading.start == self.read_to, "readings of a partition chain"
+        """Remember the ids of events before the position, which have been counted.
+
+        Raises BrokenChainError where `reading.start` is not `read_to`.
+        """
+        self._check_chain(reading, self.read_to)
         if self.recent is not None:
             self.recent.repeated(
                 reading.rows[reading.rows.offsets < self.position],
                 now + ALLOWED_CLOCK_SKEW_SECONDS,
             )
         self.read_to = min(reading.end, self.position)
+
+    def _check_chain(self, reading: Reading, expected: int) -> None:
+        if reading.start != expected:
+            raise BrokenChainError(
+                f"partition {self.number}: a reading begins at offset {reading.start}, expected "
+                f"{expected}"
+            )
 
     def _without_repeated(self, reading: Reading, now: float) -> Reading:
         if self.recent is None:
@@ -301,7 +318,7 @@ class Partition:
         self.is_moved = True
 
     def rewrite(self, key: PaneKey | None) -> None:
-        """Write a pane (None: the position) again: somebody else's older value stands there."""
+        """Write a pane (None: the position) again: an earlier owner has written over it."""
         if key is None:
             self.is_moved = True
         elif key in self.panes:
@@ -379,7 +396,7 @@ class Partition:
         return expired
 
     def end_flush(self, flush: Flush, *, written: bool) -> None:
-        """Say whether Kafka has acknowledged all of a flush; what it has not is written again."""
+        """Note whether Kafka has acknowledged all of a flush; if not, it is written again."""
         if not written:
             self.dirty.update(key for key in flush.keys if key in self.panes)
             self.is_moved = True

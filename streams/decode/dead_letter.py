@@ -1,9 +1,11 @@
-"""A record that cannot be counted goes on as it was, with what is needed to find it again."""
+"""Dead letters: records that cannot be counted, unchanged, with headers that say where they are."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
+
+from streams.kafka.oversized_batch import TRUNCATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from streams.decode.reader import CorruptRange
     from streams.kafka.record_batch import Headers, Record
 
-#: The headers that are added; a header of the record itself keeps its name and place.
+#: Headers that are added after those of the record itself. `TRUNCATED` is one more.
 REASON = "tokenshare.reason"
 DETAIL = "tokenshare.detail"
 TOPIC = "tokenshare.topic"
@@ -22,15 +24,14 @@ LAST_OFFSET = "tokenshare.last_offset"
 TIMESTAMP = "tokenshare.timestamp_ms"
 ITEMS = "tokenshare.rejected_items"
 RECORDS = "tokenshare.rejected_records"
-TRUNCATED = "tokenshare.truncated_bytes"
 
-#: Records of one reason in one fetch that get a dead letter each; a range stands for the rest. An
-#: ordinary fetch has fewer: this is for batches that hold a million records in some kilobytes.
+#: Records of one reason in one fetch that get a dead letter each; the rest share one letter for
+#: their range. An ordinary fetch has fewer: the limit is for a million records in some kilobytes.
 MAX_LETTERS = 65_536
 
 
 class DeadLetter(NamedTuple):
-    """A rejected record: its key, value and headers, and behind them those that are added."""
+    """A rejected record: its key, value and headers, followed by the headers that are added."""
 
     key: bytes | None
     value: bytes | None
@@ -44,7 +45,7 @@ class DeadLetter(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes that it holds, about."""
+        """About how many bytes it has."""
         headers = sum(len(name) + len(value or b"") + 8 for name, value in self.headers)
         return len(self.key or b"") + len(self.value or b"") + headers + 256
 
@@ -58,14 +59,14 @@ class Source(NamedTuple):
     def letter(self, record: Record, rejected: Rejected, items: int = 1) -> DeadLetter:
         """Return the dead letter of a record.
 
-        `items` says how many of the record's items were rejected, the first of them for `rejected`.
+        `items` of the record's items were rejected, the first of them for `rejected`.
         """
         added = self._headers(
             rejected.reason,
             rejected.detail,
             {OFFSET: record.offset, TIMESTAMP: record.timestamp, ITEMS: items},
         )
-        # The beginning of a value is nothing that anybody could read.
+        # A value that is cut off is of no use to anyone.
         is_cut = rejected.reason == "too_large" and TRUNCATED in dict(record.headers)
         return DeadLetter(record.key, b"" if is_cut else record.value, record.headers, added)
 
@@ -87,7 +88,7 @@ class Source(NamedTuple):
 
 
 class Letters:
-    """Makes the dead letters of one fetch, and not more of them than `MAX_LETTERS` a reason."""
+    """Creates the dead letters of one fetch, at most `MAX_LETTERS` for each reason."""
 
     def __init__(self, source: Source, limit: int = MAX_LETTERS) -> None:
         self._source = source
@@ -102,10 +103,11 @@ class Letters:
     ) -> Iterator[DeadLetter]:
         """Yield the dead letters of a reading.
 
-        `rejections` are by offset, several of one offset where several items of a record are bad;
-        `records` are those records. One that is missing has a letter without its contents.
+        `rejections` are by offset, several of one offset where several items of a record are
+        rejected; `records` are those records. One that is missing gets a letter without its
+        contents.
         """
-        # A record is one dead letter, however many of its items are bad.
+        # A record is one dead letter, however many of its items are rejected.
         reasons: dict[int, list[Rejected]] = {}
         for offset, why in rejections:
             reasons.setdefault(offset, []).append(why)
@@ -129,11 +131,11 @@ class Letters:
 
 
 def shorter(letter: DeadLetter) -> list[DeadLetter]:
-    """Return what to send in the place of a letter that the topic refuses, in this order.
+    """Return the letters to send instead of one that the topic refuses, in this order.
 
-    First without the value, then without the record's own key and headers as well. What is left
-    says where the whole record is, as long as the source topic keeps it. Its key names that place,
-    for a topic that takes no record without one.
+    First without the value, then without the record's own key and headers as well. The rest names
+    the offset of the whole record, valid as long as the source topic keeps it. The key of the last
+    one names it too, for a topic that refuses records without a key.
     """
     own = [header for header in letter.own if header[0] != TRUNCATED]
     cut = [header for header in letter.own if header[0] == TRUNCATED]

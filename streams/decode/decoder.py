@@ -8,6 +8,7 @@ the general way, so what they answer is what the general way would.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -30,7 +31,16 @@ from streams.decode.formats import (
     provider,
 )
 from streams.decode.formats.lenient_json import leniently, loads
-from streams.decode.formats.raw_usage import Found, Item, json_type, judge
+from streams.decode.formats.raw_usage import (
+    MAX_ITEMS,
+    MAX_VALUES,
+    TOO_MANY_ITEMS,
+    TOO_MANY_VALUES,
+    Found,
+    Item,
+    json_type,
+    judge,
+)
 from streams.decode.formats.registry import ACCESS_LOG, NAMES, Format, format_of, formats_named
 from streams.settings import ENV_PREFIX, SettingsError
 
@@ -45,10 +55,6 @@ AUTO = "auto"
 
 #: Envelopes around envelopes, arrays in arrays: deeper is no gateway's doing.
 _DEEPEST = 4
-#: A megabyte may hold half a million empty objects, which take two hundred times as much memory.
-_MANY_VALUES = 1_000_000
-#: Requests in one record; gateways batch hundreds, the OpenTelemetry Collector thousands.
-MOST_ITEMS = 100_000
 #: Broken lines among several, before the whole is taken to be no such thing.
 _MOST_BROKEN = 1_000
 #: Fields in which log shippers put the line that they ship.
@@ -146,11 +152,11 @@ class Decoder:
             return Decoded(None, rejected=[Rejected("wrong_type", FAILED)])
 
     def _decoded(self, value: bytes | None, headers: Headers) -> Decoded:
-        unreadable = self._unreadable(value)
+        is_protobuf = _is_protobuf(headers)
+        unreadable = self._unreadable(value, is_protobuf=is_protobuf)
         if unreadable is not None or value is None:
             return Decoded(None, rejected=[unreadable] if unreadable else [])
         envelope = cloudevents.from_headers(headers) if headers else None
-        is_protobuf = _is_protobuf(headers)
         found = None
         if self._is_litellm and self._is_plain and not is_protobuf:
             found = self._fast_litellm(value)
@@ -192,15 +198,14 @@ class Decoder:
     ) -> Decoded:
         return self.decode(values[index], headers[index])
 
-    def _unreadable(self, value: bytes | None) -> Rejected | None:
+    def _unreadable(self, value: bytes | None, *, is_protobuf: bool) -> Rejected | None:
         if value is None:
             return Rejected("tombstone", "the record has no value")
         most = self._options.max_record_bytes
         if len(value) > most:
             return Rejected("too_large", f"{len(value)} bytes, at most {most} are read")
-        if len(value) > native.MANY_BYTES and _values_in(value) > _MANY_VALUES:
-            return Rejected("too_large", f"more than {_MANY_VALUES} values")
-        return None
+        # Protobuf has a count of its own.
+        return TOO_MANY_VALUES if not is_protobuf and _has_too_many_values(value) else None
 
     def _fast_litellm(self, value: bytes) -> list[_Judged] | None:
         """Return what a payload or an array of them says, None where it may be something else."""
@@ -212,7 +217,8 @@ class Decoder:
                 return None
             is_batch = value[:1] == b"["
             documents = self._litellm_batch(value) if is_batch else [self._litellm(value)]
-            if not documents or not all(map(litellm.is_litellm, documents)):
+            is_known = all(map(litellm.is_litellm, documents))
+            if not 0 < len(documents) <= MAX_ITEMS or not is_known:
                 return None
             detect = self._options.detect
             return [
@@ -227,8 +233,8 @@ class Decoder:
     def _value(self, value: bytes, depth: int, *, is_protobuf: bool = False) -> list[_Judged]:
         if is_protobuf:
             return self._protobuf(value)
-        if depth and len(value) > native.MANY_BYTES and _values_in(value) > _MANY_VALUES:
-            return _one(Rejected("too_large", f"more than {_MANY_VALUES} values"))
+        if depth and _has_too_many_values(value):
+            return _one(TOO_MANY_VALUES)
         try:
             document = orjson.loads(value)
         except orjson.JSONDecodeError as error:
@@ -275,8 +281,8 @@ class Decoder:
 
     def _each(self, documents: Sequence[object], depth: int) -> list[_Judged]:
         """Judge each of several; of the pieces of one streamed answer only the last counts."""
-        if len(documents) > MOST_ITEMS:
-            return _one(Rejected("too_large", f"more than {MOST_ITEMS} items"))
+        if len(documents) > MAX_ITEMS:
+            return _one(TOO_MANY_ITEMS)
         found: list[_Judged] = []
         last: dict[object, int] = {}
         for document in documents:
@@ -292,6 +298,8 @@ class Decoder:
                     found[before] = _Judged(format_, Skipped("stream_chunk"))
                 last[item.id] = len(found)
             found += inside
+            if len(found) > MAX_ITEMS:
+                return _one(TOO_MANY_ITEMS)
         return found
 
     def _object(self, document: dict[str, Any], depth: int) -> list[_Judged]:
@@ -408,8 +416,11 @@ def _is_protobuf_envelope(document: Mapping[str, Any]) -> bool:
     return type(kind) is str and "protobuf" in kind.lower()
 
 
-def _values_in(value: bytes) -> int:
-    return sum(map(value.count, (b"{", b"[", b",", b"\n")))
+def _has_too_many_values(value: bytes) -> bool:
+    return (
+        len(value) > native.MANY_BYTES
+        and sum(map(value.count, (b"{", b"[", b",", b"\n"))) > MAX_VALUES
+    )
 
 
 def _lines(value: bytes) -> list[object]:
@@ -418,13 +429,20 @@ def _lines(value: bytes) -> list[object]:
     A line that cannot be read is returned as what no document is. One broken document over many
     lines has lines that are no documents of their own, and hardly one that is.
     """
-    lines = [line for line in value.split(b"\n") if line.strip()]
-    if len(lines) < 2:
+    if b"\n" not in value.strip():
         return []
-    are_alike = all(line.lstrip()[:1] in {b"{", b"["} for line in lines)
     documents: list[object] = []
     broken = 0
-    for line in lines:
+    are_alike = True
+    # Each is there for a moment only: a million of them would take more memory than their bytes.
+    for ended in BytesIO(value):
+        line = ended.removesuffix(b"\n")
+        if not line.strip():
+            continue
+        if len(documents) > MAX_ITEMS:
+            # One more than are read, so that whoever reads them says so.
+            break
+        are_alike = are_alike and line.lstrip()[:1] in {b"{", b"["}
         try:
             documents.append(orjson.loads(line))
         except orjson.JSONDecodeError as error:
@@ -438,7 +456,7 @@ def _lines(value: bytes) -> list[object]:
             if broken > _MOST_BROKEN:
                 return []
     good = sum(isinstance(each, (dict, list)) for each in documents)
-    return documents if good and (are_alike or good * 2 >= len(lines)) else []
+    return documents if good and (are_alike or good * 2 >= len(documents)) else []
 
 
 class _BrokenLine(str):

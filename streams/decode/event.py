@@ -16,7 +16,7 @@ import msgspec
 Reason = Literal[
     "tombstone",  # no value: a compacted topic's deletion marker
     "empty",  # a value of no bytes, or of white space alone
-    "too_large",  # more bytes than TOKENSHARE_MAX_RECORD_BYTES
+    "too_large",  # more bytes than TOKENSHARE_MAX_RECORD_BYTES, or more in it than is read
     "not_utf8",
     "not_json",
     "not_an_object",  # JSON, but an array, a string, a number, true, false or null

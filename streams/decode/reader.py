@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from streams.classify.classifier import StaleNumbersError
 from streams.decode.decoder import AUTO, FAILED, Decoder, Options
 from streams.decode.event import EARLIEST_TIME, MILLISECONDS_FROM, Rejected, UsageEvent, event_time
 from streams.decode.formats import custom, litellm, native
 from streams.decode.formats.raw_usage import request_id
 from streams.decode.formats.registry import NAMES
-from streams.kafka import oversized_batch, record_batch
+from streams.kafka import compression, oversized_batch, record_batch
+from streams.kafka.compression import DecompressionBuffer
 from streams.kafka.record_batch import Record
 
 try:
@@ -70,14 +72,16 @@ _DAMAGES = ("", record_batch.CUT_OFF, record_batch.OUT_OF_ORDER)
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Events, a row each, ascending by offset.
+    """Events, a row each, ascending by offset: columns, and the generation of their numbers.
 
     `ts` is in unix seconds, NaN where it cannot be read as a time. `pair` and `tenant` are the
     classifier's numbers of (model, language) and of the tenant, -1 for none. `format` is the
     place of a format's name in `FORMAT_NAMES`. `id` is a hash of the event's id, 0 for none and
-    where ids are not asked for; hashes of different processes differ.
+    where ids are not asked for; hashes of different processes differ. `generation` is the
+    classifier's when it gave the numbers out: in another one they are void.
     """
 
+    generation: int
     offsets: NDArray[np.int64]
     ts: NDArray[np.float64]
     prompt: NDArray[np.int64]
@@ -91,36 +95,53 @@ class Rows:
         return len(self.offsets)
 
     def __getitem__(self, rows: slice | NDArray[np.intp] | NDArray[np.bool_]) -> Rows:
-        return Rows(*(column[rows] for column in self.columns()))
+        return Rows(self.generation, *(column[rows] for column in self.columns()))
 
     def columns(self) -> list[NDArray[Any]]:
         """Return the columns, in the order of the fields."""
-        return [getattr(self, each.name) for each in fields(self)]
+        return list(_columns(self))
 
     @classmethod
-    def empty(cls, size: int) -> Rows:
+    def empty(cls, size: int, generation: int) -> Rows:
         """Return rows that are to be filled."""
         offsets, prompt, completion, pair, tenant = (
             np.empty(size, dtype=np.int64) for _ in range(5)
         )
         none = np.zeros(size, dtype=np.int64)
         ts = np.empty(size, dtype=np.float64)
-        return cls(offsets, ts, prompt, completion, pair, tenant, none, none.copy())
+        return cls(generation, offsets, ts, prompt, completion, pair, tenant, none, none.copy())
 
     def grown(self, filled: int, size: int) -> Rows:
         """Return rows with room for `size`, of which the first `filled` are these."""
-        rows = Rows.empty(size)
+        rows = Rows.empty(size, self.generation)
         for old, new in zip(self.columns(), rows.columns(), strict=True):
             new[:filled] = old[:filled]
         return rows
 
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """Return the rows of one or more parts, in their order.
+
+        Raises StaleNumbersError where the parts are of several generations.
+        """
+        generation, *others = {part.generation for part in parts}
+        if others:
+            raise StaleNumbersError(
+                f"rows of generations {sorted([generation, *others])} cannot be joined: the same "
+                "number stands for different names"
+            )
+        columns = zip(*(part.columns() for part in parts), strict=True)
+        return cls(generation, *map(np.concatenate, columns))
+
     def merged(self, other: Rows) -> Rows:
-        """Return both, by offset; of one offset these first."""
+        """Return both, by offset; of one offset these first. Raises StaleNumbersError."""
         if not len(other):
             return self
-        both = zip(self.columns(), other.columns(), strict=True)
-        rows = Rows(*(np.concatenate(columns) for columns in both))
+        rows = Rows.joined([self, other])
         return rows[np.argsort(rows.offsets, kind="stable")]
+
+
+_columns = attrgetter(*(each.name for each in fields(Rows) if each.name != "generation"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +207,10 @@ class _Scanned:
     `corrupt` comes behind all of it.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, generation: int) -> None:
         self._held = 0
         self.row = 0
-        self.rows = Rows.empty(size)
+        self.rows = Rows.empty(size, generation)
         self.columns = self.rows.columns()[:6]
         self.others: list[Record] = []
         self.record_batches: list[bytes | memoryview] = []
@@ -304,28 +325,32 @@ class Reader:
         self._decoder = Decoder(options)
         self._with_ids = with_ids
         self._detects = options.detect is not None
-        self._space = record_batch.Room()
+        self._buffer = DecompressionBuffer()
         #: Rows that a reading is begun with: what the largest one so far has taken.
         self._room = 1024
         self._forget()
 
     def _forget(self) -> None:
+        self._generation = self._classifier.generation
         if IS_COMPILED:
             self._pairs, self._tenants = scan.Names(), scan.Names()
             self._pair_numbers = np.empty(0, dtype=np.int64)
             self._tenant_numbers = np.empty(0, dtype=np.int64)
 
     def read(self, start: int, end: int, record_batches: Sequence[bytes | memoryview]) -> Reading:
-        """Read what lies between two offsets in one piece; its numbers hold until the next call."""
+        """Read what lies between two offsets in one piece; its numbers hold until the next call.
+
+        Raises StaleNumbersError where there are more names in it than the classifier's tables hold.
+        """
         pieces = [each for each in self.readings(start, end, record_batches) if each is not None]
         skipped: Counter[SkipReason] = Counter()
         for each in pieces:
             skipped.update(each.skipped)
-        columns = zip(*(each.rows.columns() for each in pieces), strict=True)
+        rows = [each.rows for each in pieces] or [Rows.empty(0, self._generation)]
         return Reading(
             start,
             end,
-            Rows(*map(np.concatenate, columns)) if pieces else Rows.empty(0),
+            Rows.joined(rows),
             [each for piece in pieces for each in piece.rejected],
             skipped,
             corrupt=[each for piece in pieces for each in piece.corrupt],
@@ -349,7 +374,8 @@ class Reader:
         while start < end:
             if ahead.is_in_parts:
                 yield None
-            if self._classifier.make_room():
+            self._classifier.make_room()
+            if self._generation != self._classifier.generation:
                 self._forget()
             scanned = self._scan(start, ahead, damaged)
             if ahead.is_in_parts and scanned.is_empty:
@@ -395,7 +421,8 @@ class Reader:
         except Exception:
             if len(others) == 1:
                 log.exception("a record cannot be decoded, offset %s", others[0].offset)
-                return Rows.empty(0), [(others[0].offset, Rejected("wrong_type", FAILED))], {}
+                none = Rows.empty(0, self._generation)
+                return none, [(others[0].offset, Rejected("wrong_type", FAILED))], {}
         # Halves of halves find the record that is at fault; its neighbours count.
         half = len(others) // 2
         rows, rejected, skipped = self._decode_safely(others[:half])
@@ -444,7 +471,7 @@ class Reader:
         Where it is the first one, its parts take its place. What is behind a damage is left to the
         next call.
         """
-        scanned = _Scanned(self._room)
+        scanned = _Scanned(self._room, self._generation)
         # One batch after the other, so that its bytes are still in the cache when they are read.
         while scanned.corrupt is None:
             try:
@@ -459,8 +486,8 @@ class Reader:
             if read is None:
                 if not scanned.record_batches:
                     # What might have been decompressed in one go is whole here as well.
-                    most = max(self._max_record_bytes, record_batch.MOST_ROOM_BYTES)
-                    ahead.replace(oversized_batch.parts(raw, most))
+                    limit = max(self._max_record_bytes, compression.MAX_BUFFER_BYTES)
+                    ahead.replace(oversized_batch.parts(raw, limit))
                 break
             ahead.take(read.last)
             scanned.add(raw, read)
@@ -487,7 +514,7 @@ class Reader:
             raise record_batch.CorruptBatchError(CHECKSUM)
         if is_whole and record_batch.records_in(raw) > MAX_RECORDS:
             return None
-        batch = record_batch.unpack(raw, self._space)
+        batch = record_batch.unpack(raw, self._buffer)
         if batch is None:
             return None
         self._room = scanned.make_room(batch.records)
@@ -556,6 +583,7 @@ class Reader:
         if len(self._tenant_numbers):
             tenant = np.where(tenant < 0, -1, self._tenant_numbers[tenant])
         return Rows(
+            rows.generation,
             rows.offsets,
             rows.ts,
             rows.prompt,
@@ -635,6 +663,7 @@ def rows_of(
         told = event_time(events[row].ts, record_time)
         ts[row] = np.nan if told is None else told
     return Rows(
+        generation=classifier.generation,
         offsets=np.array(offsets, dtype=np.int64),
         ts=ts,
         prompt=np.array(list(map(_prompt, events)), dtype=np.int64),

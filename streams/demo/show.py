@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from streams import process
 from streams.classify.keys import name_of
 from streams.demo.broker import EmbeddedBroker
 from streams.demo.live_gateway import Gateway, gateway_events
@@ -25,7 +26,7 @@ from streams.report import data, formatting, text
 from streams.report.summary import summary_of_worker
 from streams.settings import load
 from streams.shares.windows import WINDOWS
-from streams.worker import run as process
+from streams.worker.run import run as run_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -89,7 +90,7 @@ def run(options: Options) -> int:
         logging.getLogger("tokenshare").setLevel(logging.WARNING)
         console = Console(stderr=options.as_json)
         demo = _Demo(options, broker.bootstrap, settings.topic, console)
-        return process.run(settings, demo.beside)
+        return run_worker(settings, demo.beside)
 
 
 class _Demo:

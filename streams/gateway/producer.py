@@ -194,17 +194,19 @@ class UsageProducer:
             if self._closing:
                 return
             self._closing = True
+            failed_before = self._failed
             self._hurry += 1
             self._deadline = time.monotonic() + timeout
             self._changed.notify_all()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout)
         with self._changed:
-            left = self._pending
-            self._settle(failed=left)
+            self._settle(failed=self._pending)
             self._abandoned = True
-        if left:
-            log.warning("%d usage events had not reached Kafka when their producer closed", left)
+            # The thread may have settled them a moment before.
+            lost = self._failed - failed_before
+        if lost:
+            log.warning("%d usage events had not reached Kafka when their producer closed", lost)
         if self._at_exit is not None:
             self._at_exit.cancel()
 

@@ -1,13 +1,17 @@
-"""Why a broker that listens cannot be spoken to: the port speaks TLS and we do not, or the reverse.
+"""Why no connection to a broker succeeds: TLS or the login.
 
-Kafka's clients only say that they could not connect, and go on trying.
+Kafka's clients only report that they could not connect, and retry.
 """
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from typing import TYPE_CHECKING
+
+from aiokafka.conn import create_conn
+from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -16,9 +20,17 @@ _SECONDS = 2.0
 
 
 def trouble(settings: Settings) -> str:
+    """Return why the brokers cannot be connected to, with what to do, or "" for an unknown reason.
+
+    Raises SettingsError where the TLS files are wrong.
+    """
+    return _tls_trouble(settings) or asyncio.run(_login_trouble(settings))
+
+
+def _tls_trouble(settings: Settings) -> str:
     """Return what is wrong with TLS at the first broker that listens, with what to do, or "".
 
-    Shakes hands once and sends nothing else. Raises SettingsError where the TLS files are wrong.
+    Does one handshake and sends nothing else.
     """
     context = settings.ssl_context()
     for server in settings.bootstrap_servers:
@@ -28,7 +40,9 @@ def trouble(settings: Settings) -> str:
         except OSError:
             continue
         with plain:
-            return _with_tls(plain, server, host, context) if context else _without(plain, server)
+            if context:
+                return _with_tls(plain, server, host, context)
+            return _without_tls(plain, server)
     return ""
 
 
@@ -56,7 +70,7 @@ def _with_tls(plain: socket.socket, server: str, host: str, context: ssl.SSLCont
             "TOKENSHARE_BOOTSTRAP_SERVERS and TOKENSHARE_SECURITY_PROTOCOL."
         )
     except OSError:
-        # Kafka hangs up on what is no request of its own: a plaintext listener on our hello.
+        # Kafka closes a connection that sends no Kafka request: a plaintext listener on our hello.
         return (
             f"{server} ends the connection when TLS begins. Check the port in "
             "TOKENSHARE_BOOTSTRAP_SERVERS and TOKENSHARE_SECURITY_PROTOCOL."
@@ -64,8 +78,8 @@ def _with_tls(plain: socket.socket, server: str, host: str, context: ssl.SSLCont
     return ""
 
 
-def _without(plain: socket.socket, server: str) -> str:
-    # Only to see whether it speaks TLS: nothing is trusted, nothing is sent.
+def _without_tls(plain: socket.socket, server: str) -> str:
+    # Only to learn whether it speaks TLS: nothing is trusted, nothing is sent.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -78,3 +92,24 @@ def _without(plain: socket.socket, server: str) -> str:
         f"{server} speaks TLS on this port. Set TOKENSHARE_SECURITY_PROTOCOL to SSL or SASL_SSL, "
         "or TOKENSHARE_BOOTSTRAP_SERVERS to its plaintext port."
     )
+
+
+async def _login_trouble(settings: Settings) -> str:
+    """Return which broker refuses the login, with what to do, or ""."""
+    if not settings.security_protocol.startswith("SASL"):
+        return ""
+    for server in settings.bootstrap_servers:
+        host, _, port = server.rpartition(":")
+        try:
+            connection = await create_conn(
+                host.strip("[]"), int(port), request_timeout_ms=5_000, **settings.kafka_security()
+            )
+        except (SaslAuthenticationFailed, UnsupportedSaslMechanismError):
+            return (
+                f"{server} refuses the login. Check TOKENSHARE_SASL_USERNAME, "
+                "TOKENSHARE_SASL_PASSWORD and TOKENSHARE_SASL_MECHANISM."
+            )
+        except (KafkaError, OSError, TimeoutError):
+            continue
+        connection.close()
+    return ""

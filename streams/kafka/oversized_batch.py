@@ -1,9 +1,9 @@
-"""A record batch that is large once uncompressed, read as several that are not.
+"""A record batch that is too large to decompress at once, read in parts.
 
-A few kilobytes of zstd can say that they are gigabytes, and Kafka stores them: its limit is for
-what is sent. Here such a batch is uncompressed a little at a time and handed on in parts, each of
-them a batch of magic 2 without compression, with the offsets that its records have in the whole.
-Every record is read; of one that is itself larger than what is read at all, the beginning is kept.
+A few kilobytes of zstd can decompress to gigabytes, and Kafka stores them: its limit applies to the
+compressed size. Such a batch is decompressed a little at a time and returned in parts, each a batch
+of magic 2 without compression, whose records keep their offsets. Every record is read; of a record
+that is itself above the limit, the beginning is kept.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import cramjam
 import lz4.frame
 
-from streams.decode.dead_letter import TRUNCATED
-from streams.kafka import record_batch
+from streams.kafka import compression, record_batch
 from streams.kafka.record_batch import CorruptBatchError, varint
 
 if sys.version_info >= (3, 14):
@@ -27,21 +26,24 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: What is uncompressed at a time, and what a part holds, about: bytes and records.
+#: The header of a record whose key, value or headers are not whole: the size of its value.
+TRUNCATED = "tokenshare.truncated_bytes"
+
+#: About how much is decompressed at a time, and about how much a part holds: bytes and records.
 CHUNK_BYTES, PART_BYTES, PART_RECORDS = 256 * 1024, 1024 * 1024, 8192
 
-#: A byte of snappy becomes at most so many: a copy of 64 bytes is written as three.
+#: One byte of snappy decompresses to at most so many: a copy of 64 bytes is written as three.
 _SNAPPY_RATIO = 22
 _ERRORS = (cramjam.DecompressionError, zlib.error, ZstdError, RuntimeError, EOFError)
 
 
-def parts(raw: bytes | memoryview, most: int) -> Iterator[bytes]:
+def parts(raw: bytes | memoryview, limit: int) -> Iterator[bytes]:
     """Yield the records of a batch of magic 2 as batches without compression, in their order.
 
-    A part holds about `PART_BYTES`, or one record that is larger. Of such a one, `most` bytes of
-    the key are kept, `most + 1` of the value, so that it is still too large for whoever reads up
-    to `most`, and headers of up to `most`; where something is left out, the header `TRUNCATED` has
-    the value's size. Raises CorruptBatchError, after the parts before.
+    A part holds about `PART_BYTES`, or one larger record. Of such a record, `limit` bytes of the
+    key are kept, `limit + 1` of the value, so that it is still too large for a reader with that
+    limit, and headers of up to `limit`; where something is left out, the header `TRUNCATED` has the
+    value's size. Raises CorruptBatchError, after the parts before it.
     """
     left = record_batch.records_in(raw)
     source = _Source(
@@ -53,15 +55,15 @@ def parts(raw: bytes | memoryview, most: int) -> Iterator[bytes]:
         if count:
             body = source.take(size)
         else:
-            body, count = _shortened(source, most), 1
+            body, count = _shortened(source, limit), 1
         left -= count
         yield record_batch.uncompressed(raw, body, count)
 
 
-def _whole_records(held: bytearray, most: int) -> tuple[int, int]:
-    """Return how many bytes and records at the front are not cut off."""
+def _whole_records(held: bytearray, limit: int) -> tuple[int, int]:
+    """Return how many bytes and records at the front are whole, at most `limit` records."""
     size, end = len(held), 0
-    for count in range(most):
+    for count in range(limit):
         value, at = 0, end
         for shift in range(0, 70, 7):
             if at == size:
@@ -75,23 +77,23 @@ def _whole_records(held: bytearray, most: int) -> tuple[int, int]:
         if not end < at <= size:
             return end, count
         end = at
-    return end, most
+    return end, limit
 
 
-def _shortened(source: _Source, most: int) -> bytes:
-    """Take a record that may be of any size; return it with no more of it than is read."""
+def _shortened(source: _Source, limit: int) -> bytes:
+    """Take a record of any size; return it, shortened as `parts` says."""
     length = source.varint()
     end = source.taken + length
     plain = source.take(1) + varint(source.varint()) + varint(source.varint())
     key_size = source.varint()
-    key = source.first(key_size, most)
+    key = source.first(key_size, limit)
     value_size = source.varint()
-    value = source.first(value_size, most + 1)
+    value = source.first(value_size, limit + 1)
     count = source.varint()
     rest = end - source.taken
     if rest < 0:
         raise CorruptBatchError("a record is longer than it says")
-    headers = source.first(rest, most)
+    headers = source.first(rest, limit)
     if len(headers) < rest:
         count, headers = 0, b""
     if len(key) < key_size or len(value) < value_size or len(headers) < rest:
@@ -111,7 +113,7 @@ def _shortened(source: _Source, most: int) -> bytes:
 
 
 class _Source(record_batch.Source):
-    """Bytes that come in chunks, of which only the next ones are held."""
+    """Bytes from an iterator of chunks, of which only the next ones are held."""
 
     def __init__(self, chunks: Iterator[bytes | memoryview]) -> None:
         self._chunks = chunks
@@ -120,10 +122,10 @@ class _Source(record_batch.Source):
         self.taken = 0
 
     def fill(self, size: int) -> bool:
-        """Hold so many bytes, or all that are left; returns whether there were so many.
+        """Hold this many bytes, or all that are left; return whether there are as many.
 
-        Bytes behind the last record are nobody's: Kafka and other clients do not look at them. So
-        a damage is kept until somebody needs what is behind it.
+        Bytes after the last record have no meaning: Kafka and other clients do not read them. So an
+        error is raised only when bytes after it are taken.
         """
         while len(self.held) < size:
             try:
@@ -136,7 +138,7 @@ class _Source(record_batch.Source):
         return True
 
     def take(self, size: int) -> bytes:
-        """Take bytes that fit into memory."""
+        """Take the next bytes, few enough for memory."""
         if size < 0 or not self.fill(size):
             raise self._damage or CorruptBatchError(record_batch.CUT_OFF)
         taken = bytes(memoryview(self.held)[:size])
@@ -144,10 +146,10 @@ class _Source(record_batch.Source):
         self.taken += size
         return taken
 
-    def first(self, size: int, most: int) -> bytes:
-        """Take any number of bytes and return the first of them, at most `most`."""
+    def first(self, size: int, limit: int) -> bytes:
+        """Take any number of bytes and return the first of them, at most `limit`."""
         left = max(size, 0)
-        kept = self.take(min(left, most))
+        kept = self.take(min(left, limit))
         left -= len(kept)
         while left:
             left -= len(self.take(min(left, CHUNK_BYTES)))
@@ -155,7 +157,7 @@ class _Source(record_batch.Source):
 
 
 class _Decompressor(Protocol):
-    """What Python's own modules of compression offer, but for zlib."""
+    """The interface of Python's own modules of compression, except zlib."""
 
     @property
     def eof(self) -> bool: ...
@@ -165,7 +167,7 @@ class _Decompressor(Protocol):
 
 
 class _Gzip:
-    """zlib, which keeps what it has not read yet apart, as the others are."""
+    """zlib with the interface of the others: it keeps unread input in an attribute of its own."""
 
     def __init__(self) -> None:
         self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -190,12 +192,12 @@ _DECOMPRESSORS: dict[int, Callable[[], _Decompressor]] = {
 
 
 def _chunks(codec: int, data: memoryview) -> Iterator[bytes | memoryview]:
-    """Uncompress a little at a time. Raises CorruptBatchError."""
+    """Yield the decompressed data, a little at a time. Raises CorruptBatchError."""
     try:
         if codec == 0:
             yield from (data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES))
         elif codec == 2:
-            yield from map(_snappy_block, record_batch.snappy_blocks(data))
+            yield from map(_snappy_block, compression.snappy_blocks(data))
         elif codec in _DECOMPRESSORS:
             yield from _frames(_DECOMPRESSORS[codec], bytes(data))
         else:
@@ -205,7 +207,7 @@ def _chunks(codec: int, data: memoryview) -> Iterator[bytes | memoryview]:
 
 
 def _frames(new: Callable[[], _Decompressor], data: bytes) -> Iterator[bytes]:
-    # Some clients write several frames, one behind the other.
+    # Some clients write several frames, one after the other.
     while data:
         frame = new()
         while not frame.eof:

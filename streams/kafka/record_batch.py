@@ -1,8 +1,8 @@
-"""Kafka's records, as they lie in the bytes of a record batch.
+"""The bytes of a record batch: header, checksum, records, varints.
 
 Format: https://kafka.apache.org/documentation/#recordbatch (magic 2, all that Kafka 4 writes).
-Kafka says that a header's name is UTF-8 and stores any bytes all the same: here such a record is
-one like others, and its name has escapes.
+Kafka defines a header's name as UTF-8 and stores any bytes all the same: such a record is read like
+others, with escapes in the name.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import operator
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import cramjam
 import google_crc32c
 from aiokafka.record.memory_records import MemoryRecords
+
+from streams.kafka import compression
+from streams.kafka.compression import DecompressionBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +28,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 # baseOffset batchLength partitionLeaderEpoch magic crc attributes lastOffsetDelta baseTimestamp
 # maxTimestamp producerId producerEpoch baseSequence records
 HEADER = struct.Struct(">qiibIhiqqqhii")
-#: What a batch's length does not count: base offset and length.
+#: Base offset and length, which are not part of a batch's length.
 BEFORE_LENGTH = 12
 _MAGIC_AT = 16
 _OFFSET, _LENGTH_AT, _INT = struct.Struct(">q"), struct.Struct(">qi"), struct.Struct(">i")
@@ -37,18 +39,12 @@ _CODEC_BITS, _APPEND_TIME_BIT = 0b111, 0b1000
 
 _UINT64 = 2**64 - 1
 
-#: What is wrong with a batch, where more than one place finds it.
+#: Faults of a batch that more than one function finds.
 CUT_OFF = "the batch is cut off"
 OUT_OF_ORDER = "its offsets do not ascend within the batch"
 
 #: Length, attributes, two deltas, sizes of key and value, number of headers: a byte each.
-_LEAST_RECORD_BYTES = 7
-
-#: Room for batches as most clients make them, and for the largest that is uncompressed in one go.
-ROOM_BYTES, MOST_ROOM_BYTES = 1024 * 1024, 8 * 1024 * 1024
-
-#: What snappy's Java client writes: this, two versions, and blocks with their length.
-XERIAL, XERIAL_HEADER_BYTES = b"\x82SNAPPY\0", 16
+_MIN_RECORD_BYTES = 7
 
 
 class CorruptBatchError(Exception):
@@ -82,14 +78,14 @@ class RecordBatch(NamedTuple):
     last_offset: int
 
     def without_compression(self, raw: bytes | memoryview) -> bytes | memoryview:
-        """Return the batch that this one is of, `raw`, as one that is not compressed."""
+        """Return the batch that this one was unpacked from, `raw`, without its compression."""
         if not codec_of(raw):
             return raw
         return uncompressed(raw, bytes(self.data[self.start :]), self.records)
 
 
 def is_scannable(raw: bytes | memoryview) -> bool:
-    """Tell whether a batch is of magic 2: older ones, from before Kafka 0.11, are hardly left."""
+    """Return whether a batch is of magic 2. Older ones, from before Kafka 0.11, are rare."""
     return len(raw) > _MAGIC_AT and raw[_MAGIC_AT] == 2
 
 
@@ -99,10 +95,10 @@ def base_offset(raw: bytes | memoryview) -> int:
 
 
 def last_offset(raw: bytes | memoryview) -> int:
-    """Return the last offset of a batch, as its header says.
+    """Return the last offset of a batch, according to its header.
 
-    A batch older than magic 2 has its last offset where newer ones have their first. A header that
-    is cut off, or that goes backwards, has the first.
+    A batch older than magic 2 has its last offset where newer ones have their first. Of a header
+    that is cut off, or whose last offset is before its first, it is the first.
     """
     if not is_scannable(raw) or len(raw) < _LAST_DELTA_AT + _INT.size:
         return base_offset(raw)
@@ -110,7 +106,7 @@ def last_offset(raw: bytes | memoryview) -> int:
 
 
 def records_in(raw: bytes | memoryview) -> int:
-    """Return how many records a batch of magic 2 says it has; 0 where its header is cut off."""
+    """Return the number of records in the header of a batch of magic 2; 0 where it is cut off."""
     return int(_INT.unpack_from(raw, _RECORDS_AT)[0]) if len(raw) >= HEADER.size else 0
 
 
@@ -124,41 +120,18 @@ def _attributes(raw: bytes | memoryview) -> int:
 
 
 def is_intact(raw: memoryview) -> bool:
-    """Tell whether a batch of magic 2 is as its checksum (CRC-32C) says."""
-    (told,) = _CRC.unpack_from(raw, _CRC_AT)
-    return bool(google_crc32c.value(bytes(raw[_CRC_FROM:])) == told)
+    """Return whether the checksum (CRC-32C) of a batch of magic 2 is right."""
+    (expected,) = _CRC.unpack_from(raw, _CRC_AT)
+    return bool(google_crc32c.value(bytes(raw[_CRC_FROM:])) == expected)
 
 
-class Room:
-    """Memory that batches are uncompressed into, one after the other.
+def unpack(
+    raw: bytes | memoryview, buffer: DecompressionBuffer | None = None
+) -> RecordBatch | None:
+    """Decompress one record batch of magic 2. Raises CorruptBatchError.
 
-    Memory that is asked for anew costs the kernel more than uncompressing into it. And there is no
-    more of it than this, whatever a batch becomes.
-    """
-
-    def __init__(self, size: int = ROOM_BYTES) -> None:
-        self._bytes = bytearray(size)
-
-    def filled(self, codec: int, data: memoryview) -> memoryview | None:
-        """Return what data is uncompressed, until the next call; None where there is no room.
-
-        None as well where it cannot be uncompressed: to tell which takes another look. For what is
-        a little too large there is room the next time.
-        """
-        try:
-            size = _INTO[codec](data, self._bytes)
-        except cramjam.DecompressionError:
-            if len(self._bytes) < MOST_ROOM_BYTES:
-                self._bytes = bytearray(2 * len(self._bytes))
-            return None
-        return memoryview(self._bytes)[:size]
-
-
-def unpack(raw: bytes | memoryview, room: Room | None = None) -> RecordBatch | None:
-    """Uncompress one record batch of magic 2. Raises CorruptBatchError.
-
-    With `room` its data may lie there, and are gone with the next batch. None where it does not fit
-    or cannot be uncompressed: `streams.kafka.oversized_batch` reads it, or says why not.
+    With `buffer` its data may be in there, and are valid until the next batch. None where it does
+    not fit or cannot be decompressed: `streams.kafka.oversized_batch` reads it, or raises why not.
     """
     if len(raw) < HEADER.size or not is_scannable(raw):
         raise CorruptBatchError("no record batch of magic 2")
@@ -166,25 +139,26 @@ def unpack(raw: bytes | memoryview, room: Room | None = None) -> RecordBatch | N
     data, start = memoryview(raw), HEADER.size
     codec = codec_of(raw)
     if codec:
-        if codec not in _INTO:
+        if codec not in compression.DECOMPRESSORS:
             raise CorruptBatchError(f"unknown compression {codec}")
-        found = (room or Room(MOST_ROOM_BYTES)).filled(codec, data[start:])
+        buffer = buffer or DecompressionBuffer(compression.MAX_BUFFER_BYTES)
+        found = buffer.decompress(codec, data[start:])
         if found is None:
             return None
         data, start = found, 0
     if count < 0:
         raise CorruptBatchError(f"{count} records")
-    # A header may claim any number: the reader notices where it is more than there are.
-    count = min(count, (len(data) - start) // _LEAST_RECORD_BYTES)
+    # A header may claim any number: the reader finds out where it is more than there are.
+    count = min(count, (len(data) - start) // _MIN_RECORD_BYTES)
     append_time = latest if _attributes(raw) & _APPEND_TIME_BIT else -1
     return RecordBatch(data, start, count, base_offset, first, append_time, last_offset(raw))
 
 
 def uncompressed(raw: bytes | memoryview, body: bytes, records: int) -> bytes:
-    """Return some of a batch's records, uncompressed, as a batch: `body` holds `records` of them.
+    """Return `records` records of a batch, of which `body` has the bytes, as an uncompressed batch.
 
-    Its base offset and times are the whole one's, which the records count theirs from. Nobody asks
-    for the checksum of bytes that never left.
+    Base offset and times are those of the whole batch, which the records are relative to. The
+    checksum is not updated: nobody checks it within the process.
     """
     data = bytearray(raw[: HEADER.size])
     _LENGTH_AT.pack_into(data, 0, base_offset(raw), HEADER.size - BEFORE_LENGTH + len(body))
@@ -193,47 +167,8 @@ def uncompressed(raw: bytes | memoryview, body: bytes, records: int) -> bytes:
     return bytes(data) + body
 
 
-def snappy_blocks(data: memoryview) -> Iterator[memoryview]:
-    """Yield the blocks of what snappy has compressed, in either of the two ways that clients do."""
-    if data[: len(XERIAL)] != XERIAL:
-        yield data
-        return
-    at = XERIAL_HEADER_BYTES
-    while at < len(data):
-        if data[at : at + len(XERIAL)] == XERIAL:
-            # Several streams, one behind the other.
-            at += XERIAL_HEADER_BYTES
-            continue
-        if at + _INT.size > len(data):
-            raise cramjam.DecompressionError("a block of snappy is cut off")
-        (size,) = _INT.unpack_from(data, at)
-        at += _INT.size
-        if not 0 < size <= len(data) - at:
-            raise cramjam.DecompressionError("a block of snappy is cut off")
-        yield data[at : at + size]
-        at += size
-
-
-def _unsnap(data: memoryview, into: bytearray) -> int:
-    size, room = 0, memoryview(into)
-    for block in snappy_blocks(data):
-        if cramjam.snappy.decompress_raw_len(block) > len(room) - size:
-            raise cramjam.DecompressionError("no room")
-        size += cramjam.snappy.decompress_raw_into(block, room[size:])
-    return size
-
-
-#: Uncompress into memory that is there, by codec: gzip, snappy, lz4 and zstd.
-_INTO: dict[int, Callable[[memoryview, bytearray], int]] = {
-    1: cramjam.gzip.decompress_into,
-    2: _unsnap,
-    3: cramjam.lz4.decompress_into,
-    4: cramjam.zstd.decompress_into,
-}
-
-
 def is_dense(raw: bytes | memoryview) -> bool:
-    """Return whether a batch has a record for each of its offsets, as every producer makes it."""
+    """Return whether a batch has a record for each of its offsets, as every producer sends it."""
     return records_in(raw) == last_offset(raw) - base_offset(raw) + 1
 
 
@@ -242,8 +177,8 @@ def records_of(
 ) -> Iterator[Record]:
     """Return the records of a batch. Raises CorruptBatchError at the first one that is damaged.
 
-    Their offsets are above `after` (None: from the batch's first offset on), where `dense` each by
-    one.
+    Their offsets are above `after` (None: from the batch's first offset on), and consecutive where
+    `dense`.
     """
     source = _Bytes(bytes(batch.data), batch.start)
     last = batch.base_offset - 1 if after is None else after
@@ -264,9 +199,9 @@ def sound_records(
 ) -> tuple[list[Record], str]:
     """Return the records of a batch up to the first damaged one, and what is wrong with that one.
 
-    `raw` is the batch that `batch` was unpacked from; offsets are as `records_of` has them.
-    aiokafka's compiled reader is ten times as fast, but refuses what other clients read, such as
-    header names that are not UTF-8, and does not compare offsets.
+    `raw` is the batch that `batch` was unpacked from; for the offsets see `records_of`. aiokafka's
+    compiled reader is ten times as fast, but refuses what other clients read, such as header names
+    that are not UTF-8, and does not compare offsets.
     """
     with contextlib.suppress(CorruptBatchError):
         read_whole = read(batch.without_compression(raw))
@@ -294,8 +229,8 @@ def sound_records(
 def read(raw: bytes | memoryview) -> Sequence[Any]:
     """Return the records of one batch of any magic, each with the fields of `Record`.
 
-    aiokafka's compiled reader does it; where that cannot, and the batch is of magic 2,
-    `records_of`. Raises CorruptBatchError.
+    Uses aiokafka's compiled reader, and `records_of` where that fails on a batch of magic 2. Raises
+    CorruptBatchError.
     """
     if len(raw) > _MAGIC_AT and raw[_MAGIC_AT] > 2:
         raise CorruptBatchError(f"unknown magic {raw[_MAGIC_AT]}")
@@ -311,10 +246,7 @@ def read(raw: bytes | memoryview) -> Sequence[Any]:
 
 
 def at_offsets(batches: Iterable[bytes | memoryview], offsets: Iterable[int]) -> dict[int, Record]:
-    """Return the records at these offsets, for the few that are needed whole.
-
-    A record that cannot be read is left out.
-    """
+    """Return the records at a few offsets, without those that cannot be read."""
     wanted = set(offsets)
     found: dict[int, Record] = {}
     for raw in batches:
@@ -341,7 +273,7 @@ def _offsets(raw: bytes | memoryview) -> range:
 
 
 def headers_of(raw: bytes) -> Headers:
-    """Return a record's headers from their bytes; none where they are cut off."""
+    """Return a record's headers from their bytes; no headers where they are cut off."""
     return _Bytes(raw, 0).headers()
 
 
@@ -381,7 +313,7 @@ class _Bytes(Source):
         return taken
 
     def field(self) -> bytes | None:
-        # Every negative length is null, as Kafka's own client has it.
+        # Every negative length is null, as in Kafka's own client.
         size = self.varint()
         return None if size < 0 else self.take(size)
 
@@ -393,12 +325,12 @@ class _Bytes(Source):
 
 
 def _int64(number: int) -> int:
-    """Return a sum of two int64 as int64 arithmetic has it."""
+    """Return a sum of two int64, wrapped around like int64 arithmetic."""
     return (number + 2**63 & _UINT64) - 2**63
 
 
 def varint(number: int) -> bytes:
-    """Return a number as `Source.varint` takes it."""
+    """Return the bytes of a number, the opposite of `Source.varint`."""
     rest = number << 1 ^ number >> 63
     found = bytearray()
     while rest > 0x7F:

@@ -44,7 +44,7 @@ def counted_cells(joint_history: Mapping[str, Any]) -> dict[str, list[int]]:
     for point in joint_history["points"]:
         for key, counts in point["cells"].items():
             sums = cells.setdefault(key, [0, 0, 0, 0])
-            for place, count in enumerate(counts):
+            for place, count in enumerate(counts[: len(sums)]):
                 sums[place] += count
     return cells
 

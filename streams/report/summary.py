@@ -207,7 +207,7 @@ def _rows(
         start = int(each["start"])
         if start in steps:
             for key, counts in each["cells"].items():
-                found.setdefault(key, {})[start] = Sums(*counts)
+                found.setdefault(key, {})[start] = Sums(*counts[: len(Sums._fields)])
     if dimension == "model":
         found = _largest(found)
     rows = [_row(key, cells, steps, whole) for key, cells in found.items()]

@@ -1,6 +1,6 @@
-"""A topic is read from its beginning to where it ends now, with no group and nothing left behind.
+"""Read a topic from its beginning to its present end, without a consumer group or commits.
 
-A partition is counted by itself, as a worker counts it, from the same bytes.
+Each partition is counted by itself, from the same bytes and as a worker counts it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.kafka import admin as topics
-from streams.kafka.faust_transport import PARTITION_FETCH_BYTES, read_in_batches
+from streams.kafka import admin
+from streams.kafka.batch_fetch import PARTITION_FETCH_BYTES, read_in_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from streams.report.count import Count
     from streams.settings import Settings
 
-#: Silence of Kafka after which reading is given up.
+#: Reading ends with an error after this long without records.
 SILENCE_SECONDS = 30.0
 
 
@@ -35,17 +35,17 @@ def read(
     count: Callable[[], Count],
     advance: Callable[[int, int], None],
 ) -> list[Count]:
-    """Return what each partition comes to; `advance` is told offsets read, and of how many.
+    """Return the counts of each partition; calls `advance` with offsets read and their total.
 
-    Raises TopicUnreadableError and topics.BrokerError.
+    Raises TopicUnreadableError and admin.BrokerError.
     """
-    admin = topics.admin(settings)
+    client = admin.connect(settings)
     try:
-        known = topics.find(admin, topic).get(topic)
+        known = admin.find(client, topic).get(topic)
     except KafkaError as error:
         raise TopicUnreadableError(f"{topic} cannot be read: {error}") from None
     finally:
-        admin.close()
+        client.close()
     if known is None:
         raise TopicUnreadableError(f"There is no topic {topic}: `tokenshare doctor` names what is.")
     try:
@@ -104,6 +104,6 @@ async def _read(
                         consumer.pause(tp)
         return [*counts.values()]
     finally:
-        # Where Kafka has gone meanwhile, its own cancelled tasks come out of it.
+        # Where Kafka has gone meanwhile, it raises the cancellation of its own tasks.
         with contextlib.suppress(asyncio.CancelledError):
             await consumer.stop()

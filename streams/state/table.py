@@ -1,46 +1,34 @@
-"""The Faust table of panes: written by the owners of partitions, followed by every worker.
+"""The Faust table of panes, written by the owners of partitions.
 
-What the table holds is what Kafka has acknowledged and given back. A write goes to the changelog
-and is awaited; the follower reads the whole changelog and keeps the newest record of each key, so
-that recovery is nothing but having caught up.
+The table holds what Kafka has acknowledged and returned: a write goes to the changelog and is
+awaited, and the follower reads it back.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from typing import TYPE_CHECKING, Any, cast
 
 import faust
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 from faust.tables import TableManager
-from mode import Service
 
-from streams.state.codec import StateError, parse_key
+from streams.state.codec import parse_key
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
-
-    from streams.state.view import Stale, View
-
-log = logging.getLogger("tokenshare.table")
-
-_POLL_MS = 100
+    from collections.abc import Awaitable, Callable, Mapping
 
 
 class PaneTables(TableManager):
-    """Faust's tables without its recovery: the changelog has a reader of its own."""
+    """Faust's tables without its recovery: the follower reads the changelog."""
 
     async def on_start(self) -> None:
-        """Start without the second that the stock manager sleeps first."""
+        """Start without the sleep of one second of the stock manager."""
         await self._update_channels()
         await self.recovery.start()
 
     async def _update_channels(self) -> None:
-        # The stock manager subscribes the group's consumer to the changelog and reads it back one
-        # record at a time after every rebalance. The follower has it in memory by then.
+        # The stock manager subscribes the group's consumer to the changelog and reads it one record
+        # at a time after every rebalance. The follower has it in memory by then.
         self._tables_finalized.set()
         for table in self.values():
             await table.maybe_start()
@@ -48,20 +36,20 @@ class PaneTables(TableManager):
 
 
 class PaneTable(faust.Table[str, bytes]):
-    """Values by `partition/level/start` and `partition/position`, as the changelog holds them."""
+    """Values by `partition/level/start` and `partition/position`, the same as in the changelog."""
 
-    #: Called after each rebalance, before Faust seeks: takes up the assigned partitions.
+    #: Called after each rebalance, before Faust seeks: restores the assigned partitions.
     restore: Callable[[], Awaitable[None]]
 
     def partition_for_key(self, key: Any) -> int:
-        """Return the partition that a key names, so that a write needs no current event."""
+        """Return the partition in a key, so that a write needs no current event."""
         return parse_key(key)[0]
 
     async def write(self, items: Mapping[str, bytes | None]) -> None:
         """Write keys to the changelog, None to delete one, and wait until Kafka has them all.
 
-        Raises ProducerSendError or KafkaError when it has not. Stock Faust hands changelog
-        records to a buffer whose flush is no barrier, and only logs those that fail.
+        Raises ProducerSendError or KafkaError when it has not. Stock Faust puts changelog records
+        into a buffer whose flush does not wait for all of them, and only logs failures.
         """
         producer = self.app.producer
         topic = self.changelog_topic_name
@@ -72,7 +60,7 @@ class PaneTable(faust.Table[str, bytes]):
         await asyncio.gather(*sent)
 
     def mirror(self, key: str, value: bytes | None) -> None:
-        """Take in what the changelog says of a key, without writing it again."""
+        """Set a key to its value in the changelog, without writing it again."""
         store = cast("dict[str, bytes]", self.data.data)
         if value is None:
             store.pop(key, None)
@@ -80,144 +68,6 @@ class PaneTable(faust.Table[str, bytes]):
             store[key] = value
 
     async def on_recovery_completed(self, active_tps: Any, standby_tps: Any) -> None:
-        """Take up the partitions; Faust calls this after a rebalance and before it seeks."""
+        """Restore the partitions; Faust calls this after a rebalance and before it seeks."""
         await super().on_recovery_completed(active_tps, standby_tps)
         await self.restore()
-
-
-class Follower(Service):
-    """Reads all partitions of the changelog from the beginning, and on as it grows."""
-
-    def __init__(
-        self,
-        make_consumer: Callable[[], AIOKafkaConsumer],
-        topic: str,
-        partitions: int,
-        *,
-        view: View,
-        table: PaneTable,
-        on_stale: Callable[[Stale], None],
-        on_failure: Callable[[BaseException], None],
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self._make_consumer = make_consumer
-        self._tps = [TopicPartition(topic, number) for number in range(partitions)]
-        self._view = view
-        self._table = table
-        self._on_stale = on_stale
-        self._on_failure = on_failure
-        self._consumer: AIOKafkaConsumer | None = None
-        self._next: dict[int, int] = {}
-        self.has_caught_up = False
-        #: How long reading the changelog took at the start; None until it is read.
-        self.recovery_seconds: float | None = None
-        #: Set whenever records have come in.
-        self.news = asyncio.Event()
-
-    async def on_start(self) -> None:
-        """Connect, and start with the first record. Raises KafkaError."""
-        consumer = self._make_consumer()
-        await consumer.start()
-        consumer.assign(self._tps)
-        await consumer.seek_to_beginning(*self._tps)
-        self._consumer = consumer
-
-    async def on_stop(self) -> None:
-        """Disconnect."""
-        if self._consumer is not None:
-            await self._consumer.stop()
-
-    @Service.task
-    async def _follow(self) -> None:
-        assert self._consumer is not None
-        try:
-            await self._read_on(self._consumer)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001 - without a follower every figure is wrong
-            self._on_failure(error)
-
-    async def _read_on(self, consumer: AIOKafkaConsumer) -> None:
-        while not self.should_stop:
-            try:
-                batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=2000)
-            except KafkaError as error:
-                log.warning("changelog cannot be read, trying again: %s", error)
-                await self.sleep(1.0)
-                continue
-            for tp, records in batches.items():
-                for record in records:
-                    self._take(record)
-                self._next[tp.partition] = records[-1].offset + 1
-            if batches:
-                self.news.set()
-                await asyncio.sleep(0)
-
-    def _take(self, record: Any) -> None:
-        name = (record.key or b"").decode(errors="replace")
-        try:
-            stale = self._view.apply(name, record.value)
-        except StateError as error:
-            raise StateError(
-                f"{record.topic}[{record.partition}]@{record.offset}: {error}. Run the version of "
-                "tokenshare that wrote it, or set TOKENSHARE_GROUP to a new name."
-            ) from None
-        if stale is not None:
-            self._on_stale(stale)
-        else:
-            self._table.mirror(name, record.value)
-
-    async def catch_up(self, partitions: Iterable[int], is_wanted: Callable[[], bool]) -> bool:
-        """Wait until all that Kafka holds of these partitions by now has been read.
-
-        Gives up, and returns False, as soon as `is_wanted` says so or the service stops.
-        """
-        consumer = self._consumer
-        wanted = set(partitions)
-        tps = [tp for tp in self._tps if tp.partition in wanted]
-        ends: dict[TopicPartition, int] | None = None
-        while is_wanted() and not self.should_stop and consumer is not None:
-            if ends is None:
-                try:
-                    ends = await consumer.end_offsets(tps)
-                except KafkaError as error:
-                    log.warning("end of the changelog not known, trying again: %s", error)
-                    await self.sleep(1.0)
-                    continue
-            behind = [tp for tp, end in ends.items() if not await self._has_read(tp, end)]
-            if not behind:
-                return True
-            await asyncio.sleep(0.02)
-        return False
-
-    async def _has_read(self, tp: TopicPartition, end: int) -> bool:
-        if end <= 0 or self._next.get(tp.partition, 0) >= end:
-            return True
-        # Where compaction has taken the last records, only the consumer's position tells.
-        assert self._consumer is not None
-        try:
-            position = await asyncio.wait_for(self._consumer.position(tp), timeout=1.0)
-        except (TimeoutError, KafkaError):
-            return False
-        return bool(position >= end)
-
-    @Service.task
-    async def _catch_up_once(self) -> None:
-        started = time.monotonic()
-        numbers = [tp.partition for tp in self._tps]
-        self.has_caught_up = await self.catch_up(numbers, lambda: True)
-        self.recovery_seconds = time.monotonic() - started
-        self.news.set()
-
-    async def end_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-        """Return the next offset of each partition of a topic; raises KafkaError."""
-        assert self._consumer is not None
-        tps = [TopicPartition(topic, number) for number in partitions]
-        return {tp.partition: end for tp, end in (await self._consumer.end_offsets(tps)).items()}
-
-    async def beginning_offset(self, topic: str, partition: int) -> int:
-        """Return the first offset that Kafka still holds; raises KafkaError."""
-        assert self._consumer is not None
-        tp = TopicPartition(topic, partition)
-        return int((await self._consumer.beginning_offsets([tp]))[tp])

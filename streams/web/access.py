@@ -1,24 +1,19 @@
-"""Who may ask: whoever has the token, where there is one; pages of other origins by their name.
-
-Without a token, a server that only this machine reaches answers to names of this machine alone: a
-page from elsewhere could make its own name stand for 127.0.0.1, and then read as if it were ours.
-"""
+"""Access control: the token, CORS, and without a token a Host check against DNS rebinding."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hmac
-import ipaddress
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
 from streams.web import http_response
+from streams.web.hosts import is_answered, known_names
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -59,17 +54,19 @@ class Access:
 
     token: what is asked for; "" for nothing.
     cors_origins: the origins whose pages may read the API.
-    host: the address that the server listens on; "" where that says nothing.
+    host: the address that the server listens on; None where it listens for this process alone.
+    hosts: names that it is reached by, beside addresses, localhost and the name of this machine.
     """
 
     token: str = ""
     cors_origins: tuple[str, ...] = ()
-    host: str = ""
+    host: str | None = None
+    hosts: tuple[str, ...] = ()
 
     @property
-    def is_local(self) -> bool:
-        """Whether nobody but this machine can reach the server, and nobody is asked for a token."""
-        return bool(self.host) and not self.token and _is_loopback(self.host)
+    def is_open(self) -> bool:
+        """Whether nobody is asked for a token, so that names tell who may ask."""
+        return self.host is not None and not self.token
 
 
 def middlewares(access: Access) -> list[Middleware]:
@@ -101,40 +98,20 @@ def middlewares(access: Access) -> list[Middleware]:
         response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
         return response
 
+    names = known_names((access.host or "", *access.hosts))
+
     @web.middleware
     async def answers_to_its_own_name(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not access.is_local or _names_this_machine(request.headers.get(hdrs.HOST, "")):
+        if not access.is_open or is_answered(request.headers.get(hdrs.HOST, ""), names):
             return await handler(request)
-        detail = f"Nobody here is called {request.headers[hdrs.HOST]!r:.80}."
+        detail = f"Unexpected Host header {request.headers[hdrs.HOST]!r:.80}."
         remedy = (
-            "Ask 127.0.0.1 or localhost. Behind a proxy of this machine, set TOKENSHARE_WEB_TOKEN, "
-            "or let the proxy send Host: localhost."
+            "Without a token only IP addresses, localhost and names in TOKENSHARE_WEB_HOSTS are "
+            "answered: add the name there, or set TOKENSHARE_WEB_TOKEN."
         )
         return http_response.problem(request, HTTPStatus.MISDIRECTED_REQUEST, detail, remedy)
 
     return [_errors_are_problems, answers_to_its_own_name, lets_others_read, asks_for_token]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _names_this_machine(host: str) -> bool:
-    """Return whether a Host header is an address, localhost, or absent: no page can bring that."""
-    try:
-        name = (urlsplit(f"//{host}").hostname or "localhost").rstrip(".")
-    except ValueError:
-        return False
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _may_read(request: web.Request, access: Access) -> bool:

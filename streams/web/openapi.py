@@ -260,7 +260,8 @@ def _problem(description: str) -> Schema:
 
 _MISDIRECTED: Final[Schema] = {
     "421": _problem(
-        "Without a token, on a loopback address: the Host header is no name of this machine."
+        "Without a token: the Host header is no IP address, not localhost and not listed in "
+        "TOKENSHARE_WEB_HOSTS."
     )
 }
 

@@ -1,4 +1,4 @@
-"""Writes dead letters to their topic, many in a record batch, whatever they look like."""
+"""Write dead letters to their topic, many in a record batch, whatever they contain."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aiokafka import errors
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.decode.dead_letter import OFFSET, PARTITION, TOPIC, shorter
+from streams.kafka.errors import InvalidRecordError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,21 +18,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tokenshare.dead_letters")
 
-#: Bytes of a record batch before compression, about. Topics take at least a megabyte.
+#: Bytes of a record batch before compression, about. Topics accept at least a megabyte.
 BATCH_BYTES = 256 * 1024
 _NO_LIMIT, _LZ4 = 1 << 30, 3
 
-
-class InvalidRecordError(errors.BrokerResponseError):  # type: ignore[misc]
-    """A topic's rules refuse a record, such as one without a key where the topic is compacted."""
-
-    errno = 87
-    message = "INVALID_RECORD"
-    description = "A record was refused by the broker."
-
-
-#: What Kafka answers where it refuses a record for what it is. Every other error is Kafka's own,
-#: and passes.
+#: Kafka refuses a record for its contents or its size. Every other error is a failure of Kafka and
+#: is raised.
 _REFUSALS = (
     errors.MessageSizeTooLargeError,
     errors.RecordListTooLargeError,
@@ -43,18 +35,16 @@ _REFUSALS = (
 class LetterSender:
     """Writes dead letters with an aiokafka producer.
 
-    `lost` counts letters that the topic took in no shape. Their records are counted as rejected all
-    the same, and the log says where they are.
+    `lost` counts letters that the topic refused in every form. Their records are counted as
+    rejected all the same, and the log names their offsets.
     """
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
         self.lost = 0
-        # aiokafka has no name for it, and would take it for a failure of the broker.
-        errors.kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
 
     async def send(self, producer: Any, partition: int, letters: list[DeadLetter]) -> None:
-        """Write letters, and remove from the list what Kafka has: the rest is still to be sent.
+        """Write letters, and remove from the list those that Kafka has: the rest is still to send.
 
         Letters of a source partition go to one partition, in their order. Raises KafkaError.
         """
@@ -71,7 +61,7 @@ class LetterSender:
             await (await producer.send_batch(batch, self._topic, partition=into))
         except _REFUSALS as error:
             if len(letters) > 1:
-                # Halves of halves find the one that is at fault.
+                # Halving finds the one that is refused.
                 half = len(letters) // 2
                 await self._write(producer, into, letters[:half])
                 await self._write(producer, into, letters[half:])
@@ -99,7 +89,7 @@ class LetterSender:
 
 
 def _fitting(letters: Sequence[DeadLetter]) -> int:
-    """Return how many letters make a batch: at least one."""
+    """Return how many letters fit into a batch, at least one."""
     size = 0
     for count, letter in enumerate(letters):
         size += letter.size
@@ -109,7 +99,7 @@ def _fitting(letters: Sequence[DeadLetter]) -> int:
 
 
 def _batch_of(letters: Sequence[DeadLetter]) -> BatchBuilder:
-    # The producer's own way wants a key or a value in each record, and stops at its batch size.
+    # The producer's `send` needs a key or a value in each record, and stops at its batch size.
     builder = BatchBuilder(_NO_LIMIT, _LZ4)
     for letter in letters:
         builder.append(timestamp=None, key=letter.key, value=letter.value, headers=letter.headers)

@@ -1,4 +1,4 @@
-"""Everything that a worker needs, looked at one by one, with what to do about what is wrong."""
+"""Checks of everything that a worker needs, each with what to do where it fails."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from streams.decode.decoder import AUTO, Options
 from streams.kafka import admin
 from streams.kafka.admin import Finding
 from streams.settings import ENV_PREFIX, SettingsError, environment, unknown_variables
+from streams.worker import preflight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
     yield _web_port(settings)
     servers = ", ".join(settings.bootstrap_servers)
     try:
-        client = admin.admin(settings)
+        client = admin.connect(settings)
     except (admin.BrokerError, SettingsError) as error:
         yield Finding(f"Kafka at {servers}", "", "not reached", str(error))
         return
@@ -45,7 +46,7 @@ def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
         if fix:
             for name in admin.create_missing(client, settings):
                 yield Finding(f"topic {name}", "created")
-        yield from admin.check(client, settings)
+        yield from preflight.check(client, settings)
     except admin.TopicError as error:
         yield Finding("topics", "", "cannot be created", str(error))
     except KafkaError as error:
@@ -101,8 +102,8 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
         yield _fault(str(name), each)
 
 
-def _fault(subject: str, said: str) -> Finding:
-    problem, _, remedy = said.partition(" Remedy: ")
+def _fault(subject: str, text: str) -> Finding:
+    problem, _, remedy = text.partition(" Remedy: ")
     return Finding(subject, "", problem, remedy[:1].upper() + remedy[1:])
 
 

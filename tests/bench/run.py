@@ -228,7 +228,7 @@ def fill_state(arguments: argparse.Namespace) -> dict[str, Any]:
     from streams.kafka import admin
 
     settings = _settings(arguments)
-    client = admin.admin(settings, 10.0)
+    client = admin.connect(settings, 10.0)
     try:
         source = admin.find(client, arguments.topic)[arguments.topic]
     finally:
@@ -279,9 +279,9 @@ def raw(arguments: argparse.Namespace) -> dict[str, Any]:
 async def _raw(arguments: argparse.Namespace) -> dict[str, Any]:
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
-    from streams.kafka import record_batch
-    from streams.kafka.faust_transport import _BatchedResults
+    from streams.kafka import batch_fetch, record_batch
 
+    batch_fetch.install()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=arguments.bootstrap,
         enable_auto_commit=False,
@@ -289,7 +289,7 @@ async def _raw(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     await consumer.start()
     try:
-        consumer._fetcher._records = _BatchedResults(frozenset([arguments.topic]))
+        consumer._fetcher._records = batch_fetch._BatchedResults(frozenset([arguments.topic]))
         # The collector would look at the fetched records again and again: not a cost of reading.
         gc.disable()
         tps = [TopicPartition(arguments.topic, each) for each in range(arguments.partitions)]
@@ -364,11 +364,12 @@ def serve(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _work(arguments: argparse.Namespace, beside: Callable[[Worker], Any]) -> None:
-    from streams.worker import run as process
+    from streams import process
+    from streams.worker.run import run
 
     settings = _settings(arguments)
     process.set_up_logging(settings)
-    code = process.run(settings, beside)
+    code = run(settings, beside)
     if code:
         raise SystemExit(code)
 
@@ -662,16 +663,16 @@ class Bench:
 
     def _prepare(self, options: dict[str, Any]) -> None:
         # Stock Faust must not make its own topics, and a worker's start should not either.
-        from streams.kafka import admin as topics
+        from streams.kafka import admin
 
         options.setdefault("topic", f"bench-{options['partitions']}")
         options.setdefault("group", f"bench-{next(self._groups)}")
         options.setdefault("port", 0)
         options.setdefault("detect", 0)
         names = argparse.Namespace(bootstrap=self._bootstrap, **options)
-        client = topics.admin(_settings(names), 10.0)
+        client = admin.connect(_settings(names), 10.0)
         try:
-            topics.create_missing(client, _settings(names))
+            admin.create_missing(client, _settings(names))
             if "tokens" not in options["topic"]:
                 from kafka.admin import NewTopic
                 from kafka.errors import TopicAlreadyExistsError

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.classify.classifier import TABLE_SIZE, Classifier
+from streams.classify.classifier import TABLE_SIZE, Classifier, StaleNumbersError
 from streams.classify.origin.catalog import Catalog
 from streams.counting.aggregate import columns_of, late_events, panes_of
 from streams.counting.partition import Partition
@@ -138,3 +139,26 @@ def test_too_many_names_start_the_tables_anew_and_counts_stay_right():
     hour = partition.panes[PaneKey(TENANTS, pane_start(TENANTS, NOW))]
     assert sum(c[0] for k, c in hour.tenants.items() if "/o/" in k) == partition.position
     assert len(hour.tenants) < CROWDED_KEYS + 8_000
+
+
+def test_rows_whose_numbers_are_void_are_refused():
+    classifier = Classifier(CATALOG)
+    batch = reading([UsageEvent("gpt-4o", 1, 0, NOW)], classifier)
+    columns_of(batch.rows, 0.0, NOW, classifier)
+    classifier.use(Catalog.load())
+    columns_of(batch.rows, 0.0, NOW, classifier)
+    assert classifier.make_room()
+
+    # The same number stands for another name by now.
+    classifier.pairs([("deepseek-chat", None)])
+    partition = Partition(0, 1)
+    with pytest.raises(StaleNumbersError):
+        partition.apply(batch, classifier, NOW)
+    assert (partition.position, partition.panes) == (0, {})
+
+
+def test_rows_of_another_classifier_are_refused():
+    batch = reading([UsageEvent("gpt-4o", 1, 0, NOW)], Classifier(CATALOG))
+
+    with pytest.raises(StaleNumbersError):
+        columns_of(batch.rows[:1], 0.0, NOW, Classifier(CATALOG))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from itertools import pairwise
+from textwrap import dedent
 
 import msgspec
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 
 from streams.classify.classifier import Classifier
 from streams.classify.origin.catalog import Catalog
-from streams.counting.partition import ALLOWED_LATENESS_SECONDS, Partition
+from streams.counting.partition import ALLOWED_LATENESS_SECONDS, BrokenChainError, Partition
 from streams.decode.event import Rejected, UsageEvent
 from streams.decode.reader import Reading, rows_of
 from streams.state.codec import (
@@ -200,10 +203,42 @@ def test_rejected_records_move_the_position_too():
     assert partition.totals.records == {"rejected/empty": 1, "counted/": 1}
 
 
-def test_batches_chain():
-    partition = Partition(0, 1, position=5)
-    with pytest.raises(AssertionError):
-        apply(partition, [event()], start=6)
+@pytest.mark.parametrize("start", [4, 6])
+def test_a_reading_that_does_not_chain_is_refused_and_counts_nothing(start):
+    partition = Partition(3, 1, position=5)
+    with pytest.raises(BrokenChainError, match=f"partition 3: .* {start}, expected 5"):
+        apply(partition, [event()], start=start)
+
+    assert (partition.position, partition.panes, partition.needs_flush) == (5, {}, False)
+
+
+@pytest.mark.parametrize("start", [1, 3])
+def test_ids_are_remembered_only_of_readings_that_chain(start):
+    partition = Partition(3, 1, position=5, read_to=2)
+    with pytest.raises(BrokenChainError, match=f"partition 3: .* {start}, expected 2"):
+        partition.remember(batch([event()], start), NOW)
+
+    assert partition.read_to == 2
+
+
+def test_the_chain_is_checked_with_optimization_too():
+    code = """
+        from streams.counting.partition import BrokenChainError, Partition
+        from streams.decode.reader import Reading, Rows
+        none = Rows.empty(0, 1)
+        for check in (
+            lambda: Partition(0, 1).apply(Reading(6, 7, none), None, 0.0),
+            lambda: Partition(0, 1).remember(Reading(6, 7, none), 0.0),
+        ):
+            try:
+                check()
+            except BrokenChainError as error:
+                print(error)
+    """
+    done = subprocess.run(
+        [sys.executable, "-O", "-c", dedent(code)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("begins at offset 6, expected 0") == 2
 
 
 def test_holes_in_the_log_are_no_holes_in_the_chain():

@@ -20,7 +20,7 @@ from streams.counting.partition import Partition
 from streams.decode import reader as reading
 from streams.decode.decoder import Options
 from streams.decode.reader import Reader
-from streams.kafka import record_batch
+from streams.kafka import compression
 from streams.kafka.record_batch import varint
 
 PLAIN = orjson.dumps(GOOD)
@@ -39,7 +39,7 @@ def outcomes(raws, end, start=0, **options):
 
 def xerial(*blocks):
     pressed = [bytes(cramjam.snappy.compress_raw(block)) for block in blocks]
-    header = record_batch.XERIAL + struct.pack(">ii", 1, 1)
+    header = compression.XERIAL + struct.pack(">ii", 1, 1)
     return header + b"".join(struct.pack(">i", len(each)) + each for each in pressed)
 
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_batch_fetch import batch_of
 
-from streams.classify.classifier import Classifier
+from streams.classify import classifier as classify
+from streams.classify.classifier import Classifier, StaleNumbersError
 from streams.classify.origin.catalog import Catalog
 from streams.counting.partition import Partition
 from streams.decode import reader as reading
@@ -96,3 +97,37 @@ def test_a_copy_with_a_right_time_counts_where_the_first_one_was_rejected(cuts):
         "counted/": 1,
         "skipped/duplicate": 1,
     }
+
+
+def models_of(read, classifier):
+    numbers = classifier.tables().model[read.rows.pair]
+    return [classifier.model_names.names[number] for number in numbers.tolist()]
+
+
+@pytest.mark.parametrize("extra", [{}, {"tenant": "Zoë"}], ids=["plain", "in Python"])
+def test_two_readers_of_one_classifier_number_by_its_tables_of_the_moment(extra):
+    classifier = Classifier(CATALOG)
+    one, two = (Reader(classifier, Options()) for _ in range(2))
+    first = batches([extra | GOOD, extra | GOOD | {"model": "qwen-max"}])
+    second = batches([extra | GOOD | {"model": "qwen-max"}, extra | GOOD])
+    one.read(0, 2, first)
+    classifier.use(Catalog.load())
+    two.read(0, 2, second)
+    read = one.read(0, 2, first)
+
+    assert models_of(read, classifier) == ["gpt-4o", "qwen-max"]
+    assert read.rows.generation == classifier.generation
+
+
+def test_rows_of_two_generations_are_not_joined(monkeypatch):
+    monkeypatch.setattr(classify, "TABLE_SIZE", 4)
+    monkeypatch.setattr(reading, "MOST_ROWS", 3)
+    raws = batches([GOOD | {"model": f"model-{number}"} for number in range(12)])
+    read = reader()
+    generations = [each.rows.generation for each in read.readings(0, 12, raws) if each is not None]
+
+    assert len(generations) == 4
+    assert generations == sorted(generations)
+    assert len(set(generations)) == 2
+    with pytest.raises(StaleNumbersError, match="cannot be joined"):
+        read.read(0, 12, raws)

@@ -22,6 +22,7 @@ import yaml
 
 from streams.demo.broker import free_port
 from streams.settings import table
+from streams.web import hosts
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kafka"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "compose"))
@@ -340,7 +341,7 @@ def test_workers_differ_in_nothing_but_their_port():
 
 def test_a_worker_has_time_to_write_what_it_has_counted():
     from streams.gateway.bridge.run import DRAIN_SECONDS
-    from streams.worker.run import STOP_SECONDS
+    from streams.process import STOP_SECONDS
 
     for name in WORKERS:
         assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > STOP_SECONDS
@@ -392,6 +393,11 @@ def test_what_prometheus_speaks_to_are_services_at_their_ports():
 
     assert f"worker:{DEFAULTS['TOKENSHARE_WEB_PORT']}" in targets
     assert targets <= inside
+    # Without a token a worker answers to no other names.
+    listed = hosts.known_names(SERVICES["worker"]["environment"]["TOKENSHARE_WEB_HOSTS"].split(","))
+    for target in targets:
+        if target.startswith("worker"):
+            assert hosts.is_answered(target, listed)
 
 
 def test_the_lines_of_the_manual_name_services_and_profiles_that_are_there():
@@ -405,7 +411,7 @@ def test_the_lines_of_the_manual_name_services_and_profiles_that_are_there():
     assert all(f"${{{name}:-" in FILE.read_text() for name in given)
 
 
-def test_make_compose_runs_all_lines_of_the_manual():
+def test_make_compose_runs_all_compose_lines_of_the_manual():
     secrets, *rest = manual_lines.lines()
 
     assert secrets.startswith("(umask 077; printf ")

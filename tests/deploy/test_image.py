@@ -259,8 +259,10 @@ class Answering(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append(self.path)
         self.send_response(self.server.status)
+        if self.server.location:
+            self.send_header("Location", self.server.location)
         self.end_headers()
-        self.wfile.write(b'{"ready": false, "reasons": ["the changelog is being read"]}')
+        self.wfile.write(self.server.body)
 
     def log_message(self, *_):
         pass
@@ -273,7 +275,8 @@ def listening():
 
     def start(status: int) -> HTTPServer:
         server = HTTPServer(("127.0.0.1", 0), Answering)
-        server.status, server.asked = status, []
+        server.status, server.asked, server.location = status, [], ""
+        server.body = b'{"ready": false, "reasons": ["the changelog is being read"]}'
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return server
@@ -312,6 +315,27 @@ def test_a_container_that_is_not_ready_says_why(listening, listens):
 
     assert done.returncode == 1
     assert "the changelog is being read" in done.stdout
+
+
+def test_the_health_check_follows_no_redirect_and_prints_what_a_terminal_may_have(listening):
+    ready = listening(200)
+    away = listening(307)
+    away.location = f"http://127.0.0.1:{ready.server_port}/readyz"
+    away.body = b"\x1b]0;owned\x07" + b"x" * 5_000
+    done = health(web=away.server_port, bridge=free_port())
+
+    assert done.returncode == 1
+    assert ready.asked == []
+    assert done.stdout.rstrip("\n").isprintable()
+    assert len(done.stdout) < 2_000
+
+
+def test_the_health_check_asks_no_proxy(listening, monkeypatch):
+    server = listening(200)
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.delenv("no_proxy", raising=False)
+
+    assert health(web=server.server_port, bridge=free_port()).returncode == 0
 
 
 def test_a_container_whose_port_is_set_in_a_file_is_asked_there(listening, tmp_path):

@@ -14,11 +14,12 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from streams import process
 from streams.classify.origin import overrides
 from streams.cli import cli
 from streams.gateway.bridge import run as bridge
 from streams.settings import Settings, SettingsError, load, table
-from streams.worker import run as process
+from streams.web import hosts
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "deploy" / "kubernetes"
@@ -225,6 +226,15 @@ def test_the_page_asks_for_a_token_where_there_is_one():
     reference = variables["TOKENSHARE_WEB_TOKEN"]["valueFrom"]["secretKeyRef"]
 
     assert reference == {"name": "tokenshare", "key": "web-token", "optional": True}
+
+
+def test_the_page_is_answered_by_the_names_of_its_service():
+    namespace = kustomization(HERE / "example")["namespace"]
+    listed = hosts.known_names(literals(HERE / "example")["TOKENSHARE_WEB_HOSTS"].split(","))
+
+    for suffix in ("", f".{namespace}", f".{namespace}.svc", f".{namespace}.svc.cluster.local"):
+        assert hosts.is_answered(f"tokenshare-worker{suffix}:6066", listed)
+    assert set(literals(HERE / "base")["TOKENSHARE_WEB_HOSTS"].split(",")) <= listed
 
 
 def test_the_settings_of_base_and_example_are_such_that_a_worker_can_run(monkeypatch):

@@ -13,6 +13,7 @@ import pytest
 from documents import ROOT, between, block, blocks, manual, section, text, tracked_files
 from test_architecture import LAYERS
 
+from streams import process
 from streams.classify.classifier import Classifier
 from streams.classify.origin.catalog import Catalog
 from streams.cli import cli
@@ -48,7 +49,6 @@ from streams.web.snapshot import (
     SHOWN_MODELS,
     take,
 )
-from streams.worker import run as process
 
 PROSE = re.sub(r"^```\w+\n.*?^```$", "", manual(), flags=re.MULTILINE | re.DOTALL)
 COMMANDS = [
@@ -250,13 +250,13 @@ def test_the_example_of_a_producer_writes_an_event_that_counts():
     from kafka import KafkaConsumer, TopicPartition
 
     from streams.demo.broker import EmbeddedBroker
-    from streams.kafka import admin as topics
+    from streams.kafka import admin
 
     with EmbeddedBroker() as broker:
         settings = load(bootstrap_servers=broker.bootstrap, partitions=1)
-        admin = topics.admin(settings, wait_seconds=10)
-        topics.create_missing(admin, settings)
-        admin.close()
+        client = admin.connect(settings, wait_seconds=10)
+        admin.create_missing(client, settings)
+        client.close()
         source = block("producer").replace("127.0.0.1:9092", broker.bootstrap)
         assert broker.bootstrap in source
         exec(compile(source, "connect.md", "exec"), {})

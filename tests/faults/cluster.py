@@ -12,7 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import NoError
 from processes import WorkerProcess, wait_until
 
-from streams.worker.run import NO_BROKER
+from streams.process import NO_BROKER
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -376,6 +376,22 @@ def test_closing_without_a_broker_takes_its_timeout_and_no_more(absent, topic, t
     assert producer.stats.failed == 10
 
 
+def test_the_log_has_what_the_thread_gives_up_before_the_close_ends(absent, topic, caplog):
+    producer = UsageProducer(absent, topic)
+    for _ in range(10):
+        send(producer)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while "wait until Kafka takes them" not in caplog.text:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    # As at the deadline: the thread is the first to see that there is no further try.
+    producer._rest = lambda _: False
+    producer.close(PATIENCE_SECONDS)
+
+    assert producer.stats == Stats(sent=0, dropped={}, failed=10, buffered=0)
+    assert "10 usage events had not reached Kafka" in caplog.text
+
+
 def test_closing_while_kafka_does_not_answer_leaves_no_thread_behind(topic):
     with EmbeddedBroker() as silent:
         producer = UsageProducer(silent.bootstrap, topic, client_id="silenced")

@@ -16,8 +16,8 @@ from aiokafka.errors import KafkaTimeoutError
 from kafka.admin import KafkaAdminClient, NewTopic
 from processes import wait_until
 
-from streams.kafka import admin as topics
 from streams.settings import Settings
+from streams.worker import preflight
 
 pytestmark = pytest.mark.kafka
 
@@ -225,7 +225,7 @@ def test_a_broker_that_goes_away_while_the_state_is_read_is_waited_for(
 ):
     # aiokafka calls a timeout not retriable.
     settings = Settings(bootstrap_servers=[bootstrap], topic=make_worker.topic, group="away")
-    read, tries = topics._read_some, []
+    read, tries = preflight._read_some, []
 
     async def away_at_first(*arguments):
         tries.append(arguments)
@@ -233,7 +233,7 @@ def test_a_broker_that_goes_away_while_the_state_is_read_is_waited_for(
             raise KafkaTimeoutError
         return await read(*arguments)
 
-    monkeypatch.setattr(topics, "_read_some", away_at_first)
+    monkeypatch.setattr(preflight, "_read_some", away_at_first)
 
-    assert topics.prepare(settings).partitions == settings.partitions
+    assert preflight.prepare(settings).partitions == settings.partitions
     assert len(tries) == 2

@@ -74,14 +74,14 @@ def test_a_crash_in_the_agent_ends_the_process_and_loses_nothing(bootstrap, make
     worker = broken(
         make_worker(),
         """
-        from streams.worker.worker import Worker
-        count, calls = Worker._count, []
+        from streams.worker.counter import Counter
+        count, calls = Counter.count, []
         async def poisoned(self, batch):
             calls.append(batch)
             if len(calls) > 3:
                 raise RuntimeError("poisoned")
             await count(self, batch)
-        Worker._count = poisoned
+        Counter.count = poisoned
         """,
     )
     worker.wait_ready()
@@ -100,10 +100,10 @@ def test_a_hung_event_loop_is_ended_by_the_watchdog(make_worker):
         make_worker(),
         """
         import time
-        from streams.worker import run as process
-        from streams.worker.worker import Worker
+        from streams import process
+        from streams.worker.publisher import Publisher
         process.HUNG_SECONDS = 2.0
-        Worker.take_snapshot = lambda self, now: time.sleep(60)
+        Publisher.take_snapshot = lambda self, now: time.sleep(60)
         """,
     )
     assert worker.process.wait(30) == 70

@@ -1,17 +1,28 @@
-"""What a fetch brings becomes batches that chain, of the bytes of whole record batches."""
+"""A fetch becomes batches that chain, of the bytes of whole record batches; aiokafka's patches."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import inspect
+import subprocess
+import sys
 import weakref
+from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaConsumer, errors
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 
-from streams.kafka import record_batch
-from streams.kafka.faust_transport import BATCH_RECORDS, _BatchedResults, _Batches, _KeptRecords
+import streams
+from streams.kafka import batch_fetch, record_batch
+from streams.kafka.batch_fetch import BATCH_RECORDS, _BatchedResults, _Batches, _KeptRecords
+from streams.kafka.errors import InvalidRecordError
 
 TP = TopicPartition("usage", 0)
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
@@ -147,3 +158,180 @@ def test_fetched_bytes_go_as_soon_as_they_are_handed_out():
         assert gone() is None
     finally:
         gc.enable()
+
+
+# -- aiokafka's patches
+
+#: Compares all of aiokafka before and after every module of ours is imported.
+COMPARE = """
+import importlib, inspect, pkgutil, sys
+
+import aiokafka
+
+for each in pkgutil.walk_packages(aiokafka.__path__, "aiokafka."):
+    importlib.import_module(each.name)
+
+
+def parts():
+    found = {}
+    for name, module in sorted(sys.modules.items()):
+        if name.split(".")[0] != "aiokafka":
+            continue
+        for key, value in list(vars(module).items()):
+            found[name, key] = id(value)
+            if isinstance(value, dict) and not key.startswith("__"):
+                found[name, key, "items"] = sorted(map(repr, value.items()))
+            if inspect.isclass(value) and value.__module__.split(".")[0] == "aiokafka":
+                for member, each in list(vars(value).items()):
+                    # Python itself fills in the lists of subclasses and the like.
+                    if not member.startswith("__") and not member.startswith("_abc_"):
+                        found[name, key, member] = id(each)
+    return found
+
+
+before = parts()
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+changed = [key for key, value in parts().items() if before.get(key) != value]
+print(*changed, sep="\\n")
+sys.exit(bool(changed))
+"""
+
+
+def modules():
+    root = Path(streams.__file__).parent
+    names = (path.relative_to(root.parent).with_suffix("") for path in root.rglob("*.py"))
+    # The callback needs a proxy around it.
+    return [
+        ".".join(each.parts)
+        for each in sorted(names)
+        if each.name not in {"__main__", "litellm"} or "formats" in each.parts
+    ]
+
+
+def test_importing_any_module_changes_nothing_in_aiokafka():
+    done = subprocess.run(
+        [sys.executable, "-c", COMPARE, *modules()],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def unpatched(monkeypatch):
+    """Undo `install` after the test, whatever was installed before it."""
+    plain = batch_fetch._create_reader_task
+    monkeypatch.setattr(AIOKafkaConnection, "_create_reader_task", plain)
+    monkeypatch.setattr(fetcher, "MemoryRecords", record_batch.MemoryRecords)
+    monkeypatch.setattr(errors, "kafka_errors", dict(errors.kafka_errors))
+    errors.kafka_errors.pop(InvalidRecordError.errno, None)
+    return plain
+
+
+def test_patches_are_applied_once_however_often_they_are_asked_for(unpatched):
+    batch_fetch.install()
+    batch_fetch.install()
+
+    assert AIOKafkaConnection._create_reader_task is batch_fetch._create_whole_reader_task
+    assert batch_fetch._create_reader_task is unpatched
+    assert fetcher.MemoryRecords is _KeptRecords
+    assert errors.for_code(InvalidRecordError.errno) is InvalidRecordError
+
+
+def test_a_connection_of_aiokafka_reads_with_the_reader_that_is_installed(unpatched):
+    # A server that accepts and says nothing: the reader is created before the first request.
+    async def reader_of_a_connection():
+        server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        connection = AIOKafkaConnection(*server.sockets[0].getsockname())
+        connecting = asyncio.create_task(connection.connect())
+        try:
+            while connection._reader is None:  # noqa: ASYNC110 - no event of it
+                await asyncio.sleep(0)
+            return type(connection._reader)
+        finally:
+            connecting.cancel()
+            await asyncio.gather(connecting, return_exceptions=True)
+            connection.close()
+            server.close()
+
+    assert asyncio.run(reader_of_a_connection()) is asyncio.StreamReader
+    batch_fetch.install()
+    assert asyncio.run(reader_of_a_connection()) is batch_fetch._WholeReader
+
+
+def test_a_fetch_of_aiokafka_creates_its_records_by_the_name_that_is_patched():
+    functions = [each for _, each in inspect.getmembers(fetcher.Fetcher, inspect.isfunction)]
+
+    assert any("MemoryRecords" in each.__code__.co_names for each in functions)
+
+
+def test_aiokafka_has_no_error_class_of_its_own_for_a_refused_record():
+    # Once it has, ours can go: `install` leaves aiokafka's in place, which nobody would expect.
+    codes = {
+        getattr(each, "errno", None)
+        for each in vars(errors).values()
+        if inspect.isclass(each) and issubclass(each, errors.BrokerResponseError)
+    }
+
+    assert errors.MessageSizeTooLargeError.errno in codes
+    assert InvalidRecordError.errno not in codes
+
+
+def test_what_is_set_of_a_consumer_has_been_there_before():
+    async def before_and_after():
+        consumer = AIOKafkaConsumer()
+        consumer._fetcher = fetcher.Fetcher(AIOKafkaClient(), consumer._subscription)
+        try:
+            before = vars(consumer) | vars(consumer._fetcher)
+            batch_fetch.read_in_batches(consumer, [TP.topic])
+            return before, vars(consumer) | vars(consumer._fetcher)
+        finally:
+            await consumer.stop()
+
+    before, after = asyncio.run(before_and_after())
+
+    assert after.keys() == before.keys()
+    changed = {each for each in before if type(after[each]) is not type(before[each])}
+    assert changed == {"_records"}
+    assert isinstance(before["_records"], dict)
+    assert {each for each in before if before[each] != after[each]} == {
+        "_isolation_level",
+        "_fetch_max_wait_ms",
+        "_fetch_max_bytes",
+    }
+
+
+def test_what_is_used_of_fetched_data_is_there():
+    fetched = PartitionRecords(TP, _KeptRecords(b""), None, 0, None, None, False, READ_COMMITTED)
+    result = FetchResult(TP, assignment=None, partition_records=fetched, backoff=0.0)
+
+    assert result._partition_records is fetched
+    assert {*dir(fetched)} >= {
+        "_tp",
+        "_records",
+        "_aborted_transactions",
+        "_aborted_producers",
+        "_check_crcs",
+        "_isolation_level",
+        "_records_iterator",
+        "next_fetch_offset",
+        "_unpack_records",
+        "_consume_aborted_up_to",
+        "_contains_abort_marker",
+    }
+
+
+def test_what_is_used_of_asyncios_reader_is_there():
+    async def parts():
+        return {*dir(asyncio.StreamReader())}
+
+    assert asyncio.run(parts()) >= {
+        "_buffer",
+        "_eof",
+        "_exception",
+        "_wakeup_waiter",
+        "_wait_for_data",
+    }

@@ -17,10 +17,10 @@ from test_batch_fetch import GZIP, LZ4, NONE, SNAPPY, ZSTD, batch_of
 from test_reader import GOOD, ODD, reader
 
 from streams.decode import reader as reading
-from streams.decode.dead_letter import TRUNCATED, Source, shorter
+from streams.decode.dead_letter import Source, shorter
 from streams.decode.event import Rejected
-from streams.kafka import oversized_batch, record_batch
-from streams.kafka.oversized_batch import parts
+from streams.kafka import compression, oversized_batch, record_batch
+from streams.kafka.oversized_batch import TRUNCATED, parts
 from streams.kafka.record_batch import CorruptBatchError, varint
 
 EVERY = [NONE, GZIP, SNAPPY, LZ4, ZSTD]
@@ -117,8 +117,8 @@ def test_a_large_batch_reads_as_its_records_would_apart(codec, monkeypatch):
     values = [each if isinstance(each, bytes) else orjson.dumps(each) for each in documents]
     split = [batch_of(values[at : at + 50], at) for at in range(0, len(values), 50)]
     expected = reader().read(0, len(values), split)
-    monkeypatch.setattr(record_batch, "MOST_ROOM_BYTES", record_batch.ROOM_BYTES // 16)
-    monkeypatch.setattr(record_batch, "ROOM_BYTES", record_batch.ROOM_BYTES // 16)
+    monkeypatch.setattr(compression, "MAX_BUFFER_BYTES", compression.BUFFER_BYTES // 16)
+    monkeypatch.setattr(compression, "BUFFER_BYTES", compression.BUFFER_BYTES // 16)
     large = batch_of(values, 0, codec)
 
     for asked in (0, 5001):
@@ -139,8 +139,8 @@ def test_a_large_batch_reads_as_its_records_would_apart(codec, monkeypatch):
 
 def test_without_compiled_code_it_is_the_same(monkeypatch):
     monkeypatch.setattr(reading, "IS_COMPILED", False)
-    monkeypatch.setattr(record_batch, "MOST_ROOM_BYTES", 1024)
-    monkeypatch.setattr(record_batch, "ROOM_BYTES", 1024)
+    monkeypatch.setattr(compression, "MAX_BUFFER_BYTES", 1024)
+    monkeypatch.setattr(compression, "BUFFER_BYTES", 1024)
     values = [orjson.dumps(GOOD)] * 500
 
     for codec in EVERY[1:]:
@@ -231,7 +231,7 @@ def test_several_frames_are_one_batch():
 
 def test_a_block_of_snappy_that_claims_more_than_it_can_be_is_refused():
     claim = b"\xff\xff\xff\xff\x0f" + b"x" * 10
-    xerial = record_batch.XERIAL + b"\0\0\0\1\0\0\0\1" + struct.pack(">i", len(claim)) + claim
+    xerial = compression.XERIAL + b"\0\0\0\1\0\0\0\1" + struct.pack(">i", len(claim)) + claim
 
     for body in (claim, xerial):
         (corrupt,) = reader().read(0, 5, [batch(SNAPPY, body, count=5)]).corrupt

@@ -713,15 +713,15 @@ def test_a_topic_and_a_file_of_its_records_give_the_same_report(traffic):
     from kafka.admin import NewTopic
 
     from streams.demo.broker import EmbeddedBroker
-    from streams.kafka import admin as topics
+    from streams.kafka import admin
     from streams.settings import load
 
     values = traffic.read_bytes().splitlines()
     of_file = orjson.loads(run(traffic, "--json").stdout)
     with EmbeddedBroker() as broker:
-        admin = topics.admin(load(bootstrap_servers=broker.bootstrap), wait_seconds=10)
-        admin.create_topics([NewTopic("usage", 3, 1), NewTopic("empty", 1, 1)])
-        admin.close()
+        client = admin.connect(load(bootstrap_servers=broker.bootstrap), wait_seconds=10)
+        client.create_topics([NewTopic("usage", 3, 1), NewTopic("empty", 1, 1)])
+        client.close()
         producer = KafkaProducer(bootstrap_servers=broker.bootstrap)
         for number, value in enumerate(values):
             producer.send("usage", value, partition=number % 2)

@@ -20,7 +20,7 @@ from streams.shares.history import History
 from streams.web import openapi, responses
 from streams.web.server import make_app
 from streams.web.snapshot import PartitionStatus
-from streams.worker.run import sources
+from streams.worker.web_sources import sources
 
 load_all_checks()
 

@@ -15,7 +15,7 @@ import cramjam
 import orjson
 import pytest
 
-from streams.web import assets, event_stream, query_limit, runner
+from streams.web import assets, event_stream, hosts, query_limit, runner
 from streams.web.access import Access
 from streams.web.server import Sources, WebPortError, make_app, serve
 
@@ -431,11 +431,16 @@ def test_health_and_metrics_ask_for_no_token(path):
 
 
 HERE = ["127.0.0.1:6066", "[::1]:6066", "localhost", "LocalHost.:80", "a.localhost", "10.0.0.7"]
-ELSEWHERE = ["evil.example:6066", "localhost.evil.example", "127.0.0.1.evil.example", "[", "a:b"]
+ELSEWHERE = [
+    *("evil.example:6066", "localhost.evil.example", "127.0.0.1.evil.example", "[", "a:b"),
+    *("localhost..", "me@evil.example", "evil.example@localhost", "worker", "[::1].evil.example"),
+]
 
 
-@pytest.mark.parametrize("listens", ["127.0.0.1", "::1", "localhost", "127.0.0.2"])
-def test_without_a_token_a_local_server_answers_to_its_own_names_only(listens):
+@pytest.mark.parametrize(
+    "listens", ["127.0.0.1", "::1", "localhost", "127.0.0.2", "LOCALHOST", "0.0.0.0", "::", ""]
+)
+def test_without_a_token_a_server_answers_to_its_own_names_only(listens):
     # A page whose name has come to stand for 127.0.0.1 would be of the same origin.
     access = Access(host=listens)
 
@@ -445,13 +450,49 @@ def test_without_a_token_a_local_server_answers_to_its_own_names_only(listens):
         answer = ask("/metrics", headers={"Host": host}, access=access)
         assert answer.status == 421, host
         assert "TOKENSHARE_WEB_TOKEN" in answer.json["remedy"]
+        assert "TOKENSHARE_WEB_HOSTS" in answer.json["remedy"]
+        assert ask("/", headers={"Host": host}, access=access).status == 421, host
 
 
-@pytest.mark.parametrize("access", [Access(host="0.0.0.0"), Access("s3cret", (), "127.0.0.1")])
-def test_whoever_is_reached_by_a_name_or_asks_for_a_token_answers_to_any(access):
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+def test_whoever_asks_for_a_token_answers_to_any_name(host):
     headers = {"Host": "tokenshare.example", "Authorization": "Bearer s3cret"}
 
+    access = Access("s3cret", (), host)
     assert ask("/api/v1/shares", headers=headers, access=access).status == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["worker", "Shares.Example.", "shares.example:6066", "here.example", socket.gethostname()],
+)
+def test_names_that_are_listed_and_those_of_the_machine_are_answered(name):
+    access = Access(host="here.example", hosts=("Worker", "shares.example"))
+
+    assert ask("/metrics", headers={"Host": name}, access=access).status == 200
+    assert ask("/metrics", headers={"Host": f"x{name}"}, access=access).status == 421
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1", "127.8.9.10", "::1", "[::1]", "localhost", "LOCALHOST", "LocalHost."),
+        *("localhost.", "127.0.0.1.", "::ffff:127.0.0.1", "[::FFFF:7F00:1]", "0:0:0:0:0:0:0:1"),
+    ],
+)
+def test_the_loopback_is_known_however_it_is_written(host):
+    assert hosts.is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("", ".", "0.0.0.0", "::", "10.0.0.1", "::ffff:10.0.0.1", "localhost.example"),
+        *("localhosts", "127.0.0.1.example", "128.0.0.1", "[::1", "worker"),
+    ],
+)
+def test_anything_else_is_no_loopback(host):
+    assert not hosts.is_loopback(host)
 
 
 def test_pages_of_other_origins_may_not_read_by_default():

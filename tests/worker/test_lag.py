@@ -1,39 +1,64 @@
-"""What a worker says while Kafka is away."""
+"""What a worker logs about the lag while Kafka is away."""
 
 from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
 
-from streams.worker import worker as app
-from streams.worker.worker import Worker
+from streams.classify.origin.catalog import Catalog
+from streams.state.view import View
+from streams.web.snapshot import STATES
+from streams.worker import publisher as module
+from streams.worker.owned import Owned
+from streams.worker.publisher import LAG_WARNING_INTERVAL_SECONDS, Publisher
 
 
-class Away:
-    """A follower whose Kafka does not answer."""
+class Follower:
+    """A follower whose Kafka answers, or does not."""
 
-    async def end_offsets(self, *_):
-        raise TimeoutError
+    has_caught_up = True
+    is_away = False
+
+    async def end_offsets(self, _topic, partitions):
+        if self.is_away:
+            raise TimeoutError
+        return dict.fromkeys(partitions, 7)
 
 
-def test_that_kafka_is_away_is_said_once_a_minute_and_not_at_every_question(caplog, monkeypatch):
-    clock = iter([0.0, 5.0, 59.0, 61.0])
-    monkeypatch.setattr(app, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    worker = SimpleNamespace(
-        follower=Away(),
-        settings=SimpleNamespace(topic="usage"),
-        source=SimpleNamespace(partitions=2),
-        _ends={0: 7, 1: 8},
-        _lag_said_at=-app.LAG_SAID_SECONDS,
+def made(follower):
+    return Publisher(
+        SimpleNamespace(topic="usage"),
+        Catalog.load(),
+        SimpleNamespace(partitions=2),
+        view=View(),
+        follower=follower,
+        owned=Owned(),
+        assignment=SimpleNamespace(is_active=True),
+        flusher=SimpleNamespace(is_failing=False),
     )
+
+
+def test_that_kafka_is_away_is_logged_once_a_minute_and_not_at_every_question(caplog, monkeypatch):
+    clock = iter([0.0, 5.0, LAG_WARNING_INTERVAL_SECONDS - 1, LAG_WARNING_INTERVAL_SECONDS + 1])
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    follower = Follower()
+    publisher = made(follower)
 
     async def ask(times):
         for _ in range(times):
-            await Worker.read_ends(worker)
+            await publisher.read_ends()
 
+    asyncio.run(ask(1))
+    publisher.take_snapshot(1_800_000_000.0)
+    assert publisher.readiness() == ()
+    assert [each.end_offset for each in publisher.snapshot.partitions] == [7, 7]
+
+    follower.is_away = True
     asyncio.run(ask(4))
+    publisher.take_snapshot(1_800_000_001.0)
 
-    assert worker._ends == {}
+    assert publisher.readiness() == (STATES["lag_unknown"],)
+    assert [each.end_offset for each in publisher.snapshot.partitions] == [None, None]
     assert len(caplog.messages) == 2
     assert all(
         each.startswith("Kafka does not say where usage ends (TimeoutError)")

@@ -46,7 +46,7 @@ _KEPT = 4096
 
 def shown(model: str) -> str:
     """Return the id as it may be shown: stripped, without control characters, at most 128 long."""
-    kept = _visible(model[: 4 * SHOWN_CHARACTERS].strip()).strip()
+    kept = visible(model[: 4 * SHOWN_CHARACTERS].strip()).strip()
     return kept[:SHOWN_CHARACTERS].strip() or "(empty)"
 
 
@@ -60,7 +60,7 @@ def is_too_long(model: str) -> bool:
     return not model.isascii() and len(unicodedata.normalize("NFKC", model)) > READ_CHARACTERS
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Return the text without controls, invisible marks (bidi) and halves of surrogate pairs."""
     if text.isascii() and text.isprintable():
         # Nearly all ids: a third of the time that a new one takes.
@@ -71,7 +71,7 @@ def _visible(text: str) -> str:
 
 def segments(model: str) -> list[str]:
     """Return the path of an id in lower case, outermost host first; a fine-tune as its base."""
-    text = _visible(unicodedata.normalize("NFKC", model).strip().lower())
+    text = visible(unicodedata.normalize("NFKC", model).strip().lower())
     text = text.replace("://", "/").replace("--", "/").replace("\\", "/")
     for fine_tune in (_FINE_TUNE, _OLD_FINE_TUNE):
         if found := fine_tune.match(text):

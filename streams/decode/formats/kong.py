@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
 from streams.decode.formats.provider_usage import with_surplus
-from streams.decode.formats.raw_usage import Found, Item, first, first_text, is_error, part
+from streams.decode.formats.raw_usage import (
+    MAX_ITEMS,
+    TOO_MANY_ITEMS,
+    Found,
+    Item,
+    first,
+    first_text,
+    is_error,
+    part,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +40,8 @@ def read(document: Mapping[str, Any]) -> list[Item]:
     ai = document.get("ai")
     if type(ai) is not dict:
         return [Skipped("no_llm")]
+    if len(ai) > MAX_ITEMS:
+        return [TOO_MANY_ITEMS]
     plugins = {name: plugin for name, plugin in ai.items() if type(plugin) is dict}
     # Whichever plugin answers from its cache: the counts of the first answer are logged again.
     if any(map(_is_hit, plugins.values())):

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Rejected, Skipped
 from streams.decode.formats.provider_usage import Usage, usage_of, with_surplus
-from streams.decode.formats.raw_usage import Found, Item, add, first, first_text, json_type, part
+from streams.decode.formats.raw_usage import (
+    MAX_ITEMS,
+    TOO_MANY_ITEMS,
+    Found,
+    Item,
+    add,
+    first,
+    first_text,
+    json_type,
+    part,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +50,8 @@ def read(document: Mapping[str, Any]) -> list[Item]:
     What a later event of the same id says stands in the place of what an earlier one said, and the
     last one is where it counts.
     """
+    if len(document["batch"]) > MAX_ITEMS:
+        return [TOO_MANY_ITEMS]
     items: list[Item] = []
     merged: dict[object, tuple[int, dict[str, Any], object]] = {}
     for event in document["batch"]:

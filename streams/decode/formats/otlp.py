@@ -7,13 +7,28 @@ take numbers as well). The names of older emitters are alternatives, never added
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.decode.event import Rejected, Skipped
-from streams.decode.formats.raw_usage import Found, Item, add, decimal, json_type, part, wrong_count
+from streams.decode.formats import wire
+from streams.decode.formats.raw_usage import (
+    MAX_ITEMS,
+    MAX_VALUES,
+    TOO_MANY_ITEMS,
+    Found,
+    Item,
+    add,
+    decimal,
+    json_type,
+    part,
+    wrong_count,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 
 NAME = "otlp"
 
@@ -66,9 +81,6 @@ _WANTED = frozenset(
     )
 )
 
-#: From this size on spans are counted before they are read, by the tag that they begin with.
-_MANY_BYTES, _SPAN_TAG, _LEAST_SPAN_BYTES = 64 * 1024, b"\x12", 12
-
 #: A trace id and a span id, in bytes; other signals in protobuf have other fields in their place.
 _TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
 
@@ -100,40 +112,29 @@ def read_protobuf(value: bytes) -> list[Item]:
     """Return what the spans of an ExportTraceServiceRequest say."""
     # Needed for protobuf only, and takes a tenth of a second.
     from google.protobuf.message import DecodeError  # noqa: PLC0415
-    from opentelemetry.proto.trace.v1.trace_pb2 import TracesData  # noqa: PLC0415
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData  # noqa: PLC0415
 
     traces = TracesData()
-    # Spans that say nothing take two bytes each here, and two hundred when they are read.
-    # So do attributes, events and links that say nothing, each with a length of zero.
-    if len(value) > _MANY_BYTES and (
-        value.count(_SPAN_TAG) * _LEAST_SPAN_BYTES > len(value)
-        or value.count(b"\0") * 4 > len(value)
-    ):
-        return [Rejected("too_large", "more spans than traces of this size hold")]
     try:
+        # Before any is built: what is empty takes two bytes here, and 180 when it is read.
+        wire.check(value, TracesData.DESCRIPTOR, MAX_VALUES, Span.DESCRIPTOR, MAX_ITEMS)
         traces.ParseFromString(value)
-    except (DecodeError, RecursionError):
-        if _is_other_signal(value):
-            return [Skipped("not_a_request")]
-        return [Rejected("not_protobuf", "no OTLP traces")]
-    spans = [
-        span
-        for resource in traces.resource_spans
-        for scope in resource.scope_spans
-        for span in scope.spans
-    ]
-    if not spans:
+    except wire.TooManyError as error:
+        return [Rejected("too_large", str(error))]
+    except (DecodeError, RecursionError, wire.MalformedError):
+        return [_without_ids(value, "no OTLP traces")]
+    if next(_spans(traces), None) is None:
         # Empty, as a connection test sends it, or something else of which nothing is known.
         if traces.resource_spans or not value:
             return [Skipped("empty_batch")]
         return [Rejected("not_protobuf", "binary, and no OTLP traces")]
     if not any(
         len(span.trace_id) == _TRACE_ID_BYTES and len(span.span_id) == _SPAN_ID_BYTES
-        for span in spans
+        for span in _spans(traces)
     ):
-        if _is_other_signal(value):
-            return [Skipped("not_a_request")]
-        return [Rejected("not_protobuf", "binary, and no OTLP traces")]
+        # It is not needed any more, and may be large.
+        del traces
+        return [_without_ids(value, "binary, and no OTLP traces")]
     return _items(
         _Span(
             span.trace_id.hex(),
@@ -143,20 +144,40 @@ def read_protobuf(value: bytes) -> list[Item]:
             span.status.code in _FAILED,
             _protobuf_attributes(span.attributes),
         )
+        for span in _spans(traces)
+    )
+
+
+def _spans(traces: TracesData) -> Iterator[Span]:
+    return (
+        span
         for resource in traces.resource_spans
         for scope in resource.scope_spans
         for span in scope.spans
     )
 
 
+def _without_ids(value: bytes, why: str) -> Item:
+    """Return what a value is that holds no span with ids: another signal, or nothing known."""
+    try:
+        is_other = _is_other_signal(value)
+    except wire.TooManyError as error:
+        return Rejected("too_large", str(error))
+    return Skipped("not_a_request") if is_other else Rejected("not_protobuf", why)
+
+
 def _is_other_signal(value: bytes) -> bool:
-    """Tell whether a value is OTLP metrics or logs, which lie in fields of the same numbers."""
+    """Return whether a value is OTLP metrics or logs, which lie in fields of the same numbers.
+
+    Raises TooManyError where it might be, and holds more than is read.
+    """
     from google.protobuf.message import DecodeError  # noqa: PLC0415
     from opentelemetry.proto.logs.v1.logs_pb2 import LogsData  # noqa: PLC0415
     from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData  # noqa: PLC0415
 
     metrics, logs = MetricsData(), LogsData()
     try:
+        wire.check(value, MetricsData.DESCRIPTOR, MAX_VALUES)
         metrics.ParseFromString(value)
         if any(
             metric.name and metric.WhichOneof("data")
@@ -165,11 +186,13 @@ def _is_other_signal(value: bytes) -> bool:
             for metric in scope.metrics
         ):
             return True
-    except (DecodeError, RecursionError):
+    except (DecodeError, RecursionError, wire.MalformedError):
         pass
+    del metrics
     try:
+        wire.check(value, LogsData.DESCRIPTOR, MAX_VALUES)
         logs.ParseFromString(value)
-    except (DecodeError, RecursionError):
+    except (DecodeError, RecursionError, wire.MalformedError):
         return False
     return any(
         entry.time_unix_nano or entry.observed_time_unix_nano
@@ -185,7 +208,12 @@ def _items(spans: Iterable[_Span | Rejected]) -> list[Item]:
     One that does not say its operation and has a counted one inside is taken for the sum of it, as
     agents write it.
     """
-    read = [(span, span if isinstance(span, Rejected) else _item(span)) for span in spans]
+    read = [
+        (span, span if isinstance(span, Rejected) else _item(span))
+        for span in islice(spans, MAX_ITEMS + 1)
+    ]
+    if len(read) > MAX_ITEMS:
+        return [TOO_MANY_ITEMS]
     if not read:
         return [Skipped("empty_batch")]
     parents = {

@@ -21,6 +21,13 @@ _DECIMAL = re.compile("-?[0-9]+")
 #: How much of a text that names a model, a tenant or a request is kept: names are short.
 MOST_CHARACTERS = 512
 
+#: Requests in one record; gateways batch hundreds, the OpenTelemetry Collector thousands.
+MAX_ITEMS = 100_000
+#: Values in one record. An empty object takes three bytes, and thirty times as much in memory.
+MAX_VALUES = 1_000_000
+TOO_MANY_ITEMS = Rejected("too_large", f"more than {MAX_ITEMS} items")
+TOO_MANY_VALUES = Rejected("too_large", f"more than {MAX_VALUES} values")
+
 
 class Found(NamedTuple):
     """One request. Every field is what the document says, of whatever type.

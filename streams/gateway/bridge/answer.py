@@ -26,7 +26,7 @@ RETRY_FULL, RETRY_KAFKA = 1, 5
 
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
 #: HTTP status -> the code that gRPC has for it.
-_CODES: Final = {400: 3, 401: 16, 408: 4, 413: 3, 415: 3, 429: 8, 500: 13, 503: 14}
+_CODES: Final = {400: 3, 401: 16, 403: 7, 408: 4, 413: 3, 415: 3, 421: 7, 429: 8, 500: 13, 503: 14}
 _UNKNOWN_CODE = 2
 
 #: The body of the answer to nearly every post.

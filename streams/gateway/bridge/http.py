@@ -26,8 +26,8 @@ from streams.gateway.bridge.metrics import Counts, Exposition, State
 from streams.gateway.bridge.post import CODINGS, InflateError, Posted, Reader, inflate
 from streams.gateway.bridge.writer import Writer
 from streams.settings import ENV_PREFIX
+from streams.web import hosts
 from streams.web.connection_limit import Connections, most_connections
-from streams.web.runner import LINGER_SECONDS, BoundedConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +39,6 @@ log = logging.getLogger("tokenshare.bridge")
 
 #: A body that has not come by then is given up.
 BODY_SECONDS = 30.0
-#: A connection without a request, or with half of one, is closed after so long.
-IDLE_SECONDS = 75.0
-MAX_HEADERS = 64
 #: Larger bodies are read by a thread, so that smaller ones do not wait for them.
 INLINE_BYTES = 32 * 1024
 #: A body that has not had its turn in that thread by then is to be sent again: most clients wait
@@ -54,6 +51,9 @@ ROUTES_REMEDY = (
     "There are: POST / and /v1/events (any format that tokenshare reads), POST /v1/traces (OTLP), "
     "GET /metrics, /healthz and /readyz. OTLP metrics and logs repeat the traces: switch them off."
 )
+
+#: What browsers say of the page that a request is made for, and what of a page of ours or of none.
+_SITE, _OWN_SITES = "Sec-Fetch-Site", frozenset({"same-origin", "none"})
 
 _HEADERS = {hdrs.SERVER: "tokenshare", hdrs.CACHE_CONTROL: "no-store"}
 
@@ -70,6 +70,7 @@ class Bridge:
         self.room = Room(settings.bridge_buffer_bytes, settings.bridge_buffer_events)
         self.connections = Connections(most_connections())
         self._token = settings.bridge_token.get_secret_value().strip().encode()
+        self._names = hosts.known_names((settings.bridge_host, *settings.bridge_hosts))
         self._reader = Reader(settings, keep_bodies=settings.bridge_keep_bodies)
         # One thread: a large body takes much more memory while it is read than it has bytes.
         self._aside = ThreadPoolExecutor(1, "bridge-reader")
@@ -110,6 +111,10 @@ class Bridge:
     # -- what is not posted
 
     def _answer_other(self, request: web.BaseRequest, path: str) -> Answer:
+        try:
+            self._compare_host(request)
+        except RefusedError as refused:
+            return answers.refused(refused, only_traces=False, protobuf=False)
         get = self._gets.get(path)
         if get is None and path not in POSTS:
             error = f"There is nothing at {path:.200}."
@@ -209,6 +214,9 @@ class Bridge:
                     f"Send Authorization: Bearer … with the token of {ENV_PREFIX}BRIDGE_TOKEN.",
                     headers={hdrs.WWW_AUTHENTICATE: 'Bearer realm="tokenshare"'},
                 )
+        else:
+            self._compare_host(request)
+            _refuse_pages(request)
         if self.is_stopping:
             raise RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -220,6 +228,18 @@ class Bridge:
         if self.writer.refusal is not None:
             # Nothing is read that nothing could become of.
             raise answers.not_written(self.writer.refusal)
+
+    def _compare_host(self, request: web.BaseRequest) -> None:
+        """Refuse names that a web page may have made to stand for this machine."""
+        host = request.headers.get(hdrs.HOST, "")
+        if not self._token and not hosts.is_answered(host, self._names):
+            raise RefusedError(
+                HTTPStatus.MISDIRECTED_REQUEST,
+                f"Unexpected Host header {host!r:.80}.",
+                "Without a token only IP addresses, localhost and names in "
+                f"{ENV_PREFIX}BRIDGE_HOSTS are answered: add the name there, or set "
+                f"{ENV_PREFIX}BRIDGE_TOKEN.",
+            )
 
     async def _body(self, request: web.BaseRequest, held: Held) -> bytes:
         most = self.settings.bridge_max_body_bytes
@@ -269,6 +289,9 @@ class Bridge:
             # Whatever is wrong with it, it is found out again with all that it may have.
             with contextlib.suppress(InflateError):
                 body, coding = inflate(body, coding, INLINE_BYTES), ""
+                if self.settings.bridge_keep_bodies:
+                    # It waits for Kafka uncompressed.
+                    held.take_bytes(len(body))
         if not coding and len(body) <= INLINE_BYTES:
             return self._reader.read(body, headers, now, only_traces=only_traces)
         by = time.monotonic() + TURN_SECONDS
@@ -309,6 +332,21 @@ class Bridge:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"The body has more than {self.settings.bridge_max_body_bytes} bytes uncompressed.",
             f"Send fewer events at once, or set {ENV_PREFIX}BRIDGE_MAX_BODY_BYTES.",
+        )
+
+
+def _refuse_pages(request: web.BaseRequest) -> None:
+    """Refuse what a browser sends for a page of another origin; gateways send neither header."""
+    said = request.headers
+    own = f"http://{said.get(hdrs.HOST, '')}".lower()
+    is_own = all(each.strip().lower() == own for each in said.getall(hdrs.ORIGIN, ()))
+    sites = {each.strip().lower() for each in said.getall(_SITE, ())}
+    if not is_own or not sites <= _OWN_SITES:
+        raise RefusedError(
+            HTTPStatus.FORBIDDEN,
+            "A web page of another origin may not post here.",
+            "Post without Origin and Sec-Fetch-Site, as gateways do, or set "
+            f"{ENV_PREFIX}BRIDGE_TOKEN and send it.",
         )
 
 
@@ -392,75 +430,3 @@ class _OneAccepted(web.Response):
         if self._transport is None:
             raise ConnectionResetError
         self._transport.write(self._WHOLE)
-
-
-class _Connection(BoundedConnection):
-    __slots__ = ("bridge",)
-
-    log = log
-    bridge: Bridge
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002
-    ) -> web.StreamResponse:
-        """Answer what aiohttp itself could not read or answer."""
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.error("a request failed: %s", type(exc).__name__)
-        return self.bridge.malformed(status)
-
-
-class _Server(web.Server):
-    def __init__(self, bridge: Bridge) -> None:
-        super().__init__(bridge.answer)
-        self._bridge = bridge
-
-    def __call__(self) -> web.RequestHandler:
-        connection = _Connection(
-            self,
-            loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type]
-            # Inflated here, with a limit.
-            auto_decompress=False,
-            max_headers=MAX_HEADERS,
-            keepalive_timeout=IDLE_SECONDS,
-            lingering_time=LINGER_SECONDS,
-        )
-        connection.bridge, connection.others = self._bridge, self._bridge.connections
-        return connection
-
-
-class Listening:
-    """A bridge that listens."""
-
-    def __init__(self, bridge: Bridge, site: web.TCPSite, runner: web.ServerRunner) -> None:
-        self._bridge = bridge
-        self._site = site
-        self._runner = runner
-
-    async def end(self, seconds: float) -> None:
-        """Take no more, let what is under way be answered in so many seconds, and hang up."""
-        self._bridge.is_stopping = True
-        await self._site.stop()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._bridge.room.posts:  # noqa: ASYNC110 - asked at the end only
-                    await asyncio.sleep(0.02)
-        await self._bridge.writer.close(1.0)
-        await self._runner.cleanup()
-
-
-async def listen(bridge: Bridge, host: str, port: int) -> Listening:
-    """Listen on host and port. Raises OSError or OverflowError where that is not possible."""
-    runner = web.ServerRunner(_Server(bridge), shutdown_timeout=1.0)
-    await runner.setup()
-    site = web.TCPSite(runner, host, port, backlog=1024)
-    try:
-        await site.start()
-    except BaseException:
-        await runner.cleanup()
-        raise
-    return Listening(bridge, site, runner)

@@ -4,30 +4,33 @@ It answers 202 when Kafka has acknowledged (OTLP wants 200), and what is to be s
 or 503 with Retry-After. A post that is repeated after that may be there twice, in whole or in part:
 its events have the same ids, by which TOKENSHARE_DEDUPE_RECORDS skips them.
 
-post -> read (bridge_post) -> written (bridge_writer) -> answered (bridge_http)
+post -> read (post) -> written (writer) -> answered (http)
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import errno
 import gc
-import ipaddress
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING
 
+from streams import process
 from streams.classify.enrichment import attempt
 from streams.classify.language.tags import UNDETERMINED
 from streams.decode.decoder import AUTO, language_of
 from streams.decode.formats import native
-from streams.gateway.bridge.http import Bridge, Listening, listen
+from streams.gateway.bridge.http import Bridge
+from streams.gateway.bridge.server import Listening, listen
 from streams.kafka import admin
 from streams.kafka.admin import BrokerError, TopicError
 from streams.settings import ENV_PREFIX, SettingsError
-from streams.worker import run as process
+from streams.web.hosts import is_loopback
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -38,11 +41,14 @@ log = logging.getLogger("tokenshare.bridge")
 DRAIN_SECONDS = 5.0
 #: Objects made before the collector looks at the young ones.
 GC_OBJECTS = 50_000
+#: Numbers of glibc's mallopt: blocks from so many bytes on are given back as soon as they are free.
+_MMAP_THRESHOLD, _MMAP_BYTES = -3, 256 * 1024
 
 
 def run(settings: Settings) -> int:
     """Run a bridge until it is told to stop; returns the exit code, as those of a worker."""
     process.warn_of_misspelt()
+    _give_memory_back()
     try:
         with process.Watchdog() as watchdog:
             return asyncio.run(_run(settings, watchdog))
@@ -56,8 +62,14 @@ def run(settings: Settings) -> int:
         return process.OK
 
 
+def _give_memory_back() -> None:
+    """Let large bodies go back to the system; glibc would keep more the more it has seen."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _MMAP_BYTES)
+
+
 def _check(settings: Settings) -> None:
-    if not settings.bridge_token.get_secret_value().strip() and not _is_loopback(
+    if not settings.bridge_token.get_secret_value().strip() and not is_loopback(
         settings.bridge_host
     ):
         raise SettingsError(
@@ -77,13 +89,6 @@ def _check(settings: Settings) -> None:
             ENV_PREFIX,
             settings.format,
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 async def _run(settings: Settings, watchdog: process.Watchdog) -> int:
@@ -162,7 +167,7 @@ def _prepare(settings: Settings) -> None:
 
 
 def _prepare_topic(settings: Settings, wait_seconds: float) -> None:
-    client = admin.admin(settings, wait_seconds)
+    client = admin.connect(settings, wait_seconds)
     try:
         if settings.topic in admin.find(client, settings.topic):
             return

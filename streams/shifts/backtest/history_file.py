@@ -61,7 +61,8 @@ class _Point(msgspec.Struct):
 class _WorkerHistory(msgspec.Struct):
     """What a worker answers, of which the rest is not needed."""
 
-    seconds: Annotated[int, msgspec.Meta(ge=MIDDLE.seconds, multiple_of=MIDDLE.seconds)]
+    # By hour, as it is asked for: each is spread over the panes in it.
+    seconds: Annotated[int, msgspec.Meta(ge=MIDDLE.seconds, le=3600, multiple_of=MIDDLE.seconds)]
     points: list[_Point]
 
 

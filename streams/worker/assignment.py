@@ -1,0 +1,222 @@
+"""Partitions come and go: restored from the table, flushed before they are given away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from faust.types import TP
+
+from streams.counting.partition import Partition, SourceReplacedError
+from streams.worker.faust_app import SEND_ERRORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.kafka.admin import Topic
+    from streams.kafka.batch_fetch import Batch
+    from streams.settings import Settings
+    from streams.state.follower import Follower
+    from streams.state.view import Stale, View
+    from streams.worker.faust_app import TokenshareApp
+    from streams.worker.flusher import Flusher
+    from streams.worker.owned import Owned
+
+log = logging.getLogger("tokenshare.app")
+
+#: Limit of the last flush before a partition is given away.
+REVOKE_FLUSH_SECONDS = 3.0
+#: A partition is moved to its position at most this often: one seek mends all batches read before.
+SEEK_INTERVAL_SECONDS = 1.0
+#: Late writes of an earlier owner come in bunches; a bunch is logged once.
+STALE_SECONDS = 60.0
+_NEVER = -1e9
+
+
+class Assignment:
+    """Keeps `owned` equal to what the group assigns to this worker.
+
+    `source` is the topic as it was found at the start. `is_active` is False while the group
+    rebalances; `rebalances` counts how often it has. `fail` takes what the process cannot go on
+    from.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: Topic,
+        app: TokenshareApp,
+        *,
+        view: View,
+        follower: Follower,
+        owned: Owned,
+        flusher: Flusher,
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self.is_active = False
+        self.rebalances = 0
+        self._settings = settings
+        self._source = source
+        self._app = app
+        self._view = view
+        self._follower = follower
+        self._owned = owned
+        self._flusher = flusher
+        self._fail = fail
+        self._revocations = 0
+        #: When a partition was last moved to its position, by number.
+        self._sought_at: dict[int, float] = {}
+
+    def position_of(self, tp: TP) -> int | None:
+        """Return where to read a partition from, None where it is not this worker's."""
+        partition = self._owned.get(tp.partition)
+        return None if partition is None or tp.topic != self._settings.topic else partition.read_to
+
+    async def seek(self, partition: Partition) -> None:
+        """Continue reading a partition at the next offset of its state."""
+        at = TP(self._settings.topic, partition.number)
+        await self._app.group_consumer.seek_to(at, partition.read_to)
+
+    async def restore(self) -> None:
+        """Take over the assigned partitions; Faust calls this after a rebalance, before it seeks.
+
+        Does nothing where the next rebalance has begun meanwhile.
+        """
+        app = self._app
+        generation = app.consumer_generation_id
+        revocations = self._revocations
+
+        def is_wanted() -> bool:
+            return bool(
+                app.consumer_generation_id == generation and self._revocations == revocations
+            )
+
+        topic = self._settings.topic
+        assigned = sorted(tp.partition for tp in app.consumer.assignment() if tp.topic == topic)
+        try:
+            caught_up = await self._follower.catch_up(assigned, is_wanted)
+            if not caught_up or not is_wanted():
+                return
+            self._take_over(assigned, generation)
+        except Exception as error:  # noqa: BLE001 - Faust drops what its callbacks raise
+            self._fail(error)
+            return
+        self.rebalances += 1
+        self.is_active = True
+        log.info(
+            "partitions %s of %s from %s",
+            assigned,
+            topic,
+            {number: each.position for number, each in self._owned.partitions.items()},
+        )
+
+    def _take_over(self, assigned: list[int], generation: int) -> None:
+        partitions = {
+            number: Partition.restore(
+                number,
+                generation,
+                self._view.of_partition(number),
+                self._source.topic_id,
+                self._settings.dedupe_records,
+            )
+            for number in assigned
+        }
+        for partition in partitions.values():
+            # Written before anything is counted: the position's generation marks the new owner.
+            partition.is_moved = True
+        self._owned.partitions = partitions
+        self._flusher.forget_letters()
+        self._sought_at = {}
+
+    async def on_revoked(self, _app: Any, revoked: Any, **_: Any) -> None:  # noqa: ARG002
+        """Write and commit what is counted, then give all partitions away."""
+        self.is_active = False
+        self._revocations += 1
+        # The others of the group wait for this, and not longer than the rebalance timeout.
+        limit = min(REVOKE_FLUSH_SECONDS, self._settings.rebalance_timeout_seconds / 2)
+        consumer = self._app.group_consumer
+        try:
+            await asyncio.wait_for(self._flusher.flush(), timeout=limit)
+            await asyncio.wait_for(consumer.force_commit(), timeout=limit / 3)
+        except (TimeoutError, *SEND_ERRORS):
+            log.warning("last counts not written, the next owner reads them again")
+        self._owned.partitions = {}
+        consumer.written.clear()
+
+    async def on_gap(self, partition: Partition, batch: Batch) -> None:
+        """Move the reader to the position where a batch does not follow it.
+
+        Mostly these are batches that were read before a rebalance. Where Kafka no longer holds
+        the position, the records in between are lost to everybody, and an error is logged.
+        """
+        number = partition.number
+        now = time.monotonic()
+        if now - self._sought_at.get(number, _NEVER) < SEEK_INTERVAL_SECONDS:
+            return
+        self._sought_at[number] = now
+        beginning = await self._beginning(number)
+        if not self._owned.holds(partition):
+            return
+        if beginning is None:
+            pass
+        elif beginning > partition.position:
+            log.error(
+                "%s[%s]: records %s to %s expired before they were read",
+                *(self._settings.topic, number, partition.position, beginning - 1),
+            )
+            partition.skip_to(beginning)
+        elif beginning > partition.read_to:
+            # Ids that Kafka no longer holds are not known any more.
+            partition.read_to = beginning
+        elif (
+            batch.start == beginning
+            and batch.end <= partition.position
+            and await self._is_replaced(partition)
+        ):
+            return
+        await self.seek(partition)
+
+    async def _beginning(self, number: int) -> int | None:
+        try:
+            return await self._follower.beginning_offset(self._settings.topic, number)
+        except SEND_ERRORS as error:
+            log.warning("beginning of %s not known: %s", self._settings.topic, error)
+            return None
+
+    async def _is_replaced(self, partition: Partition) -> bool:
+        """Return whether the topic ends before the position, which is fatal. Raises KafkaError."""
+        topic, number = self._settings.topic, partition.number
+        end = (await self._follower.end_offsets(topic, [number]))[number]
+        if end >= partition.position:
+            return False
+        self._fail(
+            SourceReplacedError(
+                f"{topic}[{number}] ends at {end}, but {partition.position} has been counted: the "
+                "topic was made anew. Set TOKENSHARE_GROUP to a new name to count it from its "
+                "beginning."
+            )
+        )
+        return True
+
+
+class StaleWrites:
+    """Writes again what an earlier owner of a partition has written over."""
+
+    def __init__(self, owned: Owned) -> None:
+        self._owned = owned
+        #: When the last such write was read, by partition.
+        self._last_at: dict[int, float] = {}
+
+    def overwrite(self, stale: Stale) -> None:
+        """Have the next flush write the key again, where its partition is this worker's."""
+        number = stale.partition
+        partition = self._owned.get(number)
+        if partition is None:
+            return
+        partition.rewrite(stale.key)
+        now = time.monotonic()
+        if now - self._last_at.get(number, _NEVER) > STALE_SECONDS:
+            log.warning("an earlier owner wrote partition %s late, writing it again", number)
+        self._last_at[number] = now

@@ -1,0 +1,98 @@
+"""Batches of the source topic are counted by their partitions; rejections become dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from streams.decode.dead_letter import Letters, Source
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from streams.classify.classifier import Classifier
+    from streams.counting.partition import Partition
+    from streams.decode.reader import Reader, Reading
+    from streams.kafka.batch_fetch import Batch
+    from streams.worker.assignment import Assignment
+    from streams.worker.flusher import Flusher
+    from streams.worker.owned import Owned
+
+#: Dead letters wait for a flush, but not more bytes of them than this.
+DEAD_LETTER_BYTES = 8 * 1024 * 1024
+
+
+class Counter:
+    """Counts batches, one at a time. `reader` gives out the numbers of `classifier`."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        classifier: Classifier,
+        *,
+        owned: Owned,
+        assignment: Assignment,
+        flusher: Flusher,
+    ) -> None:
+        self._reader = reader
+        self._classifier = classifier
+        self._owned = owned
+        self._assignment = assignment
+        self._flusher = flusher
+        #: Where a checksum was wrong when a partition was last read, by partition.
+        self._damaged_at: dict[int, frozenset[int]] = {}
+
+    async def count(self, batch: Batch) -> None:
+        """Count what a batch holds from its partition's position on.
+
+        A batch of a partition that is no longer owned, or that does not follow what has been read,
+        is dropped: whoever owns the partition reads it again.
+        """
+        partition = self._owned.get(batch.partition)
+        if partition is None:
+            return
+        if batch.start != partition.read_to:
+            await self._assignment.on_gap(partition, batch)
+            return
+        if batch.damaged and self._damaged_at.get(batch.partition) != batch.damaged:
+            # Kafka has checked them: perhaps it was the way to here. Twice is no accident.
+            self._damaged_at[batch.partition] = batch.damaged
+            await self._assignment.seek(partition)
+            return
+        if partition.read_to < partition.position:
+            await self._remember(partition, batch)
+        if partition.read_to < batch.end:
+            await self._apply(partition, batch)
+
+    async def _remember(self, partition: Partition, batch: Batch) -> None:
+        """Remember the ids of what has been counted; nothing else of it is needed again."""
+        async for reading in self._readings(batch.start, batch):
+            if not self._owned.holds(partition) or reading.start >= partition.position:
+                return
+            partition.remember(reading, time.time())
+
+    async def _apply(self, partition: Partition, batch: Batch) -> None:
+        letters, held = Letters(Source(batch.topic, batch.partition)), 0
+        async for reading in self._readings(partition.position, batch):
+            if not self._owned.holds(partition):
+                return
+            rejections = partition.apply(reading, self._classifier, time.time())
+            if rejections or reading.corrupt:
+                records = reading.records_at(letters.wanted(rejections))
+                made = list(letters.of(rejections, records, reading.corrupt))
+                self._flusher.add_letters(partition, made)
+                held += sum(letter.size for letter in made)
+            if held > DEAD_LETTER_BYTES:
+                await self._flusher.write_letters(partition)
+                held = 0
+
+    async def _readings(self, start: int, batch: Batch) -> AsyncIterator[Reading]:
+        """Yield what a batch holds from an offset on; other tasks run in between."""
+        readings = self._reader.readings(start, batch.end, batch.record_batches, batch.damaged)
+        for reading in readings:
+            while reading is None:
+                # The next one takes long.
+                reading = await asyncio.to_thread(next, readings)  # noqa: PLW2901
+            yield reading
+            await asyncio.sleep(0)

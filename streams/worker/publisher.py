@@ -1,0 +1,170 @@
+"""What a worker shows: snapshots of all partitions, shifts, lag, and whether it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from streams.classify.keys import OTHER
+from streams.classify.origin.values import ORIGINS
+from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
+from streams.shares.history import History
+from streams.shares.windows import Windows
+from streams.shifts.live import LiveShifts
+from streams.state.pieces import PIECE_SECONDS
+from streams.web import snapshot
+from streams.web.snapshot import PartitionStatus, Snapshot
+from streams.worker.faust_app import SEND_ERRORS
+
+if TYPE_CHECKING:
+    from streams.classify.origin.catalog import Catalog
+    from streams.kafka.admin import Topic
+    from streams.settings import Settings
+    from streams.shifts.shift import Shifts
+    from streams.state.follower import Follower
+    from streams.state.view import View
+    from streams.worker.assignment import Assignment
+    from streams.worker.flusher import Flusher
+    from streams.worker.owned import Owned
+
+log = logging.getLogger("tokenshare.app")
+
+#: Limit of a question where the source partitions end.
+LAG_TIMEOUT_SECONDS = 3.0
+#: While the lag is unknown, the warning is repeated at this interval.
+LAG_WARNING_INTERVAL_SECONDS = 60.0
+
+
+class Publisher:
+    """Makes snapshots of a view; `snapshot` is the newest one, replaced in one assignment.
+
+    Shares of `catalog` are shown until `use` is called with another one. `source` is the topic as
+    it was found at the start.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        source: Topic,
+        *,
+        view: View,
+        follower: Follower,
+        owned: Owned,
+        assignment: Assignment,
+        flusher: Flusher,
+    ) -> None:
+        self.snapshot = Snapshot(as_of=0.0, made_at=0.0)
+        self.history = History(view, catalog)
+        self._windows = Windows(view, self.history.kept)
+        self._settings = settings
+        self._catalog = catalog
+        self._source = source
+        self._view = view
+        self._follower = follower
+        self._owned = owned
+        self._assignment = assignment
+        self._flusher = flusher
+        self._live_shifts = LiveShifts(view, self.history)
+        self._shifts: tuple[Shifts, ...] = ()
+        self._shifts_as_of = 0.0
+        #: Where the source partitions end, by number; empty while Kafka does not answer.
+        self._ends: dict[int, int] = {}
+        self._lag_warned_at = -LAG_WARNING_INTERVAL_SECONDS
+        self._has_snapshot = False
+
+    def use(self, catalog: Catalog) -> None:
+        """Show by another catalogue, also what was counted as unknown so far."""
+        self._catalog = catalog
+        self.history.use(catalog)
+        self._windows.reclassify()
+
+    def readiness(self) -> tuple[str, ...]:
+        """Return why this worker is not ready; empty when it is."""
+        has_caught_up = self._follower.has_caught_up
+        states = {
+            "rebalancing": not self._assignment.is_active,
+            "recovering": not has_caught_up,
+            "drawing": has_caught_up and not self._has_snapshot,
+            "lag_unknown": len(self._ends) < self._source.partitions,
+            "not_writing": self._flusher.is_failing,
+        }
+        return tuple(snapshot.STATES[state] for state, is_in_it in states.items() if is_in_it)
+
+    def move_windows(self, now: float) -> bool:
+        """Move the windows to this moment, a piece at a time; False where more is to be done.
+
+        The snapshot before stays until then, and says whether this worker is ready.
+        """
+        if not self._follower.has_caught_up:
+            return True
+        as_of = self._view.as_of(now, ALLOWED_CLOCK_SKEW_SECONDS)
+        if self._windows.advance(as_of, PIECE_SECONDS):
+            return True
+        self.snapshot = replace(self.snapshot, reasons=self.readiness())
+        return False
+
+    def take_snapshot(self, now: float) -> None:
+        """Replace the snapshot by that of the windows, which have been moved."""
+        if not self._follower.has_caught_up:
+            self.snapshot = replace(self.snapshot, made_at=now, reasons=self.readiness())
+            return
+        self._has_snapshot = True
+        taken = snapshot.take(
+            self._windows,
+            self._view.positions.values(),
+            self._catalog,
+            now,
+            self._statuses(),
+            self.readiness(),
+            self.snapshot,
+        )
+        self.snapshot = replace(taken, shifts=self._shifts, shifts_as_of=self._shifts_as_of)
+
+    def _statuses(self) -> tuple[PartitionStatus, ...]:
+        return tuple(map(self._status, range(self._source.partitions)))
+
+    def _status(self, number: int) -> PartitionStatus:
+        position = self._view.positions.get(number)
+        return PartitionStatus(
+            partition=number,
+            position=None if position is None else position.s,
+            end_offset=self._ends.get(number),
+            newest=None if position is None or not position.newest else position.newest,
+            is_owned=self._owned.get(number) is not None,
+            state_bytes=self._view.bytes.get(number, 0),
+        )
+
+    async def update_shifts(self, now: float) -> None:
+        """Compute how far each share has shifted; the next snapshot shows it."""
+        latest = self.snapshot
+        if latest.as_of <= 0 or not self._has_snapshot:
+            return
+        keys = {"origin": ORIGINS, "language": (*sorted(latest.shown["language"]), OTHER)}
+        answer = await asyncio.to_thread(self._live_shifts.ask(keys, latest.as_of, now))
+        for found in answer.found:
+            self.history.keep(found)
+        self._shifts, self._shifts_as_of = answer.shifts, answer.as_of
+
+    async def read_ends(self) -> None:
+        """Ask Kafka where the source partitions end."""
+        topic = self._settings.topic
+        try:
+            self._ends = await asyncio.wait_for(
+                self._follower.end_offsets(topic, range(self._source.partitions)),
+                timeout=LAG_TIMEOUT_SECONDS,
+            )
+        except (TimeoutError, *SEND_ERRORS) as error:
+            self._ends = {}
+            now = time.monotonic()
+            if now - self._lag_warned_at >= LAG_WARNING_INTERVAL_SECONDS:
+                self._lag_warned_at = now
+                log.warning(
+                    "Kafka does not say where %s ends (%s): the lag is not known, and what comes "
+                    "in waits in Kafka while it is away",
+                    topic,
+                    str(error) or type(error).__name__,
+                )

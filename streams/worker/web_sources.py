@@ -1,0 +1,96 @@
+"""What the web server asks of a worker: shares, history, shifts, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from streams.shifts import movers
+from streams.web import responses, server
+from streams.web.metrics import Exposition, ProcessFacts
+
+if TYPE_CHECKING:
+    from streams.web.query import Question, WhatMoved
+    from streams.worker.worker import Worker
+
+#: An answer on what moved a share takes up to seconds of work, and is kept for this long.
+MOVERS_SECONDS = 30.0
+
+
+def sources(worker: Worker) -> server.Sources:
+    """Return what the web server reads of a worker."""
+    running = version("tokenshare")
+    exposition = Exposition(
+        lambda: worker.snapshot,
+        lambda: ProcessFacts(
+            running,
+            worker.flush_seconds,
+            worker.flush_failures,
+            worker.rebalances,
+            worker.follower.recovery_seconds,
+            worker.overrides_are_good,
+            worker.overrides_loaded_at,
+            dead_letters_lost=worker.letter_sender.lost,
+        ),
+    )
+    return server.Sources(
+        shares=lambda dimensions: responses.shares(
+            worker.snapshot, dimensions, simulated=worker.settings.simulated
+        ),
+        history=lambda asked: _history(worker, asked),
+        unknown=lambda window: responses.unknown(worker.snapshot, window),
+        shifts=lambda: responses.shifts(worker.snapshot),
+        movers=_Movers(worker).of,
+        moment=lambda: responses.moment(worker.snapshot),
+        readiness=worker.readiness,
+        metrics=exposition,
+    )
+
+
+async def _history(worker: Worker, asked: Question) -> dict[str, Any]:
+    # In a thread: two years that are not cached yet take seconds.
+    work = worker.history.ask(
+        *(asked.dimension, asked.step, asked.start, asked.end, worker.snapshot.as_of)
+    )
+    body, found = await asyncio.to_thread(work)
+    worker.history.keep(found)
+    return body
+
+
+class _Movers:
+    """Answers what moved a share: one question at a time, the same answer for equal questions."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._turn = asyncio.Lock()
+        self._answers: dict[WhatMoved, tuple[float, dict[str, Any]]] = {}
+
+    async def of(self, asked: WhatMoved) -> dict[str, Any] | None:
+        async with self._turn:
+            now = time.monotonic()
+            self._answers = {
+                each: answer
+                for each, answer in self._answers.items()
+                if now - answer[0] < MOVERS_SECONDS
+            }
+            if asked not in self._answers:
+                body = await self._work(asked)
+                if body is None:
+                    return None
+                self._answers[asked] = now, body
+            return self._answers[asked][1]
+
+    async def _work(self, asked: WhatMoved) -> dict[str, Any] | None:
+        worker = self._worker
+        shift = movers.find(
+            worker.snapshot, asked.dimension, asked.key, asked.measure, asked.window
+        )
+        if shift is None:
+            return None
+        work = movers.ask(worker.view, worker.history, worker.catalog, shift)
+        answer = await asyncio.to_thread(work)
+        for found in answer.found:
+            worker.history.keep(found)
+        return responses.moved(shift, answer)

@@ -1,0 +1,97 @@
+"""A real bridge stays within its memory, whatever is posted to it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from dense import JSON, MOST, PROTOBUF
+from test_bridge_process import BridgeProcess
+
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the peak of a process"),
+]
+
+#: The container's limit is 512 MiB; this is the most that README promises.
+MOST_BYTES = 400_000_000
+#: Clients that post at the same moment.
+CLIENTS = 16
+
+
+@pytest.fixture(scope="module")
+def bridge(bootstrap, tmp_path_factory):
+    """A bridge with the settings that it has where none is set."""
+    name = f"memory-{os.getpid()}"
+    log = tmp_path_factory.mktemp("memory") / "bridge.log"
+    bridge = BridgeProcess(log, bootstrap_servers=bootstrap, topic=name, group=name).start()
+    bridge.wait_ready()
+    yield bridge
+    assert bridge.stop() == 0
+    assert "Traceback" not in bridge.said()
+
+
+def peak_of(bridge: BridgeProcess) -> int:
+    assert bridge.process is not None
+    status = Path(f"/proc/{bridge.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024
+
+
+def post(bridge: BridgeProcess, body: bytes, *, is_protobuf: bool, coding: str = "") -> int:
+    kind = "application/x-protobuf" if is_protobuf else "application/json"
+    headers = {"Content_Type": kind} | ({"Content_Encoding": coding} if coding else {})
+    path = "/v1/traces" if is_protobuf else "/v1/events"
+    return bridge.ask("POST", path, body, **headers)[0]
+
+
+ALL = [
+    *(pytest.param(make, True, id=f"protobuf: {name}") for name, make in PROTOBUF.items()),
+    *(pytest.param(make, False, id=f"json: {name}") for name, make in JSON.items()),
+]
+
+
+# In a row and to one bridge: what one body leaves behind is there when the next one comes.
+@pytest.mark.parametrize(("make", "is_protobuf"), ALL)
+def test_a_body_of_the_largest_size_takes_bounded_memory(bridge, make, is_protobuf):
+    body = make()
+    assert len(body) <= MOST
+
+    status = post(bridge, gzip.compress(body, 1), is_protobuf=is_protobuf, coding="gzip")
+
+    assert status in {200, 202, 400, 413}
+    assert peak_of(bridge) < MOST_BYTES
+
+
+@pytest.mark.parametrize("coding", ["", "gzip"])
+@pytest.mark.parametrize(
+    ("make", "is_protobuf"),
+    [
+        pytest.param(group[name], group is PROTOBUF, id=name)
+        for group, name in (
+            (PROTOBUF, "good spans"),
+            (PROTOBUF, "buckets of a point"),
+            (JSON, "many keys"),
+            (JSON, "plugins of Kong"),
+            (JSON, "events"),
+        )
+    ],
+)
+def test_many_of_them_at_once_do_too(bridge, make, is_protobuf, coding):
+    body = gzip.compress(make(), 1) if coding else make()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        statuses = set(
+            pool.map(
+                lambda _: post(bridge, body, is_protobuf=is_protobuf, coding=coding),
+                range(CLIENTS),
+            )
+        )
+
+    assert statuses <= {200, 202, 400, 413, 429}
+    assert statuses != {429}
+    assert peak_of(bridge) < MOST_BYTES
+    assert bridge.ask("GET", "/healthz")[0] == 200
