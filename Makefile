@@ -7,10 +7,15 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --disable-pip-version-check
 
+# Folders whose tests take milliseconds each.
+UNITS := $(addprefix tests/,classify counting kafka_records shares shifts state worker test_architecture.py \
+  test_layout.py test_settings.py decode/test_reader.py decode/test_scan.py decode/test_native.py \
+  decode/test_dead_letter.py decode/test_corrupt_batch.py)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test e2e compose kafka faults fuzz lint format bench peers accuracy alerts requirements clean
+.PHONY: help demo check test e2e compose kafka faults fuzz lint format bench peers accuracy alerts requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -20,13 +25,16 @@ help: ## List these targets
 demo: $(VENV)/.installed-demo ## Show live shares of simulated traffic; ARGS="--speed 60"; Ctrl-C ends it
 	@$(RUN) streams demo $(ARGS)
 
+check: lint ## Check style and types, and run the tests that need no broker and no browser
+	@$(RUN) pytest -m "not kafka and not browser" $(UNITS) $(ARGS)
+
 test: $(VENV)/.installed-dev ## Run all tests; ARGS="-k pane" for some of them
 	@$(RUN) pytest $(ARGS)
 
 e2e: $(VENV)/.installed-dev ## All at once: bridge, Kafka, workers, Prometheus, Alertmanager, Chromium
 	@$(RUN) pytest -n0 tests/kafka/test_end_to_end.py $(ARGS)
 
-compose: $(VENV)/.installed-dev ## Run the manual's compose lines on a Docker engine
+compose: $(VENV)/.installed-dev ## Run the documented compose commands on a Docker engine
 	@$(VENV)/bin/python tests/compose/run.py
 
 kafka: $(VENV)/.installed-dev ## Run Apache Kafka on port 9092, from its jars; Ctrl-C ends it

@@ -1,21 +1,21 @@
-"""The lines for Docker of docs/operations.md, and the pages that are there afterwards."""
+"""The manual's lines for Docker, and the pages that are there afterwards."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-MANUAL = (Path(__file__).resolve().parents[2] / "docs/operations.md").read_text()
+OPERATIONS = (Path(__file__).resolve().parents[2] / "docs/operations.md").read_text()
 
 
 def lines() -> list[str]:
     """Return the lines of the only block with `docker compose`."""
-    blocks = re.findall(r"^```sh\n(.*?)^```$", MANUAL, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```sh\n(.*?)^```$", OPERATIONS, re.MULTILINE | re.DOTALL)
     (block,) = (each for each in blocks if "docker compose" in each)
     return block.splitlines()
 
 
 def pages() -> list[str]:
     """Return the addresses that follow that block in its section."""
-    section = MANUAL.partition("```sh\n(umask 077")[2].partition("\n## ")[0]
+    section = OPERATIONS.partition("docker compose")[2].partition("\n## ")[0]
     return re.findall(r"<(http://127\.0\.0\.1:\d+/)>", section)

@@ -1,4 +1,4 @@
-"""Run the compose lines of docs/operations.md on a Docker engine, and check what they promise.
+"""Run the manual's compose lines on a Docker engine, and check what they promise.
 
 Takes the engine of this machine where one answers, with a project of its own beside others there,
 and the tag of the image is this tree's from then on. Otherwise root on Debian sets one up from
@@ -58,7 +58,7 @@ def an_engine(directory: Path) -> Iterator[engine.Engine | None]:
 
 
 def copied_tree(directory: Path) -> Path:
-    """Return a copy of what git knows of the tree, since the manual's lines write a file .env."""
+    """Return a copy of what git knows of the tree, since the lines write a file .env."""
     listed = engine.run(
         *("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"), cwd=ROOT
     )
@@ -71,7 +71,7 @@ def copied_tree(directory: Path) -> Path:
 
 
 class Check:
-    """The manual's lines on an engine, in a copy of the tree."""
+    """The lines on an engine, in a copy of the tree."""
 
     def __init__(self, used: engine.Engine, tree: Path) -> None:
         self._inside = used.inside
@@ -92,7 +92,7 @@ class Check:
         )
         print(f"  exit {done.returncode} after {time.monotonic() - began:.1f} s", flush=True)
         if done.returncode:
-            raise SystemExit(f"The line ends with {done.returncode}: {line}")
+            raise SystemExit(f"the line ends with {done.returncode}: {line}")
 
     def _ask(self, *command: str) -> str:
         return engine.run(*command, env=self._environment, cwd=self._tree)

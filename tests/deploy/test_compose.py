@@ -411,7 +411,7 @@ def test_the_lines_of_the_manual_name_services_and_profiles_that_are_there():
     assert all(f"${{{name}:-" in FILE.read_text() for name in given)
 
 
-def test_make_compose_runs_all_compose_lines_of_the_manual():
+def test_make_compose_runs_all_lines_of_the_manual():
     secrets, *rest = manual_lines.lines()
 
     assert secrets.startswith("(umask 077; printf ")
