@@ -91,8 +91,8 @@ class Settings(BaseSettings):
     )
     web_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Names by which page, API and metrics are asked for, separated by commas; "
-        "without a token any other name is refused.",
+        description="Host names that page, API and metrics accept, separated by commas; "
+        "without a token others are refused.",
     )
     flush_seconds: float = Field(
         0.5, ge=0.05, le=60, description="How often counts are written to the changelog."
@@ -149,8 +149,8 @@ class Settings(BaseSettings):
     )
     bridge_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Names by which the bridge is asked for, separated by commas; without a token "
-        "any other name is refused.",
+        description="Host names that the bridge accepts, separated by commas; "
+        "without a token others are refused.",
     )
     bridge_max_body_bytes: int = Field(
         8 * 1024 * 1024,

@@ -42,13 +42,13 @@ STANDARD_ERROR = Definition(
     "llm_share_standard_error_ratio",
     "gauge",
     _OF_SHIFT,
-    "How exactly a window of so many requests can measure the share at all.",
+    "Standard error of the share in the window.",
 )
 BASELINE = Definition(
     "llm_share_baseline_ratio",
     "gauge",
     _OF_SHIFT,
-    "The share that the seven days before make one expect, at this time of day.",
+    "Share to expect at this time of day, from the seven days before.",
 )
 SHIFT = Definition(
     "llm_share_shift_ratio",
@@ -78,31 +78,31 @@ WITHOUT_TOP_TENANT = Definition(
     "llm_share_shift_without_top_tenant_ratio",
     "gauge",
     _OF_SHIFT,
-    "What is left of the hour's shift without the tenant that adds most to it.",
+    "What remains of the hour's shift without the tenant that contributes most.",
 )
 EVIDENCE = Definition(
     "llm_share_evidence_requests",
     "gauge",
     _OF_SHIFT,
-    "Requests behind a statement on the key: those it has, or should have.",
+    "Larger of observed and expected requests of the key.",
 )
 EFFECTIVE_REQUESTS = Definition(
     "llm_window_effective_requests",
     "gauge",
     ("dimension", "measure", "window"),
-    "Equal requests that would say as much: few long ones say little (Kish).",
+    "Kish effective sample size: equal requests that would measure the share as well.",
 )
 HISTORY_DAYS = Definition(
     "llm_share_baseline_days",
     "gauge",
     (),
-    "Days of history behind the shifts; alerts on them are silent below 21.",
+    "Days of history behind the shifts; none alerts below 21.",
 )
 AS_OF = Definition(
     "llm_share_as_of_timestamp_seconds",
     "gauge",
     (),
-    "The moment that all windows end at, in unix time; behind the clock while a backlog is read.",
+    "Watermark that all windows end at, in unix time; behind the clock while a backlog is read.",
 )
 TOKENS = Definition(
     "llm_tokens",
@@ -120,11 +120,9 @@ RECORDS = Definition(
     "tokenshare_records",
     "counter",
     ("result", "reason"),
-    "Records by what came of them; rejected ones are in the dead-letter topic.",
+    "Records by outcome; rejected ones are in the dead-letter topic.",
 )
-EVENTS = Definition(
-    "tokenshare_events", "counter", ("format",), "Events counted, by the format they came in."
-)
+EVENTS = Definition("tokenshare_events", "counter", ("format",), "Events counted, by format.")
 LATE_EVENTS = Definition(
     "tokenshare_late_events",
     "counter",
@@ -135,7 +133,7 @@ LAG = Definition(
     "tokenshare_consumer_lag_records",
     "gauge",
     ("partition",),
-    "Records in Kafka that the shown counts do not hold yet.",
+    "Records in Kafka that the shown counts do not include yet.",
 )
 POSITION = Definition(
     "tokenshare_position",
@@ -183,7 +181,7 @@ DEAD_LETTERS_LOST = Definition(
     "tokenshare_dead_letters_lost",
     "counter",
     (),
-    "Dead letters that their topic took in no shape, in this process; their records are counted.",
+    "Dead letters that their topic refused even without contents, in this process.",
 )
 ENRICHMENT_FAILURES = Definition(
     "tokenshare_enrichment_failures",
@@ -192,19 +190,19 @@ ENRICHMENT_FAILURES = Definition(
     "Faults in finding a request's language, origin or tenant, in this process; its tokens count.",
 )
 REBALANCES = Definition(
-    "tokenshare_rebalances", "counter", (), "Times this process has taken up its partitions."
+    "tokenshare_rebalances", "counter", (), "Times that partitions were assigned to this process."
 )
 OVERRIDES_SUCCESSFUL = Definition(
     "tokenshare_overrides_last_reload_successful",
     "gauge",
     (),
-    "1 when the overrides file is in force as it stands, 0 when a fault in it keeps the old ones.",
+    "1 when the overrides file is in force, 0 when a fault in it keeps the previous overrides.",
 )
 OVERRIDES_TIME = Definition(
     "tokenshare_overrides_last_reload_success_timestamp_seconds",
     "gauge",
     (),
-    "When the overrides file was last taken up, in unix time; both are absent without such a file.",
+    "When the overrides file was last loaded, in unix time; both are absent without such a file.",
 )
 BUILD_INFO = Definition(
     "tokenshare_build", "info", ("version",), "The version of tokenshare that runs."

@@ -33,7 +33,7 @@ REQUESTS: Final = Definition(
     "tokenshare_bridge_requests",
     "counter",
     ("path", "status"),
-    "HTTP requests answered, by path (other: all that the bridge does not have) and status.",
+    "HTTP requests by path (other: any unknown one) and status of the response.",
 )
 EVENTS: Final = Definition(
     "tokenshare_bridge_events",
@@ -45,7 +45,7 @@ SECONDS: Final = Definition(
     "tokenshare_bridge_post_seconds",
     "histogram",
     (),
-    "From a post's head to its answer, with the wait for Kafka.",
+    "Seconds from a post's head to its response, including the wait for Kafka.",
 )
 WAITING_EVENTS: Final = Definition(
     "tokenshare_bridge_waiting_events",
@@ -57,13 +57,13 @@ WAITING_BYTES: Final = Definition(
     "tokenshare_bridge_waiting_bytes",
     "gauge",
     (),
-    "Bytes of posts that are not answered yet; TOKENSHARE_BRIDGE_BUFFER_BYTES bounds them.",
+    "Bytes of posts without a response yet; TOKENSHARE_BRIDGE_BUFFER_BYTES bounds them.",
 )
 CONNECTIONS: Final = Definition(
     "tokenshare_bridge_connections",
     "gauge",
     (),
-    "Open connections of clients; the idlest is closed where there would be more than 1,000.",
+    "Open connections of clients; beyond 1,000 the idlest one is closed.",
 )
 KAFKA_FAILURES: Final = Definition(
     "tokenshare_bridge_kafka_failures",
@@ -72,7 +72,10 @@ KAFKA_FAILURES: Final = Definition(
     "Times that Kafka refused a batch, or did not acknowledge one in time.",
 )
 READY: Final = Definition(
-    "tokenshare_bridge_ready", "gauge", (), "1 while Kafka takes events; /readyz says why not."
+    "tokenshare_bridge_ready",
+    "gauge",
+    (),
+    "1 while Kafka accepts events; /readyz has the reasons if not.",
 )
 
 DEFINITIONS: Final = (
