@@ -501,7 +501,7 @@ def test_the_log_says_once_that_something_fails_and_not_on_what(caplog, monkeypa
         (read, "_completed"),
         (read, "judge"),
         (read, "format_of"),
-        (read, "_values_in"),
+        (read, "_has_too_many_values"),
         (read, "_is_protobuf"),
         (cloudevents, "from_headers"),
         (cloudevents, "is_envelope"),
