@@ -83,7 +83,7 @@ class History:
         self._work = None
 
     def warm(self, seconds: float) -> bool:
-        """Add up beforehand what days and hours come to, for so long and a few milliseconds more.
+        """Add up beforehand the sums of days and hours, for so long and a few milliseconds more.
 
         A first question then need not wait for all. Returns False when there is nothing to do.
         """

@@ -17,7 +17,7 @@ PIECE_SECONDS = 0.02
 
 
 def at_once(work: Generator[None, None, _Result]) -> _Result:
-    """Return what work comes to, without its pauses."""
+    """Return the result of work, without its pauses."""
     while True:
         try:
             next(work)
