@@ -44,15 +44,6 @@ FRAMEWORKS = {
     "click": "cli",
 }
 
-#: TEMPORARY, until the splits: arrows against the table, (module, layer), and what ends
-#: each. Nothing may be added here.
-TEMPORARY = {
-    ("shares.history", "web"),  # shares/grouping.py leaves web/snapshot.py
-    ("shifts.backtest.timeline", "web"),  # likewise, SHOWN_LANGUAGES
-    ("shifts.movers", "web"),  # find leaves for web/snapshot.py
-    ("report.summary", "web"),  # shares/grouping.py leaves web/snapshot.py
-}
-
 #: An import of Python in Cython: `cimport` is of C.
 PLAIN_IMPORT = r"^(?:from \S+ )?import (?:[\w., ]+$|\([^)]*\))"
 
@@ -106,14 +97,7 @@ def test_a_module_imports_what_its_layer_may(path):
         return
     assert name.split(".")[0] in LAYERS, f"{name} has no place in the table"
     allowed = set(LAYERS[name.split(".")[0]].split())
-    allowed |= {layer for module, layer in TEMPORARY if module == name}
     assert layers_of(path) <= allowed, f"{name} imports {layers_of(path) - allowed}"
-
-
-def test_every_temporary_arrow_is_still_there():
-    arrows = {(name_of(path), layer) for path in MODULES for layer in layers_of(path)}
-
-    assert arrows >= TEMPORARY, f"take out of the list: {TEMPORARY - arrows}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from streams.classify.keys import DIMENSIONS, OTHER, Dimension
 from streams.classify.origin.values import ORIGINS
+from streams.shares.grouping import SHOWN_MODELS
 from streams.shares.history import STEPS, point, step_start
 from streams.shares.sums import added
 from streams.state.pane import Counts, add_all
 from streams.state.pieces import at_once
-from streams.web.snapshot import SHOWN_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.classify.keys import ALL_DIMENSIONS
+from streams.shares.grouping import SHOWN_MODELS, choose, top
 from streams.shares.sums import MODEL, Kept, added, largest, packed_sums
 from streams.shares.windows import KEPT_WINDOW_MODELS, MAX_WINDOW_MODELS, Names
 from streams.state.codec import decode_pane
@@ -22,7 +23,6 @@ from streams.state.pane import (
     tokens_of,
 )
 from streams.state.pieces import at_once, go_on
-from streams.web.snapshot import SHOWN_MODELS, choose, top
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

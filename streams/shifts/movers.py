@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from streams.classify.keys import OTHER
+from streams.shares.grouping import choose
 from streams.shares.history import added_names, cells_of, packed_models
 from streams.shifts.attribution import Attribution, Part, attribute, expected_members
 from streams.shifts.baseline import BASELINE_HOURS, HOURS_A_DAY
@@ -20,7 +21,6 @@ from streams.shifts.live import PANES_OF, tenants_of
 from streams.shifts.shift import centre
 from streams.state.packing import unpack
 from streams.state.pane import HOUR, MIDDLE, TENANTS, add_counts, pane_start, tokens_of
-from streams.web.snapshot import choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from streams.shifts.shift import KeyShift
     from streams.state.pane import Counts
     from streams.state.view import View
-    from streams.web.snapshot import Snapshot
 
 MAX_MOVERS = 8
 #: Models that are looked at one by one; what the key has beyond them is `other`.
@@ -70,20 +69,6 @@ class Moved(NamedTuple):
     joint: Attribution | None
     tenants: Attribution | None
     found: tuple[Found, ...]
-
-
-def find(picture: Snapshot, dimension: str, key: str, measure: str, window: str) -> Shift | None:
-    """Return the shift of a picture that is asked for; None where it tells none."""
-    for told in picture.shifts:
-        if (told.dimension, told.measure, told.window) != (dimension, measure, window):
-            continue
-        for each in told.keys:
-            if each.key == key and each.shift is not None:
-                shown = frozenset(one.key for one in told.keys)
-                return Shift(
-                    *(dimension, key, told.measure, told.window, picture.shifts_as_of, each, shown)
-                )
-    return None
 
 
 def ask(view: View, history: History, catalog: Catalog, shift: Shift) -> Callable[[], Moved]:

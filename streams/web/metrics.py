@@ -63,8 +63,9 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from streams.classify.enrichment import Kind
+    from streams.shares.window_shares import Share
     from streams.web.metric_definitions import Definition
-    from streams.web.snapshot import Share, Snapshot
+    from streams.web.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from streams.shifts import alert_rules
 from streams.shifts.live import shifted
 
 if TYPE_CHECKING:
+    from streams.shares.window_shares import Share, WindowShares
     from streams.shifts.attribution import Attribution
     from streams.shifts.movers import Moved, Shift
-    from streams.web.snapshot import PartitionStatus, Share, Snapshot, WindowShares
+    from streams.web.snapshot import PartitionStatus, Snapshot
 
 
 def shares(

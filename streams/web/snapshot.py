@@ -6,13 +6,19 @@ Nothing in it changes after it is made, so a reader never sees half an update.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from streams.classify.keys import OTHER, split_cell
-from streams.classify.language.tags import display_name
-from streams.classify.origin.values import ORIGINS
+from streams.shares.grouping import (
+    SHOWN_DEVELOPERS,
+    SHOWN_LANGUAGES,
+    UnknownModel,
+    choose,
+    unknown_models,
+)
+from streams.shares.window_shares import WindowShares, window_shares
 from streams.shares.windows import WINDOWS
-from streams.state.pane import Counts, add_all, add_counts, added_up, tokens_of
+from streams.shifts.movers import Shift
+from streams.state.pane import Counts, add_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,11 +29,6 @@ if TYPE_CHECKING:
     from streams.shifts.shift import Shifts
     from streams.state.codec import PositionRecord
 
-# Names come from outside, so the number of them that is shown is bounded; the rest is "other".
-SHOWN_LANGUAGES = 30
-SHOWN_DEVELOPERS = 40
-SHOWN_MODELS = 50
-SHOWN_UNKNOWN = 32
 
 #: What keeps a worker from being ready: the label on /metrics, and what /readyz says.
 STATES = {
@@ -37,42 +38,6 @@ STATES = {
     "lag_unknown": "Kafka has not said where the source topic ends: the lag is not known",
     "not_writing": "the changelog or the dead-letter topic cannot be written",
 }
-
-#: A key that is shown stays until it falls this far below the bound: no flicker at the edge.
-HYSTERESIS = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """One key's part of a window. Ratios are 0-1; None where the window has nothing to divide."""
-
-    key: str
-    requests: int
-    tokens: int
-    requests_ratio: float | None
-    tokens_ratio: float | None
-    name: str = ""
-    origin: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WindowShares:
-    """A window with its shares by dimension, largest first, and by (origin, language)."""
-
-    name: str
-    seconds: int
-    start: float
-    end: float
-    requests: int
-    prompt_tokens: int
-    completion_tokens: int
-    dimensions: Mapping[Dimension, tuple[Share, ...]]
-    joint: tuple[tuple[str, str, Share], ...]
-
-    @property
-    def tokens(self) -> int:
-        """Prompt and completion tokens."""
-        return self.prompt_tokens + self.completion_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +60,6 @@ class PartitionStatus:
         if self.end_offset is None:
             return None
         return max(0, self.end_offset - (self.position or 0))
-
-
-class UnknownModel(NamedTuple):
-    """A model whose origin nobody can tell from its name, and what it came to in a window."""
-
-    model: str
-    tokens: int
-    requests: int
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +109,7 @@ def take(  # noqa: PLR0917 - everything that a picture shows, named at the one c
         as_of=as_of,
         made_at=now,
         windows={
-            length.name: _window_shares(
+            length.name: window_shares(
                 length.name, length.seconds, as_of, grouped[length.name], shown, catalog
             )
             for length in WINDOWS
@@ -167,49 +123,6 @@ def take(  # noqa: PLR0917 - everything that a picture shows, named at the one c
         reasons=reasons,
         shown=shown,
     )
-
-
-def unknown_models(unknown: Mapping[str, Counts], catalog: Catalog) -> tuple[UnknownModel, ...]:
-    """Return the models of unknown origin, by tokens; at most `SHOWN_UNKNOWN`."""
-    return tuple(
-        UnknownModel(
-            *(model, tokens_of(unknown[model]), unknown[model][0]),
-            catalog.classify(model).matched_by,
-        )
-        for model in ranked(unknown, SHOWN_UNKNOWN)
-    )
-
-
-def choose(shown: frozenset[str], counts: Mapping[str, Counts], limit: int) -> frozenset[str]:
-    """Return the keys to show by name: the largest `limit`, with hysteresis.
-
-    A key comes in when it ranks among the first `limit`, and goes when it ranks below
-    `HYSTERESIS` times that; never more than that many are shown.
-    """
-    # One more: `other` may be among them.
-    largest = [key for key in ranked(counts, int(limit * HYSTERESIS) + 1) if key != OTHER]
-    return frozenset({*largest[:limit], *shown.intersection(largest[: int(limit * HYSTERESIS)])})
-
-
-def ranked(counts: Mapping[str, Counts], limit: int) -> list[str]:
-    """Return the largest keys by tokens, then by name."""
-    if len(counts) > limit:
-        # Of thousands of names hardly any is looked at more closely than this.
-        weights = list(map(tokens_of, counts.values()))
-        least = sorted(weights)[-limit]
-        keys = [key for key, weight in zip(counts, weights, strict=True) if weight >= least]
-    else:
-        keys = list(counts)
-    return sorted(keys, key=lambda key: (-tokens_of(counts[key]), key))[:limit]
-
-
-def top(counts: Mapping[str, Counts], keep: frozenset[str]) -> dict[str, Counts]:
-    """Return counts with all keys but those to keep added up under `other`."""
-    kept = {key: counts[key] for key in keep if key in counts and key != OTHER}
-    if len(kept) < len(counts):
-        whole, named = added_up(counts.values()), added_up(kept.values())
-        kept[OTHER] = [all_of - part for all_of, part in zip(whole, named, strict=True)]
-    return kept
 
 
 def add_totals(
@@ -236,66 +149,16 @@ def add_totals(
     return totals, records, events, late
 
 
-def _window_shares(  # noqa: PLR0917 - the parts of a window, named at the one call
-    name: str,
-    seconds: int,
-    as_of: float,
-    grouped: Mapping[str, Mapping[str, Counts]],
-    shown: Mapping[Dimension, frozenset[str]],
-    catalog: Catalog,
-) -> WindowShares:
-    origins = grouped["origin"]
-    whole = added_up(origins.values())
-
-    def share(key: str, counts: Counts, label: str = "", origin: str = "") -> Share:
-        tokens = tokens_of(counts)
-        return Share(
-            key=key,
-            requests=counts[0],
-            tokens=tokens,
-            requests_ratio=counts[0] / whole[0] if whole[0] else None,
-            tokens_ratio=tokens / tokens_of(whole) if tokens_of(whole) else None,
-            name=label,
-            origin=origin,
-        )
-
-    models = grouped["model"]
-    largest = choose(frozenset(), models, SHOWN_MODELS)
-    languages = top(grouped["language"], shown["language"])
-    joint: dict[str, Counts] = {}
-    for key, counts in grouped["joint"].items():
-        origin, language = key.split("/", 1)
-        add_counts(
-            joint, f"{origin}/{language if language in shown['language'] else OTHER}", counts
-        )
-
-    def in_order(shares: Iterable[Share]) -> tuple[Share, ...]:
-        return tuple(sorted(shares, key=lambda each: (each.key == OTHER, -each.tokens, each.key)))
-
-    return WindowShares(
-        name=name,
-        seconds=seconds,
-        start=as_of - seconds,
-        end=as_of,
-        requests=whole[0],
-        prompt_tokens=whole[1],
-        completion_tokens=whole[2],
-        dimensions={
-            "origin": tuple(share(key, origins.get(key, [0, 0, 0, 0])) for key in ORIGINS),
-            "language": in_order(
-                share(key, counts, label="Other" if key == OTHER else display_name(key))
-                for key, counts in languages.items()
-            ),
-            "developer": in_order(
-                share(key, counts)
-                for key, counts in top(grouped["developer"], shown["developer"]).items()
-            ),
-            "model": in_order(
-                share(key, counts, origin="" if key == OTHER else catalog.classify(key).origin)
-                for key, counts in top(models, largest).items()
-            ),
-        },
-        joint=tuple(
-            (*split_cell(key)[:2], share(key, counts)) for key, counts in sorted(joint.items())
-        ),
-    )
+def find_shift(
+    snapshot: Snapshot, dimension: str, key: str, measure: str, window: str
+) -> Shift | None:
+    """Return a shift that a snapshot has; None where it has none for the key."""
+    for shifts in snapshot.shifts:
+        if (shifts.dimension, shifts.measure, shifts.window) != (dimension, measure, window):
+            continue
+        for each in shifts.keys:
+            if each.key == key and each.shift is not None:
+                shown = frozenset(one.key for one in shifts.keys)
+                at = (shifts.measure, shifts.window, snapshot.shifts_as_of)
+                return Shift(dimension, key, *at, each, shown)
+    return None

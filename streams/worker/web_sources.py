@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from streams.shifts import movers
 from streams.web import responses, server
 from streams.web.metrics import Exposition, ProcessFacts
+from streams.web.snapshot import find_shift
 
 if TYPE_CHECKING:
     from streams.web.query import Question, WhatMoved
@@ -84,9 +85,7 @@ class _Movers:
 
     async def _work(self, asked: WhatMoved) -> dict[str, Any] | None:
         worker = self._worker
-        shift = movers.find(
-            worker.snapshot, asked.dimension, asked.key, asked.measure, asked.window
-        )
+        shift = find_shift(worker.snapshot, asked.dimension, asked.key, asked.measure, asked.window)
         if shift is None:
             return None
         work = movers.ask(worker.view, worker.history, worker.catalog, shift)

@@ -27,6 +27,7 @@ from streams.decode.formats.registry import NAMES
 from streams.decode.reader import Reading, rows_of
 from streams.gateway.bridge import metrics as bridge_metrics
 from streams.settings import Settings, load, table
+from streams.shares.grouping import HYSTERESIS, SHOWN_DEVELOPERS, SHOWN_LANGUAGES, SHOWN_MODELS
 from streams.shares.sums import Kept
 from streams.shares.windows import MAX_WINDOW_MODELS, Windows
 from streams.state.pane import (
@@ -42,13 +43,7 @@ from streams.state.view import View
 from streams.web.metric_definitions import DEFINITIONS, exposed_name
 from streams.web.metrics import Exposition, ProcessFacts
 from streams.web.server import Sources, make_app
-from streams.web.snapshot import (
-    HYSTERESIS,
-    SHOWN_DEVELOPERS,
-    SHOWN_LANGUAGES,
-    SHOWN_MODELS,
-    take,
-)
+from streams.web.snapshot import take
 
 PROSE = re.sub(r"^```\w+\n.*?^```$", "", manual(), flags=re.MULTILINE | re.DOTALL)
 COMMANDS = [

@@ -19,7 +19,7 @@ from streams.state.codec import PaneKey, decode_pane, encode_pane, pane_key
 from streams.state.packing import unpack
 from streams.state.pane import HOUR, MIDDLE, TENANTS, Pane, pane_start
 from streams.state.view import View
-from streams.web.snapshot import Snapshot
+from streams.web.snapshot import Snapshot, find_shift
 
 NOW = 1_763_985_600.0 + 1_234.0
 HERE = pane_start(HOUR, NOW)
@@ -135,7 +135,7 @@ def test_a_second_question_sees_what_has_changed_and_unpacks_nothing_else(view, 
 
 def shift_of(told, dimension="origin", key="cn-open", measure="tokens", window="24h"):
     picture = Snapshot(NOW, NOW, shifts=told.shifts, shifts_as_of=told.as_of)
-    return movers.find(picture, dimension, key, measure, window)
+    return find_shift(picture, dimension, key, measure, window)
 
 
 @pytest.mark.parametrize("window", ["1h", "24h"])

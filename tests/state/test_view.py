@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from streams.classify.origin import overrides
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import ORIGINS
+from streams.shares.grouping import choose
 from streams.shares.history import STEPS, History
 from streams.shares.sums import Kept
 from streams.shares.windows import WINDOWS, Windows
@@ -26,7 +27,7 @@ from streams.state.codec import (
 )
 from streams.state.pane import DAY, FINE, HOUR, MIDDLE, Pane, pane_start
 from streams.state.view import View
-from streams.web.snapshot import add_totals, choose, take
+from streams.web.snapshot import add_totals, take
 
 NOW = 1_800_000_000.0
 CATALOG = Catalog.load()

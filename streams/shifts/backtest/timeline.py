@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streams.classify.keys import OTHER
+from streams.shares.grouping import SHOWN_LANGUAGES as SHOWN_KEYS
 from streams.shifts.series import Counted, Measure
 from streams.shifts.shift import PANES_AN_HOUR
 from streams.state.pane import HOUR, MAX_TENANTS, MIDDLE
-from streams.web.snapshot import SHOWN_LANGUAGES as SHOWN_KEYS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
