@@ -22,7 +22,7 @@ from streams.state.pane import DAY, Counts, is_kept
 
 if TYPE_CHECKING:
     from streams.classify.classifier import Classifier
-    from streams.decode.reader import Rows
+    from streams.decode.rows import Rows
     from streams.state.pane import Level
 
 #: Sums of doubles are exact below this.

@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streams.decode.reader import Rows
+    from streams.decode.rows import Rows
 
 
 class Recent:

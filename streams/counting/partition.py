@@ -19,7 +19,7 @@ from streams.classify.keys import OTHER
 from streams.counting.aggregate import columns_of, late_events, panes_of
 from streams.counting.dedupe import Recent
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
-from streams.decode.reader import FORMAT_NAMES
+from streams.decode.rows import FORMAT_NAMES
 from streams.state.codec import (
     STATE_VERSION,
     PaneKey,
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from streams.classify.classifier import Classifier
     from streams.counting.aggregate import Columns, Keys
     from streams.decode.event import Rejected, SkipReason
-    from streams.decode.reader import Reading, Rows
+    from streams.decode.rows import Reading, Rows
 
 #: An event this much older than the newest one still counts, and is reported as late.
 ALLOWED_LATENESS_SECONDS = 600.0

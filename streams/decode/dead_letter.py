@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from streams.decode.event import Rejected
-    from streams.decode.reader import CorruptRange
+    from streams.decode.rows import CorruptRange
     from streams.kafka.record_batch import Headers, Record
 
 #: Headers that are added after those of the record itself. `TRUNCATED` is one more.

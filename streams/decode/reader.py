@@ -10,37 +10,27 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass, field, fields
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streams.classify.classifier import StaleNumbersError
+from streams.decode import compiled
 from streams.decode.decoder import AUTO, FAILED, Decoder, Options
-from streams.decode.event import EARLIEST_TIME, MILLISECONDS_FROM, Rejected, UsageEvent, event_time
-from streams.decode.formats import custom, litellm, native
-from streams.decode.formats.raw_usage import request_id
-from streams.decode.formats.registry import NAMES
+from streams.decode.event import Rejected, UsageEvent
+from streams.decode.formats import litellm, native
+from streams.decode.peekable_batches import PeekableBatches, reason_of
+from streams.decode.rows import FORMAT_NUMBERS, CorruptRange, Reading, Rows, rows_of
 from streams.kafka import compression, oversized_batch, record_batch
 from streams.kafka.compression import DecompressionBuffer
 from streams.kafka.record_batch import Record
 
-try:
-    from streams.decode import scan
-except ImportError:
-    scan = None  # type: ignore[assignment]
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from streams.classify.classifier import Classifier
     from streams.decode.event import SkipReason
-
-#: Whether plain events are read by compiled code.
-IS_COMPILED = scan is not None
 
 #: What one piece holds, about: rows, and bytes of values that are decoded in Python.
 MOST_ROWS, PIECE_BYTES = 32_768, 512 * 1024
@@ -51,15 +41,6 @@ MAX_RECORDS = 65_536
 #: New names take a tenth of a millisecond each, and more where somebody means harm.
 MANY_NAMES = 500
 
-#: The formats that events come in, by number: our own is 0.
-FORMAT_NAMES = (native.NAME, *(name for name in NAMES if name != native.NAME), custom.NAME)
-_FORMAT_NUMBERS: dict[str, int] = {name: at for at, name in enumerate(FORMAT_NAMES)}
-
-_pair = attrgetter("model", "language")
-_time = attrgetter("ts")
-_tenant = attrgetter("tenant")
-_prompt = attrgetter("prompt_tokens")
-_completion = attrgetter("completion_tokens")
 
 log = logging.getLogger("tokenshare.reading")
 
@@ -68,125 +49,6 @@ _NO_HEADERS = b"\0"
 #: What the scanner says is wrong with a record, by number.
 CHECKSUM = "its checksum is wrong"
 _DAMAGES = ("", record_batch.CUT_OFF, record_batch.OUT_OF_ORDER)
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Events, a row each, ascending by offset: columns, and the generation of their numbers.
-
-    `ts` is in unix seconds, NaN where it cannot be read as a time. `pair` and `tenant` are the
-    classifier's numbers of (model, language) and of the tenant, -1 for none. `format` is the
-    place of a format's name in `FORMAT_NAMES`. `id` is a hash of the event's id, 0 for none and
-    where ids are not asked for; hashes of different processes differ. `generation` is the
-    classifier's when it gave the numbers out: in another one they are void.
-    """
-
-    generation: int
-    offsets: NDArray[np.int64]
-    ts: NDArray[np.float64]
-    prompt: NDArray[np.int64]
-    completion: NDArray[np.int64]
-    pair: NDArray[np.int64]
-    tenant: NDArray[np.int64]
-    format: NDArray[np.int64]
-    id: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.offsets)
-
-    def __getitem__(self, rows: slice | NDArray[np.intp] | NDArray[np.bool_]) -> Rows:
-        return Rows(self.generation, *(column[rows] for column in self.columns()))
-
-    def columns(self) -> list[NDArray[Any]]:
-        """Return the columns, in the order of the fields."""
-        return list(_columns(self))
-
-    @classmethod
-    def empty(cls, size: int, generation: int) -> Rows:
-        """Return rows that are to be filled."""
-        offsets, prompt, completion, pair, tenant = (
-            np.empty(size, dtype=np.int64) for _ in range(5)
-        )
-        none = np.zeros(size, dtype=np.int64)
-        ts = np.empty(size, dtype=np.float64)
-        return cls(generation, offsets, ts, prompt, completion, pair, tenant, none, none.copy())
-
-    def grown(self, filled: int, size: int) -> Rows:
-        """Return rows with room for `size`, of which the first `filled` are these."""
-        rows = Rows.empty(size, self.generation)
-        for old, new in zip(self.columns(), rows.columns(), strict=True):
-            new[:filled] = old[:filled]
-        return rows
-
-    @classmethod
-    def joined(cls, parts: Sequence[Rows]) -> Rows:
-        """Return the rows of one or more parts, in their order.
-
-        Raises StaleNumbersError where the parts are of several generations.
-        """
-        generation, *others = {part.generation for part in parts}
-        if others:
-            raise StaleNumbersError(
-                f"rows of generations {sorted([generation, *others])} cannot be joined: the same "
-                "number stands for different names"
-            )
-        columns = zip(*(part.columns() for part in parts), strict=True)
-        return cls(generation, *map(np.concatenate, columns))
-
-    def merged(self, other: Rows) -> Rows:
-        """Return both, by offset; of one offset these first. Raises StaleNumbersError."""
-        if not len(other):
-            return self
-        rows = Rows.joined([self, other])
-        return rows[np.argsort(rows.offsets, kind="stable")]
-
-
-_columns = attrgetter(*(each.name for each in fields(Rows) if each.name != "generation"))
-
-
-@dataclass(frozen=True, slots=True)
-class CorruptRange:
-    """Offsets of a record batch that nobody can read: `first` to `last`, both included.
-
-    `raw` are the bytes of the whole batch. Records before `first` have been read.
-    """
-
-    first: int
-    last: int
-    why: str
-    raw: bytes | memoryview
-
-    def __len__(self) -> int:
-        return self.last - self.first + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What lies between two offsets of a partition, read.
-
-    `start` is where the read began and `end` where the next one begins, so that readings chain
-    without holes even where the log has some. Each item of a record is a row, rejected or skipped:
-    `rejected` by offset, ascending, several of one offset where a record holds several bad items.
-    What cannot be read at all is `corrupt`. `record_batches` are those that it was read from, the
-    parts of a large one in its place; `others` are the records that were decoded in Python.
-    """
-
-    start: int
-    end: int
-    rows: Rows
-    rejected: Sequence[tuple[int, Rejected]] = ()
-    skipped: Mapping[SkipReason, int] = field(default_factory=dict)
-    record_batches: Sequence[bytes | memoryview] = ()
-    others: Sequence[Record] = ()
-    corrupt: Sequence[CorruptRange] = ()
-
-    def records_at(self, offsets: Iterable[int]) -> dict[int, Record]:
-        """Return the records at these offsets; those that cannot be had again are left out."""
-        wanted = set(offsets)
-        found = {each.offset: each for each in self.others if each.offset in wanted}
-        if len(found) < len(wanted):
-            found |= record_batch.at_offsets(self.record_batches, wanted - found.keys())
-        return found
 
 
 class _Read(NamedTuple):
@@ -243,77 +105,6 @@ class _Scanned:
         self._held += sum(len(each.value or b"") + RECORD_BYTES for each in read.others)
 
 
-class _Ahead:
-    """Record batches in their order, the next one to be seen before it is taken.
-
-    Of a batch that is read in parts, the parts come in its place.
-    """
-
-    def __init__(self, record_batches: Iterable[bytes | memoryview]) -> None:
-        self._batches = iter(record_batches)
-        self._whole: bytes | memoryview = b""
-        self._parts: Iterator[bytes] | None = None
-        self._seen: bytes | memoryview | None = None
-        self._damage: record_batch.CorruptBatchError | None = None
-        #: The offset of the last record that was read; before those of the batch at first.
-        self.after = -1
-        #: Whether the batch has a record for each offset.
-        self.is_dense = False
-
-    @property
-    def is_in_parts(self) -> bool:
-        """Whether a large batch's parts come, each of which takes a while."""
-        return self._parts is not None
-
-    def peek(self) -> bytes | memoryview | None:
-        """Return the next one without taking it. Raises CorruptBatchError where a part is damaged.
-
-        It raises again at each call, until `drop` leaves the batch out.
-        """
-        if self._damage is not None:
-            raise self._damage
-        if self._seen is None and self._parts is not None:
-            try:
-                self._seen = next(self._parts, None)
-            except Exception as error:  # noqa: BLE001 - whatever the bytes make it raise
-                self._damage = record_batch.CorruptBatchError(_why(error))
-                raise self._damage from None
-            if self._seen is None:
-                self._parts = None
-        if self._seen is None:
-            self._seen = next(self._batches, None)
-            if self._seen is not None:
-                self._whole = self._seen
-                self.after = record_batch.base_offset(self._seen) - 1
-                self.is_dense = record_batch.is_dense(self._seen)
-        return self._seen
-
-    def begins(self) -> int | None:
-        """Return where what comes next begins, None where nothing does."""
-        try:
-            following = self.peek()
-        except record_batch.CorruptBatchError:
-            # The next reading meets it again.
-            return self.after + 1
-        if following is None:
-            return None
-        return self.after + 1 if self.is_in_parts else record_batch.base_offset(following)
-
-    def take(self, last: int) -> None:
-        """Go on behind the one that was seen, whose last record has the offset `last`."""
-        self._seen, self.after = None, last
-
-    def replace(self, parts: Iterator[bytes]) -> None:
-        """Have parts in the place of the one that was seen."""
-        self._seen, self._parts = None, parts
-
-    def drop(self, start: int, why: str) -> CorruptRange | None:
-        """Leave out the rest of a batch, and return it; None where all of it is before `start`."""
-        self._seen = self._parts = self._damage = None
-        first, last = max(start, self.after + 1), record_batch.last_offset(self._whole)
-        return CorruptRange(first, last, why, self._whole) if first <= last else None
-
-
 class Reader:
     """Reads record batches; the numbers in its rows are those of its classifier."""
 
@@ -321,7 +112,9 @@ class Reader:
         self._classifier = classifier
         self._max_record_bytes = options.max_record_bytes
         # Compiled code reads plain events of our own, and must not where these are something else.
-        self._may_scan = IS_COMPILED and options.format in {AUTO, native.NAME} and not options.paths
+        self._may_scan = (
+            compiled.IS_COMPILED and options.format in {AUTO, native.NAME} and not options.paths
+        )
         self._decoder = Decoder(options)
         self._with_ids = with_ids
         self._detects = options.detect is not None
@@ -332,8 +125,8 @@ class Reader:
 
     def _forget(self) -> None:
         self._generation = self._classifier.generation
-        if IS_COMPILED:
-            self._pairs, self._tenants = scan.Names(), scan.Names()
+        if compiled.IS_COMPILED:
+            self._pairs, self._tenants = compiled.scan.Names(), compiled.scan.Names()
             self._pair_numbers = np.empty(0, dtype=np.int64)
             self._tenant_numbers = np.empty(0, dtype=np.int64)
 
@@ -370,7 +163,7 @@ class Reader:
         longer, for whoever has other things to do meanwhile. The numbers of a piece hold until the
         next. `damaged` has the first offsets of batches whose checksum is wrong.
         """
-        ahead = _Ahead(record_batches)
+        ahead = PeekableBatches(record_batches)
         while start < end:
             if ahead.is_in_parts:
                 yield None
@@ -389,7 +182,7 @@ class Reader:
             start = upto
 
     def _pieces(self, start: int, end: int, scanned: _Scanned) -> Iterator[Reading | None]:
-        if IS_COMPILED and len(self._pairs) - len(self._pair_numbers) > MANY_NAMES:
+        if compiled.IS_COMPILED and len(self._pairs) - len(self._pair_numbers) > MANY_NAMES:
             yield None
         rows = scanned.rows[: scanned.row]
         rows = self._numbered(rows) if len(rows) else rows
@@ -452,7 +245,7 @@ class Reader:
             if each.events:
                 events += each.events
                 of += [index] * len(each.events)
-                formats += map(_FORMAT_NUMBERS.__getitem__, each.formats)
+                formats += map(FORMAT_NUMBERS.__getitem__, each.formats)
             rejected += ((offsets[index], why) for why in each.rejected)
             skipped.update(what.reason for what in each.skipped)
         rows = rows_of(
@@ -465,7 +258,7 @@ class Reader:
         )
         return rows, rejected, skipped
 
-    def _scan(self, start: int, ahead: _Ahead, damaged: Container[int]) -> _Scanned:
+    def _scan(self, start: int, ahead: PeekableBatches, damaged: Container[int]) -> _Scanned:
         """Read record batches until there is enough for a piece, or the next one is large.
 
         Where it is the first one, its parts take its place. What is behind a damage is left to the
@@ -481,7 +274,7 @@ class Reader:
                     break
                 read = self._read_next(raw, start, ahead, scanned, damaged)
             except Exception as error:  # noqa: BLE001 - whatever the bytes make it raise
-                scanned.corrupt = ahead.drop(start, _why(error))
+                scanned.corrupt = ahead.drop(start, reason_of(error))
                 continue
             if read is None:
                 if not scanned.record_batches:
@@ -499,7 +292,7 @@ class Reader:
         self,
         raw: bytes | memoryview,
         start: int,
-        ahead: _Ahead,
+        ahead: PeekableBatches,
         scanned: _Scanned,
         damaged: Container[int],
     ) -> _Read | None:
@@ -526,16 +319,16 @@ class Reader:
         batch: record_batch.RecordBatch,
         raw: bytes | memoryview,
         start: int,
-        ahead: _Ahead,
+        ahead: PeekableBatches,
         scanned: _Scanned,
     ) -> _Read:
         row, after, dense = scanned.row, ahead.after, ahead.is_dense
-        if not IS_COMPILED:
+        if not compiled.IS_COMPILED:
             records, why = record_batch.sound_records(batch, raw, after, dense=dense)
             last = records[-1].offset if records else after
             found = [each for each in records if each.offset >= start]
         else:
-            row, left, last, damage = scan.scan(
+            row, left, last, damage = compiled.scan.scan(
                 *batch,
                 after,
                 dense,
@@ -546,7 +339,7 @@ class Reader:
                 self._tenants,
                 scanned.columns,
                 scanned.rows.format,
-                _FORMAT_NUMBERS[litellm.NAME],
+                FORMAT_NUMBERS[litellm.NAME],
                 scanned.rows.id if self._with_ids else None,
                 self._detects,
                 row,
@@ -604,10 +397,6 @@ def _read_older(raw: bytes | memoryview, start: int, row: int) -> _Read:
     return _Read(row, found, found[-1].offset if found else record_batch.last_offset(raw), "")
 
 
-def _why(error: Exception) -> str:
-    return str(error) if isinstance(error, record_batch.CorruptBatchError) else type(error).__name__
-
-
 def _in_pieces(others: list[Record]) -> Iterator[tuple[list[Record], int]]:
     """Yield records in their order, in pieces of about so many bytes, with how many they are."""
     piece: list[Record] = []
@@ -633,52 +422,5 @@ def _learn(
 
 
 def _split(text: bytes) -> tuple[str, str | None]:
-    model, joint, language = text.partition(scan.JOINT)
+    model, joint, language = text.partition(compiled.scan.JOINT)
     return model.decode(), language.decode() if joint else None
-
-
-def rows_of(
-    offsets: Sequence[int],
-    record_times: Sequence[int | None],
-    events: Sequence[UsageEvent],
-    classifier: Classifier,
-    formats: Sequence[int] | None = None,
-    *,
-    with_ids: bool = False,
-) -> Rows:
-    """Return decoded events as rows.
-
-    `record_times` are Kafka's timestamps in milliseconds, which stand in where an event has none.
-    `formats` are places in `FORMAT_NAMES`; without them all are native.
-    """
-    times = list(map(_time, events))
-    if str in set(map(type, times)):
-        # numpy would read a number out of a text, which is no time anywhere else.
-        times = [None if isinstance(each, str) else each for each in times]
-    ts = np.array(times, dtype=np.float64)
-    # What is no plain number of seconds is looked at alone: another unit, a text, none.
-    for row in np.flatnonzero(~((ts >= EARLIEST_TIME) & (ts < MILLISECONDS_FROM))).tolist():
-        appended = record_times[row]
-        record_time = appended / 1000 if appended is not None and appended >= 0 else None
-        told = event_time(events[row].ts, record_time)
-        ts[row] = np.nan if told is None else told
-    return Rows(
-        generation=classifier.generation,
-        offsets=np.array(offsets, dtype=np.int64),
-        ts=ts,
-        prompt=np.array(list(map(_prompt, events)), dtype=np.int64),
-        completion=np.array(list(map(_completion, events)), dtype=np.int64),
-        pair=classifier.pairs(list(map(_pair, events))),
-        tenant=classifier.tenants(list(map(_tenant, events))),
-        format=np.array(formats or [0] * len(events), dtype=np.int64),
-        id=np.array([_id_number(each.id) for each in events] if with_ids else [0] * len(events)),
-    )
-
-
-def _id_number(name: object) -> int:
-    """Return the hash of an event's id as compiled code has it, 0 where it is none."""
-    name = request_id(name)
-    if name is None:
-        return 0
-    text = str(name).encode(errors="replace")
-    return scan.hash_of(text) if IS_COMPILED else hash(text) or 1

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from streams.classify.origin.catalog import Catalog
     from streams.decode.decoder import Options
-    from streams.decode.reader import Reading, Rows
+    from streams.decode.rows import Reading, Rows
     from streams.kafka.batch_fetch import Batch
 
 #: A store forgets days in the end; a report is of all that is in the files, in whatever order.

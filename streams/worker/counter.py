@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from streams.classify.classifier import Classifier
     from streams.counting.partition import Partition
-    from streams.decode.reader import Reader, Reading
+    from streams.decode.reader import Reader
+    from streams.decode.rows import Reading
     from streams.kafka.batch_fetch import Batch
     from streams.worker.assignment import Assignment
     from streams.worker.flusher import Flusher

@@ -16,7 +16,7 @@ from streams.classify.origin import overrides
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.counting.partition import SourceReplacedError
-from streams.decode import reader
+from streams.decode import compiled
 from streams.kafka import admin, batch_fetch
 from streams.kafka.admin import BrokerError, Topic, TopicError
 from streams.process import (
@@ -111,7 +111,7 @@ async def _run(
     access = Access(token, settings.web_cors_origins, settings.web_host, settings.web_hosts)
     app = server.make_app(sources(worker), access)
     web = await server.serve(app, settings.web_host, settings.web_port)
-    if not reader.IS_COMPILED:
+    if not compiled.IS_COMPILED:
         log.warning(
             "events are read without compiled code, several times slower: install a C compiler and "
             "Python's headers, then tokenshare anew"

@@ -12,7 +12,7 @@ from streams.classify.origin.catalog import Catalog
 from streams.counting.aggregate import columns_of, late_events, panes_of
 from streams.counting.partition import Partition
 from streams.decode.event import MAX_TOKENS, UsageEvent
-from streams.decode.reader import Reading, rows_of
+from streams.decode.rows import Reading, rows_of
 from streams.state.codec import PaneKey
 from streams.state.pane import ALL_LEVELS, CROWDED_KEYS, DAY, FINE, TENANTS, is_kept, pane_start
 

@@ -17,7 +17,7 @@ from streams.classify.classifier import Classifier
 from streams.classify.origin.catalog import Catalog
 from streams.counting.partition import ALLOWED_LATENESS_SECONDS, BrokenChainError, Partition
 from streams.decode.event import Rejected, UsageEvent
-from streams.decode.reader import Reading, rows_of
+from streams.decode.rows import Reading, rows_of
 from streams.state.codec import (
     STATE_VERSION,
     PaneKey,
@@ -224,7 +224,7 @@ def test_ids_are_remembered_only_of_readings_that_chain(start):
 def test_the_chain_is_checked_with_optimization_too():
     code = """
         from streams.counting.partition import BrokenChainError, Partition
-        from streams.decode.reader import Reading, Rows
+        from streams.decode.rows import Reading, Rows
         none = Rows.empty(0, 1)
         for check in (
             lambda: Partition(0, 1).apply(Reading(6, 7, none), None, 0.0),

@@ -17,6 +17,7 @@ from test_reader import CATALOG, GOOD, NOW, reader
 
 from streams.classify.classifier import Classifier
 from streams.counting.partition import Partition
+from streams.decode import compiled as compiled_reader
 from streams.decode import reader as reading
 from streams.decode.decoder import Options
 from streams.decode.reader import Reader
@@ -81,7 +82,7 @@ READABLE = {
 @pytest.mark.parametrize("is_compiled", [True, False])
 @pytest.mark.parametrize("name", READABLE)
 def test_what_other_clients_read_is_read(name, is_compiled, monkeypatch):
-    monkeypatch.setattr(reading, "IS_COMPILED", reading.IS_COMPILED and is_compiled)
+    monkeypatch.setattr(compiled_reader, "IS_COMPILED", compiled_reader.IS_COMPILED and is_compiled)
     codec, body = READABLE[name]
     records, found = outcomes([batch(codec, body, count=3), batch_of([PLAIN], 3)], 4)
 
@@ -128,7 +129,7 @@ DAMAGED = {
 def test_records_before_a_damage_count_and_the_offsets_behind_are_corrupt(
     name, codec, is_compiled, monkeypatch
 ):
-    monkeypatch.setattr(reading, "IS_COMPILED", reading.IS_COMPILED and is_compiled)
+    monkeypatch.setattr(compiled_reader, "IS_COMPILED", compiled_reader.IS_COMPILED and is_compiled)
     bodies, count, sound = DAMAGED[name]
     raw = batch(codec, compressed(codec, b"".join(bodies)), 10, count)
     records, found = outcomes([raw, batch_of([PLAIN], 13)], 14, 10)
@@ -280,7 +281,7 @@ def test_every_offset_has_one_outcome_whatever_the_bytes(data):
     assert len({*outcome}) == len(outcome)
     assert {*range(max(start, 0), 5), *range(end, end + 3)} <= {*found.rows.offsets.tolist()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "IS_COMPILED", False)
+        patch.setattr(compiled_reader, "IS_COMPILED", False)
         slow = reader().read(start, end + 3, raws)
     assert slow.rows.offsets.tolist() == found.rows.offsets.tolist()
     assert slow.rejected == found.rejected

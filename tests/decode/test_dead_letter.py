@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.decode.dead_letter import Letters, Source, shorter
 from streams.decode.event import Rejected
-from streams.decode.reader import CorruptRange
+from streams.decode.rows import CorruptRange
 from streams.kafka.record_batch import Record
 
 SOURCE = Source("usage", 3)

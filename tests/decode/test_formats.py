@@ -22,6 +22,7 @@ from test_batch_fetch import batch_of
 
 from streams.classify.classifier import Classifier
 from streams.classify.origin.catalog import Catalog
+from streams.decode import compiled as compiled_reader
 from streams.decode import reader as reading
 from streams.decode.decoder import FAILED, Decoder, Options
 from streams.decode.event import REASONS, SKIP_REASONS, UsageEvent, event_time
@@ -298,9 +299,9 @@ def test_what_is_not_needed_is_read_alike_in_every_way(event, data):
 
 @pytest.mark.parametrize("is_compiled", [True, False], ids=["compiled", "python"])
 def test_a_worker_reads_of_records_what_is_decoded(is_compiled, monkeypatch):
-    if is_compiled and not reading.IS_COMPILED:
+    if is_compiled and not compiled_reader.IS_COMPILED:
         pytest.skip("there is no compiled reader here")
-    monkeypatch.setattr(reading, "IS_COMPILED", is_compiled)
+    monkeypatch.setattr(compiled_reader, "IS_COMPILED", is_compiled)
     for sample in SAMPLES:
         reader = reading.Reader(Classifier(Catalog.load()), sample.options)
         read = reader.read(0, 1, [batch_of([sample.value], headers=sample.headers)])

@@ -14,6 +14,7 @@ from streams.classify import classifier as classify
 from streams.classify.classifier import Classifier, StaleNumbersError
 from streams.classify.origin.catalog import Catalog
 from streams.counting.partition import Partition
+from streams.decode import compiled as compiled_reader
 from streams.decode import reader as reading
 from streams.decode.decoder import Options
 from streams.decode.reader import Reader
@@ -65,7 +66,7 @@ def test_long_work_is_announced_for_whoever_has_other_things_to_do():
     names = [GOOD | {"model": f"model-{number}"} for number in range(reading.MANY_NAMES + 1)]
     large = GOOD | {"note": "x" * 3 * reading.PIECE_BYTES, "tenant": "Zoë"}
 
-    if reading.IS_COMPILED:
+    if compiled_reader.IS_COMPILED:
         assert None in [*reader().readings(0, len(names), batches(names, 1000))]
     assert None in [*reader().readings(0, 1, batches([large]))]
     assert None not in [*reader().readings(0, 3, batches([GOOD, ODD, GOOD]))]

@@ -14,13 +14,16 @@ from test_batch_fetch import GZIP, LZ4, NONE, SNAPPY, ZSTD, batch_of
 
 from streams.classify.classifier import TABLE_SIZE, Classifier
 from streams.classify.origin.catalog import Catalog
-from streams.decode import reader as reading
+from streams.decode import compiled as compiled_reader
 from streams.decode.decoder import Options
 from streams.decode.event import MAX_TOKENS
 from streams.decode.formats.markers import BEFORE_NATIVE
 from streams.decode.reader import Reader
+from streams.decode.rows import FORMAT_NAMES
 
-pytestmark = pytest.mark.skipif(not reading.IS_COMPILED, reason="there is no compiled reader here")
+pytestmark = pytest.mark.skipif(
+    not compiled_reader.IS_COMPILED, reason="there is no compiled reader here"
+)
 
 CATALOG = Catalog.load()
 GOOD = {"model": "gpt-4o", "prompt_tokens": 10, "completion_tokens": 5}
@@ -33,7 +36,7 @@ def both(raws, start=0, end=None, **options):
     found = []
     for compiled in (True, False):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(reading, "IS_COMPILED", compiled)
+            patch.setattr(compiled_reader, "IS_COMPILED", compiled)
             classifier = Classifier(CATALOG)
             read = Reader(classifier, Options(LIMIT, **options)).read(start, end, raws)
         rows, tables = read.rows, classifier.tables()
@@ -238,7 +241,10 @@ def test_a_payload_of_litellm_and_an_event_with_more_fields_need_no_python(monke
 
     assert rows.prompt.tolist() == [812, 10]
     assert rows.ts[0] == 1763900000.1234567
-    assert [reading.FORMAT_NAMES[each] for each in rows.format.tolist()] == ["litellm", "native"]
+    assert [FORMAT_NAMES[each] for each in rows.format.tolist()] == [
+        "litellm",
+        "native",
+    ]
     names = [classifier.model_names.names[each] for each in classifier.tables().model[rows.pair]]
     assert names == ["qwen3-32b", "gpt-4o"]
 
@@ -255,7 +261,7 @@ def test_a_prompt_without_a_declared_language_is_for_the_code_that_tells_it():
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_ids_are_one_number_whichever_code_reads_them(monkeypatch, compiled):
-    monkeypatch.setattr(reading, "IS_COMPILED", compiled)
+    monkeypatch.setattr(compiled_reader, "IS_COMPILED", compiled)
     values = [
         GOOD | {"id": "a"},
         GOOD | {"id": "a", "tenant": "Zoë"},

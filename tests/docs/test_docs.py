@@ -24,7 +24,7 @@ from streams.decode.decoder import Decoder
 from streams.decode.event import REASONS, SKIP_REASONS
 from streams.decode.formats import native
 from streams.decode.formats.registry import NAMES
-from streams.decode.reader import Reading, rows_of
+from streams.decode.rows import Reading, rows_of
 from streams.gateway.bridge import metrics as bridge_metrics
 from streams.settings import Settings, load, table
 from streams.shares.grouping import HYSTERESIS, SHOWN_DEVELOPERS, SHOWN_LANGUAGES, SHOWN_MODELS

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from test_batch_fetch import GZIP, LZ4, NONE, SNAPPY, ZSTD, batch_of
 from test_reader import GOOD, ODD, reader
 
-from streams.decode import reader as reading
+from streams.decode import compiled as compiled_reader
 from streams.decode.dead_letter import Source, shorter
 from streams.decode.event import Rejected
 from streams.kafka import compression, oversized_batch, record_batch
@@ -138,7 +138,7 @@ def test_a_large_batch_reads_as_its_records_would_apart(codec, monkeypatch):
 
 
 def test_without_compiled_code_it_is_the_same(monkeypatch):
-    monkeypatch.setattr(reading, "IS_COMPILED", False)
+    monkeypatch.setattr(compiled_reader, "IS_COMPILED", False)
     monkeypatch.setattr(compression, "MAX_BUFFER_BYTES", 1024)
     monkeypatch.setattr(compression, "BUFFER_BYTES", 1024)
     values = [orjson.dumps(GOOD)] * 500

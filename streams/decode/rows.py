@@ -1,0 +1,202 @@
+"""What a batch holds, read: events as columns of numbers, and all that is not an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streams.classify.classifier import StaleNumbersError
+from streams.decode import compiled
+from streams.decode.event import EARLIEST_TIME, MILLISECONDS_FROM, event_time
+from streams.decode.formats import custom, native
+from streams.decode.formats.raw_usage import request_id
+from streams.decode.formats.registry import NAMES
+from streams.kafka import record_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from streams.classify.classifier import Classifier
+    from streams.decode.event import Rejected, SkipReason, UsageEvent
+    from streams.kafka.record_batch import Record
+
+#: The formats that events come in, by number: our own is 0.
+FORMAT_NAMES = (native.NAME, *(name for name in NAMES if name != native.NAME), custom.NAME)
+FORMAT_NUMBERS: dict[str, int] = {name: at for at, name in enumerate(FORMAT_NAMES)}
+
+_pair = attrgetter("model", "language")
+_time = attrgetter("ts")
+_tenant = attrgetter("tenant")
+_prompt = attrgetter("prompt_tokens")
+_completion = attrgetter("completion_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Events, a row each, ascending by offset: columns, and the generation of their numbers.
+
+    `ts` is in unix seconds, NaN where it cannot be read as a time. `pair` and `tenant` are the
+    classifier's numbers of (model, language) and of the tenant, -1 for none. `format` is the
+    place of a format's name in `FORMAT_NAMES`. `id` is a hash of the event's id, 0 for none and
+    where ids are not asked for; hashes of different processes differ. `generation` is the
+    classifier's when it gave the numbers out: in another one they are void.
+    """
+
+    generation: int
+    offsets: NDArray[np.int64]
+    ts: NDArray[np.float64]
+    prompt: NDArray[np.int64]
+    completion: NDArray[np.int64]
+    pair: NDArray[np.int64]
+    tenant: NDArray[np.int64]
+    format: NDArray[np.int64]
+    id: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def __getitem__(self, rows: slice | NDArray[np.intp] | NDArray[np.bool_]) -> Rows:
+        return Rows(self.generation, *(column[rows] for column in self.columns()))
+
+    def columns(self) -> list[NDArray[Any]]:
+        """Return the columns, in the order of the fields."""
+        return list(_columns(self))
+
+    @classmethod
+    def empty(cls, size: int, generation: int) -> Rows:
+        """Return rows that are to be filled."""
+        offsets, prompt, completion, pair, tenant = (
+            np.empty(size, dtype=np.int64) for _ in range(5)
+        )
+        none = np.zeros(size, dtype=np.int64)
+        ts = np.empty(size, dtype=np.float64)
+        return cls(generation, offsets, ts, prompt, completion, pair, tenant, none, none.copy())
+
+    def grown(self, filled: int, size: int) -> Rows:
+        """Return rows with room for `size`, of which the first `filled` are these."""
+        rows = Rows.empty(size, self.generation)
+        for old, new in zip(self.columns(), rows.columns(), strict=True):
+            new[:filled] = old[:filled]
+        return rows
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """Return the rows of one or more parts, in their order.
+
+        Raises StaleNumbersError where the parts are of several generations.
+        """
+        generation, *others = {part.generation for part in parts}
+        if others:
+            raise StaleNumbersError(
+                f"rows of generations {sorted([generation, *others])} cannot be joined: the same "
+                "number stands for different names"
+            )
+        columns = zip(*(part.columns() for part in parts), strict=True)
+        return cls(generation, *map(np.concatenate, columns))
+
+    def merged(self, other: Rows) -> Rows:
+        """Return both, by offset; of one offset these first. Raises StaleNumbersError."""
+        if not len(other):
+            return self
+        rows = Rows.joined([self, other])
+        return rows[np.argsort(rows.offsets, kind="stable")]
+
+
+_columns = attrgetter(*(each.name for each in fields(Rows) if each.name != "generation"))
+
+
+@dataclass(frozen=True, slots=True)
+class CorruptRange:
+    """Offsets of a record batch that nobody can read: `first` to `last`, both included.
+
+    `raw` are the bytes of the whole batch. Records before `first` have been read.
+    """
+
+    first: int
+    last: int
+    why: str
+    raw: bytes | memoryview
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What lies between two offsets of a partition, read.
+
+    `start` is where the read began and `end` where the next one begins, so that readings chain
+    without holes even where the log has some. Each item of a record is a row, rejected or skipped:
+    `rejected` by offset, ascending, several of one offset where a record holds several bad items.
+    What cannot be read at all is `corrupt`. `record_batches` are those that it was read from, the
+    parts of a large one in its place; `others` are the records that were decoded in Python.
+    """
+
+    start: int
+    end: int
+    rows: Rows
+    rejected: Sequence[tuple[int, Rejected]] = ()
+    skipped: Mapping[SkipReason, int] = field(default_factory=dict)
+    record_batches: Sequence[bytes | memoryview] = ()
+    others: Sequence[Record] = ()
+    corrupt: Sequence[CorruptRange] = ()
+
+    def records_at(self, offsets: Iterable[int]) -> dict[int, Record]:
+        """Return the records at these offsets; those that cannot be had again are left out."""
+        wanted = set(offsets)
+        found = {each.offset: each for each in self.others if each.offset in wanted}
+        if len(found) < len(wanted):
+            found |= record_batch.at_offsets(self.record_batches, wanted - found.keys())
+        return found
+
+
+def rows_of(
+    offsets: Sequence[int],
+    record_times: Sequence[int | None],
+    events: Sequence[UsageEvent],
+    classifier: Classifier,
+    formats: Sequence[int] | None = None,
+    *,
+    with_ids: bool = False,
+) -> Rows:
+    """Return decoded events as rows.
+
+    `record_times` are Kafka's timestamps in milliseconds, which stand in where an event has none.
+    `formats` are places in `FORMAT_NAMES`; without them all are native.
+    """
+    times = list(map(_time, events))
+    if str in set(map(type, times)):
+        # numpy would read a number out of a text, which is no time anywhere else.
+        times = [None if isinstance(each, str) else each for each in times]
+    ts = np.array(times, dtype=np.float64)
+    # What is no plain number of seconds is looked at alone: another unit, a text, none.
+    for row in np.flatnonzero(~((ts >= EARLIEST_TIME) & (ts < MILLISECONDS_FROM))).tolist():
+        appended = record_times[row]
+        record_time = appended / 1000 if appended is not None and appended >= 0 else None
+        told = event_time(events[row].ts, record_time)
+        ts[row] = np.nan if told is None else told
+    return Rows(
+        generation=classifier.generation,
+        offsets=np.array(offsets, dtype=np.int64),
+        ts=ts,
+        prompt=np.array(list(map(_prompt, events)), dtype=np.int64),
+        completion=np.array(list(map(_completion, events)), dtype=np.int64),
+        pair=classifier.pairs(list(map(_pair, events))),
+        tenant=classifier.tenants(list(map(_tenant, events))),
+        format=np.array(formats or [0] * len(events), dtype=np.int64),
+        id=np.array([_id_number(each.id) for each in events] if with_ids else [0] * len(events)),
+    )
+
+
+def _id_number(name: object) -> int:
+    """Return the hash of an event's id as compiled code has it, 0 where it is none."""
+    name = request_id(name)
+    if name is None:
+        return 0
+    text = str(name).encode(errors="replace")
+    return compiled.scan.hash_of(text) if compiled.IS_COMPILED else hash(text) or 1
