@@ -1,1 +1,1 @@
-"""The study for one's own traffic: counts of days or weeks, summed up, and shown in five ways."""
+"""Reproduce the study on one's own traffic: counts of days or weeks, summarized in five formats."""

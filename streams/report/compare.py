@@ -1,4 +1,4 @@
-"""What a worker has counted, compared with what is known to have been sent."""
+"""Compare a worker's counts with what is known to have been sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A cell in which a worker and the truth differ, in one count."""
+    """One count of a cell in which a worker and the manifests differ."""
 
     origin: str
     language: str
@@ -20,14 +20,14 @@ class Difference:
     counted: int
 
 
-#: The counts of a manifest's cell, and where /api/v1/history has each in a cell's list.
+#: The counts of a manifest's cell, and the index of each in a cell's list of /api/v1/history.
 COMPARED = {"tokens": 0, "requests": 1, "prompt_tokens": 2, "completion_tokens": 3}
 
 
 def expected_cells(manifests: Iterable[Mapping[str, Any]]) -> dict[str, list[int]]:
     """Add up manifests: `origin/language` -> [tokens, requests, prompt, completion tokens].
 
-    Raises KeyError or TypeError for what is no manifest.
+    Raises KeyError or TypeError for a value that is not a manifest.
     """
     cells: dict[str, list[int]] = {}
     for manifest in manifests:

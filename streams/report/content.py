@@ -1,7 +1,7 @@
-"""The sentences and tables of a report, before they are laid out.
+"""The sentences and tables of a report, before layout.
 
-Names come from outside. Here they lose what is not printable, such as the codes that steer a
-terminal or turn the direction of text; each output escapes what is left in its own way.
+Names come from outside. Characters that are not printable are replaced here, such as the codes that
+control a terminal or change the direction of text; each output format escapes the rest itself.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 #: Rows of a table of languages, developers or models.
 SHOWN_ROWS = 12
-#: Steps in a table that is read from above; CSV and JSON have all.
+#: Steps in a table that is read from the top; CSV and JSON have all.
 SHOWN_STEPS = 60
-#: Up to so many weeks there is nothing to see in a course of weeks.
+#: Up to this many weeks there is no course worth showing.
 _FEW_WEEKS = 2
 #: Characters of a name: a model's name may be as long as a record.
 LONGEST_NAME = 80
@@ -39,7 +39,7 @@ NOTHING = "No tokens were counted."
 class Table:
     """A table of plain text; the columns from `numbers_from` on hold numbers.
 
-    Where there is no room for all, the columns in `spare` go, the first one first.
+    Where the width is too small, the columns in `spare` are dropped, the first one first.
     """
 
     title: str
@@ -50,13 +50,13 @@ class Table:
 
 
 def shown(text: str) -> str:
-    """Return a text from outside, printable and not too long."""
+    """Return an external text, printable and limited in length."""
     printable = "".join(each if each.isprintable() else "�" for each in text[: LONGEST_NAME + 1])
     return printable if len(printable) <= LONGEST_NAME else printable[: LONGEST_NAME - 1] + "…"
 
 
 def name(dimension: str, key: str) -> str:
-    """Return what people call a key, printable."""
+    """Return the display name of a key, printable."""
     return shown(name_of(dimension, key))
 
 
@@ -66,17 +66,17 @@ def day(unix: int) -> str:
 
 
 def title(report: Summary) -> str:
-    """Return what a report is called."""
+    """Return the title of a report."""
     return "Simulated traffic: shares of tokens" if report.simulated else "Shares of tokens"
 
 
 def several(count: int, what: str) -> str:
-    """Return a count and what it is of: `1 day`, `1,200 days`."""
+    """Return a count with its noun: `1 day`, `1,200 days`."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def sentences(report: Summary) -> list[str]:
-    """Return the answer in words, the most asked for first."""
+    """Return the result in sentences, the most requested first."""
     if not report.starts:
         return [NOTHING]
     whole, by = report.whole, report.by
@@ -248,7 +248,7 @@ def steps_table(report: Summary, most: int | None = SHOWN_STEPS) -> Table:
 
 
 def notes(read: Read | None) -> list[str]:
-    """Return what a reader must know of what was read: what does not count, and why."""
+    """Return notes on the input: which records do not count, and why."""
     if read is None:
         return []
     said = [f"{several(read.records, 'record')} read, {several(read.counted, 'event')} counted."]
@@ -259,7 +259,7 @@ def notes(read: Read | None) -> list[str]:
 
 
 def hints(report: Summary) -> list[str]:
-    """Return what whoever asked might do next, where the report says little."""
+    """Return hints on what to do next, where the report shows little."""
     said = []
     read = report.read
     if read is not None and not read.counted and "not_json" in read.rejected:
@@ -282,5 +282,5 @@ def _left(what: str, left: Mapping[str, Left]) -> Iterator[str]:
 
 
 def _path(text: str) -> str:
-    """Return a path of any length: where it is too long, its end says which file it is."""
+    """Return a path shortened to the limit: its end, which identifies the file, is kept."""
     return shown(text) if len(text) <= LONGEST_NAME else "…" + shown(text[1 - LONGEST_NAME :])

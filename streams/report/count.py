@@ -1,8 +1,8 @@
-"""Lines are decoded, classified and added up by the code that a worker does it with.
+"""Decode, classify and aggregate lines with the same code as a worker.
 
-So a file comes to what a worker counts of a partition with the same records: its days, and what of
-it does not count. What a worker does for the sake of live windows, keys of tenants and a store
-that outlives it is left out; so nothing is too old, and the order of files changes nothing.
+So a file has the same totals as a worker's partition with the same records: its days, and the
+records that do not count. A worker's live windows, tenant keys and persistent store are left out;
+so nothing is too old, and the order of files changes nothing.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from streams.decode.rows import Reading, Rows
     from streams.kafka.batch_fetch import Batch
 
-#: A store forgets days in the end; a report is of all that is in the files, in whatever order.
+#: A store has a retention for days; a report covers everything in the files, in any order.
 _EVERY_DAY = DAY._replace(keep_seconds=2**40)
-#: Places that are told of each reason.
+#: Places that are reported for each reason.
 FIRST = 3
-#: Lines of a reading that are looked at again to find where something was skipped.
+#: Lines of a reading that are examined again to find where something was skipped.
 _LOOKED_AT = 100
 
 
 @dataclass(slots=True)
 class Left:
-    """What does not count for one reason: how many items, where the first ones are, and why."""
+    """Items that do not count for one reason: their number, the first places, and the detail."""
 
     count: int = 0
     #: (file, line number from 1)
@@ -49,7 +49,7 @@ class Left:
     detail: str = ""
 
     def note(self, place: tuple[str, int], detail: str = "") -> None:
-        """Keep a place where it is one of the first; several items of a line are one place."""
+        """Record a place if it is one of the first; several items of a line are one place."""
         if len(self.places) < FIRST and place not in self.places:
             self.places.append(place)
             self.detail = self.detail or detail
@@ -58,8 +58,8 @@ class Left:
 class Count:
     """Counts the lines of files, one file after the other, as a worker counts a partition.
 
-    `now` is the wall clock in unix seconds: an event may be a little ahead of it. With
-    `dedupe_records` an event is skipped whose id another one had so many lines before.
+    `now` is the wall clock in unix seconds: an event may be slightly ahead of it. An event is
+    skipped if another event within the last `dedupe_records` lines had the same id.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class Count:
         self._file, self._before, self._next = "", 0, 0
 
     def begin(self, file: str) -> None:
-        """Say which file the next lines are of."""
+        """Set the file of the next lines."""
         self._file, self._before = file, self._next
 
     @property
     def line(self) -> int:
-        """The lines of this file so far."""
+        """The number of lines of this file so far."""
         return self._next - self._before
 
     def add(self, lines: Sequence[bytes]) -> None:
@@ -95,7 +95,7 @@ class Count:
         self._next = end
 
     def add_batches(self, batch: Batch) -> None:
-        """Count what lies between two offsets of a partition."""
+        """Count the records between two offsets of a partition."""
         self._before = 1
         self.lines += sum(records_in(each) for each in batch.record_batches if is_scannable(each))
         for _ in self._readings(batch.start, batch.end, batch.record_batches, batch.damaged):
@@ -156,7 +156,7 @@ class Count:
         return rows[~repeated]
 
     def _find_skipped(self, reading: Reading, lines: Sequence[bytes], start: int) -> None:
-        """Note the first lines where something was skipped; a reading does not say where."""
+        """Record the first lines where something was skipped; a reading does not report where."""
         sought = {reason for reason in reading.skipped if len(self.skipped[reason].places) < FIRST}
         if not sought:
             return
@@ -174,7 +174,7 @@ class Count:
                 self.skipped[reason].note(self._place(offset))
 
     def join(self, other: Count) -> None:
-        """Add what another one has counted."""
+        """Add the counts of another `Count`."""
         self.lines += other.lines
         self.counted += other.counted
         for start, pane in other.panes.items():

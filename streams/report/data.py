@@ -1,4 +1,4 @@
-"""A report as data: JSON with ratios from 0 to 1, and CSV with a row a step and key."""
+"""A report as data: JSON with ratios from 0 to 1, and CSV with one row per step and key."""
 
 from __future__ import annotations
 

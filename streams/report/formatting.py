@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 def progress_bar(
     console: Console, *columns: ProgressColumn
 ) -> contextlib.AbstractContextManager[Progress]:
-    """Return a bar that leaves nothing behind; it counts events unless it has other columns.
+    """Return a transient progress bar; it counts events unless it has other columns.
 
-    Where the output is no terminal nothing is drawn.
+    Where the output is not a terminal, nothing is drawn.
     """
     columns = columns or (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     bar = Progress(*columns, console=console, transient=True)
-    # Even a bar that is switched off would end with an empty line there.
+    # Even a disabled bar would end with an empty line there.
     return bar if console.is_interactive else contextlib.nullcontext(bar)
 
 

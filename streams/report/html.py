@@ -1,4 +1,4 @@
-"""A report as one HTML file with charts: it loads nothing, runs nothing and asks no other host."""
+"""A report as one HTML file with charts: no scripts, and no requests to any host."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streams.classify.keys import Dimension
     from streams.report.summary import Row, Summary
 
-# A chart's size in units of its own, with room for the axes.
+# A chart's size in its own units, with room for the axes.
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 960, 326, 72, 34
 #: Steps from which lines between the areas would hide them.
 _DENSE = 200
@@ -106,7 +106,7 @@ summary { cursor: pointer; margin-top: 2rem; font-weight: 600; }
 
 
 def page(report: Summary) -> str:
-    """Return the file: the answer in words, share over time, languages and developers, tables."""
+    """Return the file: result in sentences, share over time, languages and developers, tables."""
     called = escape(title(report))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -164,10 +164,10 @@ def _table(table: Table) -> str:
 
 
 def _area(report: Summary) -> str:
-    """Return the shares by origin over time, one upon the other."""
+    """Return the stacked shares by origin over time."""
     rows = report.dimensions["origin"]
     steps = len(report.starts)
-    # What is only one day or week is as wide as the chart.
+    # A single day or week is as wide as the chart.
     places = [_x(_part(report, at)) for at in range(steps)] if steps > 1 else [_x(0), _x(1)]
     below = [0.0] * len(places)
     parts = []
@@ -199,7 +199,7 @@ def _area(report: Summary) -> str:
 
 
 def _part(report: Summary, at: int) -> float:
-    """Return where a step lies in the period: a gap without traffic is as wide as it was long."""
+    """Return the position of a step in the period: a gap without traffic keeps its length."""
     first, last = report.starts[0], report.starts[-1]
     return (report.starts[at] - first) / (last - first) if last > first else 0.0
 
@@ -245,7 +245,7 @@ def _anchor(at: int, first: int, last: int) -> str:
 
 
 def _bars(report: Summary, dimension: Dimension, called: str, digits: int) -> str:
-    """Return a bar a key, the longest as wide as the chart."""
+    """Return one bar per key, the longest as wide as the chart."""
     rows = report.dimensions[dimension][:SHOWN_ROWS]
     most = max(row.tokens_ratio for row in rows) or 1.0
     bars = "".join(_bar(row, at, dimension, most, digits) for at, row in enumerate(rows))

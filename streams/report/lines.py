@@ -1,7 +1,7 @@
-"""Files become lines, and lines become the record batches that a worker would fetch.
+"""Split files into lines, and build from them the record batches that a worker would fetch.
 
-A line is a record's value and its number is the offset, so what a worker's compiled code reads in
-Kafka's bytes it reads in a file as well: the counts are the same and so is the speed.
+A line is a record's value and its number is the offset. So the worker's compiled code that reads
+Kafka's bytes also reads files: the counts are the same and so is the speed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
-#: Read at once: some 30,000 lines, as many as the reader takes in one piece.
+#: Bytes read at once: about 30,000 lines, as many as the reader takes in one piece.
 BLOCK_BYTES = 4 * 1024 * 1024
 _GZIP, _MARK = b"\x1f\x8b", b"\xef\xbb\xbf"
 #: zlib's window for gzip.
@@ -24,14 +24,14 @@ _GZIP_WINDOW = 31
 
 
 class BrokenOffError(Exception):
-    """Compressed data end early or are damaged; the message says which."""
+    """Compressed data is truncated or damaged; the message says which."""
 
 
 def blocks(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Yield a stream uncompressed, in blocks, each with the bytes that were read for it.
+    """Yield a stream decompressed, in blocks, each with the number of bytes read for it.
 
-    gzip is told by its first bytes, whatever the file is called. Raises BrokenOffError once all
-    that can be uncompressed has been yielded.
+    gzip is detected by its first bytes, whatever the file's name. Raises BrokenOffError once
+    everything that can be decompressed has been yielded.
     """
     block = stream.read(BLOCK_BYTES)
     found = _inflated(stream, block) if block[:2] == _GZIP else _plain(stream, block)
@@ -52,7 +52,7 @@ def _inflated(stream: BinaryIO, block: bytes) -> Iterator[tuple[bytes, int]]:
     while block:
         read = len(block)
         while block:
-            # One file may be several that were joined; some writers fill up with zeros.
+            # One file may be several joined ones; some writers pad with zeros.
             if inflate.eof:
                 block = block.lstrip(b"\0")
                 if not block:
@@ -67,7 +67,7 @@ def _inflated(stream: BinaryIO, block: bytes) -> Iterator[tuple[bytes, int]]:
             block = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
             yield text, read
             read = 0
-        # What is left over of a full block comes out without more to read.
+        # The remainder of a full block is output without further input.
         block = stream.read(BLOCK_BYTES)
     while not inflate.eof:
         text = inflate.decompress(b"", BLOCK_BYTES)
@@ -77,7 +77,7 @@ def _inflated(stream: BinaryIO, block: bytes) -> Iterator[tuple[bytes, int]]:
 
 
 def _until_damage(inflate: zlib._Decompress, block: bytes) -> bytes:
-    """Return what comes out before the place where the data are damaged, nearly to the byte."""
+    """Return the output before the damaged position, accurate almost to the byte."""
     found = bytearray()
     with contextlib.suppress(zlib.error):
         for at in range(len(block)):
@@ -86,10 +86,11 @@ def _until_damage(inflate: zlib._Decompress, block: bytes) -> bytes:
 
 
 def lines(texts: Iterable[tuple[bytes, int]], longest: int) -> Iterator[tuple[list[bytes], int]]:
-    """Yield whole lines without their ends, in lists, each with the bytes that were read for it.
+    """Yield whole lines without their ends, in lists, each with the number of bytes read for it.
 
-    Of a line over `longest` bytes one byte more is kept: enough to be told as too large. The last
-    line may have no end, unless the text breaks off with an error: then it is no whole line.
+    A line over `longest` bytes is cut to one byte more than that: enough to be detected as too
+    large. The last line may have no end, unless the text breaks off with an error: then it is not a
+    whole line.
     """
     held: list[bytes] = []
     size = 0
@@ -113,8 +114,9 @@ def lines(texts: Iterable[tuple[bytes, int]], longest: int) -> Iterator[tuple[li
 def batch(values: Sequence[bytes], base_offset: int) -> bytes:
     """Return values as one uncompressed record batch of magic 2, without the empty ones.
 
-    Format: https://kafka.apache.org/documentation/#recordbatch. Nothing says when a line was
-    written, so records have no time; nobody asks for the checksum of bytes that never left.
+    Format: https://kafka.apache.org/documentation/#recordbatch. Lines carry no write time, so
+    records have no timestamp. The checksum is not computed, because the bytes never leave the
+    process.
     """
     parts: list[bytes] = []
     known = _VARINTS

@@ -1,7 +1,7 @@
-"""Rows of a Parquet file become the lines that a file of JSON would have.
+"""Convert rows of a Parquet file to the lines of an equivalent JSON file.
 
-A table of one column holds whole records, as sinks of Kafka topics write them; of several columns
-each row is a record with the columns as its fields, and an empty field is one that is not there.
+A table with one column holds whole records, as sinks of Kafka topics write them. With several
+columns, each row is a record with the columns as its fields; an empty field is absent.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def rows(stream: BinaryIO) -> Iterator[list[bytes]]:
         for some in file.iter_batches(_ROWS):
             yield [_line(row) for row in some.to_pylist()]
     except (pa.ArrowException, OSError) as error:
-        # Its first line says what; the others are a trace of its own.
+        # Its first line names the error; the others are its own trace.
         raise BrokenOffError(
             f"no whole Parquet file ({str(error).splitlines()[0][:200]})"
         ) from None
@@ -50,7 +50,7 @@ def _line(row: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(there, default=_plain)
     except orjson.JSONEncodeError:
-        # A number beyond 64 bits: the line is told as none of JSON.
+        # A number beyond 64 bits: the line is reported as invalid JSON.
         return b"?"
 
 

@@ -1,7 +1,7 @@
-"""Counts of days or weeks become a report: shares, their course, who moved.
+"""Summarize counts of days or weeks as a report: shares, their course, movers.
 
-A share is of tokens unless it says otherwise. An average is the mean of the shares of days or
-weeks, as the study's averages are, so a busy week weighs no more than a quiet one.
+A share is of tokens unless stated otherwise. An average is the mean of the shares of days or weeks,
+as the study's averages are, so a busy week weighs no more than a quiet one.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from streams.state.pane import Pane
 
 By = Literal["day", "week"]
-#: The step of a history for each.
+#: The step of a history for each period.
 STEP_OF: dict[str, str] = {"day": "1d", "week": "1w"}
-#: Movers that are listed, and the change of a share below which nothing has moved: 0.05 points.
+#: Movers that are listed, and the minimum change of a share to be a mover: 0.05 points.
 SHOWN_MOVERS, MIN_CHANGE = 10, 0.0005
-#: Movers compare this part of the period at its end with as much at its beginning.
+#: Movers compare the last 1/10 of the period with the first 1/10.
 PART = 10
 
 
 class Sums(NamedTuple):
-    """What was counted, in the order of a history's lists."""
+    """Counts, in the order of a history's lists."""
 
     tokens: int = 0
     requests: int = 0
@@ -42,12 +42,12 @@ class Sums(NamedTuple):
     completion_tokens: int = 0
 
     def plus(self, more: Sequence[int]) -> Sums:
-        """Return both together."""
+        """Return the sum of both."""
         return Sums(*(mine + other for mine, other in zip(self, more, strict=True)))
 
 
 class Course(NamedTuple):
-    """How a share went: ratios 0-1. `average` is the mean over the days or weeks."""
+    """The course of a share: ratios 0-1. `average` is the mean over the days or weeks."""
 
     first: float
     highest: float
@@ -57,7 +57,7 @@ class Course(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One key of a dimension over the whole period; `shares` are of tokens, one a step."""
+    """One key of a dimension over the whole period; `shares` are of tokens, one per step."""
 
     key: str
     sums: Sums
@@ -68,7 +68,7 @@ class Row:
 
     @property
     def course(self) -> Course:
-        """How its share went."""
+        """The course of the key's share."""
         shares = self.shares
         return Course(shares[0], max(shares), shares[-1], sum(shares) / len(shares))
 
@@ -83,7 +83,7 @@ class Mover(NamedTuple):
 
     @property
     def change(self) -> float:
-        """How much it has changed, as a ratio: 0.01 is a point."""
+        """The change of the share, as a ratio: 0.01 is one point."""
         return self.last - self.first
 
 
@@ -96,7 +96,7 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Tokens per request: in all of the period, in its first tenth and in its last."""
+    """Tokens per request: in the whole period, in its first tenth and in its last."""
 
     whole: Size
     first: Size
@@ -105,18 +105,18 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was read of files or a topic: records, the events in them, and what does not count."""
+    """The input from files or a topic: records, their events, and the items that do not count."""
 
     records: int
     counted: int
     rejected: Mapping[str, Left]
     skipped: Mapping[str, Left]
-    #: What ended early, in words.
+    #: Messages about inputs that ended early.
     broken: tuple[str, ...] = ()
 
     @property
     def is_all_rejected(self) -> bool:
-        """Whether there was something to count and none of it could be."""
+        """Whether there was input and none of it could be counted."""
         return bool(self.rejected) and not self.counted
 
 
@@ -143,7 +143,7 @@ Histories = dict[Dimension, "list[dict[str, Any]]"]
 
 
 def histories(panes: Mapping[int, Pane], catalog: Catalog, by: By) -> Histories:
-    """Return the points of panes of days, as a worker's history has them."""
+    """Return the points of panes of days, in the form of a worker's history."""
     seconds = STEPS[STEP_OF[by]].seconds
     steps: dict[Dimension, dict[int, dict[str, Counts]]] = {each: {} for each in DIMENSIONS}
     for start, pane in sorted(panes.items()):
@@ -212,13 +212,13 @@ def _rows(
         found = _largest(found)
     rows = [_row(key, cells, steps, whole) for key, cells in found.items()]
     if dimension == "origin":
-        # As they are named everywhere, also those that do not occur.
+        # In the fixed order of origins, including those that do not occur.
         return tuple(rows)
     return tuple(sorted(rows, key=lambda row: (row.key == OTHER, -row.sums.tokens, row.key)))
 
 
 def _largest(found: dict[str, dict[int, Sums]]) -> dict[str, dict[int, Sums]]:
-    """Return as many models as are shown by name, and the rest as `other`."""
+    """Return the models that are shown by name, and the rest as `other`."""
     weights = {key: sum(each.tokens for each in cells.values()) for key, cells in found.items()}
     ranked = sorted(weights.keys() - {OTHER}, key=lambda key: (-weights[key], key))
     kept = {key: found[key] for key in ranked[:SHOWN_MODELS]}
@@ -253,7 +253,7 @@ def _tenth(steps: int) -> int:
 def _movers(
     dimensions: Mapping[Dimension, tuple[Row, ...]], steps: Sequence[Sums]
 ) -> tuple[Mover, ...]:
-    """Return what has changed most between the first tenth and the last, largest first."""
+    """Return the largest changes between the first tenth and the last, largest first."""
     if len(steps) < 2:
         return ()
     tenth = _tenth(len(steps))

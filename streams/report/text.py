@@ -28,18 +28,17 @@ if TYPE_CHECKING:
 
     from streams.report.summary import Summary
 
-#: What Markdown, GitHub's included, takes for more than a character.
+#: Characters with a special meaning in Markdown, GitHub's included.
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&#@$]|:(?=//))")
-#: Characters of a terminal from which there is room for long courses; below, they are short.
+#: Terminal width from which long courses fit; below it, they are short.
 _WIDE, _SHORT_BARS = 104, 10
-#: Characters that a name has on a line of its own; of a heading that has to be broken; and between
-#: columns.
+#: Width of a name on a line of its own; of a heading that has to be broken; and between columns.
 _NAME, _HEADING, _GAP = 26, 11, 2
 _ADDRESS = re.compile(r"(?i)(www)\.")
 
 
 def for_terminal(report: Summary, width: int) -> Iterator[RenderableType]:
-    """Yield what is printed: the answer in words, then the tables, as wide as `width` allows."""
+    """Yield the printed output: the result in sentences, then tables as wide as `width` allows."""
     if report.simulated:
         yield Text("Simulated traffic", style="bold")
     for sentence in sentences(report):
@@ -55,7 +54,7 @@ def for_terminal(report: Summary, width: int) -> Iterator[RenderableType]:
 
 
 def _filled(sentence: str, width: int) -> str:
-    """Return a sentence in lines; a number stays with its unit."""
+    """Return a sentence wrapped in lines; a number stays with its unit."""
     lines = textwrap.fill(sentence.replace(" %", "\xa0%"), width, break_on_hyphens=False)
     return lines.replace("\xa0", " ")
 
@@ -77,17 +76,17 @@ def _rich(table: Table, width: int) -> RichTable:
             justify="right" if is_number else "left",
             overflow="ellipsis" if at else "fold",
             no_wrap=at > 0,
-            # Whose the numbers are is told in any window.
+            # The key column is shown at any width.
             min_width=None if at else min(10, _widest(table, headings, at)),
         )
     for row in table.rows:
-        # As text: a name may hold what would be read as mark-up.
+        # As text: a name may contain mark-up.
         drawn.add_row(*(Text(row[at]) for at in kept))
     return drawn
 
 
 def _fitting(table: Table, width: int) -> tuple[list[str], list[int]]:
-    """Return the headings, broken where it is narrow, and which columns there is room for."""
+    """Return the headings, broken if the width is small, and the columns that fit."""
     headings, kept = list(table.columns), list(range(len(table.columns)))
 
     def is_too_wide() -> bool:

@@ -1,6 +1,6 @@
 """Read a topic from its beginning to its present end, without a consumer group or commits.
 
-Each partition is counted by itself, from the same bytes and as a worker counts it.
+Each partition is counted separately, from the same bytes and in the same way as by a worker.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SILENCE_SECONDS = 30.0
 
 
 class TopicUnreadableError(Exception):
-    """The topic cannot be read; the message says why and what to do."""
+    """The topic cannot be read; the message gives the reason and the remedy."""
 
 
 def read(
@@ -35,7 +35,7 @@ def read(
     count: Callable[[], Count],
     advance: Callable[[int, int], None],
 ) -> list[Count]:
-    """Return the counts of each partition; calls `advance` with offsets read and their total.
+    """Return the counts of each partition; call `advance` with offsets read and their total.
 
     Raises TopicUnreadableError and admin.BrokerError.
     """
@@ -104,6 +104,6 @@ async def _read(
                         consumer.pause(tp)
         return [*counts.values()]
     finally:
-        # Where Kafka has gone meanwhile, it raises the cancellation of its own tasks.
+        # If Kafka is gone by now, this raises the cancellation of its own tasks.
         with contextlib.suppress(asyncio.CancelledError):
             await consumer.stop()

@@ -1,1 +1,1 @@
-"""Panes become shares: running windows, and counts over time."""
+"""Compute shares from panes: sliding windows, and counts over time."""

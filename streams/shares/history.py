@@ -1,4 +1,4 @@
-"""Counts over time, by dimension: what the page draws and the reports add up."""
+"""Counts over time, by dimension: the data of the page's charts and of the reports."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ STEPS = {
 
 
 class Part(NamedTuple):
-    """A pane's place, what is kept of it, and where nothing is, the panes of its partitions."""
+    """A pane's start, its cached sums, and where there are none, the panes of its partitions."""
 
     start: int
     kept: dict[str, bytes] | None
@@ -59,7 +59,7 @@ class Part(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What panes were found to come to, with what they were then."""
+    """Computed sums, and the records they came from."""
 
     catalog: Catalog
     level: Level
@@ -67,9 +67,9 @@ class Found(NamedTuple):
 
 
 class History:
-    """Answers from the view's panes, with what each pane comes to kept until the pane changes.
+    """Answers history queries from the view's panes; caches each pane's sums until it changes.
 
-    That is packed: unpacked, the sums of two years of days take as much memory as all panes.
+    The cache is packed: unpacked, the sums of two years of days take as much memory as all panes.
     """
 
     def __init__(self, view: View, catalog: Catalog) -> None:
@@ -78,14 +78,15 @@ class History:
         self._work: Iterator[None] | None = None
 
     def use(self, catalog: Catalog) -> None:
-        """Answer by another catalogue: what it knows now is told of all history again."""
+        """Use another catalogue: all history is reclassified with it."""
         self.kept.use(catalog)
         self._work = None
 
     def warm(self, seconds: float) -> bool:
-        """Add up beforehand the sums of days and hours, for so long and a few milliseconds more.
+        """Compute the sums of days and hours in advance, for `seconds` and a few milliseconds more.
 
-        A first question then need not wait for all. Returns False when there is nothing to do.
+        The first query then need not wait for all of them. Returns False when there is nothing to
+        do.
         """
         ends = time.perf_counter() + seconds
         while True:
@@ -108,9 +109,9 @@ class History:
     def read(
         self, dimension: str, step: str, start: float | None, end: float | None, as_of: float
     ) -> dict[str, Any]:
-        """Return the body of /api/v1/history: points in `[start, end)`, those with data.
+        """Return the body of /api/v1/history: the points in `[start, end)` that have data.
 
-        `start` and `end` in unix seconds; None for all that is kept. Raises ValueError for a
+        `start` and `end` in unix seconds; None for the whole retention. Raises ValueError for a
         dimension or step that does not exist.
         """
         body, found = self.ask(dimension, step, start, end, as_of)()
@@ -120,9 +121,9 @@ class History:
     def ask(
         self, dimension: str, step: str, start: float | None, end: float | None, as_of: float
     ) -> Callable[[], tuple[dict[str, Any], Found]]:
-        """Return the work that answers as `read`, for any thread; `keep` takes what it found.
+        """Return the work that answers as `read`, for any thread; `keep` takes the computed sums.
 
-        Two years that nobody has asked for before take seconds.
+        Two years that were never queried before take seconds.
         """
         if dimension not in ALL_DIMENSIONS:
             raise ValueError(f"dimension is one of {', '.join(ALL_DIMENSIONS)}")
@@ -158,7 +159,7 @@ class History:
     ) -> list[Part]:
         """Return the panes that start in `[start, end)`, ascending, for work in any thread.
 
-        Where not `packed`, with the panes themselves even where their sums are kept.
+        Unless `packed`, they include the panes themselves even where their sums are cached.
         """
         return [
             self._part(level, at, packed=packed)
@@ -171,22 +172,22 @@ class History:
         return Part(start, kept, () if kept else self._view.values_at(level, start))
 
     def nothing_found(self, level: Level) -> Found:
-        """Return where work notes what it finds of panes of a level."""
+        """Return an empty `Found`, in which work records the sums it computes for a level."""
         return Found(self.kept.catalog, level, {})
 
     def keep(self, found: Found) -> None:
-        """Keep what a question found, of panes that have not changed since."""
+        """Cache the sums that a query computed, for panes that have not changed since."""
         for part, sums in found.sums.values():
             self.kept.put(found.level, part.start, part.values, found.catalog, sums)
 
 
 def cells_of(part: Part, dimension: str, found: Found) -> dict[str, Counts]:
-    """Return a pane's counts by the keys of a dimension; notes what had to be added up."""
+    """Return a pane's counts by the keys of a dimension; records newly computed sums in `found`."""
     return unpack(packed_of(part, dimension, found))[0]
 
 
 def packed_of(part: Part, dimension: str, found: Found) -> bytes:
-    """Return what `cells_of` unpacks: the same object for as long as the pane does not change."""
+    """Return the packed counts of `cells_of`: the same object until the pane changes."""
     if part.kept is not None:
         return part.kept[dimension]
     if part.start not in found.sums:
@@ -196,7 +197,7 @@ def packed_of(part: Part, dimension: str, found: Found) -> bytes:
 
 
 def packed_models(part: Part) -> bytes:
-    """Return the counts by model of a pane whose records are at hand, packed."""
+    """Return the packed counts by model of a pane whose records are in `values`."""
     models: dict[str, Counts] = {}
     for value in part.values:
         add_all(models, decode_pane(value).models)
@@ -204,7 +205,7 @@ def packed_models(part: Part) -> bytes:
 
 
 def added_names(packed_maps: Iterable[bytes]) -> dict[str, Counts]:
-    """Return the sums of packed maps by name, of the largest names where there are very many."""
+    """Return the sums of packed maps by name; only of the largest names if there are very many."""
     whole = Names(MAX_WINDOW_MODELS, KEPT_WINDOW_MODELS)
     for each in packed_maps:
         whole.add(unpack(each)[0], 0)
@@ -230,6 +231,6 @@ def point(start: int, cells: Mapping[str, Counts]) -> dict[str, Any]:
 
 
 def step_start(seconds: int, length: int) -> int:
-    """Return the start of the step of so many seconds that holds a time; weeks from Monday, UTC."""
+    """Return the start of the `length`-second step that holds a time; weeks from Monday, UTC."""
     offset = _FIRST_MONDAY if length == STEPS["1w"].seconds else 0
     return (seconds - offset) // length * length + offset

@@ -1,8 +1,8 @@
-"""What the panes of all partitions at one level and start total, by dimension.
+"""Sum the panes of all partitions at one level and start, by dimension.
 
-Names of models are classified here and nowhere behind it: once for each state of the panes, a few
-at a time, so that a thousand new names never hold the event loop. What is shown by dimension is
-small, and kept packed until one of the panes changes.
+Names of models are classified here and nowhere later: once for each state of the panes, a few at a
+time, so that a thousand new names never block the event loop. The sums by dimension are small, and
+are cached in packed form until one of the panes changes.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def added(panes: Iterable[Pane], catalog: Catalog) -> Generator[None, None, Sums
             yield
         origin, language, model = split_cell(key)
         if model:
-            # The catalogue may know it by now.
+            # The catalogue may have the model by now.
             origin = catalog.classify(model).origin
             if origin == UNKNOWN:
                 add_counts(unknown, model, counts)
@@ -86,7 +86,7 @@ def added(panes: Iterable[Pane], catalog: Catalog) -> Generator[None, None, Sums
 def packed_sums(level: Level, sums: Sums) -> dict[str, bytes]:
     """Return the sums by dimension, packed.
 
-    Models are kept of days alone: of all hours they would take as much again.
+    Models are cached for days only: for all hours they would take as much memory again.
     """
     found = sums.by_dimension()
     if level is DAY:
@@ -97,7 +97,7 @@ def packed_sums(level: Level, sums: Sums) -> dict[str, bytes]:
 
 
 def by_part(joint: Mapping[str, Counts], part: int) -> dict[str, Counts]:
-    """Return counts by origin (part 0) or language (part 1) of those by `origin/language`."""
+    """Return counts by origin (part 0) or language (part 1), from counts by `origin/language`."""
     found: dict[str, Counts] = {}
     for key, counts in joint.items():
         add_counts(found, key.split("/", 1)[part], counts)
@@ -105,9 +105,9 @@ def by_part(joint: Mapping[str, Counts], part: int) -> dict[str, Counts]:
 
 
 def largest(counts: dict[str, Counts], bound: int = MAX_MODELS) -> dict[str, Counts]:
-    """Return the counts with small names under `other` where there are over twice the bound.
+    """Return the counts; if there are over twice the bound, small names are summed as `other`.
 
-    By tokens, then by name: every worker keeps the same ones.
+    Names are ranked by tokens, then by name: every worker keeps the same ones.
     """
     if len(counts) <= 2 * bound:
         return counts
@@ -131,7 +131,7 @@ def _without_rare_languages(joint: dict[str, Counts]) -> dict[str, Counts]:
 
 
 class Kept:
-    """Packed sums of the panes of a view by level and start, until the panes change."""
+    """Caches packed sums of a view's panes by level and start, until the panes change."""
 
     def __init__(self, view: View, catalog: Catalog) -> None:
         self.catalog = catalog
@@ -143,12 +143,12 @@ class Kept:
         self._packed.pop((level, start), None)
 
     def use(self, catalog: Catalog) -> None:
-        """Keep what another catalogue makes of the panes, from now on."""
+        """Use another catalogue for the sums from now on."""
         self.catalog = catalog
         self._packed.clear()
 
     def find(self, level: Level, start: int) -> dict[str, bytes] | None:
-        """Return the sums of the panes at a place, None where they are not kept."""
+        """Return the sums of the panes at a level and start, None where they are not cached."""
         return self._packed.get((level, start))
 
     def put(
@@ -159,13 +159,13 @@ class Kept:
         catalog: Catalog,
         sums: dict[str, bytes],
     ) -> None:
-        """Keep the sums of records, unless they or the catalogue have changed since."""
+        """Cache the sums of records, unless the records or the catalogue have changed since."""
         now = self._view.values_at(level, start)
         if catalog is self.catalog and len(now) == len(values) and all(map(is_, now, values)):
             self._packed.setdefault((level, start), sums)
 
     def missing(self, *levels: Level) -> Iterator[tuple[Level, int]]:
-        """Yield the places of levels whose sums are not kept."""
+        """Yield each level and start whose sums are not cached."""
         for level in levels:
             for start in list(self._view.starts.get(level, {})):
                 if (level, start) not in self._packed:

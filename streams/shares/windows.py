@@ -1,13 +1,13 @@
-"""A window is the sum of the panes that start in the stretch of time before `as of`.
+"""Sum windows: a window is the sum of the panes that start in the period before `as of`.
 
-The last of them is still running, so a 1h window spans between 59 min 50 s and 1 h.
+The last pane is still running, so a 1h window spans between 59 min 50 s and 1 h.
 
     as of - length                       as of
           (--[pane][pane] ... [pane][run]|
 
-Sums by origin and by developer are those of all panes, always. By language, by model and of unknown
-models only so many names are summed: more than any gateway has, but whoever may name models can
-send a thousand new ones an hour. What the others count is the rest, and is shown as `other`.
+Sums by origin and by developer always include all panes. By language, by model and of unknown
+models, the cardinality is limited: the limit is above that of any gateway, but a client that
+chooses model names can send a thousand new ones an hour. The remaining counts are shown as `other`.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ if TYPE_CHECKING:
     from streams.shares.sums import Kept
     from streams.state.view import View
 
-#: Keys that a window sums, and how many names stay where they become more.
+#: The most keys that a window sums, and the number of names that it keeps above that.
 MAX_WINDOW_MODELS = 8192
 KEPT_WINDOW_MODELS = 4096
 MAX_WINDOW_LANGUAGES = 2 * MAX_LANGUAGES * len(ORIGINS)
 
 
 class WindowLength(NamedTuple):
-    """A window: its name, its length in seconds and the level whose panes it adds up."""
+    """A window: its name, its length in seconds and the level of its panes."""
 
     name: str
     seconds: int
@@ -69,8 +69,8 @@ WINDOW_NAMES = tuple(length.name for length in WINDOWS)
 class Names:
     """Running sums by key, of the largest names only where there are more than `most` keys.
 
-    Each key knows since which moment it is summed, and whoever adds has a moment too: what was
-    added before a key came (again) is not in its sum, and is not subtracted from it.
+    Each key has the moment since which it is summed, and each addition has a moment too: counts
+    added before a key was (re)created are not in its sum, and are not subtracted from it.
     """
 
     def __init__(self, most: int, kept: int, name_of: Callable[[str], str] = str) -> None:
@@ -92,7 +92,7 @@ class Names:
             self._trim()
 
     def subtract(self, counts: Mapping[str, Counts], moment: int) -> None:
-        """Subtract what was added at a moment, as far as it is in the sums."""
+        """Subtract the counts added at a moment, as far as they are in the sums."""
         since = self._since
         still = {key: each for key, each in counts.items() if since.get(key, moment + 1) <= moment}
         subtract_all(self.counts, still)
@@ -101,7 +101,7 @@ class Names:
                 del since[key]
 
     def _trim(self) -> None:
-        # By tokens, then by name; a name goes with all its keys.
+        # By tokens, then by name; a name is removed with all its keys.
         weights: dict[str, int] = {}
         for key, counts in self.counts.items():
             name = self._name_of(key)
@@ -118,9 +118,9 @@ def _language_of(key: str) -> str:
 
 
 class _Window:
-    """One window's sums, kept by adding what comes in and subtracting what goes out.
+    """One window's sums, maintained by adding new panes and subtracting expired ones.
 
-    Counts are whole numbers, so what is subtracted leaves no trace.
+    Counts are whole numbers, so subtraction is exact.
     """
 
     def __init__(self, length: WindowLength) -> None:
@@ -149,11 +149,11 @@ class _Window:
         self.first, self.last = first, last
 
     def spans(self, start: int) -> bool:
-        """Tell whether panes that start then belong in the window."""
+        """Return whether panes that start at `start` belong in the window."""
         return self.first <= start <= self.last
 
     def add(self, start: int, sums: Sums) -> None:
-        """Add the sums of the panes that start then."""
+        """Add the sums of the panes that start at `start`."""
         self._moment += 1
         self.held[start] = self._moment
         add_all(self._origins, by_part(sums.joint, 0))
@@ -163,7 +163,7 @@ class _Window:
         self._unknown.add(sums.unknown, self._moment)
 
     def subtract_sums(self, start: int, joint: dict[str, Counts], by: dict[str, Counts]) -> None:
-        """Subtract what the panes that start then total, `by` developer."""
+        """Subtract the totals of the panes that start at `start`, `by` developer."""
         subtract_all(self._origins, by_part(joint, 0))
         subtract_all(self._developers, by)
         self._joint.subtract(joint, self.held[start])
@@ -171,16 +171,16 @@ class _Window:
     def subtract_names(
         self, start: int, models: Mapping[str, Counts], unknown: Mapping[str, Counts]
     ) -> None:
-        """Subtract models of panes that start then, and those of unknown origin.
+        """Subtract the models of panes that start at `start`, and those of unknown origin.
 
-        Where these name a model that is known, it is not in the sums at all.
+        Where the latter name a model that is known, it is not in the sums at all.
         """
         moment = self.held[start]
         self._models.subtract(models, moment)
         self._unknown.subtract(unknown, moment)
 
     def sums(self) -> Sums:
-        """Return the sums, with what is not summed by name under `other`."""
+        """Return the sums; counts that are not summed by name are under `other`."""
         joint: dict[str, Counts] = self._joint.counts
         models: dict[str, Counts] = self._models.counts
         if not self._joint.is_whole:
@@ -212,7 +212,7 @@ def _add_rest(into: dict[str, Counts], key: str, whole: Counts, named: Counts | 
 
 
 class _Column(NamedTuple):
-    """The panes of all partitions at one start, as they are summed: records, and packed sums."""
+    """The panes of all partitions at one start, as summed: records, and packed sums."""
 
     values: tuple[bytes, ...]
     packed: dict[str, bytes]
@@ -232,7 +232,7 @@ class _OfLevel:
         self._changed: set[int] = set()
 
     def note(self, start: int) -> None:
-        """Note that a pane that starts then has changed."""
+        """Record that a pane that starts at `start` has changed."""
         if any(window.spans(start) for window in self.windows):
             self._changed.add(start)
 
@@ -268,7 +268,7 @@ class _OfLevel:
                     yield start
 
     def _renew(self, start: int) -> Iterator[None]:
-        """Bring the panes that start then into all windows that they belong in, as they are now."""
+        """Update the panes that start at `start` in all windows that they belong in."""
         column = self._columns.get(start)
         values = self._view.values_at(self._level, start)
         if column is None or not _are_same(column.values, values):
@@ -330,16 +330,17 @@ class Windows:
             self._levels[level].note(start)
 
     def reclassify(self) -> None:
-        """Start again, by the catalogue that the sums are kept by now."""
+        """Start again, with the current catalogue of the cached sums."""
         self._work = None
         for each in self._levels.values():
             each.clear()
 
     def advance(self, as_of: float, seconds: float | None = None) -> bool:
-        """Move all windows so that they end at `as_of` (unix seconds); back is allowed too.
+        """Move all windows so that they end at `as_of` (unix seconds); moving back is allowed.
 
-        With `seconds` it is for so long and a few milliseconds more: where it returns False, the
-        sums are not complete, and the next call goes on. What it began it ends at its own `as_of`.
+        With `seconds`, it works for that long and a few milliseconds more. If it returns False, the
+        sums are incomplete and the next call continues. Work in progress is finished at its own
+        `as_of`.
         """
         if self._work is not None and seconds is None:
             at_once(self._work)

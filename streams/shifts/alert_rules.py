@@ -1,7 +1,7 @@
-"""When a shift of a share is an alert: the thresholds, times and routes of the rules files.
+"""Define when a shift of a share is an alert: thresholds, times and routes of the rules files.
 
-Prometheus and Alertmanager read theirs from `deploy/`, where users change them; these are the same,
-for backtests without Prometheus. A test compares the two.
+Prometheus and Alertmanager read theirs from `deploy/`, where users change them. These are the same
+values, for backtests without Prometheus. A test compares the two.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ Direction = Literal["up", "down"]
 Window = Literal["1h", "24h"]
 SHIFT_WINDOWS: tuple[Window, ...] = get_args(Window)
 
-#: What is above these multiples of max(usual spread, standard error) is unusual. There are several
-#: times as many languages as origins, so one of them has to be further out.
+#: A shift above these multiples of max(usual spread, standard error) is unusual. There are several
+#: times as many languages as origins, so the threshold for languages is higher.
 DAY_ZSCORE = {"origin": 3.0, "language": 3.5}
 HOUR_ZSCORE = 4.0
-#: A shift matters from so many points on …
+#: A shift matters from this many points on …
 DAY_SHIFT, HOUR_SHIFT = 0.01, 0.03
-#: … or, of a small key, where its share is so many times what was expected, or the inverse of it.
+#: … or, for a small key, where its share is this many times the expected one, or the inverse of it.
 SMALL_SHIFT, FOLD = 0.005, 1.5
-#: An hour's shift must keep so much of itself when the tenant that adds most to it is left out.
+#: The fraction of an hour's shift that must remain without the tenant that adds most to it.
 KEPT_WITHOUT_TOP_TENANT = 0.5
-#: Below these there is too little traffic to speak of shares.
+#: Below this many requests there is too little traffic to estimate shares.
 EVIDENCE_REQUESTS = 20.0
 DAY_EFFECTIVE_REQUESTS, HOUR_EFFECTIVE_REQUESTS = 100.0, 30.0
-#: The usual spread needs three weeks before it is one.
+#: The usual spread needs three weeks of history before it is reliable.
 MIN_HISTORY_DAYS = 21.0
 UNCLASSIFIED_SHARE, UNCLASSIFIED_ZSCORE = 0.05, 4.0
 
 
 class Rule(NamedTuple):
-    """An alerting rule: what it looks at, and how long it waits and stays, in seconds.
+    """An alerting rule: what it evaluates, its `for` and its `keep_firing_for`, in seconds.
 
-    `direction` is None where the alert has no such label. Of requests a rule waits longer: tokens
-    mostly say the same, and silence it.
+    `direction` is None where the alert has no such label. A rule on requests waits longer: the
+    tokens usually show the same shift, and their alert silences it.
     """
 
     alert: str
@@ -56,12 +56,12 @@ class Rule(NamedTuple):
     keep_firing_for_seconds: int
 
     def wait(self, measure: str) -> int:
-        """Return how long it waits of a measure, in seconds."""
+        """Return how long the rule waits on a measure, in seconds."""
         return self.requests_for_seconds if measure == "requests" else self.for_seconds
 
 
-# An alert of the hour, and the one on what is unclassified, stay until the day's statistics have
-# seen the same, so that a shift is one notification and not three.
+# An alert on the hour, and the one on unclassified traffic, keep firing until the day's statistics
+# have seen the same shift, so that a shift is one notification and not three.
 DAY_UP = Rule("LLMShareShiftDay", "24h", "up", 3600, 3 * 3600, 6 * 3600)
 DAY_DOWN = DAY_UP._replace(direction="down")
 HOUR_UP = Rule("LLMShareShiftHour", "1h", "up", 30 * 60, 150 * 60, 24 * 3600)
@@ -69,26 +69,26 @@ HOUR_DOWN = HOUR_UP._replace(direction="down")
 UNCLASSIFIED = Rule("LLMShareUnclassified", "1h", None, 15 * 60, 15 * 60, 48 * 3600)
 RULES = (DAY_UP, DAY_DOWN, HOUR_UP, HOUR_DOWN, UNCLASSIFIED)
 
-#: The one measure of the alert on what is unclassified: a request is unknown, however long it is.
+#: The only measure of the alert on unclassified traffic: a request is unknown, however long it is.
 UNCLASSIFIED_MEASURE = "requests"
 UNCLASSIFIED_KEYS = {"origin": UNKNOWN, "language": UNDETERMINED}
 
-# How Alertmanager gathers the alerts of a dimension into notifications.
+# How Alertmanager groups the alerts of a dimension into notifications.
 GROUP_WAIT_SECONDS = 120
 GROUP_INTERVAL_SECONDS = 30 * 60
 REPEAT_INTERVAL_SECONDS = 24 * 3600
 
 
 class Inhibition(NamedTuple):
-    """Alerts that say more silence others: regular expressions of labels, and labels in common."""
+    """Alerts that silence less specific ones: label regular expressions, and labels in common."""
 
     source: dict[str, str]
     target: dict[str, str]
     equal: tuple[str, ...]
 
 
-#: What inhibits what. A share rises where others fall, because shares add up to 1; so who falls is
-#: silent where somebody has risen.
+#: Which alerts inhibit which. Shares add up to 1, so a share rises where others fall: alerts on
+#: falling shares are silent while one on a rising share fires.
 INHIBITIONS = (
     Inhibition(
         {"alertname": "LLMShareStale"},
@@ -119,9 +119,9 @@ INHIBITIONS = (
 
 
 class Gauges(NamedTuple):
-    """What /metrics says of keys in one window: arrays or numbers that broadcast.
+    """The gauges of keys in one window, as on /metrics: arrays or numbers that broadcast.
 
-    NaN is a series that is absent, so no condition on it holds.
+    NaN means that the series is absent, so no condition on it holds.
     """
 
     zscore: NDArray[np.float64]
@@ -137,7 +137,7 @@ class Gauges(NamedTuple):
 def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:
     """Return where a rule's condition holds; `gauges` are those of the rule's window.
 
-    `UNCLASSIFIED` is asked for its key and measure only.
+    Call it with `UNCLASSIFIED` for its own key and measure only.
     """
     if rule is UNCLASSIFIED:
         return (gauges.share >= UNCLASSIFIED_SHARE) & (gauges.zscore >= UNCLASSIFIED_ZSCORE)
@@ -150,10 +150,10 @@ def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:
 
 
 def is_inhibited(target: Mapping[str, str], firing: Iterable[Mapping[str, str]]) -> bool:
-    """Return whether one of the alerts that fire silences another, all given by their labels.
+    """Return whether one of the firing alerts silences another, all given by their labels.
 
-    As in Alertmanager a label that both lack is equal, and an alert that is a rule's source and its
-    target is not silenced by another such.
+    As in Alertmanager, a label that both lack is equal, and an alert that matches both the source
+    and the target of a rule is not silenced by another such alert.
     """
     for rule in INHIBITIONS:
         if not _matches(rule.target, target):
@@ -174,10 +174,10 @@ def _matches(matchers: Mapping[str, str], labels: Mapping[str, str]) -> bool:
 
 
 def zscore_threshold(window: Window, dimension: str, *, has_tenants: bool) -> float | None:
-    """Return the z from which a window's shift is an alert; None where no alert is on it.
+    """Return the z from which a window's shift is an alert; None where there is no alert on it.
 
-    Where requests name no tenant, one customer's batch looks like a shift of all, so there is no
-    alert of the hour.
+    Where requests name no tenant, one customer's batch looks like a shift of all traffic, so there
+    is no alert on the hour.
     """
     if window == "24h":
         return DAY_ZSCORE.get(dimension)
@@ -204,6 +204,6 @@ def _is_large(
 
 
 def _is_broad(rule: Rule, gauges: Gauges) -> NDArray[np.bool_]:
-    """Return whether many make a shift; never where requests name no tenant."""
+    """Return whether many tenants make a shift; always false where requests name no tenant."""
     left, shift = (_signed(rule, values) for values in (gauges.without_top_tenant, gauges.shift))
     return (_signed(rule, gauges.zscore) >= HOUR_ZSCORE) & (left >= KEPT_WITHOUT_TOP_TENANT * shift)

@@ -1,7 +1,7 @@
-"""What moved a share: the part of a key's shift that each of its models or tenants makes.
+"""Attribute a shift: the part of a key's shift that each of its models or tenants contributes.
 
-A key's share is the sum over its members of what they count, divided by all there is; so the shift
-is the sum of what the members' parts have changed, and nothing is left over.
+A key's share is the sum of its members' counts, divided by the total of all keys. So the shift is
+the sum of the changes of its members' parts, with no remainder.
 """
 
 from __future__ import annotations
@@ -20,22 +20,21 @@ if TYPE_CHECKING:
 
     from streams.shifts.series import Array
 
-#: Why a member weighs more or less: it was there before and is there now, or only one of
-#: the two.
+#: Why a member weighs more or less: it was there before and is there now, or only one of the two.
 Kind = Literal["mix", "new", "gone"]
 
 #: Contributions are multiples of this. Floats hold such numbers and their sums exactly, so they add
 #: up to the shift in whatever order a reader adds them.
 GRID = 2**40
-#: What floats that are added up in another order differ by is far below this part of them.
+#: Differences from adding up floats in another order are far below this fraction of them.
 ROUNDING = Fraction(1, GRID)
 
 
 class Part(NamedTuple):
-    """What a key's members count at a time, of the `total` of all keys.
+    """The counts of a key's members in one period, and the `total` of all keys.
 
-    `whole` is what the key counts; what it has beyond its named members goes to `other`, unless it
-    is less than `ROUNDING` of it. Numbers are whole, or floats where they are expected ones.
+    `whole` is the key's own count. Its remainder beyond the named members goes to `other`, unless
+    it is less than `ROUNDING` of it. Numbers are whole, or floats where they are expected counts.
     """
 
     members: Mapping[str, float]
@@ -45,7 +44,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """A member's part of a shift. `share` and `before` are its parts of the total, ratios 0-1."""
+    """A member's part of a shift. `share` and `before` are its fractions of the total, 0-1."""
 
     name: str
     contribution: float
@@ -58,8 +57,8 @@ class Mover:
 class Attribution:
     """A shift by its members, largest contribution first; exactly `sum(movers) + rest == shift`.
 
-    `rest` is what `rest_members` more contribute. `mix` and `arrival` split the same shift: members
-    that were there all along, and members that came or went.
+    `rest` is the contribution of `rest_members` more members. `mix` and `arrival` split the same
+    shift: members that were there in both periods, and members that came or went.
     """
 
     shift: float
@@ -104,11 +103,12 @@ def attribute(now: Part, before: Part, most: int = 5) -> Attribution:
 
 
 def _shares(part: Part) -> dict[str, Fraction]:
-    """Return each member's part of the total, as exact fractions, none of them zero."""
+    """Return each member's fraction of the total, exactly; none of them is zero."""
     counts = {name: Fraction(count) for name, count in part.members.items()}
     whole = Fraction(part.whole)
     unnamed = whole - sum(counts.values())
-    # Rounding has no member of its own, and must not be lost: the largest one does not notice it.
+    # The rounding remainder has no member of its own and must not be lost: it goes to the largest
+    # one.
     is_rounding = counts and abs(unnamed) < ROUNDING * whole
     name = max(counts, key=counts.__getitem__) if is_rounding else OTHER
     counts[name] = counts.get(name, Fraction(0)) + unnamed
@@ -123,7 +123,7 @@ def _kind(name: str, shares: Mapping[str, Fraction], expected: Mapping[str, Frac
 
 
 def _on_grid(exact: list[Fraction]) -> list[int]:
-    """Return the fractions in units of 1/GRID; what rounding leaves goes to the largest remainders.
+    """Return the fractions in units of 1/GRID; the remainder goes to the largest remainders.
 
     Their sum is that of the fractions, rounded down.
     """
@@ -136,12 +136,12 @@ def _on_grid(exact: list[Fraction]) -> list[int]:
 
 
 def expected_members(counts: Array, totals: Array, window: Array, weights: Array) -> Array:
-    """Return what is expected of each member [members] in a window of the last hours.
+    """Return the expected count of each member [members] in a window of the last hours.
 
     `counts` [hours, members] and `totals` [hours] reach back at least `past.BASELINE_HOURS` before
-    the window. `window` [hours, members] and `weights` [hours] are what the window itself holds of
-    its hours, the last of them in the last row. An hour that was empty on all seven days before is
-    expected to be what it was.
+    the window. `window` [hours, members] and `weights` [hours] are the window's own counts by hour;
+    its last hour is the last row. An hour that was empty on all seven days before is expected to
+    have the counts it had.
     """
     expected = expected_shares(counts, totals)[-len(weights) :]
     found: Array = np.where(np.isnan(expected), window, expected * weights[:, None]).sum(axis=0)

@@ -1,9 +1,9 @@
-"""The expected share, by the days before, and how far the share usually is from it.
+"""Compute the expected share from the days before, and the usual distance of the share from it.
 
     (------------ 28 days: usual spread -------------)
                             (-- 7 days: baseline --)[hour]
 
-Both are made of whole hours in UTC, so a restart loses nothing that hour panes hold.
+Both come from whole hours in UTC, so a restart loses nothing that hour panes hold.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ BASELINE_DAYS = 7
 #: The hour before the earliest of seven days, to be centred on.
 BASELINE_HOURS = BASELINE_DAYS * HOURS_A_DAY + 1
 SPREAD_HOURS = 28 * HOURS_A_DAY
-#: What the usual spread of the day is made of: 28 days of days, each hour with its baseline.
+#: The usual spread of the day needs 28 days of days, each hour with its baseline.
 NEEDED_HOURS = SPREAD_HOURS + HOURS_A_DAY + BASELINE_HOURS
-#: A quantile, not a standard deviation: one freak hour does not blind the alerts for a month. Of a
-#: normal distribution, it is the standard deviation.
+#: A quantile, not a standard deviation: a single extreme hour does not blind the alerts for a
+#: month. For a normal distribution, it equals the standard deviation.
 SPREAD_QUANTILE, QUANTILE_OF_NORMAL = 0.95, 1.96
-#: Of a day's counts, the part that must lie in hours with a baseline.
+#: The fraction of a day's counts that must lie in hours with a baseline.
 MIN_EXPECTED_PART = 0.5
 
 
@@ -37,9 +37,9 @@ MIN_EXPECTED_PART = 0.5
 class Past:
     """The expectation for the hour that begins at `hour`, from whole hours before it.
 
-    `shares` [25, keys] is what is expected of each hour from a day before `hour` to `hour` itself;
-    NaN for an hour that was empty on all seven days before. Usual spreads are [keys], NaN without
-    any history.
+    `shares` [25, keys] is the expected share of each hour from a day before `hour` to `hour`
+    itself; NaN for an hour that was empty on all seven days before. Usual spreads are [keys], NaN
+    without any history.
     """
 
     hour: int
@@ -58,7 +58,7 @@ def expected_shares(counts: Array, totals: Array) -> Array:
 
 
 def _seasonal(counts: Array) -> Array:
-    # The hour before the first has the first beside it.
+    # Row 0 is the hour before the first; its centred sum includes the first hour.
     near = np.concatenate([np.zeros_like(counts[:1]), counts])
     near[:-1] += counts
     near[2:] += counts[:-1]
@@ -70,12 +70,12 @@ def _seasonal(counts: Array) -> Array:
 
 
 def hour_shifts(counts: Array, expected: Array) -> Array:
-    """Return each hour's share less its baseline; NaN for an empty hour, or one without."""
+    """Return each hour's share minus its baseline; NaN where the hour is empty or has none."""
     return ratio(counts, counts.sum(axis=-1, keepdims=True)) - expected
 
 
 def day_shifts(counts: Array, expected: Array) -> Array:
-    """Return, for the day that each hour ends, what was counted over what was expected, as a ratio.
+    """Return, for the day that ends with each hour, counts over expected counts, as a ratio.
 
     NaN for an empty day, and where most of it lies in hours without a baseline.
     """
@@ -89,9 +89,9 @@ def day_shifts(counts: Array, expected: Array) -> Array:
 
 
 def usual_spread(shifts: Array) -> Array:
-    """Return how far a share usually is from its baseline, [keys], of shifts [hours, keys].
+    """Return the usual distance of a share from its baseline, [keys], from shifts [hours, keys].
 
-    Hours without a shift do not count; NaN where there is no other.
+    Hours without a shift are skipped; NaN where all hours lack one.
     """
     known = np.abs(shifts[~np.isnan(shifts).any(axis=-1)])
     if not known.size:
@@ -102,13 +102,13 @@ def usual_spread(shifts: Array) -> Array:
 def past(hours: Counted, measure: Measure, hour: int) -> Past:
     """Return the expectation for `hour` (unix seconds, its start) from the whole hours before it.
 
-    It changes when an hour has ended, and when late data changes an hour or the keys change: keep
-    it until then. Of `hours`, rows from `hour - NEEDED_HOURS * 3600` to `hour` are read; what is
-    not there counts as empty.
+    It changes when an hour has ended, when late data changes an hour, and when the keys change:
+    cache it until then. It reads the rows of `hours` from `hour - NEEDED_HOURS * 3600` to `hour`;
+    missing rows count as empty.
     """
     first = hour - NEEDED_HOURS * HOUR.seconds
     counts = rows(hours.counts(measure), hours.start, HOUR.seconds, first, NEEDED_HOURS + 1)
-    # The hour itself has a baseline too, and what is counted in it so far is in none.
+    # The hour itself has a baseline too, but its own counts so far are in no baseline.
     counts[-1] = 0.0
     expected = expected_shares(counts, counts.sum(axis=-1))
     return Past(
@@ -122,7 +122,7 @@ def past(hours: Counted, measure: Measure, hour: int) -> Past:
 def baseline_days(hours: Counted, as_of: float) -> float:
     """Return the days of history at `as_of`: those since the first hour with data, less empty ones.
 
-    Nights without traffic are history as well; what is left out is the whole days of a longer gap.
+    Nights without traffic count as history; only the whole days of a longer gap are left out.
     """
     here = pane_start(HOUR, as_of)
     first = here - (NEEDED_HOURS - 1) * HOUR.seconds

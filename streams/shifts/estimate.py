@@ -1,4 +1,4 @@
-"""A window's share of each key, and how sure it is."""
+"""Estimate a window's share of each key, and its standard error."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Stretches(NamedTuple):
     """A window cut into equal stretches of time; leading axes are windows side by side.
 
     `counts` and `expected` are [..., stretches, keys]. `squares` is [..., keys]. `is_expected`
-    [..., 1] tells whether enough of the window has a baseline; what has none is in `expected` as
-    it was counted.
+    [..., 1] is whether enough of the window has a baseline. Where there is no baseline, `expected`
+    holds the counts themselves.
     """
 
     counts: Array
@@ -43,9 +43,10 @@ class Measured(NamedTuple):
 
 
 def expect(counts: Array, shares: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Return what is expected of panes with `counts`, and where there is a baseline: [..., 1].
+    """Return the expected counts of panes with `counts`, and where there is a baseline: [..., 1].
 
-    Both are [..., keys]. Where there is none, what was counted is what was expected.
+    Both arguments are [..., keys]. Without a baseline, the expected counts are the counts
+    themselves.
     """
     known = ~np.isnan(shares[..., :1])
     return np.where(known, shares * counts.sum(axis=-1, keepdims=True), counts), known
@@ -68,7 +69,7 @@ def cut(
 def is_expected(totals: Array, known: Array) -> NDArray[np.bool_]:
     """Return whether enough of a window has a baseline, [..., 1].
 
-    `totals` and `known` [..., stretches, 1]: what was counted, and what of it has a baseline.
+    `totals` and `known` [..., stretches, 1]: the counts, and the part of them that has a baseline.
     """
     enough: NDArray[np.bool_] = known.sum(axis=-2) >= MIN_EXPECTED_PART * totals.sum(axis=-2)
     return enough
@@ -77,9 +78,9 @@ def is_expected(totals: Array, known: Array) -> NDArray[np.bool_]:
 def measure(window: Stretches) -> Measured:
     """Return the measurements of each key in a window.
 
-    The standard error is the largest of three, because each is far too small somewhere: the delta
-    method for a ratio (few requests), the null form with Kish's effective requests (rare keys) and
-    the means of the stretches (requests that come in sessions).
+    The standard error is the largest of three, because each is far too small in some case: the
+    delta method for a ratio (few requests), the null form with Kish's effective requests (rare
+    keys) and the means of the stretches (requests that come in sessions).
     """
     counted = window.counts.sum(axis=-2)
     total = counted.sum(axis=-1, keepdims=True)
@@ -101,14 +102,14 @@ def measure(window: Stretches) -> Measured:
 
 
 def zscores(measured: Measured, spread: Array) -> Array:
-    """Return z of each key, [..., keys]. Where nothing is uncertain, one request is the scale."""
+    """Return z of each key, [..., keys]. Where the scale is zero, one request is the scale."""
     scale = np.maximum(spread, measured.error)
     certain = measured.shift * measured.effective
     return np.where(scale > 0, ratio(measured.shift, scale), np.where(scale == 0, certain, np.nan))
 
 
 def evidence(requests: Array, baseline: Array) -> Array:
-    """Return the requests behind a statement on each key: those it has or should have."""
+    """Return the larger of each key's observed and expected requests."""
     should = baseline * requests.sum(axis=-1, keepdims=True)
     found: Array = np.fmax(requests, should)
     return found

@@ -1,7 +1,7 @@
-"""The shifts of a worker's own shares: from its panes to the arrays of streams/shifts/shift.py.
+"""Compute the shifts of a worker's own shares: from its panes to the arrays of shift.py.
 
-A row of an array is a pane. Rows are kept for as long as their pane stays the same, so of a month
-of hours only what has changed is looked at again.
+Each row of an array is a pane. A row is cached until its pane changes, so only the changed hours of
+a month are recomputed.
 """
 
 from __future__ import annotations
@@ -31,20 +31,21 @@ if TYPE_CHECKING:
     from streams.state.pane import Counts
     from streams.state.view import View
 
-#: Of a tenant's key in a pane, the part that names the dimension.
+#: The part of a tenant's key in a pane that names the dimension.
 AXES = {"origin": "o", "language": "l"}
 #: Panes of 5 minutes in a window.
 PANES_OF: dict[alert_rules.Window, int] = {"1h": PANES_AN_HOUR, "24h": PANES_A_DAY}
-#: Tenants that the guard looks at one by one; the rest is `other`.
+#: Tenants that the guard examines individually; the rest is `other`.
 MAX_GUARDED_TENANTS = 64
 #: Tenants of an hour that are kept by name; the rest is `other`.
 MAX_GUARDED_TENANTS_AN_HOUR = 512
-#: What whole hours say changes with the hour. Late events change it too, and wait for this long.
+#: The baseline from whole hours changes every hour. Late events change it too; they take effect
+#: after at most this long.
 PAST_SECONDS = 60.0
 
 
 class Told(NamedTuple):
-    """All shifts at a moment, and the work's notes for `History.keep`."""
+    """All shifts at a moment, and the computed sums for `History.keep`."""
 
     as_of: float
     shifts: tuple[Shifts, ...]
@@ -67,12 +68,12 @@ class _Hour(NamedTuple):
 
 @dataclass(slots=True)
 class _Rows:
-    """The rows of one dimension and level: by start, what they were made of and their counts."""
+    """The rows of one dimension and level by start: each row's source and its counts."""
 
     kept: dict[int, tuple[object, Array]] = field(default_factory=dict)
 
     def of(self, parts: Iterable[tuple[int, object, Callable[[], Array]]]) -> dict[int, Array]:
-        """Return the rows by start, those whose source is not the same object made anew."""
+        """Return the rows by start; rows whose source is a different object are recreated."""
         rows: dict[int, tuple[object, Array]] = {}
         for start, source, make in parts:
             held = self.kept.get(start)
@@ -82,7 +83,7 @@ class _Rows:
 
 
 class LiveShifts:
-    """Tells the shifts of a view's shares, one question at a time."""
+    """Computes the shifts of a view's shares, one query at a time."""
 
     def __init__(self, view: View, history: History) -> None:
         self._view = view
@@ -95,10 +96,10 @@ class LiveShifts:
     def ask(
         self, keys: Mapping[str, Sequence[str]], as_of: float, now: float
     ) -> Callable[[], Told]:
-        """Return the work that tells the shifts at `as_of`, for one other thread at a time.
+        """Return the work that computes the shifts at `as_of`, for one other thread at a time.
 
-        `keys` are those of each dimension that stand by name; the rest comes to `other`. `now` is
-        the wall clock; both in unix seconds.
+        `keys` are the keys of each dimension that are shown by name; the rest is summed as `other`.
+        `now` is the wall clock. Both times are in unix seconds.
         """
         here, last = pane_start(HOUR, as_of), pane_start(MIDDLE, as_of)
         first = here - NEEDED_HOURS * HOUR.seconds
@@ -269,7 +270,7 @@ def _row(packed: bytes, keys: tuple[str, ...]) -> Array:
 
 
 def gauges_of(told: Shifts) -> alert_rules.Gauges:
-    """Return what /metrics says of a dimension's keys, as the conditions of alerts take it."""
+    """Return the gauges of a dimension's keys as on /metrics, in the form alert conditions take."""
 
     def column(name: str) -> Array:
         values = [getattr(each, name) for each in told.keys]

@@ -1,9 +1,9 @@
-"""What moved a share of a worker's own: its panes as the parts of streams/shifts/attribution.py.
+"""Find what moved a worker's own share: its panes as the parts of streams/shifts/attribution.py.
 
 A key's counts are split by its members: an origin's by model and by language, a language's by
-origin, either by tenant. What the window holds is counted in its panes of 5 minutes, what was
-expected in the hours of the seven days before, as in streams/shifts/shift.py; so the contributions
-of either split add up to the shift that is shown.
+origin, and both by tenant. The window's counts come from its 5-minute panes, the expected counts
+from the hours of the seven days before, as in streams/shifts/shift.py. So the contributions of each
+split add up to the shift that is shown.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ if TYPE_CHECKING:
     from streams.state.view import View
 
 MAX_MOVERS = 8
-#: Models that are looked at one by one; what the key has beyond them is `other`.
+#: Models that are examined individually; the key's counts beyond them are `other`.
 MOST_MEMBERS = 512
 
-#: Counts by member, at the start of a pane.
+#: Counts by member, by the start of a pane.
 Members = dict[int, dict[str, "Counts"]]
-#: What all keys count together, at the start of a pane.
+#: Counts of all keys together, by the start of a pane.
 Wholes = dict[int, "Counts"]
-#: What of them is asked for, tokens or requests, by the start of an hour.
+#: The requested measure of these counts, tokens or requests, by the start of an hour.
 Amounts = dict[int, dict[str, float]]
 
 
 class Shift(NamedTuple):
-    """The shift to be taken apart: of which key, in what, over which window that ends at `as_of`.
+    """The shift to attribute: its key, its measure and its window, which ends at `as_of`.
 
-    `told` is what streams/shifts/shift.py says of it; `shown` are the keys that stand by name,
-    whose others are `other`.
+    `told` is the result of streams/shifts/shift.py. `shown` are the keys that are shown by name;
+    all others are `other`.
     """
 
     dimension: str
@@ -63,7 +63,7 @@ class Shift(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """A shift by its members; None where they are not known of the key, or not counted at all."""
+    """A shift by its members; None where the key's members are unknown or not counted."""
 
     models: Attribution | None
     joint: Attribution | None
@@ -72,7 +72,7 @@ class Moved(NamedTuple):
 
 
 def ask(view: View, history: History, catalog: Catalog, shift: Shift) -> Callable[[], Moved]:
-    """Return the work that takes a shift apart, for any thread."""
+    """Return the work that attributes a shift, for any thread."""
     here, last = pane_start(HOUR, shift.as_of), pane_start(MIDDLE, shift.as_of)
     opens = last - (PANES_OF[shift.window] - 1) * MIDDLE.seconds
     ends = centre(last) if shift.window == "1h" else here
@@ -116,14 +116,14 @@ class _Split:
         self._shift = shift
         self._first = first
         self._ends = ends
-        #: Of the key, by hour: what whole hours count, and what the window does.
+        #: The key's counts by hour: those of the whole hours, and those of the window.
         self._key_hours: Amounts = {}
         self._key_window: Amounts = {}
 
     def measure(
         self, hours: Members, wholes: Wholes, window: Members, window_wholes: Wholes
     ) -> None:
-        """Take in what the key's members and all keys count in hours, and in the window's hours."""
+        """Add the counts of the key's members and of all keys, in hours and in the window."""
         nothing = [0, 0, 0, 0]
         rows = range(self._first, self._ends + 1, HOUR.seconds)
         self._totals = np.array([self._count(wholes.get(start, nothing)) for start in rows])
@@ -143,23 +143,24 @@ class _Split:
         return key if key in self._shift.shown else "other"
 
     def attributed(self, hours: Members, window: Members) -> Attribution | None:
-        """Return the shift by members that are counted in hours and, by hour, in the window."""
+        """Return the shift by members, from their counts in hours and in the window, by hour."""
         return self._against(self._counts(window), self._counts(hours))
 
     def own_tenants(self, counted: Mapping[str, Counts]) -> dict[str, float]:
-        """Return what an hour counts of the key by tenant, of its counts by `tenant/key`."""
+        """Return an hour's counts of the key by tenant, from its counts by `tenant/key`."""
         found: dict[str, float] = {}
         for each, counts in counted.items():
             tenant, _, name = each.partition("/")
             if self._is_own(name):
-                # Several languages may stand for one key, `other`.
+                # Several languages may share one key, `other`.
                 found[tenant] = found.get(tenant, 0) + self._count(counts)
         return found
 
     def by_tenant(self, own: Amounts) -> Attribution | None:
-        """Return the shift by tenants, which hours count and panes of 5 minutes do not.
+        """Return the shift by tenants, which are counted by hour and not in 5-minute panes.
 
-        Of an hour that the window holds in part, each has the part of it that the key has.
+        For an hour that lies only partly in the window, each tenant gets the same fraction as the
+        key.
         """
         window: Amounts = {}
         for start, of_key in self._key_window.items():
@@ -177,7 +178,8 @@ class _Split:
         if total <= 0 or self._shift.told.baseline is None:
             return None
         window, hours = _with_largest_names(window, hours)
-        # The key is told again as its members are: requests have come since its shift was told.
+        # Recompute the key from the same counts as its members: requests have arrived since its
+        # shift was computed.
         key = self._shift.key
         return attribute(
             Part(_added_up(window), _added_up(self._key_window).get(key, 0), total),
@@ -190,11 +192,11 @@ class _Split:
         )
 
     def _expected(self, window: Amounts, hours: Amounts) -> dict[str, float]:
-        """Return what is expected in the window of each member that it or an hour has."""
+        """Return the expected counts in the window of each member that it or an hour has."""
         names = sorted({name for of in (window, hours) for each in of.values() for name in each})
         counts = _rows(hours, names, range(self._first, self._ends + 1, HOUR.seconds))
         if self._shift.window == "1h":
-            # All of it is held against one hour, the last.
+            # The whole window is compared with one hour, the last.
             held = _rows({self._ends: _added_up(window)}, names, range(self._ends, self._ends + 1))
             weights = np.array([sum(self._window.values())])
         else:
@@ -226,7 +228,7 @@ def _added_up(amounts: Amounts) -> dict[str, float]:
 
 
 def _with_largest_names(*amounts: Amounts) -> tuple[Amounts, ...]:
-    """Return the amounts with all but the largest names under `other`, where there are many."""
+    """Return the amounts; where there are many names, all but the largest are summed as `other`."""
     weights: dict[str, float] = {}
     for each in amounts:
         for name, amount in _added_up(each).items():
@@ -246,7 +248,7 @@ def _with_largest_names(*amounts: Amounts) -> tuple[Amounts, ...]:
 
 
 def _rows(amounts: Amounts, names: Sequence[str], starts: range) -> Array:
-    """Return a row for each start and a column for each name; what starts elsewhere is left out."""
+    """Return a row for each start and a column for each name; other starts are left out."""
     rows = [amounts.get(start, {}) for start in starts]
     return np.array([[row.get(name, 0.0) for name in names] for row in rows])
 
@@ -254,7 +256,7 @@ def _rows(amounts: Amounts, names: Sequence[str], starts: range) -> Array:
 def _members(
     parts: Iterable[HistoryPart], member: Callable[[str], str | None], found: Found
 ) -> tuple[Members, Wholes]:
-    """Return counts by member, and of all keys; `member` names a key's, None where it has none."""
+    """Return counts by member, and of all keys; `member` maps a key to its member or None."""
     members: Members = {}
     wholes: Wholes = {}
     for part in parts:

@@ -1,4 +1,4 @@
-"""Counts of one dimension over time as arrays: what statistics are made of."""
+"""Counts of one dimension over time as arrays: the input of the statistics."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Counted:
     squares: Array
 
     def counts(self, measure: Measure) -> Array:
-        """Return what is counted, [rows, keys]."""
+        """Return the counts of a measure, [rows, keys]."""
         return self.tokens if measure == "tokens" else self.requests
 
     def squared(self, measure: Measure) -> Array:
-        """Return the sums of squares of what is counted; a request counts one."""
+        """Return the sums of squares of a measure; each request counts as one."""
         return self.squares if measure == "tokens" else self.requests
 
 
@@ -41,9 +41,8 @@ class Counted:
 class Tenants:
     """Counts of one dimension by hour and tenant: arrays are [hours, tenants, keys].
 
-    Row `i` is the hour from `start + i * 3600`; keys are those of the `Counted` beside it. What
-    tenants too small to be named come to stands under the name `other`; requests without a tenant
-    are in none.
+    Row `i` is the hour from `start + i * 3600`; keys are those of the `Counted` beside it. Tenants
+    too small to be named are summed under the name `other`; requests without a tenant are in none.
     """
 
     names: tuple[str, ...]
@@ -52,12 +51,12 @@ class Tenants:
     tokens: Array
 
     def counts(self, measure: Measure) -> Array:
-        """Return what is counted, [hours, tenants, keys]."""
+        """Return the counts of a measure, [hours, tenants, keys]."""
         return self.tokens if measure == "tokens" else self.requests
 
 
 def rows(values: Array, start: int, seconds: int, first: int, number: int) -> Array:
-    """Return a copy of `number` rows from the time `first` on; zeros where there are none.
+    """Return a copy of `number` rows from the time `first` on; missing rows are zeros.
 
     Row `i` of `values` begins at `start + i * seconds`.
     """
@@ -70,7 +69,7 @@ def rows(values: Array, start: int, seconds: int, first: int, number: int) -> Ar
 
 
 def ratio(part: Array, whole: Array) -> Array:
-    """Divide; NaN where there is nothing to divide by."""
+    """Return the ratio; NaN where `whole` is not positive."""
     shape = np.broadcast_shapes(np.shape(part), np.shape(whole))
     found = np.full(shape, np.nan)
     np.divide(part, whole, out=found, where=np.asarray(whole) > 0)
@@ -78,7 +77,7 @@ def ratio(part: Array, whole: Array) -> Array:
 
 
 def rolling(values: Array, number: int) -> Array:
-    """Return, for each row, the sum of so many rows that end with it; there is nothing before."""
+    """Return, for each row, the sum of the `number` rows that end with it; earlier rows are 0."""
     padded = np.concatenate([np.zeros((number - 1, *values.shape[1:])), values])
     sums: Array = np.lib.stride_tricks.sliding_window_view(padded, number, axis=0).sum(axis=-1)
     return sums

@@ -1,17 +1,17 @@
-"""How far a share is from its baseline, in units of how far it usually is.
+"""Compute how far a share is from its baseline, in units of its usual distance.
 
     (----------- 28 days: usual spread S -----------)
                          (--- 7 days: baseline B ---)[== window: share R ±  se ==]
 
     D = R - B,   z = D / max(S, se)
 
-Two windows: the hour, against the three hours around this time of day on each of the last seven
-days; and the day, whose every hour is held against its own baseline, so that the cycle of the day
-is in neither. Times are UTC. A window is a sum of 5-minute panes and ends with the one that is
-still running; baselines and usual spreads are made of whole hours.
+There are two windows. The hour is compared with the three hours around this time of day on each of
+the last seven days. In the day, every hour is compared with its own baseline, so that the daily
+cycle is in neither. Times are UTC. A window is a sum of 5-minute panes and ends with the running
+one; baselines and usual spreads come from whole hours.
 
-The scale is the larger of two: what this window can measure (`se`, which shrinks as traffic grows)
-and what this share wanders anyway (`S`, which does not, because tenants come and go).
+The scale is the larger of two: the standard error of this window (`se`, which shrinks as traffic
+grows) and the usual spread of this share (`S`, which does not, because tenants come and go).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 PANES_AN_HOUR = HOUR.seconds // MIDDLE.seconds
 PANES_A_DAY = PANES_AN_HOUR * HOURS_A_DAY
-#: What each window is cut into for the batch means: the hour into panes, the day into hours.
+#: The number of stretches of each window for the batch means: the hour by panes, the day by hours.
 STRETCHES = {PANES_AN_HOUR: PANES_AN_HOUR, PANES_A_DAY: HOURS_A_DAY}
 
 
@@ -45,9 +45,9 @@ STRETCHES = {PANES_AN_HOUR: PANES_AN_HOUR, PANES_A_DAY: HOURS_A_DAY}
 class KeyShift:
     """One key's share of a window and how far it has shifted. Ratios are 0-1.
 
-    None where it is not known: the window is empty, nothing is known of the days before, or
-    (`zscore`, `detectable`) history is shorter than `alert_rules.MIN_HISTORY_DAYS`.
-    `without_top_tenant` is of the hour only, and None where requests name no tenants.
+    None where unknown: the window is empty, the days before have no data, or (`zscore`,
+    `detectable`) history is shorter than `alert_rules.MIN_HISTORY_DAYS`. `without_top_tenant` is
+    for the hour only, and None where requests name no tenants.
     """
 
     key: str
@@ -76,7 +76,7 @@ class Shifts:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What one dimension's shifts are computed from; all of it has the same keys.
+    """The input of one dimension's shifts; all of it has the same keys.
 
     `panes` are of 5 minutes, the last 288 up to the running one; `hours` are the last 37 days, with
     the running one; `tenants` the last nine days of the same hours, None where none are counted.
@@ -89,15 +89,15 @@ class Traffic:
 
 
 def centre(last: int) -> int:
-    """Return the start of the hour that most of the window with the last pane `last` is in."""
+    """Return the start of the hour that holds most of the window whose last pane is `last`."""
     return pane_start(HOUR, last + MIDDLE.seconds - HOUR.seconds // 2)
 
 
 def shifts(traffic: Traffic, pasts: Mapping[Measure, Past], as_of: float) -> tuple[Shifts, ...]:
     """Return a dimension's shifts at `as_of` (unix seconds), by measure and window.
 
-    `pasts` are `past` of the hour that `as_of` is in. Raises ValueError where they are of another
-    hour or of other keys than `traffic`.
+    `pasts` are the `past` of the hour that contains `as_of`. Raises ValueError where they are of
+    another hour or of other keys than `traffic`.
     """
     panes, hours, tenants = traffic.panes, traffic.hours, traffic.tenants
     last = pane_start(MIDDLE, as_of)

@@ -1,4 +1,4 @@
-"""What is left of a shift when the tenant that adds most to it is left out."""
+"""Compute the shift that remains without the tenant that adds most to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.state.pane import HOUR
 if TYPE_CHECKING:
     from streams.shifts.series import Array, Counted, Measure, Tenants
 
-#: Of a window's counts, the part that must have a tenant.
+#: The fraction of a window's counts that must have a tenant.
 MIN_NAMED_PART = 0.5
 
 
@@ -24,8 +24,8 @@ def without_top_tenant(
     """Return each key's shift without the tenant that adds most to it, [keys].
 
     `now` and `before` [keys] are the counts of the window and of its baseline, with those of each
-    tenant in them [tenants, keys], of one tenant at least. NaN where there is no shift; 0 where
-    nothing is left without a tenant.
+    tenant in them [tenants, keys], for at least one tenant. NaN where there is no shift; 0 where
+    nothing remains without a tenant.
     """
     shift = ratio(now, now.sum()) - ratio(before, before.sum())
     left = np.nan_to_num(_left(now, tenants_now) - _left(before, tenants_before))
@@ -35,9 +35,9 @@ def without_top_tenant(
 
 
 def _left(counts: Array, tenants: Array) -> Array:
-    """Return the shares without each tenant; NaN where a tenant is all there is."""
+    """Return the shares without each tenant; NaN where a tenant has all the counts."""
     rest = counts - tenants
-    # Parts of hours are fractions, so what is left of nothing need not be exactly zero.
+    # Parts of hours are fractions, so a remainder of nothing need not be exactly zero.
     rest[rest < counts.sum() * 1e-9] = 0.0
     return ratio(rest, rest.sum(axis=-1, keepdims=True))
 
@@ -45,10 +45,10 @@ def _left(counts: Array, tenants: Array) -> Array:
 def in_window(now: Array, hours: Array, tenants: Array) -> Array:
     """Return the tenants' counts in the hour's window, [tenants, keys].
 
-    Tenants are counted by hour, and the window spans two: all of the running one and what it still
-    holds of the one before. Of that, each tenant has the part of each key that it has of the whole
-    hour. `now` [keys] are the window's counts, `hours` [2, keys] and `tenants` [2, tenants, keys]
-    those of the hour before and the running one.
+    Tenants are counted by hour, and the window spans two: the whole running hour and the end of the
+    hour before. Each tenant's part of that end is its part of each key in the whole hour. `now`
+    [keys] are the window's counts, `hours` [2, keys] and `tenants` [2, tenants, keys] those of the
+    hour before and the running one.
     """
     held = np.nan_to_num(ratio(now - hours[1], hours[0]))
     found: Array = tenants[1] + tenants[0] * np.clip(held, 0.0, 1.0)
@@ -61,7 +61,7 @@ def named_enough(now: Array, tenants_now: Array) -> bool:
 
 
 def baseline_hours(hour: int) -> list[int]:
-    """Return the starts of the hours that make the baseline of the hour at `hour`."""
+    """Return the starts of the hours that form the baseline of the hour at `hour`."""
     return [
         hour - day * 86400 + around * HOUR.seconds
         for day in range(BASELINE_DAYS, 0, -1)
@@ -74,8 +74,8 @@ def guarded(
 ) -> Array | None:
     """Return the shifts of the hour's window without the top tenant, [keys].
 
-    None where too few requests name their tenant. `now` [keys] are the window's counts; `span` are
-    the hour that most of it is in and the running hour (their starts in unix seconds).
+    None where too few requests name their tenant. `now` [keys] are the window's counts; `span`
+    holds the hour with most of the window and the running hour (their starts in unix seconds).
     """
     centre, running = span
     counts, by_tenant = hours.counts(measure), tenants.counts(measure)

@@ -1,11 +1,11 @@
-"""What a partition's state looks like in Kafka: the keys and values of the table's changelog.
+"""Encode a partition's state for Kafka: the keys and values of the table's changelog.
 
-A key is `partition/level/start` for a pane and `partition/position` for the partition's position.
-A value says its version, who wrote it (generation) and how far it counts (stamp), so that of two
-values for one key every reader keeps the same one.
+A key is `partition/level/start` for a pane and `partition/position` for the partition's position. A
+value holds its version, its writer (generation) and its stamp, the last source offset applied, so
+that of two values for one key every reader keeps the same one.
 
-A position is JSON. A pane is packed: a full state has tens of thousands of them, and what Kafka
-holds is also what every worker holds in memory and reads at its start.
+A position is JSON. A pane is packed: a full state has tens of thousands of panes, and every worker
+reads them all from Kafka at its start and holds them in memory.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import msgspec
 from streams.state.packing import pack, unpack
 from streams.state.pane import LEVEL_BY_NAME, Counts, Level, Pane
 
-#: Raised when the meaning of a stored value changes; a reader refuses any other.
+#: Incremented when the meaning of a stored value changes; a reader refuses any other version.
 STATE_VERSION = 2
 
 POSITION = "position"
 
 
 class StateError(Exception):
-    """The changelog holds something that this version of tokenshare does not understand."""
+    """The changelog holds a record that this version of tokenshare does not understand."""
 
 
 class Totals(msgspec.Struct):
-    """Running totals of a partition since its first record: what the counters on /metrics show.
+    """Running totals of a partition since its first record: the counters on /metrics.
 
     `origins`, `languages` and `developers` by key; `records` by `result/reason`; `events` by
     format; `late` counts events older than the allowed lateness.
@@ -52,11 +52,11 @@ class PaneRecord(msgspec.Struct, array_like=True):
 
 
 class PositionRecord(msgspec.Struct):
-    """The value of a position key: where to read on, and what was known when it was written.
+    """The value of a position key: where to resume reading, and the state when it was written.
 
-    `s` is the next source offset; `newest` the newest event time seen (unix seconds), read when
-    the wall clock said `read_at`. `topic` is Kafka's id of the source topic that offsets are of: a
-    topic that is made anew has another, under the same name.
+    `s` is the next source offset. `newest` is the newest event time seen (unix seconds), read when
+    the wall clock was `read_at`. `topic` is Kafka's id of the source topic that offsets refer to: a
+    topic that is recreated gets a new id under the same name.
     """
 
     v: int
@@ -77,7 +77,7 @@ class Header(msgspec.Struct):
 
 
 class PaneHeader(msgspec.Struct, array_like=True):
-    """The same part of a pane."""
+    """The part of a pane record that decides which of two is kept."""
 
     v: int
     g: int

@@ -1,4 +1,4 @@
-"""Read the whole changelog, and on as it grows: the state of every partition, in every worker.
+"""Follow the whole changelog: every worker has the state of every partition.
 
 The newest record of each key goes into the view and into the table, so a recovery is complete once
 the end of the changelog is reached.
@@ -29,7 +29,7 @@ _POLL_MS = 100
 
 
 class Follower(Service):
-    """Reads all partitions of the changelog from the beginning, and new records as they come."""
+    """Reads all partitions of the changelog from the beginning, and new records as they arrive."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Follower(Service):
     async def catch_up(self, partitions: Iterable[int], is_wanted: Callable[[], bool]) -> bool:
         """Wait until all present records of these partitions have been read, and return True.
 
-        Return False as soon as `is_wanted` does, or the service stops.
+        Return False as soon as `is_wanted` does, or when the service stops.
         """
         consumer = self._consumer
         wanted = set(partitions)

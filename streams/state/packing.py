@@ -1,8 +1,8 @@
-"""Counts by name in few bytes: how a pane lies in Kafka and in memory while nobody looks at it.
+"""Pack counts by name into few bytes: the form of a pane in Kafka and in memory at rest.
 
-Names and numbers lie apart, and the numbers byte by byte over all rows: the high bytes are nearly
-all zero and the low ones nearly random, and zstd takes each as what it is. JSON of the same counts
-is four to five times as long, and half as much again as this when compressed.
+Names and numbers are stored separately, and the numbers byte by byte over all rows: the high bytes
+are nearly all zero and the low ones nearly random, so zstd compresses each kind well. JSON of the
+same counts is four to five times as long, and half as much again as this when compressed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from streams.state.pane import Counts
 
-#: Higher levels take several times as long and save nothing: what is left is noise.
+#: Higher levels take several times as long and save nothing: the remainder is noise.
 _ZSTD_LEVEL = 1
-#: What of a number stands in its own column; what is above it, in a fifth one.
+#: The low bits of a number, in its own column; the bits above go to a fifth column.
 _LOW_BITS = 62
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -58,7 +58,7 @@ def unpack(packed: bytes) -> list[dict[str, Counts]]:
 
 
 def _table(rows: Sequence[Counts]) -> NDArray[np.int64]:
-    """Return a row of four or five columns for each counts."""
+    """Return one row of four or five columns for each item of `rows`."""
     try:
         return np.array(rows, dtype=np.int64).reshape(-1, 4)
     except OverflowError:

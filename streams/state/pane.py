@@ -1,8 +1,9 @@
-"""A pane is a fixed stretch of event time with its counts; panes add up, and that is all it takes.
+"""Define panes: a pane is a tumbling window of event time with its counts; panes add up.
 
-A cell is keyed `origin/language`; a cell of unknown origin is keyed `unknown/language/model`, so
-that its history can be told again once the catalogue learns the model. Models and tenants stand
-beside the cells in small maps of their own: one key over all of them would grow with their product.
+A cell is keyed `origin/language`. A cell of unknown origin is keyed `unknown/language/model`, so
+that its history can be reclassified once the catalogue has the model. Models and tenants are kept
+beside the cells in small maps of their own: the cardinality of one key over all of them would be
+their product.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ Counts = list[int]
 
 _Key = TypeVar("_Key", str, int)
 
-# What a pane may hold, whatever the input says. A map may grow to twice its bound before it is
-# trimmed to the bound, so that trimming is rare; what is trimmed folds into a key of its own, so
-# that nothing leaves the sums.
+# Limits of a pane, whatever the input. A map may grow to twice its bound before it is trimmed to
+# the bound, so that trimming is rare. Trimmed keys are folded into a key of their own, so that
+# nothing is lost from the sums.
 MAX_UNKNOWN_MODELS = 32
 MAX_LANGUAGES = 256
 MAX_MODELS = 512
@@ -34,18 +35,18 @@ MAX_TENANTS = 64
 #: Cells that name their model, and keys of tenants with languages: bounds multiply otherwise.
 MAX_NAMED_CELLS = 1024
 MAX_TENANT_LANGUAGES = 2048
-#: Languages that stay by name even where a pane's names take too many bytes.
+#: Languages that are kept by name even where a pane's names take too many bytes.
 MIN_LANGUAGES = 8
-#: Above the most that trimming can leave, so that it is not tried in vain.
+#: Above the most keys that trimming can leave, so that it is not tried in vain.
 CROWDED_KEYS = 16_384
 
 
 class Level(NamedTuple):
-    """A grain of event time: how long its panes are, and how long they are kept.
+    """A level of event time: the length of its panes, and how long they are retained.
 
-    A pane's record takes at most `max_bytes`: several times what a busy gateway's takes, so that
+    A pane's record takes at most `max_bytes`: several times the size for a busy gateway, so that
     only names which are sent to fill it are folded. Panes hold cells and models, or (`of_tenants`)
-    nothing but tenants.
+    only tenants.
     """
 
     name: str
@@ -56,7 +57,7 @@ class Level(NamedTuple):
 
     @property
     def max_panes(self) -> int:
-        """The most panes of a partition that are kept at a time, the running one included."""
+        """The most panes of a partition that are retained at a time, the running one included."""
         return self.keep_seconds // self.seconds + 1
 
 
@@ -64,14 +65,14 @@ FINE = Level("10s", 10, 70 * 60, 12 * 1024)
 MIDDLE = Level("5m", 300, 25 * 3600, 16 * 1024)
 HOUR = Level("1h", 3600, 37 * 86400, 24 * 1024)
 DAY = Level("1d", 86400, 731 * 86400, 32 * 1024)
-#: Apart from the hours, and not for as long: an hour's tenants, by origin and language, take four
-#: times the bytes of all the rest of it. Who moved a share is asked against a week before.
+#: Separate from the hours, with a shorter retention: an hour's tenants, by origin and language,
+#: take four times the bytes of the rest of the hour. Movers are compared with one week before.
 TENANTS = Level("1h-tenants", 3600, 9 * 86400, 48 * 1024, of_tenants=True)
 #: From fine to coarse: the levels that windows and histories are read from.
 LEVELS = (FINE, MIDDLE, HOUR, DAY)
 ALL_LEVELS = (*LEVELS, TENANTS)
 LEVEL_BY_NAME = {level.name: level for level in ALL_LEVELS}
-#: What the panes of a partition take at most in Kafka and in each worker's memory.
+#: The most bytes that the panes of a partition take in Kafka and in each worker's memory.
 MAX_STATE_BYTES = sum(level.max_panes * level.max_bytes for level in ALL_LEVELS)
 
 
@@ -81,7 +82,7 @@ def pane_start(level: Level, seconds: float) -> int:
 
 
 def is_kept(level: Level, start: int, newest: float) -> bool:
-    """Tell whether a pane is still kept when `newest` is the newest event time seen."""
+    """Return whether a pane is still retained when `newest` is the newest event time seen."""
     return start + level.seconds > newest - level.keep_seconds
 
 
@@ -106,7 +107,7 @@ class Pane(msgspec.Struct):
         self.stamp = max(self.stamp, other.stamp)
 
     def trim(self) -> None:
-        """Fold what is over the bounds: small unknown models, languages, models and tenants."""
+        """Fold the keys over the bounds: small unknown models, languages, models and tenants."""
         _trim_cells(self.cells)
         _trim_models(self.models)
         _trim_tenants(self.tenants)
@@ -114,7 +115,8 @@ class Pane(msgspec.Struct):
     def shrink(self, part: float) -> bool:
         """Fold all but the largest part (0-1) of the names of one kind; False where none is left.
 
-        It is the kind that takes the most bytes, so that a flood of one takes no other along.
+        It folds the kind that takes the most bytes, so that a flood of one kind leaves the others
+        intact.
         """
         named = {key for key in self.cells if split_cell(key)[2]}
         kinds: list[tuple[int, Callable[[], None]]] = [
@@ -132,7 +134,7 @@ class Pane(msgspec.Struct):
 
     @property
     def is_crowded(self) -> bool:
-        """True where so many keys have come that trimming cannot wait for the next flush."""
+        """Whether the pane has so many keys that trimming cannot wait for the next flush."""
         return len(self.cells) + len(self.models) + len(self.tenants) > CROWDED_KEYS
 
 
@@ -183,7 +185,7 @@ def subtract_all(into: dict[str, Counts], other: Mapping[str, Counts]) -> None:
 
 
 def _bytes_of(keys: Iterable[str]) -> int:
-    # Characters of the key, and what counts take when they are packed.
+    # Characters of the key, and the packed size of its counts.
     return sum(len(key) + 16 for key in keys)
 
 

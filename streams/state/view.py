@@ -1,7 +1,7 @@
-"""What all workers know together: the newest record of every key, from the changelog.
+"""The state that all workers share: the newest record of every key, from the changelog.
 
 Each worker follows the whole changelog, so each shows the same shares, and a worker that takes over
-a partition has its state at hand already.
+a partition already has its state.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Held(NamedTuple):
 
 
 class Stale(NamedTuple):
-    """A record that is older than the one that is held: its key's partition and pane."""
+    """A record older than the current one: its key's partition and pane."""
 
     partition: int
     key: PaneKey | None
@@ -43,7 +43,7 @@ class View:
         self.bytes: dict[int, int] = {}
 
     def apply(self, name: str, value: bytes | None) -> Stale | None:
-        """Take in one changelog record; returns it where the held one is newer.
+        """Apply one changelog record; return it as `Stale` where the current one is newer.
 
         Raises StateError for a key or value of another version.
         """
@@ -84,21 +84,21 @@ class View:
             listener(key.level, key.start)
 
     def values_at(self, level: Level, start: int) -> tuple[bytes, ...]:
-        """Return the records of the panes at a level and start, one a partition that has any."""
+        """Return the records of the panes at a level and start, one per partition that has any."""
         key = PaneKey(level, start)
         partitions = sorted(self.starts.get(level, {}).get(start, ()))
         return tuple(self.records[partition][key].value for partition in partitions)
 
     def of_partition(self, partition: int) -> Mapping[PaneKey | None, bytes]:
-        """Return the values of a partition's keys; the position stands under None."""
+        """Return the values of a partition's keys; the position has the key None."""
         return {key: held.value for key, held in self.records.get(partition, {}).items()}
 
     def as_of(self, now: float, skew: float) -> float:
-        """Return the moment that windows end at, in unix seconds; 0 before the first event.
+        """Return the watermark at which windows end, in unix seconds; 0 before the first event.
 
-        The newest event time seen, moved on by the time since it was read, and never further ahead
-        of the wall clock `now` than `skew` seconds: right for live traffic, quiet gateways and
-        replays alike.
+        It is the newest event time seen, advanced by the time since it was read, and at most `skew`
+        seconds ahead of the wall clock `now`: right for live traffic, quiet gateways and replays
+        alike.
         """
         moments = [
             position.newest + max(0.0, now - position.read_at)

@@ -1,1 +1,1 @@
-"""What the alerts would have said of a history, and when: cells, timelines, conditions, alerts."""
+"""Replay the alerts on a history: cells, timelines, conditions, alerts."""

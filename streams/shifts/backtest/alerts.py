@@ -1,4 +1,4 @@
-"""From conditions to alerts as Prometheus makes them: pending, firing, resolved.
+"""Derive alerts from conditions as Prometheus does: pending, firing, resolved.
 
 condition   ....XXXXXXXXXX.XXXX...........
 alert           p====F======================R
@@ -44,12 +44,12 @@ class Alert:
 
     @property
     def direction(self) -> Direction:
-        """Where the share went."""
+        """The direction of the shift."""
         return self.rule.direction or ("down" if self.shift < 0 else "up")
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels that routing and inhibition read."""
+        """The labels used by routing and inhibition."""
         labels = {
             "alertname": self.rule.alert,
             "dimension": self.dimension,
@@ -59,7 +59,7 @@ class Alert:
         return labels | ({"direction": self.rule.direction} if self.rule.direction else {})
 
     def is_firing(self, at: float) -> bool:
-        """Return whether it fires at a time, from the moment that it does on."""
+        """Return whether the alert fires at a time, its first firing moment included."""
         return (
             self.firing is not None
             and self.firing <= at
@@ -68,9 +68,9 @@ class Alert:
 
 
 def alerts(watched: Watched, every: int = MIDDLE.seconds) -> list[Alert]:
-    """Return the alerts of a condition that is asked `every` so many seconds.
+    """Return the alerts of a condition that is evaluated every `every` seconds.
 
-    Those that never fired are left out, but for those that still wait at the end.
+    Alerts that never fired are left out, except those that are still pending at the end.
     """
     found = []
     for place, key in enumerate(watched.keys):
@@ -94,7 +94,7 @@ def alerts(watched: Watched, every: int = MIDDLE.seconds) -> list[Alert]:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """An alert as numbers of evaluations."""
+    """An alert in evaluation numbers."""
 
     pending: int
     firing: int | None
@@ -102,9 +102,9 @@ class Span:
 
 
 def spans(met: NDArray[np.bool_], rule: Rule, measure: Measure, every: int) -> Iterator[Span]:
-    """Yield the alerts of one series: `met` is its condition at each evaluation, in turn.
+    """Yield the alerts of one series: `met` is its condition at each evaluation, in order.
 
-    As Prometheus has it, an alert fires at the first evaluation that is `for` after the first of an
+    As in Prometheus, an alert fires at the first evaluation that is `for` after the first of an
     unbroken run, and resolves at the first that is `keep_firing_for` after the condition ended.
     """
     wait = -(-rule.wait(measure) // every)

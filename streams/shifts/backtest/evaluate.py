@@ -1,4 +1,4 @@
-"""The shift statistics at every fifth minute of a history, and where the alerts' conditions hold.
+"""Compute the shift statistics every five minutes of a history, and where alert conditions hold.
 
 The formulas are those of the worker; here they take many moments side by side. A moment is the end
 of a pane, when a worker holds all of it.
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from streams.shifts.backtest.timeline import Timeline
     from streams.shifts.series import Array, Counted, Measure
 
-#: So many moments are worked out at once: a day of panes is a few MB of numbers.
+#: Moments computed at once: a day of panes is a few MB of numbers.
 _MOMENTS = 288
 
 
@@ -74,7 +74,7 @@ class Watched:
 
 
 class _Grounds(NamedTuple):
-    """The expectation of whole hours, an hour a row: expected shares, usual spreads by window."""
+    """The baseline of whole hours, one hour per row: expected shares, usual spreads by window."""
 
     expected: Array
     spreads: dict[Window, Array]
@@ -162,12 +162,12 @@ def _moments(
         spread = grounds.spreads[window][np.array(panes) // PANES_AN_HOUR]
         age = days[panes.start : panes.stop, None]
         gauges[window] = alert_rules.Gauges(
-            # A worker does not report it before.
+            # A worker reports no z-score before that.
             np.where(age >= alert_rules.MIN_HISTORY_DAYS, zscores(measured, spread), np.nan),
             measured.shift,
             measured.share,
             measured.baseline,
-            # As if no tenant mattered; asked again where that would be an alert.
+            # Without the guard at first; it is computed where it decides on an alert.
             measured.shift,
             evidence(requests, measured.baseline),
             measured.effective,
@@ -238,7 +238,7 @@ def _windows(values: Array, panes: range, number: int) -> Array:
 
 
 def _padded(values: Array, first: int, number: int) -> Array:
-    """Return so many rows from the one at `first`; zeros before there are any."""
+    """Return `number` rows from row `first` on; rows before the start are zeros."""
     before = max(0, -first)
     found = values[max(0, first) : first + number]
     if not before:
@@ -247,15 +247,15 @@ def _padded(values: Array, first: int, number: int) -> Array:
 
 
 def _centre(timeline: Timeline, pane: int) -> int:
-    """Return the row of the hour that most of a pane's window of an hour is in."""
+    """Return the row of the hour that holds most of a pane's one-hour window."""
     last = timeline.panes.start + pane * MIDDLE.seconds
     return max(0, (centre(last) - timeline.panes.start) // HOUR.seconds)
 
 
 def _with_guard(timeline: Timeline, each: Measure, gauges: Gauges, panes: range) -> Gauges:
-    """Return the hour's gauges with what is left without the top tenant.
+    """Return the hour's gauges with the shift that remains without the top tenant.
 
-    That is worked out at the moments when it decides on an alert; there are few.
+    It is computed only at the few moments when it decides on an alert.
     """
     if timeline.by_tenant is None:
         return gauges._replace(without_top_tenant=np.full_like(gauges.shift, np.nan))
@@ -272,7 +272,7 @@ def _guard(timeline: Timeline, each: Measure, pane: int) -> Array:
     counts, hours = timeline.panes.counts(each), timeline.hours.counts(each)
     now = counts[max(0, pane - PANES_AN_HOUR + 1) : pane + 1].sum(axis=0)
     running = pane // PANES_AN_HOUR
-    # Of the running hour a worker knows what has come so far.
+    # For the running hour, a worker has only the counts so far.
     begin = running * PANES_AN_HOUR
     spans = [(begin - PANES_AN_HOUR, begin), (begin, pane + 1)]
     tenants_now = in_window(

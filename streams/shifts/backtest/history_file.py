@@ -1,4 +1,4 @@
-"""A history as lines of JSON: one cell a line, and what is wrong with a line by its number."""
+"""Read a history as JSON lines: one cell per line; errors name the line number."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from streams.shifts.series import Array
 
-#: As much is decoded at once; several thousand lines.
+#: Bytes decoded at once; several thousand lines.
 _READ_BYTES = 1 << 20
 #: All of it is held in memory, with a row for every pane between the first and the last.
 MAX_DAYS = 1100
-#: No time and no count of this world comes near these; below them no sum here overflows.
+#: No real time or count comes near these; below them no sum here overflows.
 _MAX_TIME, _MAX_COUNT = 2**38, 10**30
-#: n_eff / n of usage events, where nobody has counted squares: tokens have a heavy tail.
+#: n_eff / n of usage events where squares were not counted: tokens have a heavy tail.
 EFFECTIVE_PART = 0.07
 
 
@@ -34,10 +34,10 @@ class HistoryError(Exception):
 
 
 class Line(msgspec.Struct):
-    """A cell as it is written: what one origin, language and tenant totalled from `start` on.
+    """A cell as written in the file: the totals of one origin, language and tenant from `start` on.
 
     `start` in unix seconds. A cell lies in one pane of 5 minutes (`seconds` divides 300), or spans
-    whole ones, over which it is spread evenly.
+    whole panes, over which it is spread evenly.
     """
 
     start: int
@@ -59,9 +59,9 @@ class _Point(msgspec.Struct):
 
 
 class _WorkerHistory(msgspec.Struct):
-    """What a worker answers, of which the rest is not needed."""
+    """The part of a worker's response that is needed."""
 
-    # By hour, as it is asked for: each is spread over the panes in it.
+    # By hour, as requested: each hour is spread over its panes.
     seconds: Annotated[int, msgspec.Meta(ge=MIDDLE.seconds, le=3600, multiple_of=MIDDLE.seconds)]
     points: list[_Point]
 
@@ -161,7 +161,7 @@ class _Reading:
         return int(starts[-1])
 
     def cells(self) -> Cells:
-        """Return all of them. Raises HistoryError where there are none."""
+        """Return all cells. Raises HistoryError where there are none."""
         if not self.parts:
             raise HistoryError("there is no line in the history: give files with a cell a line")
         first = min(int(part[0].min()) for part in self.parts)
@@ -195,7 +195,7 @@ class _Reading:
 
 
 def _whole(values: tuple[int, ...]) -> NDArray[np.int64]:
-    # What does not fit is reported as a fault.
+    # Values that do not fit are reported as a fault.
     return np.array([min(max(value, -1), _MAX_TIME) for value in values], dtype=np.int64)
 
 
@@ -209,7 +209,7 @@ def _amounts(values: tuple[int, ...]) -> Array:
 def _fault(
     starts: NDArray[np.int64], lengths: NDArray[np.int64], amounts: list[Array], newest: int
 ) -> tuple[int, str] | None:
-    """Return the place of the first line that cannot be counted, and why."""
+    """Return the place of the first line that cannot be counted, and the reason."""
     pane = MIDDLE.seconds
     step = np.minimum(np.maximum(lengths, 1), pane)
     previous = np.concatenate([[newest], starts[:-1]])

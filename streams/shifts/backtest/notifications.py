@@ -1,4 +1,4 @@
-"""From alerts to notifications as Alertmanager sends them: one for a dimension at a time.
+"""Derive notifications from alerts as Alertmanager does: one per dimension at a time.
 
 alerts fire    a   b            c
 notifications  [wait]n1[ interval ]n2[ interval ] …
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from streams.shifts.backtest.alerts import Alert
 
-#: What a notification is for: an alert that was in none before, or one that has been for a day, or
-#: that alerts are over.
+#: The reason of a notification: an alert that was in none before, an alert that has fired for a
+#: day, or the end of alerts.
 Reason = Literal["firing", "repeat", "resolved"]
 
 
@@ -30,7 +30,7 @@ Reason = Literal["firing", "repeat", "resolved"]
 class Notification:
     """A message about a dimension at a time (unix seconds), with the alerts that fire then.
 
-    What has risen comes first, and the largest z.
+    Rising shares come first, then the largest z.
     """
 
     at: int
@@ -40,7 +40,7 @@ class Notification:
 
 
 def notifications(alerts: Iterable[Alert], end: int) -> list[Notification]:
-    """Return what is sent up to the time `end`, by time."""
+    """Return the notifications sent up to the time `end`, by time."""
     fired: dict[str, list[Alert]] = {}
     for alert in alerts:
         if alert.firing is not None:
@@ -66,8 +66,8 @@ def _time(alert: Alert) -> int:
 def _of_group(dimension: str, group: Sequence[Alert], end: int) -> list[Notification]:
     """Return the notifications of one group, whose alerts are sorted by when they fire.
 
-    A group begins with its first alert and goes when none of its alerts fires any more; what it
-    has told is remembered beyond that.
+    A group begins with its first alert and ends when none of its alerts fires any more; its last
+    notification is remembered beyond that.
     """
     sent: list[Notification] = []
     told = _Told(frozenset(), frozenset(), 0)
@@ -103,7 +103,7 @@ def _of_group(dimension: str, group: Sequence[Alert], end: int) -> list[Notifica
 
 
 class _Told(NamedTuple):
-    """What a notification tells: the alerts that fire and those that are over, by their labels."""
+    """The content of a notification: firing and resolved alerts, by their labels."""
 
     firing: frozenset[tuple[tuple[str, str], ...]]
     resolved: frozenset[tuple[tuple[str, str], ...]]
@@ -115,9 +115,9 @@ def _name(alert: Alert) -> tuple[tuple[str, str], ...]:
 
 
 def _reason(now: _Told, told: _Told) -> Reason | None:
-    """Return why to tell what is so now, None where there is no need to.
+    """Return the reason to notify now, None where there is none.
 
-    Alerts that are silenced are neither: they stay as they have been told.
+    Silenced alerts are in neither set: they stay as last reported.
     """
     if now.firing - told.firing:
         return "firing"

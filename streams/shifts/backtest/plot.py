@@ -1,4 +1,4 @@
-"""Shares of a history and the alerts on them, as a picture."""
+"""Plot the shares of a history and the alerts on them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from streams.shifts.backtest.replay import Replay
     from streams.shifts.backtest.timeline import Timeline
 
-#: More lines cannot be told apart; keys with alerts come first.
+#: More lines cannot be distinguished; keys with alerts come first.
 _LINES = 8
 
 
 def is_there() -> bool:
-    """Return whether the library that draws is installed."""
+    """Return whether matplotlib is installed."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
 def draw(replay: Replay, path: Path) -> None:
-    """Write a PNG: a panel a dimension with the day's shares of tokens, alerts as spans of time."""
+    """Write a PNG: one panel per dimension with the day's shares of tokens, alerts shaded."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra
     from matplotlib.figure import Figure  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""A whole history told again: its alerts, its notifications and how many there were."""
+"""Replay a whole history: its alerts, its notifications and their number."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What the alerts would have said, in the order in which they fired.
+    """The alerts on a history, in the order in which they fired.
 
     `watched_from` and `end` in unix seconds: the time in which alerts could fire. `series` is the
     number of keys, each in both measures.
@@ -44,17 +44,17 @@ class Replay:
 
     @property
     def fired(self) -> int:
-        """Alerts that fired; others still wait at the end."""
+        """Alerts that fired; the others are still pending at the end."""
         return sum(alert.firing is not None for alert in self.alerts)
 
     @property
     def notifications(self) -> int:
-        """Notifications that something fires; that all is over is none of them."""
+        """Notifications of firing alerts; those that all is resolved do not count."""
         return sum(notice.reason != "resolved" for notice in self.notices)
 
 
 def replay(cells: Cells) -> Replay:
-    """Return what the alerts would have said of a history."""
+    """Return the alerts and notifications of a history."""
     found = timelines(cells)
     watched = [each for timeline in found for each in watch(timeline)]
     raised = sorted(

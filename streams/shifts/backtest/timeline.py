@@ -1,4 +1,4 @@
-"""A history by time: the counts of each dimension by 5-minute pane, and by tenant where asked."""
+"""A history by time: counts of each dimension by 5-minute pane, and by tenant where needed."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
     from streams.shifts.backtest.history_file import Cells
     from streams.shifts.series import Array
 
-#: As many as a worker keeps of an hour at most; further ones are added up.
+#: The most tenants a worker keeps for an hour; further ones are added up.
 SHOWN_TENANTS = 2 * MAX_TENANTS
 
 
 @dataclass(frozen=True, slots=True)
 class ByTenant:
-    """What named tenants count, a row a cell, by time: `pane` counts from the timeline's start.
+    """The counts of named tenants by time, one row per cell.
 
-    `tenants` names them; the last is all that are too small to be named, and not a tenant.
+    `pane` is relative to the timeline's start. `tenants` names the tenants; the last one sums all
+    that are too small to be named, and is not a tenant.
     """
 
     tenants: tuple[str, ...]
@@ -38,7 +39,7 @@ class ByTenant:
     tokens: Array
 
     def sums(self, measure: Measure, spans: list[tuple[int, int]], keys: int) -> Array:
-        """Return the counts in spans `[first, end)` of panes added up, [tenants, keys]."""
+        """Return the sum of the counts in spans `[first, end)` of panes, [tenants, keys]."""
         values = self.tokens if measure == "tokens" else self.requests
         size = len(self.tenants) * keys
         found = np.zeros(size)
@@ -131,7 +132,7 @@ def _named(cells: Cells) -> NDArray[np.intp] | slice | None:
     if is_named.all() and (np.diff(cells.pane) >= 0).all():
         return slice(None)
     named = np.flatnonzero(is_named)
-    # Files need not follow each other in time.
+    # Files need not be in the order of time.
     return named[np.argsort(cells.pane[named], kind="stable")]
 
 
@@ -141,7 +142,7 @@ def _of_tenants(cells: Cells, named: NDArray[np.intp] | slice, start: int) -> di
     tokens = cells.tokens[named]
     names = cells.tenants
     if len(names) > SHOWN_TENANTS:
-        # Those that were largest in any hour, as any hour may be one to judge.
+        # Those that were largest in any hour, because any hour may have to be judged.
         hours, inverse = np.unique(
             pane.astype(np.int64) // PANES_AN_HOUR * len(names) + tenant, return_inverse=True
         )
