@@ -1,6 +1,6 @@
-"""The picture that /metrics, the API and the page read: made whole, then swapped in one assignment.
+"""The snapshot that /metrics, the API and the page read: built whole, swapped in one assignment.
 
-Nothing in it changes after it is made, so a reader never sees half an update.
+A snapshot is immutable, so a reader never sees a partial update.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from streams.shifts.shift import Shifts
     from streams.state.codec import PositionRecord
 
-# Names come from outside, so the number of them that is shown is bounded; the rest is "other".
+# Names are external input, so the number shown is bounded; the rest is grouped as "other".
 SHOWN_LANGUAGES = 30
 SHOWN_DEVELOPERS = 40
 SHOWN_MODELS = 50
 SHOWN_UNKNOWN = 32
 
-#: What keeps a worker from being ready: the label on /metrics, and what /readyz says.
+#: Reasons why a worker is not ready: the label on /metrics, and the response of /readyz.
 STATES = {
     "rebalancing": "partitions are being assigned",
     "recovering": "the changelog is being read",
@@ -38,13 +38,13 @@ STATES = {
     "not_writing": "the changelog or the dead-letter topic cannot be written",
 }
 
-#: A key that is shown stays until it falls this far below the bound: no flicker at the edge.
+#: A shown key stays until it falls this far below the bound, so that keys do not flicker there.
 HYSTERESIS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One key's part of a window. Ratios are 0-1; None where the window has nothing to divide."""
+    """One key's share of a window. Ratios are 0-1; None where the denominator is zero."""
 
     key: str
     requests: int
@@ -77,9 +77,9 @@ class WindowShares:
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """How far a source partition is read. Offsets are the next ones; None where not known.
+    """Read position of a source partition. Offsets are the next ones; None where not known.
 
-    `state_bytes` is what its stored values take together.
+    `state_bytes` is the total size of its stored values.
     """
 
     partition: int
@@ -91,14 +91,14 @@ class PartitionStatus:
 
     @property
     def lag(self) -> int | None:
-        """Records in Kafka that are not in the shown counts yet."""
+        """Return the number of records in Kafka that the shown counts do not include yet."""
         if self.end_offset is None:
             return None
         return max(0, self.end_offset - (self.position or 0))
 
 
 class UnknownModel(NamedTuple):
-    """A model whose origin nobody can tell from its name, and what it came to in a window."""
+    """A model whose origin its name does not identify, and its sums in a window."""
 
     model: str
     tokens: int
@@ -108,7 +108,7 @@ class UnknownModel(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that is shown, at one moment. `totals` counts the whole, not this process."""
+    """All that is shown at one moment. `totals` covers all partitions, not just this process."""
 
     as_of: float
     made_at: float
@@ -125,7 +125,7 @@ class Snapshot:
     shifts_as_of: float = 0.0
 
 
-def take(  # noqa: PLR0917 - everything that a picture shows, named at the one call
+def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one call
     windows: Windows,
     positions: Iterable[PositionRecord],
     catalog: Catalog,
@@ -134,7 +134,7 @@ def take(  # noqa: PLR0917 - everything that a picture shows, named at the one c
     reasons: tuple[str, ...],
     before: Snapshot | None,
 ) -> Snapshot:
-    """Return the picture of windows and positions; `now` is the wall clock."""
+    """Return the snapshot of windows and positions; `now` is the wall clock."""
     as_of = windows.as_of
     sums = windows.sums()
     grouped = {name: each.by_dimension() for name, each in sums.items()}
@@ -183,10 +183,10 @@ def unknown_models(unknown: Mapping[str, Counts], catalog: Catalog) -> tuple[Unk
 def choose(shown: frozenset[str], counts: Mapping[str, Counts], limit: int) -> frozenset[str]:
     """Return the keys to show by name: the largest `limit`, with hysteresis.
 
-    A key comes in when it ranks among the first `limit`, and goes when it ranks below
+    A key is added when it ranks among the first `limit`, and removed when it ranks below
     `HYSTERESIS` times that; never more than that many are shown.
     """
-    # One more: `other` may be among them.
+    # One more, because `other` may be among them.
     largest = [key for key in ranked(counts, int(limit * HYSTERESIS) + 1) if key != OTHER]
     return frozenset({*largest[:limit], *shown.intersection(largest[: int(limit * HYSTERESIS)])})
 
@@ -194,7 +194,7 @@ def choose(shown: frozenset[str], counts: Mapping[str, Counts], limit: int) -> f
 def ranked(counts: Mapping[str, Counts], limit: int) -> list[str]:
     """Return the largest keys by tokens, then by name."""
     if len(counts) > limit:
-        # Of thousands of names hardly any is looked at more closely than this.
+        # Of thousands of names, only these few need an exact order.
         weights = list(map(tokens_of, counts.values()))
         least = sorted(weights)[-limit]
         keys = [key for key, weight in zip(counts, weights, strict=True) if weight >= least]
@@ -204,7 +204,7 @@ def ranked(counts: Mapping[str, Counts], limit: int) -> list[str]:
 
 
 def top(counts: Mapping[str, Counts], keep: frozenset[str]) -> dict[str, Counts]:
-    """Return counts with all keys but those to keep added up under `other`."""
+    """Return the counts with all keys except those in `keep` summed under `other`."""
     kept = {key: counts[key] for key in keep if key in counts and key != OTHER}
     if len(kept) < len(counts):
         whole, named = added_up(counts.values()), added_up(kept.values())
@@ -215,7 +215,7 @@ def top(counts: Mapping[str, Counts], keep: frozenset[str]) -> dict[str, Counts]
 def add_totals(
     positions: Iterable[PositionRecord],
 ) -> tuple[dict[str, dict[str, Counts]], dict[str, int], dict[str, int], int]:
-    """Add up the totals of all partitions: by dimension, by result, by format, and the late."""
+    """Sum the totals of all partitions: by dimension, by result, by format, and the late."""
     totals: dict[str, dict[str, Counts]] = {"origin": {}, "language": {}, "developer": {}}
     records: dict[str, int] = {}
     events: dict[str, int] = {}
