@@ -12,7 +12,7 @@ import click
 
 from streams.cli import ask, backtest, catalog, common, operate, report, run, simulate
 
-#: Of standard output: nobody reads on, or there is no room left.
+#: Errors of standard output: the reader has closed the pipe, or the disk is full.
 _CLOSED, _FULL = errno.EPIPE, {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -42,7 +42,7 @@ for _command in (
 def main() -> None:
     """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
-        # Where the locale has no such letter, a question mark is better than no answer.
+        # Where the locale cannot encode a letter, a question mark is better than no output.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
@@ -53,7 +53,7 @@ def main() -> None:
     except OSError as error:
         if error.errno != _CLOSED and error.errno not in _FULL:
             raise
-        # Python would try once more at its end to write what it still holds.
+        # At exit Python would try again to write its buffered output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno == _CLOSED:
             sys.exit(1)

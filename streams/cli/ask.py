@@ -1,4 +1,4 @@
-"""Commands that answer from what they are given: `classify`, `language`, `decode` and `schema`."""
+"""Commands that evaluate their arguments: `classify`, `language`, `decode` and `schema`."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def language(texts: tuple[str, ...], tags: bool) -> None:
 
 
 def _values(given: tuple[str, ...]) -> Iterator[object]:
-    """Yield the values of the arguments; of standard input, a line that is no JSON is its text."""
+    """Yield the argument values; a line of standard input that is not JSON is used as text."""
     for value in given or ("-",):
         if value != "-":
             yield value
@@ -72,7 +72,7 @@ def _values(given: tuple[str, ...]) -> Iterator[object]:
                 yield ""
                 continue
             try:
-                # Unlike orjson it takes half an emoji, which clients do cut off.
+                # Unlike orjson it accepts half a surrogate pair, which truncated text may contain.
                 yield json.loads(text)
             except (ValueError, RecursionError):
                 yield text.decode(errors="replace")
@@ -120,7 +120,7 @@ def decode(files: tuple[Path, ...], headers: str | None) -> None:
 
 
 def _decoded(decoded: Decoded) -> dict[str, Any]:
-    """Return what a record holds; an event whose time cannot be read is rejected, as always."""
+    """Return the contents of a record; an event with an unreadable time is rejected, as always."""
     events, rejected = [], [*decoded.rejected]
     for event in decoded.events:
         at = event_time(event.ts, None)

@@ -15,7 +15,7 @@ from streams.cli import client, common
 from streams.shifts.backtest import history_file, plot
 from streams.shifts.backtest.replay import Replay, replay
 
-#: Characters of a terminal from which a time has room in one line; of a share's name at least.
+#: Terminal width from which a time fits in one line; minimum width of a share's name.
 _WIDE, _SHARE = 124, 13
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _line(alert: Alert, found: Replay) -> dict[str, Any]:
 
 
 def _cautions(history: Cells, found: Replay) -> Iterator[str]:
-    """Yield what a reader of the figures must know."""
+    """Yield the caveats that a reader of the figures needs."""
     if not history.tenants:
         yield (
             "No request names its tenant, so there are no alerts of the hour: nothing tells one "
@@ -153,7 +153,7 @@ def _print(found: Replay) -> None:
 
 
 def _table(found: Replay, width: int) -> Table:
-    """Return the alerts, a row each; where it is narrow, times take two lines."""
+    """Return the table of alerts, one per row; on a narrow terminal, times take two lines."""
     is_wide = width >= _WIDE
     table = Table(title="alerts", title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("alert", no_wrap=True)

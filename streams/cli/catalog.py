@@ -1,4 +1,4 @@
-"""Commands for whoever keeps a catalogue or an overrides file: `catalog check`, `catalog diff`."""
+"""Commands for maintaining a catalogue or an overrides file: `catalog check`, `catalog diff`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from streams.classify.origin.facts import Classification
 
-#: Stands for the catalogue that the package brings.
+#: Denotes the catalogue that is part of the package.
 BUILT_IN = "built-in"
 
 
@@ -138,7 +138,7 @@ def _text(file: str) -> str:
 
 
 def _read(file: str) -> Catalog:
-    """Read a catalogue; an overrides file is read on top of the package's."""
+    """Read a catalogue; an overrides file is applied to the package's catalogue."""
     text = _text(file)
     data = catalog_file.toml(text, file)
     if _is_catalog(data):

@@ -1,8 +1,8 @@
-"""Questions to a running worker, over its HTTP API.
+"""Client of a running worker's HTTP API.
 
-Whoever answers is not trusted: a redirect to another origin is not followed, as the token would go
-with it; an answer is read to a limit, has to be of the shape that the API describes, and loses its
-control characters, which a terminal would obey.
+The responding server is not trusted. A redirect to another origin is not followed, as the token
+would be sent with it. A response is read up to a limit and has to match the schema of the API. Its
+control characters, which a terminal would interpret, are removed.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from http.client import HTTPResponse
 
 TIMEOUT_SECONDS = 10.0
-#: All of an answer has to be there by then, however slowly it comes.
+#: Timeout for the whole response, however slowly it arrives.
 MAX_SECONDS = 120.0
 MAX_BYTES = 64 * 1024 * 1024
-#: Of what an answer that is no good says.
+#: Limits on the text of an error response.
 _MAX_ERROR_BYTES, _MAX_CHARACTERS = 64 * 1024, 500
 _CHUNK_BYTES = 256 * 1024
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-#: The one text of several lines: an entry for the overrides file.
+#: The one text with several lines: an entry for the overrides file.
 _OF_LINES = "override"
 
 
 class WorkerUnreachableError(Exception):
-    """No worker answers there; the message says what to do."""
+    """No worker answers at the address; the message says what to do."""
 
 
 _Time = Annotated[float, msgspec.Meta(ge=0, lt=2.5e11)]
@@ -89,7 +89,7 @@ class _Unknown(msgspec.Struct):
     models: list[_UnknownModel]
 
 
-#: Path -> what is read of its answer; there may be more in it.
+#: Path -> the parts of its response that are used; it may contain more.
 _SHAPES: dict[str, Any] = {
     "/api/v1/shares": _Shares,
     "/api/v1/history": _History,
@@ -98,7 +98,7 @@ _SHAPES: dict[str, Any] = {
 
 
 def get(url: str, path: str, **query: object) -> Any:
-    """Return the JSON body of a worker's answer. Raises WorkerUnreachableError.
+    """Return the JSON body of a worker's response. Raises WorkerUnreachableError.
 
     The token is that of TOKENSHARE_WEB_TOKEN, where it is set.
     """
@@ -142,7 +142,7 @@ def _body(answer: HTTPResponse, url: str) -> bytes:
 
 
 def _checked(body: bytes, url: str, path: str) -> Any:
-    """Return an answer as it may be shown. Raises WorkerUnreachableError for a strange one."""
+    """Return a response that is safe to show. Raises WorkerUnreachableError for an invalid one."""
     try:
         document = orjson.loads(body)
         msgspec.convert(document, _SHAPES.get(path, Any))
@@ -158,7 +158,7 @@ def _checked(body: bytes, url: str, path: str) -> Any:
 
 
 def _clean(value: object, name: str = "") -> object:
-    """Return a document whose texts a terminal can be given."""
+    """Return a document whose texts are safe to print to a terminal."""
     match value:
         case str() if name == _OF_LINES:
             return "\n".join(map(visible, value.split("\n")))
@@ -178,9 +178,9 @@ def _request(whole: str) -> urllib.request.Request:
 
 
 class _SameOrigin(urllib.request.HTTPRedirectHandler):
-    """Follows redirects within an origin only: urllib sends the token on to wherever they lead.
+    """Follows redirects within an origin only: urllib sends the token to any redirect target.
 
-    Another port is another origin, and so is http where https was asked for.
+    Another port is another origin, and so is http where https was requested.
     """
 
     def http_error_302(
@@ -211,7 +211,7 @@ def _joined(base: str, target: str) -> str:
 
 
 def _origin(url: str) -> tuple[str, str, int | None] | None:
-    """Return scheme, host and port; None for what is no such address."""
+    """Return scheme, host and port; None for an invalid address."""
     try:
         parts = urllib.parse.urlsplit(url)
         port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
@@ -221,15 +221,15 @@ def _origin(url: str) -> tuple[str, str, int | None] | None:
 
 
 def _shown_host(url: str) -> str:
-    """Return the host and the port of an address, and nothing else of it."""
+    """Return only the host and the port of an address."""
     host = urllib.parse.urlsplit(url).netloc.rpartition("@")[2] if _origin(url) else ""
     return visible(host)[:_MAX_CHARACTERS] or "no address"
 
 
 def _reason(error: Exception) -> object:
-    """Return what the system says of it, without the names of exceptions."""
+    """Return the system's error message, without the names of exceptions."""
     if isinstance(error, http.client.HTTPException):
-        # Its words are those that came.
+        # Its message quotes the response.
         return "what answers there is no HTTP, or breaks off"
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     return (cause.strerror if isinstance(cause, OSError) else None) or cause

@@ -1,4 +1,4 @@
-"""What all commands share: settings, the way out, and JSON on standard output."""
+"""Shared by all commands: settings, exit on errors, and JSON on standard output."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def fail(message: object, code: int = process.MISCONFIGURED) -> NoReturn:
-    """End with a message for the person who asked, and an exit code."""
+    """Print a message for the user and exit with a code."""
     click.echo(f"tokenshare: {message}", err=True)
     sys.exit(code)
 
 
 def settings(**given: Any) -> Settings:
-    """Load the settings; options that were given go before variables. Ends where one is wrong."""
+    """Load the settings; options override variables. Exits on an invalid setting."""
     try:
         return all_settings.load(**given)
     except SettingsError as error:
@@ -44,7 +44,7 @@ def stdin() -> BinaryIO:
 
 
 def refuse_unwritable(file: Path) -> None:
-    """End where a file cannot be written, before long work; what is in it stays as it is."""
+    """Exit if a file cannot be written, before long work; its contents stay unchanged."""
     try:
         is_new = not file.exists()
         file.open("ab").close()
@@ -55,7 +55,7 @@ def refuse_unwritable(file: Path) -> None:
 
 
 def bootstrap(command: Any) -> Any:
-    """Give a command the option for the brokers' addresses."""
+    """Add the option for the brokers' addresses to a command."""
     return click.option(
         "--bootstrap",
         metavar="HOST:PORT",
@@ -73,13 +73,13 @@ def print_line(body: object) -> None:
     try:
         line = orjson.dumps(body).decode()
     except TypeError:
-        # Half an emoji, or an integer of more than 64 bits.
+        # Half a surrogate pair, or an integer of more than 64 bits.
         line = json.dumps(body)
     click.echo(line)
 
 
 def facts(known: Classification) -> dict[str, str | None]:
-    """Return what is known of a model, as the command line prints it."""
+    """Return the known facts about a model, as the command line prints them."""
     return {
         "developer": known.developer,
         "country": known.country,

@@ -1,4 +1,4 @@
-"""`tokenshare report --compare`: what a worker has counted against what has been sent."""
+"""`tokenshare report --compare`: the counts of a worker against the events that were sent."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from streams.report.compare import Difference
 
-#: However long a worker takes to become ready, a comparison ends.
+#: Timeout of a comparison, however long a worker takes to become ready.
 COMPARE_SECONDS = 300.0
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Return a manifest of `tokenshare simulate`; ends the program where it is none."""
+    """Read a manifest of `tokenshare simulate`; exits if the file is not a manifest."""
     try:
         manifest = orjson.loads(path.read_bytes())
         compare.expected_cells([manifest])
@@ -37,9 +37,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
 def print_comparison(
     url: str, manifests: list[dict[str, Any]], wait: float, *, as_json: bool
 ) -> int:
-    """Print whether a worker has counted what the manifests say, and return the exit code.
+    """Print whether a worker's counts match the manifests, and return the exit code.
 
-    Waits while it still counts. Raises WorkerUnreachableError.
+    Waits while it is still counting. Raises WorkerUnreachableError.
     """
     expected = compare.expected_cells(manifests)
     start = min(float(manifest["start"]) for manifest in manifests)
@@ -90,7 +90,7 @@ def _wait_for_counts(
 ) -> tuple[dict[str, list[int]], int, list[compare.Difference]]:
     """Return a worker's cells, requests and differences, once they are equal or it is done.
 
-    A worker that has just been started takes its time to answer and to take up its partitions.
+    A worker that has just been started needs time to answer and to be assigned its partitions.
     """
     best, moved_at = -1, time.monotonic()
     give_up_at = moved_at + COMPARE_SECONDS
@@ -117,7 +117,7 @@ def _wait_for_counts(
 
 
 def _differences_table(differences: Sequence[Difference], rows: int = 20) -> Table:
-    """Return the cells in which a worker and the truth differ."""
+    """Return a table of the cells in which a worker and the truth differ."""
     table = Table(title=f"{len(differences)} counts differ", title_justify="left")
     for column in ("origin", "language", "count"):
         table.add_column(column)

@@ -1,4 +1,4 @@
-"""Commands of whoever runs it: `doctor`, `topics` and `settings`."""
+"""Commands for operators: `doctor`, `topics` and `settings`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def doctor_command(bootstrap: str | None, fix: bool) -> None:
 
 
 def _findings_lines(findings: Sequence[Finding]) -> list[str]:
-    """Return a line a finding, and a second one with the remedy where there is a problem."""
+    """Return one line per finding, and a second one with the remedy where there is a problem."""
     lines = []
     for each in findings:
         if each.problem:

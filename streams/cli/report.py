@@ -1,4 +1,4 @@
-"""The command `report`: the study for one's own traffic, and a worker compared with a manifest."""
+"""The command `report`: the study for your own traffic, and a worker compared with a manifest."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from streams.report.summary import By, Summary
     from streams.settings import Settings
 
-#: Of a file: standard input, or where it is written standard output.
+#: As a file name: standard input, or standard output where it is written.
 _DASH = "-"
 
 
@@ -179,7 +179,7 @@ def _of_files(files: tuple[Path, ...], by: By) -> Summary:
 
 
 def _of_topic(topic: str, bootstrap: str | None, by: By) -> Summary:
-    # Faust comes with it, which files need not wait for.
+    # It imports Faust, which reports on files do not need.
     from streams.report import topic as kafka  # noqa: PLC0415
 
     chosen = common.settings(bootstrap_servers=bootstrap)
@@ -198,7 +198,7 @@ def _of_topic(topic: str, bootstrap: str | None, by: By) -> Summary:
 
 
 def _count(chosen: Settings, catalog: Catalog | None = None) -> tuple[Count, Catalog]:
-    """Return what counts with these settings, and the catalogue. Ends where one is wrong."""
+    """Return the counter for these settings, and the catalogue. Exits on an invalid setting."""
     try:
         catalog = catalog or Catalog.load(chosen.catalog_overrides)
         options = Options.of(chosen)
@@ -208,7 +208,7 @@ def _count(chosen: Settings, catalog: Catalog | None = None) -> tuple[Count, Cat
 
 
 def _once(files: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Return the files without those that are given twice: patterns overlap, events do not."""
+    """Return the files without duplicates: patterns overlap, events do not."""
     found: dict[Path, Path] = {}
     for path in files:
         if found.setdefault(path.resolve(), path) is not path:
@@ -221,7 +221,7 @@ def _called(path: Path) -> str:
 
 
 def _size(path: Path) -> int | None:
-    """Return a file's bytes, None for a stream. Ends where there is no such file."""
+    """Return a file's size in bytes, None for a stream. Exits if the file does not exist."""
     if str(path) == _DASH:
         return None
     try:
@@ -274,9 +274,9 @@ def _opened(path: Path) -> Iterator[Any]:
 
 @contextmanager
 def _progress(total: int | None, of: str = "bytes") -> Iterator[Callable[..., None]]:
-    """Show on standard error, where that is a terminal, how much has been read.
+    """Show reading progress on standard error, if that is a terminal.
 
-    What is yielded takes how much has been read since, and of how much where that is known.
+    The yielded function takes the amount read since its last call, and the total where known.
     """
     with formatting.progress_bar(
         Console(stderr=True),
@@ -294,7 +294,7 @@ def _progress(total: int | None, of: str = "bytes") -> Iterator[Callable[..., No
 
 
 def _show(found: Summary, form: str | None, html_file: Path | None) -> None:
-    """Print or write a report, and say on standard error what does not count."""
+    """Print or write a report, and print on standard error what is not counted."""
     if html_file is not None:
         _write_html(found, html_file)
     if form == "json":
@@ -339,7 +339,7 @@ def _print_unknown(unknown: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _unknown_table(unknown: Mapping[str, Any]) -> Table:
-    """Return the models of unknown origin: a row a model, from the body of /api/v1/unknown."""
+    """Return the models of unknown origin: one per row, from the body of /api/v1/unknown."""
     table = Table(
         title=f"models of unknown origin, last {unknown['window']}: "
         f"{formatting.percent(unknown['tokens_ratio'])} of all tokens",
@@ -350,7 +350,7 @@ def _unknown_table(unknown: Mapping[str, Any]) -> Table:
     table.add_column("requests", justify="right")
     table.add_column("why")
     for each in unknown["models"]:
-        # As text: a name may hold what would be read as mark-up.
+        # As text: a name may contain characters that would be parsed as mark-up.
         table.add_row(
             Text(each["model"]),
             f"{each['tokens']:,}",

@@ -1,4 +1,4 @@
-"""Commands that run: `worker`, `bridge` and `demo`."""
+"""Commands that start processes: `worker`, `bridge` and `demo`."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streams.demo.truth import Simulated, Truth
     from streams.settings import Settings
 
-#: Before now that simulated events are spread over.
+#: Simulated events are spread over this long before now.
 HOURS = 24.0
 
 
@@ -70,7 +70,7 @@ def simulate(  # noqa: PLR0917 - one argument an option
     chosen = common.settings(bootstrap_servers=bootstrap, topic=topic)
     _find_topics(chosen)
     end = time.time()
-    # Whole hours at the beginning, so that the hours of the manifest hold nothing else of ours.
+    # Start at a full hour, so that the hours of the manifest contain no other simulated events.
     start = (end - (0.0 if rate else (hours or HOURS) * 3600)) // 3600 * 3600
     stream = (
         bulk.live_events(events, seed, time.time)
@@ -89,7 +89,7 @@ def simulate(  # noqa: PLR0917 - one argument an option
 
 
 def _find_topics(chosen: Settings) -> None:
-    """Connect to Kafka, and create the topics where they are missing and that is allowed."""
+    """Connect to Kafka, and create missing topics where that is allowed."""
     try:
         client = admin.connect(chosen)
         try:

@@ -1,1 +1,1 @@
-"""What the demo and the tests need in place of a deployment: a broker, a gateway, its traffic."""
+"""Replaces a deployment for the demo and the tests: a broker, a gateway, its traffic."""

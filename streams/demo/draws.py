@@ -1,4 +1,4 @@
-"""What simulated requests are drawn from: tables of models, tenants, sizes and waiting times.
+"""The distributions of simulated requests: tables of models, tenants, sizes and waiting times.
 
 All draws come from a seed: the same seed gives the same bytes.
 """
@@ -24,12 +24,12 @@ _Key = TypeVar("_Key")
 NEW_MODEL_WEEKS = 4
 """A model reaches its full weight this many weeks after its release, in equal steps."""
 
-# Tables of drawn values, walked by the bits of one random number an event: powers of two.
+# Tables of drawn values, indexed by the bits of one random number per event: powers of two.
 LINE_BITS, TENANT_BITS, SIZE_BITS, GAP_BITS = 15, 10, 14, 12
 
 
 def joint_shares(origins: Mapping[str, float]) -> dict[tuple[str, str], float]:
-    """Return the share of each (origin, language), both margins held; they sum to 1.
+    """Return the share of each (origin, language) with both margins preserved; they sum to 1.
 
     Starts at chance times affinity, then fits the two margins in turn until both hold (iterative
     proportional fitting). `origins`: weights of any scale; languages are the study's.
@@ -55,9 +55,9 @@ def joint_shares(origins: Mapping[str, float]) -> dict[tuple[str, str], float]:
 
 
 def scaled(raw: Sequence[tuple[float, float]], tokens: int) -> list[tuple[int, int]]:
-    """Return (prompt, completion) of each request in its raw proportions, in sum `tokens`.
+    """Return (prompt, completion) of each request in its raw proportions, summing to `tokens`.
 
-    Each is at least 1, and `tokens` at least twice the number of requests. The last one takes up
+    Each is at least 1, and `tokens` at least twice the number of requests. The last one absorbs
     the rounding.
     """
     spare = tokens - 2 * len(raw)
@@ -70,7 +70,7 @@ def scaled(raw: Sequence[tuple[float, float]], tokens: int) -> list[tuple[int, i
 
 
 def models_out(figures: Study, origin: str, day: float) -> tuple[list[str], list[float]]:
-    """Return the models of an origin that are out on a day, and their cumulated weights."""
+    """Return an origin's models released by a day, and their cumulative weights."""
     names, weights = [], []
     for model in figures.models:
         weeks_out = 1 + (day - model.since) / WEEK_SECONDS
@@ -81,10 +81,10 @@ def models_out(figures: Study, origin: str, day: float) -> tuple[list[str], list
 
 
 def line_table(seed: int, origins: Mapping[str, float], *, odd: bool) -> list[tuple[str, str, str]]:
-    """Return (origin, language, model and language as JSON): each as often as it is likely, mixed.
+    """Return (origin, language, model and language as JSON): in proportion to its share, shuffled.
 
-    Pairs too rare for a place are left out; every language of the study has some. `odd`: models and
-    languages in all their ways, else in the plain one.
+    Pairs too rare for a place are omitted; every language of the study has some. `odd`: models and
+    languages in all their notations, otherwise in the plain one.
     """
     return _mixed_lines(seed, tuple(origins.items()), odd)
 
@@ -110,7 +110,7 @@ def _mixed_lines(
 
 
 def event_middle(model: str, language: str | None) -> str:
-    """Return the middle of an event: a test holds that nothing in study.toml needs escaping."""
+    """Return the middle of an event: a test checks that study.toml needs no escaping."""
     said = "" if language is None else f'"language":"{language}",'
     return f',"model":"{model}",{said}'
 
@@ -126,7 +126,7 @@ def tenant_table(number: int) -> list[str]:
 
 @cache
 def spread_table() -> list[tuple[float, float]]:
-    """Return draws of a request's prompt and completion, log-normal and 1 on average."""
+    """Return draws of a request's prompt and completion, log-normal with mean 1."""
     random = Random("spread")  # noqa: S311 (not for secrets)
     prompt, completion = study().sigma
     return [(_heavy(random, prompt), _heavy(random, completion)) for _ in range(1 << SIZE_BITS)]
@@ -154,12 +154,12 @@ def gap_table() -> list[float]:
 
 
 def _heavy(random: Random, sigma: float) -> float:
-    """Return a draw from the log-normal with mean 1."""
+    """Return a draw from the log-normal distribution with mean 1."""
     return math.exp(random.gauss(-sigma * sigma / 2, sigma))
 
 
 def rounded(shares: Mapping[_Key, float], total: int) -> dict[_Key, int]:
-    """Return whole numbers in these proportions (sum 1), in sum `total`: largest remainders."""
+    """Return integers in these proportions (sum 1), summing to `total`: largest remainders."""
     whole = {key: math.floor(share * total) for key, share in shares.items()}
     rest = total - sum(whole.values())
     by_remainder = sorted(shares, key=lambda key: whole[key] - shares[key] * total)

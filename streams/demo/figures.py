@@ -1,4 +1,4 @@
-"""The figures of the study: what study.toml states, each with its source there."""
+"""The figures of the study, from study.toml, which gives the source of each."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Study:
 
     @property
     def end(self) -> float:
-        """The moment after the last week."""
+        """Return the end of the last week."""
         return self.start + self.weeks * WEEK_SECONDS
 
 

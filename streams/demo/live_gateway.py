@@ -1,4 +1,4 @@
-"""A gateway in operation: days, nights and weekends, tenants large and small, mixed models."""
+"""A simulated gateway: days, nights and weekends, tenants large and small, mixed models."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class Gateway:
-    """A gateway in operation: days, nights and weekends, tenants large and small, mixed models.
+    """A simulated gateway: days, nights and weekends, tenants large and small, mixed models.
 
-    `rate_per_second` is the mean over a week. Events come in order of time from `start` (unix
-    seconds) on, and do not depend on how often `until` is asked. `origins` (weights by origin)
+    `rate_per_second` is the mean over a week. Events are in order of time from `start` (unix
+    seconds) on, and do not depend on how often `until` is called. `origins` (weights by origin)
     replaces the mix of study.toml.
     """
 
@@ -50,7 +50,7 @@ class Gateway:
         self._seed = seed
 
     def until(self, now: float) -> list[Simulated]:
-        """Return the events before `now` (unix seconds) that have not been handed out yet."""
+        """Return the events before `now` (unix seconds) that have not been returned yet."""
         due = []
         event = self._next
         while event.ts < now:
@@ -80,9 +80,9 @@ def gateway_events(
     rate_per_second: float | None = None,
     count: int | None = None,
 ) -> Iterator[Simulated]:
-    """Return what `Gateway` reports in [start, end), at a rate or just `count` events, in order.
+    """Return the events of `Gateway` in [start, end), at a rate or exactly `count`, in order.
 
-    Raises `ValueError` unless just one of the two is given.
+    Raises `ValueError` unless exactly one of the two is given.
     """
     if (rate_per_second is None) == (count is None):
         raise ValueError("give either rate_per_second or count")
@@ -93,8 +93,8 @@ def gateway_events(
 
 
 def _counted(seed: int, start: float, end: float, count: int) -> Iterator[Simulated]:
-    # Arrivals at the rate at which the event after the last would come right at the end: given
-    # their number, arrivals are spread as chance has it.
+    # Arrivals at the rate at which the event after the last would fall exactly at the end: given
+    # their number, the arrivals are distributed randomly.
     gaps, mask, random = gap_table(), (1 << GAP_BITS) - 1, _live_random(seed)
     work = sum(gaps[random.getrandbits(64) & mask] for _ in range(count + 1))
     gateway = iter(Gateway(seed, start, work / busy_seconds(start, end)))
@@ -108,7 +108,7 @@ def _counted(seed: int, start: float, end: float, count: int) -> Iterator[Simula
 
 
 def busy_seconds(start: float, end: float) -> float:
-    """Return the seconds of [start, end), weighted by how busy each hour is; a week is a week."""
+    """Return the seconds of [start, end), weighted by load per hour; a week keeps its length."""
     total, at = 0.0, start
     while at < end:
         after = min((at // HOUR_SECONDS + 1) * HOUR_SECONDS, end)
@@ -119,7 +119,7 @@ def busy_seconds(start: float, end: float) -> float:
 
 @cache
 def _cycle() -> list[float]:
-    """Return how busy each hour of the week is, from Monday 00:00 UTC on; 1 on average."""
+    """Return the load in each hour of the week, from Monday 00:00 UTC on; 1 on average."""
     hours = [
         (0.5 if hour // 24 >= 5 else 1.0) * (1.0 + 0.6 * math.sin(math.tau * (hour % 24 - 8) / 24))
         for hour in range(168)

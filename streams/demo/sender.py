@@ -1,7 +1,7 @@
-"""Simulated requests to Kafka, as fast as one core builds record batches.
+"""Sends simulated requests to Kafka, as fast as one core builds record batches.
 
-The ordinary producer call makes a future and a partition choice for each record; here whole
-batches are built and sent, which is several times faster and what a busy gateway's producer does.
+The ordinary producer call creates a future and chooses a partition for each record; here whole
+batches are built and sent, which is several times faster and matches a busy gateway's producer.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ async def send(
 ) -> Truth:
     """Send all events to the topic and return their truth, once each is acknowledged.
 
-    `progress` is called with the number of events acknowledged so far. `rate`: events a second, as
-    fast as possible when None. `idempotent`, `security`: see `Sender`. Raises `SendError`; some
+    `progress` is called with the number of events acknowledged so far. `rate`: events per second,
+    as fast as possible when None. `idempotent`, `security`: see `Sender`. Raises `SendError`; some
     events may have been stored by then.
     """
     async with Sender(bootstrap, topic, idempotent=idempotent, security=security) as sender:
@@ -65,15 +65,16 @@ async def send(
 
 
 class Sender:
-    """A connection that sends simulated events, for streams that come in portions.
+    """A connection that sends simulated events, for streams that arrive in portions.
 
-    Batches go to the topic's partitions in turn, with the event's time as the record's timestamp,
-    compressed, acknowledged by all replicas. An `async with` block; raises `SendError` when
-    the broker cannot be reached or the topic does not exist.
+    Batches are sent round-robin to the topic's partitions, with the event's time as the record's
+    timestamp, compressed, acknowledged by all replicas. An `async with` block; raises `SendError`
+    when the broker cannot be reached or the topic does not exist.
 
     When a connection breaks before an acknowledgement, the batch is sent again, for up to
     `patience_seconds`. `idempotent` keeps the broker from storing it twice; the embedded broker
-    cannot do that and refuses. `security`: `Settings.kafka_security()`, or None for plaintext.
+    does not support that and refuses. `security`: `Settings.kafka_security()`, or None for
+    plaintext.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class Sender:
             compression_type=self._compression,
             max_batch_size=BATCH_BYTES,
             max_request_size=4 * BATCH_BYTES,
-            # Also how long a batch waits for a broker that has gone.
+            # Also how long a batch waits for an unreachable broker.
             request_timeout_ms=round(self._patience_seconds * 1000),
             **self._security,
         )
@@ -137,7 +138,7 @@ class Sender:
         progress: Callable[[int], None] | None = None,
         rate: float | None = None,
     ) -> Truth:
-        """Send as the function `send`, over this connection. An empty iterable sends nothing."""
+        """Send like the function `send`, over this connection. An empty iterable sends nothing."""
         truth = Truth()
         acknowledged = 0
         sent: list[Future[object]] = []
@@ -169,12 +170,12 @@ class Sender:
         except (KafkaError, OSError, TimeoutError) as error:
             raise self._failure(error) from error
         finally:
-            # After a failure the others fail too: look at them, or asyncio reports each as lost.
+            # After a failure the others fail too: retrieve their errors, or asyncio logs each.
             await asyncio.gather(*sent, return_exceptions=True)
         return truth
 
     def _batch(self, events: list[Simulated]) -> tuple[BatchBuilder, int]:
-        """Return a batch with as many of the events as it takes, from the first on."""
+        """Return a batch with as many of the events as fit, from the first on."""
         assert self._producer is not None, "use the sender in an `async with` block"
         batch = self._producer.create_batch()
         for taken, event in enumerate(events):
@@ -195,7 +196,7 @@ class Sender:
                     batch, self._topic, partition=partition
                 )
             except KafkaError as error:
-                # Raised before the batch is taken on, so nothing is sent twice.
+                # Raised before the batch is accepted, so nothing is sent twice.
                 if not error.retriable or clock() > deadline:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
@@ -219,7 +220,7 @@ def _acknowledged(future: Future[object]) -> bool:
 
 
 async def _paced(events: Iterable[Simulated], rate: float | None) -> AsyncIterator[list[Simulated]]:
-    """Yield the events in chunks, none before its time; no event is taken before it is to leave."""
+    """Yield the events in chunks, none before its time; take no event before it is due."""
     if rate is not None and rate <= 0:
         raise ValueError(f"rate must be above 0 events a second, is {rate}")
     size = CHUNK_EVENTS
@@ -228,7 +229,7 @@ async def _paced(events: Iterable[Simulated], rate: float | None) -> AsyncIterat
     clock = asyncio.get_running_loop().time
     begin, number, source = clock(), 0, iter(events)
     while True:
-        # Without a rate it still lets others go on: the demo's worker shares this event loop.
+        # Without a rate it still yields to the event loop, which the demo's worker shares.
         wait = 0.0 if rate is None else begin + number / rate - clock()
         await asyncio.sleep(max(0.0, wait))
         chunk = list(islice(source, size))

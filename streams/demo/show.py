@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 DAY_SECONDS = 86_400
 
-#: Requests a second of the live part, over a week: enough to see it move.
+#: Requests per second of the live part, averaged over a week: enough to show movement.
 LIVE_RATE = 2.0
-#: The history has fewer, so that a month of it is there within seconds.
+#: The history has fewer, so that a month of it is sent within seconds.
 HISTORY_EVENTS_PER_DAY = 15_000
-#: With --speed the last day is replayed at that speed, until it meets the clock.
+#: With --speed the last day is replayed at that speed, until it reaches the current time.
 REPLAYED_SECONDS = DAY_SECONDS
 
 PLAIN_SCREEN_SECONDS = 60.0
@@ -53,7 +53,7 @@ _STUDY_EVENTS = 400_000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for on the command line."""
+    """The command line options."""
 
     study: bool
     once: bool
@@ -66,7 +66,7 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Run the demo until it is done or interrupted; returns the exit code.
+    """Run the demo until it is done or interrupted; return the exit code.
 
     Raises BrokerError where the embedded broker is not installed or does not start.
     """
@@ -79,7 +79,7 @@ def run(options: Options) -> int:
             dead_letter_topic="llm-usage-dead-letter",
             partitions=4,
             create_topics=True,
-            # With --once nobody looks at the page, and the port may be somebody else's.
+            # With --once nobody views the page, and the port may be in use.
             web_host=options.web_host,
             web_port=0 if options.once else options.web_port,
             # The embedded broker waits half of it for other members of the group.
@@ -101,7 +101,7 @@ class _Demo:
         self._console = console
 
     async def beside(self, worker: Worker) -> None:
-        """Run what goes on next to the worker."""
+        """Run the tasks beside the worker."""
         await _until_ready(worker)
         async with Sender(self._bootstrap, self._topic) as sender:
             if self._options.study:
@@ -155,7 +155,7 @@ class _Demo:
         started = time.monotonic()
         with self._screen_of(worker) as show:
             while True:
-                # Faster than the clock, but never ahead of it.
+                # Faster than real time, but never ahead of it.
                 until = time.time()
                 if options.speed > 1:
                     until = min(until, begin + (time.monotonic() - started) * options.speed)
@@ -165,7 +165,7 @@ class _Demo:
 
     @contextlib.contextmanager
     def _screen_of(self, worker: Worker) -> Iterator[Callable[[], None]]:
-        """Return a live screen on a terminal; elsewhere a screen a minute."""
+        """Return a live screen on a terminal; elsewhere one screen a minute."""
         console = self._console
         if not console.is_terminal:
             shown_at = -1e9
@@ -192,7 +192,7 @@ def _weeks(worker: Worker) -> Summary:
 
 
 async def _until_ready(worker: Worker) -> None:
-    while worker.readiness():  # noqa: ASYNC110 - readiness is a question, not an event
+    while worker.readiness():  # noqa: ASYNC110 - readiness is polled, not an event
         await asyncio.sleep(0.05)
 
 
@@ -220,7 +220,7 @@ def _screen(worker: Worker, *, live: bool = True) -> Group:
 
 
 def _shares_table(snapshot: Snapshot, dimension: Dimension, rows: int = 10) -> Table:
-    """Return a table of token shares by window: a row a key, largest of the longest first."""
+    """Return a table of token shares by window: one key per row, sorted by the longest window."""
     table = Table(title=f"tokens by {dimension}", title_justify="left", expand=False)
     table.add_column(dimension)
     for window in WINDOWS:

@@ -1,6 +1,7 @@
-"""The year of the study: its published shares hold by construction and not by luck.
+"""The year of the study: its published shares hold by construction, not by chance.
 
-A few requests carry much of the tokens, and a draw would miss a weekly share by whole points.
+A few requests account for much of the tokens, and random draws would miss a weekly share by whole
+points.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 
 
 def weekly_shares(seed: int) -> list[dict[str, float]]:
-    """Return percent of tokens by origin and week; what the study publishes of them holds exactly.
+    """Return percent of tokens by origin and week; the study's published figures hold exactly.
 
-    The weeks wobble by some percent of themselves, as the seed has it, around the curves of
-    study.toml.
+    The weeks vary randomly by some percent of themselves, depending on the seed, around the curves
+    of study.toml.
     """
     figures = study()
     random = Random(f"weeks {seed}")  # noqa: S311 (not for secrets)
@@ -74,9 +75,9 @@ def bent(values: Sequence[float], first: float, highest: float, average: float) 
 def study_events(seed: int) -> Iterator[Simulated]:
     """Yield the 56 weeks of the study in order of time, about 360,000 requests.
 
-    Every week and origin has its tokens given, which the drawn sizes are scaled to. Languages have
-    theirs over the whole period: what a language is due and is too little for a request stays due
-    until there is enough, and English takes up the difference within its week.
+    Every week and origin has a fixed number of tokens, to which the drawn sizes are scaled.
+    Languages have theirs over the whole period: tokens too few for a request are carried over until
+    there are enough, and English absorbs the difference within its week.
     """
     figures = study()
     random = Random(f"study {seed}")  # noqa: S311 (not for secrets)
@@ -108,7 +109,7 @@ def study_events(seed: int) -> Iterator[Simulated]:
 
 
 def _week_volume(figures: Study, week: int) -> tuple[float, float]:
-    """Return requests of the week and mean tokens a request."""
+    """Return requests of the week and mean tokens per request."""
     part = week / (figures.weeks - 1)
     first, last = figures.requests
     means = (figures.prompt_mean, figures.completion_mean)
@@ -121,9 +122,9 @@ def _payments(
     due: dict[tuple[str, str], float],
     least: float,
 ) -> dict[tuple[str, str], int]:
-    """Return the week's tokens by origin and language, which make up each origin's budget.
+    """Return the week's tokens by origin and language, which add up to each origin's budget.
 
-    A language is paid what it is due once that is `least`. English has what is left.
+    A language gets its carried tokens once they reach `least`. English gets the rest.
     """
     overall = dict.fromkeys(budget, 0.0)
     for (origin, _), share in mix.items():
@@ -173,7 +174,7 @@ def _week_requests(
 
 
 def _drawn_through(points: Sequence[tuple[int, float]], weeks: int) -> list[float]:
-    """Return a value a week on the straight lines between (week, value) points."""
+    """Return a value per week on the straight lines between (week, value) points."""
     values = [points[0][1]]
     for (week, value), (later, after) in pairwise(points):
         steps = later - week

@@ -1,7 +1,7 @@
-"""Simulated requests, and the truth about them: what a worker must have counted.
+"""Simulated requests, and the truth about them: the counts that a worker must reach.
 
-Origin and language of each event are stated by study.toml and never derived from the event, so
-that they can judge the code that does derive them.
+Origin and language of each event are given by study.toml and never derived from the event, so that
+they can verify the code that does derive them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Simulated(NamedTuple):
-    """One request: its time in unix seconds, the record's value, and what is true of it."""
+    """One request: its time in unix seconds, the record's value, and its true classification."""
 
     ts: float
     value: bytes
@@ -25,17 +25,17 @@ class Simulated(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """Prompt and completion together."""
+        """Return prompt and completion tokens together."""
         return self.prompt_tokens + self.completion_tokens
 
 
 class TruthError(ValueError):
-    """A manifest does not have the shape that `Truth.to_manifest` gives it."""
+    """A manifest does not have the format that `Truth.to_manifest` writes."""
 
 
 @dataclass(slots=True)
 class Truth:
-    """What has been sent: (origin, language) -> [requests, prompt tokens, completion tokens]."""
+    """The events sent: (origin, language) -> [requests, prompt tokens, completion tokens]."""
 
     cells: dict[tuple[str, str], list[int]] = field(default_factory=dict)
 
@@ -52,19 +52,19 @@ class Truth:
             cell[2] += event.completion_tokens
 
     def merge(self, other: Truth) -> None:
-        """Count all that the other has counted."""
+        """Add the counts of another truth."""
         for key, counts in other.cells.items():
             cell = self.cells.setdefault(key, [0, 0, 0])
             cell[:] = [mine + theirs for mine, theirs in zip(cell, counts, strict=True)]
 
     @property
     def requests(self) -> int:
-        """All requests."""
+        """Return the number of all requests."""
         return sum(requests for requests, _, _ in self.cells.values())
 
     @property
     def tokens(self) -> int:
-        """All tokens, prompt and completion."""
+        """Return all tokens, prompt and completion."""
         return sum(prompt + completion for _, prompt, completion in self.cells.values())
 
     def tokens_by(self, dimension: str) -> dict[str, int]:
@@ -93,7 +93,7 @@ class Truth:
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Truth:
-        """Return the truth of a manifest. Raises `TruthError` for a wrong shape or sum."""
+        """Return the truth of a manifest. Raises `TruthError` for an invalid format or sum."""
         names = ("requests", "prompt_tokens", "completion_tokens")
         try:
             truth = cls(

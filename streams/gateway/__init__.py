@@ -1,1 +1,1 @@
-"""What runs beside the gateway, and never in its way."""
+"""Runs beside the gateway, and never blocks its requests."""

@@ -1,4 +1,4 @@
-"""The arguments of one call of `UsageProducer.send`, checked and cut to what is kept of them."""
+"""The arguments of one call of `UsageProducer.send`, validated and truncated to what is kept."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import time
 from streams.classify.language.prompt import texts
 from streams.decode.event import MAX_TOKENS, UsageEvent, event_time
 
-#: How much of a model's or a tenant's name is kept. A longer id is dropped: cut, two could be one.
+#: Kept length of a model's or tenant's name. A longer id is dropped: truncated, two could be equal.
 MAX_CHARACTERS = 512
 
-#: What is kept of a prompt for its language: of the texts that decide, the beginnings.
+#: Kept for detecting a prompt's language: the beginnings of the texts that decide it.
 EXCERPT_TEXTS = 3
 EXCERPT_CHARACTERS = 512
 
@@ -24,7 +24,7 @@ def event_of(  # noqa: PLR0917 - as many as an event has
     tenant: object,
     id: object,  # noqa: A002 - as in `send`
 ) -> UsageEvent | None:
-    """Return the event, None for invalid values; may raise for objects that misbehave."""
+    """Return the event, None for invalid values; may raise for misbehaving objects."""
     if not isinstance(model, str) or not model.strip():
         return None
     for count in (prompt_tokens, completion_tokens):
@@ -55,9 +55,9 @@ def event_of(  # noqa: PLR0917 - as many as an event has
 
 
 def excerpt_of(prompt: object) -> str | list[str]:
-    """Return what the language of a prompt is detected from: few characters, none of its objects.
+    """Return the excerpt for detecting a prompt's language: few characters, none of its objects.
 
-    Of messages the latest come last, as they did.
+    The latest messages stay last, in their original order.
     """
     if isinstance(prompt, str):
         return str.__getitem__(prompt, slice(EXCERPT_TEXTS * EXCERPT_CHARACTERS))
@@ -66,5 +66,5 @@ def excerpt_of(prompt: object) -> str | list[str]:
 
 
 def _plain(text: str) -> str:
-    """Return the beginning of a text, as a plain one where it is of a type of its own."""
+    """Return the beginning of a text, converted to `str` if it is of a subclass."""
     return str.__getitem__(text, slice(MAX_CHARACTERS))

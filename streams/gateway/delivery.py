@@ -1,7 +1,7 @@
-"""The producer's connection to Kafka, by kafka-python: made, used and ended as the producer says.
+"""The producer's connection to Kafka, by kafka-python; the producer controls its lifetime.
 
-kafka-python's own ways do not fit a request's process: it logs dozens of lines a second without a
-broker, flushes in a forked child, and ends itself at the interpreter's exit.
+kafka-python's default behaviour does not fit a request's process: it logs dozens of lines a second
+without a broker, flushes in a forked child, and closes itself at the interpreter's exit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: For one attempt to connect, and as much again to learn of the topic.
+#: Timeout of one attempt to connect, and the same again for fetching the topic's metadata.
 CONNECT_SECONDS = 5.0
 MAX_PAUSE_SECONDS = 10.0
 
@@ -30,7 +30,7 @@ class Record(NamedTuple):
 
 
 class Outlet:
-    """The connection to Kafka: made when there is something to send, recreated after a failure."""
+    """The connection to Kafka: opened when there is data to send, recreated after a failure."""
 
     def __init__(self, servers: list[str], topic: str, given: Mapping[str, Any]) -> None:
         unknown = given.keys() - KafkaProducer.DEFAULT_CONFIG.keys()
@@ -55,16 +55,16 @@ class Outlet:
 
     @property
     def client_id(self) -> str:
-        """What Kafka, and the names of the threads, call this process's producer."""
+        """Return the client id of this process's producer, used by Kafka and in thread names."""
         return str(self._options["client_id"])
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection, or was one a moment ago."""
+        """Return whether there is a connection, or was one a moment ago."""
         return self._kafka is not None
 
     def connect(self) -> str:
-        """Connect, if that is not done, and return why it does not work, or ""."""
+        """Connect if not connected; return why that fails, or ""."""
         if self._kafka is not None:
             return ""
         _Quiet.keep(self.client_id)
@@ -85,7 +85,7 @@ class Outlet:
         return ""
 
     def send(self, records: list[Record]) -> tuple[list[Any], str]:
-        """Hand records over; return the futures of those taken, and what was wrong with others."""
+        """Send records; return the futures of those accepted, and the error of the others."""
         assert self._kafka is not None
         futures: list[Any] = []
         try:
@@ -103,7 +103,7 @@ class Outlet:
         return all(future.is_done for future in futures)
 
     def disconnect(self) -> None:
-        """End the connection at once, with whatever it still holds."""
+        """Close the connection at once, with everything it still holds."""
         if self._kafka is not None:
             self._kafka.end()
             self._kafka = None
@@ -114,16 +114,16 @@ class Outlet:
 
 
 class _Kafka(KafkaProducer):  # type: ignore[misc]
-    """kafka-python's producer, which lives and ends as the outlet wants, and not by itself."""
+    """kafka-python's producer, with a lifetime that the outlet controls."""
 
     def end(self) -> None:
-        """End at once: its own close() raises, and leaves it running, while something is unsent."""
+        """Close at once: its own close() raises, and leaves it running, while data is unsent."""
         with contextlib.suppress(Exception):
             self._sender.force_close()
             self.close(timeout=1)
 
     def _cleanup_factory(self) -> Any:
-        # It would end itself at the interpreter's exit, before the events that wait for it are out.
+        # It would close itself at the interpreter's exit, before the waiting events are sent.
         return lambda: None
 
     def __del__(self) -> None:
@@ -132,16 +132,16 @@ class _Kafka(KafkaProducer):  # type: ignore[misc]
 
 
 class _Quiet(logging.Filter):
-    """Keeps back kafka-python's own lines about our connection: dozens a second without a broker.
+    """Suppresses kafka-python's log lines about our connection: dozens a second without a broker.
 
-    Whoever sets a level for the logger `kafka` wants to see them.
+    If a level is set for the logger `kafka`, they are not suppressed.
     """
 
     _kept: set[str] = set()  # noqa: RUF012 - one for the process, as loggers are
 
     @classmethod
     def keep(cls, client_id: str) -> None:
-        """Keep back what the threads of a client log."""
+        """Suppress the log lines of a client's threads."""
         if client_id in cls._kept:
             return
         cls._kept.add(client_id)
@@ -151,7 +151,7 @@ class _Quiet(logging.Filter):
                 logging.getLogger(name).addFilter(quiet)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a line may be written."""
+        """Return whether a line is logged."""
         ours = (record.threadName or "").startswith(self.name)
         return not ours or logging.getLogger("kafka").level != logging.NOTSET
 
@@ -159,7 +159,7 @@ class _Quiet(logging.Filter):
 def _knock(servers: list[str]) -> None:
     """Raise OSError or ValueError unless some server listens.
 
-    kafka-python would try on for seconds, and leave its sockets to the garbage collector.
+    kafka-python would retry for seconds, and leave its sockets to the garbage collector.
     """
     for index, server in enumerate(servers, 1):
         host, _, port = server.rpartition(":")
@@ -174,7 +174,7 @@ def _knock(servers: list[str]) -> None:
 
 
 def safe_text(error: BaseException) -> str:
-    """Return an error as the log may have it: words of unknown origin may hold a secret."""
+    """Return an error in a form safe to log: text of unknown origin may contain a secret."""
     if isinstance(error, KafkaError):
         return str(error)
     name = type(error).__name__

@@ -4,8 +4,8 @@ In a proxy's configuration: `litellm_settings: {callbacks: streams.gateway.litel
 SDK: `litellm.callbacks = [streams.gateway.litellm.handler]`. Settings come from TOKENSHARE_…
 variables; nothing is read or connected before the first request.
 
-LiteLLM tells the tokens in the standard logging payload of each call, normalised: cached tokens are
-inside the input, reasoning inside the output, and nothing is added to them.
+LiteLLM reports the tokens in the standard logging payload of each call, normalised: cached tokens
+are part of the input, reasoning tokens part of the output, and nothing is added to them.
 """
 
 from __future__ import annotations
@@ -24,40 +24,40 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Calls that are remembered, at least: the proxy logs some of them twice, moments apart (those of
+#: Minimum number of calls remembered: the proxy logs some of them twice, moments apart (those of
 #: the Responses API; LiteLLM issues 5118 and 15740), and some by both hooks.
 _REMEMBERED_CALLS = 10_000
 
 
 class UsageCallback(CustomLogger):  # type: ignore[misc]
-    """Hands the tokens of each call to a producer, once, and never raises into LiteLLM.
+    """Passes the tokens of each call to a producer, once, and never raises into LiteLLM.
 
-    Without a `producer` one is made from the settings at the first call; where those are wrong,
-    the log says so and nothing is counted.
+    Without a `producer` one is created from the settings at the first call; where those are
+    invalid, that is logged and nothing is counted.
     """
 
     def __init__(self, producer: UsageProducer | None = None) -> None:
         super().__init__()
         self._producer = producer
         self._usable = True
-        # No lock: one that is held while a process forks stays held in the child.
+        # No lock: a lock held while a process forks stays held in the child.
         self._calls: dict[Hashable, object] = {}
         self._earlier_calls: dict[Hashable, object] = {}
 
     def log_success_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
-        """Take an answered call of the SDK's blocking functions."""
+        """Record a successful call of the SDK's blocking functions."""
         self._take(kwargs)
 
     async def async_log_success_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
-        """Take an answered call of the proxy, or of the SDK's other functions."""
+        """Record a successful call of the proxy, or of the SDK's other functions."""
         self._take(kwargs)
 
     def log_failure_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
-        """Take a call that failed: tokens may have been spent before it did."""
+        """Record a failed call: tokens may have been spent before the failure."""
         self._take(kwargs)
 
     async def async_log_failure_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
-        """Likewise."""
+        """Record a failed call of the proxy, or of the SDK's other functions."""
         self._take(kwargs)
 
     def _take(self, kwargs: Any) -> None:
@@ -66,20 +66,20 @@ class UsageCallback(CustomLogger):  # type: ignore[misc]
             event = _event_of(payload) if isinstance(payload, dict) else None
             if event is None or self._is_known(payload):
                 return
-            # What the SDK is given as `metadata` is not in the payload.
+            # The SDK's `metadata` argument is not in the payload.
             event["language"] = event["language"] or first_text(
                 part(kwargs, "litellm_params", "metadata", "language")
             )
             producer = self._ready()
             if producer is not None:
                 producer.send(**event)
-        except Exception as error:  # noqa: BLE001 - the request goes on, whatever its log holds
+        except Exception as error:  # noqa: BLE001 - logging must not fail the request
             log.warning("a request of LiteLLM was not counted: %s", type(error).__name__)
 
     def _is_known(self, payload: Mapping[str, Any]) -> bool:
-        """Return whether the call has been here before, and remember it."""
-        # The id of the response does not tell: the proxy changes it between two logs of a call of
-        # the Responses API. That of the call may have been chosen by the client, for all its calls.
+        """Return whether the call has been logged before, and remember it."""
+        # The response id does not identify a call: the proxy changes it between two logs of a call
+        # of the Responses API. The call id may have been chosen by the client, for all its calls.
         call = (
             str(payload.get("litellm_call_id") or payload.get("id")),
             str(payload.get("startTime")),
@@ -97,7 +97,7 @@ class UsageCallback(CustomLogger):  # type: ignore[misc]
                 self._usable = False
                 log.error("no request of LiteLLM is counted: %s", error)  # noqa: TRY400
                 return None
-            # Two threads may come here at once: one of two producers is used, the other never was.
+            # Two threads may get here at once: one of two producers is used, the other never is.
             self._producer = self._producer or made
         return self._producer
 
@@ -105,8 +105,8 @@ class UsageCallback(CustomLogger):  # type: ignore[misc]
 def _event_of(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the arguments of `UsageProducer.send` for a StandardLoggingPayload.
 
-    None for one that spends no tokens of its own: an answer from LiteLLM's cache, which repeats the
-    counts of the first one, a failure before the model, a call of a tool.
+    None for one that spends no tokens of its own: a response from LiteLLM's cache, which repeats
+    the counts of the first one, a failure before the model, a tool call.
     """
     found = read(payload)
     if not isinstance(found, Found) or (

@@ -1,11 +1,10 @@
-"""A gateway's requests on their way to Kafka: one usage event each, never in the request's way.
+"""Sends a gateway's requests to Kafka: one usage event each, without ever blocking a request.
 
-`UsageProducer.send` puts an event into a bounded buffer and returns. A thread does all that may
-wait or fail: it detects the language of the prompt, which goes no further, and writes to
-Kafka.
+`UsageProducer.send` puts an event into a bounded buffer and returns. A thread does everything that
+may wait or fail: it detects the language of the prompt, which goes no further, and writes to Kafka.
 
-Events leave in chunks, and a chunk is settled before the next one is taken: so the buffer bounds
-all that waits, whatever Kafka does, and what has become of every event is known.
+Events are sent in chunks, and a chunk is settled before the next one is taken. So the buffer bounds
+all waiting events, whatever the state of Kafka, and the outcome of every event is known.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Why a call brought no event.
+#: Reasons why a call added no event.
 Drop = Literal[
     "invalid",  # not the types and ranges of an event
     "full",  # as many events wait for Kafka as the buffer holds
@@ -49,31 +48,31 @@ Drop = Literal[
 BUFFER_EVENTS = 10_000
 CLOSE_SECONDS = 5.0
 
-#: How long the first event of a chunk waits for others: a request to Kafka costs as much as many.
+#: Linger of a chunk's first event: a request to Kafka costs as much for one event as for many.
 LINGER_SECONDS = 0.1
 CHUNK_EVENTS = 1_000
 
-#: How often a chunk is sent that Kafka refuses, or does not acknowledge within kafka-python's
-#: `delivery_timeout_ms`. As long as no broker answers, nothing counts as a try.
+#: Attempts for a chunk that Kafka refuses, or does not acknowledge within kafka-python's
+#: `delivery_timeout_ms`. While no broker answers, nothing counts as an attempt.
 TRIES = 5
 FIRST_PAUSE_SECONDS = 1.0
-#: Between tries while somebody waits for the end of them.
+#: Wait between attempts while a caller waits for their end.
 SHORT_PAUSE_SECONDS = 0.1
 
-#: After so long without an acknowledgement a warning is logged.
+#: A warning is logged after this long without an acknowledgement.
 SILENCE_SECONDS = 5.0
-#: A connection without events is given up: a broker that has gone would be called on and on, and
-#: kafka-python leaves the socket of each call that failed to the garbage collector.
+#: A connection without events is closed: it would keep contacting a broker that has gone, and
+#: kafka-python leaves the socket of each failed attempt to the garbage collector.
 IDLE_SECONDS = 60.0
-#: A warning that still holds is logged again after so long, not at every attempt.
+#: A warning that still applies is logged again after this interval, not at every attempt.
 REPEAT_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What has become of the calls of `send` in this process: the counts add up to their number.
+    """Outcomes of the calls of `send` in this process: the counts add up to the number of calls.
 
-    `sent`: events that Kafka has acknowledged. `dropped`: calls that brought no event, by reason.
+    `sent`: events that Kafka has acknowledged. `dropped`: calls that added no event, by reason.
     `failed`: events given up, refused `TRIES` times or left at the close. `buffered`: events that
     wait for Kafka.
     """
@@ -85,21 +84,21 @@ class Stats:
 
 
 class _Item(NamedTuple):
-    """An event as the request states it, and what its language is detected from otherwise."""
+    """An event as the request declares it, and the text for detecting its language otherwise."""
 
     event: UsageEvent
     excerpt: str | list[str] | None
 
 
 class UsageProducer:
-    """Writes usage events to a topic, from a thread of its own; may be shared between threads.
+    """Writes usage events to a topic from its own thread; may be shared between threads.
 
-    `buffer` bounds the events that wait for Kafka. `tenant_salt` keys the hash that tenants are
-    written as: the worker's TOKENSHARE_TENANT_SALT. `detect_language` detects the language of
+    `buffer` bounds the events that wait for Kafka. `tenant_salt` is the key of the hash that
+    replaces tenants: the worker's TOKENSHARE_TENANT_SALT. `detect_language` detects the language of
     prompts where none is declared. `kafka`: further arguments of kafka-python's producer.
 
-    Nothing is connected before the first event. In a child of a fork it is reset: what the
-    parent had buffered is the parent's. At the interpreter's exit it closes, which may take
+    Nothing is connected before the first event. In a child of a fork it is reset: events that the
+    parent had buffered stay with the parent. At the interpreter's exit it closes, which may take
     `CLOSE_SECONDS`. Raises TypeError or ValueError for wrong arguments.
     """
 
@@ -129,7 +128,7 @@ class UsageProducer:
     def from_settings(cls, settings: Settings | None = None, **given: Any) -> Self:
         """Return a producer for the TOKENSHARE_ environment: brokers, login, topic, salt.
 
-        `given` are arguments that take the place of the environment's. Raises SettingsError.
+        Arguments in `given` override those of the environment. Raises SettingsError.
         """
         chosen = settings or load()
         return cls(
@@ -155,21 +154,21 @@ class UsageProducer:
         tenant: str | int | None = None,
         id: str | int | None = None,  # noqa: A002 - the field's name
     ) -> bool:
-        """Take one request's tokens; return whether they were taken. Never blocks, never raises.
+        """Add one request's tokens; return whether they were accepted. Never blocks, never raises.
 
         `ts` is the start of the request (unix seconds or milliseconds, ISO 8601), by default now.
         `prompt` is text, messages or a request's body, for its language where `language` is not
-        given: a short excerpt is kept until that is detected, and nothing of it is written.
+        given: a short excerpt is kept until that is detected, and none of it is written.
         """
         try:
             event = event_of(model, prompt_tokens, completion_tokens, ts, language, tenant, id)
-        except Exception:  # noqa: BLE001 - whatever is wrong with a value, the request goes on
+        except Exception:  # noqa: BLE001 - an invalid value must not fail the request
             event = None
         if event is None:
             return self._drop("invalid")
         excerpt = None
         if prompt is not None and event.language is None and self._detects:
-            # A prompt that cannot be read is no reason to lose its tokens.
+            # An unreadable prompt is not a reason to lose its tokens.
             with contextlib.suppress(Exception):
                 excerpt = excerpt_of(prompt)
         return self._put(_Item(event, excerpt))
@@ -185,9 +184,9 @@ class UsageProducer:
                 self._hurry -= 1
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
-        """Send what is buffered, for at most `timeout` seconds, and take no more.
+        """Send the buffered events, for at most `timeout` seconds, and accept no more.
 
-        What is left by then counts as failed. A second call does nothing.
+        Events left by then count as failed. A second call does nothing.
         """
         timeout = max(0.0, timeout)
         with self._changed:
@@ -212,7 +211,7 @@ class UsageProducer:
 
     @property
     def stats(self) -> Stats:
-        """What has become of the calls of `send` so far."""
+        """Return the outcomes of the calls of `send` so far."""
         with self._lock:
             return Stats(self._sent, dict(self._dropped), self._failed, self._pending)
 
@@ -223,8 +222,8 @@ class UsageProducer:
         self.close()
 
     def _reset(self) -> None:
-        """Set up what belongs to one process: locks, buffer, counts, thread, connection."""
-        # Held for a few steps only; a signal handler or a finaliser may come in between them.
+        """Initialise the state of one process: locks, buffer, counts, thread, connection."""
+        # Held for a few steps only; a signal handler or a finaliser may run between them.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._queue: deque[_Item] = deque()
@@ -245,7 +244,7 @@ class UsageProducer:
         with self._changed:
             self._dropped[reason] += 1
             if self._dropped[reason] == 1 and not self._closing:
-                # The thread logs it: a log may block.
+                # The thread logs it: logging may block.
                 self._has_drops = True
                 self._wake()
         return False
@@ -265,14 +264,14 @@ class UsageProducer:
             self._changed.notify_all()
             return
         thread = threading.Thread(target=self._run, name=self._outlet.client_id, daemon=True)
-        # Where no thread is to be had the event waits for the next call.
+        # If no thread can be started, the event waits for the next call.
         with contextlib.suppress(RuntimeError):
             thread.start()
             self._thread = thread
-            # As atexit does, and also where a forked worker of multiprocessing ends, without it.
+            # Like atexit, but also runs where a forked multiprocessing worker ends, without atexit.
             self._at_exit = Finalize(None, self.close, exitpriority=0)
 
-    # What follows is the thread's.
+    # The methods below run in the thread.
 
     def _run(self) -> None:
         while True:
@@ -286,7 +285,7 @@ class UsageProducer:
         self._outlet.disconnect()
 
     def _step(self) -> bool:
-        """Do what there is to do; return whether there can be more."""
+        """Do the pending work; return whether there can be more."""
         chunk = self._take()
         self._log_drops()
         if chunk:
@@ -296,7 +295,7 @@ class UsageProducer:
         return bool(chunk) or not self._closing
 
     def _take(self) -> list[_Item] | None:
-        """Wait for a chunk of events: none where something else is to be done, None when idle."""
+        """Wait for a chunk of events; return none where other work is due, None when idle."""
         with self._changed:
             if not self._changed.wait_for(
                 lambda: self._queue or self._closing or self._has_drops,
@@ -345,12 +344,12 @@ class UsageProducer:
                 tenant=marked(event.tenant, self._salt) if event.tenant else None,
             )
         )
-        # The records of one request meet in one partition, where duplicates are found.
+        # The records of one request go to one partition, where duplicates are found.
         return Record(str(event.id).encode() if event.id is not None else None, value)
 
     def _language(self, excerpt: str | list[str]) -> str | None:
         try:
-            # Its models take their time to load, and are needed here only.
+            # Its models take time to load, and are needed here only.
             from streams.classify.language.detect import detect_messages  # noqa: PLC0415
 
             language = detect_messages(excerpt).language
@@ -360,7 +359,7 @@ class UsageProducer:
         return language if language != UNDETERMINED else None
 
     def _connect(self) -> bool:
-        """Wait for Kafka as long as it takes; return whether it came before the producer's end."""
+        """Wait for Kafka as long as necessary; return whether it answered before the close."""
         pause = FIRST_PAUSE_SECONDS
         while problem := self._outlet.connect():
             self._warn("absent", "usage events wait until Kafka takes them: %s", problem)
@@ -373,7 +372,7 @@ class UsageProducer:
         return True
 
     def _write(self, records: list[Record]) -> tuple[list[Record], str]:
-        """Write records, wait for each one's end, and return those not acknowledged, and why."""
+        """Write records, wait for each outcome, and return those not acknowledged, and why."""
         began = time.monotonic()
         answers, problem = self._outlet.send(records)
         while not self._outlet.settled(answers, seconds=1.0):
@@ -404,7 +403,7 @@ class UsageProducer:
                 self._changed.notify_all()
 
     def _rest(self, seconds: float) -> bool:
-        """Wait before the next try, briefly when somebody waits; return whether there is one."""
+        """Wait before the next attempt, briefly if a caller waits; return whether there is one."""
         with self._changed:
             if not self._hurry:
                 self._changed.wait_for(lambda: self._hurry, seconds)

@@ -1,1 +1,1 @@
-"""What people and programs read over HTTP: the page, the JSON API, the metrics, the health."""
+"""The HTTP interface of a worker: the page, the JSON API, the metrics, the health."""

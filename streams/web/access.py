@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tokenshare.web")
 
-#: Load balancers and Prometheus ask for these, and learn nothing of anybody.
+#: Load balancers and Prometheus request these; they reveal nothing about any tenant.
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
-# Nothing but the server's own files, no inline script or style, no eval, no frame around it.
-# The chart library takes its style sheet from a file (static/plotly.css) when it finds one.
+# Only the server's own files: no inline script or style, no eval, no framing.
+# The chart library loads its style sheet from a file (static/plotly.css) when it finds one.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -38,7 +38,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # In place of the versions of Python and aiohttp, which are nobody's business.
+    # Replaces the versions of Python and aiohttp, which should not be disclosed.
     "Server": "tokenshare",
 }
 
@@ -50,12 +50,12 @@ ROUTES_REMEDY = (
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may ask.
+    """Access rules.
 
-    token: what is asked for; "" for nothing.
+    token: the token that requests must carry; "" for none.
     cors_origins: the origins whose pages may read the API.
     host: the address that the server listens on; None where it listens for this process alone.
-    hosts: names that it is reached by, beside addresses, localhost and the name of this machine.
+    hosts: accepted host names besides addresses, localhost and the name of this machine.
     """
 
     token: str = ""
@@ -65,12 +65,12 @@ class Access:
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody is asked for a token, so that names tell who may ask."""
+        """Return whether no token is required, so that the Host header has to be checked."""
         return self.host is not None and not self.token
 
 
 def middlewares(access: Access) -> list[Middleware]:
-    """Return what stands before every route: errors as problems, then the token."""
+    """Return the middlewares of all routes: errors as problem documents, then the token check."""
 
     @web.middleware
     async def asks_for_token(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -115,7 +115,7 @@ def middlewares(access: Access) -> list[Middleware]:
 
 
 def _may_read(request: web.Request, access: Access) -> bool:
-    """Return whether the page that asks is of an origin that may read the answer."""
+    """Return whether the requesting page's origin may read the response."""
     origin = request.headers.get(hdrs.ORIGIN, "").lower()
     return bool(origin) and not {origin, "*"}.isdisjoint(map(str.lower, access.cors_origins))
 
@@ -150,7 +150,7 @@ async def _errors_are_problems(request: web.Request, handler: Handler) -> web.St
     except web.HTTPException as other:
         return http_response.problem(request, HTTPStatus(other.status), other.reason, ROUTES_REMEDY)
     except Exception:
-        # What went wrong inside goes to the log, never to whoever asked.
+        # Internal errors go to the log, never to the client.
         log.exception("cannot answer %s %s", request.method, request.path)
         detail = "The worker failed to answer this."
         remedy = "The worker's log says why."
@@ -158,11 +158,11 @@ async def _errors_are_problems(request: web.Request, handler: Handler) -> web.St
 
 
 def headers(access: Access) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """Return what adds the headers that every answer has, just before it is sent."""
+    """Return the signal handler that adds the common headers just before a response is sent."""
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(HEADERS)
-        # Numbers are of this moment; a file says for itself how long it is good for.
+        # Numbers are current; a file sets its own cache lifetime.
         response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
         if _may_read(request, access):
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = request.headers[hdrs.ORIGIN]

@@ -1,8 +1,8 @@
-"""The files of the page, and the chart library as its own Python package ships it.
+"""The files of the page, and the chart library as its Python package ships it.
 
 The chart library is read from the installed package's directory, found without importing the
-package: a worker never runs a line of its Python. It keeps its version in its address, so that
-a browser fetches its 1.4 MB (1.2 MB by brotli) once and not again until it is upgraded.
+package: a worker never runs its Python code. Its version is part of its URL, so that a browser
+fetches its 1.4 MB (1.2 MB with brotli) once and not again until it is upgraded.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ import deflate
 STATIC = Path(__file__).parent / "static"
 CHART_LIBRARY = "plotly"
 CHART_LIBRARY_FILE = "package_data/plotly.min.js"
-# The page's placeholders: the address of the chart library, and the id of a style sheet for maps
-# that the library adds on loading unless an element of that id is there. The page has no maps and
-# allows no style but its own, so it gives the id to an element of its own. The id changes with
-# the library, so it is read there.
+# The page's placeholders: the URL of the chart library, and the id of a style sheet for maps that
+# the library adds on loading unless an element with that id exists. The page has no maps and allows
+# no style but its own, so it gives the id to one of its own elements. The id changes with the
+# library, so it is read from there.
 CHART_LIBRARY_MARK = "%CHART_LIBRARY%"
 MAP_STYLE_MARK = "%MAP_STYLE%"
 MAP_STYLE_ID = re.compile(rb'getElementById\("([0-9a-f]{64})"\)')
 
-# Comments on lines of their own are for readers of the source: they are a sixth of what the modules
-# weigh on the wire. The empty lines they leave keep the numbers that a browser's errors name.
+# Comments on their own lines are for readers of the source: they are a sixth of the modules'
+# transfer size. The empty lines they leave preserve the line numbers of a browser's errors.
 COMMENT_LINES = re.compile(rb"^[ \t]*//.*$", re.MULTILINE)
 
-# Half a second for the chart library; 11 takes ten and saves a tenth more.
+# Half a second for the chart library; 11 takes ten seconds and saves a tenth more.
 BROTLI_LEVEL = 9
-# A third of a second for it; 12 takes twice that and saves nothing.
+# A third of a second for the chart library; 12 takes twice that and saves nothing.
 GZIP_LEVEL = 10
 
-# The page's own files change with a deployment under the same name: ask each time, get a 304.
+# The page's own files change with a deployment under the same name: revalidate, usually a 304.
 REVALIDATE = "no-cache"
 # A file with its version in its name never changes.
 FOREVER = "public, max-age=31536000, immutable"
@@ -53,7 +53,7 @@ CONTENT_TYPES = {
 
 @dataclass(frozen=True)
 class Asset:
-    """One file as it goes over the wire."""
+    """One file as sent over HTTP."""
 
     body: bytes
     content_type: str
@@ -61,17 +61,17 @@ class Asset:
 
     @cached_property
     def etag(self) -> str:
-        """The name of these bytes, for a conditional request (without the quotes)."""
+        """Return the ETag of the body, without the quotes."""
         return hashlib.sha256(self.body).hexdigest()[:32]
 
     @cached_property
     def gzipped(self) -> bytes:
-        """The body, compressed once, at the first request for it."""
+        """Return the gzip-compressed body, computed once, at its first request."""
         return bytes(deflate.gzip_compress(self.body, GZIP_LEVEL))
 
     @cached_property
     def brotli(self) -> bytes:
-        """The body for browsers that take brotli, which they do over https and on localhost."""
+        """Return the brotli-compressed body; browsers accept brotli over https and on localhost."""
         return bytes(cramjam.brotli.compress(self.body, level=BROTLI_LEVEL))
 
     def encoded(self, coding: str) -> bytes:
@@ -101,9 +101,9 @@ def _on_the_wire(path: Path) -> bytes:
 
 
 def page_and_assets() -> tuple[Asset, dict[str, Asset]]:
-    """Read the page and what it loads: path below `static/` -> file.
+    """Read the page and the files it loads: path below `static/` -> file.
 
-    Without the chart library the page still works; it says so where the chart would be.
+    Without the chart library the page still works; it shows a notice in place of the chart.
     """
     assets = {
         path.name: Asset(_on_the_wire(path), CONTENT_TYPES[path.suffix], REVALIDATE)

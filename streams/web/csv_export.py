@@ -1,4 +1,4 @@
-"""The numbers of the API as CSV (RFC 4180), one row a key and step or window."""
+"""The API's numbers as CSV (RFC 4180), one row per key and step or window."""
 
 from __future__ import annotations
 

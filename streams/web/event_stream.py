@@ -1,7 +1,7 @@
-"""A stream of server-sent events that says when there are new numbers, and nothing else.
+"""A stream of server-sent events that announces new numbers and carries nothing else.
 
-Whoever hears it asks for what it shows. So a page costs one small question a second, and a viewer
-that cannot keep up misses no number.
+A listener then requests the data that it shows. A page costs one small request a second, and a slow
+viewer misses no number.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from streams.web import http_response
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-#: At most so often, however fast pictures are made.
+#: Minimum interval between events, however often snapshots are taken.
 TICK_SECONDS = 1.0
-#: Proxies end a stream that says nothing for half a minute or more.
+#: Proxies close a stream that is silent for half a minute or more.
 HEARTBEAT_SECONDS = 15.0
-#: A browser whose stream broke off comes back after this long.
+#: A browser reconnects after this long when its stream breaks off.
 RETRY_MS = 2_000
 MAX_LISTENERS = 256
 
 
 class Live:
-    """All streams of a server; `moment` returns what they tell: as_of, generated_at, ready."""
+    """All streams of a server; `moment` returns the event data: as_of, generated_at, ready."""
 
     def __init__(self, moment: Callable[[], Mapping[str, Any]]) -> None:
         self._moment = moment
@@ -37,11 +37,11 @@ class Live:
         self._is_ending = asyncio.Event()
 
     async def end(self, _app: web.Application) -> None:
-        """End all streams: a stopping worker waits for nobody."""
+        """End all streams, so that a stopping worker waits for no client."""
         self._is_ending.set()
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """Tell each new picture until the listener goes."""
+        """Send an event for each new snapshot until the client disconnects."""
         if self._listeners >= MAX_LISTENERS:
             response = http_response.problem(
                 request,
@@ -53,7 +53,7 @@ class Live:
             return response
         stream = web.StreamResponse()
         stream.headers[hdrs.CONTENT_TYPE] = "text/event-stream"
-        # nginx would hold events back to send them together.
+        # nginx would buffer events and send them together.
         stream.headers["X-Accel-Buffering"] = "no"
         self._listeners += 1
         try:

@@ -1,4 +1,4 @@
-"""What workers and bridges expose alike: the format, and the counter of failed enrichment."""
+"""Shared by workers and bridges: the exposition format, and the failed-enrichment counter."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 def encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
-    """Return the writer of an exposition for an Accept header, and its content type."""
+    """Return the encoder of an exposition for an Accept header, and its content type."""
     try:
         return choose_encoder(accept)
     except TypeError:
-        # It compares numbers with a version that is none; whoever asks for that gets plain text.
+        # It fails to compare an invalid version with numbers; such a client gets the text format.
         return choose_encoder("")
 
 
 def enrichment_family(counts: Mapping[Kind, int]) -> CounterMetricFamily:
-    """Return the counter of what could not be added to requests, which a bridge has as well."""
+    """Return the counter of enrichments that failed, which a bridge exposes as well."""
     of = ENRICHMENT_FAILURES
     counter = CounterMetricFamily(of.name, of.help, labels=of.labels)
     for kind, count in counts.items():

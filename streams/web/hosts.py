@@ -1,8 +1,8 @@
-"""Host names: which address is this machine's own, and which Host header a server answers to.
+"""Host names: which addresses are loopback, and which Host headers a server accepts.
 
-A web page can make a name of its own stand for an address of ours (DNS rebinding) and then ask as
-if it were ours. Its Host header holds that name. So a server without a token answers to none that a
-page could have: only to addresses, to localhost, and to names that the operator has listed.
+A web page can make its own domain name resolve to one of our addresses (DNS rebinding) and then
+send requests as if it were ours. Its Host header holds that name. So a server without a token
+accepts only names that no page can have: addresses, localhost, and names the operator has listed.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 _LOCALHOST = "localhost"
-#: What a URL has between its slashes: a name or IPv4 address, or IPv6 in brackets; then a port.
+#: The authority of a URL: a name or IPv4 address, or IPv6 in brackets; then a port.
 _AUTHORITY = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<name>[^\[\]:@/?#\s]+))(?::[0-9]*)?")
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether an address or a name is this machine's alone."""
+    """Return whether an address or a name is loopback."""
     name = _plain(host[1:-1] if host[:1] == "[" and host[-1:] == "]" else host)
     address = _address(name)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
@@ -30,7 +30,7 @@ def is_loopback(host: str) -> bool:
 
 
 def known_names(names: Iterable[str]) -> frozenset[str]:
-    """Return the names that a server may be called by: those given, and that of this machine."""
+    """Return the accepted names of a server: those given, and the name of this machine."""
     return frozenset(name for each in (*names, socket.gethostname()) if (name := _plain(each)))
 
 
@@ -48,7 +48,7 @@ def is_answered(header: str, names: Collection[str]) -> bool:
 
 
 def _plain(name: str) -> str:
-    """Return a name as names are compared: a dot at its end says only that it is whole."""
+    """Return a name normalised for comparison: a trailing dot only marks it as fully qualified."""
     return name.strip().lower().removesuffix(".")
 
 

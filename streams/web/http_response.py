@@ -1,6 +1,6 @@
-"""How a body goes over the wire: compressed where it pays, named by an ETag, or told as a problem.
+"""HTTP responses: JSON bodies with compression and ETags, files, and problem documents.
 
-Errors are `application/problem+json` (RFC 9457) with one member more: `remedy`, what to do.
+Errors are `application/problem+json` (RFC 9457) with one more member: `remedy`, what to do.
 """
 
 from __future__ import annotations
@@ -24,42 +24,42 @@ JSON = "application/json; charset=utf-8"
 CSV = "text/csv; charset=utf-8; header=present"
 PROBLEM = "application/problem+json; charset=utf-8"
 
-# A smaller body fits one network packet as it is.
+# A smaller body fits in one network packet uncompressed.
 COMPRESS_FROM_BYTES = 1_000
-# API bodies are made anew for each request: 1 ms for the shares; level 9 takes five times that for
-# 2 %.
+# API bodies are built for each request: level 6 takes 1 ms for the shares; level 9 takes five times
+# as long to save 2 %.
 GZIP_LEVEL = 6
 
-# Numbers are of this moment: kept only to be asked for again by their name, and not by a proxy that
-# more than one person asks.
+# The numbers are current: a cache must revalidate them by ETag, and a shared proxy must not store
+# them.
 REVALIDATE = "private, no-cache"
 
 
 @dataclass(frozen=True)
 class Body:
-    """What is told to everybody who asks the same: named and compressed once."""
+    """A response body shared by identical requests: its ETag and gzip form are computed once."""
 
     body: bytes
     content_type: str
 
     @cached_property
     def etag(self) -> str:
-        """The name of these bytes (without the quotes)."""
+        """Return the ETag of the body, without the quotes."""
         return hashlib.blake2b(self.body, digest_size=12).hexdigest()
 
     @cached_property
     def gzipped(self) -> bytes:
-        """The body, compressed."""
+        """Return the gzip-compressed body."""
         return bytes(deflate.gzip_compress(self.body, GZIP_LEVEL))
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
-    """Return a body as JSON."""
+    """Return a body encoded as JSON."""
     return orjson.dumps(body, default=_plain)
 
 
 def _plain(value: object) -> object:
-    """Return read-only mappings as orjson takes them."""
+    """Convert read-only mappings to types that orjson accepts."""
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(type(value).__name__)
@@ -68,17 +68,17 @@ def _plain(value: object) -> object:
 def json(
     request: web.Request, body: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK
 ) -> web.Response:
-    """Answer with JSON."""
+    """Return a JSON response."""
     return data(request, encoded(body), JSON, status)
 
 
 def named(request: web.Request, told: Body) -> web.Response:
-    """Answer with a body that has an ETag; 304 to whoever has it already."""
+    """Return a response with an ETag, or 304 if the client already has the body."""
     if any(tag.value in {told.etag, "*"} for tag in request.if_none_match or ()):
         response = web.Response(status=HTTPStatus.NOT_MODIFIED)
     else:
         response = _answer(request, told, HTTPStatus.OK)
-    # Weak, because the same name stands for the plain and for the compressed bytes.
+    # Weak, because the plain and the compressed bytes share one ETag.
     response.headers[hdrs.ETAG] = f'W/"{told.etag}"'
     response.headers[hdrs.CACHE_CONTROL] = REVALIDATE
     response.headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
@@ -88,7 +88,7 @@ def named(request: web.Request, told: Body) -> web.Response:
 def data(
     request: web.Request, body: bytes, content_type: str, status: HTTPStatus = HTTPStatus.OK
 ) -> web.Response:
-    """Answer with bytes."""
+    """Return a response with these bytes."""
     return _answer(request, Body(body, content_type), status)
 
 
@@ -102,7 +102,7 @@ def _answer(request: web.BaseRequest, told: Body, status: HTTPStatus) -> web.Res
 
 
 def problem(request: web.BaseRequest, status: HTTPStatus, detail: str, remedy: str) -> web.Response:
-    """Answer what is wrong, and what to do."""
+    """Return a problem document: what is wrong and what to do."""
     body = {
         "type": "about:blank",
         "title": status.phrase,
@@ -114,7 +114,7 @@ def problem(request: web.BaseRequest, status: HTTPStatus, detail: str, remedy: s
 
 
 async def file(request: web.Request, asset: Asset) -> web.Response:
-    """Answer with a file of the page."""
+    """Return a file of the page."""
     headers = {hdrs.CACHE_CONTROL: asset.cache_control, hdrs.VARY: hdrs.ACCEPT_ENCODING}
     headers[hdrs.ETAG] = f'W/"{asset.etag}"'
     if any(tag.value in {asset.etag, "*"} for tag in request.if_none_match or ()):
@@ -125,7 +125,7 @@ async def file(request: web.Request, asset: Asset) -> web.Response:
     coding = next((coding for coding in ("br", "gzip") if _takes(request, coding)), "")
     if coding:
         headers[hdrs.CONTENT_ENCODING] = coding
-    # The first time takes half a second for the chart library: not in the event loop.
+    # The first compression of the chart library takes half a second: not in the event loop.
     body = await asyncio.to_thread(asset.encoded, coding)
     return web.Response(body=body, headers=headers)
 

@@ -1,7 +1,7 @@
 """The metrics of a snapshot.
 
-A collector makes them at each scrape, so a key that leaves a window leaves /metrics with it, and a
-scrape never sees half an update.
+A collector creates them at each scrape. A key that leaves a window also leaves /metrics, and a
+scrape never sees a partial update.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ProcessFacts:
-    """What only this process knows."""
+    """Facts that are specific to this process."""
 
     version: str
     flush_seconds: float
@@ -92,7 +92,7 @@ def _counter(of: Definition) -> CounterMetricFamily:
 
 
 def families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
-    """Return all metrics of a picture."""
+    """Return all metrics of a snapshot."""
     yield from _share_families(picture)
     yield from _shift_families(picture)
     yield from _total_families(picture)
@@ -170,7 +170,7 @@ def _pipeline_families(picture: Snapshot) -> Iterable[Metric]:
     for name, count in picture.events.items():
         events.add_metric((name,), count)
     if picture.as_of > 0:
-        # Before the first picture the total is not known; a 0 would look like a counter's reset.
+        # Before the first snapshot the total is unknown; a 0 would look like a counter reset.
         late.add_metric((), picture.late)
     yield from (records, events, late)
     lag, position, owned = _gauge(LAG), _gauge(POSITION), _gauge(PARTITION_OWNED)
@@ -230,7 +230,7 @@ class _SnapshotCollector(Collector):
 
 
 class Exposition:
-    """Answers scrapes in the text format or OpenMetrics, as the scraper asks."""
+    """Answers scrapes in the text format or OpenMetrics, as the scraper requests."""
 
     def __init__(self, picture: Callable[[], Snapshot], facts: Callable[[], ProcessFacts]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)

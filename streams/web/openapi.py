@@ -1,4 +1,4 @@
-"""The description of the API (OpenAPI 3.1), as /api/v1/openapi.json has it."""
+"""The OpenAPI 3.1 description of the API, as served at /api/v1/openapi.json."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ _MISDIRECTED: Final[Schema] = {
 
 
 def _get(summary: str, answer: Schema, *parameters: Schema, **others: Schema) -> Schema:
-    """Describe a path of the API; all of them may be asked for a token, and name their body."""
+    """Describe a path of the API; every path may require a token and names its response body."""
     return {
         "get": {
             "summary": summary,

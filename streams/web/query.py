@@ -1,4 +1,4 @@
-"""The query parameters of the API, checked; errors name what would be right."""
+"""Validation of the API's query parameters; errors name the accepted values."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 FORMATS = ("json", "csv")
 
-# The last second of the year 9999; whatever is above it was meant in milliseconds.
+# The last second of the year 9999; a larger value must be in milliseconds.
 LATEST_UNIX_SECONDS = 253_402_300_799
 
 
 class BadQuestionError(ValueError):
-    """Query parameters that are wrong: what is wrong with them, and what would be right."""
+    """Invalid query parameters: what is wrong with them, and which values are accepted."""
 
     def __init__(self, error: str, remedy: str) -> None:
         super().__init__(error)
@@ -32,7 +32,7 @@ class BadQuestionError(ValueError):
 
 @dataclass(frozen=True)
 class Question:
-    """What the history is asked for. Times are unix seconds; None leaves that end open."""
+    """A query of the history. Times are unix seconds; None leaves that end open."""
 
     dimension: str
     step: str
@@ -42,9 +42,9 @@ class Question:
 
 
 def question(query: Mapping[str, Sequence[str]]) -> Question:
-    """Check the query parameters of the history (name -> every value given for it).
+    """Return the validated query of the history (`query`: name -> all values given for it).
 
-    Raises BadQuestionError, which names the parameter and the values it may have.
+    Raises BadQuestionError, which names the parameter and its accepted values.
     """
     _check_names(query, ("dimension", "step", "start", "end", "format"))
     return Question(
@@ -57,20 +57,20 @@ def question(query: Mapping[str, Sequence[str]]) -> Question:
 
 
 def nothing(query: Mapping[str, Sequence[str]]) -> None:
-    """Check that nothing is asked of a path that takes no parameters. Raises BadQuestionError."""
+    """Raise BadQuestionError if a path without parameters is given any."""
     _check_names(query, ())
 
 
 @dataclass(frozen=True)
 class WhichShares:
-    """The dimensions that the shares are asked for, and their format."""
+    """The requested dimensions of the shares, and their format."""
 
     dimensions: frozenset[str]
     format: str = "json"
 
 
 def which_shares(query: Mapping[str, Sequence[str]]) -> WhichShares:
-    """Check the query parameters of the shares; all dimensions unless some are named.
+    """Return the validated query of the shares; all dimensions unless some are named.
 
     Raises BadQuestionError as `question`.
     """
@@ -84,7 +84,7 @@ def which_shares(query: Mapping[str, Sequence[str]]) -> WhichShares:
 
 @dataclass(frozen=True)
 class WhatMoved:
-    """The shift whose movers are asked for."""
+    """The shift whose movers are requested."""
 
     dimension: str
     key: str
@@ -93,7 +93,7 @@ class WhatMoved:
 
 
 def what_moved(query: Mapping[str, Sequence[str]]) -> WhatMoved:
-    """Check the query parameters of a shift's movers. Raises BadQuestionError as `question`."""
+    """Return the validated query of a shift's movers. Raises BadQuestionError as `question`."""
     _check_names(query, ("dimension", "key", "measure", "window"))
     if "key" not in query:
         raise BadQuestionError("key is missing.", "Give the key of a shift of /api/v1/shifts.")
@@ -110,7 +110,7 @@ def _format(query: Mapping[str, Sequence[str]]) -> str:
 
 
 def window(query: Mapping[str, Sequence[str]]) -> str:
-    """Return the window that the query parameters ask for, by default the longest.
+    """Return the requested window, by default the longest.
 
     Raises BadQuestionError as `question`.
     """

@@ -1,6 +1,6 @@
-"""Questions that take long are worked on a few at a time, and only so many wait.
+"""The query limit: few long queries run at a time, and a limited number wait.
 
-All at once would each hold a whole answer in memory while they wait for the same processor, which
+Without it each would hold a whole response in memory while all wait for the same processor, which
 counts events as well.
 """
 
@@ -18,11 +18,11 @@ MAX_WAITING = 32
 
 
 class BusyError(Exception):
-    """Too many wait already."""
+    """Too many queries wait already."""
 
 
 class Turns:
-    """Gives turns, in the order in which they are asked for."""
+    """Admits queries in the order of their arrival."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Semaphore(AT_A_TIME)
@@ -30,7 +30,7 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn, and have it. Raises BusyError where too many wait already."""
+        """Wait for admission and hold it. Raises BusyError where too many wait already."""
         if self._waiting >= MAX_WAITING:
             raise BusyError
         self._waiting += 1

@@ -1,4 +1,4 @@
-"""The bodies of the JSON API."""
+"""The response bodies of the JSON API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def shares(
     *,
     simulated: bool = False,
 ) -> dict[str, Any]:
-    """Return the body of /api/v1/shares, with the shares of these dimensions."""
+    """Return the body of /api/v1/shares with the shares of these dimensions."""
     return {
         "as_of": snapshot.as_of,
         "generated_at": snapshot.made_at,
@@ -88,7 +88,7 @@ def moved(asked: Shift, answer: Moved) -> dict[str, Any]:
         "key": asked.key,
         "measure": asked.measure,
         "window": asked.window,
-        # Recomputed: the window has moved on since the snapshot.
+        # Recomputed, because the window has advanced since the snapshot.
         "shift": asked.told.shift if answer.joint is None else answer.joint.shift,
         "models": _attribution(answer.models),
         "joint": _attribution(answer.joint),
@@ -127,10 +127,10 @@ def moment(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def unknown(snapshot: Snapshot, window: str) -> dict[str, Any]:
-    """Return the body of /api/v1/unknown: the models that wait for an override, by tokens.
+    """Return the body of /api/v1/unknown: the models that need an override, by tokens.
 
-    `override` of each is what to put into the overrides file. `tokens` and `requests` are all of
-    unknown origin; those whose names are not kept are in them, and in no model.
+    `override` of each is the entry for the overrides file. `tokens` and `requests` cover everything
+    of unknown origin, including models whose names are not kept, which are not listed.
     """
     whole = next(
         (
@@ -207,7 +207,7 @@ def _partition(status: PartitionStatus) -> dict[str, Any]:
     return {
         "partition": status.partition,
         "position": status.position,
-        # The end was asked for a moment ago: what has been read since is known to be there.
+        # The end offset was fetched a moment ago; records read since then are known to exist.
         "end_offset": None
         if status.end_offset is None
         else max(status.end_offset, status.position or 0),

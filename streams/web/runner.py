@@ -1,7 +1,8 @@
-"""What stands between the sockets and the routes: connections, and what is no HTTP.
+"""The layer between sockets and routes: connections, and malformed HTTP requests.
 
-aiohttp answers a request that it cannot read in a form of its own, with its version, and logs what
-came, in which there may be a token. Here that is a problem like any other, and nothing is logged.
+aiohttp answers a request that it cannot parse in its own format, including its version, and logs
+the input, which may contain a token. Here the response is an ordinary problem document, and nothing
+is logged.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tokenshare.web")
 
-#: Streams end at once; nothing else takes a second.
+#: Streams end at once; no other request takes a second.
 SHUTDOWN_SECONDS = 1.0
-#: Whoever has not taken an answer by then is given up: it stays in memory until it is read.
+#: Response timeout: an unread response stays in memory, so a slow client is disconnected.
 SEND_SECONDS = 60.0
-#: What still comes of a body that nobody wants is read and thrown away for so long.
+#: The rest of an unwanted request body is read and discarded for this long.
 LINGER_SECONDS = 2.0
 
 
 class Runner(web.AppRunner):
-    """Runs an application on connections of a bounded number."""
+    """Runs an application on a bounded number of connections."""
 
     def __init__(self, app: web.Application) -> None:
         super().__init__(
@@ -63,7 +64,7 @@ class _Server(web.Server):
 
 
 class BoundedConnection(web.RequestHandler):
-    """A connection that is one of many, and logs nothing of what came: a token may be in it."""
+    """A limited connection that logs nothing of the request, which may contain a token."""
 
     __slots__ = ("others",)
 
@@ -71,17 +72,17 @@ class BoundedConnection(web.RequestHandler):
     others: Connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a place among the others."""
+        """Register the connection."""
         super().connection_made(transport)
         self.others.opened(self, transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Leave it."""
+        """Unregister the connection."""
         self.others.closed(self)
         super().connection_lost(exc)
 
     def log_exception(self, *_: Any, **named: Any) -> None:
-        """Log an exception by its kind."""
+        """Log only the type of an exception."""
         self.log.error("a connection failed: %s", type(named.get("exc_info")).__name__)
 
 
@@ -93,10 +94,10 @@ class _Connection(BoundedConnection):
     async def finish_response(
         self, request: web.BaseRequest, resp: StreamResponse, start_time: float | None
     ) -> tuple[StreamResponse, bool]:
-        """Send an answer; returns it, and whether the client is gone."""
+        """Send a response; return it, and whether the client has disconnected."""
         self.others.heard(self)
         if isinstance(resp, web.HTTPException):
-            # Raised before any route was asked, such as for what is expected of it.
+            # Raised before routing, for instance for an unsupported Expect header.
             resp = http_response.problem(
                 request, HTTPStatus(resp.status), resp.reason, ROUTES_REMEDY
             )
@@ -105,7 +106,7 @@ class _Connection(BoundedConnection):
                 return await super().finish_response(request, resp, start_time)
         except TimeoutError:
             if self.transport is not None:
-                # Closing it would wait until all is sent.
+                # Closing would wait until everything is sent.
                 self.transport.abort()
             return resp, True
 
@@ -116,7 +117,7 @@ class _Connection(BoundedConnection):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - aiohttp's signature
     ) -> StreamResponse:
-        """Answer what aiohttp itself could not read or answer."""
+        """Return the response to a request that aiohttp could not parse or answer."""
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("a request failed: %s", type(exc).__name__)
         response = http_response.problem(request, *_malformed(status, exc))
@@ -126,7 +127,7 @@ class _Connection(BoundedConnection):
 
 
 def _malformed(status: int, exc: BaseException | None) -> tuple[HTTPStatus, str, str]:
-    """Return status, detail and remedy for what could not be read or answered."""
+    """Return status, detail and remedy for a request that could not be parsed or answered."""
     if isinstance(exc, LineTooLong):
         return (
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,

@@ -1,7 +1,7 @@
 """The page, the JSON API, the metrics and the health of a worker, over HTTP.
 
-The server reads a few functions and knows nothing of where their answers come from. All but the
-history are cheap (they read one immutable snapshot), so each is answered in the event loop.
+The server calls a few functions and does not know how they get their data. All but the history are
+cheap (they read one immutable snapshot), so they are answered in the event loop.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from streams.web.runner import Runner
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-#: Whoever was one too many asks again after so long.
+#: Retry-After for a client beyond the query limit.
 BUSY_SECONDS = "5"
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What the server reads. Every function but the history is cheap and blocks on nothing.
+    """The functions that the server calls. All but the history are cheap and do not block.
 
     shares: the dimensions wanted -> the body of /api/v1/shares.
-    history: a question -> the body of /api/v1/history; raises ValueError with a message for the
-        person who asked, where it cannot answer.
+    history: a query -> the body of /api/v1/history; raises ValueError with a message for the
+        client where it cannot answer.
     unknown: a window's name -> the body of /api/v1/unknown.
     shifts: the body of /api/v1/shifts.
-    movers: a shift -> the body of /api/v1/shifts/movers; None where there is no such shift.
-    moment: what a listener is told: as_of, generated_at and ready; as long as it stays the same,
-        the shares are the same.
+    movers: a shift -> the body of /api/v1/shifts/movers; None where the shift does not exist.
+    moment: the data of an event: as_of, generated_at and ready; as long as it is unchanged, the
+        shares are unchanged.
     readiness: the reasons why this worker is not ready; empty when it is.
     metrics: the request's Accept header -> body and Content-Type of the exposition.
     """
@@ -65,11 +65,11 @@ class Sources:
 
 
 class WebPortError(OSError):
-    """The server cannot listen where it should; the message says how to mend it."""
+    """The server cannot listen where it should; the message says how to fix that."""
 
 
 async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
-    """Listen on host and port; `cleanup()` of the returned runner ends it.
+    """Listen on host and port; `cleanup()` of the returned runner stops the server.
 
     Raises WebPortError, which names the setting to change, where it cannot listen there.
     """
@@ -102,7 +102,7 @@ def _why_not(number: int | None, host: str, port: int) -> str:
 
 
 class _Told:
-    """The shares of the last picture as they were told, for all the pages that ask for the same."""
+    """Cached response bodies of the last snapshot's shares, for all pages with the same request."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
@@ -120,7 +120,7 @@ class _Told:
 
 
 class _Answers:
-    """One method a route."""
+    """The request handlers, one method per route."""
 
     def __init__(self, sources: Sources, page: Asset, assets: Mapping[str, Asset]) -> None:
         self._sources = sources
@@ -197,7 +197,7 @@ def _query(request: web.Request) -> dict[str, list[str]]:
 
 
 def _is_gone(request: web.Request) -> bool:
-    """Return whether nobody waits for the answer any more."""
+    """Return whether the client has disconnected."""
     return request.transport is None or request.transport.is_closing()
 
 
@@ -237,7 +237,7 @@ async def _refusals(
 
 
 def make_app(sources: Sources, access: Access | None = None) -> web.Application:
-    """Return the application: every route, its errors and its headers."""
+    """Return the application: all routes, error handling and headers."""
     answers = _Answers(sources, *page_and_assets())
     access = access or Access()
     app = web.Application(middlewares=(*middlewares(access), _refusals))

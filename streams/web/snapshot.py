@@ -1,6 +1,6 @@
-"""The picture that /metrics, the API and the page read: made whole, then swapped in one assignment.
+"""The snapshot that /metrics, the API and the page read: built whole, swapped in one assignment.
 
-Nothing in it changes after it is made, so a reader never sees half an update.
+A snapshot is immutable, so a reader never sees a partial update.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from streams.state.codec import PositionRecord
 
 
-#: What keeps a worker from being ready: the label on /metrics, and what /readyz says.
+#: Reasons why a worker is not ready: the label on /metrics, and the response of /readyz.
 STATES = {
     "rebalancing": "partitions are being assigned",
     "recovering": "the changelog is being read",
@@ -42,9 +42,9 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """How far a source partition is read. Offsets are the next ones; None where not known.
+    """Read position of a source partition. Offsets are the next ones; None where not known.
 
-    `state_bytes` is what its stored values take together.
+    `state_bytes` is the total size of its stored values.
     """
 
     partition: int
@@ -56,7 +56,7 @@ class PartitionStatus:
 
     @property
     def lag(self) -> int | None:
-        """Records in Kafka that are not in the shown counts yet."""
+        """Return the number of records in Kafka that the shown counts do not include yet."""
         if self.end_offset is None:
             return None
         return max(0, self.end_offset - (self.position or 0))
@@ -64,7 +64,7 @@ class PartitionStatus:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that is shown, at one moment. `totals` counts the whole, not this process."""
+    """All that is shown at one moment. `totals` covers all partitions, not just this process."""
 
     as_of: float
     made_at: float
@@ -81,7 +81,7 @@ class Snapshot:
     shifts_as_of: float = 0.0
 
 
-def take(  # noqa: PLR0917 - everything that a picture shows, named at the one call
+def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one call
     windows: Windows,
     positions: Iterable[PositionRecord],
     catalog: Catalog,
@@ -90,7 +90,7 @@ def take(  # noqa: PLR0917 - everything that a picture shows, named at the one c
     reasons: tuple[str, ...],
     before: Snapshot | None,
 ) -> Snapshot:
-    """Return the picture of windows and positions; `now` is the wall clock."""
+    """Return the snapshot of windows and positions; `now` is the wall clock."""
     as_of = windows.as_of
     sums = windows.sums()
     grouped = {name: each.by_dimension() for name, each in sums.items()}
@@ -128,7 +128,7 @@ def take(  # noqa: PLR0917 - everything that a picture shows, named at the one c
 def add_totals(
     positions: Iterable[PositionRecord],
 ) -> tuple[dict[str, dict[str, Counts]], dict[str, int], dict[str, int], int]:
-    """Add up the totals of all partitions: by dimension, by result, by format, and the late."""
+    """Sum the totals of all partitions: by dimension, by result, by format, and the late."""
     totals: dict[str, dict[str, Counts]] = {"origin": {}, "language": {}, "developer": {}}
     records: dict[str, int] = {}
     events: dict[str, int] = {}

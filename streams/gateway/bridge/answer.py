@@ -1,7 +1,7 @@
-"""What a bridge says to a post: how many events it took, or why none and what to do about it.
+"""The response to a post: how many events it took, or why it took none and what to do about it.
 
-OTLP has answers of its own: an ExportTraceServiceResponse or a google.rpc.Status, in the encoding
-of the request. Source: opentelemetry-proto, docs/specification.md (OTLP/HTTP response).
+OTLP defines its own responses: an ExportTraceServiceResponse or a google.rpc.Status, in the
+encoding of the request. Source: opentelemetry-proto, docs/specification.md (OTLP/HTTP response).
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from streams.gateway.bridge.post import Posted
     from streams.gateway.bridge.writer import Refusal
 
-#: Rejections that an answer tells one by one.
+#: Rejections that a response lists individually.
 TOLD_REJECTIONS = 100
-#: When to come again, in seconds: a full buffer empties in no time, Kafka takes its time.
+#: Retry-After in seconds: a full buffer empties quickly, Kafka takes longer to recover.
 RETRY_FULL, RETRY_KAFKA = 1, 5
 
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
-#: HTTP status -> the code that gRPC has for it.
+#: HTTP status -> the corresponding gRPC code.
 _CODES: Final = {400: 3, 401: 16, 403: 7, 408: 4, 413: 3, 415: 3, 421: 7, 429: 8, 500: 13, 503: 14}
 _UNKNOWN_CODE = 2
 
-#: The body of the answer to nearly every post.
+#: The body of nearly every response.
 ONE_ACCEPTED: Final = orjson.dumps({"accepted": 1, "skipped": 0, "rejected": []})
 
 
 class Answer(NamedTuple):
-    """Status, body and headers; `is_last` where the connection is to be closed behind it."""
+    """Status, body and headers; `is_last` where the connection is to be closed afterwards."""
 
     status: int
     body: bytes
@@ -43,7 +43,7 @@ class Answer(NamedTuple):
 
 
 class RefusedError(Exception):
-    """A post that is not taken: what its answer says. `posted` is what was read of it, if any."""
+    """A refused post: its response. `posted` is the part of it that was read, if any."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class RefusedError(Exception):
 
 
 def full() -> RefusedError:
-    """Return the refusal of a post that the buffer has no room for."""
+    """Return the refusal of a post that does not fit in the buffer."""
     return RefusedError(
         HTTPStatus.TOO_MANY_REQUESTS,
         "Too much waits to be read, or for Kafka.",
@@ -75,7 +75,7 @@ def full() -> RefusedError:
 
 
 def unreadable(posted: Posted) -> RefusedError:
-    """Return the refusal of a post of which nothing can be accepted."""
+    """Return the refusal of a post without any acceptable item."""
     first = posted.rejected[0]
     is_too_large = first.reason == "too_large"
     return RefusedError(
@@ -87,7 +87,7 @@ def unreadable(posted: Posted) -> RefusedError:
 
 
 def not_written(refusal: Refusal) -> RefusedError:
-    """Return the refusal of a post that Kafka has not got."""
+    """Return the refusal of a post that was not written to Kafka."""
     if refusal.reason == "too_large":
         return RefusedError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -110,17 +110,17 @@ def json(
     *,
     is_last: bool = False,
 ) -> Answer:
-    """Return an answer in JSON."""
+    """Return a JSON response."""
     return Answer(status, orjson.dumps(body), {"Content-Type": JSON} | dict(headers or {}), is_last)
 
 
 def events(posted: Posted) -> Answer:
-    """Return the answer to a post of which Kafka has all that can be counted."""
+    """Return the response to a post whose countable events are all in Kafka."""
     return json(HTTPStatus.ACCEPTED, _told(posted))
 
 
 def traces(posted: Posted, *, protobuf: bool) -> Answer:
-    """Return the same as an ExportTraceServiceResponse."""
+    """Return the same response as an ExportTraceServiceResponse."""
     count = len(posted.rejected)
     why = ""
     if count:
@@ -131,7 +131,7 @@ def traces(posted: Posted, *, protobuf: bool) -> Answer:
         return json(HTTPStatus.OK, told if count else {})
     body = b""
     if count:
-        # Takes a tenth of a second the first time, and most never need it.
+        # The import takes a tenth of a second, and most bridges never need it.
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: PLC0415
             ExportTracePartialSuccess,
             ExportTraceServiceResponse,
@@ -143,7 +143,7 @@ def traces(posted: Posted, *, protobuf: bool) -> Answer:
 
 
 def refused(why: RefusedError, *, only_traces: bool, protobuf: bool) -> Answer:
-    """Return the answer to a post that is not taken."""
+    """Return the response to a refused post."""
     code, text = _CODES.get(why.status, _UNKNOWN_CODE), f"{why.error} {why.remedy}"
     if only_traces and protobuf:
         headers = {"Content-Type": PROTOBUF, **why.headers}

@@ -8,7 +8,7 @@ from streams.gateway.bridge.answer import full
 
 
 class Room:
-    """How much is held, of how many posts, and how much may be."""
+    """The buffer: bytes, events and posts held, and the limits."""
 
     def __init__(self, most_bytes: int, most_events: int) -> None:
         self.most_bytes = most_bytes
@@ -19,7 +19,7 @@ class Room:
 
 
 class Held:
-    """What one post holds of the room, until the end of its `with` block."""
+    """One post's part of the buffer, until the end of its `with` block."""
 
     __slots__ = ("_room", "bytes", "events")
 
@@ -38,21 +38,21 @@ class Held:
         self._room.events -= self.events
 
     def expect_bytes(self, count: int) -> None:
-        """Raise RefusedError where so many bytes more would find no room by now."""
+        """Raise RefusedError if this many more bytes would not fit at the moment."""
         room = self._room
         if room.bytes + count > room.most_bytes:
             raise full()
 
     def take_bytes(self, count: int) -> None:
-        """Hold so many bytes more. Raises RefusedError where there is no room."""
+        """Reserve this many more bytes. Raises RefusedError if they do not fit."""
         self.expect_bytes(count)
         self._room.bytes += count
         self.bytes += count
 
     def take_events(self, count: int) -> None:
-        """Hold so many events more. Raises RefusedError where there is no room."""
+        """Reserve this many more events. Raises RefusedError if they do not fit."""
         room = self._room
-        # A post of more than all of it has its turn when there is no other.
+        # A post larger than the whole buffer is admitted when no other events are held.
         if room.events and room.events + count > room.most_events:
             raise full()
         room.events += count

@@ -1,7 +1,7 @@
-"""A bridge's HTTP: each request becomes an answer, and nothing of it is logged.
+"""A bridge's HTTP handler: each request gets a response, and none of its content is logged.
 
-aiohttp's low-level server: its router and middleware cost a third more for each post. Everything
-that an answer waits for is bounded in size and in time.
+It uses aiohttp's low-level server: the router and middleware cost a third more for each post.
+Everything that a response waits for is bounded in size and in time.
 """
 
 from __future__ import annotations
@@ -37,32 +37,32 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tokenshare.bridge")
 
-#: A body that has not come by then is given up.
+#: Timeout for receiving a body.
 BODY_SECONDS = 30.0
-#: Larger bodies are read by a thread, so that smaller ones do not wait for them.
+#: Larger bodies are read by a thread, so that they do not delay smaller ones.
 INLINE_BYTES = 32 * 1024
-#: A body that has not had its turn in that thread by then is to be sent again: most clients wait
-#: for 5 or 10 s, and what they send again must not be read twice.
+#: A body that has not reached that thread by then has to be sent again: most clients wait for 5 or
+#: 10 s, and a body that they send again must not be read twice.
 TURN_SECONDS = 5.0
 
-#: Path -> whether what is posted there are OTLP traces and nothing else.
+#: Path -> whether it accepts OTLP traces only.
 POSTS: Final = {"/": False, "/v1/events": False, "/v1/traces": True}
 ROUTES_REMEDY = (
     "There are: POST / and /v1/events (any format that tokenshare reads), POST /v1/traces (OTLP), "
     "GET /metrics, /healthz and /readyz. OTLP metrics and logs repeat the traces: switch them off."
 )
 
-#: What browsers say of the page that a request is made for, and what of a page of ours or of none.
+#: The header with which browsers describe the requesting page, and its values for our page or none.
 _SITE, _OWN_SITES = "Sec-Fetch-Site", frozenset({"same-origin", "none"})
 
 _HEADERS = {hdrs.SERVER: "tokenshare", hdrs.CACHE_CONTROL: "no-store"}
 
 
 class Bridge:
-    """Answers requests."""
+    """Handles requests."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raise SettingsError for settings that nothing can be read by."""
+        """Raise SettingsError for settings with which nothing could be read."""
         self.settings = settings
         self.counts = Counts()
         self.writer = Writer(settings, settings.bridge_acknowledge_seconds)
@@ -72,7 +72,7 @@ class Bridge:
         self._token = settings.bridge_token.get_secret_value().strip().encode()
         self._names = hosts.known_names((settings.bridge_host, *settings.bridge_hosts))
         self._reader = Reader(settings, keep_bodies=settings.bridge_keep_bodies)
-        # One thread: a large body takes much more memory while it is read than it has bytes.
+        # One thread: reading a large body takes much more memory than its size.
         self._aside = ThreadPoolExecutor(1, "bridge-reader")
         self._aside_reader = Reader(settings, keep_bodies=settings.bridge_keep_bodies)
         self._exposition = Exposition(self._state)
@@ -83,12 +83,12 @@ class Bridge:
         }
 
     def troubles(self) -> list[str]:
-        """Return why it is not ready to take posts."""
+        """Return the reasons why it is not ready to take posts."""
         trouble = "the bridge is stopping" if self.is_stopping else self.writer.trouble
         return [trouble] if trouble else []
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request, whatever it is."""
+        """Return the response to any request."""
         self.connections.heard(request.protocol)
         path = request.raw_path.partition("?")[0]
         response: web.StreamResponse
@@ -103,12 +103,12 @@ class Bridge:
         return response
 
     def malformed(self, status: int) -> web.StreamResponse:
-        """Answer what is no HTTP, or nothing that can be answered otherwise."""
+        """Return the response to a malformed HTTP request, or one that has no other response."""
         self.counts.answered("other", status)
         error, remedy = "This request cannot be read.", "Send well-formed HTTP/1.1."
         return _response(answers.json(status, {"error": error, "remedy": remedy}, is_last=True))
 
-    # -- what is not posted
+    # -- requests other than posts
 
     def _answer_other(self, request: web.BaseRequest, path: str) -> Answer:
         try:
@@ -157,10 +157,10 @@ class Bridge:
             with Held(self.room) as held:
                 posted = await self._take(request, held, only_traces=only_traces)
         except RefusedError as refused:
-            # Its traceback leads to the body, which would stay until the collector comes by.
+            # Its traceback references the body, which would stay until garbage collection.
             why = refused.with_traceback(None)
         except Exception as error:  # noqa: BLE001 - no post may stop the others
-            # Its kind only: its words may be those of a document.
+            # Log only its type: its message may quote a document.
             log.error("a post cannot be answered: %s", type(error).__name__)  # noqa: TRY400
             why = RefusedError(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -184,7 +184,7 @@ class Bridge:
         )
 
     async def _take(self, request: web.BaseRequest, held: Held, *, only_traces: bool) -> Posted:
-        """Return what a post holds, once Kafka has it. Raises RefusedError."""
+        """Return the contents of a post once they are in Kafka. Raises RefusedError."""
         self._admit(request)
         coding = _coding(request)
         body = await self._body(request, held)
@@ -203,7 +203,7 @@ class Bridge:
         return posted
 
     def _admit(self, request: web.BaseRequest) -> None:
-        """Refuse whoever may not post, and everybody while the bridge stops."""
+        """Refuse unauthorised clients, and all clients while the bridge stops."""
         if self._token:
             scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
             token = given.strip().encode(errors="surrogateescape")
@@ -226,11 +226,11 @@ class Bridge:
                 is_last=True,
             )
         if self.writer.refusal is not None:
-            # Nothing is read that nothing could become of.
+            # Do not read a body that could not be used.
             raise answers.not_written(self.writer.refusal)
 
     def _compare_host(self, request: web.BaseRequest) -> None:
-        """Refuse names that a web page may have made to stand for this machine."""
+        """Refuse host names that a web page may have resolved to this machine (DNS rebinding)."""
         host = request.headers.get(hdrs.HOST, "")
         if not self._token and not hosts.is_answered(host, self._names):
             raise RefusedError(
@@ -248,13 +248,13 @@ class Bridge:
             raise self._too_large()
         content = request.content
         if content.is_eof():
-            # It came with its head, as small ones do.
+            # It arrived with its headers, as small bodies do.
             body = content.read_nowait()
             if len(body) > most:
                 raise self._too_large()
             held.take_bytes(len(body))
             return body
-        # Held as it comes: what is announced only takes no room from others.
+        # Reserved as it arrives: an announced length alone takes no space from others.
         held.expect_bytes(length)
         pieces: list[bytes] = []
         size = 0
@@ -286,11 +286,11 @@ class Bridge:
     ) -> Posted:
         now = time.time()
         if coding and len(body) <= INLINE_BYTES:
-            # Whatever is wrong with it, it is found out again with all that it may have.
+            # Any error is found again below, with the full size limit.
             with contextlib.suppress(InflateError):
                 body, coding = inflate(body, coding, INLINE_BYTES), ""
                 if self.settings.bridge_keep_bodies:
-                    # It waits for Kafka uncompressed.
+                    # It waits for Kafka decompressed.
                     held.take_bytes(len(body))
         if not coding and len(body) <= INLINE_BYTES:
             return self._reader.read(body, headers, now, only_traces=only_traces)
@@ -320,7 +320,7 @@ class Bridge:
         *,
         only_traces: bool,
     ) -> Posted:
-        """Read a body in the thread: one at a time is there uncompressed."""
+        """Read a body in the thread: only one at a time is decompressed there."""
         if time.monotonic() > by:
             raise answers.full()
         if coding:
@@ -336,7 +336,7 @@ class Bridge:
 
 
 def _refuse_pages(request: web.BaseRequest) -> None:
-    """Refuse what a browser sends for a page of another origin; gateways send neither header."""
+    """Refuse browser requests from a page of another origin; gateways send neither header."""
     said = request.headers
     own = f"http://{said.get(hdrs.HOST, '')}".lower()
     is_own = all(each.strip().lower() == own for each in said.getall(hdrs.ORIGIN, ()))
@@ -366,7 +366,7 @@ def _coding(request: web.BaseRequest) -> str:
 
 
 def _headers(request: web.BaseRequest) -> Headers:
-    """Return the headers of the record that a body would be: its type, and a CloudEvent's."""
+    """Return the headers that the body would have as a record: its type, and a CloudEvent's."""
     said = request.headers
     found = []
     content_type = said.get(hdrs.CONTENT_TYPE)
@@ -374,7 +374,7 @@ def _headers(request: web.BaseRequest) -> Headers:
         found.append(("content-type", content_type.encode(errors="replace")))
     if "ce-specversion" in said:
         found += [
-            # HTTP's binding of CloudEvents has them percent-encoded, and Kafka's has not.
+            # The HTTP binding of CloudEvents percent-encodes them; the Kafka binding does not.
             (f"ce_{name[3:].lower()}", urllib.parse.unquote(value).encode(errors="replace"))
             for name, value in said.items()
             if name[:3].lower() == "ce-"
@@ -383,10 +383,10 @@ def _headers(request: web.BaseRequest) -> Headers:
 
 
 def _is_nothing(posted: Posted, *, only_traces: bool) -> bool:
-    """Return whether a post is to be refused for what it holds."""
+    """Return whether a post is to be refused because of its contents."""
     if posted.events or posted.skipped or not posted.rejected:
         return False
-    # OTLP tells of spans that are rejected in a good answer.
+    # OTLP reports rejected spans in a successful response.
     return posted.is_unreadable or not only_traces
 
 
@@ -394,7 +394,7 @@ def _is_protobuf(request: web.BaseRequest) -> bool:
     return "protobuf" in request.headers.get(hdrs.CONTENT_TYPE, "").lower()
 
 
-# --- aiohttp's side
+# --- aiohttp interface
 
 
 def _response(answer: Answer) -> web.Response:
@@ -406,9 +406,9 @@ def _response(answer: Answer) -> web.Response:
 
 
 class _OneAccepted(web.Response):
-    """The answer to nearly every post, the same bytes each time.
+    """The response to nearly every post, the same bytes each time.
 
-    Making and writing its headers anew would take a fifth of the time of a post.
+    Building and writing its headers each time would take a fifth of the time of a post.
     """
 
     _WHOLE = (
@@ -423,10 +423,10 @@ class _OneAccepted(web.Response):
         self._transport = request.transport
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Do nothing: there is nothing to prepare."""
+        """Do nothing: no preparation is needed."""
 
     async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - aiohttp's signature
-        """Write the whole answer."""
+        """Write the whole response."""
         if self._transport is None:
             raise ConnectionResetError
         self._transport.write(self._WHOLE)

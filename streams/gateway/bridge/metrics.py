@@ -1,4 +1,4 @@
-"""What a bridge counts of its posts, and every metric of it."""
+"""The counters of a bridge's posts, and all its metrics."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ DEFINITIONS: Final = (
     BUILD_INFO,
 )
 
-#: Upper ends of the histogram's buckets.
+#: Upper bounds of the histogram's buckets.
 BUCKETS: Final = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Counts:
-    """What has come and gone in this process."""
+    """Counters of this process."""
 
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, int]] = Counter()
@@ -105,23 +105,23 @@ class Counts:
         self.seconds = 0.0
 
     def answered(self, path: str, status: int) -> None:
-        """Count an answer."""
+        """Count a response."""
         self.requests[path, status] += 1
 
     def took(self, seconds: float) -> None:
-        """Count how long a post took."""
+        """Record the duration of a post."""
         self.buckets[bisect_left(BUCKETS, seconds)] += 1
         self.seconds += seconds
 
     def judged(self, posted: Posted) -> None:
-        """Count what of a post never goes to Kafka."""
+        """Count the items of a post that are not written to Kafka."""
         for rejected in posted.rejected:
             self.events["rejected", rejected.reason] += 1
         for skipped in posted.skipped:
             self.events["skipped", skipped.reason] += 1
 
     def cumulated(self) -> list[tuple[str, float]]:
-        """Return the histogram's buckets as Prometheus has them."""
+        """Return the histogram's cumulative buckets, as Prometheus defines them."""
         found: list[tuple[str, float]] = []
         total = 0
         for end, count in zip((*map(str, BUCKETS), "+Inf"), self.buckets, strict=True):
@@ -132,7 +132,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A bridge at one moment."""
+    """The state of a bridge at one moment."""
 
     counts: Counts
     waiting_events: int
@@ -186,7 +186,7 @@ class _StateCollector(Collector):
 
 
 class Exposition:
-    """Answers scrapes in the text format or OpenMetrics, as the scraper asks."""
+    """Answers scrapes in the text format or OpenMetrics, as the scraper requests."""
 
     def __init__(self, state: Callable[[], State]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)

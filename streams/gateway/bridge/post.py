@@ -1,7 +1,7 @@
-"""What somebody posts -> the records that Kafka gets of it: usage, and nothing that was said.
+"""Converts a post to Kafka records: usage only, never the content of prompts or responses.
 
-Each event is decoded here and written anew, field by field, so prompts, answers and whatever else a
-document holds end in this process; of a prompt only its language goes on, of a tenant its hash.
+Each event is decoded here and rewritten field by field, so prompts, responses and anything else in
+a document end in this process; of a prompt only its language is kept, of a tenant its hash.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from streams.kafka.record_batch import Headers
     from streams.settings import Settings
 
-#: `Content-Encoding` -> what zlib calls it. A deflate body has zlib's own frame around it.
+#: `Content-Encoding` -> zlib's name for it. A deflate body has zlib's own framing.
 CODINGS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
-# Some compress in parallel and send several members; each one costs a copy of what comes behind it.
+# Parallel compressors send several members; each one costs a copy of the bytes after it.
 _MAX_MEMBERS = 64
-# Tenants whose hashes are remembered: few are behind one gateway.
+# Tenants whose hashes are cached: few use one gateway.
 _TENANTS = 4096
-#: Numbers that are larger are no ids, and cost more to write the larger they are.
+#: Larger numbers are not ids, and cost more to write the larger they are.
 _LARGEST_ID = 2**63
 
-#: Rejections of a whole document: nothing in it could be looked at.
+#: Rejections of a whole document, none of which could be examined.
 _WHOLE: Final = frozenset(
     {
         *("empty", "too_large", "not_utf8", "not_json", "not_an_object", "not_protobuf"),
@@ -50,7 +50,7 @@ _WHOLE: Final = frozenset(
 
 
 class InflateError(Exception):
-    """A compressed body cannot be had whole; `is_too_large` where that is for its size."""
+    """A body cannot be decompressed completely; `is_too_large` if its size is the reason."""
 
     def __init__(self, message: str, *, is_too_large: bool = False) -> None:
         super().__init__(message)
@@ -66,7 +66,7 @@ class Record(NamedTuple):
 
 
 class Posted(NamedTuple):
-    """What one post holds: records for Kafka with so many events in them, and the rest of it."""
+    """The contents of one post: records for Kafka, their number of events, and everything else."""
 
     records: Sequence[Record]
     events: int
@@ -75,7 +75,7 @@ class Posted(NamedTuple):
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether nothing could be read, so that there is nothing to say of single items."""
+        """Return whether nothing could be read, so that no single item can be reported."""
         return (
             not self.events
             and not self.skipped
@@ -84,9 +84,9 @@ class Posted(NamedTuple):
 
 
 def inflate(body: bytes, coding: str, most: int) -> bytes:
-    """Return what a body says uncompressed, at most `most` bytes; no more are ever made of it.
+    """Return the decompressed body, at most `most` bytes; never decompress more than that.
 
-    Raises InflateError for a body that holds more, is cut off or is not compressed like this.
+    Raises InflateError for a body that is larger, truncated or not compressed like this.
     """
     pieces: list[bytes] = []
     for _ in range(_MAX_MEMBERS):
@@ -108,13 +108,13 @@ def inflate(body: bytes, coding: str, most: int) -> bytes:
 
 
 class Reader:
-    """Reads posts. One for each thread: a decoder remembers what it saw last."""
+    """Reads posts. Use one per thread: a decoder caches its last input."""
 
     def __init__(self, settings: Settings, *, keep_bodies: bool = False) -> None:
-        """Raise SettingsError where the settings say nothing that can be read."""
+        """Raise SettingsError for settings with which nothing could be read."""
         options = Options.of(settings)
         self._decode = Decoder(options).decode_many
-        # Its path says what it is; and a mapping of one's own has no say in it.
+        # The path determines the format; a custom mapping does not apply to it.
         self._traces = Decoder(replace(options, format=otlp.NAME, paths={})).decode_many
         self._keep_bodies = keep_bodies
         salt = settings.tenant_salt.get_secret_value().encode()
@@ -123,13 +123,13 @@ class Reader:
     def read(
         self, body: bytes, headers: Headers, now: float, *, only_traces: bool = False
     ) -> Posted:
-        """Return what a body holds; `headers` are those of the record that it would be.
+        """Return the contents of a body; `headers` are those that it would have as a record.
 
-        `now` (unix seconds) is the time of an event that has none. With `only_traces` it is an
-        OTLP request of traces, or nothing.
+        `now` (unix seconds) is the time of an event without one. With `only_traces` the body has to
+        be an OTLP traces request.
         """
         if only_traces and body.strip() == b"{}":
-            # A message without fields, as JSON writes protobuf.
+            # An empty message, as JSON encodes protobuf.
             return Posted((), 0, (), (Skipped("empty_batch"),))
         said = [each for each in headers if _counts(*each)]
         decode = self._traces if only_traces else self._decode
@@ -149,7 +149,7 @@ class Reader:
         return Posted(records, events, rejected, decoded.skipped)
 
     def _stripped(self, event: UsageEvent, now: float) -> UsageEvent | Rejected:
-        """Return an event without anything that could be a text of somebody's."""
+        """Return an event without any field that could hold a user's text."""
         at = now
         if event.ts is not None:
             told = event_time(event.ts, None)
@@ -172,7 +172,7 @@ class Reader:
 
 
 def _counts(name: str, value: bytes | None) -> bool:
-    """Return whether a header says more of a document than its own keys do."""
+    """Return whether a header adds information to a document's own keys."""
     lower = name.lower()
     return lower.startswith("ce_") or (
         lower == "content-type" and value is not None and b"protobuf" in value.lower()
@@ -180,12 +180,12 @@ def _counts(name: str, value: bytes | None) -> bool:
 
 
 def _id(given: object) -> str | int | None:
-    # A longer one is none: cut, two could be one.
+    # Drop a longer one: truncated, two different ids could become equal.
     if type(given) is str:
         return given if 0 < len(given) <= MOST_CHARACTERS else None
     return given if type(given) is int and abs(given) < _LARGEST_ID else None
 
 
 def _key(event: UsageEvent) -> bytes | None:
-    """The records of one request meet in one partition, where they can be told to be one."""
+    """Return the key that puts the records of one request in one partition; None without an id."""
     return None if event.id is None else str(event.id).encode(errors="replace")

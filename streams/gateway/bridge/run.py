@@ -1,7 +1,7 @@
-"""HTTP to Kafka, for what can only post: a post is answered once Kafka has its events.
+"""HTTP to Kafka, for clients that can only post: a post is answered once its events are in Kafka.
 
-It answers 202 when Kafka has acknowledged (OTLP wants 200), and what is to be sent again gets 429
-or 503 with Retry-After. A post that is repeated after that may be there twice, in whole or in part:
+The response is 202 when Kafka has acknowledged (OTLP requires 200), and 429 or 503 with Retry-After
+where the client should retry. A post that is retried may be in Kafka twice, in whole or in part:
 its events have the same ids, by which TOKENSHARE_DEDUPE_RECORDS skips them.
 
 post -> read (post) -> written (writer) -> answered (http)
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tokenshare.bridge")
 
-#: Posts under way have so long to be finished after SIGTERM.
+#: Time for posts in progress to finish after SIGTERM.
 DRAIN_SECONDS = 5.0
-#: Objects made before the collector looks at the young ones.
+#: Allocations between collections of the youngest generation.
 GC_OBJECTS = 50_000
-#: Numbers of glibc's mallopt: blocks from so many bytes on are given back as soon as they are free.
+#: Parameters of glibc's mallopt: blocks of at least this many bytes are returned once freed.
 _MMAP_THRESHOLD, _MMAP_BYTES = -3, 256 * 1024
 
 
 def run(settings: Settings) -> int:
-    """Run a bridge until it is told to stop; returns the exit code, as those of a worker."""
+    """Run a bridge until it is stopped; return the exit code, one of a worker's."""
     process.warn_of_misspelt()
     _give_memory_back()
     try:
@@ -63,7 +63,7 @@ def run(settings: Settings) -> int:
 
 
 def _give_memory_back() -> None:
-    """Let large bodies go back to the system; glibc would keep more the more it has seen."""
+    """Return the memory of large bodies to the system; glibc's threshold would grow with them."""
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _MMAP_BYTES)
 
@@ -136,11 +136,11 @@ async def _listening(bridge: Bridge) -> Listening:
 
 
 async def _work(bridge: Bridge) -> None:
-    """Find Kafka and the topic, then keep a connection for ever."""
+    """Wait for Kafka and the topic, then keep a connection open permanently."""
     loop = asyncio.get_running_loop()
-    # Neither of asyncio's own threads, which would be waited for at the end.
+    # Not one of asyncio's own threads, which would be joined at exit.
     await loop.run_in_executor(ThreadPoolExecutor(1, "bridge-start"), _prepare, bridge.settings)
-    # What was made so far stays; looking at it again and again takes time of posts.
+    # Objects created so far are permanent; scanning them repeatedly would slow down posts.
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_OBJECTS, 20, 50)
@@ -148,9 +148,9 @@ async def _work(bridge: Bridge) -> None:
 
 
 def _prepare(settings: Settings) -> None:
-    """Wait for Kafka and see that the topic is there. Raises BrokerError or TopicError."""
+    """Wait for Kafka and check that the topic exists. Raises BrokerError or TopicError."""
     if settings.detect_language:
-        # Its models take their time to load, and no post should wait for them.
+        # Its models take time to load, and no post should wait for them.
         attempt("language", language_of, "Is this thing on?", otherwise=UNDETERMINED)
     deadline = time.monotonic() + settings.broker_wait_seconds
     while True:
@@ -159,7 +159,7 @@ def _prepare(settings: Settings) -> None:
         except (BrokerError, TopicError):
             raise
         except Exception as error:  # noqa: BLE001
-            # The errors of Kafka's client for administration are known to `topics` alone.
+            # Errors of Kafka's admin client are handled in `topics` only.
             if time.monotonic() >= deadline:
                 name = type(error).__name__
                 raise BrokerError(f"Kafka failed while the topic was looked for: {name}") from None
@@ -183,7 +183,7 @@ def _prepare_topic(settings: Settings, wait_seconds: float) -> None:
 
 
 async def _live(watchdog: process.Watchdog) -> None:
-    """Show the watchdog that the event loop moves."""
+    """Report to the watchdog that the event loop is running."""
     alive_at = time.monotonic()
     watchdog.watch(lambda: alive_at)
     while True:

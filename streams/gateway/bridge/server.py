@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tokenshare.bridge")
 
-#: A connection without a request, or with half of one, is closed after this long.
+#: Timeout for a connection without a request, or with an incomplete one.
 IDLE_SECONDS = 75.0
 MAX_HEADERS = 64
 
@@ -35,7 +35,7 @@ class _Connection(BoundedConnection):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002
     ) -> web.StreamResponse:
-        """Answer what aiohttp itself could not read or answer."""
+        """Return the response to a request that aiohttp could not parse or answer."""
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("a request failed: %s", type(exc).__name__)
         return self.bridge.malformed(status)
@@ -51,7 +51,7 @@ class _Server(web.Server):
             self,
             loop=asyncio.get_running_loop(),
             access_log=None,  # type: ignore[arg-type]
-            # Inflated here, with a limit.
+            # Decompressed in this package, with a limit.
             auto_decompress=False,
             max_headers=MAX_HEADERS,
             keepalive_timeout=IDLE_SECONDS,
@@ -62,7 +62,7 @@ class _Server(web.Server):
 
 
 class Listening:
-    """A bridge that listens."""
+    """A listening bridge."""
 
     def __init__(self, bridge: Bridge, site: web.TCPSite, runner: web.ServerRunner) -> None:
         self._bridge = bridge
@@ -70,7 +70,7 @@ class Listening:
         self._runner = runner
 
     async def end(self, seconds: float) -> None:
-        """Stop listening, answer posts under way within these seconds, close the connections."""
+        """Stop listening, finish posts in progress within `seconds`, close the connections."""
         self._bridge.is_stopping = True
         await self._site.stop()
         with contextlib.suppress(TimeoutError):

@@ -1,9 +1,10 @@
-"""Records on their way to Kafka: in batches of a few milliseconds, each acknowledged or refused.
+"""Writes records to Kafka in batches of a few milliseconds, each acknowledged or refused.
 
-Batches are made here and handed over whole. aiokafka would make a future, a result and a choice of
-partition for every record, which costs as much as reading the post; here a post waits for the few
-batches that its records are in. One batch a partition is under way at a time, so what is refused is
-known: what Kafka has not taken in time never gets there later, except a batch that was on the wire.
+Batches are built here and handed over whole. aiokafka would create a future, a result and a choice
+of partition for every record, which costs as much as reading the post; here a post waits for the
+few batches that contain its records. One batch per partition is in flight at a time, so a refusal
+is final: a batch that Kafka has not taken in time is never written later, except one that was
+already being sent.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tokenshare.bridge")
 
-#: How long the first record of a batch waits for others: a request to Kafka costs as much as many.
+#: Linger of a batch's first record: a request to Kafka costs as much for one record as for many.
 LINGER_SECONDS = 0.005
-#: Brokers take batches of 1 MB by default; where a topic takes less, batches get smaller.
+#: Brokers accept batches of 1 MB by default; where a topic accepts less, batches get smaller.
 BATCH_BYTES = 512 * 1024
-#: A record that is larger is a batch of its own, so that its size is nobody else's trouble.
+#: A larger record gets its own batch, so that its size does not affect other records.
 ALONE_BYTES = 64 * 1024
-#: Records of one post that are put into batches before others have their turn.
+#: Records of one post that are added to batches before other posts are served.
 SLICE_RECORDS = 500
 CONNECT_SECONDS = 5.0
 PAUSE_SECONDS = 0.5
@@ -52,20 +53,20 @@ DISCARD_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why Kafka has not got a post's records, or not all of them."""
+    """The reason why some or all of a post's records are not in Kafka."""
 
     reason: Literal["kafka", "too_large"]
     detail: str
 
 
 class _Post:
-    """Waits for the batches that its records are in."""
+    """Waits for the batches that contain its records."""
 
     __slots__ = ("future", "left", "refusal")
 
     def __init__(self, future: Future[Refusal | None]) -> None:
         self.future = future
-        # One more than its batches, until all of its records are in some.
+        # One more than its batches, until all of its records are in batches.
         self.left = 1
         self.refusal: Refusal | None = None
 
@@ -90,7 +91,7 @@ class _Batch:
 
 
 class _Lane:
-    """The batches of one partition: one under way, the others behind it, the last still open."""
+    """The batches of one partition: one in flight, the others queued, the last still open."""
 
     __slots__ = ("batches", "open", "partition", "under_way")
 
@@ -105,7 +106,7 @@ class _Lane:
         batch = self.open
         if batch is None or is_alone or not _added(batch, record):
             batch = _Batch(producer.create_batch(), now)
-            # A batch takes its first record whatever its size.
+            # A batch accepts its first record regardless of its size.
             _added(batch, record)
             self.batches.append(batch)
             self.open = None if is_alone else batch
@@ -130,7 +131,7 @@ def _added(batch: _Batch, record: Record) -> bool:
 
 
 class Writer:
-    """Writes to the source topic, over connections that it makes anew as often as it has to.
+    """Writes to the source topic, and reconnects as often as necessary.
 
     `run` is a task beside the posts. While there is no connection, `write` refuses at once.
     """
@@ -147,7 +148,7 @@ class Writer:
         self._changed = asyncio.Event()
         self._renewing = False
         self._refusal = Refusal("kafka", "Kafka has not been reached yet")
-        #: Why Kafka takes nothing, since it last did: each reason is logged once.
+        #: Why Kafka accepts nothing, since it last did: each reason is logged once.
         self._told: set[str] = set()
         self._told_plain = False
         self._batch_bytes = BATCH_BYTES
@@ -155,19 +156,19 @@ class Writer:
 
     @property
     def refusal(self) -> Refusal | None:
-        """What `write` would say at once, None while there is a connection."""
+        """Return the immediate result of `write`, None while there is a connection."""
         return self._refusal if self._producer is None else None
 
     @property
     def trouble(self) -> str:
-        """Why Kafka takes nothing at the moment, or nothing for a second; "" while it does."""
+        """Return why Kafka accepts nothing now, or has not for a second; "" while it does."""
         if self._producer is None:
             return self._refusal.detail
         waits = self._waits()
         return "" if waits < 1.0 else f"Kafka has not acknowledged for {waits:.0f} s"
 
     async def write(self, records: Sequence[Record]) -> Refusal | None:
-        """Return once Kafka has acknowledged all records, or why it has not."""
+        """Return None once Kafka has acknowledged all records, otherwise the reason why not."""
         loop = asyncio.get_running_loop()
         post = _Post(loop.create_future())
         producer, now = self._producer, loop.time()
@@ -185,7 +186,7 @@ class Writer:
         return await post.future
 
     async def run(self) -> None:
-        """Connect, and again after each failure, until cancelled."""
+        """Connect, and reconnect after each failure, until cancelled."""
         while True:
             if self._producer is None:
                 try:
@@ -201,7 +202,7 @@ class Writer:
             await self._check()
 
     async def close(self, seconds: float) -> None:
-        """Wait for what is under way, and end the connection."""
+        """Wait for batches in flight, then close the connection."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._oldest() is not None:  # noqa: ASYNC110 - asked at the end only
@@ -216,7 +217,7 @@ class Writer:
         lanes = self._lanes
         if key is None:
             return lanes[self._sticky]
-        # As every producer of Kafka's chooses: what has one id comes to one partition from all.
+        # The same partitioning as all Kafka producers: equal ids go to one partition.
         number: int = (murmur2(key) & 0x7FFFFFFF) % len(lanes)
         return lanes[number]
 
@@ -225,7 +226,7 @@ class Writer:
             self._timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._tick)
 
     def _tick(self) -> None:
-        """Send a batch of each partition that has one and none under way."""
+        """Send a batch of each partition that has one and none in flight."""
         self._timer = None
         producer = self._producer
         if producer is None or self._renewing:
@@ -238,7 +239,7 @@ class Writer:
         self._sticky = self._next_sticky()
 
     def _next_sticky(self) -> int:
-        """Return the next partition that is not waited for, if there is one."""
+        """Return the next partition without a batch in flight, if there is one."""
         count = len(self._lanes)
         after = [(self._sticky + step) % count for step in range(1, count + 1)]
         return next((each for each in after if self._lanes[each].under_way is None), after[0])
@@ -263,16 +264,16 @@ class Writer:
             self._arm()
 
     def _failed(self, error: Exception, batch: _Batch) -> Refusal:
-        """Note that Kafka has refused a batch.
+        """Record that Kafka has refused a batch.
 
-        aiokafka has numbered it all the same, and Kafka would miss its number in the next one: so
-        once the others under way are settled, a new connection begins with new numbers.
+        aiokafka has still numbered it, and Kafka would find a gap before the next number:
+        once the other batches in flight are settled, a new connection starts with new numbers.
         """
         self._renewing = True
         if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
             if batch.builder.record_count() == 1:
                 return Refusal("too_large", "the topic takes no record of this size")
-            # Each of its records may be small enough.
+            # Its individual records may each be small enough.
             self._batch_bytes = min(self._batch_bytes, batch.builder.size() // 2)
             why = "the topic takes smaller batches only, which the next ones are"
         else:
@@ -344,7 +345,7 @@ class Writer:
             self._lanes.append(_Lane(len(self._lanes)))
 
     async def _check(self) -> None:
-        """Look at the connection: whether it acknowledges, and whether it is to be renewed."""
+        """Check the connection: whether it acknowledges, and whether it has to be replaced."""
         producer = self._producer
         if producer is None:
             return
@@ -380,7 +381,7 @@ class Writer:
         self._tell(f"{why}; meanwhile posts are answered with 503", why)
 
     def _give_up(self, why: str) -> AIOKafkaProducer | None:
-        """Refuse whatever waits, and return the connection that it waited for."""
+        """Refuse everything that waits, and return the connection that it waited for."""
         producer, self._producer = self._producer, None
         self._refusal = Refusal("kafka", why)
         for task in self._tasks:
@@ -399,23 +400,23 @@ class Writer:
 
 
 async def _end(producer: AIOKafkaProducer) -> None:
-    """End a connection with whatever it still holds: its own `stop` would wait for that."""
+    """Close a connection with everything it still holds: its own `stop` would wait for that."""
     with contextlib.suppress(Exception):
         async with asyncio.timeout(DISCARD_SECONDS):
-            # What `stop` does but for the wait; else it would complain that nobody called it.
+            # As in `stop`, without the wait; otherwise it would warn that `stop` was not called.
             producer._closed = True  # noqa: SLF001
             sending: Any = producer._sender.sender_task  # noqa: SLF001
             if sending is not None:
                 sending.cancel()
             await producer.client.close()
             if sending is not None:
-                # It waits for its requests, and one of them may wait for a connection to come.
+                # It waits for its requests, and one of them may wait for a connection.
                 sending.cancel()
                 await asyncio.wait([sending])
 
 
 def _why(error: BaseException, topic: str) -> str:
-    """Return an error for the log and for whoever posts: its kind, and no words of others."""
+    """Return an error for the log and the client: its type, without external text."""
     if isinstance(error, TopicAuthorizationFailedError):
         return f"this login has no right to write to {topic}: allow Write on it"
     if isinstance(error, UnknownTopicOrPartitionError):
