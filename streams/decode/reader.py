@@ -1,9 +1,9 @@
-"""Record batches become rows: the events in them as columns of numbers, in the order of offsets.
+"""Read record batches into rows: their events as columns of numbers, in the order of offsets.
 
-Plain events are read by compiled code (scan.pyx) straight from the batch's bytes. What is not
-plain, and everything where that code could not be built, is decoded in Python: the same events,
-several times slower. Of a batch that is damaged, the records before the damage are read, and the
-offsets behind it are handed out as corrupt. No sequence of bytes makes a reader raise.
+Plain events are read by compiled code (scan.pyx) directly from the batch's bytes. All other values,
+and all values where that code could not be built, are decoded in Python: the same events, several
+times slower. Of a damaged batch, the records before the damage are read, and the offsets from there
+on are returned as corrupt. No sequence of bytes makes a reader raise.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ if TYPE_CHECKING:
 #: Whether plain events are read by compiled code.
 IS_COMPILED = scan is not None
 
-#: What one piece holds, about: rows, and bytes of values that are decoded in Python.
+#: Approximate size of one piece: rows, and bytes of values that are decoded in Python.
 MOST_ROWS, PIECE_BYTES = 32_768, 512 * 1024
-#: What a record costs beside its value until it is judged: objects, not bytes, fill the memory.
+#: The cost of a record besides its value until it is judged: objects, not bytes, fill the memory.
 RECORD_BYTES = 256
-#: A batch of more records is read in parts, also where its bytes are few.
+#: A batch of more records is read in parts, even if it has few bytes.
 MAX_RECORDS = 65_536
-#: New names take a tenth of a millisecond each, and more where somebody means harm.
+#: New names take a tenth of a millisecond each, and more in an attack.
 MANY_NAMES = 500
 
-#: The formats that events come in, by number: our own is 0.
+#: The formats of events, by number: our own is 0.
 FORMAT_NAMES = (native.NAME, *(name for name in NAMES if name != native.NAME), custom.NAME)
 _FORMAT_NUMBERS: dict[str, int] = {name: at for at, name in enumerate(FORMAT_NAMES)}
 
@@ -65,7 +65,7 @@ log = logging.getLogger("tokenshare.reading")
 
 _NO_HEADERS = b"\0"
 
-#: What the scanner says is wrong with a record, by number.
+#: The scanner's reasons for rejecting a record, by number.
 CHECKSUM = "its checksum is wrong"
 _DAMAGES = ("", record_batch.CUT_OFF, record_batch.OUT_OF_ORDER)
 
@@ -75,10 +75,10 @@ class Rows:
     """Events, a row each, ascending by offset: columns, and the generation of their numbers.
 
     `ts` is in unix seconds, NaN where it cannot be read as a time. `pair` and `tenant` are the
-    classifier's numbers of (model, language) and of the tenant, -1 for none. `format` is the
-    place of a format's name in `FORMAT_NAMES`. `id` is a hash of the event's id, 0 for none and
-    where ids are not asked for; hashes of different processes differ. `generation` is the
-    classifier's when it gave the numbers out: in another one they are void.
+    classifier's numbers of (model, language) and of the tenant, -1 for none. `format` is the index
+    of a format's name in `FORMAT_NAMES`. `id` is a hash of the event's id, 0 for none and where ids
+    are not requested; hashes of different processes differ. `generation` is the classifier's when
+    it assigned the numbers: in any other generation they are void.
     """
 
     generation: int
@@ -103,7 +103,7 @@ class Rows:
 
     @classmethod
     def empty(cls, size: int, generation: int) -> Rows:
-        """Return rows that are to be filled."""
+        """Return uninitialised rows, to be filled."""
         offsets, prompt, completion, pair, tenant = (
             np.empty(size, dtype=np.int64) for _ in range(5)
         )
@@ -112,7 +112,7 @@ class Rows:
         return cls(generation, offsets, ts, prompt, completion, pair, tenant, none, none.copy())
 
     def grown(self, filled: int, size: int) -> Rows:
-        """Return rows with room for `size`, of which the first `filled` are these."""
+        """Return rows of capacity `size`, the first `filled` of which are copied from these."""
         rows = Rows.empty(size, self.generation)
         for old, new in zip(self.columns(), rows.columns(), strict=True):
             new[:filled] = old[:filled]
@@ -134,7 +134,7 @@ class Rows:
         return cls(generation, *map(np.concatenate, columns))
 
     def merged(self, other: Rows) -> Rows:
-        """Return both, by offset; of one offset these first. Raises StaleNumbersError."""
+        """Return both, by offset; for equal offsets these first. Raises StaleNumbersError."""
         if not len(other):
             return self
         rows = Rows.joined([self, other])
@@ -146,7 +146,7 @@ _columns = attrgetter(*(each.name for each in fields(Rows) if each.name != "gene
 
 @dataclass(frozen=True, slots=True)
 class CorruptRange:
-    """Offsets of a record batch that nobody can read: `first` to `last`, both included.
+    """Unreadable offsets of a record batch: `first` to `last`, both included.
 
     `raw` are the bytes of the whole batch. Records before `first` have been read.
     """
@@ -162,13 +162,14 @@ class CorruptRange:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What lies between two offsets of a partition, read.
+    """The contents of a partition between two offsets.
 
     `start` is where the read began and `end` where the next one begins, so that readings chain
-    without holes even where the log has some. Each item of a record is a row, rejected or skipped:
-    `rejected` by offset, ascending, several of one offset where a record holds several bad items.
-    What cannot be read at all is `corrupt`. `record_batches` are those that it was read from, the
-    parts of a large one in its place; `others` are the records that were decoded in Python.
+    without gaps even where the log has some. Each item of a record is a row, rejected or skipped.
+    `rejected` is ascending by offset, with several of one offset where a record holds several bad
+    items. Unreadable offsets are in `corrupt`. `record_batches` are those that it was read from,
+    with the parts of a large one in its place; `others` are the records that were decoded in
+    Python.
     """
 
     start: int
@@ -181,7 +182,7 @@ class Reading:
     corrupt: Sequence[CorruptRange] = ()
 
     def records_at(self, offsets: Iterable[int]) -> dict[int, Record]:
-        """Return the records at these offsets; those that cannot be had again are left out."""
+        """Return the records at these offsets; unavailable ones are left out."""
         wanted = set(offsets)
         found = {each.offset: each for each in self.others if each.offset in wanted}
         if len(found) < len(wanted):
@@ -190,7 +191,7 @@ class Reading:
 
 
 class _Read(NamedTuple):
-    """What one record batch holds: rows up to `row`, other records, and what is wrong behind them.
+    """The contents of one record batch: rows up to `row`, other records, and any damage after them.
 
     `last` is the offset of the last record.
     """
@@ -204,7 +205,7 @@ class _Read(NamedTuple):
 class _Scanned:
     """What compiled code has read, what it has left over, and the record batches of both.
 
-    `corrupt` comes behind all of it.
+    `corrupt` follows all of it.
     """
 
     def __init__(self, size: int, generation: int) -> None:
@@ -218,16 +219,16 @@ class _Scanned:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no batch has been read, not even in vain."""
+        """Return whether no batch has been processed, readable or not."""
         return not self.record_batches and self.corrupt is None
 
     @property
     def is_full(self) -> bool:
-        """Whether there is enough for a piece."""
+        """Return whether there is enough for a piece."""
         return self.row >= MOST_ROWS or self._held >= PIECE_BYTES
 
     def make_room(self, records: int) -> int:
-        """Have room for so many rows more; returns for how many there is room in all."""
+        """Grow the rows to hold this many more; return the total capacity."""
         size = len(self.rows)
         if self.row + records > size:
             size = 2 * (self.row + records)
@@ -236,7 +237,7 @@ class _Scanned:
         return size
 
     def add(self, raw: bytes | memoryview, read: _Read) -> None:
-        """Take in what a batch holds; its rows are in `rows` already."""
+        """Add the contents of a batch; its rows are in `rows` already."""
         self.record_batches.append(raw)
         self.row = read.row
         self.others += read.others
@@ -244,9 +245,9 @@ class _Scanned:
 
 
 class _Ahead:
-    """Record batches in their order, the next one to be seen before it is taken.
+    """Record batches in their order, with a peek at the next one.
 
-    Of a batch that is read in parts, the parts come in its place.
+    A batch that is read in parts is replaced by its parts.
     """
 
     def __init__(self, record_batches: Iterable[bytes | memoryview]) -> None:
@@ -255,20 +256,20 @@ class _Ahead:
         self._parts: Iterator[bytes] | None = None
         self._seen: bytes | memoryview | None = None
         self._damage: record_batch.CorruptBatchError | None = None
-        #: The offset of the last record that was read; before those of the batch at first.
+        #: The offset of the last record that was read; initially the one before the batch.
         self.after = -1
         #: Whether the batch has a record for each offset.
         self.is_dense = False
 
     @property
     def is_in_parts(self) -> bool:
-        """Whether a large batch's parts come, each of which takes a while."""
+        """Return whether a large batch's parts follow, each of which takes a while."""
         return self._parts is not None
 
     def peek(self) -> bytes | memoryview | None:
         """Return the next one without taking it. Raises CorruptBatchError where a part is damaged.
 
-        It raises again at each call, until `drop` leaves the batch out.
+        Raises again at each call, until `drop` skips the batch.
         """
         if self._damage is not None:
             raise self._damage
@@ -289,26 +290,26 @@ class _Ahead:
         return self._seen
 
     def begins(self) -> int | None:
-        """Return where what comes next begins, None where nothing does."""
+        """Return the first offset of the next batch, None where there is none."""
         try:
             following = self.peek()
         except record_batch.CorruptBatchError:
-            # The next reading meets it again.
+            # The next reading encounters it again.
             return self.after + 1
         if following is None:
             return None
         return self.after + 1 if self.is_in_parts else record_batch.base_offset(following)
 
     def take(self, last: int) -> None:
-        """Go on behind the one that was seen, whose last record has the offset `last`."""
+        """Advance past the peeked batch, whose last record has the offset `last`."""
         self._seen, self.after = None, last
 
     def replace(self, parts: Iterator[bytes]) -> None:
-        """Have parts in the place of the one that was seen."""
+        """Replace the peeked batch by parts."""
         self._seen, self._parts = None, parts
 
     def drop(self, start: int, why: str) -> CorruptRange | None:
-        """Leave out the rest of a batch, and return it; None where all of it is before `start`."""
+        """Skip and return the rest of a batch; None where all of it is before `start`."""
         self._seen = self._parts = self._damage = None
         first, last = max(start, self.after + 1), record_batch.last_offset(self._whole)
         return CorruptRange(first, last, why, self._whole) if first <= last else None
@@ -320,13 +321,14 @@ class Reader:
     def __init__(self, classifier: Classifier, options: Options, *, with_ids: bool = False) -> None:
         self._classifier = classifier
         self._max_record_bytes = options.max_record_bytes
-        # Compiled code reads plain events of our own, and must not where these are something else.
+        # Compiled code reads our own plain events; it must not where a setting gives them another
+        # format.
         self._may_scan = IS_COMPILED and options.format in {AUTO, native.NAME} and not options.paths
         self._decoder = Decoder(options)
         self._with_ids = with_ids
         self._detects = options.detect is not None
         self._buffer = DecompressionBuffer()
-        #: Rows that a reading is begun with: what the largest one so far has taken.
+        #: Initial capacity of the rows of a reading: the largest one so far.
         self._room = 1024
         self._forget()
 
@@ -338,9 +340,9 @@ class Reader:
             self._tenant_numbers = np.empty(0, dtype=np.int64)
 
     def read(self, start: int, end: int, record_batches: Sequence[bytes | memoryview]) -> Reading:
-        """Read what lies between two offsets in one piece; its numbers hold until the next call.
+        """Read everything between two offsets in one piece; its numbers hold until the next call.
 
-        Raises StaleNumbersError where there are more names in it than the classifier's tables hold.
+        Raises StaleNumbersError where it has more names than the classifier's tables hold.
         """
         pieces = [each for each in self.readings(start, end, record_batches) if each is not None]
         skipped: Counter[SkipReason] = Counter()
@@ -363,12 +365,12 @@ class Reader:
         record_batches: Sequence[bytes | memoryview],
         damaged: Container[int] = (),
     ) -> Iterator[Reading | None]:
-        """Yield what lies between two offsets in pieces that chain.
+        """Yield everything between two offsets in pieces that chain.
 
-        A piece takes some milliseconds, and holds no more than a piece's records decompressed: of
-        a record batch that becomes a large one, a part. None is yielded before a step that may take
-        longer, for whoever has other things to do meanwhile. The numbers of a piece hold until the
-        next. `damaged` has the first offsets of batches whose checksum is wrong.
+        A piece takes some milliseconds, and holds no more than a piece's records decompressed: of a
+        record batch that decompresses to more, a part. None is yielded before a step that may take
+        longer, so that the caller can run other tasks in between. The numbers of a piece hold until
+        the next. `damaged` has the first offsets of batches whose checksum is wrong.
         """
         ahead = _Ahead(record_batches)
         while start < end:
@@ -379,7 +381,7 @@ class Reader:
                 self._forget()
             scanned = self._scan(start, ahead, damaged)
             if ahead.is_in_parts and scanned.is_empty:
-                # The first part takes a while, and has not been asked for yet.
+                # The first part takes a while, and has not been requested yet.
                 continue
             following = ahead.begins()
             upto = end if following is None else min(max(start, following), end)
@@ -423,7 +425,7 @@ class Reader:
                 log.exception("a record cannot be decoded, offset %s", others[0].offset)
                 none = Rows.empty(0, self._generation)
                 return none, [(others[0].offset, Rejected("wrong_type", FAILED))], {}
-        # Halves of halves find the record that is at fault; its neighbours count.
+        # Bisection finds the record that fails; its neighbours count.
         half = len(others) // 2
         rows, rejected, skipped = self._decode_safely(others[:half])
         more, more_rejected, more_skipped = self._decode_safely(others[half:])
@@ -468,15 +470,15 @@ class Reader:
     def _scan(self, start: int, ahead: _Ahead, damaged: Container[int]) -> _Scanned:
         """Read record batches until there is enough for a piece, or the next one is large.
 
-        Where it is the first one, its parts take its place. What is behind a damage is left to the
-        next call.
+        A large first batch is replaced by its parts. Everything after damage is left to the next
+        call.
         """
         scanned = _Scanned(self._room, self._generation)
         # One batch after the other, so that its bytes are still in the cache when they are read.
         while scanned.corrupt is None:
             try:
                 raw = ahead.peek()
-                # Older ones do not say where they begin.
+                # Older batches do not have their first offset in the header.
                 if raw is None or (scanned.is_full and record_batch.is_scannable(raw)):
                     break
                 read = self._read_next(raw, start, ahead, scanned, damaged)
@@ -485,7 +487,8 @@ class Reader:
                 continue
             if read is None:
                 if not scanned.record_batches:
-                    # What might have been decompressed in one go is whole here as well.
+                    # A batch that could have been decompressed in one go is kept whole here as
+                    # well.
                     limit = max(self._max_record_bytes, compression.MAX_BUFFER_BYTES)
                     ahead.replace(oversized_batch.parts(raw, limit))
                 break
@@ -505,7 +508,7 @@ class Reader:
     ) -> _Read | None:
         """Read a batch; None where it has to be read in parts. Raises where it cannot be read.
 
-        In parts another decompressor reads it, which has its say on what is damaged as well.
+        Parts are read by another decompressor, which detects damage as well.
         """
         if not record_batch.is_scannable(raw):
             return _read_older(raw, start, scanned.row)
@@ -567,7 +570,7 @@ class Reader:
         return _Read(row, found, last, why)
 
     def _numbered(self, rows: Rows) -> Rows:
-        """Put the classifier's numbers in the place of the scanner's."""
+        """Replace the scanner's numbers by the classifier's."""
         classifier = self._classifier
         self._pair_numbers = _learn(
             self._pair_numbers,
@@ -609,7 +612,7 @@ def _why(error: Exception) -> str:
 
 
 def _in_pieces(others: list[Record]) -> Iterator[tuple[list[Record], int]]:
-    """Yield records in their order, in pieces of about so many bytes, with how many they are."""
+    """Yield records in order, in pieces of about `PIECE_BYTES`, each with its size in bytes."""
     piece: list[Record] = []
     size = 0
     for other in others:
@@ -648,15 +651,15 @@ def rows_of(
 ) -> Rows:
     """Return decoded events as rows.
 
-    `record_times` are Kafka's timestamps in milliseconds, which stand in where an event has none.
-    `formats` are places in `FORMAT_NAMES`; without them all are native.
+    `record_times` are Kafka's timestamps in milliseconds, used where an event has no time.
+    `formats` are indices in `FORMAT_NAMES`; without them all are native.
     """
     times = list(map(_time, events))
     if str in set(map(type, times)):
-        # numpy would read a number out of a text, which is no time anywhere else.
+        # numpy would parse a number from a text, which is not a valid time elsewhere.
         times = [None if isinstance(each, str) else each for each in times]
     ts = np.array(times, dtype=np.float64)
-    # What is no plain number of seconds is looked at alone: another unit, a text, none.
+    # Times that are not plain numbers of seconds are converted alone: another unit, a text, none.
     for row in np.flatnonzero(~((ts >= EARLIEST_TIME) & (ts < MILLISECONDS_FROM))).tolist():
         appended = record_times[row]
         record_time = appended / 1000 if appended is not None and appended >= 0 else None
@@ -676,7 +679,7 @@ def rows_of(
 
 
 def _id_number(name: object) -> int:
-    """Return the hash of an event's id as compiled code has it, 0 where it is none."""
+    """Return the hash of an event's id as compiled code computes it, 0 where it has none."""
     name = request_id(name)
     if name is None:
         return 0
