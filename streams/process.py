@@ -143,7 +143,7 @@ class Watchdog:
 
 
 def warn_of_misspelt() -> None:
-    """Log each TOKENSHARE_ variable that is not a setting, with the one that it resembles."""
+    """Log each TOKENSHARE_ variable that is not a setting, with the setting that it resembles."""
     for name, close in unknown_variables(environment()):
         log.warning("%s is no setting%s", name, f"; did you mean {close}?" if close else "")
 

@@ -1,1 +1,1 @@
-"""Names of models, languages and tenants become the keys that events are counted under."""
+"""Map names of models, languages and tenants to the keys that events are counted under."""

@@ -1,6 +1,6 @@
-"""An event's names become the keys it is counted under, and keys become numbers.
+"""Map an event's names to the keys it is counted under, and keys to numbers.
 
-Names repeat and events do not, so each name is looked at once; what is counted are numbers.
+Names repeat and events do not, so each name is classified once, and counting uses numbers.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 _Name = TypeVar("_Name")
 
-#: Names come from outside: full tables are emptied; a name costs microseconds again.
+#: Names come from outside, so full tables are emptied; a name then costs microseconds again.
 TABLE_SIZE = 65_536
 
-#: Of all classifiers of the process: numbers of one are not taken for another's.
+#: Shared by all classifiers of the process, so that their numbers cannot be confused.
 _GENERATIONS = count(1)
 
 
 class StaleNumbersError(Exception):
-    """Numbers of names are used with other tables than those that gave them out."""
+    """Numbers of names are used with other tables than those that assigned them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What each (model, language) pair is counted under: key numbers by pair number."""
+    """The keys of each (model, language) pair: key numbers by pair number."""
 
     cell: NDArray[np.int64]
     model: NDArray[np.int64]
@@ -51,9 +51,9 @@ class Tables:
 class Classifier:
     """Numbers for names, and the names for the numbers.
 
-    A number holds until the next call of `make_room`: `generation` is that of the valid numbers,
-    and changes when all before become void. `tenant_salt` keys the hash of tenants; workers of one
-    group need the same one.
+    A number is valid until the next call of `make_room`: `generation` is that of the valid numbers,
+    and changes when all earlier ones become void. `tenant_salt` keys the hash of tenants; workers
+    of one group need the same one.
     """
 
     def __init__(self, catalog: Catalog, tenant_salt: str = "") -> None:
@@ -77,13 +77,13 @@ class Classifier:
         self._tenant_keys: dict[tuple[str, int, int], str] = {}
 
     def use(self, catalog: Catalog) -> None:
-        """Classify by another catalogue, from the next call of `make_room` on."""
+        """Use another catalogue from the next call of `make_room` on."""
         self._next_catalog = catalog
 
     def make_room(self) -> bool:
         """Empty the tables where they are full, or where the catalogue has been replaced.
 
-        Returns True where all numbers given out are void.
+        Returns True where all assigned numbers are void.
         """
         is_full = len(self._pairs) > TABLE_SIZE or len(self._tenants) > TABLE_SIZE
         is_over = is_full or self.catalog is not self._next_catalog
@@ -163,7 +163,7 @@ def _numbers(
     try:
         return np.array(list(map(known.__getitem__, names)), dtype=np.int64)
     except KeyError:
-        # Hardly ever: a name is new once.
+        # Rare: each name is new only once.
         for name in names:
             if name not in known:
                 known[name] = learn(name)

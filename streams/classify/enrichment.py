@@ -1,7 +1,7 @@
-"""What only adds to a request (its language, origin, tenant) never takes its count away.
+"""Enrichment of a request (its language, origin, tenant) never affects its count.
 
-What fails is counted, once for the whole process: a decoder, a classifier and a thread of their own
-may fail, and one counter on /metrics shows them all.
+Failures are counted, once for the whole process: a decoder, a classifier and a separate thread may
+fail, and one counter on /metrics covers them all.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def attempt(
     *,
     otherwise: _Answer,
 ) -> _Answer:
-    """Return what a function says of an argument; where it raises, count that and go on."""
+    """Return the result of a function for an argument; where it raises, count the failure."""
     try:
         return function(argument)
     except Exception as error:  # noqa: BLE001 - whatever it is, the request's tokens count
@@ -44,7 +44,7 @@ def attempt(
 
 
 def failures() -> Mapping[Kind, int]:
-    """Return how often each kind has failed in this process."""
+    """Return the number of failures of each kind in this process."""
     with _lock:
         return {kind: _failures[kind] for kind in KINDS}
 
@@ -55,7 +55,7 @@ def _count(kind: Kind, error: Exception) -> None:
         is_new = kind not in _said
         _said.add(kind)
     if is_new:
-        # The type only: the words of an error may be those of a prompt.
+        # Only the type: the error's message may quote a prompt.
         log.warning(
             "looking up the %s of a request failed: %s; such requests count without it",
             kind,

@@ -1,4 +1,4 @@
-"""The keys that events are counted under: how they are made, taken apart and shown to people."""
+"""The keys that events are counted under: how to build, split and display them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Final, Literal, get_args
 from streams.classify.language.tags import display_name
 from streams.classify.origin.values import ORIGIN_NAMES
 
-#: What events are counted by, in the order in which it is shown.
+#: The dimensions of counting, in display order.
 Dimension = Literal["origin", "language", "developer", "model"]
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
-#: What histories and shares can be asked for: also origin and language together.
+#: The dimensions of histories and shares: also origin and language together.
 ALL_DIMENSIONS: Final = (*DIMENSIONS, "joint")
-#: Those whose shares are watched for shifts.
+#: The dimensions whose shares are monitored for shifts.
 SHIFT_DIMENSIONS: Final = ("origin", "language")
 
-#: The key of all that is too small to have one of its own.
+#: The key of the rest: everything too small for a key of its own.
 OTHER: Final = "other"
-#: The origin of a model that the catalogue does not know, and the developer that it does not name.
+#: The origin of a model that the catalogue does not know, and the unnamed developer.
 UNKNOWN: Final = "unknown"
 
 
@@ -27,14 +27,14 @@ def cell_key(origin: str, language: str, model: str = "") -> str:
 
 
 def split_cell(key: str) -> tuple[str, str, str]:
-    """Return origin, language and (of an unknown origin) model of a cell's key."""
+    """Return origin, language and (for an unknown origin) model of a cell's key."""
     origin, _, rest = key.partition("/")
     language, _, model = rest.partition("/")
     return origin, language, model
 
 
 def name_of(dimension: str, key: str, *, other: str = OTHER) -> str:
-    """Return what people call a key; `other` is what they call the rest."""
+    """Return the display name of a key; `other` is the name of the rest."""
     if key == OTHER:
         return other
     if dimension == "origin":

@@ -1,4 +1,4 @@
-"""Names become small numbers, which arrays can hold."""
+"""Map names to small numbers, which arrays can hold."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class NameNumbers(dict[str | None, int]):
-    """The number of each name, in the order in which they are first asked for.
+    """The number of each name, in the order of first requests.
 
-    Asking for a new name gives it a number. `nameless` are values that have none: -1.
+    Requesting a new name assigns a number. `nameless` are values that have none: -1.
     """
 
     def __init__(self, *nameless: str | None) -> None:
         super().__init__(dict.fromkeys(nameless, -1))
-        #: The names by their numbers.
+        #: The names, indexed by their numbers.
         self.names: list[str] = []
 
     def __missing__(self, name: str | None) -> int:

@@ -1,7 +1,7 @@
-"""A tenant's name becomes a keyed hash, once, wherever it is met first.
+"""Hashes a tenant's name with a key, once, in the first process that handles it.
 
-What runs beside the gateway hashes before Kafka, and writes the hash with a mark; a worker hashes
-the names that are still in clear, and takes a marked hash as it is, so both count as one tenant.
+The process beside the gateway hashes before Kafka, and writes the hash with a mark. A worker hashes
+names that are still in clear text and keeps a marked hash, so that both count as one tenant.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import hashlib
 import hmac
 import re
 
-#: How a hash is written into an event, so that it is not taken for a name and hashed again.
+#: The format of a hash in an event, so that it is not mistaken for a name and hashed again.
 MARK = "hmac-sha256:"
 
 _MARKED = re.compile(re.escape(MARK) + r"[0-9a-f]{16}")
 
 
 def hashed(tenant: str, salt: bytes) -> str:
-    """Return the hash that stands for a tenant: 16 hex digits of HMAC-SHA-256 keyed by `salt`.
+    """Return the hash of a tenant: 16 hex digits of HMAC-SHA-256 keyed by `salt`.
 
-    A marked hash stands for itself.
+    A marked hash is returned without its mark.
     """
     if _MARKED.fullmatch(tenant):
         return tenant.removeprefix(MARK)

@@ -1,1 +1,1 @@
-"""Rows become panes, each event counted exactly once."""
+"""Aggregate rows into panes, with exactly-once counting of each event."""

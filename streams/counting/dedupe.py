@@ -1,8 +1,8 @@
-"""The ids of the last records of a partition: whether an event has come before.
+"""The ids of the last records of a partition, to detect repeated events.
 
-A logger that repeats itself writes one request as two records. What counts as the same is decided
-by the log alone: an id that an event had at most so many offsets before. So a worker that reads
-those records again at its start decides as the one before it, and the counts stay exact.
+A logger that repeats itself writes one request as two records. Only the log decides what is a
+duplicate: an id that an event had at most so many offsets before. So a worker that reads those
+records again at its start decides like its predecessor, and the counts stay exactly-once.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Recent:
     def repeated(self, rows: Rows, latest: float) -> NDArray[np.bool_]:
         """Return which rows repeat an earlier one, and remember all of them.
 
-        Rows come in the order of their offsets, over all calls. Those without an id repeat nothing,
-        and those whose time cannot be read or is after `latest` (unix seconds) do not count, so
-        that a better copy of them may.
+        Rows are in the order of their offsets, over all calls. Those without an id repeat nothing.
+        Those whose time cannot be read or is after `latest` (unix seconds) do not count, so that a
+        valid copy of them may.
         """
         last, reach = self._last, self._records
         repeated = np.zeros(len(rows), dtype=np.bool_)

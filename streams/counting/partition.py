@@ -1,6 +1,6 @@
-"""The panes of one source partition: what has been counted, how far, and what is to be written.
+"""The panes of one source partition: what is counted, up to which offset, and what to write.
 
-The whole rule of exactness is here, without Kafka. A pane's stamp is the highest source offset
+The exactly-once rule is entirely here, without Kafka. A pane's stamp is the highest source offset
 counted in it, and events are applied in the order of their offsets, so a pane with stamp `s` holds
 every event at or below `s` that belongs to it and none above. After a crash the partition reads on
 from its position; an event at or below a pane's stamp is in that pane already and is skipped there.
@@ -56,17 +56,17 @@ if TYPE_CHECKING:
 #: An event this much older than the newest one still counts, and is reported as late.
 ALLOWED_LATENESS_SECONDS = 600.0
 
-#: More languages than a gateway meets: what names itself beyond is counted together.
+#: More languages than a gateway sees; beyond the limit, further names are counted together.
 MAX_TOTALS = 512
 
-#: Of the bytes that a pane may take, the part that stays in use where it would take more.
+#: The fraction of a pane's maximum size that stays in use when it would exceed that size.
 SHRUNK = 0.6
 
 _FINEST = LEVELS[0]
 
 
 class SourceReplacedError(Exception):
-    """The source topic is another one than was counted; the message says what to do."""
+    """The source topic is not the one that was counted; the message says what to do."""
 
 
 class BrokenChainError(Exception):
@@ -89,9 +89,9 @@ class Partition:
     """The counting state of one source partition that this worker owns.
 
     `stored` are panes as the table holds them, decoded when an event needs one; `panes` are the
-    decoded ones. `recent` are ids of events before, and None where events are not deduplicated;
-    `read_to` is the next offset to be read, which is behind the position while the ids of what has
-    been counted are read again. `stamps` are those found at restore that lie ahead of the position,
+    decoded ones. `recent` are ids of earlier events, and None where events are not deduplicated.
+    `read_to` is the next offset to be read, which is below the position while the ids of counted
+    records are read again. `stamps` are those found at restore that lie above the position,
     ascending: up to the last of them an event may already be counted in some panes.
     """
 
@@ -120,12 +120,13 @@ class Partition:
         topic: str = "",
         dedupe_records: int = 0,
     ) -> Partition:
-        """Return a partition as the table holds it.
+        """Return a partition from the values in the table.
 
         `records` are the table's values by pane, the position under None; `generation` is the
-        group's. The result writes under a generation above any that has written before it, also
-        where the group was deleted and counts from one again. `topic` is Kafka's id of the source.
-        With `dedupe_records` an event is skipped whose id another one had so many offsets before.
+        group's. The result writes under a generation above any that has written before it, even if
+        the group was deleted and counts from one again. `topic` is Kafka's id of the source. With
+        `dedupe_records`, an event is skipped if another one within that many offsets before it had
+        the same id.
 
         Raises StateError, and SourceReplacedError where the state is of another topic.
         """
@@ -228,10 +229,10 @@ class Partition:
         return replace(reading, rows=reading.rows[~repeated], skipped=skipped)
 
     def _cut(self, reading: Reading) -> Iterator[tuple[Rows, int]]:
-        """Return the rows in pieces with their stamps: of a piece a pane holds all or nothing.
+        """Return the rows in pieces with their stamps: a pane holds all of a piece or none of it.
 
-        Only what an owner before may have counted in part is cut, at the stamps that were found at
-        restore.
+        Rows are cut only where an earlier owner may have counted some of them, at the stamps found
+        at restore.
         """
         if self.stamps and self.stamps[-1] < reading.start:
             self.stamps = []
@@ -312,7 +313,7 @@ class Partition:
         return pane
 
     def skip_to(self, offset: int) -> None:
-        """Go on at `offset`: Kafka no longer holds the records before it."""
+        """Continue at `offset`: Kafka no longer holds the records before it."""
         _count_up(self.totals.records, "lost/expired", offset - self.position)
         self.position = self.read_to = offset
         self.is_moved = True
@@ -329,18 +330,19 @@ class Partition:
 
     @property
     def needs_flush(self) -> bool:
-        """True when there is something that Kafka does not hold yet."""
+        """Return whether there is anything that Kafka does not hold yet."""
         return self.is_moved or bool(self.dirty)
 
     def begin_flush(self) -> Flush:
-        """Return what is to be written now; the caller reports back with `end_flush`."""
+        """Return what is to be written now; the caller reports the result with `end_flush`."""
         return at_once(self.flushing())
 
     def flushing(self) -> Generator[None, None, Flush]:
-        """Return what is to be written, as it stands or newer, with a pause after each pane.
+        """Return what is to be written, as of now or newer, with a pause after each pane.
 
-        What is counted meanwhile belongs to the next flush: the position is the one of now, and a
-        pane that holds more has a stamp that says so. Closed before its end, nothing is written.
+        Records counted meanwhile belong to the next flush: the position is the current one, and a
+        pane that holds more has a higher stamp. If the generator is closed early, nothing is
+        written.
         """
         for key in [key for key in self.dirty if not is_kept(*key, self.newest)]:
             self.dirty.discard(key)
@@ -377,7 +379,7 @@ class Partition:
         pane.trim()
         value = encode_pane(pane, self.generation)
         most = key.level.max_bytes
-        # Room for some more names, so that not each flush folds again.
+        # Leaves space for some more names, so that not every flush folds again.
         while len(value) > most and pane.shrink(SHRUNK * most / len(value)):
             value = encode_pane(pane, self.generation)
         return value
@@ -402,7 +404,7 @@ class Partition:
             self.is_moved = True
             return
         for key, value in flush.keys.items():
-            # A pane that event time has left rests as the bytes that Kafka holds.
+            # A pane that event time has left is kept as the encoded bytes that Kafka holds.
             over = key.start + key.level.seconds <= self.newest
             if over and key not in self.dirty and self.panes.pop(key, None) is not None:
                 self.stored[key] = value
@@ -411,7 +413,7 @@ class Partition:
 def _maps(
     level: Level, columns: Columns, classifier: Classifier
 ) -> Iterator[tuple[Callable[[Pane], dict[str, Counts]], Keys, Callable[[int], str]]]:
-    """Yield each map that panes of a level hold, what its keys are, and their names by number."""
+    """Yield each map in the panes of a level, the kind of its keys, and their names by number."""
     if level.of_tenants:
         of_tenants = attrgetter("tenants")
         yield of_tenants, columns.tenant_origin, partial(classifier.tenant_key, "o")
@@ -422,7 +424,7 @@ def _maps(
 
 
 def result_of_skip(reason: SkipReason) -> str:
-    """Return what a skip counts as: an answer from a gateway's cache is a result of its own."""
+    """Return the result label of a skip: a response from a gateway's cache has its own."""
     return "cache_hit/" if reason == "cache_hit" else f"skipped/{reason}"
 
 

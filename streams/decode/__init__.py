@@ -1,1 +1,1 @@
-"""A record's value and headers become usage events, and these become rows."""
+"""Decode the value and headers of records into usage events, and events into rows."""

@@ -1,4 +1,4 @@
-"""Dead letters: records that cannot be counted, unchanged, with headers that say where they are."""
+"""Dead letters: records that cannot be counted, unchanged, with headers that locate them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streams.decode.rows import CorruptRange
     from streams.kafka.record_batch import Headers, Record
 
-#: Headers that are added after those of the record itself. `TRUNCATED` is one more.
+#: Headers that are added after those of the record itself. `TRUNCATED` may be added as well.
 REASON = "tokenshare.reason"
 DETAIL = "tokenshare.detail"
 TOPIC = "tokenshare.topic"
@@ -40,12 +40,12 @@ class DeadLetter(NamedTuple):
 
     @property
     def headers(self) -> list[tuple[str, bytes | None]]:
-        """All headers, in their order."""
+        """Return all headers, in order."""
         return [*self.own, *self.added]
 
     @property
     def size(self) -> int:
-        """About how many bytes it has."""
+        """Return the approximate size in bytes."""
         headers = sum(len(name) + len(value or b"") + 8 for name, value in self.headers)
         return len(self.key or b"") + len(self.value or b"") + headers + 256
 
@@ -66,7 +66,7 @@ class Source(NamedTuple):
             rejected.detail,
             {OFFSET: record.offset, TIMESTAMP: record.timestamp, ITEMS: items},
         )
-        # A value that is cut off is of no use to anyone.
+        # A truncated value is useless.
         is_cut = rejected.reason == "too_large" and TRUNCATED in dict(record.headers)
         return DeadLetter(record.key, b"" if is_cut else record.value, record.headers, added)
 

@@ -1,8 +1,8 @@
-"""A record's value and headers become events: split, unwrapped, told apart, read, judged.
+"""Decode a record's value and headers into events: split, unwrap, detect the format, read, judge.
 
-Every item of a batch is judged on its own. Plain events and LiteLLM's payloads, which are most of
-what comes, are decoded by typed decoders that build nothing else; whatever those do not take goes
-the general way, so what they answer is what the general way would.
+Every item of a batch is judged on its own. Plain events and LiteLLM's payloads, which are most
+records, are decoded by typed decoders that build nothing else. Everything that those reject takes
+the general path; where both apply, they return the same result.
 """
 
 from __future__ import annotations
@@ -50,22 +50,23 @@ if TYPE_CHECKING:
     from streams.kafka.record_batch import Headers
     from streams.settings import Settings
 
-#: Takes any format: the first that matches.
+#: Accepts any format: the first that matches.
 AUTO = "auto"
 
-#: Envelopes around envelopes, arrays in arrays: deeper is no gateway's doing.
+#: Maximum nesting of envelopes and arrays; no gateway nests deeper.
 _DEEPEST = 4
-#: Broken lines among several, before the whole is taken to be no such thing.
+#: Broken lines allowed among several before the value is not treated as JSON lines.
 _MOST_BROKEN = 1_000
 #: Fields in which log shippers put the line that they ship.
 _SHIPPED = ("message", "log", "body", "value", "event", "line")
-#: And what they ship: logs of gateways, known by their own keys. A prompt may look like an answer.
+#: The shipped formats: gateway logs, recognised by their own keys. A prompt may look like a
+#: response.
 SHIPPED = frozenset(
     each.NAME
     for each in (otlp, kong, apisix, higress, envoy, litellm, helicone, bedrock, cloudflare)
 ) | {custom.NAME, ACCESS_LOG}
 
-#: What a reader that fails on a document is told by; none should.
+#: The detail reported when a reader fails on a document, which should not happen.
 FAILED = "cannot be read as what it seems to be"
 
 
@@ -73,8 +74,8 @@ FAILED = "cannot be read as what it seems to be"
 class Options:
     """How records are decoded.
 
-    `format` pins one format, `paths` is the mapping of a format of one's own, and `detect` tells
-    the language of what was asked where none is declared.
+    `format` pins one format, `paths` is the mapping of a custom format, and `detect` detects the
+    language of the prompt where none is declared.
     """
 
     max_record_bytes: int = 16 * 1024 * 1024
@@ -84,7 +85,7 @@ class Options:
 
     @classmethod
     def of(cls, settings: Settings) -> Options:
-        """Return the options that the settings ask for. Raises SettingsError."""
+        """Return the options from the settings. Raises SettingsError."""
         if settings.format not in {AUTO, custom.NAME, *NAMES}:
             known = ", ".join((AUTO, *NAMES, custom.NAME))
             raise SettingsError(f"{ENV_PREFIX}FORMAT: {settings.format!r} is none of {known}")
@@ -103,15 +104,15 @@ class Options:
 
 
 def language_of(asked: object) -> str:
-    """Return the language of what was asked, in whatever shape a gateway logs it."""
-    # Its tables and models are of no use to whoever detects nothing.
+    """Return the language of a prompt, in any structure that a gateway logs."""
+    # Its tables and models are loaded only if detection is used.
     from streams.classify.language.detect import detect_messages  # noqa: PLC0415
 
     return detect_messages(asked).language
 
 
 class Decoded(NamedTuple):
-    """What one record holds; `format` is that of its first item, None where it could not be told.
+    """The contents of one record; `format` is that of its first item, None where it is unknown.
 
     `formats` are those of its events, one each.
     """
@@ -124,20 +125,20 @@ class Decoded(NamedTuple):
 
 
 class _Judged(NamedTuple):
-    """What became of an item, and the format that it was read as."""
+    """The outcome of an item, and the format that it was read as."""
 
     format: str | None
     item: UsageEvent | Rejected | Skipped
 
 
 class Decoder:
-    """Decodes records. Nothing that a record holds makes it raise."""
+    """Decodes records. No content of a record makes it raise."""
 
     def __init__(self, options: Options | None = None) -> None:
         self._options = options = options or Options()
         self._custom = custom.Mapped(options.paths) if options.paths else None
         self._pinned = None if options.format == AUTO else formats_named(options.format)
-        # The typed decoders know the order of detection, and nothing of mappings and pins.
+        # The typed decoders follow the order of detection; they do not support mappings and pins.
         self._is_plain = self._custom is None and self._pinned is None
         self._is_litellm = False
         fields: Any = litellm.Fields if options.detect is None else litellm.FieldsWithText
@@ -168,10 +169,10 @@ class Decoder:
     def decode_many(
         self, values: Sequence[bytes | None], headers: Sequence[Headers]
     ) -> list[UsageEvent | Decoded]:
-        """Decode the values of a batch: an event where a value is nothing but one, in its place."""
+        """Decode the values of a batch: an event where a value is exactly one, in its place."""
         try:
             return self._decoded_together(values, headers)
-        except Exception:  # noqa: BLE001 - likewise; alone, no record stands in another's way
+        except Exception:  # noqa: BLE001 - likewise; decoded alone, a record cannot affect others
             return list(map(self.decode, values, headers))
 
     def _decoded_together(
@@ -182,11 +183,11 @@ class Decoder:
         events = iter(plain if self._is_plain else [None] * len(values))
         while len(decoded) < len(values):
             try:
-                # Keeps what came before the one that fails, and the iterator is past it then.
+                # Keeps the values before the failing one; the iterator is then past it.
                 decoded.extend(map(native.decode, events))
             except native.UNREADABLE:
                 decoded.append(self._decode_at(values, headers, len(decoded)))
-                # They come in rows: what follows is of the same format.
+                # Formats come in runs: the next values usually have the same format.
                 while self._is_litellm and next(events, self) is not self:
                     decoded.append(self._decode_at(values, headers, len(decoded)))
         for index in native.nameless(decoded):
@@ -204,13 +205,13 @@ class Decoder:
         most = self._options.max_record_bytes
         if len(value) > most:
             return Rejected("too_large", f"{len(value)} bytes, at most {most} are read")
-        # Protobuf has a count of its own.
+        # Protobuf has its own count.
         return TOO_MANY_VALUES if not is_protobuf and _has_too_many_values(value) else None
 
     def _fast_litellm(self, value: bytes) -> list[_Judged] | None:
-        """Return what a payload or an array of them says, None where it may be something else."""
+        """Return the result for a payload or an array of them, None where it may not be one."""
         try:
-            # The typed decoder does not look into texts that it does not need.
+            # The typed decoder does not validate the texts that it skips.
             if not value.isascii():
                 value.decode()
             if native.MAY_BE_ENVOY in value:
@@ -225,10 +226,10 @@ class Decoder:
                 _Judged(litellm.NAME, _judge(litellm.read(document), detect))
                 for document in documents
             ]
-        except Exception:  # noqa: BLE001 - what this does not take, the general way judges
+        except Exception:  # noqa: BLE001 - what this rejects, the general path judges
             return None
 
-    # -- the general way
+    # -- the general path
 
     def _value(self, value: bytes, depth: int, *, is_protobuf: bool = False) -> list[_Judged]:
         if is_protobuf:
@@ -249,7 +250,7 @@ class Decoder:
     def _no_json(self, value: bytes, depth: int, why: str) -> list[_Judged]:
         if not value.strip():
             return _one(Rejected("empty", "the value has no content"))
-        # Its first byte is the tag of its first field, and white space to JSON.
+        # Its first byte is the tag of its first field, which JSON reads as white space.
         if value[:1] == b"\n":
             found = self._protobuf(value)
             item = found[0].item
@@ -280,7 +281,7 @@ class Decoder:
         return _one(Rejected("not_an_object", f"{json_type(document)}, expected a JSON object"))
 
     def _each(self, documents: Sequence[object], depth: int) -> list[_Judged]:
-        """Judge each of several; of the pieces of one streamed answer only the last counts."""
+        """Judge each item; of the chunks of one streamed response only the last counts."""
         if len(documents) > MAX_ITEMS:
             return _one(TOO_MANY_ITEMS)
         found: list[_Judged] = []
@@ -321,7 +322,7 @@ class Decoder:
         line = _shipped(document)
         if line is not None:
             formats = self._formats_of(line)
-            # A text in a field may be anybody's: only what a gateway's log is known by counts.
+            # A text in a field may come from anywhere: only the marker keys of gateway logs count.
             if formats is not None and (self._pinned is not None or formats[0].name in SHIPPED):
                 return self._read(line, formats)
         return self._read(
@@ -329,7 +330,7 @@ class Decoder:
         )
 
     def _formats_of(self, document: dict[str, Any]) -> tuple[Format, ...] | None:
-        """Return the formats that a document is of, None where it is of none that is taken."""
+        """Return the formats that a document matches, None where it matches no accepted format."""
         if self._custom is not None and self._custom.matches(document):
             return (Format(custom.NAME, self._custom.matches, self._custom.read),)
         if self._pinned is None:
@@ -340,7 +341,7 @@ class Decoder:
 
     def _read(self, document: dict[str, Any], formats: Sequence[Format]) -> list[_Judged]:
         for each in formats:
-            # An event of our own says best itself what it lacks.
+            # For our own event the native reader gives the best reason.
             if each.matches(document) or each.name == native.NAME:
                 try:
                     return self._judged(each.name, each.read(document))
@@ -389,7 +390,7 @@ def _sorted(found: list[_Judged]) -> Decoded:
 
 
 def _completed(found: list[_Judged], envelope: cloudevents.Envelope) -> list[_Judged]:
-    """Put an envelope's time and id where the document inside has none."""
+    """Set an envelope's time and id where the document inside has none."""
     completed = list(found)
     several = len(found) > 1
     for index, (format_, item) in enumerate(found):
@@ -424,23 +425,24 @@ def _has_too_many_values(value: bytes) -> bool:
 
 
 def _lines(value: bytes) -> list[object]:
-    """Return the documents of several JSON lines, or nothing where a value is no such thing.
+    """Return the documents of several JSON lines, or nothing where a value is not JSON lines.
 
-    A line that cannot be read is returned as what no document is. One broken document over many
-    lines has lines that are no documents of their own, and hardly one that is.
+    A line that cannot be read is returned as a `_BrokenLine`, which is not a document. A single
+    broken document that spans many lines has lines that are not documents themselves, and hardly
+    one that is.
     """
     if b"\n" not in value.strip():
         return []
     documents: list[object] = []
     broken = 0
     are_alike = True
-    # Each is there for a moment only: a million of them would take more memory than their bytes.
+    # Each line exists only briefly: a million of them would take more memory than their bytes.
     for ended in BytesIO(value):
         line = ended.removesuffix(b"\n")
         if not line.strip():
             continue
         if len(documents) > MAX_ITEMS:
-            # One more than are read, so that whoever reads them says so.
+            # One more than the limit, so that the reader reports the excess.
             break
         are_alike = are_alike and line.lstrip()[:1] in {b"{", b"["}
         try:
@@ -452,7 +454,7 @@ def _lines(value: bytes) -> list[object]:
                 continue
             documents.append(_BrokenLine(_safe(str(error))))
             broken += 1
-            # A log has a bad line now and then.
+            # A log has an occasional bad line.
             if broken > _MOST_BROKEN:
                 return []
     good = sum(isinstance(each, (dict, list)) for each in documents)
@@ -460,13 +462,13 @@ def _lines(value: bytes) -> list[object]:
 
 
 class _BrokenLine(str):
-    """A line that is no JSON: why."""
+    """A line that is not JSON, and why."""
 
     __slots__ = ()
 
 
 def _safe(why: str) -> str:
-    """Return a decoder's message, which says places and never what stands there."""
+    """Return a decoder's message, which names positions and never the values there."""
     return why[:120]
 
 

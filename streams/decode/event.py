@@ -1,7 +1,7 @@
-"""One request's tokens as a gateway reports them, and the two other ends a record can come to.
+"""One request's tokens as a gateway reports them, and the other two outcomes: Rejected, Skipped.
 
-A record is decoded into events; what cannot be read is `Rejected` with a reason from a closed
-set, so that the reason can be a label and a dead letter can say why it is one.
+A record is decoded into events. What cannot be read is `Rejected` with a reason from a closed set,
+so that the reason can be a label and a dead letter can carry it.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ import msgspec
 
 #: Why a record is not counted. The values are label values of `tokenshare_records_total`.
 Reason = Literal[
-    "tombstone",  # no value: a compacted topic's deletion marker
-    "empty",  # a value of no bytes, or of white space alone
-    "too_large",  # more bytes than TOKENSHARE_MAX_RECORD_BYTES, or more in it than is read
+    "tombstone",  # no value: the deletion marker of a compacted topic
+    "empty",  # a value of zero bytes or only white space
+    "too_large",  # more than TOKENSHARE_MAX_RECORD_BYTES, or more items or values than the limits
     "not_utf8",
     "not_json",
     "not_an_object",  # JSON, but an array, a string, a number, true, false or null
-    "not_protobuf",  # said to be protobuf, or binary, and no OTLP traces
+    "not_protobuf",  # declared as protobuf, or binary, but not OTLP traces
     "bad_envelope",  # a CloudEvent whose data cannot be unwrapped
-    "other_format",  # not of the format that TOKENSHARE_FORMAT pins
+    "other_format",  # not in the format that TOKENSHARE_FORMAT pins
     "missing_field",
     "wrong_type",
-    "no_model",  # the model's name is empty
+    "no_model",  # the model name is empty
     "bad_count",  # negative, fractional or absurd
-    "bad_time",  # cannot be read as a time, or lies before the year 2000
-    "future",  # further ahead of the clock than the clock skew that is allowed
-    "too_old",  # older than the longest history that is kept
-    "corrupt_batch",  # an offset of a record batch that nobody can read
+    "bad_time",  # not readable as a time, or before the year 2000
+    "future",  # further ahead of the clock than the allowed clock skew
+    "too_old",  # older than the longest retention
+    "corrupt_batch",  # an offset of an unreadable record batch
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
-#: More tokens than any request can have: no model's context comes near a thousand million.
+#: More tokens than any request can have: no model's context comes near 1,000,000,000.
 MAX_TOKENS = 1_000_000_000
 
-#: A clock this far ahead is a wrong clock, not an early event.
+#: An event this far ahead comes from a wrong clock; it is not early.
 ALLOWED_CLOCK_SKEW_SECONDS = 300.0
 
-#: 2000-01-01T00:00:00Z. Nothing was served before; zeros and small counters are no times.
+#: 2000-01-01T00:00:00Z. Nothing was served before it; zeros and small counters are not times.
 EARLIEST_TIME = 946_684_800.0
 
-#: A number is read by its size: seconds until the year 5138, then milliseconds, microseconds
-#: and nanoseconds, each a thousand times the one before.
+#: The unit of a number follows from its size: seconds until the year 5138, then milliseconds,
+#: microseconds and nanoseconds, each a factor of 1000 above the one before.
 MILLISECONDS_FROM = 1e11
 _MILLISECONDS_BELOW = 1e14
 _MICROSECONDS_BELOW = 1e17
@@ -54,12 +54,12 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
 
 
 class UsageEvent(msgspec.Struct, frozen=True, gc=False):
-    """The tokens of one request, as the record says them: nothing is normalised yet.
+    """The tokens of one request as the record reports them, before normalisation.
 
     `prompt_tokens` is all input with cache reads and writes, `completion_tokens` all output with
-    reasoning. `ts` is the start of the request: unix seconds or milliseconds, ISO 8601, or None
-    for "when Kafka got the record". `id` (a text or a number; anything
-    else is none) tells whether two events are one request.
+    reasoning. `ts` is the start of the request: unix seconds or milliseconds, ISO 8601, or None for
+    "when Kafka got the record". `id` identifies the request for deduplication: a text or a number;
+    any other type counts as none.
     """
 
     model: str
@@ -73,24 +73,24 @@ class UsageEvent(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A record that cannot be counted: `reason` becomes a label, `detail` a dead letter's header.
+    """A record that cannot be counted: `reason` becomes a label, `detail` a dead-letter header.
 
-    `detail` names fields and types and never repeats a value: a value may be somebody's prompt.
+    `detail` names fields and types and never repeats a value: a value may be part of a prompt.
     """
 
     reason: Reason
     detail: str
 
 
-#: Why there was nothing to count in a record, or in one item of it, though it is well-formed.
+#: Why a well-formed record, or one item of it, has nothing to count.
 SkipReason = Literal[
     "cache_hit",  # answered from the gateway's own cache: the tokens were counted the first time
-    "no_usage",  # a request that says no tokens: a failure, a stream without usage
-    "stream_chunk",  # a piece of a streamed answer
-    "not_a_request",  # a span, an event or a log line of something else than a request to a model
-    "no_llm",  # ordinary traffic of a gateway that serves other things as well
-    "empty_batch",  # a batch without items, as a connection test sends it
-    "duplicate",  # an id that was counted a short while ago (TOKENSHARE_DEDUPE_RECORDS)
+    "no_usage",  # a request without token counts: a failure, a stream without usage
+    "stream_chunk",  # a chunk of a streamed response
+    "not_a_request",  # a span, an event or a log line of something other than a model request
+    "no_llm",  # ordinary traffic of a gateway that also serves other things
+    "empty_batch",  # a batch without items, as sent by a connection test
+    "duplicate",  # an id that was counted recently (TOKENSHARE_DEDUPE_RECORDS)
 ]
 SKIP_REASONS: tuple[SkipReason, ...] = get_args(SkipReason)
 
@@ -103,9 +103,9 @@ class Skipped:
 
 
 def event_time(ts: float | str | None, record_time: float | None) -> float | None:
-    """Return the time of an event in unix seconds, or None when it cannot be told.
+    """Return the time of an event in unix seconds, or None when it cannot be determined.
 
-    `record_time` (unix seconds) stands in when the event itself has no time.
+    `record_time` (unix seconds) is used when the event itself has no time.
     """
     if ts is None:
         seconds = -1.0 if record_time is None else record_time

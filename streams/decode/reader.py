@@ -1,9 +1,9 @@
-"""Record batches become rows: the events in them as columns of numbers, in the order of offsets.
+"""Read record batches into rows: their events as columns of numbers, in the order of offsets.
 
-Plain events are read by compiled code (scan.pyx) straight from the batch's bytes. What is not
-plain, and everything where that code could not be built, is decoded in Python: the same events,
-several times slower. Of a batch that is damaged, the records before the damage are read, and the
-offsets behind it are handed out as corrupt. No sequence of bytes makes a reader raise.
+Plain events are read by compiled code (scan.pyx) directly from the batch's bytes. All other values,
+and all values where that code could not be built, are decoded in Python: the same events, several
+times slower. Of a damaged batch, the records before the damage are read, and the offsets from there
+on are returned as corrupt. No sequence of bytes makes a reader raise.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 #: What one piece holds, about: rows, and bytes of values that are decoded in Python.
 MOST_ROWS, PIECE_BYTES = 32_768, 512 * 1024
-#: What a record costs beside its value until it is judged: objects, not bytes, fill the memory.
+#: The cost of a record besides its value until it is judged: objects, not bytes, fill the memory.
 RECORD_BYTES = 256
-#: A batch of more records is read in parts, also where its bytes are few.
+#: A batch of more records is read in parts, even if it has few bytes.
 MAX_RECORDS = 65_536
-#: New names take a tenth of a millisecond each, and more where somebody means harm.
+#: New names take a tenth of a millisecond each, and more in an attack.
 MANY_NAMES = 500
 
 
@@ -46,13 +46,13 @@ log = logging.getLogger("tokenshare.reading")
 
 _NO_HEADERS = b"\0"
 
-#: What the scanner says is wrong with a record, by number.
+#: The scanner's reasons for rejecting a record, by number.
 CHECKSUM = "its checksum is wrong"
 _DAMAGES = ("", record_batch.CUT_OFF, record_batch.OUT_OF_ORDER)
 
 
 class _Read(NamedTuple):
-    """What one record batch holds: rows up to `row`, other records, and what is wrong behind them.
+    """The contents of one record batch: rows up to `row`, other records, and any damage after them.
 
     `last` is the offset of the last record.
     """
@@ -66,7 +66,7 @@ class _Read(NamedTuple):
 class _Scanned:
     """What compiled code has read, what it has left over, and the record batches of both.
 
-    `corrupt` comes behind all of it.
+    `corrupt` follows all of it.
     """
 
     def __init__(self, size: int, generation: int) -> None:
@@ -80,16 +80,16 @@ class _Scanned:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no batch has been read, not even in vain."""
+        """Return whether no batch has been processed, readable or not."""
         return not self.record_batches and self.corrupt is None
 
     @property
     def is_full(self) -> bool:
-        """Whether there is enough for a piece."""
+        """Return whether there is enough for a piece."""
         return self.row >= MOST_ROWS or self._held >= PIECE_BYTES
 
     def make_room(self, records: int) -> int:
-        """Have room for so many rows more; returns for how many there is room in all."""
+        """Grow the rows to hold this many more; return the total capacity."""
         size = len(self.rows)
         if self.row + records > size:
             size = 2 * (self.row + records)
@@ -98,7 +98,7 @@ class _Scanned:
         return size
 
     def add(self, raw: bytes | memoryview, read: _Read) -> None:
-        """Take in what a batch holds; its rows are in `rows` already."""
+        """Add the contents of a batch; its rows are in `rows` already."""
         self.record_batches.append(raw)
         self.row = read.row
         self.others += read.others
@@ -119,7 +119,7 @@ class Reader:
         self._with_ids = with_ids
         self._detects = options.detect is not None
         self._buffer = DecompressionBuffer()
-        #: Rows that a reading is begun with: what the largest one so far has taken.
+        #: Initial capacity of the rows of a reading: the largest one so far.
         self._room = 1024
         self._forget()
 
@@ -131,9 +131,9 @@ class Reader:
             self._tenant_numbers = np.empty(0, dtype=np.int64)
 
     def read(self, start: int, end: int, record_batches: Sequence[bytes | memoryview]) -> Reading:
-        """Read what lies between two offsets in one piece; its numbers hold until the next call.
+        """Read everything between two offsets in one piece; its numbers hold until the next call.
 
-        Raises StaleNumbersError where there are more names in it than the classifier's tables hold.
+        Raises StaleNumbersError where it has more names than the classifier's tables hold.
         """
         pieces = [each for each in self.readings(start, end, record_batches) if each is not None]
         skipped: Counter[SkipReason] = Counter()
@@ -156,12 +156,12 @@ class Reader:
         record_batches: Sequence[bytes | memoryview],
         damaged: Container[int] = (),
     ) -> Iterator[Reading | None]:
-        """Yield what lies between two offsets in pieces that chain.
+        """Yield everything between two offsets in pieces that chain.
 
-        A piece takes some milliseconds, and holds no more than a piece's records decompressed: of
-        a record batch that becomes a large one, a part. None is yielded before a step that may take
-        longer, for whoever has other things to do meanwhile. The numbers of a piece hold until the
-        next. `damaged` has the first offsets of batches whose checksum is wrong.
+        A piece takes some milliseconds, and holds no more than a piece's records decompressed: of a
+        record batch that decompresses to more, a part. None is yielded before a step that may take
+        longer, so that the caller can run other tasks in between. The numbers of a piece hold until
+        the next. `damaged` has the first offsets of batches whose checksum is wrong.
         """
         ahead = PeekableBatches(record_batches)
         while start < end:
@@ -172,7 +172,7 @@ class Reader:
                 self._forget()
             scanned = self._scan(start, ahead, damaged)
             if ahead.is_in_parts and scanned.is_empty:
-                # The first part takes a while, and has not been asked for yet.
+                # The first part takes a while, and has not been requested yet.
                 continue
             following = ahead.begins()
             upto = end if following is None else min(max(start, following), end)
@@ -216,7 +216,7 @@ class Reader:
                 log.exception("a record cannot be decoded, offset %s", others[0].offset)
                 none = Rows.empty(0, self._generation)
                 return none, [(others[0].offset, Rejected("wrong_type", FAILED))], {}
-        # Halves of halves find the record that is at fault; its neighbours count.
+        # Bisection finds the record that fails; its neighbours count.
         half = len(others) // 2
         rows, rejected, skipped = self._decode_safely(others[:half])
         more, more_rejected, more_skipped = self._decode_safely(others[half:])
@@ -261,15 +261,15 @@ class Reader:
     def _scan(self, start: int, ahead: PeekableBatches, damaged: Container[int]) -> _Scanned:
         """Read record batches until there is enough for a piece, or the next one is large.
 
-        Where it is the first one, its parts take its place. What is behind a damage is left to the
-        next call.
+        A large first batch is replaced by its parts. Everything after damage is left to the next
+        call.
         """
         scanned = _Scanned(self._room, self._generation)
         # One batch after the other, so that its bytes are still in the cache when they are read.
         while scanned.corrupt is None:
             try:
                 raw = ahead.peek()
-                # Older ones do not say where they begin.
+                # Older batches do not have their first offset in the header.
                 if raw is None or (scanned.is_full and record_batch.is_scannable(raw)):
                     break
                 read = self._read_next(raw, start, ahead, scanned, damaged)
@@ -278,7 +278,8 @@ class Reader:
                 continue
             if read is None:
                 if not scanned.record_batches:
-                    # What might have been decompressed in one go is whole here as well.
+                    # A batch that could have been decompressed in one go is kept whole here as
+                    # well.
                     limit = max(self._max_record_bytes, compression.MAX_BUFFER_BYTES)
                     ahead.replace(oversized_batch.parts(raw, limit))
                 break
@@ -298,7 +299,7 @@ class Reader:
     ) -> _Read | None:
         """Read a batch; None where it has to be read in parts. Raises where it cannot be read.
 
-        In parts another decompressor reads it, which has its say on what is damaged as well.
+        Parts are read by another decompressor, which detects damage as well.
         """
         if not record_batch.is_scannable(raw):
             return _read_older(raw, start, scanned.row)
@@ -360,7 +361,7 @@ class Reader:
         return _Read(row, found, last, why)
 
     def _numbered(self, rows: Rows) -> Rows:
-        """Put the classifier's numbers in the place of the scanner's."""
+        """Replace the scanner's numbers by the classifier's."""
         classifier = self._classifier
         self._pair_numbers = _learn(
             self._pair_numbers,
@@ -398,7 +399,7 @@ def _read_older(raw: bytes | memoryview, start: int, row: int) -> _Read:
 
 
 def _in_pieces(others: list[Record]) -> Iterator[tuple[list[Record], int]]:
-    """Yield records in their order, in pieces of about so many bytes, with how many they are."""
+    """Yield records in order, in pieces of about `PIECE_BYTES`, each with its size in bytes."""
     piece: list[Record] = []
     size = 0
     for other in others:

@@ -1,1 +1,1 @@
-"""Records in and out of Kafka: whole record batches, topics, and why a broker refuses."""
+"""Kafka access: whole record batches, topics, and the diagnosis of refused connections."""

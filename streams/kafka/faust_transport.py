@@ -1,9 +1,9 @@
 """A Faust transport whose message is a batch of records, and whose position is the table's.
 
 Stock Faust makes a message of each record and spends four asyncio tasks on each; here a message is
-all that a fetch returned of one partition. Stock Faust also decides by acknowledgements what to
-commit, and resumes there; here the table's position record decides where a partition is read from,
-and the group's committed offset only follows it, for tools that show lag.
+everything that a fetch returned of one partition. Stock Faust also decides by acknowledgements what
+to commit, and resumes there; here the table's position record decides where a partition is read
+from, and the group's committed offset only follows it, for tools that show lag.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Consumer(driver.Consumer):
         )
 
     def ack(self, message: Any) -> bool:
-        """Note that the agent is done with a message. What is committed follows the table."""
+        """Note that the agent is done with a message. Commits follow the table."""
         if message.acked:
             return False
         message.acked = True

@@ -48,7 +48,7 @@ _MIN_RECORD_BYTES = 7
 
 
 class CorruptBatchError(Exception):
-    """The bytes of a batch are not what its header says."""
+    """The bytes of a batch contradict its header."""
 
 
 class Record(NamedTuple):
@@ -158,7 +158,7 @@ def uncompressed(raw: bytes | memoryview, body: bytes, records: int) -> bytes:
     """Return `records` records of a batch, of which `body` has the bytes, as an uncompressed batch.
 
     Base offset and times are those of the whole batch, which the records are relative to. The
-    checksum is not updated: nobody checks it within the process.
+    checksum is not updated: it is not checked within the process.
     """
     data = bytearray(raw[: HEADER.size])
     _LENGTH_AT.pack_into(data, 0, base_offset(raw), HEADER.size - BEFORE_LENGTH + len(body))
@@ -219,7 +219,7 @@ def sound_records(
             ], ""
     found: list[Record] = []
     try:
-        # Extending keeps what comes before the error.
+        # Extending keeps the records before the error.
         found.extend(records_of(batch, after, dense=dense))
     except CorruptBatchError as error:
         return found, str(error)

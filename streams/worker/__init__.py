@@ -1,1 +1,1 @@
-"""One process that counts some partitions and shows all of them."""
+"""The worker process, which counts some partitions and shows all of them."""

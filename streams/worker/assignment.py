@@ -1,4 +1,4 @@
-"""Partitions come and go: restored from the table, flushed before they are given away."""
+"""Restores assigned partitions from the table, and flushes them before they are revoked."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tokenshare.app")
 
-#: Limit of the last flush before a partition is given away.
+#: Time limit of the last flush before a partition is revoked.
 REVOKE_FLUSH_SECONDS = 3.0
-#: A partition is moved to its position at most this often: one seek mends all batches read before.
+#: A partition is moved to its position at most this often: one seek is enough for all batches read
+#: before.
 SEEK_INTERVAL_SECONDS = 1.0
-#: Late writes of an earlier owner come in bunches; a bunch is logged once.
+#: Late writes of an earlier owner come in bursts; a burst is logged once.
 STALE_SECONDS = 60.0
 _NEVER = -1e9
 
@@ -38,9 +39,8 @@ _NEVER = -1e9
 class Assignment:
     """Keeps `owned` equal to what the group assigns to this worker.
 
-    `source` is the topic as it was found at the start. `is_active` is False while the group
-    rebalances; `rebalances` counts how often it has. `fail` takes what the process cannot go on
-    from.
+    `source` is the topic as found at the start. `is_active` is False while the group rebalances;
+    `rebalances` counts how often it has. `fail` receives errors that end the process.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Assignment:
         self._sought_at: dict[int, float] = {}
 
     def position_of(self, tp: TP) -> int | None:
-        """Return where to read a partition from, None where it is not this worker's."""
+        """Return where to read a partition from, None if another worker owns it."""
         partition = self._owned.get(tp.partition)
         return None if partition is None or tp.topic != self._settings.topic else partition.read_to
 
@@ -131,10 +131,10 @@ class Assignment:
         self._sought_at = {}
 
     async def on_revoked(self, _app: Any, revoked: Any, **_: Any) -> None:  # noqa: ARG002
-        """Write and commit what is counted, then give all partitions away."""
+        """Write and commit what is counted, then release all partitions."""
         self.is_active = False
         self._revocations += 1
-        # The others of the group wait for this, and not longer than the rebalance timeout.
+        # The other members wait for this, at most for the rebalance timeout.
         limit = min(REVOKE_FLUSH_SECONDS, self._settings.rebalance_timeout_seconds / 2)
         consumer = self._app.group_consumer
         try:
@@ -148,8 +148,8 @@ class Assignment:
     async def on_gap(self, partition: Partition, batch: Batch) -> None:
         """Move the reader to the position where a batch does not follow it.
 
-        Mostly these are batches that were read before a rebalance. Where Kafka no longer holds
-        the position, the records in between are lost to everybody, and an error is logged.
+        Mostly these are batches that were read before a rebalance. Where Kafka no longer holds the
+        position, the records in between are lost for good, and an error is logged.
         """
         number = partition.number
         now = time.monotonic()
@@ -168,7 +168,7 @@ class Assignment:
             )
             partition.skip_to(beginning)
         elif beginning > partition.read_to:
-            # Ids that Kafka no longer holds are not known any more.
+            # Ids of records that Kafka no longer holds cannot be read again.
             partition.read_to = beginning
         elif (
             batch.start == beginning
@@ -202,7 +202,7 @@ class Assignment:
 
 
 class StaleWrites:
-    """Writes again what an earlier owner of a partition has written over."""
+    """Rewrites what an earlier owner of a partition has overwritten."""
 
     def __init__(self, owned: Owned) -> None:
         self._owned = owned
@@ -210,7 +210,7 @@ class StaleWrites:
         self._last_at: dict[int, float] = {}
 
     def overwrite(self, stale: Stale) -> None:
-        """Have the next flush write the key again, where its partition is this worker's."""
+        """Mark the key for rewriting at the next flush, where its partition is this worker's."""
         number = stale.partition
         partition = self._owned.get(number)
         if partition is None:

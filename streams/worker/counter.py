@@ -1,4 +1,4 @@
-"""Batches of the source topic are counted by their partitions; rejections become dead letters."""
+"""Count batches of the source topic by partition; turn rejections into dead letters."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from streams.worker.flusher import Flusher
     from streams.worker.owned import Owned
 
-#: Dead letters wait for a flush, but not more bytes of them than this.
+#: Dead letters wait for a flush, up to this many bytes.
 DEAD_LETTER_BYTES = 8 * 1024 * 1024
 
 
 class Counter:
-    """Counts batches, one at a time. `reader` gives out the numbers of `classifier`."""
+    """Counts batches, one at a time. `reader` assigns the numbers of `classifier`."""
 
     def __init__(
         self,
@@ -41,14 +41,14 @@ class Counter:
         self._owned = owned
         self._assignment = assignment
         self._flusher = flusher
-        #: Where a checksum was wrong when a partition was last read, by partition.
+        #: Where checksums were wrong when a partition was last read, by partition.
         self._damaged_at: dict[int, frozenset[int]] = {}
 
     async def count(self, batch: Batch) -> None:
-        """Count what a batch holds from its partition's position on.
+        """Count the records of a batch from its partition's position on.
 
-        A batch of a partition that is no longer owned, or that does not follow what has been read,
-        is dropped: whoever owns the partition reads it again.
+        A batch of a partition that is no longer owned, or that does not follow the last read
+        offset, is dropped: the owner of the partition reads it again.
         """
         partition = self._owned.get(batch.partition)
         if partition is None:
@@ -57,7 +57,8 @@ class Counter:
             await self._assignment.on_gap(partition, batch)
             return
         if batch.damaged and self._damaged_at.get(batch.partition) != batch.damaged:
-            # Kafka has checked them: perhaps it was the way to here. Twice is no accident.
+            # Kafka has verified the checksum, so the network may have damaged it. Twice is not a
+            # coincidence.
             self._damaged_at[batch.partition] = batch.damaged
             await self._assignment.seek(partition)
             return
@@ -67,7 +68,7 @@ class Counter:
             await self._apply(partition, batch)
 
     async def _remember(self, partition: Partition, batch: Batch) -> None:
-        """Remember the ids of what has been counted; nothing else of it is needed again."""
+        """Remember the ids of counted records; nothing else of them is needed again."""
         async for reading in self._readings(batch.start, batch):
             if not self._owned.holds(partition) or reading.start >= partition.position:
                 return
@@ -89,7 +90,7 @@ class Counter:
                 held = 0
 
     async def _readings(self, start: int, batch: Batch) -> AsyncIterator[Reading]:
-        """Yield what a batch holds from an offset on; other tasks run in between."""
+        """Yield the contents of a batch from an offset on; other tasks run in between."""
         readings = self._reader.readings(start, batch.end, batch.record_batches, batch.damaged)
         for reading in readings:
             while reading is None:

@@ -1,4 +1,4 @@
-"""Checks of everything that a worker needs, each with what to do where it fails."""
+"""Checks of everything that a worker needs, each with a remedy where it fails."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from streams.kafka.batch_fetch import Batch
     from streams.settings import Settings
 
-#: What a question to Kafka or a write raises while Kafka is away or refuses it.
+#: Errors that a request to Kafka or a write raises while Kafka is away or refuses it.
 SEND_ERRORS = (KafkaError, ProducerSendError, OSError)
 
 
@@ -32,7 +32,7 @@ class TokenshareApp(faust.App):
 
     @property
     def group_consumer(self) -> Consumer:
-        """The group's consumer, which hands out batches."""
+        """Return the group's consumer, which returns batches."""
         return cast("Consumer", self.consumer)
 
 
@@ -52,7 +52,7 @@ def make_app(settings: Settings) -> TokenshareApp:
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=PARTITION_FETCH_BYTES,
-        # Batches, not records: more of them at hand cost memory and bring no speed.
+        # The unit is batches, not records; queueing more costs memory and brings no speed.
         stream_buffer_maxsize=4,
         broker_max_poll_records=2,
         stream_recovery_delay=0.0,
@@ -88,7 +88,7 @@ def add_agent(
     count: Callable[[Batch], Awaitable[None]],
     fail: Callable[[BaseException], None],
 ) -> None:
-    """Have the app count each batch of a topic, one after the other.
+    """Make the app count each batch of a topic, one after the other.
 
     An error is passed to `fail`: stock Faust skips the batch and goes on, so it must be fatal.
     """

@@ -1,7 +1,7 @@
-"""What has been counted is written: panes and dead letters, then the position, then deletions.
+"""Writes counted state: panes and dead letters, then the position, then deletions.
 
-The position is written alone and last, when Kafka has acknowledged all that lies before it:
-whatever part of a flush Kafka holds after a crash is consistent.
+The position is written alone and last, when Kafka has acknowledged everything before it: any part
+of a flush that Kafka holds after a crash is consistent.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class Flusher:
         self._locks: dict[int, asyncio.Lock] = {}
 
     def add_letters(self, partition: Partition, letters: list[DeadLetter]) -> None:
-        """Have dead letters written with the next flush of their partition."""
+        """Queue dead letters for the next flush of their partition."""
         self._letters.setdefault(partition.number, []).extend(letters)
 
     def forget_letters(self) -> None:
-        """Drop all dead letters that wait: their records are above the position, and read again."""
+        """Drop all queued dead letters: their records are above the position, and read again."""
         self._letters = {}
 
     async def write_letters(self, partition: Partition) -> None:

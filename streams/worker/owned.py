@@ -16,12 +16,12 @@ class Owned:
     partitions: dict[int, Partition] = field(default_factory=dict)
 
     def get(self, number: int) -> Partition | None:
-        """Return the state of a partition, None where it is another worker's."""
+        """Return the state of a partition, None if another worker owns it."""
         return self.partitions.get(number)
 
     def holds(self, partition: Partition) -> bool:
-        """Return whether this very state is still in use: to be asked after every await.
+        """Return whether this same state object is still in use: check it after every await.
 
-        A rebalance can take a partition away, or give it back as a new state, between any two.
+        A rebalance can revoke a partition, or reassign it as a new state, between any two.
         """
         return self.partitions.get(partition.number) is partition

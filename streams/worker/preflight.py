@@ -38,7 +38,7 @@ _STATE_SECONDS = 10.0
 
 
 def check(client: KafkaAdminClient, settings: Settings) -> list[Finding]:
-    """Return what is right and what is not: topics, group, stored state."""
+    """Return the findings of all checks: topics, group, stored state."""
     return list(_check(client, settings))
 
 

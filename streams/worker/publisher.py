@@ -1,4 +1,4 @@
-"""What a worker shows: snapshots of all partitions, shifts, lag, and whether it is ready."""
+"""The output of a worker: snapshots of all partitions, shifts, lag, and its readiness."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tokenshare.app")
 
-#: Limit of a question where the source partitions end.
+#: Time limit of a request for the end offsets of the source partitions.
 LAG_TIMEOUT_SECONDS = 3.0
 #: While the lag is unknown, the warning is repeated at this interval.
 LAG_WARNING_INTERVAL_SECONDS = 60.0
 
 
 class Publisher:
-    """Makes snapshots of a view; `snapshot` is the newest one, replaced in one assignment.
+    """Takes snapshots of a view; `snapshot` is the newest one, replaced in one assignment.
 
-    Shares of `catalog` are shown until `use` is called with another one. `source` is the topic as
-    it was found at the start.
+    Shares are by `catalog` until `use` is called with another one. `source` is the topic as found
+    at the start.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class Publisher:
         self._live_shifts = LiveShifts(view, self.history)
         self._shifts: tuple[Shifts, ...] = ()
         self._shifts_as_of = 0.0
-        #: Where the source partitions end, by number; empty while Kafka does not answer.
+        #: End offsets of the source partitions, by number; empty while Kafka does not respond.
         self._ends: dict[int, int] = {}
         self._lag_warned_at = -LAG_WARNING_INTERVAL_SECONDS
         self._has_snapshot = False
 
     def use(self, catalog: Catalog) -> None:
-        """Show by another catalogue, also what was counted as unknown so far."""
+        """Use another catalogue, also for what was counted as unknown so far."""
         self._catalog = catalog
         self.history.use(catalog)
         self._windows.reclassify()
@@ -95,9 +95,9 @@ class Publisher:
         return tuple(snapshot.STATES[state] for state, is_in_it in states.items() if is_in_it)
 
     def move_windows(self, now: float) -> bool:
-        """Move the windows to this moment, a piece at a time; False where more is to be done.
+        """Move the windows to the current time, a piece at a time; False if there is more to do.
 
-        The snapshot before stays until then, and says whether this worker is ready.
+        The previous snapshot stays until then, and determines whether this worker is ready.
         """
         if not self._follower.has_caught_up:
             return True
@@ -150,7 +150,7 @@ class Publisher:
         self._shifts, self._shifts_as_of = answer.shifts, answer.as_of
 
     async def read_ends(self) -> None:
-        """Ask Kafka where the source partitions end."""
+        """Ask Kafka for the end offsets of the source partitions."""
         topic = self._settings.topic
         try:
             self._ends = await asyncio.wait_for(

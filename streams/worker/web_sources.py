@@ -1,4 +1,4 @@
-"""What the web server asks of a worker: shares, history, shifts, metrics."""
+"""The worker's data for the web server: shares, history, shifts, metrics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streams.web.query import Question, WhatMoved
     from streams.worker.worker import Worker
 
-#: An answer on what moved a share takes up to seconds of work, and is kept for this long.
+#: Computing what moved a share takes up to seconds; the result is cached for this long.
 MOVERS_SECONDS = 30.0
 
 
@@ -61,7 +61,7 @@ async def _history(worker: Worker, asked: Question) -> dict[str, Any]:
 
 
 class _Movers:
-    """Answers what moved a share: one question at a time, the same answer for equal questions."""
+    """Computes what moved a share: one query at a time, the same result for equal queries."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker

@@ -1,4 +1,4 @@
-"""One worker: builds the parts, runs what goes on beside the counting, starts and stops.
+"""One worker: builds the parts, runs the background loops, starts and stops.
 
 A batch goes through `counter` into the partitions of `owned`; `flusher` writes them to the table,
 `follower` reads the table's changelog back into `view`, and `publisher` shows that.
@@ -44,22 +44,21 @@ if TYPE_CHECKING:
 SNAPSHOT_SECONDS = 1.0
 #: And at most this often, however fast the changelog grows.
 SNAPSHOT_MIN_SECONDS = 0.2
-#: The pause behind a piece of history. A full state is added up within a quarter of a minute of a
-#: start.
+#: The pause after a piece of history. A full state is summed within 15 s of a start.
 WARM_PAUSE_SECONDS = 0.06
 #: How often shifts are computed: rules are evaluated each minute, and wait half an hour.
 SHIFT_SECONDS = 30.0
-#: How often Kafka is asked where the source partitions end, for the lag.
+#: How often Kafka is asked for the end offsets of the source partitions, for the lag.
 LAG_SECONDS = 2.0
-#: How often the event loop shows the watchdog that it moves.
+#: How often the event loop updates the watchdog.
 ALIVE_SECONDS = 0.5
 
 
 class Worker:
     """One tokenshare worker: owns some partitions, shows them all.
 
-    `source` is the topic as it was found at the start. `fatal` resolves with the error that the
-    process cannot go on from.
+    `source` is the topic as found at the start. `fatal` resolves with the error that ends the
+    process.
     """
 
     def __init__(self, settings: Settings, catalog: Catalog, source: Topic) -> None:
@@ -72,7 +71,7 @@ class Worker:
         has_overrides = settings.catalog_overrides is not None
         self.overrides_are_good = True if has_overrides else None
         self.overrides_loaded_at = time.time() if has_overrides else None
-        #: Moved on by the event loop; a watchdog outside the loop looks at it.
+        #: Updated by the event loop; a watchdog outside the loop checks it.
         self.alive_at = time.monotonic()
 
         self.view = View()
@@ -143,7 +142,7 @@ class Worker:
             self.fatal.set_result(error)
 
     def use(self, catalog: Catalog) -> None:
-        """Classify by another catalogue: what comes, and what was counted as unknown so far."""
+        """Classify by another catalogue: new events, and earlier ones counted as unknown."""
         self.catalog = catalog
         self._classifier.use(catalog)
         self.publisher.use(catalog)
@@ -152,32 +151,32 @@ class Worker:
 
     @property
     def partitions(self) -> Mapping[int, Partition]:
-        """The counting state of each partition that this worker owns."""
+        """Return the counting state of each partition that this worker owns."""
         return self._owned.partitions
 
     @property
     def snapshot(self) -> Snapshot:
-        """The newest snapshot."""
+        """Return the newest snapshot."""
         return self.publisher.snapshot
 
     @property
     def history(self) -> History:
-        """Counts over time."""
+        """Return counts over time."""
         return self.publisher.history
 
     @property
     def flush_seconds(self) -> float:
-        """How long the last flush took."""
+        """Return how long the last flush took."""
         return self.flusher.seconds
 
     @property
     def flush_failures(self) -> int:
-        """How many flushes have failed."""
+        """Return how many flushes have failed."""
         return self.flusher.failures
 
     @property
     def rebalances(self) -> int:
-        """How often partitions have been taken over."""
+        """Return how often partitions have been taken over."""
         return self.assignment.rebalances
 
     def readiness(self) -> tuple[str, ...]:
@@ -231,7 +230,7 @@ def _task(loop: Callable[[_Loops], Awaitable[None]]) -> Any:
 
 
 class _Loops(Service):
-    """What goes on beside the counting."""
+    """The background loops of a worker."""
 
     def __init__(self, worker: Worker, **kwargs: Any) -> None:
         super().__init__(**kwargs)

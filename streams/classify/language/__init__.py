@@ -1,1 +1,1 @@
-"""Which language a prompt is written in: tags that were declared, and detection from text."""
+"""The language of a prompt: declared tags, and detection from text."""

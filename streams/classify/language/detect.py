@@ -1,12 +1,12 @@
-"""The text of a prompt -> the language it is written in; `und` where that cannot be told.
+"""The text of a prompt -> the language it is written in; `und` where it is uncertain.
 
-Code and mark-up go first, then the script decides, and where many languages share a script two
-detectors do. They must be surer the less there is to read, and need far less where they agree: a
+Code and mark-up are removed first, then the script decides, and where many languages share a script
+two detectors do. The required score is higher for shorter texts, and far lower where both agree: a
 wrong language is worse than none, and most prompts are in one language already. Without the
 optional extra `language` there are no detectors, and shared scripts are `und`.
 
-Thresholds are those that tests/accuracy chose on one half of its texts; its results are what they
-give on the other.
+Thresholds were chosen by tests/accuracy on one half of its texts; its results are measured on the
+other half.
 """
 
 from __future__ import annotations
@@ -24,28 +24,29 @@ from streams.classify.language.tags import UNDETERMINED
 #: Whether the optional extra `language` is installed.
 HAS_MODEL: bool = detectors.HAS_MODEL
 
-#: Characters of a text that are read, and of what is left of them without code.
+#: Characters of a text that are read, and of the rest of it without code.
 PREFIX_CHARACTERS = 512
 PROSE_CHARACTERS = 256
-#: Texts of one prompt that are read before it is given up.
+#: Texts of one prompt that are tried before detection stops.
 MAX_TEXTS = 8
 
-# Fewer letters are an abbreviation, a name or a formula. A character of Chinese, Japanese or
-# Korean is a word.
+# Fewer letters are an abbreviation, a name or a formula. A character of Chinese, Japanese or Korean
+# is a word.
 _FEWEST_LETTERS = 3
 _DENSE: Final = frozenset({script.HAN, script.KANA, "ko"})
 
-# Letters below which -> least score of eldc where cld2 names another language, and where it agrees.
+# Letters below which -> minimum score of eldc where cld2 names another language, and where it
+# agrees.
 _LADDER: Final = ((16, 0.90, 0.40), (40, 0.75, 0.40), (PREFIX_CHARACTERS + 1, 0.50, 0.30))
-# Scores that are nearer than this are equal, and cld2 decides: Danish and Norwegian, Bulgarian
-# and Serbian.
+# Scores that are closer than this are ties, and cld2 decides: Danish and Norwegian, Bulgarian and
+# Serbian.
 _TIE = 0.02
-# Names of what both detectors call differently. Bosnian, Croatian and Serbian in Latin letters
-# are one language to them; so are Indonesian and Malay, which words tell apart.
+# Canonical tags where the detectors' names differ. Both treat Bosnian, Croatian and Serbian in
+# Latin letters as one language, and Indonesian and Malay as well, which words distinguish.
 _SAME: Final = {"bs": "hr", "id": "ms"}
 
-# Languages that only cld2 knows, where it is sure, has this many letters to read and eldc is not
-# content with another language. Those it has only by chance (Corsican, Bislama) are left out.
+# Languages that only cld2 knows; accepted where it is sure, has this many letters and eldc is not
+# confident of another language. Those it reports only by chance (Corsican, Bislama) are left out.
 _LACKED: Final = """
     af ceb cy eo ga gd gl ha ht ig jv kk ky lb mg mk mn mt ne ps rw sd sn so st su sw tg tk tt ug uz
     xh zu
@@ -53,18 +54,21 @@ _LACKED: Final = """
 _ONLY_SECOND: Final = frozenset(_LACKED.split())
 _ONLY_SECOND_LETTERS = 24
 _CONTENT = 0.65
-# Eldc is nearly as content with a close relative: Dutch, Spanish, Serbian, Hindi.
+# Close relatives that eldc scores nearly as high: Dutch, Spanish, Serbian, Hindi.
 _CONTENT_WITH_RELATIVE: Final = {"af": 0.87, "gl": 0.87, "mk": 0.90, "ne": 1.0}
 
 Method = Literal["script", "model", "second", "none"]
 
 
 class Detection(NamedTuple):
-    """A canonical tag of `language.tags` or `und`, how sure it is, and what decided.
+    """A canonical tag of `language.tags` or `und`, its confidence, and what decided.
 
     script: the letters are of one language's script; confidence is their share of all letters.
-    model: eldc, held against cld2; confidence is its score, which is no probability.
+
+    model: eldc, checked against cld2; confidence is its score, which is not a probability.
+
     second: cld2, for a language that eldc lacks; confidence is its share of the text.
+
     none: nothing to read or not sure enough, `und`; confidence is 0.
     """
 
@@ -79,7 +83,7 @@ _NONE: Final = Detection(UNDETERMINED, 0.0, "none")
 def detect(text: str) -> Detection:
     """Return the language of a text from its first 512 characters.
 
-    Never raises, whatever the string; a text of any length costs what 512 characters cost.
+    Never raises, whatever the string; the cost is bounded by that of 512 characters.
     """
     text = text[:PREFIX_CHARACTERS]
     if text.isspace():
@@ -97,8 +101,8 @@ def detect_messages(messages: object) -> Detection:
     """Return the language of a prompt as gateways log it: text, JSON, messages, a request's body.
 
     The last user message decides; where it is `und` (code, an image, a single word), the earlier
-    ones do, latest first, then the system prompt. Never raises, whatever the value; reads at most
-    8 texts.
+    ones do, latest first, then the system prompt. Never raises, whatever the value; reads at most 8
+    texts.
     """
     found = map(detect, texts(messages)[:MAX_TEXTS])
     return next((each for each in found if each.language != UNDETERMINED), _NONE)
@@ -135,7 +139,7 @@ def _by_detectors(text: str, letters: int) -> Detection:
 
 
 def _first(said: detectors.Opinion) -> tuple[str, float]:
-    """Return the best answer of eldc; of answers as good as equal, the one that cld2 gives."""
+    """Return the best tag of eldc; of nearly equal scores, the one that cld2 reports."""
     if not said.ranked:
         return UNDETERMINED, 0.0
     best = said.ranked[0]
@@ -144,7 +148,7 @@ def _first(said: detectors.Opinion) -> tuple[str, float]:
 
 
 def _malay_or_indonesian(text: str, second: str) -> str:
-    """Return which it is, as eldc has no Indonesian; Indonesian where words and cld2 are silent."""
+    """Return which it is: eldc has no Indonesian. Without evidence it is Indonesian."""
     words = indonesian_words(text)
     if words == 0:
         return "ms" if second == "ms" else "id"

@@ -1,7 +1,7 @@
-"""Indonesian or Malay, by words that only one of the two writes.
+"""Distinguishes Indonesian from Malay by words that only one of the two uses.
 
-The two are near enough to share most words and every letter; detectors name either for both.
-Spelling and a few dozen everyday words tell them apart, as standard dictionaries of both have it.
+The two share most words and every letter; detectors report either for both. Spelling and a few
+dozen everyday words distinguish them, according to standard dictionaries of both.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What the two detectors of the optional extra say of a text: eldc first, cld2 beside it.
+"""The results of the two detectors of the optional extra: eldc first, cld2 as the second opinion.
 
-They err on different texts: where both name one language, far less evidence is enough. Both come
-with their data inside their wheels; nothing is fetched. They are loaded at the first question, in
-about 50 ms, and any number of threads may ask.
+They err on different texts: where both name one language, far less evidence is enough. Both include
+their data in their wheels; nothing is downloaded. They are loaded at the first call, in about 50
+ms, and are thread-safe.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from streams.classify.language.tags import UNDETERMINED, canonical
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Whether both detectors are installed, which `tokenshare[language]` sees to.
+#: Whether both detectors are installed, as by `tokenshare[language]`.
 HAS_MODEL: bool = all(find_spec(name) is not None for name in ("eldc", "pycld2"))
-# Languages that eldc ranks; two of them are often as good as equal, a fourth never counts.
+# Languages that eldc ranks; two of them often have nearly equal scores, a fourth never counts.
 _RANKED = 3
 
 _lock = Lock()
@@ -28,7 +28,7 @@ _lock = Lock()
 class Opinion(NamedTuple):
     """Tags of eldc with scores 0 to 1, best first; the tag of cld2, its share of the text 0 to 1.
 
-    `second` is `und` where cld2 names none, `sure` whether it calls its own answer reliable.
+    `second` is `und` where cld2 names none, `sure` whether it calls its own result reliable.
     """
 
     ranked: list[tuple[str, float]]
@@ -38,10 +38,10 @@ class Opinion(NamedTuple):
 
 
 def opinion(text: str) -> Opinion | None:
-    """Return what the detectors say of a text of letters and spaces; None without them.
+    """Return the results of the detectors for a text of letters and spaces; None without them.
 
-    Where cld2 refuses a text, eldc answers alone. Cost grows with the text. Lone surrogates raise
-    UnicodeError: they are no letters.
+    Where cld2 refuses a text, only eldc's result is returned. Cost grows with the text. Lone
+    surrogates raise UnicodeError: they are not letters.
     """
     with _lock:
         ask = _loaded()
@@ -51,12 +51,12 @@ def opinion(text: str) -> Opinion | None:
 @cache
 def _loaded() -> Callable[[str], Opinion] | None:
     try:
-        import eldc  # noqa: PLC0415 - 25 MB that only who asks pays for
+        import eldc  # noqa: PLC0415 - 25 MB that only users of detection pay for
         import pycld2  # noqa: PLC0415
     except ImportError:
         return None
     eldc.init()
-    # An instance of our own: settings of eldc are global otherwise.
+    # A separate instance: settings of eldc are global otherwise.
     first = eldc.instance()
     first.set_scores(_RANKED)
     tags = {code: canonical(code) for code in eldc.LANGUAGES}
@@ -67,7 +67,7 @@ def _loaded() -> Callable[[str], Opinion] | None:
         try:
             sure, _, answers = pycld2.detect(text, isPlainText=True, bestEffort=True)
         except pycld2.error:
-            # It takes noncharacters and controls for invalid UTF-8.
+            # cld2 rejects noncharacters and control characters as invalid UTF-8.
             return Opinion(ranked, UNDETERMINED, 0.0, sure=False)
         _, code, percent, _ = answers[0]
         return Opinion(ranked, canonical(code), percent / 100, bool(sure))

@@ -1,9 +1,9 @@
-"""The texts of a prompt that people wrote, in the order in which they tell its language.
+"""The texts of a prompt that people wrote, in the order of their value for language detection.
 
 Gateways log prompts as text, as JSON in text, or as the request's own structure: messages of
 OpenAI, Anthropic and OpenTelemetry, contents of Gemini, input of the Responses API. The last user
-message says best what is being asked, earlier ones and then the system prompt stand in for it.
-What tools answered, images, and the model's own words are left out.
+message is the best evidence; earlier ones and then the system prompt are fallbacks. Tool results,
+images, and the model's own words are left out.
 """
 
 from __future__ import annotations
@@ -17,49 +17,49 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Characters of JSON that are read; of longer JSON, or one that breaks off, its beginning.
+#: Characters of JSON that are read; longer JSON is cut to its beginning, like JSON that breaks off.
 MAX_JSON = 65_536
 MAX_BROKEN_JSON = 8_192
-#: Messages looked at, from the last; system prompts are the first one or two.
+#: Messages that are read, from the last; system prompts are the first one or two.
 MAX_MESSAGES = 64
 FIRST_MESSAGES = 2
 MAX_PARTS = 32
-#: Characters of each part: what a detector reads of a whole prompt.
+#: Characters of each part: the limit of a detector for a whole prompt.
 MAX_CHARACTERS = 512
 #: JSON in text, in a structure, in text: deeper than any gateway goes.
 DEEPEST = 4
 
-# Keys of the messages in a request body, most telling first, and of what stands before them.
+# Keys of the messages in a request body, best evidence first, and of the system prompt.
 _MESSAGES: Final = ("messages", "contents", "input", "prompt")
 _SYSTEM: Final = ("system", "instructions", "systemInstruction", "system_instruction")
 _CONTENT: Final = ("content", "parts", "text")
 _USER: Final = frozenset({"user", "human"})
 _OPERATOR: Final = frozenset({"system", "developer"})
-# Anything else that says its type is a call, a tool's answer, an image, a thought.
+# Any other type is a call, a tool result, an image, a thought.
 _MESSAGE_TYPES: Final = frozenset({"message", "text", "input_text"})
 _TEXT_TYPES: Final = frozenset({"text", "input_text"})
 
 _BEGINS_JSON = re.compile(r"\s*[\[{\"]")
-# What stands where a deployment logs no text.
+# Placeholders where a deployment logs no text.
 _REDACTED = re.compile(r"\W*redacted\b.{0,40}", re.IGNORECASE)
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?P<closed>")?|[\[\]{},]', re.DOTALL)
-# An escape that breaks off, and the first half of a pair of surrogates.
+# A truncated escape, and the first half of a surrogate pair.
 _BROKEN_ESCAPE = re.compile(r"(?:\\u[dD][89aAbB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
-# Brackets that are open at once in any request; more are no request.
+# Maximum open brackets in any request; anything with more is not a request.
 _MAX_OPEN = 32
-# Places before the break from which broken JSON is mended.
+# Positions before the break from which repair of truncated JSON is tried.
 _CUTS = 3
 
 
 class Texts(NamedTuple):
-    """What users wrote, latest first, and what the operator of the application told the model."""
+    """The users' texts, latest first, and the system prompts of the application's operator."""
 
     users: list[str]
     systems: list[str]
 
 
 def texts(logged: object) -> list[str]:
-    """Return the texts of a logged prompt, most telling first; none where it has none.
+    """Return the texts of a logged prompt, best evidence first; empty where it has none.
 
     `logged` is text, JSON in text (which may break off), a list of messages, or a request's body.
     Never raises, whatever the value; work is bounded by the limits above.
@@ -117,7 +117,7 @@ def _of_list(messages: list[object] | tuple[object, ...]) -> Texts:
 
 
 def _message(message: object) -> tuple[str, str]:
-    """Return the role of a message and its text; who is not named is the user."""
+    """Return the role and text of a message; without a role it is the user's."""
     if isinstance(message, str):
         return "user", message[:MAX_CHARACTERS]
     if not isinstance(message, dict) or not _is_of(message, _MESSAGE_TYPES):
@@ -141,7 +141,7 @@ def _is_of(item: dict[object, object], types: frozenset[str]) -> bool:
 
 
 def _read(text: str) -> Iterator[object]:
-    """Return the values that JSON in text may mean: its own, or what is left before a break."""
+    """Return the possible values of JSON in text: the value itself, or what precedes a break."""
     if len(text) <= MAX_JSON:
         try:
             yield orjson.loads(text)
@@ -157,7 +157,7 @@ def _read(text: str) -> Iterator[object]:
 
 
 def _mended(text: str) -> Iterator[str]:
-    """Return broken JSON with its open string and brackets closed, or cut some values before."""
+    """Return broken JSON with its open string and brackets closed, or cut some values earlier."""
     closing: list[str] = []
     cuts: deque[tuple[int, str]] = deque(maxlen=_CUTS)
     broken = ""

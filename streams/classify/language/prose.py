@@ -1,27 +1,27 @@
-"""What a person wrote in a prompt, without the code and the mark-up around it.
+"""The text that a person wrote in a prompt, without code and mark-up.
 
-Detectors read code as English, whatever the language of the question about it. What looks like
-code goes: fenced blocks, lines with the marks of a programming language, and inside the other
-lines addresses, paths, names of things in code, tags of HTML.
+Detectors classify code as English, whatever the language of the question about it. Anything that
+looks like code is removed: fenced blocks, lines with the marks of a programming language, and
+inside the other lines addresses, paths, identifiers, HTML tags.
 """
 
 from __future__ import annotations
 
 import re
 
-# One of these is in every text that has something to strip, but for some lines of code. It begins
-# with one set of characters because `re` looks for those fast.
+# One of these is in every text that has something to strip, except for some lines of code. It
+# begins with one set of characters because `re` searches for those fast.
 _SUSPECT = re.compile(
     r"""[`<>{}()\[\]=_/\\@#$|;*~&%\d.A-Z-]
     (?:(?<![.A-Z-]) | (?<=\w[.])(?=\w) | (?<=[a-z][A-Z]) | (?<=-)(?<!\S-)(?=[-\w]))""",
     re.VERBOSE | re.ASCII,
 )
 
-# A fence that is never closed runs to the end: the text may have been cut inside it.
+# An unclosed fence runs to the end: the text may have been cut inside it.
 _FENCED = re.compile(r"(```|~~~).*?(?:\1|\Z)|<(script|style|pre|code)\b.*?(?:</\2>|\Z)", re.DOTALL)
 
-# Lines that are code by how they begin, how they end, or what they are made of. Words that begin
-# a line of code begin one of English as well: without a sign of code after them they stay.
+# Lines that are code by their beginning, end or contents. Words that begin a line of code may also
+# begin one of English: without a sign of code after them the line stays.
 _CODE_LINE = re.compile(
     r"""(?:
       # prompts of shells and interpreters, directives
@@ -62,10 +62,10 @@ _CODE_LINE = re.compile(
     )\Z""",
     re.VERBOSE | re.ASCII,
 )
-# Signs and ends of lines that prose does not have.
+# Signs and line ends that prose does not have.
 _CODE_SIGN = re.compile(r"&&|[|][|]|[=!]==?\s|\bdo\s?[|]")
 _CODE_ENDS = ("{", "}", "(", "[", "\\", "=>", "->")
-# Beside lines of code these are code as well; alone they are headings, lists and quotations.
+# Next to lines of code these are code as well; alone they are headings, lists and quotations.
 _COMMENT = re.compile(
     r"""\"\"\".*?(?:\"\"\"|\Z) | \'\'\'.*?(?:\'\'\'|\Z) | /\*.*?(?:\*/|\Z)
     | (?:^[ \t]*|(?<=[;{}),]))[ \t]*(?:\#|//|--|\*|%|;)[^\n]*
@@ -75,7 +75,7 @@ _COMMENT = re.compile(
 
 # Code and tags inside a line.
 _SPAN = re.compile(r"`[^`\n]{1,200}`|</?[A-Za-z!][^<>]{0,200}>")
-# Names of things in code have no blanks and no letters beyond ASCII.
+# Identifiers in code have no blanks and only ASCII letters.
 _RUN = re.compile(r"[!-~]+")
 # Longer ones are keys, paths, encoded data.
 _LONGEST_WORD = 64
@@ -93,7 +93,7 @@ _TOKEN = re.compile(
 
 
 def prose(text: str) -> str:
-    """Return a text without its code; the text itself where it has none.
+    """Return a text without its code; the unchanged text where it has none.
 
     Cost grows with the text: callers cut it first.
     """

@@ -1,7 +1,8 @@
-"""The script that a text is written in, and how many of its letters are in it.
+"""The script that a text is written in, and how many of its letters belong to it.
 
-Some scripts are written by one language that is common in prompts and name it. Others are shared
-by many languages, which letters alone do not tell apart. Ranges are those of the Unicode blocks.
+Some scripts are used by only one language that is common in prompts, and identify it. Others are
+shared by many languages, which letters alone do not distinguish. Ranges are those of the Unicode
+blocks.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ DEVANAGARI: Final = "Devanagari"
 HAN: Final = "Han"
 KANA: Final = "kana"
 
-#: Scripts that many languages share; Han is told apart by its characters, and by kana beside it.
+#: Scripts that many languages share; Han is identified by its characters, and by adjacent kana.
 SHARED: Final = frozenset({LATIN, CYRILLIC, ARABIC, DEVANAGARI})
 
-# Blocks by script, or by the language that a script names: a guess where small languages share it
-# (Assamese is counted as Bengali, Tigrinya as Amharic, Yiddish as Hebrew).
+# Blocks by script, or by the language that a script identifies: a guess where small languages share
+# it (Assamese is counted as Bengali, Tigrinya as Amharic, Yiddish as Hebrew).
 _BLOCKS: Final = {
     LATIN: "0041-024F 0300-036F 1E00-1EFF",
     CYRILLIC: "0400-052F 1C80-1C8F A640-A69F",
@@ -61,26 +62,26 @@ _BLOCKS: Final = {
     "th": "0E00-0E7F",
     "zgh": "2D30-2D7F",
 }
-#: Languages with a script of their own: no other script is theirs.
+#: Languages with a script of their own: they use no other script.
 ALONE: Final = frozenset(name for name in _BLOCKS if name.islower() and name != KANA) | {
     "ja",
     "zh-Hans",
 }
-# What one letter says beside one of Latin. Names of products and of code are in Latin letters in
-# every language, so a prompt is in its other script even where that has half as many letters; a
-# character of Chinese stands for a word or half of one.
+# Weight of one letter relative to one of Latin. Names of products and of code are in Latin letters
+# in every language, so a prompt is in its other script even where that has half as many letters; a
+# Chinese character is a word or half of one.
 _WEIGHTS: Final = {LATIN: 1, HAN: 4, KANA: 3, "ko": 3}
 _OTHER_WEIGHT: Final = 2
-# Japanese is a quarter kana at the very least; Chinese quotes one now and then.
+# Japanese is at least a quarter kana; Chinese quotes one occasionally.
 _HAN_PER_KANA: Final = 10
 _BMP: Final = 0x10000
-# What those scripts have there is history; the table of what is kept ends before it, and there are
-# characters among it that a detector refuses.
+# Characters of those scripts above this are historic; the table of kept characters ends before it,
+# and some of them make a detector refuse the text.
 _BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 
 
 class Written(NamedTuple):
-    """A text by its letters: the script with most weight, its letters, its share of the weight."""
+    """The letters of a text: the script with most weight, its letters, its share of the weight."""
 
     script: str
     letters: int
@@ -88,7 +89,7 @@ class Written(NamedTuple):
 
 
 def written(text: str) -> Written | None:
-    """Return the script that most of a text is in; None when it has no letters.
+    """Return the script of most of a text; None when it has no letters.
 
     Cost grows with the text: callers cut it first.
     """
@@ -105,15 +106,15 @@ def written(text: str) -> Written | None:
 
 
 def only(name: str, text: str) -> str:
-    """Return a text with blanks for all but the letters of one script, their signs and accents."""
+    """Return a text with blanks for all but the letters of one script, with signs and accents."""
     return _BEYOND_BMP.sub(" ", text.translate(_kept(name)))
 
 
 def is_traditional(text: str) -> bool:
-    """Return whether a Chinese text has more characters of traditional than of simplified writing.
+    """Return whether a Chinese text has more traditional than simplified characters.
 
     A character of Taiwan's encoding that the mainland's lacks is traditional, and the reverse;
-    those in both say nothing, and a tie is simplified.
+    those in both do not count, and a tie is simplified.
     """
     return len(text.encode("big5", "ignore")) > len(text.encode("gb2312", "ignore"))
 

@@ -1,9 +1,9 @@
 """A declared language tag -> the tag it is counted under.
 
 Gateways and clients declare languages as BCP 47 tags, ISO 639 codes, POSIX locales, header lists
-and English names. All become one short BCP 47 tag: the language, for Chinese with its script;
-other scripts and all regions are dropped. What does not name a language is `und`. Facts about tags
-are those of CLDR and IANA, through langcodes.
+and English names. All become one short BCP 47 tag: the language, for Chinese with its script; other
+scripts and all regions are dropped. A value that does not name a language becomes `und`. Facts
+about tags are those of CLDR and IANA, through langcodes.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Final
 import langcodes
 
 UNDETERMINED: Final = "und"
-# Longer values are no tags.
+# Longer values are not tags.
 MAX_CHARACTERS = 256
-# Declared values kept with their answers.
+# Cache size: declared values with their tags.
 CACHE_ENTRIES = 4096
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,6}")
@@ -28,7 +28,7 @@ _EXTENDED = re.compile(r"[a-z]{3}")
 _PRIVATE_USE = re.compile(r"q[a-t][a-z]")
 # Regions (and an old Windows name) where Chinese is written in traditional characters.
 _TRADITIONAL = frozenset({"tw", "hk", "mo", "cht"})
-# Names and codes that the data lacks, or would read as another language.
+# Names and codes that the data lacks, or would map to another language.
 _OWN: Final = {
     "i-klingon": "tlh",
     "zh-min-nan": "nan",
@@ -101,7 +101,7 @@ _OWN: Final = {
     "n a": UNDETERMINED,
     "posix": UNDETERMINED,
 }
-# Names shorter than this are read by `find` as codes of languages that nobody meant.
+# Names shorter than this would be matched by `find` as codes of unintended languages.
 _SHORTEST_NAME = 4
 _MAX_WORDS = 4
 _OWN_NAMES: Final = {
@@ -114,7 +114,7 @@ _OWN_NAMES: Final = {
 
 
 class _Kept:
-    """Answers in two generations of half as many each: bounded, and what is used is kept."""
+    """A cache of two generations of half the size each: bounded, and entries in use are kept."""
 
     __slots__ = ("old", "young")
 
@@ -134,9 +134,9 @@ _names = _Kept()
 
 
 def canonical(tag: object) -> str:
-    """Return the tag that a declared value is counted under; `und` when it names no language.
+    """Return the tag that a declared value is counted under; `und` if it names no language.
 
-    Never raises. Memory is bounded: values longer than 256 characters are not looked at.
+    Never raises. Memory is bounded: values longer than 256 characters are not parsed.
     """
     if type(tag) is not str:
         return UNDETERMINED
@@ -149,7 +149,7 @@ def canonical(tag: object) -> str:
 
 
 def display_name(tag: str) -> str:
-    """Return the English name of a canonical tag, for people: `Chinese (Simplified)`."""
+    """Return the English display name of a canonical tag: `Chinese (Simplified)`."""
     found = _names.young.get(tag)
     if found is not None:
         return found
@@ -167,12 +167,12 @@ def _decided(declared: str) -> str:
             or _from_name(text)
             or UNDETERMINED
         )
-    except Exception:  # noqa: BLE001 - the data behind names raises errors of many kinds
+    except Exception:  # noqa: BLE001 - the data behind names raises many kinds of errors
         return UNDETERMINED
 
 
 def _from_tag(text: str) -> str | None:
-    """Return the tag in short form; None for what is not a tag of a language that exists."""
+    """Return the tag in short form; None for anything but a tag of an existing language."""
     lower = text.lower().replace("_", "-")
     own = _OWN.get(lower)
     if own is not None or not _TAG.fullmatch(text):
@@ -185,7 +185,7 @@ def _from_tag(text: str) -> str | None:
 
 
 def _language(base: str, rest: list[str]) -> str | None:
-    # langcodes' caches never evict. It is shown bases only: there are 18,278 of them, not more.
+    # langcodes' caches never evict. They only get bases: at most 18,278 of them.
     if _PRIVATE_USE.fullmatch(base) or not langcodes.tag_is_valid(base):
         return None
     found = langcodes.Language.get(langcodes.standardize_tag(base, macro=True)).language
@@ -198,13 +198,13 @@ def _language(base: str, rest: list[str]) -> str | None:
 
 
 def _from_name(text: str) -> str | None:
-    """Return the tag of a language that is called by its name, in English or its own language."""
+    """Return the tag of a language from its name, in English or in the language itself."""
     name = " ".join(_SEPARATORS.split(text.lower())).strip()
     own = _OWN.get(name)
     if own is not None:
         return own
     if not _may_be_name(name):
-        # `English (US)`: the name stands before the bracket.
+        # `English (US)`: the name precedes the bracket.
         name = _SEPARATORS.split(text.lower())[0]
         if not _may_be_name(name):
             return None

@@ -1,1 +1,1 @@
-"""Where a model comes from: who developed it, in which country, and whether its weights are out."""
+"""Origin of a model: its developer, the developer's country, and whether its weights are open."""

@@ -1,11 +1,11 @@
-"""Model id -> developer, country, openness, and so its origin.
+"""Model id -> developer, country, openness, and thus its origin.
 
 The facts are in catalog.toml; path.py and matcher.py hold the rules. An id is cut into words
-(name.py); a family counts where its name is there as whole words and the words around it agree;
-hosts, regions, repackers, formats and dates decide nothing. What is not certain is `unknown`: a
-wrong origin would move a share, an unknown one is seen and can be mapped.
+(name.py); a family counts where its name is present as whole words and the words around it agree.
+Hosts, regions, repackers, formats and dates decide nothing. Uncertain ids are `unknown`: a wrong
+origin would distort a share, while an unknown one is visible and can be mapped.
 
-What a deployment says of its own names (overrides.py) goes before the catalogue.
+A deployment's overrides of its own names (overrides.py) take precedence over the catalogue.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
     from streams.classify.origin.overrides import Override
 
-# Answers kept, in two generations of half as many: ids from outside cannot fill memory.
+# Cached results, in two generations of half as many: ids from outside cannot fill memory.
 CACHE_ENTRIES = 65_536
-# Ids longer than this are read but not kept: the key would cost more than the answer.
+# Ids longer than this are classified but not cached: the key would cost more than the result.
 CACHED_CHARACTERS = 256
-# Of a name that makes the rules fail nothing is kept: they would fail again wherever it is shown.
+# Nothing is kept of a name that makes the rules fail: they would fail again wherever it is shown.
 _UNREADABLE = unknown("(unreadable)", "the name cannot be read")
 
 
 @dataclass(eq=False)
 class Catalog:
-    """All facts, and the answers given so far."""
+    """All facts, and the cached results."""
 
     facts: Facts
     matcher: Matcher
@@ -45,25 +45,25 @@ class Catalog:
 
     @classmethod
     def load(cls, overrides: Path | None = None) -> Catalog:
-        """Read the package's catalogue, and the deployment's overrides where there are any.
+        """Return the package's catalogue, with the deployment's overrides if there are any.
 
-        Raises CatalogError: the file cannot be read, or an entry of it cannot be used.
+        Raises CatalogError where the file cannot be read, or an entry of it cannot be used.
         """
         catalog = cls.of(builtin(), "catalog.toml")
         return catalog if overrides is None else catalog.overridden_by(read(overrides))
 
     @classmethod
     def of(cls, text: str, file: str) -> Catalog:
-        """Read a catalogue from its text, called `file` in errors. Raises CatalogError."""
+        """Return a catalogue from its text, called `file` in errors. Raises CatalogError."""
         facts = facts_of(text, file)
         return cls(facts, Matcher(facts))
 
     def overridden_by(self, overrides: Overrides) -> Catalog:
-        """Return the same facts under other overrides, with no answers kept."""
+        """Return the same facts under other overrides, with an empty cache."""
         return replace(self, overrides=overrides, _young={}, _old={})
 
     def classify(self, model: str) -> Classification:
-        """Return what is known of a model id. Never raises; answers are kept, in bounded memory."""
+        """Return what is known of a model id. Never raises; the cache is bounded."""
         found = self._young.get(model)
         if found is not None:
             return found

@@ -13,7 +13,7 @@ from streams.classify.origin.values import CHINESE_COUNTRIES, CatalogError, open
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# Lists of `[words]` that a catalogue has to have.
+# Required lists of `[words]` in a catalogue.
 _LISTS = ("hosts", "repackers", "path", "neutral", "tuned", "aliases")
 _COMPARISON = re.compile(r"(>=|<=|==|<|>)(\d+)(?:\.(\d+))?")
 
@@ -30,12 +30,12 @@ def facts_of(text: str, file: str) -> Facts:
 
 
 def builtin() -> str:
-    """Return the text of the catalogue that the package brings."""
+    """Return the text of the catalogue that is part of the package."""
     return resources.files("streams.classify.origin").joinpath("catalog.toml").read_text("utf-8")
 
 
 def toml(text: str, file: str) -> dict[str, Any]:
-    """Return a file's text as TOML has it; it is called `file` in errors. Raises CatalogError."""
+    """Return the parsed TOML of a file, called `file` in errors. Raises CatalogError."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

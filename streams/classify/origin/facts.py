@@ -1,4 +1,4 @@
-"""What a catalogue knows: developers, families with their rules, and the words around names."""
+"""The facts of a catalogue: developers, families with their rules, and the words around names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What is known of one model. `origin` follows from country and openness."""
+    """The facts about one model. `origin` follows from country and openness."""
 
     model: str
     developer: str | None
@@ -29,7 +29,7 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class Developer:
-    """An organisation that releases models; `openness` where all its releases are on one side."""
+    """An organisation that releases models; `openness` where all its releases have the same one."""
 
     name: str
     country: str | None
@@ -49,7 +49,7 @@ class Rule:
     base: str | None = None
 
     def holds(self, after: tuple[str, ...], rest: tuple[str, ...]) -> str | None:
-        """Return what decided; None when a condition fails. `after` follows the family's name."""
+        """Return the reason; None when a condition fails. `after` follows the family's name."""
         why = []
         if self.words:
             tier = next((word for word in rest if word in self.words), None)
@@ -99,7 +99,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a catalogue file says.
+    """All facts of a catalogue file.
 
     `slugs` are developers by the words that name them in a path, `names` the families by the words
     of their names, `vocabulary` the lists of other words: hosts, repackers and so on.

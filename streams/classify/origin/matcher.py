@@ -1,6 +1,6 @@
-"""A model's id -> what is known of it: the family that its name stands for, and who made it.
+"""Model id -> what is known of it: the family that it names, and the developer.
 
-A family counts where its name is there as whole words and the words around it agree.
+A family counts where its name is present as whole words and the words around it agree.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from streams.classify.origin.facts import Developer, Facts, Family
     from streams.classify.origin.values import Openness
 
-# No id has a path this deep, or so many words; one that has is not a model's. The most words of an
-# id in the labelled lists are 14, and each costs time.
+# A model's id has no path this deep and not so many words. The most words of an id in the labelled
+# lists are 14, and each costs time.
 MAX_SEGMENTS = 16
 MAX_WORDS = 32
 
 _GLUED = re.compile(r"([^\W\d]+)(\d[\d.]*)([a-z]*)")
 _BEDROCK_REVISION = re.compile(r"-v[01]:\d+(:\d+k)?$")
 _QUANTISATION_TAG = re.compile(r"[-_.:]i?q\d(?:_[a-z0-9]+)*(?=$|[-_.:])")
-# Dropped from a model's name: they name a way to get the same weights.
+# Dropped from a model's name: they name a distribution of the same weights.
 _VARIANTS = frozenset({"latest", "free", "maas", "hf", "tee"})
 
 
@@ -42,7 +42,7 @@ class Match:
 
 
 class Span(NamedTuple):
-    """Where a family's name may be: `words[start:end]`, then `after`."""
+    """A possible place of a family's name: `words[start:end]`, then `after`."""
 
     start: int
     end: int
@@ -60,7 +60,7 @@ class Matcher:
         return Paths(self.facts)
 
     def known(self, shown: str, raw: list[str]) -> Classification:
-        """Return what is known of an id with these segments, called `shown` in the answer."""
+        """Return what is known of an id with these segments, called `shown` in the result."""
         path = self._paths.segments(raw)
         if not path or len(path) > MAX_SEGMENTS:
             return unknown(shown, "no name in it")
@@ -123,7 +123,7 @@ class Matcher:
         return None
 
     def _may_begin(self, word: str) -> bool:
-        """Return whether a family's name may begin with the word; of most names no word does."""
+        """Return whether a family's name may begin with the word; most names have no such word."""
         if word in self._first_words:
             return True
         glued = _GLUED.fullmatch(word)
@@ -156,8 +156,8 @@ class Matcher:
             agrees = family.developer.name in context.owners
             if family.owner_only and not agrees:
                 continue
-            # A transport may be called like the developer, so only an ordinary word beside the
-            # developer needs nothing more.
+            # A transport may have the developer's name, so only an ordinary word beside the
+            # developer needs no further evidence.
             lacks = family.needs is not None and not family.needs.match(" ".join(span.after))
             if lacks and not (agrees and family.common):
                 continue
@@ -167,7 +167,7 @@ class Matcher:
         return None
 
     def _agree(self, words: tuple[str, ...], span: Span, family: Family, *, owned: bool) -> bool:
-        """Return whether an ordinary word is a family's name: at the head, among known words."""
+        """Return whether an ordinary word is a family's name: at the start, among known words."""
         head = words[: span.start]
         if any(map(self._strong, head)):
             return False
@@ -179,13 +179,13 @@ class Matcher:
         )
 
     def _strong(self, word: str) -> bool:
-        """Return whether the word is a family's name by itself: the rest is then about it."""
+        """Return whether the word alone is a family's name: the rest then describes it."""
         families = self.facts.names.get((word,), ())
         return any(not family.common for family in families)
 
     @cached_property
     def _family_words(self) -> frozenset[tuple[str, ...]]:
-        """Return names of one word: a parent may follow, as in `e5-mistral-7b`."""
+        """Return one-word names: a parent may follow, as in `e5-mistral-7b`."""
         return frozenset(name for name in self.facts.names if len(name) == 1)
 
     # --- the decision
@@ -218,7 +218,8 @@ class Matcher:
 
         openness, base, because = _by_rules(family, match.after, rest)
         if base is None:
-            # A parent is somebody else's: `codex-mini` in `gpt-5.1-codex-mini` is none.
+            # A parent belongs to another developer: `codex-mini` in `gpt-5.1-codex-mini` is not
+            # one.
             makers = (m.family for m in matches if m.family.developer is not family.developer)
             base = next((maker.title for maker in makers), None)
         strange = [
@@ -253,20 +254,20 @@ class Matcher:
     def _may_be_of_others(
         self, family: Family, context: Context, strange: list[str], before: tuple[str, ...]
     ) -> bool:
-        """Return whether words that nobody knows may name a release that others trained."""
+        """Return whether unknown words may name a release that others trained."""
         owned = context.nearest is not None and context.nearest.name == family.developer.name
         return (
             context.foreign
             or not self.facts.vocabulary["tuned"].isdisjoint((word,) for word in strange)
             or (family.retrained and not owned)
-            # A word before the family's name is how releases of others begin.
+            # Releases by others begin with a word before the family's name.
             or (not family.derived and not set(before).isdisjoint(strange))
         )
 
     def _by_owner(self, shown: str, path: list[str], cut: list[tuple[str, ...]]) -> Classification:
-        """Return what the organisation says where no family is named.
+        """Return what the organisation implies where no family is named.
 
-        It decides where all its releases are on one side.
+        It decides where all its releases have the same openness.
         """
         for index in range(len(cut) - 2, -1, -1):
             words = cut[index]
@@ -290,7 +291,7 @@ class Matcher:
         return unknown(shown, "no known name")
 
     def _canonical(self, segment: str, words: tuple[str, ...], start: int) -> str:
-        """Return the model's name without host, variant, format and revision of an endpoint."""
+        """Return the model's name without host, variant, format and endpoint revision."""
         text = _BEDROCK_REVISION.sub("", segment.split("@", 1)[0])
         text = _QUANTISATION_TAG.sub("", text)
         head, *tags = text.split(":")
@@ -320,13 +321,13 @@ def _parameters(word: str) -> bool:
 
 
 def _winner(matches: list[Match]) -> Match | None:
-    """Return the match that the name is about; None where two families are named side by side."""
+    """Return the match that the name refers to; None where two families are named side by side."""
     titles = {match.family.title for match in matches}
     if len(titles) == 1:
         return matches[0]
     derived = [match for match in matches if match.family.derived]
     if derived and any(match.family.unsized for match in matches):
-        # Nobody outside can build on weights that were never released.
+        # Third parties cannot build on weights that were never released.
         return None
     if len({match.family.title for match in derived}) == 1:
         return derived[0]
@@ -341,7 +342,7 @@ def _winner(matches: list[Match]) -> Match | None:
 
 
 class Names(NamedTuple):
-    """A model's id as it was given, and the name it is counted under when it is known."""
+    """A model's id as given, and the name it is counted under when it is known."""
 
     shown: str
     model: str
@@ -376,7 +377,7 @@ def _classified(
 
 
 def unknown(shown: str, because: str) -> Classification:
-    """Return the classification of an id that nothing is known of, and why."""
+    """Return the classification of an unknown id, with the reason."""
     return Classification(
         model=shown,
         developer=None,

@@ -2,8 +2,8 @@
 
 An id is a path: hosts and organisations, then the name. `parse` cuts it into segments and each
 segment into words, and undoes the spellings that hosts introduce (`--` for `/`, `2p5` for `2.5`,
-Bedrock's ARNs, OpenAI's `ft:…`). It knows no model and no vendor: what the words mean is the
-catalogue's business.
+Bedrock's ARNs, OpenAI's `ft:…`). It knows no models or vendors: the catalogue gives the words their
+meaning.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import re
 import unicodedata
 from functools import lru_cache
 
-# What is kept of an id that nobody knows; enough to recognise it in a list.
+# The kept length of an unknown id; enough to recognise it in a list.
 SHOWN_CHARACTERS = 128
-# Longer ids than this are not model names; looking at them would cost time and answer nothing.
+# Longer ids than this are not model names; parsing them would cost time without a result.
 READ_CHARACTERS = 200
 
 _SEPARATORS = re.compile(r"[^\w.]+|_+")
@@ -26,7 +26,7 @@ _SIZE = re.compile(
     r"(?:[ae]?\d+(?:\.\d+)?b"  # 32b, 1.5b; a22b active; e4b effective
     r"|\d+x\d+(?:\.\d+)?b"  # 8x22b
     r"|\d+(?:\.\d+)?t"  # 1t, 2.4t
-    r"|[2-9]\dm|[1-9]\d\dm)",  # 86m, 350m; 1m to 10m are lengths of context
+    r"|[2-9]\dm|[1-9]\d\dm)",  # 86m, 350m; 1m to 10m are context lengths
 )
 _NUMBER = re.compile(
     r"(?:[a-z]?\d[\d.]*[a-z]?|\d+x\d+|int\d+|b[ef]\d+|i?q\d\w*|k|s|m|l|xs|xl|xxl|\d+steps?)",
@@ -40,20 +40,21 @@ _FINE_TUNE = re.compile(r"^(?:.*/)?ft:([^:]+)(?::.*)?$", re.DOTALL)
 _OLD_FINE_TUNE = re.compile(r"^([^:/]+)(?::ft-|\.ft-).*$", re.DOTALL)
 _ARN = re.compile(r"arn:aws[\w-]*:[\w-]+:[\w-]*:\d*:")
 
-# Hosts, organisations and parts of names come back in id after id; ids from outside cannot fill it.
+# Hosts, organisations and parts of names recur in many ids. The cache is bounded: ids from outside
+# cannot fill it.
 _KEPT = 4096
 
 
 def shown(model: str) -> str:
-    """Return the id as it may be shown: stripped, without control characters, at most 128 long."""
+    """Return the displayed id: stripped, without control characters, at most 128 long."""
     kept = visible(model[: 4 * SHOWN_CHARACTERS].strip()).strip()
     return kept[:SHOWN_CHARACTERS].strip() or "(empty)"
 
 
 def is_too_long(model: str) -> bool:
-    """Whether an id is longer than a model's name, as it stands or once it is normalised.
+    """Return whether an id is longer than a model's name, before or after it is normalised.
 
-    A ligature is one character and becomes up to eighteen: without this it would take 1.5 ms.
+    A ligature is one character and expands to up to eighteen: without this it would take 1.5 ms.
     """
     if len(model) > READ_CHARACTERS:
         return True
@@ -63,7 +64,7 @@ def is_too_long(model: str) -> bool:
 def visible(text: str) -> str:
     """Return the text without controls, invisible marks (bidi) and halves of surrogate pairs."""
     if text.isascii() and text.isprintable():
-        # Nearly all ids: a third of the time that a new one takes.
+        # Nearly all ids; saves a third of the time that a new id takes.
         return text
     spaced = (" " if character in "\t\r\n" else character for character in text)
     return "".join(c for c in spaced if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
@@ -108,9 +109,9 @@ def is_quantised(word: str) -> bool:
 
 
 def version(after: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the version at the head of the words after a family's name; () when there is none.
+    """Return the version at the start of the words after a family's name; () when there is none.
 
-    `4.5`, `v4.5`, `4 5` and a glued `45` are all (4, 5); a date or a size is no version.
+    `4.5`, `v4.5`, `4 5` and a joined `45` are all (4, 5); a date or a size is not a version.
     """
     if not after or is_size(after[0]):
         return ()

@@ -1,16 +1,16 @@
-"""What a deployment says of its own model names: its overrides file.
+"""A deployment's overrides of its own model names: the overrides file.
 
-    [models."prod-chat"]                # exact, upper and lower case alike
+    [models."prod-chat"]                # exact, case-insensitive
     same_as = "gpt-4o-mini"             # counted as this model
-    [models."team-a/*"]                 # `*` stands for anything; the first pattern that fits wins
+    [models."team-a/*"]                 # `*` matches anything; the first matching pattern wins
     developer = "Acme"
     country = "DE"                      # ISO 3166-1 alpha-2
     openness = "proprietary"            # or "open"
     [models."lab-*"]
     origin = "row-open"                 # instead of country and openness
 
-Exact names go before patterns, overrides before the catalogue. A `*` that belongs to a name has a
-backslash before it.
+Exact names take precedence over patterns, overrides over the catalogue. A literal `*` in a name is
+escaped by a backslash.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
-# What stands for anything; with a backslash before it, it is a character of a name.
+# The wildcard; with a backslash before it, it is a character of a name.
 _STAR = re.compile(r"(?<!\\)\*")
 _KEYS = frozenset({"developer", "country", "openness", "origin", "same_as"})
 
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """What is said of one name or pattern, `entry` as it stands in the file."""
+    """The override of one name or pattern, `entry` as written in the file."""
 
     entry: str
     developer: str | None = None
@@ -64,7 +64,7 @@ class Overrides:
     text: bytes = b""
 
     def find(self, shown: str) -> Override | None:
-        """Return what is said of a model's id, as `streams.classify.origin.name.shown` gives it."""
+        """Return the override of an id, as `streams.classify.origin.name.shown` returns it."""
         key = shown.lower()
         found = self.exact.get(key)
         if found is None:
@@ -78,7 +78,7 @@ class Overrides:
 
 
 def read(path: Path, known: Overrides | None = None) -> Overrides:
-    """Read an overrides file; answer those known where the file still says them.
+    """Return the overrides of a file, reusing `known` where the bytes are unchanged.
 
     Raises CatalogError, which names every fault in it by its line.
     """
@@ -94,8 +94,8 @@ def read(path: Path, known: Overrides | None = None) -> Overrides:
 
 
 def parse(data: bytes, file: str) -> Overrides:
-    """Read the bytes of an overrides file, called `file` in errors; as `read`."""
-    # Windows' editors put a byte order mark in front, which TOML does not know.
+    """Return the overrides in the bytes of a file, called `file` in errors; as `read`."""
+    # Windows editors put a byte order mark in front, which TOML does not allow.
     text = data.decode("utf-8-sig")
     models = _models(text, file)
     lines = _lines(text)
@@ -126,11 +126,11 @@ def parse(data: bytes, file: str) -> Overrides:
 
 
 def suggestion(model: str) -> str:
-    """Return an entry for a model of unknown origin, ready to be put at the end of the file.
+    """Return an entry for a model of unknown origin, ready to be appended to the file.
 
-    It changes nothing until its value is written.
+    It changes nothing until its value is filled in.
     """
-    # A JSON string is a TOML string as well, whatever is in the name.
+    # A JSON string is a TOML string as well, whatever characters the name has.
     name = orjson.dumps(model.replace("*", r"\*")).decode().replace("\x7f", "\\u007f")
     return f'[models.{name}]\norigin = "unknown"  # {", ".join(ORIGINS[:-1])}; or same_as = "…"'
 
@@ -155,8 +155,8 @@ def _models(text: str, file: str) -> Mapping[str, Any]:
 
 def _glob(key: str) -> re.Pattern[str]:
     first, *between, last = (re.escape(_plain(each)) for each in _STAR.split(key))
-    # Atomic groups: where a piece stands first is as good as anywhere later. Trying all places
-    # would take a name of a few dozen letters for ever.
+    # Atomic groups: the first place where a piece matches is as good as any later one. Backtracking
+    # over all places would practically never end for a name of a few dozen letters.
     found = "".join(f"(?>.*?{each})" for each in between)
     return re.compile(f"{first}{found}.*{last}", re.DOTALL)
 
@@ -221,7 +221,7 @@ def _origin(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where in a file an entry stands, for people."""
+    """The place of an entry in a file, for error messages."""
 
     file: str
     name: str
@@ -240,14 +240,14 @@ class _Place:
 
 
 def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """Return the line on which each table and key first stands, by its path.
+    """Return the first line of each table and key, by its path.
 
-    The standard library's parser keeps no lines. What it makes of a line alone is the path, except
-    inside values of several lines, which no override has.
+    The standard library's parser keeps no line numbers. Each line is parsed alone to get its path,
+    which is right except inside multi-line values, and no override has these.
     """
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
-    # Editors end no line at the rarer signs that `splitlines` does.
+    # Editors do not end lines at the rarer separators of `splitlines`.
     for number, line in enumerate(text.split("\n"), 1):
         try:
             path = tuple(_path(tomllib.loads(line)))

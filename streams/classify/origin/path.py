@@ -1,4 +1,4 @@
-"""What the path before a model's name says: who serves it and who made it."""
+"""The path before a model's name: who serves it and who made it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ VENDOR = " ."
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the path says around the name."""
+    """What the path around the name means."""
 
-    # Developers that the id names where no transport would be.
+    # Developers that the id names in places where a transport cannot be.
     owners: frozenset[str]
     # The developer nearest to the name, transport or not.
     nearest: Developer | None
-    # A part of the path that nobody knows: the name may be somebody's own release.
+    # An unknown part of the path: the name may be a third party's release.
     foreign: bool
 
 
@@ -37,7 +37,7 @@ class Paths:
     facts: Facts
 
     def segments(self, raw: list[str]) -> list[str]:
-        """Return segments, `us.anthropic.claude` and `openrouter:qwen` cut where hosts join them.
+        """Return segments, `us.anthropic.claude` and `openrouter:qwen` split where hosts join them.
 
         A vendor before a dot, or before `: ` as in `DeepSeek: R1`, is not a host: it is marked.
         """
@@ -68,7 +68,7 @@ class Paths:
         )
 
     def context(self, path: list[str], cut: list[tuple[str, ...]], index: int) -> Context:
-        """Return what the path says around the name in the segment at `index`."""
+        """Return what the path around the name in the segment at `index` means."""
         owners: set[str] = set()
         nearest: Developer | None = None
         foreign = False
@@ -91,7 +91,7 @@ class Paths:
         return Context(frozenset(owners), nearest, foreign)
 
     def lead(self, words: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the words at the head of a name that only say who serves or who made it."""
+        """Return the words at the start of a name that only name who serves it or who made it."""
         count = 0
         while count < len(words):
             for length in (3, 2, 1):
@@ -106,7 +106,7 @@ class Paths:
         return words[:count]
 
     def says_nothing(self, word: str) -> bool:
-        """Return whether a word is as good as none: it does not say whose model it is."""
+        """Return whether a word is uninformative: it does not identify whose model it is."""
         return (
             word in self._plain
             or naming.is_number(word)
@@ -119,7 +119,7 @@ class Paths:
 
     @cached_property
     def _plain(self) -> frozenset[str]:
-        """Return words of hosts, paths and variants: none of them says whose model it is."""
+        """Return words of hosts, paths and variants: none of them identifies whose model it is."""
         kinds = ("hosts", "path")
         single = {p[0] for kind in kinds for p in self.facts.vocabulary[kind] if len(p) == 1}
         return self._neutral | single

@@ -1,4 +1,4 @@
-"""What is contradictory in a catalogue or an overrides file, and what a change of one changes."""
+"""Contradictions in a catalogue or an overrides file, and the effect of a change of one."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 # Lists whose words make an id unknown: as a family's name they could never count.
 _NEVER_A_NAME = ("tuned", "aliases")
-# Versions and sizes that a family's rules are tried with.
+# Versions and sizes that a family's rules are tested with.
 _TRIED = ("", "1", "2", "3", "4", "5", "7b", "235b-a22b", "latest", "instruct")
 
 
 class Change(NamedTuple):
-    """An id that two catalogues answer differently."""
+    """An id that two catalogues classify differently."""
 
     model: str
     before: Classification
@@ -29,7 +29,7 @@ class Change(NamedTuple):
 
 
 def contradictions(data: Mapping[str, Any], catalog: Catalog) -> list[str]:
-    """Return what is wrong in a catalogue, one line each; `data` is the file as TOML has it."""
+    """Return the contradictions in a catalogue, one line each; `data` is the parsed TOML."""
     return [
         *_developers(data),
         *_sources(data),
@@ -41,7 +41,7 @@ def contradictions(data: Mapping[str, Any], catalog: Catalog) -> list[str]:
 
 
 def unusual_overrides(catalog: Catalog) -> list[str]:
-    """Return which overrides have no effect, or one that nobody can have meant, a line each."""
+    """Return the overrides without effect, or with one that is surely unintended, a line each."""
     overrides = catalog.overrides
     plain = catalog.overridden_by(type(overrides)())
     found = []
@@ -66,7 +66,8 @@ def unusual_overrides(catalog: Catalog) -> list[str]:
                     f"{where}: the catalogue says the same by itself. Remedy: remove the entry."
                 )
     for (pattern, first), (_, second) in itertools.combinations(overrides.patterns, 2):
-        # A `*` of the second is a character to the first, which only a `*` of the first can take.
+        # The first pattern reads a `*` of the second as a character, which only its own `*` can
+        # match.
         if pattern.fullmatch(naming.shown(second.entry).lower()):
             found.append(
                 f'models."{second.entry}": never reached, "{first.entry}" stands before it and '
@@ -76,7 +77,7 @@ def unusual_overrides(catalog: Catalog) -> list[str]:
 
 
 def changes(before: Catalog, after: Catalog, ids: Iterable[str]) -> Iterator[Change]:
-    """Yield the ids whose developer, country, openness, origin or base is another one."""
+    """Yield the ids whose developer, country, openness, origin or base differs."""
     for model in ids:
         old, new = before.classify(model), after.classify(model)
         if _answer(old) != _answer(new):
@@ -88,7 +89,7 @@ def _answer(known: Classification) -> tuple[str | None, ...]:
 
 
 def names_of(*catalogs: Catalog) -> list[str]:
-    """Return ids that the families and rules of catalogues speak of, with and without owner."""
+    """Return ids that the families and rules of catalogues mention, with and without owner."""
     ids: dict[str, None] = {}
     for catalog in catalogs:
         owners: dict[str, str] = {}
@@ -182,7 +183,7 @@ def _covers(first: Rule, second: Rule) -> bool:
 
 
 def _answers(catalog: Catalog) -> Iterator[str]:
-    """Return names that, with their developer before them, are answered with another one."""
+    """Return names that are classified differently when their developer precedes them."""
     owners: dict[str, str] = {}
     hosts = catalog.facts.vocabulary["hosts"]
     for slug, developer in catalog.facts.slugs.items():

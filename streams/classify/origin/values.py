@@ -1,4 +1,4 @@
-"""The five origins, and what they follow from: the developer's country and the model's openness."""
+"""The five origins, and how they follow from the developer's country and the model's openness."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Origin = Literal["cn-open", "cn-proprietary", "row-open", "row-proprietary", "un
 ORIGINS: Final[tuple[Origin, ...]] = get_args(Origin)
 Openness = Literal["open", "proprietary"]
 
-#: What people call them.
+#: Their display names.
 ORIGIN_NAMES = {
     "cn-open": "Chinese open",
     "cn-proprietary": "Chinese proprietary",
@@ -24,7 +24,7 @@ CHINESE_COUNTRIES = frozenset({"CN", "HK", "MO", "TW"})
 class CatalogError(ValueError):
     """A catalogue or overrides file cannot be used.
 
-    `faults` says of each fault in which file, line and entry it is, and what to do.
+    `faults` has the file, line and entry of each fault, and what to do.
     """
 
     def __init__(self, *faults: str) -> None:
@@ -42,7 +42,7 @@ def origin_of(*, chinese: bool, openness: Openness | None) -> Origin:
 
 
 def openness_of(value: object, where: str) -> Openness | None:
-    """Read an openness from a file; None for absent and "unknown". Raises CatalogError."""
+    """Return an openness from a file; None for absent and "unknown". Raises CatalogError."""
     if value in {None, "unknown"}:
         return None
     if value == "open":

@@ -1,1 +1,1 @@
-"""What gateways write: a record's value and headers become events, one file a format."""
+"""The formats that gateways write, one module a format."""

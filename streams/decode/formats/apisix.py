@@ -1,4 +1,4 @@
-"""Apache APISIX: what its loggers write of a request that an AI plugin has served.
+"""Apache APISIX: the log entry of a request that an AI plugin has served.
 
 Sources: apache/apisix, apisix/plugins/ai-proxy/base.lua, apisix/utils/log-util.lua,
 apisix/plugins/ai-protocols/anthropic-messages.lua.
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 NAME = "apisix"
 
-#: On Anthropic's own route the input comes as Anthropic counts it, without the cache.
+#: On Anthropic's own route the input is as Anthropic counts it, without the cache.
 _ANTHROPIC_ROUTE = "/v1/messages"
 
 
 def is_apisix(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is a log entry of APISIX, of whatever route."""
+    """Return whether a document is a log entry of APISIX, of any route."""
     return "llm_summary" in document or ("route_id" in document and "apisix_latency" in document)
 
 
 def read(document: Mapping[str, Any]) -> Item:
-    """Return what a log entry says."""
+    """Return the result for a log entry."""
     summary = document.get("llm_summary")
     if type(summary) is not dict:
         return Skipped("no_llm")
@@ -57,7 +57,8 @@ def read(document: Mapping[str, Any]) -> Item:
 
 
 def _usage(summary: Mapping[str, Any], *, is_anthropic: bool) -> Usage:
-    # nginx begins its variables as texts, and leaves them so where a request has no usage.
+    # nginx initialises its variables as strings, and they stay strings where a request has no
+    # usage.
     prompt, completion, total, *cache = (
         decimal(summary.get(name))
         for name in (

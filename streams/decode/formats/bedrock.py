@@ -1,6 +1,7 @@
 """Amazon Bedrock: its model invocation log.
 
-Source: Amazon Bedrock's user guide, model invocation logging. Cache counts lie beside the input.
+Source: Amazon Bedrock's user guide, model invocation logging. Cache counts are separate from the
+input.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ NAME = "bedrock"
 
 
 def is_bedrock(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is of Bedrock's model invocation log."""
+    """Return whether a document is from Bedrock's model invocation log."""
     return document.get("schemaType") == "ModelInvocationLog"
 
 
 def read(document: Mapping[str, Any]) -> Item:
-    """Return what a line of the invocation log says.
+    """Return the result for a line of the invocation log.
 
-    The ARN of an inference profile may hide the model, and is then unknown to the catalogue.
+    The ARN of an inference profile may hide the model; the catalogue then does not know it.
     """
     given = document.get("input")
     return Found(

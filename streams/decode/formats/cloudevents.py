@@ -1,4 +1,4 @@
-"""CloudEvents around a document: the envelope's facts stand in where the document has none.
+"""CloudEvents around a document: the envelope's time and id apply where the document has none.
 
 Source: cloudevents/spec, cloudevents/bindings/kafka-protocol-binding.md (structured and binary
 mode; Kafka has no batch mode) and cloudevents/formats/json-format.md.
@@ -20,24 +20,24 @@ _PREFIX = "ce_"
 
 
 class Envelope(NamedTuple):
-    """What an envelope says of the document inside: its time and its id, None where it does not."""
+    """The time and id that an envelope gives for the document inside, None where absent."""
 
     time: str | None = None
     id: str | None = None
 
 
 def is_envelope(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is a CloudEvent in structured mode."""
+    """Return whether a document is a CloudEvent in structured mode."""
     return "specversion" in document and ("data" in document or "data_base64" in document)
 
 
 def envelope_of(document: Mapping[str, Any]) -> Envelope:
-    """Return what a structured CloudEvent says of its data."""
+    """Return the envelope of a structured CloudEvent."""
     return _envelope(document.get("time"), document.get("source"), document.get("id"))
 
 
 def from_headers(headers: Sequence[tuple[str, bytes | None]]) -> Envelope | None:
-    """Return what a record's headers say in binary mode; None where they are no CloudEvent's."""
+    """Return the envelope from a record's headers in binary mode; None for other records."""
     said = {
         name.lower(): (value or b"").decode(errors="replace")
         for name, value in headers
@@ -56,7 +56,7 @@ def _envelope(time: object, source: object, id_: object) -> Envelope:
 
 
 def data_of(document: Mapping[str, Any]) -> bytes | Rejected | dict[str, Any] | list[Any]:
-    """Return a structured CloudEvent's data: a document, or the bytes of one."""
+    """Return a structured CloudEvent's data: a document, or its bytes."""
     if document.get("data_base64") is not None:
         try:
             return base64.b64decode(document["data_base64"], validate=True)

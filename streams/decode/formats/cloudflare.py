@@ -18,12 +18,12 @@ NAME = "cloudflare"
 
 
 def is_cloudflare(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is a log object of Cloudflare's AI Gateway."""
+    """Return whether a document is a log object of Cloudflare's AI Gateway."""
     return "tokens_in" in document and "tokens_out" in document
 
 
 def read(document: Mapping[str, Any]) -> Item:
-    """Return what a log object says; an answer from the gateway's cache counts nothing."""
+    """Return the result for a log object; a response from the gateway's cache counts nothing."""
     if document.get("cached") in (True, "true", 1):
         return Skipped("cache_hit")
     metadata = document.get("metadata")

@@ -1,4 +1,4 @@
-"""A format of one's own: where its facts stand, as dotted paths in the settings."""
+"""A custom format: its fields as dotted paths in the settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 NAME = "custom"
 
-#: What a mapping may say; the model and one of the counts are needed to know a document by.
+#: The fields of a mapping; the model and one of the counts are required to recognise a document.
 FIELDS = ("model", "prompt_tokens", "completion_tokens", "ts", "language", "tenant", "id", "text")
 _COUNTS = ("prompt_tokens", "completion_tokens")
 
@@ -21,20 +21,20 @@ _COUNTS = ("prompt_tokens", "completion_tokens")
 class Mapped:
     """A format by its field mapping: names of `FIELDS` to dotted paths.
 
-    A path is names joined by dots, and numbers for places in arrays (`choices.0.model`). A key that
-    holds dots itself is found as well: `usage.gen_ai.input` is tried as one name first.
+    A path is names joined by dots, with numbers for array indices (`choices.0.model`). A key that
+    contains dots is found as well: `usage.gen_ai.input` is tried as one name first.
     """
 
     paths: Mapping[str, str]
 
     def matches(self, document: Mapping[str, Any]) -> bool:
-        """Tell whether a document has what the mapping asks for: the model and a count."""
+        """Return whether a document has what the mapping requires: the model and a count."""
         return self._at(document, "model") is not None and any(
             self._at(document, name) is not None for name in _COUNTS
         )
 
     def read(self, document: Mapping[str, Any]) -> Found:
-        """Return what stands at the paths."""
+        """Return the values at the paths."""
         model, prompt, completion, ts, language, tenant, id_, text = (
             self._at(document, name) for name in FIELDS
         )
@@ -46,7 +46,7 @@ class Mapped:
 
 
 def at_path(value: object, path: str) -> object:
-    """Return what stands at a dotted path, None where nothing does."""
+    """Return the value at a dotted path, None where there is none."""
     while path:
         if isinstance(value, dict) and path in value:
             return value[path]
@@ -61,7 +61,7 @@ def at_path(value: object, path: str) -> object:
 
 
 def problem(paths: Mapping[str, object]) -> str | None:
-    """Say what is wrong with a mapping, or None."""
+    """Return what is wrong with a mapping, or None."""
     for name, path in paths.items():
         if name not in FIELDS:
             return f"{name} is none of {', '.join(FIELDS)}"

@@ -24,7 +24,7 @@ _COMPLETION = (
     "gen_ai.usage.output_tokens",
     "gen_ai.usage.completion_tokens",
 )
-#: The model upstream, where an override sends the request elsewhere, before the one asked for.
+#: The upstream model, where an override redirects the request, before the requested one.
 _MODEL = (
     "gen_ai.response.model",
     "genai_model_name_override",
@@ -36,12 +36,12 @@ _TENANT = ("tenant", "tenant_id", "x-tenant-id", "user_id", "x-user-id")
 
 
 def is_envoy(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is an access log with GenAI values."""
+    """Return whether a document is an access log with GenAI values."""
     return any(name.startswith(("genai_", _FLAT_USAGE)) for name in document)
 
 
 def read(document: Mapping[str, Any]) -> Item:
-    """Return what a line of the log says. MCP calls have the same fields, all of them empty."""
+    """Return the result for a log line. MCP calls have the same fields, all of them empty."""
     prompt, completion = _first(document, _PROMPT), _first(document, _COMPLETION)
     model = _first(document, _MODEL)
     if prompt is None and completion is None:

@@ -18,10 +18,10 @@ NAME = "helicone"
 
 
 def is_helicone(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is of Helicone's queue."""
+    """Return whether a document is from Helicone's queue."""
     return "heliconeMeta" in document and "log" in document
 
 
 def read(document: Mapping[str, Any]) -> Item:  # noqa: ARG001 - nothing in it counts
-    """Skip it: Helicone works tokens out later, from bodies that lie elsewhere."""
+    """Skip it: Helicone computes tokens later, from bodies that are stored elsewhere."""
     return Skipped("no_usage")

@@ -1,4 +1,4 @@
-"""Higress: an access log whose field `ai_log` is JSON in a text.
+"""Higress: an access log whose field `ai_log` is JSON encoded as a string.
 
 Sources: alibaba/higress, plugins/wasm-go/extensions/ai-statistics (README.md, main.go).
 """
@@ -19,12 +19,12 @@ NAME = "higress"
 
 
 def is_higress(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is an access log of Higress with an AI plugin."""
+    """Return whether a document is an access log of Higress with an AI plugin."""
     return "ai_log" in document
 
 
 def read(document: Mapping[str, Any]) -> Item:
-    """Return what a line of the log says; its numbers are texts in older builds."""
+    """Return the result for a log line; its numbers are strings in older builds."""
     log = document["ai_log"]
     if type(log) is str:
         if log.strip() in {"", "-"}:
@@ -48,7 +48,7 @@ def read(document: Mapping[str, Any]) -> Item:
 
 def _unquoted(log: str) -> object:
     for text in (log, log.replace('\\"', '"')):
-        # Where the log's format puts quotes around it, the quotes inside come escaped.
+        # Where the log format quotes the value, the quotes inside are escaped.
         try:
             return loads(text)
         except ValueError:

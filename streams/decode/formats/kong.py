@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 
 NAME = "kong"
 
-#: What Kong writes for a name that it does not know.
+#: The value that Kong writes for an unknown name.
 _UNKNOWN = "UNSPECIFIED"
 
 
 def is_kong(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is a log body of Kong, of whatever route."""
+    """Return whether a document is a log body of Kong, of any route."""
     return "started_at" in document and "latencies" in document
 
 
 def read(document: Mapping[str, Any]) -> list[Item]:
-    """Return an item for each plugin of `ai` that reports usage: each is a call of its own."""
+    """Return an item for each plugin of `ai` that reports usage: each is a separate call."""
     ai = document.get("ai")
     if type(ai) is not dict:
         return [Skipped("no_llm")]
     if len(ai) > MAX_ITEMS:
         return [TOO_MANY_ITEMS]
     plugins = {name: plugin for name, plugin in ai.items() if type(plugin) is dict}
-    # Whichever plugin answers from its cache: the counts of the first answer are logged again.
+    # For a response from any plugin's cache, the counts of the first response are logged again.
     if any(map(_is_hit, plugins.values())):
         return [Skipped("cache_hit")]
     items = [_item(document, name, plugin) for name, plugin in plugins.items() if "usage" in plugin]
@@ -57,10 +57,10 @@ def _is_hit(plugin: dict[str, Any]) -> bool:
 
 def _item(document: Mapping[str, Any], name: str, plugin: dict[str, Any]) -> Item:
     usage = plugin["usage"] if type(plugin["usage"]) is dict else {}
-    # The plural is what Kong writes now.
+    # Current versions of Kong write the plural.
     return Found(
         _model(part(plugin, "meta")),
-        # Reasoning is left out of the completion of some, and counted in the total (issue 14816).
+        # Some completions leave reasoning out, and the total includes it (issue 14816).
         *with_surplus(
             first(usage, "prompt_tokens", "prompt_token"),
             first(usage, "completion_tokens", "completion_token"),
@@ -80,7 +80,7 @@ def _item(document: Mapping[str, Any], name: str, plugin: dict[str, Any]) -> Ite
 
 def _model(meta: object) -> object:
     names = (part(meta, "response_model"), part(meta, "request_model"))
-    # A call of an unknown model is a call all the same, and counts as one.
+    # A call of an unknown model is still counted as a call.
     return next((name for name in names if name not in (None, "", _UNKNOWN)), _UNKNOWN)
 
 

@@ -28,14 +28,15 @@ NAME = "langfuse"
 
 _GENERATIONS = ("generation-create", "generation-update")
 
-#: Keys by which a usage object of OpenAI's is known.
+#: Keys that identify a usage object of OpenAI's.
 _OF_OPENAI = ("prompt_tokens", "input_tokens_details", "output_tokens_details")
-#: Anthropic's names, which the SDKs pass on beside `input`, and disjoint from it as all are here.
+#: Anthropic's names, which the SDKs pass on beside `input`, and disjoint from it like all keys
+#: here.
 _CACHE = ("cache_read_input_tokens", "cache_creation_input_tokens")
 
 
 def is_langfuse(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is a batch of Langfuse's."""
+    """Return whether a document is a batch of Langfuse's."""
     batch = document.get("batch")
     if type(batch) is not list:
         return False
@@ -47,8 +48,8 @@ def is_langfuse(document: Mapping[str, Any]) -> bool:
 def read(document: Mapping[str, Any]) -> list[Item]:
     """Return an item an event; a generation that is created and then updated is one request.
 
-    What a later event of the same id says stands in the place of what an earlier one said, and the
-    last one is where it counts.
+    The values of a later event of the same id replace those of an earlier one, and the request
+    counts at the last event.
     """
     if len(document["batch"]) > MAX_ITEMS:
         return [TOO_MANY_ITEMS]
@@ -111,11 +112,11 @@ def _usage(usage: object) -> Usage:
 
 
 def _details(details: object) -> Usage:
-    """Return the sums of keys of one's own, which are disjoint; or what OpenAI's shape says."""
+    """Return the sums of custom keys, which are disjoint; or the counts of OpenAI's shape."""
     if type(details) is not dict or not details:
         return Usage(None, None)
     known = usage_of(details)
-    # OpenAI's shapes hold details; Anthropic's cache fields would be keys of one's own here.
+    # OpenAI's shapes hold details; Anthropic's cache fields would be custom keys here.
     if not details.keys().isdisjoint(_OF_OPENAI):
         return known
     prompt = [value for key, value in details.items() if key.startswith("input") or key in _CACHE]

@@ -1,7 +1,7 @@
-"""JSON that a strict reader refuses and that usage is read from all the same.
+"""JSON that a strict parser refuses and whose usage is read all the same.
 
-A prompt that was cut off in an emoji ends in half of a pair of surrogates, and some write numbers
-beyond a double; the counts beside them are right.
+A prompt that was cut off in an emoji ends in half of a surrogate pair, and some writers emit
+numbers beyond a double; the counts beside them are right.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def loads(text: str) -> object:
-    """Return the document that a text holds. Raises ValueError where it is none."""
+    """Return the document in a text. Raises ValueError where it is not JSON."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -27,10 +27,10 @@ def loads(text: str) -> object:
 
 
 def leniently(value: bytes | str, why: str) -> object:
-    """Return a document that JSON allows and orjson refuses (`why`); None where it is none.
+    """Return a document that JSON allows and orjson refuses (`why`); None where it is not JSON.
 
-    That is a number beyond a double, or half of a surrogate pair, as a text has it that was cut off
-    in an emoji. Both may stand where nobody looks.
+    That is a number beyond a double, or half of a surrogate pair, as in a text that was cut off in
+    an emoji. Both may be in fields that are not read.
     """
     if "infinity" not in why and "surrogate" not in why:
         return None
@@ -45,7 +45,7 @@ def leniently(value: bytes | str, why: str) -> object:
 
 
 def _without_surrogates(document: object) -> object:
-    """Put a question mark in the place of each, however deep the document is."""
+    """Replace each surrogate by a question mark, at any depth of the document."""
     box = [document]
     inside: list[dict[str, Any] | list[Any]] = [box]
     while inside:

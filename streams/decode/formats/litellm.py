@@ -32,12 +32,12 @@ NAME = "litellm"
 
 _REDACTED = "redacted-by-litellm"
 
-#: Calls that no model answers.
+#: Calls that are not answered by a model.
 _OTHER_CALLS = ("call_mcp_tool", "acall_mcp_tool", "list_mcp_tools")
-#: SpendLogs has texts in the place of true, false and null, and all of them are true to Python.
+#: SpendLogs has strings instead of true, false and null, and all of them are truthy in Python.
 _IS_HIT = (True, "True", "true")
 
-#: Who asked, from the larger to the smaller: a team's name may change, its id does not.
+#: The requester, from the largest unit to the smallest: a team's name may change, its id does not.
 _TENANTS = (
     "user_api_key_team_id",
     "user_api_key_team_alias",
@@ -99,19 +99,19 @@ class _Fields(TypedDict, total=False):
 
 _fields = {**get_type_hints(_Fields), **dict.fromkeys(BEFORE_LITELLM, Never)}
 
-#: What a typed decoder is to decode: the fields that `read` looks at, out of several kilobytes.
+#: The fields that the typed decoder decodes: those that `read` uses, out of several kilobytes.
 Fields: Any = TypedDict("Fields", _fields, total=False)  # type: ignore[misc]
-#: Likewise, with what was asked.
+#: Likewise, with the prompt.
 FieldsWithText: Any = TypedDict("FieldsWithText", _fields | {"messages": Any}, total=False)  # type: ignore[misc]
 
 
 def is_litellm(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is LiteLLM's."""
+    """Return whether a document is LiteLLM's."""
     return "call_type" in document and "startTime" in document
 
 
 def read(document: Mapping[str, Any]) -> Item:
-    """Return what a payload says; `document` may be the whole of it or its `Fields`."""
+    """Return the result for a payload; `document` may be the whole of it or its `Fields`."""
     if document.get("call_type") in _OTHER_CALLS:
         return Skipped("not_a_request")
     if document.get("cache_hit") in _IS_HIT:
@@ -147,7 +147,7 @@ def _is_stringified(document: Mapping[str, Any]) -> bool:
 
 
 def _model(document: Mapping[str, Any]) -> object:
-    """Return the model that answered: never the alias that users of the gateway call it by."""
+    """Return the model that answered, never the alias that the gateway's users call it by."""
     alias = document.get("model_group")
     response, hidden = document.get("response"), document.get("hidden_params")
     for name in (
@@ -161,7 +161,7 @@ def _model(document: Mapping[str, Any]) -> object:
 
 
 def _metadata(metadata: object) -> object:
-    # SpendLogs has it as a text.
+    # SpendLogs has it as a string.
     if type(metadata) is str:
         try:
             return loads(metadata)
@@ -186,6 +186,6 @@ def _language(metadata: object) -> object:
 
 
 def _text(messages: object) -> object:
-    # Where messages are not to be logged a notice stands in their place, or in that of their text.
+    # Where messages are not logged, a notice replaces them or their text.
     texts = [part(each, "content") for each in messages] if type(messages) is list else [messages]
     return None if any(text == _REDACTED for text in texts) else messages or None

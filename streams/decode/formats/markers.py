@@ -1,7 +1,7 @@
-"""Keys by which other gateways' documents are known, for decoders that look at nothing else.
+"""Marker keys of other gateways' documents, for decoders that read only one format.
 
-A typed decoder of one format fails where one of these stands in a document, whatever its value; the
-general way then tells which format it is.
+A typed decoder of one format fails where one of these keys is in a document, whatever its value;
+the general path then detects the format.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-#: A type that no value is of: two bounds that exclude each other.
+#: A type without values: two bounds that exclude each other.
 Never: Any = Annotated[int, msgspec.Meta(ge=1, le=0)]
 
 #: Of formats that are tried before LiteLLM's.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NAME = "native"
 
-#: Decodes a value that is nothing but an event; raises one of `UNREADABLE` for every other.
+#: Decodes a value that is exactly one event; raises one of `UNREADABLE` for every other.
 decode: Callable[[bytes | None], UsageEvent] = msgspec.json.Decoder(
     msgspec.defstruct(
         "PlainEvent",
@@ -38,9 +38,9 @@ decode: Callable[[bytes | None], UsageEvent] = msgspec.json.Decoder(
     )
 ).decode  # type: ignore[assignment]
 _encode = msgspec.json.Encoder().encode
-#: What is larger is looked at before it is decoded: how many values it holds.
+#: The number of values in a larger record is checked before it is decoded.
 MANY_BYTES = 1024 * 1024
-#: Envoy AI Gateway's keys have names of the deployment's, which all begin so.
+#: Envoy AI Gateway's keys are chosen by the deployment, but all have this prefix.
 MAY_BE_ENVOY = b'"gen'
 #: The order of the fields on the wire.
 _WRITTEN = ("id", "ts", "model", "prompt_tokens", "completion_tokens", "language", "tenant")
@@ -54,11 +54,11 @@ def readable(
 ) -> Sequence[bytes | None]:
     """Return the values that the typed decoder may be given, None in the place of the others.
 
-    Those are what is not UTF-8 (the decoder reads no field that it does not need, and would let it
-    pass in them), what is large, what may have any of Envoy's keys, and what has headers that say
-    how it is to be read.
+    Excluded are values that are not UTF-8 (the decoder skips fields that it does not need, and
+    would accept invalid bytes there), large values, values that may have one of Envoy's keys, and
+    values with headers that specify how they are to be read.
     """
-    # One look at the whole batch tells whether any value has to be looked at alone.
+    # One search of the whole batch shows whether any value has to be checked alone.
     joined = b"".join(filter(None, values))
     most = min(max_record_bytes, MANY_BYTES)
     if joined.isascii() and len(joined) <= most and MAY_BE_ENVOY not in joined and not any(headers):
@@ -90,28 +90,28 @@ def _says(headers: Headers) -> bool:
 
 
 def nameless(events: Sequence[object]) -> list[int]:
-    """Return the places of events whose model is nothing but white space."""
+    """Return the indices of events whose model is only white space."""
     models = [event.model if isinstance(event, UsageEvent) else "-" for event in events]
-    # Names repeat, so the few that are different are looked at first.
+    # Names repeat, so the few distinct ones are checked first.
     if all(map(str.strip, set(models))):
         return []
     return [index for index, model in enumerate(models) if not model.strip()]
 
 
 def encode(event: UsageEvent) -> bytes:
-    """Return an event as the value of a record; what it does not say is left out."""
+    """Return an event as the value of a record, without its absent fields."""
     return _encode(
         {name: value for name in _WRITTEN if (value := getattr(event, name)) is not None}
     )
 
 
 def is_native(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is an event: it names a model and a pair of token counts."""
+    """Return whether a document is an event: it names a model and a pair of token counts."""
     return "model" in document and all(name in document for name in _TOKEN_FIELDS)
 
 
 def read(document: Mapping[str, Any]) -> UsageEvent | Rejected:
-    """Return the event of a document that is parsed already, or what is wrong with it."""
+    """Return the event of a parsed document, or what is wrong with it."""
     try:
         event = msgspec.convert(document, UsageEvent)
     except (msgspec.ValidationError, OverflowError):

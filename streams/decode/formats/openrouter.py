@@ -16,7 +16,7 @@ NAME = "openrouter"
 
 
 def is_openrouter(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is OpenRouter's record of a generation, under `data`."""
+    """Return whether a document is OpenRouter's record of a generation, under `data`."""
     data = document.get("data")
     return type(data) is dict and (
         "native_tokens_prompt" in data
@@ -26,7 +26,7 @@ def is_openrouter(document: Mapping[str, Any]) -> bool:
 
 
 def read(document: Mapping[str, Any]) -> Item:
-    """Return what a generation's record says; its `usage` is in dollars."""
+    """Return the result for a generation's record; its `usage` is in dollars."""
     data = document["data"]
     return Found(
         model=data.get("model"),

@@ -1,8 +1,8 @@
 """OTLP traces with GenAI spans, as JSON and as protobuf.
 
 Sources: open-telemetry/semantic-conventions-genai, docs/gen-ai (attributes, what input includes);
-opentelemetry-proto, docs/specification.md (JSON: 64-bit integers are decimal texts, and readers
-take numbers as well). The names of older emitters are alternatives, never added up.
+opentelemetry-proto, docs/specification.md (JSON: 64-bit integers are decimal strings, and readers
+accept numbers as well). The names of older emitters are alternatives, never summed.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _TEXT = (
     "input.value",
 )
 _ERROR = "error.type"
-#: A span's status that says that it has failed.
+#: The status code of a failed span.
 _FAILED = (2, "STATUS_CODE_ERROR")
 _WANTED = frozenset(
     (
@@ -86,7 +86,7 @@ _TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
 
 
 class _Span(NamedTuple):
-    """What is needed of a span, whichever encoding it came in."""
+    """The required fields of a span, from either encoding."""
 
     trace: str
     id: str
@@ -97,26 +97,26 @@ class _Span(NamedTuple):
 
 
 def is_otlp(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is an OTLP batch of any signal."""
+    """Return whether a document is an OTLP batch of any signal."""
     return not document.keys().isdisjoint(("resourceSpans", "resourceMetrics", "resourceLogs"))
 
 
 def read(document: Mapping[str, Any]) -> list[Item]:
-    """Return what the spans of a batch say; metrics and logs repeat them, and are skipped."""
+    """Return the result for the spans of a batch; metrics and logs repeat them and are skipped."""
     if "resourceSpans" not in document:
         return [Skipped("not_a_request")]
     return _items(_json_spans(document["resourceSpans"]))
 
 
 def read_protobuf(value: bytes) -> list[Item]:
-    """Return what the spans of an ExportTraceServiceRequest say."""
-    # Needed for protobuf only, and takes a tenth of a second.
+    """Return the result for the spans of an ExportTraceServiceRequest."""
+    # Needed for protobuf only; the import takes a tenth of a second.
     from google.protobuf.message import DecodeError  # noqa: PLC0415
     from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData  # noqa: PLC0415
 
     traces = TracesData()
     try:
-        # Before any is built: what is empty takes two bytes here, and 180 when it is read.
+        # Before any message is built: an empty one takes two bytes here, and 180 when parsed.
         wire.check(value, TracesData.DESCRIPTOR, MAX_VALUES, Span.DESCRIPTOR, MAX_ITEMS)
         traces.ParseFromString(value)
     except wire.TooManyError as error:
@@ -124,7 +124,7 @@ def read_protobuf(value: bytes) -> list[Item]:
     except (DecodeError, RecursionError, wire.MalformedError):
         return [_without_ids(value, "no OTLP traces")]
     if next(_spans(traces), None) is None:
-        # Empty, as a connection test sends it, or something else of which nothing is known.
+        # Empty, as sent by a connection test, or something unknown.
         if traces.resource_spans or not value:
             return [Skipped("empty_batch")]
         return [Rejected("not_protobuf", "binary, and no OTLP traces")]
@@ -158,7 +158,7 @@ def _spans(traces: TracesData) -> Iterator[Span]:
 
 
 def _without_ids(value: bytes, why: str) -> Item:
-    """Return what a value is that holds no span with ids: another signal, or nothing known."""
+    """Return the result for a value without spans that have ids: another signal, or unknown."""
     try:
         is_other = _is_other_signal(value)
     except wire.TooManyError as error:
@@ -167,9 +167,9 @@ def _without_ids(value: bytes, why: str) -> Item:
 
 
 def _is_other_signal(value: bytes) -> bool:
-    """Return whether a value is OTLP metrics or logs, which lie in fields of the same numbers.
+    """Return whether a value is OTLP metrics or logs, which use the same field numbers.
 
-    Raises TooManyError where it might be, and holds more than is read.
+    Raises TooManyError where it may be, and holds more than the limit.
     """
     from google.protobuf.message import DecodeError  # noqa: PLC0415
     from opentelemetry.proto.logs.v1.logs_pb2 import LogsData  # noqa: PLC0415
@@ -205,8 +205,8 @@ def _is_other_signal(value: bytes) -> bool:
 def _items(spans: Iterable[_Span | Rejected]) -> list[Item]:
     """Return an item a span.
 
-    One that does not say its operation and has a counted one inside is taken for the sum of it, as
-    agents write it.
+    A span without an operation that contains a counted one is treated as its sum, as agents write
+    it.
     """
     read = [
         (span, span if isinstance(span, Rejected) else _item(span))
@@ -255,7 +255,7 @@ def _item(span: _Span) -> Item:
         and wrong_count("", prompt) is None
         and cached > prompt
     ):
-        # Some write Anthropic's input as it comes, without the cache: a part exceeds its whole.
+        # Some report Anthropic's input unchanged, without the cache: a part then exceeds its whole.
         prompt = prompt + cached
     start = decimal(span.start)
     return Found(
@@ -351,7 +351,7 @@ def _json_value(value: object) -> object:
 
 
 def _json_values(values: object, depth: int) -> object:
-    """Return a structure of any values as plain lists and dictionaries, as deep as prompts go."""
+    """Return any structure as plain lists and dictionaries, to the depth that prompts have."""
     if type(values) is not list or depth > _DEEPEST:
         return None
     plain: list[object] = []
@@ -374,7 +374,7 @@ def _json_inner(value: object, depth: int) -> object:
     return _json_value(value)
 
 
-#: Messages hold parts which hold texts: a structure that is deeper is no prompt.
+#: Messages hold parts which hold texts: a deeper structure is not a prompt.
 _DEEPEST = 8
 
 

@@ -1,6 +1,6 @@
 """Portkey: a line of its log export.
 
-Source: Portkey's documents on log exports. Units are tokens of request and response.
+Source: Portkey's documentation of log exports. Units are tokens of request and response.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ NAME = "portkey"
 
 
 def is_portkey(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is a line of Portkey's log export."""
+    """Return whether a document is a line of Portkey's log export."""
     return "req_units" in document and "res_units" in document
 
 
 def read(document: Mapping[str, Any]) -> Item:
-    """Return what a line of the export says."""
+    """Return the result for a line of the export."""
     if document.get("cache_status") in ("HIT", "SEMANTIC HIT", "hit"):
         return Skipped("cache_hit")
     metadata = document.get("metadata")

@@ -1,6 +1,6 @@
-"""Bodies of providers' answers: OpenAI, Anthropic, Gemini, Bedrock Converse, Ollama, xAI.
+"""Response bodies of providers: OpenAI, Anthropic, Gemini, Bedrock Converse, Ollama, xAI.
 
-Sources: the providers' API references; where they differ:
+Sources: the providers' API references; for the differences between them see
 `streams/decode/formats/provider_usage.py`.
 """
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 NAME, GEMINI, OLLAMA = "provider", "gemini", "ollama"
 
-#: Events of Anthropic's streams: input and output come in different ones.
+#: Events of Anthropic's streams: input and output are in different ones.
 _ANTHROPIC_EVENTS = (
     *("message_start", "message_delta", "message_stop", "ping"),
     *("content_block_start", "content_block_delta", "content_block_stop"),
 )
-#: What OpenAI's answers and their pieces call themselves.
+#: The `object` values of OpenAI's responses and chunks.
 _OBJECTS = ("chat.completion", "chat.completion.chunk", "text_completion", "response")
-#: Events of a stream of OpenAI's responses API that hold the whole response, with its usage.
+#: Stream events of OpenAI's responses API that hold the whole response, with its usage.
 _LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")
 
 
 def is_gemini(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is an answer of Gemini's own API."""
+    """Return whether a document is a response of Gemini's own API."""
     return "usageMetadata" in document
 
 
 def read_gemini(document: Mapping[str, Any]) -> Item:
-    """Return what an answer says; pieces of a stream repeat the usage so far."""
+    """Return the result for a response; chunks of a stream repeat the usage so far."""
     usage = document["usageMetadata"]
     if type(usage) is not dict:
         return Skipped("no_usage")
@@ -49,7 +49,7 @@ def read_gemini(document: Mapping[str, Any]) -> Item:
 
 
 def _is_unfinished(choices: object, reason: str) -> bool:
-    """Tell whether there are choices, and none of them is at its end."""
+    """Return whether there are choices and none of them is finished."""
     return (
         type(choices) is list
         and bool(choices)
@@ -58,17 +58,17 @@ def _is_unfinished(choices: object, reason: str) -> bool:
 
 
 def is_ollama(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is an answer of Ollama's own API."""
+    """Return whether a document is a response of Ollama's own API."""
     return "done" in document and ("eval_count" in document or "prompt_eval_count" in document)
 
 
 def read_ollama(document: Mapping[str, Any]) -> Item:
-    """Return what an answer says; only its last piece has counts."""
+    """Return the result for a response; only its last chunk has counts."""
     if document.get("done") is not True:
         return Skipped("stream_chunk")
     return Found(
         document.get("model"),
-        # A prompt that was read before is not counted again, and its field is left out.
+        # A cached prompt is not counted again, and its field is left out.
         document.get("prompt_eval_count"),
         document.get("eval_count"),
         ts=document.get("created_at"),
@@ -76,12 +76,12 @@ def read_ollama(document: Mapping[str, Any]) -> Item:
 
 
 def is_provider(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is an answer with a usage object."""
+    """Return whether a document is a response with a usage object."""
     return type(document.get("usage")) is dict
 
 
 def is_piece(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is an answer without usage, or a piece of a streamed one."""
+    """Return whether a document is a response without usage, or a chunk of a streamed one."""
     kind = document.get("type")
     return (
         (type(kind) is str and (kind in _ANTHROPIC_EVENTS or kind.startswith("response.")))
@@ -92,7 +92,7 @@ def is_piece(document: Mapping[str, Any]) -> bool:
 
 
 def read(document: Mapping[str, Any]) -> Item:
-    """Return what an answer says, of OpenAI, Anthropic, Bedrock and all who follow them."""
+    """Return the result for a response of OpenAI, Anthropic, Bedrock or a compatible API."""
     kind = document.get("type")
     if document.get("done") is False:
         return Skipped("stream_chunk")
@@ -106,7 +106,7 @@ def read(document: Mapping[str, Any]) -> Item:
             document = inner
     object_ = document.get("object")
     is_chunk = type(object_) is str and object_.endswith(".chunk")
-    # Some repeat the usage so far with every piece (vLLM's continuous_usage_stats).
+    # Some servers repeat the usage so far in every chunk (vLLM's continuous_usage_stats).
     if is_chunk and _is_unfinished(document.get("choices"), "finish_reason"):
         return Skipped("stream_chunk")
     found = usage_of(document.get("usage"), is_response=object_ == "response")

@@ -1,8 +1,8 @@
 """The usage objects of providers: which of their numbers are input, output, or part of another.
 
 Cache counts are added in the shapes of Anthropic and Bedrock and are inside the input everywhere
-else; reasoning is inside the output but for Gemini and xAI, where the total tells.
-Sources, provider by provider: `tests/formats/README.md`.
+else. Reasoning is inside the output except for Gemini and xAI, where the total decides. Sources,
+provider by provider: `tests/formats/README.md`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Usage(NamedTuple):
-    """All input and all output, as they stand there; None where nothing is said."""
+    """All input and all output, as reported; None where nothing is reported."""
 
     prompt: object
     completion: object
@@ -24,7 +24,7 @@ class Usage(NamedTuple):
 
 _NONE = Usage(None, None)
 
-#: Fields that make an object a usage object, by shape.
+#: Fields that identify a usage object, by shape.
 _CHAT = ("prompt_tokens", "completion_tokens")
 _INPUT_OUTPUT = ("input_tokens", "output_tokens")
 _GEMINI = ("promptTokenCount", "candidatesTokenCount", "totalTokenCount")
@@ -34,11 +34,11 @@ _CONVERSE = ("inputTokens", "outputTokens")
 def usage_of(usage: object, *, is_response: bool = False) -> Usage:
     """Return the input and output of a provider's usage object of any shape.
 
-    `is_response` says that it is of OpenAI's responses API, whose input holds the cached tokens.
+    `is_response` marks OpenAI's responses API, whose input includes the cached tokens.
     """
     if type(usage) is not dict:
         return _NONE
-    # LiteLLM's own has `prompt_tokens`, cached ones included, beside Anthropic's cache fields.
+    # LiteLLM's own has `prompt_tokens`, including cached ones, beside Anthropic's cache fields.
     if _has(usage, _CHAT):
         return _with_surplus(usage, *_CHAT)
     if _has(usage, _INPUT_OUTPUT):
@@ -79,7 +79,7 @@ def anthropic(usage: Mapping[str, Any]) -> Usage:
 
 
 def with_surplus(prompt: object, completion: object, total: object) -> Usage:
-    """Return both, where a total above their sum is output: reasoning that was left out."""
+    """Return both counts; a total above their sum adds to the output: omitted reasoning."""
     parts = add(prompt, completion)
     if (
         type(total) is int
@@ -98,7 +98,7 @@ def _with_surplus(usage: Mapping[str, Any], prompt: str, completion: str) -> Usa
     if usage.get("total_tokens") is None:
         reasoning = _reasoning(usage)
         output = found.completion
-        # A part cannot be larger than its whole: this one is not a part of it.
+        # A part cannot exceed its whole, so this one is not a part of it.
         if type(reasoning) is int and type(output) is int and reasoning > output:
             return Usage(found.prompt, add(output, reasoning))
     return found
@@ -115,7 +115,8 @@ def _reasoning(usage: Mapping[str, Any]) -> object:
 def gemini(usage: Mapping[str, Any]) -> Usage:
     """Return the input and output of Gemini's `usageMetadata`.
 
-    The thoughts stand beside the candidates, except where the total says that they are inside.
+    The thoughts are separate from the candidates, except where the total shows that they are
+    included.
     """
     prompt = add(usage.get("promptTokenCount"), usage.get("toolUsePromptTokenCount"))
     candidates, thoughts = usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")

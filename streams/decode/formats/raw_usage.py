@@ -1,6 +1,7 @@
-"""What a format finds in a document: a request's usage as it stands there, still to be judged.
+"""The usage that a format finds in a document, as it is there and not yet validated.
 
-Each format knows where its facts stand; how strict to be with them is decided here, once for all.
+Each format knows where its fields are; how strictly they are validated is decided here, in one
+place.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _DECIMAL = re.compile("-?[0-9]+")
 
-#: How much of a text that names a model, a tenant or a request is kept: names are short.
+#: How much of the text of a model, tenant or request id is kept: names are short.
 MOST_CHARACTERS = 512
 
 #: Requests in one record; gateways batch hundreds, the OpenTelemetry Collector thousands.
@@ -30,11 +31,11 @@ TOO_MANY_VALUES = Rejected("too_large", f"more than {MAX_VALUES} values")
 
 
 class Found(NamedTuple):
-    """One request. Every field is what the document says, of whatever type.
+    """One request. Every field is the document's value, of any type.
 
-    `prompt` is all input and `completion` all output, None where it says nothing. `text` is what
-    was asked, in whatever shape, for the language where none is declared. `failed` is a request
-    that was not answered: without tokens it is nothing to count.
+    `prompt` is all input and `completion` all output, None where absent. `text` is the prompt, in
+    any structure, for detecting the language where none is declared. `failed` is a request that was
+    not answered: without tokens there is nothing to count.
     """
 
     model: object
@@ -48,10 +49,10 @@ class Found(NamedTuple):
     failed: bool = False
 
 
-#: Numbers from here on are read as whole ones by some decoders and as doubles by others.
+#: From here on, some decoders read numbers as integers and others as doubles.
 _WHOLE = 2**63
 
-#: What a format makes of one item.
+#: What a format returns for one item.
 Item = Found | Rejected | Skipped
 
 
@@ -60,8 +61,8 @@ def judge(
 ) -> UsageEvent | Rejected | Skipped:
     """Return the event that was found, or why there is none.
 
-    Tokens of one kind alone are right (an embedding has no completion); none at all is no usage.
-    `detect` answers the language of `text`, and is asked only where none is declared; where it
+    Tokens of only one kind are valid (an embedding has no completion); none at all is no usage.
+    `detect` returns the language of `text`, and is called only where none is declared; where it
     fails the language is `und`.
     """
     prompt, completion = found.prompt, found.completion
@@ -103,7 +104,7 @@ def judge(
 
 
 def _double(number: int) -> float:
-    """Return a whole number as a double; beyond what one holds it is infinite, and no time."""
+    """Return an integer as a double; beyond their range it is infinite, an invalid time."""
     try:
         return float(number)
     except OverflowError:
@@ -111,14 +112,14 @@ def _double(number: int) -> float:
 
 
 def request_id(value: object) -> str | int | None:
-    """Return what tells a request from others: a text or a whole number, None for anything else."""
+    """Return the id of a request: a text or an integer, None for any other type."""
     if type(value) is str:
         return value[:MOST_CHARACTERS] or None
     return value if type(value) is int and abs(value) < _WHOLE else None
 
 
 def is_nothing(*counts: object) -> bool:
-    """Tell whether counts are all absent or zero."""
+    """Return whether counts are all absent or zero."""
     return all(count is None or (type(count) is int and count == 0) for count in counts)
 
 
@@ -129,7 +130,7 @@ def _text(value: object) -> str | None:
 
 
 def wrong_count(name: str, count: object) -> Rejected | None:
-    """Say what is wrong with a token count, or None."""
+    """Return what is wrong with a token count, or None."""
     if type(count) is int:
         if 0 <= count <= MAX_TOKENS:
             return None
@@ -140,15 +141,15 @@ def wrong_count(name: str, count: object) -> Rejected | None:
 
 
 def is_error(status: object) -> bool:
-    """Tell whether an HTTP status is an error's; it may be written as text."""
+    """Return whether an HTTP status is an error's; it may be a string."""
     status = decimal(status)
     return type(status) is int and status >= 400
 
 
 def add(*counts: object) -> object:
-    """Return the sum of counts, None for none of them; the first that is no count spoils it.
+    """Return the sum of counts, None if there are none, or the first invalid count.
 
-    A bad count is returned as it is, for whoever judges it: added up it could look like a good one.
+    A bad count is returned unchanged so that `judge` rejects it: in a sum it could look valid.
     """
     total: int | None = None
     for count in counts:
@@ -161,14 +162,14 @@ def add(*counts: object) -> object:
 
 
 def decimal(value: object) -> object:
-    """Return a whole number that is written as text, as a number; anything else as it is."""
+    """Return an integer that is written as text as a number; any other value unchanged."""
     if type(value) is str and len(value) <= 20 and _DECIMAL.fullmatch(value):
         return int(value)
     return value
 
 
 def part(document: object, *names: str) -> Any:
-    """Return what stands in a document at a path of names, None where the path breaks off."""
+    """Return the value at a path of names in a document, None where the path breaks off."""
     for name in names:
         if type(document) is not dict:
             return None
@@ -177,7 +178,7 @@ def part(document: object, *names: str) -> Any:
 
 
 def first(document: Mapping[str, Any], *names: str) -> Any:
-    """Return the first of several fields that is there and not null."""
+    """Return the first of several fields that is present and not null."""
     for name in names:
         value = document.get(name)
         if value is not None:
@@ -186,7 +187,7 @@ def first(document: Mapping[str, Any], *names: str) -> Any:
 
 
 def first_text(*values: object) -> str | None:
-    """Return the first that is a text with something in it."""
+    """Return the first value that is a non-empty text."""
     for value in values:
         if type(value) is str and value.strip():
             return value
@@ -194,7 +195,7 @@ def first_text(*values: object) -> str | None:
 
 
 def json_type(value: object) -> str:
-    """Return what JSON calls a value's type, with its article."""
+    """Return JSON's name of a value's type, with its article."""
     match value:
         case None:
             return "null"

@@ -1,6 +1,6 @@
-"""Which gateway wrote a document: told by its top-level keys, the first match wins.
+"""Detects the format of a document by its top-level keys; the first match wins.
 
-Never by searching its bytes: a prompt may hold any of these words.
+The bytes are never searched: a prompt may hold any of these words.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
 
 class Format(NamedTuple):
-    """A format: its name, whether a document is of it, and what it reads in one."""
+    """A format: its name, whether a document matches it, and how one is read."""
 
     name: str
     matches: Callable[[Mapping[str, Any]], bool]
     read: Callable[[Mapping[str, Any]], Item | UsageEvent | list[Item]]
 
 
-#: Ordinary traffic: no format that events come in.
+#: Ordinary traffic: not a format of usage events.
 ACCESS_LOG = "access_log"
 
-#: Fields of access logs, by which ordinary traffic of a gateway is known.
+#: Fields of access logs, which identify ordinary traffic of a gateway.
 _ACCESS_LOG = ("response_code", "upstream_cluster", "upstream_host", "remote_addr")
 
 
@@ -78,10 +78,10 @@ FORMATS = (
     Format(ACCESS_LOG, _is_access_log, _read_access_log),
 )
 
-#: The names that TOKENSHARE_FORMAT takes, beside "auto".
+#: The values of TOKENSHARE_FORMAT, besides "auto".
 NAMES = tuple(dict.fromkeys(each.name for each in FORMATS if each.name != ACCESS_LOG))
 
-#: Every key that one of them is known by, but for those that begin with `genai_`.
+#: Every marker key of a format, except those that begin with `genai_`.
 _KEYS = frozenset(
     (
         *BEFORE_NATIVE,
@@ -93,13 +93,13 @@ _KEYS = frozenset(
 
 
 def format_of(document: Mapping[str, Any]) -> Format | None:
-    """Return the format of a document, None where it is of none."""
-    # Most of what is none has none of the keys, and may come by the hundred thousand.
+    """Return the format of a document, None where it has none."""
+    # Most documents without a format have none of the keys, and may be hundreds of thousands.
     if document.keys().isdisjoint(_KEYS) and not envoy.is_envoy(document):
         return None
     return next((each for each in FORMATS if each.matches(document)), None)
 
 
 def formats_named(name: str) -> tuple[Format, ...]:
-    """Return what a name stands for, in the order in which it is tried."""
+    """Return the formats of a name, in the order in which they are tried."""
     return tuple(each for each in FORMATS if each.name == name)

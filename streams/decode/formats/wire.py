@@ -1,7 +1,7 @@
-"""How many messages a protobuf value holds, counted before any of them is built.
+"""Counts the messages in a protobuf value before any of them is built.
 
-Two bytes on the wire become up to 180 in memory, so a bound on bytes says little about memory. This
-walks tags and lengths alone, as the decoder does, and allocates nothing for what it counts.
+Two bytes on the wire become up to 180 in memory, so a limit in bytes hardly limits memory. This
+reads only tags and lengths, as the decoder does, and allocates nothing for what it counts.
 
 Source: protobuf.dev, Encoding; limits of depth and of varints are those of the decoder (upb).
 """
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor
 
 #: Tag of a length-delimited field -> the shape of the message in it; `_TEXT` or `_NUMBERS` where it
-#: is repeated and holds those.
+#: is a repeated field of those.
 Shape = dict[int, "Shape"]
 
-#: Kinds of fields. Those in between, groups, are in no message of ours.
+#: Wire types. Those in between, groups, do not occur in these messages.
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-#: Bytes that a tag, a length and any other varint may have.
+#: Maximum bytes of a tag, a length or any other varint.
 _TAG_BYTES, _VARINT_BYTES = 5, 10
 _DEEPEST = 100
 _TEXT: Final[Shape] = {}
 _NUMBERS: Final[Shape] = {}
 #: Numbers that take as much memory as a message: each takes 8 bytes, and one byte on the wire.
 _NUMBERS_A_MESSAGE = 4
-#: The least that a message takes of its parent: a tag and a length.
+#: The least space that a message takes in its parent: a tag and a length.
 _LEAST_BYTES = 2
 
 
 class MalformedError(ValueError):
-    """Bytes that are no protobuf message of the shape."""
+    """Bytes that are not a protobuf message of the shape."""
 
 
 class TooManyError(ValueError):
-    """There are more messages than are allowed; the message says how many are."""
+    """There are more messages than allowed; the error message has the number."""
 
 
 @cache
 def _shapes(root: Descriptor) -> Mapping[str, Shape]:
-    """Return the shapes of a message type and of all in it, by name."""
+    """Return the shapes of a message type and of all nested types, by name."""
     known: dict[str, Shape] = {}
     _learn(root, known)
     return known
@@ -51,7 +51,7 @@ def _shapes(root: Descriptor) -> Mapping[str, Shape]:
 
 def _learn(message: Descriptor, known: dict[str, Shape]) -> Shape:
     if message.full_name in known:
-        # A type may have fields of itself.
+        # A type may be recursive.
         return known[message.full_name]
     shape = known[message.full_name] = {}
     for each in message.fields:
@@ -73,13 +73,13 @@ def check(
 ) -> None:
     """Raise TooManyError for more messages, or more messages of the type `item`, than allowed.
 
-    Raises MalformedError for what cannot be walked to its end. How texts are encoded is not looked
-    at. A value that is too short to hold so many is not walked.
+    Raises MalformedError for what cannot be walked to its end. The encoding of texts is not
+    checked. A value that is too short to hold so many is not walked.
     """
     if len(value) <= _LEAST_BYTES * (min(max_messages, max_items) if item else max_messages):
         return
     shapes = _shapes(root)
-    # Nothing has a shape that is made here.
+    # The new, empty dictionary is not identical to any shape.
     items = shapes[item.full_name] if item else {}
     try:
         _walk(value, shapes[root.full_name], max_messages, items, max_items)
@@ -142,7 +142,7 @@ def _walk(  # noqa: C901, PLR0912 - a call for each field would take three times
 
 
 def _varint(value: bytes, at: int, most: int) -> tuple[int, int]:
-    """Return a number and where it ends; it may be written longer than it needs to be."""
+    """Return a number and where it ends; a longer encoding than necessary is valid."""
     number = shift = 0
     for place in range(at, at + most):
         byte = value[place]
