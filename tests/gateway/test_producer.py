@@ -251,8 +251,10 @@ def test_without_a_broker_calls_return_at_once_and_drops_are_counted(absent, top
             found = events(late.bootstrap, topic)
     assert sorted(each.id for each in found) == list(range(100))
     assert {each.language for each in found} == {"zh-Hans"}
-    lines = [each.getMessage() for each in caplog.records if each.name == module.__name__]
-    assert len(lines) == 3, lines
+    said = [each.getMessage() for each in caplog.records if each.name == module.__name__]
+    # A producer that another test has left behind may still look for its own broker.
+    lines = [line for line in said if "127.0.0.1:" not in line or absent in line]
+    assert len(lines) == 3, said
     waits, full, again = sorted(lines, key=lambda line: ("again" in line, "full" in line))
     assert absent in waits
     assert full.endswith("usage events were dropped: the buffer is full")
