@@ -25,7 +25,7 @@ from streams.kafka.compression import DecompressionBuffer
 from streams.kafka.record_batch import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -101,8 +101,9 @@ class _Scanned:
         """Add the contents of a batch; its rows are in `rows` already."""
         self.record_batches.append(raw)
         self.row = read.row
-        self.others += read.others
-        self._held += sum(len(each.value or b"") + RECORD_BYTES for each in read.others)
+        if read.others:
+            self.others += read.others
+            self._held += sum(len(each.value or b"") + RECORD_BYTES for each in read.others)
 
 
 class Reader:
@@ -154,7 +155,7 @@ class Reader:
         start: int,
         end: int,
         record_batches: Sequence[bytes | memoryview],
-        damaged: Container[int] = (),
+        damaged: frozenset[int] = frozenset(),
     ) -> Iterator[Reading | None]:
         """Yield everything between two offsets in pieces that chain.
 
@@ -258,7 +259,7 @@ class Reader:
         )
         return rows, rejected, skipped
 
-    def _scan(self, start: int, ahead: PeekableBatches, damaged: Container[int]) -> _Scanned:
+    def _scan(self, start: int, ahead: PeekableBatches, damaged: frozenset[int]) -> _Scanned:
         """Read record batches until there is enough for a piece, or the next one is large.
 
         A large first batch is replaced by its parts. Everything after damage is left to the next
@@ -295,7 +296,7 @@ class Reader:
         start: int,
         ahead: PeekableBatches,
         scanned: _Scanned,
-        damaged: Container[int],
+        damaged: frozenset[int],
     ) -> _Read | None:
         """Read a batch; None where it has to be read in parts. Raises where it cannot be read.
 
@@ -304,7 +305,7 @@ class Reader:
         if not record_batch.is_scannable(raw):
             return _read_older(raw, start, scanned.row)
         is_whole = not ahead.is_in_parts
-        if is_whole and record_batch.base_offset(raw) in damaged:
+        if damaged and is_whole and record_batch.base_offset(raw) in damaged:
             raise record_batch.CorruptBatchError(CHECKSUM)
         if is_whole and record_batch.records_in(raw) > MAX_RECORDS:
             return None

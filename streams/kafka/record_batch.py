@@ -33,6 +33,8 @@ BEFORE_LENGTH = 12
 _MAGIC_AT = 16
 _OFFSET, _LENGTH_AT, _INT = struct.Struct(">q"), struct.Struct(">qi"), struct.Struct(">i")
 _LAST_DELTA_AT, _RECORDS_AT = 23, 57
+#: Last offset delta and number of records, with what lies between them.
+_LAST_AND_RECORDS = struct.Struct(">i30xi")
 _CRC, _CRC_AT, _CRC_FROM = struct.Struct(">I"), 17, 21
 _ATTRIBUTES, _ATTRIBUTES_AT = struct.Struct(">H"), 21
 _CODEC_BITS, _APPEND_TIME_BIT = 0b111, 0b1000
@@ -135,7 +137,7 @@ def unpack(
     """
     if len(raw) < HEADER.size or not is_scannable(raw):
         raise CorruptBatchError("no record batch of magic 2")
-    (base_offset, _, _, _, _, _, _, first, latest, _, _, _, count) = HEADER.unpack_from(raw)
+    (base_offset, _, _, _, _, _, last, first, latest, _, _, _, count) = HEADER.unpack_from(raw)
     data, start = memoryview(raw), HEADER.size
     codec = codec_of(raw)
     if codec:
@@ -151,7 +153,9 @@ def unpack(
     # A header may claim any number: the reader finds out where it is more than there are.
     count = min(count, (len(data) - start) // _MIN_RECORD_BYTES)
     append_time = latest if _attributes(raw) & _APPEND_TIME_BIT else -1
-    return RecordBatch(data, start, count, base_offset, first, append_time, last_offset(raw))
+    return RecordBatch(
+        data, start, count, base_offset, first, append_time, base_offset + max(0, last)
+    )
 
 
 def uncompressed(raw: bytes | memoryview, body: bytes, records: int) -> bytes:
@@ -169,7 +173,10 @@ def uncompressed(raw: bytes | memoryview, body: bytes, records: int) -> bytes:
 
 def is_dense(raw: bytes | memoryview) -> bool:
     """Return whether a batch has a record for each of its offsets, as every producer sends it."""
-    return records_in(raw) == last_offset(raw) - base_offset(raw) + 1
+    if len(raw) < HEADER.size:
+        return False
+    last, records = _LAST_AND_RECORDS.unpack_from(raw, _LAST_DELTA_AT)
+    return bool(records == last + 1)
 
 
 def records_of(

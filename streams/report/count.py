@@ -24,7 +24,7 @@ from streams.report.lines import batch
 from streams.state.pane import DAY, Pane, add_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from streams.classify.origin.catalog import Catalog
     from streams.decode.decoder import Options
@@ -106,7 +106,7 @@ class Count:
         start: int,
         end: int,
         record_batches: Sequence[bytes | memoryview],
-        damaged: Container[int] = (),
+        damaged: frozenset[int] = frozenset(),
     ) -> Iterator[Reading]:
         for reading in self._reader.readings(start, end, record_batches, damaged):
             if reading is not None:
