@@ -231,7 +231,8 @@ def test_every_offset_has_an_outcome_whatever_the_bytes(topic):
 
     law()
     records = topic.wait_read()
-    assert taken > sent / 10
+    # Apache Kafka refuses most of what is damaged itself.
+    assert taken > sent / 100
     rejected = sum(count for key, count in records.items() if key.startswith("rejected/"))
     assert offsets_of(topic.letters(rejected)) == rejected
     print(f"\n{sent} batches, of which Kafka took {taken}: {records}")
