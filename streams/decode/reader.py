@@ -212,9 +212,11 @@ class Reader:
     ) -> tuple[Rows, list[tuple[int, Rejected]], Mapping[SkipReason, int]]:
         try:
             return self._decode(others)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - the other records of the batch count
             if len(others) == 1:
-                log.exception("a record cannot be decoded, offset %s", others[0].offset)
+                # Only the type: the error's message may quote a prompt.
+                kind = type(error).__name__
+                log.error("the record at offset %s cannot be decoded: %s", others[0].offset, kind)  # noqa: TRY400
                 none = Rows.empty(0, self._generation)
                 return none, [(others[0].offset, Rejected("wrong_type", FAILED))], {}
         # Bisection finds the record that fails; its neighbours count.

@@ -108,7 +108,8 @@ class _Batches(PartitionRecords):  # type: ignore[misc]
                 is_sound = not self._check_crcs or self._is_intact(raw, batch)
                 counts, following = self._counts(batch), int(batch.next_offset)
             except Exception as error:  # noqa: BLE001 - whatever the bytes make it raise
-                log.warning("%s: a record batch at offset %s: %r", self._tp, first, error)
+                kind = type(error).__name__
+                log.warning("%s: a record batch at offset %s: %s", self._tp, first, kind)
                 # What follows it is fetched again: aiokafka may not have moved past it.
                 self.next_fetch_offset = max(
                     self.next_fetch_offset, record_batch.last_offset(raw) + 1

@@ -208,7 +208,7 @@ def test_many_tiny_records_are_read_in_small_pieces():
     assert max(len(each.rejected) for each in pieces) <= reading.PIECE_BYTES // reading.RECORD_BYTES
 
 
-def test_a_decoder_that_raises_costs_one_record(monkeypatch):
+def test_a_decoder_that_raises_costs_one_record(monkeypatch, caplog):
     read = reader()
     decode = read._decode
 
@@ -226,6 +226,9 @@ def test_a_decoder_that_raises_costs_one_record(monkeypatch):
         (3, "missing_field"),
     ]
     assert found.skipped == {"empty_batch": 1}
+    # The words of an error may be those of a prompt.
+    assert "RuntimeError" in caplog.text
+    assert "a fault of ours" not in caplog.text
 
 
 def mutated(data):

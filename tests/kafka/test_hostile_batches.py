@@ -208,7 +208,7 @@ def variants(raw, seed):
         yield raw[:61] + bytes(body)
 
 
-def test_every_offset_has_an_outcome_whatever_the_bytes(topic):
+def test_every_offset_has_an_outcome_whatever_the_bytes(topic, broker_kind):
     sent = taken = 0
 
     @settings(
@@ -232,7 +232,7 @@ def test_every_offset_has_an_outcome_whatever_the_bytes(topic):
     law()
     records = topic.wait_read()
     # Apache Kafka refuses most of what is damaged itself.
-    assert taken > sent / 100
+    assert taken > sent / (10 if broker_kind == "embedded" else 100)
     rejected = sum(count for key, count in records.items() if key.startswith("rejected/"))
     assert offsets_of(topic.letters(rejected)) == rejected
     print(f"\n{sent} batches, of which Kafka took {taken}: {records}")
