@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafka import OffsetAndMetadata, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import NoError
-from processes import WorkerProcess, wait_until
+from processes import TREE, WorkerProcess, wait_until
 
 from streams.process import NO_BROKER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from apache import ApacheKafka
 
@@ -31,11 +34,37 @@ MAX_WORKERS = 4
 GROUP_EMPTY_SECONDS = 30.0
 
 
+class Version(NamedTuple):
+    """A tree of ours, and the Python that has its dependencies."""
+
+    tree: Path
+    python: str
+
+
+THIS = Version(TREE, sys.executable)
+
+
+def build(revision: str, directory: Path) -> Version:
+    """Check a revision out beside this tree and install it there.
+
+    Raises subprocess.CalledProcessError where git does not know it or it cannot be installed.
+    """
+    tree = directory / "other-version"
+    run = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL)
+    run(["git", "clone", "--quiet", "--no-checkout", TREE, tree])
+    run(["git", "-C", tree, "checkout", "--quiet", revision])
+    run([sys.executable, "-m", "venv", tree / ".venv"])
+    python = str(tree / ".venv" / "bin" / "python")
+    run([python, "-m", "pip", "install", "--quiet", "--editable", f"{tree}[language]"])
+    return Version(tree, python)
+
+
 class Cluster:
     """The workers that should be alive, and the faults that are still going on."""
 
-    def __init__(self, broker: ApacheKafka, directory: Path) -> None:
+    def __init__(self, broker: ApacheKafka, directory: Path, other: Version | None = None) -> None:
         self.broker = broker
+        self._versions = (THIS,) if other is None else (other, THIS)
         self.directory = directory
         self.workers: list[WorkerProcess] = []
         self.unasked: list[str] = []
@@ -50,6 +79,7 @@ class Cluster:
         """One more worker, or one fewer where there are many."""
         if len(self.workers) >= MAX_WORKERS:
             return self.stop(_dice)
+        version = self._versions[self._made % len(self._versions)]
         self._made += 1
         environment = {
             "TOKENSHARE_BOOTSTRAP_SERVERS": self.broker.bootstrap,
@@ -59,7 +89,8 @@ class Cluster:
             "TOKENSHARE_REBALANCE_TIMEOUT_SECONDS": "4",
         }
         log = self.directory / f"worker-{self._made}.log"
-        self.workers.append(WorkerProcess(environment, log).start())
+        worker = WorkerProcess(environment, log, tree=version.tree, python=version.python)
+        self.workers.append(worker.start())
         return "worker added"
 
     def kill(self, dice: int) -> str:

@@ -1,12 +1,15 @@
 """Workers are killed, stopped, paused, added and robbed of their Kafka; every count stays exact.
 
-    python tests/faults/run.py [--rounds 4] [--events 1000000] [--seed N]
+    python tests/faults/run.py [--rounds 4] [--events 1000000] [--seed N] [--beside REVISION]
 
 Each round sends its part of the events, some of them late by hours or days, while faults happen at
 moments that the seed decides. Then every fault comes to its end, the workers finish, and each
 worker's every (origin, language) cell of every pane at every level is compared with what was sent.
 A line a round; the last line says what was lost and what was doubled, at the worst worker and level
 of the worst round. The exit code is 0 where that is nothing.
+
+With `--beside` every other worker is of that git revision, as in a rolling upgrade that is undone
+and done again: the old version takes partitions over from the new one, and the reverse.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parents[1] / "kafka"))
 
 from apache import ApacheKafka, MissingToolError
-from cluster import FAULTS, PARTITIONS, TOPIC, Cluster
+from cluster import FAULTS, PARTITIONS, TOPIC, Cluster, build
 from kafka.admin import KafkaAdminClient, NewTopic
 from truth import Gap, PaneTruth, gap
 
@@ -164,6 +167,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Exact under faults; see the top of this file.")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--events", type=int, default=1_000_000, help="of all rounds together")
+    parser.add_argument("--beside", metavar="REVISION", help="version of every other worker")
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6))
     asked = parser.parse_args()
     # That Kafka is away is no news here.
@@ -182,7 +186,8 @@ def main() -> int:
         admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
         admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])
         admin.close()
-        cluster = Cluster(broker, Path(directory))
+        other = build(asked.beside, Path(directory)) if asked.beside else None
+        cluster = Cluster(broker, Path(directory), other)
         cluster.add()
         cluster.workers[0].wait_ready()
         try:

@@ -19,6 +19,7 @@ import orjson
 from streams.demo.broker import free_port
 
 WAIT_SECONDS = 40.0
+TREE = Path(__file__).parents[2]
 
 
 def wait_until(condition, what: str, seconds: float = WAIT_SECONDS) -> Any:
@@ -33,10 +34,12 @@ def wait_until(condition, what: str, seconds: float = WAIT_SECONDS) -> Any:
 
 @dataclass
 class WorkerProcess:
-    """A `tokenshare worker` of its own process group member, over the real command line."""
+    """A `tokenshare worker`, over the real command line: of this tree, or of another version's."""
 
     environment: dict[str, str]
     log: Path
+    tree: Path = TREE
+    python: str = sys.executable
     process: subprocess.Popen[bytes] | None = None
     port: int = field(default_factory=free_port)
     last_counted: int = 0
@@ -48,7 +51,8 @@ class WorkerProcess:
     def start(self) -> WorkerProcess:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker", "--port", str(self.port)],
+                [self.python, "-m", "streams", "worker", "--port", str(self.port)],
+                cwd=self.tree,
                 env=os.environ | self.environment,
                 stdout=log,
                 stderr=log,
