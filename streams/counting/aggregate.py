@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,12 +20,14 @@ from streams.decode.event import (
     EARLIEST_TIME,
     Rejected,
 )
-from streams.state.pane import DAY, Counts, is_kept
+from streams.state.pane import DAY, Counts, add_counts, is_kept
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
     from streams.classify.classifier import Classifier
     from streams.decode.rows import Rows
-    from streams.state.pane import Level
+    from streams.state.pane import Level, Pane
 
 #: Sums of doubles are exact below this.
 _EXACT = 2**53
@@ -211,3 +215,34 @@ def _kept_panes_of(columns: Columns, level: Level, newest: float) -> tuple[Keys,
     starts = (found * level.seconds).tolist()
     kept = np.array([is_kept(level, start, newest) for start in starts])
     return Keys(np.where(kept[numbers], numbers, -1), len(starts)), starts
+
+
+def add_to_panes(
+    level: Level, columns: Columns, which: Keys, panes: Mapping[int, Pane], classifier: Classifier
+) -> None:
+    """Add events to the panes of a level; `which` is the number of each row's pane."""
+
+    def sums(keys: Keys) -> Iterable[tuple[Pane, int, Counts]]:
+        if which.size == 1:
+            return ((panes[0], number, counts) for number, counts in columns.sums(keys))
+        by_pane = columns.sums_by_pane(which, keys)
+        return ((panes[at], number, counts) for at, number, counts in by_pane)
+
+    for map_of, keys, name_of in _maps(level, columns, classifier):
+        for pane, number, counts in sums(keys):
+            add_counts(map_of(pane), name_of(number), counts)
+    for crowded in filter(attrgetter("is_crowded"), panes.values()):
+        crowded.trim()
+
+
+def _maps(
+    level: Level, columns: Columns, classifier: Classifier
+) -> Iterator[tuple[Callable[[Pane], dict[str, Counts]], Keys, Callable[[int], str]]]:
+    """Yield each map in the panes of a level, the kind of its keys, and their names by number."""
+    if level.of_tenants:
+        of_tenants = attrgetter("tenants")
+        yield of_tenants, columns.tenant_origin, partial(classifier.tenant_key, "o")
+        yield of_tenants, columns.tenant_language, partial(classifier.tenant_key, "l")
+    else:
+        yield attrgetter("cells"), columns.cell, classifier.cell_names.names.__getitem__
+        yield attrgetter("models"), columns.model, classifier.model_names.names.__getitem__

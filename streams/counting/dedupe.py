@@ -24,6 +24,13 @@ class Recent:
         self._records = records
         self._last: dict[int, int] = {}
 
+    def split(self, rows: Rows, latest: float) -> tuple[Rows, list[int]]:
+        """Return the rows that repeat none, and the offsets of the others; see `repeated`."""
+        repeated = self.repeated(rows, latest)
+        if not repeated.any():
+            return rows, []
+        return rows[~repeated], rows.offsets[repeated].tolist()
+
     def repeated(self, rows: Rows, latest: float) -> NDArray[np.bool_]:
         """Return which rows repeat an earlier one, and remember all of them.
 

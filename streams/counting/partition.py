@@ -9,14 +9,12 @@ from its position; an event at or below a pane's stamp is in that pane already a
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streams.classify.keys import OTHER
-from streams.counting.aggregate import columns_of, late_events, panes_of
+from streams.counting.aggregate import add_to_panes, columns_of, late_events, panes_of
 from streams.counting.dedupe import Recent
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.decode.rows import FORMAT_NAMES
@@ -46,7 +44,7 @@ from streams.state.pane import (
 from streams.state.pieces import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from streams.classify.classifier import Classifier
     from streams.counting.aggregate import Columns, Keys
@@ -138,7 +136,7 @@ class Partition:
         )
         if known.topic and topic and known.topic != topic:
             raise SourceReplacedError(
-                "the source topic was deleted and made anew since it was counted. Set "
+                "the source topic was deleted and recreated since it was counted. Set "
                 "TOKENSHARE_GROUP to a new name to count the new one from its beginning."
             )
         highest = generation - 1
@@ -221,12 +219,11 @@ class Partition:
     def _without_repeated(self, reading: Reading, now: float) -> Reading:
         if self.recent is None:
             return reading
-        repeated = self.recent.repeated(reading.rows, now + ALLOWED_CLOCK_SKEW_SECONDS)
-        count = int(np.count_nonzero(repeated))
-        if not count:
+        rows, repeated = self.recent.split(reading.rows, now + ALLOWED_CLOCK_SKEW_SECONDS)
+        if not repeated:
             return reading
-        skipped = {**reading.skipped, "duplicate": reading.skipped.get("duplicate", 0) + count}
-        return replace(reading, rows=reading.rows[~repeated], skipped=skipped)
+        count = reading.skipped.get("duplicate", 0) + len(repeated)
+        return replace(reading, rows=rows, skipped={**reading.skipped, "duplicate": count})
 
     def _cut(self, reading: Reading) -> Iterator[tuple[Rows, int]]:
         """Return the rows in pieces with their stamps: a pane holds all of a piece or none of it.
@@ -273,20 +270,8 @@ class Partition:
         """Add a batch to the panes of a level: those that are kept and do not hold it yet."""
         which, starts = panes_of(columns, level, self.newest)
         which, panes = self._open(level, which, starts, stamp)
-        if not panes:
-            return
-
-        def sums(keys: Keys) -> Iterable[tuple[Pane, int, Counts]]:
-            if len(starts) == 1:
-                return ((panes[0], number, counts) for number, counts in columns.sums(keys))
-            by_pane = columns.sums_by_pane(which, keys)
-            return ((panes[at], number, counts) for at, number, counts in by_pane)
-
-        for map_of, keys, name_of in _maps(level, columns, classifier):
-            for pane, number, counts in sums(keys):
-                add_counts(map_of(pane), name_of(number), counts)
-        for crowded in filter(attrgetter("is_crowded"), panes.values()):
-            crowded.trim()
+        if panes:
+            add_to_panes(level, columns, which, panes, classifier)
 
     def _open(
         self, level: Level, which: Keys, starts: list[int], stamp: int
@@ -378,9 +363,9 @@ class Partition:
         pane = self.panes[key]
         pane.trim()
         value = encode_pane(pane, self.generation)
-        most = key.level.max_bytes
+        limit = key.level.max_bytes
         # Leaves space for some more names, so that not every flush folds again.
-        while len(value) > most and pane.shrink(SHRUNK * most / len(value)):
+        while len(value) > limit and pane.shrink(SHRUNK * limit / len(value)):
             value = encode_pane(pane, self.generation)
         return value
 
@@ -408,19 +393,6 @@ class Partition:
             over = key.start + key.level.seconds <= self.newest
             if over and key not in self.dirty and self.panes.pop(key, None) is not None:
                 self.stored[key] = value
-
-
-def _maps(
-    level: Level, columns: Columns, classifier: Classifier
-) -> Iterator[tuple[Callable[[Pane], dict[str, Counts]], Keys, Callable[[int], str]]]:
-    """Yield each map in the panes of a level, the kind of its keys, and their names by number."""
-    if level.of_tenants:
-        of_tenants = attrgetter("tenants")
-        yield of_tenants, columns.tenant_origin, partial(classifier.tenant_key, "o")
-        yield of_tenants, columns.tenant_language, partial(classifier.tenant_key, "l")
-    else:
-        yield attrgetter("cells"), columns.cell, classifier.cell_names.names.__getitem__
-        yield attrgetter("models"), columns.model, classifier.model_names.names.__getitem__
 
 
 def result_of_skip(reason: SkipReason) -> str:
