@@ -15,9 +15,10 @@ from streams.classify.language.tags import canonical
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.cli import common
-from streams.decode.decoder import Decoded, Decoder, Options
+from streams.decode.decoder import Decoded, Decoder
 from streams.decode.event import Rejected, event_time
 from streams.decode.formats.native import SCHEMA
+from streams.decode.options import Options
 from streams.settings import SettingsError
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from streams import process
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.cli import client, common, compare
-from streams.decode.decoder import Options
+from streams.decode.options import Options
 from streams.kafka import admin
 from streams.report import content, data, formatting, html, lines, parquet, text
 from streams.report.count import Count

@@ -7,8 +7,6 @@ the general path; where both apply, they return the same result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -30,6 +28,7 @@ from streams.decode.formats import (
     otlp,
     provider,
 )
+from streams.decode.formats.json_lines import BrokenLine, documents_of, safe_message
 from streams.decode.formats.lenient_json import leniently, loads
 from streams.decode.formats.raw_usage import (
     MAX_ITEMS,
@@ -41,22 +40,16 @@ from streams.decode.formats.raw_usage import (
     json_type,
     judge,
 )
-from streams.decode.formats.registry import ACCESS_LOG, NAMES, Format, format_of, formats_named
-from streams.settings import ENV_PREFIX, SettingsError
+from streams.decode.formats.registry import ACCESS_LOG, Format, format_of, formats_named
+from streams.decode.options import AUTO, Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from streams.kafka.record_batch import Headers
-    from streams.settings import Settings
-
-#: Accepts any format: the first that matches.
-AUTO = "auto"
 
 #: Maximum nesting of envelopes and arrays; no gateway nests deeper.
-_DEEPEST = 4
-#: Broken lines allowed among several before the value is not treated as JSON lines.
-_MOST_BROKEN = 1_000
+_MAX_DEPTH = 4
 #: Fields in which log shippers put the line that they ship.
 _SHIPPED = ("message", "log", "body", "value", "event", "line")
 #: The shipped formats: gateway logs, recognised by their own keys. A prompt may look like a
@@ -68,47 +61,6 @@ SHIPPED = frozenset(
 
 #: The detail reported when a reader fails on a document, which should not happen.
 FAILED = "cannot be read as what it seems to be"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How records are decoded.
-
-    `format` pins one format, `paths` is the mapping of a custom format, and `detect` detects the
-    language of the prompt where none is declared.
-    """
-
-    max_record_bytes: int = 16 * 1024 * 1024
-    format: str = AUTO
-    paths: Mapping[str, str] = field(default_factory=dict)
-    detect: Callable[[object], str] | None = None
-
-    @classmethod
-    def of(cls, settings: Settings) -> Options:
-        """Return the options from the settings. Raises SettingsError."""
-        if settings.format not in {AUTO, custom.NAME, *NAMES}:
-            known = ", ".join((AUTO, *NAMES, custom.NAME))
-            raise SettingsError(f"{ENV_PREFIX}FORMAT: {settings.format!r} is none of {known}")
-        paths = dict(settings.fields)
-        wrong = custom.problem(paths) if paths else None
-        if wrong is None and settings.format == custom.NAME and not paths:
-            wrong = f"{ENV_PREFIX}FORMAT is custom, so it has to say where the fields stand"
-        if wrong is not None:
-            raise SettingsError(f"{ENV_PREFIX}FIELDS: {wrong}")
-        return cls(
-            settings.max_record_bytes,
-            settings.format,
-            paths,
-            language_of if settings.detect_language else None,
-        )
-
-
-def language_of(asked: object) -> str:
-    """Return the language of a prompt, in any structure that a gateway logs."""
-    # Its tables and models are loaded only if detection is used.
-    from streams.classify.language.detect import detect_messages  # noqa: PLC0415
-
-    return detect_messages(asked).language
 
 
 class Decoded(NamedTuple):
@@ -202,9 +154,9 @@ class Decoder:
     def _unreadable(self, value: bytes | None, *, is_protobuf: bool) -> Rejected | None:
         if value is None:
             return Rejected("tombstone", "the record has no value")
-        most = self._options.max_record_bytes
-        if len(value) > most:
-            return Rejected("too_large", f"{len(value)} bytes, at most {most} are read")
+        limit = self._options.max_record_bytes
+        if len(value) > limit:
+            return Rejected("too_large", f"{len(value)} bytes, at most {limit} are read")
         # Protobuf has its own count.
         return TOO_MANY_VALUES if not is_protobuf and _has_too_many_values(value) else None
 
@@ -239,7 +191,7 @@ class Decoder:
         try:
             document = orjson.loads(value)
         except orjson.JSONDecodeError as error:
-            return self._no_json(value, depth, str(error))
+            return self._no_json(value, depth, error)
         return self._any(document, depth)
 
     def _protobuf(self, value: bytes) -> list[_Judged]:
@@ -247,7 +199,8 @@ class Decoder:
             return [self._other_format()]
         return self._judged(otlp.NAME, otlp.read_protobuf(value))
 
-    def _no_json(self, value: bytes, depth: int, why: str) -> list[_Judged]:
+    def _no_json(self, value: bytes, depth: int, error: orjson.JSONDecodeError) -> list[_Judged]:
+        why = str(error)
         if not value.strip():
             return _one(Rejected("empty", "the value has no content"))
         # Its first byte is the tag of its first field, which JSON reads as white space.
@@ -258,23 +211,26 @@ class Decoder:
                 return found
         try:
             value.decode()
-        except UnicodeDecodeError as error:
-            hint = "; of binary formats only OTLP traces are read" if error.start < 8 else ""
-            return _one(Rejected("not_utf8", f"invalid UTF-8 at byte {error.start}{hint}"))
+        except UnicodeDecodeError as invalid:
+            hint = "; of binary formats only OTLP traces are read" if invalid.start < 8 else ""
+            return _one(Rejected("not_utf8", f"invalid UTF-8 at byte {invalid.start}{hint}"))
         document = leniently(value, why)
         if document is not None:
             return self._any(document, depth)
-        lines = _lines(value)
+        lines = documents_of(value)
         if lines:
             return self._each(lines, depth)
-        return _one(Rejected("not_json", "nested too deeply" if "depth" in why else _safe(why)))
+        is_too_deep = "depth" in why
+        return _one(
+            Rejected("not_json", "nested too deeply" if is_too_deep else safe_message(error))
+        )
 
     def _any(self, document: object, depth: int) -> list[_Judged]:
         if isinstance(document, dict):
             return self._object(document, depth)
-        if isinstance(document, _BrokenLine):
+        if isinstance(document, BrokenLine):
             return _one(Rejected("not_json", str(document)))
-        if isinstance(document, list) and depth < _DEEPEST:
+        if isinstance(document, list) and depth < _MAX_DEPTH:
             if not document:
                 return [_Judged(None, Skipped("empty_batch"))]
             return self._each(document, depth)
@@ -304,7 +260,7 @@ class Decoder:
         return found
 
     def _object(self, document: dict[str, Any], depth: int) -> list[_Judged]:
-        if depth > _DEEPEST:
+        if depth > _MAX_DEPTH:
             return _one(Rejected("bad_envelope", "envelopes in envelopes"))
         if cloudevents.is_envelope(document):
             data = cloudevents.data_of(document)
@@ -422,54 +378,6 @@ def _has_too_many_values(value: bytes) -> bool:
         len(value) > native.MANY_BYTES
         and sum(map(value.count, (b"{", b"[", b",", b"\n"))) > MAX_VALUES
     )
-
-
-def _lines(value: bytes) -> list[object]:
-    """Return the documents of several JSON lines, or nothing where a value is not JSON lines.
-
-    A line that cannot be read is returned as a `_BrokenLine`, which is not a document. A single
-    broken document that spans many lines has lines that are not documents themselves, and hardly
-    one that is.
-    """
-    if b"\n" not in value.strip():
-        return []
-    documents: list[object] = []
-    broken = 0
-    are_alike = True
-    # Each line exists only briefly: a million of them would take more memory than their bytes.
-    for ended in BytesIO(value):
-        line = ended.removesuffix(b"\n")
-        if not line.strip():
-            continue
-        if len(documents) > MAX_ITEMS:
-            # One more than the limit, so that the reader reports the excess.
-            break
-        are_alike = are_alike and line.lstrip()[:1] in {b"{", b"["}
-        try:
-            documents.append(orjson.loads(line))
-        except orjson.JSONDecodeError as error:
-            document = leniently(line, str(error))
-            if document is not None:
-                documents.append(document)
-                continue
-            documents.append(_BrokenLine(_safe(str(error))))
-            broken += 1
-            # A log has an occasional bad line.
-            if broken > _MOST_BROKEN:
-                return []
-    good = sum(isinstance(each, (dict, list)) for each in documents)
-    return documents if good and (are_alike or good * 2 >= len(documents)) else []
-
-
-class _BrokenLine(str):
-    """A line that is not JSON, and why."""
-
-    __slots__ = ()
-
-
-def _safe(why: str) -> str:
-    """Return a decoder's message, which names positions and never the values there."""
-    return why[:120]
 
 
 def _shipped(document: Mapping[str, Any]) -> dict[str, Any] | None:

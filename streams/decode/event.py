@@ -37,6 +37,9 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 #: More tokens than any request can have: no model's context comes near 1,000,000,000.
 MAX_TOKENS = 1_000_000_000
 
+#: Kept length of the name of a model or tenant and of a request id: real ones are short.
+MAX_CHARACTERS = 512
+
 #: An event this far ahead comes from a wrong clock; it is not early.
 ALLOWED_CLOCK_SKEW_SECONDS = 300.0
 

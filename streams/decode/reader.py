@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from streams.decode import compiled
-from streams.decode.decoder import AUTO, FAILED, Decoder, Options
+from streams.decode.decoder import FAILED, Decoder
 from streams.decode.event import Rejected, UsageEvent
 from streams.decode.formats import litellm, native
+from streams.decode.options import AUTO
 from streams.decode.peekable_batches import PeekableBatches, reason_of
 from streams.decode.rows import FORMAT_NUMBERS, CorruptRange, Reading, Rows, rows_of
 from streams.kafka import compression, oversized_batch, record_batch
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
 
     from streams.classify.classifier import Classifier
     from streams.decode.event import SkipReason
+    from streams.decode.options import Options
 
 #: What one piece holds, about: rows, and bytes of values that are decoded in Python.
-MOST_ROWS, PIECE_BYTES = 32_768, 512 * 1024
+PIECE_ROWS, PIECE_BYTES = 32_768, 512 * 1024
 #: The cost of a record besides its value until it is judged: objects, not bytes, fill the memory.
 RECORD_BYTES = 256
 #: A batch of more records is read in parts, even if it has few bytes.
@@ -69,14 +71,22 @@ class _Scanned:
     `corrupt` follows all of it.
     """
 
-    def __init__(self, size: int, generation: int) -> None:
+    def __init__(self, size: int, generation: int, *, with_ids: bool) -> None:
         self._held = 0
+        self._with_ids = with_ids
         self.row = 0
-        self.rows = Rows.empty(size, generation)
-        self.columns = self.rows.columns()[:6]
+        self._set_rows(Rows.empty(size, generation))
         self.others: list[Record] = []
         self.record_batches: list[bytes | memoryview] = []
         self.corrupt: CorruptRange | None = None
+
+    def _set_rows(self, rows: Rows) -> None:
+        self.rows = rows
+        if compiled.IS_COMPILED:
+            ids = rows.id if self._with_ids else None
+            self.columns = compiled.scan.Columns(
+                rows.columns()[:6], rows.format, FORMAT_NUMBERS[litellm.NAME], ids
+            )
 
     @property
     def is_empty(self) -> bool:
@@ -86,15 +96,14 @@ class _Scanned:
     @property
     def is_full(self) -> bool:
         """Return whether there is enough for a piece."""
-        return self.row >= MOST_ROWS or self._held >= PIECE_BYTES
+        return self.row >= PIECE_ROWS or self._held >= PIECE_BYTES
 
-    def make_room(self, records: int) -> int:
+    def reserve(self, records: int) -> int:
         """Grow the rows to hold this many more; return the total capacity."""
         size = len(self.rows)
         if self.row + records > size:
             size = 2 * (self.row + records)
-            self.rows = self.rows.grown(self.row, size)
-            self.columns = self.rows.columns()[:6]
+            self._set_rows(self.rows.grown(self.row, size))
         return size
 
     def add(self, raw: bytes | memoryview, read: _Read) -> None:
@@ -112,7 +121,7 @@ class Reader:
     def __init__(self, classifier: Classifier, options: Options, *, with_ids: bool = False) -> None:
         self._classifier = classifier
         self._max_record_bytes = options.max_record_bytes
-        # Compiled code reads plain events of our own, and must not where these are something else.
+        # Compiled code reads native events and LiteLLM's, which a mapping or a pin may exclude.
         self._may_scan = (
             compiled.IS_COMPILED and options.format in {AUTO, native.NAME} and not options.paths
         )
@@ -121,13 +130,15 @@ class Reader:
         self._detects = options.detect is not None
         self._buffer = DecompressionBuffer()
         #: Initial capacity of the rows of a reading: the largest one so far.
-        self._room = 1024
+        self._capacity = 1024
         self._forget()
 
     def _forget(self) -> None:
         self._generation = self._classifier.generation
         if compiled.IS_COMPILED:
-            self._pairs, self._tenants = compiled.scan.Names(), compiled.scan.Names()
+            self._scanner = compiled.scan.Scanner(
+                self._max_record_bytes, self._may_scan, self._detects
+            )
             self._pair_numbers = np.empty(0, dtype=np.int64)
             self._tenant_numbers = np.empty(0, dtype=np.int64)
 
@@ -168,9 +179,7 @@ class Reader:
         while start < end:
             if ahead.is_in_parts:
                 yield None
-            self._classifier.make_room()
-            if self._generation != self._classifier.generation:
-                self._forget()
+            self._make_room()
             scanned = self._scan(start, ahead, damaged)
             if ahead.is_in_parts and scanned.is_empty:
                 # The first part takes a while, and has not been requested yet.
@@ -182,8 +191,29 @@ class Reader:
             yield from self._pieces(start, upto, scanned)
             start = upto
 
+    def values(self, start: int, values: Sequence[bytes]) -> Iterator[Reading]:
+        """Yield the contents of values without records around them, as `readings` does.
+
+        They are lines of a file, for example: their offsets are consecutive, they have no headers
+        and no timestamp, and empty ones are left out.
+        """
+        for first in range(0, len(values), PIECE_ROWS):
+            some = list(values[first : first + PIECE_ROWS])
+            self._make_room()
+            scanned = self._scan_values(start + first, some)
+            begin = start + first
+            for piece in self._pieces(begin, begin + len(some), scanned):
+                if piece is not None:
+                    yield piece
+
+    def _make_room(self) -> None:
+        """Make room for new names; the numbers of earlier readings may become void."""
+        self._classifier.make_room()
+        if self._generation != self._classifier.generation:
+            self._forget()
+
     def _pieces(self, start: int, end: int, scanned: _Scanned) -> Iterator[Reading | None]:
-        if compiled.IS_COMPILED and len(self._pairs) - len(self._pair_numbers) > MANY_NAMES:
+        if compiled.IS_COMPILED and len(self._scanner.pairs) - len(self._pair_numbers) > MANY_NAMES:
             yield None
         rows = scanned.rows[: scanned.row]
         rows = self._numbered(rows) if len(rows) else rows
@@ -267,7 +297,7 @@ class Reader:
         A large first batch is replaced by its parts. Everything after damage is left to the next
         call.
         """
-        scanned = _Scanned(self._room, self._generation)
+        scanned = _Scanned(self._capacity, self._generation, with_ids=self._with_ids)
         # One batch after the other, so that its bytes are still in the cache when they are read.
         while scanned.corrupt is None:
             try:
@@ -314,7 +344,7 @@ class Reader:
         batch = record_batch.unpack(raw, self._buffer)
         if batch is None:
             return None
-        self._room = scanned.make_room(batch.records)
+        self._capacity = scanned.reserve(batch.records)
         read = self._read_batch(batch, raw, start, ahead, scanned)
         return None if read.why and is_whole and record_batch.codec_of(raw) else read
 
@@ -332,21 +362,8 @@ class Reader:
             last = records[-1].offset if records else after
             found = [each for each in records if each.offset >= start]
         else:
-            row, left, last, damage = compiled.scan.scan(
-                *batch,
-                after,
-                dense,
-                self._may_scan,
-                start,
-                self._max_record_bytes,
-                self._pairs,
-                self._tenants,
-                scanned.columns,
-                scanned.rows.format,
-                FORMAT_NUMBERS[litellm.NAME],
-                scanned.rows.id if self._with_ids else None,
-                self._detects,
-                row,
+            row, left, last, damage = self._scanner.records(
+                *batch, after, dense, start, scanned.columns, row
             )
             why = _DAMAGES[damage]
             found = [
@@ -363,17 +380,27 @@ class Reader:
             why = record_batch.CUT_OFF
         return _Read(row, found, last, why)
 
+    def _scan_values(self, start: int, values: list[bytes]) -> _Scanned:
+        scanned = _Scanned(self._capacity, self._generation, with_ids=self._with_ids)
+        self._capacity = scanned.reserve(len(values))
+        if compiled.IS_COMPILED:
+            scanned.row, left = self._scanner.values(values, start, scanned.columns, 0)
+        else:
+            left = [place for place, value in enumerate(values) if value]
+        scanned.others = [Record(start + place, -1, None, values[place], ()) for place in left]
+        return scanned
+
     def _numbered(self, rows: Rows) -> Rows:
         """Replace the scanner's numbers by the classifier's."""
         classifier = self._classifier
         self._pair_numbers = _learn(
             self._pair_numbers,
-            self._pairs.texts,
+            self._scanner.pairs.texts,
             lambda texts: classifier.pairs([_split(text) for text in texts]),
         )
         self._tenant_numbers = _learn(
             self._tenant_numbers,
-            self._tenants.texts,
+            self._scanner.tenants.texts,
             lambda texts: classifier.tenants([text.decode() for text in texts]),
         )
         tenant = rows.tenant

@@ -10,26 +10,36 @@ class Names:
     texts: list[bytes]
     def __len__(self) -> int: ...
 
-def scan(
-    data: bytes | memoryview,
-    start: int,
-    records: int,
-    base_offset: int,
-    first_timestamp: int,
-    append_time: int,
-    last_offset: int,
-    after: int,
-    dense: bool,
-    may_read: bool,
-    asked: int,
-    max_record_bytes: int,
-    pairs: Names,
-    tenants: Names,
-    columns: list[NDArray[Any]],
-    formats: NDArray[Any],
-    litellm: int,
-    ids: NDArray[Any] | None,
-    detects: bool,
-    row: int,
-) -> tuple[int, list[tuple[int, int, bytes | None, bytes | None, bytes]], int, int]: ...
+class Columns:
+    def __init__(
+        self,
+        columns: list[NDArray[Any]],
+        formats: NDArray[Any],
+        litellm: int,
+        ids: NDArray[Any] | None,
+    ) -> None: ...
+
+class Scanner:
+    pairs: Names
+    tenants: Names
+    def __init__(self, max_record_bytes: int, may_read: bool, detects: bool) -> None: ...
+    def records(
+        self,
+        data: bytes | memoryview,
+        start: int,
+        records: int,
+        base_offset: int,
+        first_timestamp: int,
+        append_time: int,
+        last_offset: int,
+        after: int,
+        dense: bool,
+        asked: int,
+        columns: Columns,
+        row: int,
+    ) -> tuple[int, list[tuple[int, int, bytes | None, bytes | None, bytes]], int, int]: ...
+    def values(
+        self, values: list[bytes], base_offset: int, columns: Columns, row: int
+    ) -> tuple[int, list[int]]: ...
+
 def hash_of(text: bytes) -> int: ...

@@ -5,10 +5,7 @@ from __future__ import annotations
 import time
 
 from streams.classify.language.prompt import texts
-from streams.decode.event import MAX_TOKENS, UsageEvent, event_time
-
-#: Kept length of a model's or tenant's name. A longer id is dropped: truncated, two could be equal.
-MAX_CHARACTERS = 512
+from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, UsageEvent, event_time
 
 #: Kept for detecting a prompt's language: the beginnings of the texts that decide it.
 EXCERPT_TEXTS = 3
@@ -50,6 +47,7 @@ def event_of(  # noqa: PLR0917 - as many as an event has
         ts=ts,
         language=_plain(language) if language else None,
         tenant=_plain(str(tenant)) if tenant not in {None, ""} else None,
+        # A longer id is dropped: truncated, two could be equal.
         id=id if id != "" and len(str(id)) <= MAX_CHARACTERS else None,
     )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from streams.classify.keys import Dimension
-    from streams.report.count import Left
+    from streams.report.count import Uncounted
     from streams.report.summary import Read, Size, Summary
 
 #: Rows of a table of languages, developers or models.
@@ -252,8 +252,8 @@ def notes(read: Read | None) -> list[str]:
     if read is None:
         return []
     said = [f"{several(read.records, 'record')} read, {several(read.counted, 'event')} counted."]
-    said += _left("rejected", read.rejected)
-    said += _left("skipped", read.skipped)
+    said += _uncounted("rejected", read.rejected)
+    said += _uncounted("skipped", read.skipped)
     said += read.broken
     return said
 
@@ -272,7 +272,7 @@ def hints(report: Summary) -> list[str]:
     return said
 
 
-def _left(what: str, left: Mapping[str, Left]) -> Iterator[str]:
+def _uncounted(what: str, left: Mapping[str, Uncounted]) -> Iterator[str]:
     for reason, each in sorted(left.items(), key=lambda item: (-item[1].count, item[0])):
         places = ", ".join(f"{_path(file)}:{line}" for file, line in each.places)
         more = ", …" if each.count > len(each.places) else ""

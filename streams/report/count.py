@@ -11,23 +11,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from streams.classify.classifier import Classifier
-from streams.counting.aggregate import columns_of, panes_of
+from streams.counting.aggregate import add_to_panes, columns_of, panes_of
 from streams.counting.dedupe import Recent
 from streams.decode.decoder import Decoder
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.decode.reader import Reader
 from streams.kafka.record_batch import is_scannable, records_in
-from streams.report.lines import batch
-from streams.state.pane import DAY, Pane, add_counts
+from streams.state.pane import DAY, Pane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from streams.classify.origin.catalog import Catalog
-    from streams.decode.decoder import Options
+    from streams.decode.options import Options
     from streams.decode.rows import Reading, Rows
     from streams.kafka.batch_fetch import Batch
 
@@ -40,7 +37,7 @@ _LOOKED_AT = 100
 
 
 @dataclass(slots=True)
-class Left:
+class Uncounted:
     """Items that do not count for one reason: their number, the first places, and the detail."""
 
     count: int = 0
@@ -67,8 +64,8 @@ class Count:
     ) -> None:
         self.panes: dict[int, Pane] = {}
         self.lines = self.counted = 0
-        self.rejected: dict[str, Left] = {}
-        self.skipped: dict[str, Left] = {}
+        self.rejected: dict[str, Uncounted] = {}
+        self.skipped: dict[str, Uncounted] = {}
         self._now = now
         self._classifier = Classifier(catalog)
         self._recent = Recent(dedupe_records) if dedupe_records else None
@@ -89,7 +86,8 @@ class Count:
         """Count the next lines of a file."""
         start, end = self._next, self._next + len(lines)
         self.lines += len(lines) - lines.count(b"")
-        for reading in self._readings(start, end, [batch(lines, start)] if lines else []):
+        for reading in self._reader.values(start, lines):
+            self._add(reading)
             if reading.skipped:
                 self._find_skipped(reading, lines, start)
         self._next = end
@@ -98,62 +96,44 @@ class Count:
         """Count the records between two offsets of a partition."""
         self._before = 1
         self.lines += sum(records_in(each) for each in batch.record_batches if is_scannable(each))
-        for _ in self._readings(batch.start, batch.end, batch.record_batches, batch.damaged):
-            pass
-
-    def _readings(
-        self,
-        start: int,
-        end: int,
-        record_batches: Sequence[bytes | memoryview],
-        damaged: frozenset[int] = frozenset(),
-    ) -> Iterator[Reading]:
-        for reading in self._reader.readings(start, end, record_batches, damaged):
+        for reading in self._reader.readings(
+            batch.start, batch.end, batch.record_batches, batch.damaged
+        ):
             if reading is not None:
                 self._add(reading)
-                yield reading
 
     def _add(self, reading: Reading) -> None:
         for reason, count in reading.skipped.items():
-            self.skipped.setdefault(reason, Left()).count += count
+            self.skipped.setdefault(reason, Uncounted()).count += count
         rows = self._without_repeated(reading.rows)
         columns, untimely = columns_of(
             rows, 0.0, self._now, self._classifier, _EVERY_DAY.keep_seconds
         )
         for offset, why in (*reading.rejected, *untimely):
-            left = self.rejected.setdefault(why.reason, Left())
-            left.count += 1
-            left.note(self._place(offset), why.detail)
+            uncounted = self.rejected.setdefault(why.reason, Uncounted())
+            uncounted.count += 1
+            uncounted.note(self._place(offset), why.detail)
         for corrupt in reading.corrupt:
-            left = self.rejected.setdefault("corrupt_batch", Left())
-            left.count += len(corrupt)
-            left.note(self._place(corrupt.first), corrupt.why)
+            uncounted = self.rejected.setdefault("corrupt_batch", Uncounted())
+            uncounted.count += len(corrupt)
+            uncounted.note(self._place(corrupt.first), corrupt.why)
         if columns is None:
             return
         self.counted += len(columns.ts)
         days, starts = panes_of(columns, _EVERY_DAY, 0.0)
-        panes = [self.panes.setdefault(day, Pane()) for day in starts]
-        names = self._classifier.cell_names.names
-        for at, number, counts in columns.sums_by_pane(days, columns.cell):
-            add_counts(panes[at].cells, names[number], counts)
-        names = self._classifier.model_names.names
-        for at, number, counts in columns.sums_by_pane(days, columns.model):
-            add_counts(panes[at].models, names[number], counts)
-        for pane in panes:
-            if pane.is_crowded:
-                pane.trim()
+        panes = {at: self.panes.setdefault(day, Pane()) for at, day in enumerate(starts)}
+        add_to_panes(_EVERY_DAY, columns, days, panes, self._classifier)
 
     def _without_repeated(self, rows: Rows) -> Rows:
         if self._recent is None:
             return rows
-        repeated = self._recent.repeated(rows, self._now + ALLOWED_CLOCK_SKEW_SECONDS)
-        if not repeated.any():
-            return rows
-        left = self.skipped.setdefault("duplicate", Left())
-        left.count += int(np.count_nonzero(repeated))
-        for offset in rows.offsets[repeated][:FIRST].tolist():
-            left.note(self._place(offset))
-        return rows[~repeated]
+        rows, repeated = self._recent.split(rows, self._now + ALLOWED_CLOCK_SKEW_SECONDS)
+        if repeated:
+            uncounted = self.skipped.setdefault("duplicate", Uncounted())
+            uncounted.count += len(repeated)
+            for offset in repeated[:FIRST]:
+                uncounted.note(self._place(offset))
+        return rows
 
     def _find_skipped(self, reading: Reading, lines: Sequence[bytes], start: int) -> None:
         """Record the first lines where something was skipped; a reading does not report where."""
@@ -180,11 +160,11 @@ class Count:
         for start, pane in other.panes.items():
             self.panes.setdefault(start, Pane()).add(pane)
         for mine, others in ((self.rejected, other.rejected), (self.skipped, other.skipped)):
-            for reason, left in others.items():
-                into = mine.setdefault(reason, Left())
-                into.count += left.count
-                for place in left.places:
-                    into.note(place, left.detail)
+            for reason, uncounted in others.items():
+                into = mine.setdefault(reason, Uncounted())
+                into.count += uncounted.count
+                for place in uncounted.places:
+                    into.note(place, uncounted.detail)
 
     def _place(self, offset: int) -> tuple[str, int]:
         return self._file, offset - self._before + 1

@@ -12,7 +12,7 @@ from streams.shares.csv import to_csv
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streams.report.count import Left
+    from streams.report.count import Uncounted
     from streams.report.summary import Row, Size, Summary
 
 _HEAD = (
@@ -65,8 +65,8 @@ def as_json(report: Summary) -> dict[str, Any]:
         else {
             "records": report.read.records,
             "counted": report.read.counted,
-            "rejected": _left(report.read.rejected),
-            "skipped": _left(report.read.skipped),
+            "rejected": _uncounted(report.read.rejected),
+            "skipped": _uncounted(report.read.skipped),
             "broken": list(report.read.broken),
         },
     }
@@ -85,7 +85,7 @@ def _size(size: Size) -> dict[str, float]:
     return size._asdict()
 
 
-def _left(left: Mapping[str, Left]) -> dict[str, Any]:
+def _uncounted(left: Mapping[str, Uncounted]) -> dict[str, Any]:
     return {
         reason: {
             "count": each.count,

@@ -1,8 +1,4 @@
-"""Split files into lines, and build from them the record batches that a worker would fetch.
-
-A line is a record's value and its number is the offset. So the worker's compiled code that reads
-Kafka's bytes also reads files: the counts are the same and so is the speed.
-"""
+"""Split files into lines. A line is a record's value, as in Kafka, and its number is the offset."""
 
 from __future__ import annotations
 
@@ -10,10 +6,8 @@ import contextlib
 import zlib
 from typing import TYPE_CHECKING
 
-from streams.kafka.record_batch import BEFORE_LENGTH, HEADER, varint
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
 #: Bytes read at once: about 30,000 lines, as many as the reader takes in one piece.
@@ -109,55 +103,3 @@ def lines(texts: Iterable[tuple[bytes, int]], longest: int) -> Iterator[tuple[li
         yield whole, read
     if size:
         yield [b"".join(held)[: longest + 1].removesuffix(b"\r")], 0
-
-
-def batch(values: Sequence[bytes], base_offset: int) -> bytes:
-    """Return values as one uncompressed record batch of magic 2, without the empty ones.
-
-    Format: https://kafka.apache.org/documentation/#recordbatch. Lines carry no write time, so
-    records have no timestamp. The checksum is not computed, because the bytes never leave the
-    process.
-    """
-    parts: list[bytes] = []
-    known = _VARINTS
-    several = len(known)
-    records = 0
-    for delta, value in enumerate(values):
-        if not value:
-            continue
-        records += 1
-        size = len(value)
-        at = known[delta] if delta < several else varint(delta)
-        of_value = known[size] if size < several else varint(size)
-        whole = size + len(at) + len(of_value) + 4
-        # Length, attributes and time, offset, no key, the value, no headers.
-        parts += (
-            known[whole] if whole < several else varint(whole),
-            b"\0\0",
-            at,
-            b"\1",
-            of_value,
-            value,
-            b"\0",
-        )
-    body = b"".join(parts)
-    last = max(0, len(values) - 1)
-    head = HEADER.pack(
-        base_offset,
-        HEADER.size - BEFORE_LENGTH + len(body),
-        -1,
-        2,
-        0,
-        0,
-        last,
-        -1,
-        -1,
-        -1,
-        -1,
-        -1,
-        records,
-    )
-    return head + body
-
-
-_VARINTS = [varint(number) for number in range(8192)]

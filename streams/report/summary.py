@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from streams.classify.origin.catalog import Catalog
-    from streams.report.count import Left
+    from streams.report.count import Uncounted
     from streams.state.pane import Pane
 
 By = Literal["day", "week"]
@@ -109,8 +109,8 @@ class Read:
 
     records: int
     counted: int
-    rejected: Mapping[str, Left]
-    skipped: Mapping[str, Left]
+    rejected: Mapping[str, Uncounted]
+    skipped: Mapping[str, Uncounted]
     #: Messages about inputs that ended early.
     broken: tuple[str, ...] = ()
 

@@ -12,7 +12,7 @@ from streams.classify.language import detect
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.review import unusual_overrides
 from streams.classify.origin.values import CatalogError
-from streams.decode.decoder import AUTO, Options
+from streams.decode.options import AUTO, Options
 from streams.kafka import admin
 from streams.kafka.admin import Finding
 from streams.settings import ENV_PREFIX, SettingsError, environment, unknown_variables

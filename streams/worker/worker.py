@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from mode import Service
 
 from streams.classify.classifier import Classifier
-from streams.decode.decoder import Options
+from streams.decode.options import Options
 from streams.decode.reader import Reader
 from streams.state.follower import Follower
 from streams.state.pieces import PIECE_SECONDS

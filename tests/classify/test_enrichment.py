@@ -24,10 +24,11 @@ from streams.classify.origin import name as naming
 from streams.classify.origin.catalog import Catalog
 from streams.classify.tenant import hashed, marked
 from streams.decode import decoder as read
-from streams.decode.decoder import Decoder, Options, language_of
+from streams.decode.decoder import Decoder
 from streams.decode.event import REASONS, UsageEvent, event_time
 from streams.decode.formats import cloudevents, custom, litellm, native, otlp, provider
 from streams.decode.formats.raw_usage import Found, judge
+from streams.decode.options import Options, language_of
 from streams.decode.reader import Reader
 from streams.gateway.bridge.post import Reader as PostReader
 from streams.settings import Settings

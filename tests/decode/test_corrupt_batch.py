@@ -19,7 +19,7 @@ from streams.classify.classifier import Classifier
 from streams.counting.partition import Partition
 from streams.decode import compiled as compiled_reader
 from streams.decode import reader as reading
-from streams.decode.decoder import Options
+from streams.decode.options import Options
 from streams.decode.reader import Reader
 from streams.kafka import compression
 from streams.kafka.record_batch import varint

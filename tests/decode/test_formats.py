@@ -24,9 +24,10 @@ from streams.classify.classifier import Classifier
 from streams.classify.origin.catalog import Catalog
 from streams.decode import compiled as compiled_reader
 from streams.decode import reader as reading
-from streams.decode.decoder import FAILED, Decoder, Options
+from streams.decode.decoder import FAILED, Decoder
 from streams.decode.event import REASONS, SKIP_REASONS, UsageEvent, event_time
 from streams.decode.formats.registry import NAMES
+from streams.decode.options import Options
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.decode.decoder import Options
+from streams.decode.options import Options
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.decode.decoder import Decoder, Options
+from streams.decode.decoder import Decoder
 from streams.decode.event import MAX_TOKENS, REASONS, Rejected, UsageEvent, event_time
 from streams.decode.formats.native import SCHEMA
+from streams.decode.options import Options
 
 GOOD = b'{"model":"gpt-4o","prompt_tokens":10,"completion_tokens":2}'
 LIMIT = 100_000

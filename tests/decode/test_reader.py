@@ -16,7 +16,7 @@ from streams.classify.origin.catalog import Catalog
 from streams.counting.partition import Partition
 from streams.decode import compiled as compiled_reader
 from streams.decode import reader as reading
-from streams.decode.decoder import Options
+from streams.decode.options import Options
 from streams.decode.reader import Reader
 
 CATALOG = Catalog.load()
@@ -45,7 +45,7 @@ def batches(documents, size=3):
 def test_pieces_chain_and_hold_what_one_reading_holds(documents, size, start):
     raws = batches(documents, size)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "MOST_ROWS", 4)
+        patch.setattr(reading, "PIECE_ROWS", 4)
         patch.setattr(reading, "PIECE_BYTES", 100)
         pieces = [each for each in reader().readings(start, 40, raws) if each is not None]
     whole = reader().read(start, 40, raws)
@@ -122,7 +122,7 @@ def test_two_readers_of_one_classifier_number_by_its_tables_of_the_moment(extra)
 
 def test_rows_of_two_generations_are_not_joined(monkeypatch):
     monkeypatch.setattr(classify, "TABLE_SIZE", 4)
-    monkeypatch.setattr(reading, "MOST_ROWS", 3)
+    monkeypatch.setattr(reading, "PIECE_ROWS", 3)
     raws = batches([GOOD | {"model": f"model-{number}"} for number in range(12)])
     read = reader()
     generations = [each.rows.generation for each in read.readings(0, 12, raws) if each is not None]

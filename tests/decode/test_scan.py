@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections import Counter
 
 import numpy as np
 import orjson
@@ -15,9 +16,10 @@ from test_batch_fetch import GZIP, LZ4, NONE, SNAPPY, ZSTD, batch_of
 from streams.classify.classifier import TABLE_SIZE, Classifier
 from streams.classify.origin.catalog import Catalog
 from streams.decode import compiled as compiled_reader
-from streams.decode.decoder import Options
+from streams.decode import reader as reading
 from streams.decode.event import MAX_TOKENS
 from streams.decode.formats.markers import BEFORE_NATIVE
+from streams.decode.options import Options
 from streams.decode.reader import Reader
 from streams.decode.rows import FORMAT_NAMES
 
@@ -144,6 +146,48 @@ values = (
 @example([b'{"model":"m","model":"n","prompt_tokens":1,"completion_tokens":1}'])
 def test_any_values_are_read_alike(some):
     agree(some)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(values.filter(bool), min_size=1, max_size=12), st.booleans(), st.integers(1, 5))
+def test_values_alone_are_read_as_those_of_records(some, compiled, size):
+    def names(classifier, rows):
+        return [classifier.model_names.names[each] for each in classifier.tables().model[rows.pair]]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled_reader, "IS_COMPILED", compiled)
+        patch.setattr(reading, "PIECE_ROWS", size)
+        classifier = Classifier(CATALOG)
+        whole = Reader(classifier, Options(LIMIT), with_ids=True).read(
+            7, 7 + len(some), [batch_of(some, 7)]
+        )
+        expected = names(classifier, whole.rows)
+        reader = Reader(classifier, Options(LIMIT), with_ids=True)
+        pieces, found = [], []
+        for piece in reader.values(7, some):
+            pieces.append(piece)
+            found += names(classifier, piece.rows)
+
+    assert [piece.start for piece in pieces] == [7, *(piece.end for piece in pieces[:-1])]
+    assert pieces[-1].end == whole.end
+    assert found == expected
+    for name in ("offsets", "ts", "prompt", "completion", "format", "id"):
+        column = np.concatenate([getattr(piece.rows, name) for piece in pieces])
+        np.testing.assert_array_equal(column, getattr(whole.rows, name))
+    assert [each for piece in pieces for each in piece.rejected] == whole.rejected
+    assert sum((Counter(piece.skipped) for piece in pieces), Counter()) == whole.skipped
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_empty_values_are_left_out(monkeypatch, compiled):
+    monkeypatch.setattr(compiled_reader, "IS_COMPILED", compiled)
+    good = orjson.dumps(GOOD)
+    (read,) = Reader(Classifier(CATALOG), Options()).values(3, [b"", good, b"", b"bad", good, b""])
+
+    assert (read.start, read.end) == (3, 9)
+    assert read.rows.offsets.tolist() == [4, 7]
+    assert [offset for offset, _ in read.rejected] == [6]
+    assert not [*Reader(Classifier(CATALOG), Options()).values(3, [])]
 
 
 def maybe(**fields):

@@ -22,10 +22,11 @@ from aiohttp import web
 from click.testing import CliRunner
 
 from streams.cli import cli
-from streams.decode.decoder import Decoder, Options
+from streams.decode.decoder import Decoder
 from streams.decode.event import event_time
 from streams.decode.formats import envoy, otlp
 from streams.decode.formats.native import encode
+from streams.decode.options import Options
 from streams.gateway.bridge.http import POSTS
 from streams.settings import Settings, table
 from streams.web.metric_definitions import DEFINITIONS, exposed_name

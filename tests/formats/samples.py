@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.decode.decoder import Options
+from streams.decode.options import Options
 
 HERE = Path(__file__).parent
 

@@ -17,7 +17,7 @@ from random import Random
 import atheris
 
 with atheris.instrument_imports(include=["streams.decode.formats", "streams.classify.language"]):
-    from streams.decode.decoder import Options, language_of
+    from streams.decode.options import Options, language_of
 
 from check import Checker
 from mutate import Mutator

@@ -11,9 +11,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from odd import ENGLISH
 
 from streams.classify.enrichment import failures
-from streams.decode.decoder import FAILED, Decoded, Decoder, language_of
+from streams.decode.decoder import FAILED, Decoded, Decoder
 from streams.decode.event import MAX_TOKENS, REASONS, SKIP_REASONS, UsageEvent
 from streams.decode.formats.raw_usage import request_id
+from streams.decode.options import language_of
 
 #: The longest a value of a few kilobytes may take. Decoding one takes some 20 us.
 MOST_SECONDS = 1.0

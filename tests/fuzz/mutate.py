@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from formats import samples
 from odd import ENGLISH, ODD, SURROGATES
 
-from streams.decode.decoder import language_of
+from streams.decode.options import language_of
 
 #: Stands in a document for what `json.dumps` would not write; a number tells which.
 _HOLE = "\x00hole-%d\x00"

@@ -24,9 +24,8 @@ from streams.classify.keys import DIMENSIONS
 from streams.classify.origin.catalog import Catalog
 from streams.cli import client
 from streams.counting.partition import Partition
-from streams.decode.decoder import Options
+from streams.decode.options import Options
 from streams.decode.reader import Reader
-from streams.kafka import record_batch
 from streams.report import content as page
 from streams.report import html, lines, text
 from streams.report.count import FIRST, Count
@@ -223,15 +222,6 @@ def test_of_a_damaged_gzip_what_stands_before_the_damage_is_kept():
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_a_byte_order_mark_is_no_part_of_the_first_line(pack):
     assert lines_of(pack(b"\xef\xbb\xbfone\ntwo"))[0] == [b"one", b"two"]
-
-
-def test_a_batch_is_one_as_kafka_writes_it():
-    values = [b"a", b"", b"b" * 70, b"c" * 9000, *[b"d"] * 9000]
-    raw = lines.batch(values, 5)
-
-    expected = [(5 + at, -1, None, value) for at, value in enumerate(values) if value]
-    for found in (record_batch.read(raw), record_batch.records_of(record_batch.unpack(raw))):
-        assert [(each.offset, each.timestamp, each.key, each.value) for each in found] == expected
 
 
 def test_five_years_count_in_any_order_and_however_they_are_cut():

@@ -61,7 +61,7 @@ def data_of(document: Mapping[str, Any]) -> bytes | Rejected | dict[str, Any] | 
         try:
             return base64.b64decode(document["data_base64"], validate=True)
         except (binascii.Error, TypeError, ValueError):
-            return Rejected("bad_envelope", "data_base64 is no base64")
+            return Rejected("bad_envelope", "data_base64 is not base64")
     data = document.get("data")
     if type(data) is str:
         return data.encode(errors="replace")

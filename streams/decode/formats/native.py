@@ -1,6 +1,6 @@
 """tokenshare's own flat event: one JSON object a record, one request an object.
 
-Values are decoded one by one by a typed decoder. Joining a batch into one array is no faster
+Values are decoded one by one by a typed decoder. Joining a batch into one array is not faster
 (msgspec 0.22: 0.51 us an event one by one, 0.58 us joined with a separator that cannot be forged)
 and would let two broken values swallow a good one between them.
 """
@@ -60,15 +60,20 @@ def readable(
     """
     # One search of the whole batch shows whether any value has to be checked alone.
     joined = b"".join(filter(None, values))
-    most = min(max_record_bytes, MANY_BYTES)
-    if joined.isascii() and len(joined) <= most and MAY_BE_ENVOY not in joined and not any(headers):
+    limit = min(max_record_bytes, MANY_BYTES)
+    if (
+        joined.isascii()
+        and len(joined) <= limit
+        and MAY_BE_ENVOY not in joined
+        and not any(headers)
+    ):
         return values
     return [
         None
         if value is None
-        or len(value) > most
+        or len(value) > limit
         or MAY_BE_ENVOY in value
-        or _says(each)
+        or _may_change_format(each)
         or not _is_utf8(value)
         else value
         for value, each in zip(values, headers, strict=True)
@@ -85,7 +90,8 @@ def _is_utf8(value: bytes) -> bool:
     return True
 
 
-def _says(headers: Headers) -> bool:
+def _may_change_format(headers: Headers) -> bool:
+    """Return whether headers may decide how a value is read: a CloudEvent, a content type."""
     return any(name.lower().startswith(("ce_", "content-type")) for name, _ in headers)
 
 

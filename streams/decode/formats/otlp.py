@@ -352,7 +352,7 @@ def _json_value(value: object) -> object:
 
 def _json_values(values: object, depth: int) -> object:
     """Return any structure as plain lists and dictionaries, to the depth that prompts have."""
-    if type(values) is not list or depth > _DEEPEST:
+    if type(values) is not list or depth > _MAX_DEPTH:
         return None
     plain: list[object] = []
     keyed: dict[str, object] = {}
@@ -375,7 +375,7 @@ def _json_inner(value: object, depth: int) -> object:
 
 
 #: Messages hold parts which hold texts: a deeper structure is not a prompt.
-_DEEPEST = 8
+_MAX_DEPTH = 8
 
 
 # --- protobuf
@@ -399,9 +399,9 @@ def _protobuf_value(value: Any, depth: int) -> object:
             return value.double_value
         case "bool_value":
             return value.bool_value
-        case "array_value" if depth < _DEEPEST:
+        case "array_value" if depth < _MAX_DEPTH:
             return [_protobuf_value(each, depth + 1) for each in value.array_value.values]
-        case "kvlist_value" if depth < _DEEPEST:
+        case "kvlist_value" if depth < _MAX_DEPTH:
             return {
                 each.key: _protobuf_value(each.value, depth + 1)
                 for each in value.kvlist_value.values

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from streams.classify.enrichment import attempt
 from streams.classify.language.tags import UNDETERMINED
-from streams.decode.event import MAX_TOKENS, Rejected, Skipped, UsageEvent
+from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, Rejected, Skipped, UsageEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _DECIMAL = re.compile("-?[0-9]+")
-
-#: How much of the text of a model, tenant or request id is kept: names are short.
-MOST_CHARACTERS = 512
 
 #: Requests in one record; gateways batch hundreds, the OpenTelemetry Collector thousands.
 MAX_ITEMS = 100_000
@@ -61,9 +58,9 @@ def judge(
 ) -> UsageEvent | Rejected | Skipped:
     """Return the event that was found, or why there is none.
 
-    Tokens of only one kind are valid (an embedding has no completion); none at all is no usage.
-    `detect` returns the language of `text`, and is called only where none is declared; where it
-    fails the language is `und`.
+    Tokens of only one kind are valid (an embedding has no completion); without any there is nothing
+    to count. `detect` returns the language of `text`, and is called only where none is declared;
+    where it fails the language is `und`.
     """
     prompt, completion = found.prompt, found.completion
     if prompt is None and completion is None:
@@ -81,7 +78,7 @@ def judge(
             if model is None
             else Rejected("wrong_type", f"model is {json_type(model)}")
         )
-    model = model[:MOST_CHARACTERS]
+    model = model[:MAX_CHARACTERS]
     if not model.strip():
         return Rejected("no_model", "model is empty")
     ts = found.ts
@@ -114,7 +111,7 @@ def _double(number: int) -> float:
 def request_id(value: object) -> str | int | None:
     """Return the id of a request: a text or an integer, None for any other type."""
     if type(value) is str:
-        return value[:MOST_CHARACTERS] or None
+        return value[:MAX_CHARACTERS] or None
     return value if type(value) is int and abs(value) < _WHOLE else None
 
 
@@ -125,7 +122,7 @@ def is_nothing(*counts: object) -> bool:
 
 def _text(value: object) -> str | None:
     if type(value) is str:
-        return value[:MOST_CHARACTERS] or None
+        return value[:MAX_CHARACTERS] or None
     return str(value) if type(value) is int else None
 
 
@@ -136,7 +133,7 @@ def wrong_count(name: str, count: object) -> Rejected | None:
             return None
         return Rejected("bad_count", f"{name} is not between 0 and {MAX_TOKENS}")
     if type(count) is float:
-        return Rejected("bad_count", f"{name} is no integer")
+        return Rejected("bad_count", f"{name} is not an integer")
     return Rejected("wrong_type", f"{name} is {json_type(count)}, expected an integer")
 
 

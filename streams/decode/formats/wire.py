@@ -24,7 +24,7 @@ Shape = dict[int, "Shape"]
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 #: Maximum bytes of a tag, a length or any other varint.
 _TAG_BYTES, _VARINT_BYTES = 5, 10
-_DEEPEST = 100
+_MAX_DEPTH = 100
 _TEXT: Final[Shape] = {}
 _NUMBERS: Final[Shape] = {}
 #: Numbers that take as much memory as a message: each takes 8 bytes, and one byte on the wire.
@@ -128,7 +128,7 @@ def _walk(  # noqa: C901, PLR0912 - a call for each field would take three times
             if not inner or not size:
                 at += size
                 continue
-            if at + size > end or len(around) == _DEEPEST:
+            if at + size > end or len(around) == _MAX_DEPTH:
                 raise MalformedError("longer than what is around it, or too deep")
             around.append((end, shape))
             end, shape = at + size, inner
@@ -141,10 +141,10 @@ def _walk(  # noqa: C901, PLR0912 - a call for each field would take three times
             at += _fixed(kind)
 
 
-def _varint(value: bytes, at: int, most: int) -> tuple[int, int]:
+def _varint(value: bytes, at: int, limit: int) -> tuple[int, int]:
     """Return a number and where it ends; a longer encoding than necessary is valid."""
     number = shift = 0
-    for place in range(at, at + most):
+    for place in range(at, at + limit):
         byte = value[place]
         number |= (byte & 0x7F) << shift
         if byte <= 0x7F:

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from streams.classify.language.tags import UNDETERMINED, canonical
 from streams.classify.tenant import marked
-from streams.decode.decoder import Decoded, Decoder, Options
+from streams.decode.decoder import Decoded, Decoder
 from streams.decode.event import (
     ALLOWED_CLOCK_SKEW_SECONDS,
+    MAX_CHARACTERS,
     Rejected,
     Skipped,
     UsageEvent,
     event_time,
 )
 from streams.decode.formats import native, otlp
-from streams.decode.formats.raw_usage import MOST_CHARACTERS
+from streams.decode.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,12 +162,12 @@ class Reader:
         language = canonical(event.language) if event.language is not None else UNDETERMINED
         tenant = event.tenant
         return UsageEvent(
-            model=event.model.strip()[:MOST_CHARACTERS],
+            model=event.model.strip()[:MAX_CHARACTERS],
             prompt_tokens=event.prompt_tokens,
             completion_tokens=event.completion_tokens,
             ts=at,
             language=None if language == UNDETERMINED else language,
-            tenant=self._tenant(tenant[:MOST_CHARACTERS]) if tenant else None,
+            tenant=self._tenant(tenant[:MAX_CHARACTERS]) if tenant else None,
             id=_id(event.id),
         )
 
@@ -182,7 +183,7 @@ def _counts(name: str, value: bytes | None) -> bool:
 def _id(given: object) -> str | int | None:
     # Drop a longer one: truncated, two different ids could become equal.
     if type(given) is str:
-        return given if 0 < len(given) <= MOST_CHARACTERS else None
+        return given if 0 < len(given) <= MAX_CHARACTERS else None
     return given if type(given) is int and abs(given) < _LARGEST_ID else None
 
 

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 from streams import process
 from streams.classify.enrichment import attempt
 from streams.classify.language.tags import UNDETERMINED
-from streams.decode.decoder import AUTO, language_of
 from streams.decode.formats import native
+from streams.decode.options import AUTO, language_of
 from streams.gateway.bridge.http import Bridge
 from streams.gateway.bridge.server import Listening, listen
 from streams.kafka import admin

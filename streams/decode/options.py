@@ -1,0 +1,59 @@
+"""How records are decoded: which formats, which mapping, detect languages or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from streams.decode.formats import custom
+from streams.decode.formats.registry import NAMES
+from streams.settings import ENV_PREFIX, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from streams.settings import Settings
+
+#: Accepts any format: the first that matches.
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How records are decoded.
+
+    `format` pins one format, `paths` is the mapping of a custom format, and `detect` detects the
+    language of the prompt where none is declared.
+    """
+
+    max_record_bytes: int = 16 * 1024 * 1024
+    format: str = AUTO
+    paths: Mapping[str, str] = field(default_factory=dict)
+    detect: Callable[[object], str] | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Options:
+        """Return the options from the settings. Raises SettingsError."""
+        if settings.format not in {AUTO, custom.NAME, *NAMES}:
+            known = ", ".join((AUTO, *NAMES, custom.NAME))
+            raise SettingsError(f"{ENV_PREFIX}FORMAT: {settings.format!r} is none of {known}")
+        paths = dict(settings.fields)
+        wrong = custom.problem(paths) if paths else None
+        if wrong is None and settings.format == custom.NAME and not paths:
+            wrong = f"{ENV_PREFIX}FORMAT is custom, so it has to say where the fields are"
+        if wrong is not None:
+            raise SettingsError(f"{ENV_PREFIX}FIELDS: {wrong}")
+        return cls(
+            settings.max_record_bytes,
+            settings.format,
+            paths,
+            language_of if settings.detect_language else None,
+        )
+
+
+def language_of(asked: object) -> str:
+    """Return the language of a prompt, in any structure that a gateway logs."""
+    # Its tables and models are loaded only if detection is used.
+    from streams.classify.language.detect import detect_messages  # noqa: PLC0415
+
+    return detect_messages(asked).language

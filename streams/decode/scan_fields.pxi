@@ -1,0 +1,119 @@
+# The fields that are looked at in any payload: a table from (object, name) to the field's purpose.
+
+# The objects whose members are looked at.
+cdef enum:
+    TOP, METADATA, REQUESTER, SPEND, RESPONSE, HIDDEN, MODEL_MAP, PLACES
+
+# What a member is for: its slot. A guard marks a payload of a format that another reader decides on;
+# INTO + an object leads into that object.
+cdef enum:
+    S_ID, S_REQUEST_ID, S_CALL_ID, S_CALL_TYPE, S_START, S_PROMPT, S_COMPLETION, S_CACHE_HIT
+    S_MODEL, S_GROUP, S_TEAM_ID, S_USER, S_MESSAGES, S_TS, S_LANGUAGE, S_TENANT
+    S_META_TEAM, S_META_TEAM_ALIAS, S_META_ORG, S_META_USER, S_META_ALIAS
+    S_META_LANGUAGE, S_REQUESTER_LANGUAGE, S_SPEND_LANGUAGE
+    S_RESPONSE_MODEL, S_HIDDEN_MODEL, S_MAP_MODEL
+    SLOTS
+    GUARD_LITELLM = 100
+    GUARD_NATIVE = 101
+    INTO = 200
+
+cdef struct Member:
+    int place
+    int slot
+    int next
+    int size
+    const char* name
+
+# Where the values of the slots are (`start` is NULL where absent), and what else a walk has met.
+cdef struct Walk:
+    Span slots[SLOTS]
+    bint entered[PLACES]
+    bint has_native_guard
+
+_MEMBERS = [
+    *((TOP, GUARD_LITELLM, name) for name in BEFORE_LITELLM),
+    *(
+        (TOP, GUARD_NATIVE, name)
+        for name in BEFORE_NATIVE
+        if name != "call_type" and name not in BEFORE_LITELLM
+    ),
+    (TOP, S_ID, "id"),
+    (TOP, S_REQUEST_ID, "request_id"),
+    (TOP, S_CALL_ID, "litellm_call_id"),
+    (TOP, S_CALL_TYPE, "call_type"),
+    (TOP, S_START, "startTime"),
+    (TOP, S_PROMPT, "prompt_tokens"),
+    (TOP, S_COMPLETION, "completion_tokens"),
+    (TOP, S_CACHE_HIT, "cache_hit"),
+    (TOP, S_MODEL, "model"),
+    (TOP, S_GROUP, "model_group"),
+    (TOP, S_TEAM_ID, "team_id"),
+    (TOP, S_USER, "user"),
+    (TOP, S_MESSAGES, "messages"),
+    (TOP, S_TS, "ts"),
+    (TOP, S_LANGUAGE, "language"),
+    (TOP, S_TENANT, "tenant"),
+    (TOP, INTO + METADATA, "metadata"),
+    (TOP, INTO + RESPONSE, "response"),
+    (TOP, INTO + HIDDEN, "hidden_params"),
+    (TOP, INTO + MODEL_MAP, "model_map_information"),
+    (METADATA, S_META_TEAM, "user_api_key_team_id"),
+    (METADATA, S_META_TEAM_ALIAS, "user_api_key_team_alias"),
+    (METADATA, S_META_ORG, "user_api_key_org_id"),
+    (METADATA, S_META_USER, "user_api_key_user_id"),
+    (METADATA, S_META_ALIAS, "user_api_key_alias"),
+    (METADATA, S_META_LANGUAGE, "language"),
+    (METADATA, INTO + REQUESTER, "requester_metadata"),
+    (METADATA, INTO + SPEND, "spend_logs_metadata"),
+    (REQUESTER, S_REQUESTER_LANGUAGE, "language"),
+    (SPEND, S_SPEND_LANGUAGE, "language"),
+    (RESPONSE, S_RESPONSE_MODEL, "model"),
+    (HIDDEN, S_HIDDEN_MODEL, "litellm_model_name"),
+    (MODEL_MAP, S_MAP_MODEL, "model_map_key"),
+]
+# Keeps the bytes alive that the table points to.
+_KEPT_NAMES = [name.encode() for _, _, name in _MEMBERS]
+
+cdef Member[128] _members
+cdef int[256] _buckets
+
+
+cdef inline int _bucket(int place, const uint8_t* name, Py_ssize_t size) noexcept nogil:
+    return (place * 37 + size * 7 + name[0] + name[size - 1] * 3) & 255
+
+
+def _fill_members():
+    cdef int number
+    cdef int bucket
+    cdef bytes name
+    for number in range(256):
+        _buckets[number] = -1
+    for number, (place, slot, _) in enumerate(_MEMBERS):
+        name = _KEPT_NAMES[number]
+        _members[number].place = place
+        _members[number].slot = slot
+        _members[number].size = len(name)
+        _members[number].name = PyBytes_AS_STRING(name)
+        bucket = _bucket(place, <const uint8_t*>PyBytes_AS_STRING(name), len(name))
+        _members[number].next = _buckets[bucket]
+        _buckets[bucket] = number
+
+
+_fill_members()
+
+
+cdef inline int _slot_of(int place, const uint8_t* name, Py_ssize_t size) noexcept nogil:
+    """Return the purpose of a member, -1 where it has none."""
+    cdef int number
+    if size == 0:
+        return -1
+    number = _buckets[_bucket(place, name, size)]
+    while number >= 0:
+        if (
+            _members[number].size == size
+            and _members[number].place == place
+            and memcmp(_members[number].name, name, size) == 0
+        ):
+            return _members[number].slot
+        number = _members[number].next
+    return -1

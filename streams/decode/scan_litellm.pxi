@@ -1,0 +1,57 @@
+# A payload of LiteLLM, as streams/decode/formats/litellm.py reads it.
+
+# Slots by precedence: the model that answered, the tenant, the declared language.
+cdef int[3] _MODELS
+_MODELS[0], _MODELS[1], _MODELS[2] = S_RESPONSE_MODEL, S_HIDDEN_MODEL, S_MAP_MODEL
+cdef int[7] _TENANTS
+_TENANTS[0], _TENANTS[1], _TENANTS[2] = S_TEAM_ID, S_META_TEAM, S_META_TEAM_ALIAS
+_TENANTS[3], _TENANTS[4], _TENANTS[5], _TENANTS[6] = S_META_ORG, S_META_USER, S_META_ALIAS, S_USER
+cdef int[3] _LANGUAGES
+_LANGUAGES[0], _LANGUAGES[1] = S_META_LANGUAGE, S_REQUESTER_LANGUAGE
+_LANGUAGES[2] = S_SPEND_LANGUAGE
+
+
+cdef Format _read_litellm(Walk* walk, Event* event, bint detects, bint with_ids) except? NOT_READ:
+    """Read the fields beside tokens, model and id, which the event has already."""
+    cdef Span alias, text
+    cdef Text found
+    cdef int number
+    if event.prompt == 0 and event.completion == 0:
+        return NOT_READ
+    if with_ids and event.id.size == 0:
+        return NOT_READ
+    if _text_in(walk.slots[S_CALL_TYPE], &text) != PRESENT:
+        return NOT_READ
+    for number in range(text.size - 2):
+        if memcmp(text.start + number, b"mcp", 3) == 0:
+            return NOT_READ
+    if walk.slots[S_CACHE_HIT].start != NULL and walk.slots[S_CACHE_HIT].start[0] not in (
+        0x6E, 0x66,
+    ):
+        return NOT_READ
+    if not _number_in(walk.slots[S_START], &event.ts):
+        return NOT_READ
+    event.has_ts = True
+    if _text_in(walk.slots[S_GROUP], &alias) == UNCLEAR:
+        return NOT_READ
+    for number in range(3):
+        found = _text_in(walk.slots[_MODELS[number]], &text)
+        if found == UNCLEAR:
+            return NOT_READ
+        if found == PRESENT and not (
+            text.size == alias.size and memcmp(text.start, alias.start, text.size) == 0
+        ):
+            event.model = text
+            break
+    if not _first_text(walk, _TENANTS, 7, &event.tenant):
+        return NOT_READ
+    if not _first_text(walk, _LANGUAGES, 3, &event.language):
+        return NOT_READ
+    if (
+        detects
+        and event.language.start == NULL
+        and walk.slots[S_MESSAGES].start != NULL
+        and walk.slots[S_MESSAGES].start[0] != 0x6E
+    ):
+        return NOT_READ
+    return LITELLM

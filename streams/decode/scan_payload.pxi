@@ -1,0 +1,106 @@
+# An event with other fields beside it: the values that a walk has found, read and judged.
+#
+# A native event with more fields is read here, a payload of LiteLLM by scan_litellm.pxi. Whatever is
+# not clear at once is left to the decoders in Python: NOT_READ, UNCLEAR.
+
+cdef enum Format:
+    NOT_READ, NATIVE, LITELLM
+
+
+cdef enum Text:
+    ABSENT, PRESENT, UNCLEAR
+
+
+cdef Text _text_in(Span slot, Span* text) noexcept nogil:
+    """Read a slot as a plain text; an empty one is absent."""
+    text.start = NULL
+    text.size = 0
+    if slot.start == NULL or slot.start[0] == 0x6E:
+        return ABSENT
+    if _string(slot.start, slot.start + slot.size, text) != slot.start + slot.size:
+        return UNCLEAR
+    if text.size == 0:
+        text.start = NULL
+        return ABSENT
+    # A text that begins with a space may be blank; a long one is truncated.
+    return UNCLEAR if text.start[0] == 0x20 or text.size > _MAX_CHARACTERS else PRESENT
+
+
+cdef bint _first_text(Walk* walk, const int* slots, int count, Span* text) noexcept nogil:
+    """Read the first text in several slots; return False where one is unclear."""
+    cdef int number
+    cdef Text found
+    for number in range(count):
+        found = _text_in(walk.slots[slots[number]], text)
+        if found == UNCLEAR:
+            return False
+        if found == PRESENT:
+            return True
+    text.start = NULL
+    return True
+
+
+cdef bint _count_in(Span slot, int64_t* count) noexcept nogil:
+    """Read a slot as a token count; return whether it is one."""
+    cdef const uint8_t* end = slot.start + slot.size
+    return slot.start != NULL and _count(slot.start, end, count) == end
+
+
+cdef bint _number_in(Span slot, double* number) except -1:
+    """Read a slot as a number, correctly rounded; return whether it is one."""
+    cdef const uint8_t* end = slot.start + slot.size
+    cdef char[48] text
+    if slot.start == NULL or not 0x30 <= slot.start[0] <= 0x39:
+        return False
+    if _number(slot.start, end, number) == end:
+        return True
+    if slot.size >= 48:
+        return False
+    memcpy(text, slot.start, slot.size)
+    text[slot.size] = 0
+    number[0] = PyOS_string_to_double(text, NULL, None)
+    return True
+
+
+cdef Format _read_payload(
+    const uint8_t* at, const uint8_t* end, Event* event, bint detects, bint with_ids
+) except? NOT_READ:
+    """Read a native event with other fields, or a payload of LiteLLM."""
+    cdef Walk walk
+    cdef const uint8_t* last
+    memset(&walk, 0, sizeof(Walk))
+    at = _blank(at, end)
+    if at >= end or at[0] != 0x7B:
+        return NOT_READ
+    last = _over(at, end, 0, TOP, &walk)
+    if last == NULL or _blank(last, end) != end or not _is_utf8(at, end):
+        return NOT_READ
+    if not _count_in(walk.slots[S_PROMPT], &event.prompt):
+        return NOT_READ
+    if not _count_in(walk.slots[S_COMPLETION], &event.completion):
+        return NOT_READ
+    if _text_in(walk.slots[S_MODEL], &event.model) != PRESENT:
+        return NOT_READ
+    event.id.size = 0
+    if with_ids and _text_in(walk.slots[S_ID], &event.id) == UNCLEAR:
+        return NOT_READ
+    if walk.slots[S_CALL_TYPE].start == NULL or walk.slots[S_START].start == NULL:
+        return _read_native(&walk, event)
+    return _read_litellm(&walk, event, detects, with_ids)
+
+
+cdef Format _read_native(Walk* walk, Event* event) noexcept:
+    cdef Span time = walk.slots[S_TS]
+    if walk.has_native_guard or walk.slots[S_CALL_TYPE].start != NULL:
+        return NOT_READ
+    # An empty language or tenant is none here and in Python; a blank language counts as none.
+    if _text_in(walk.slots[S_LANGUAGE], &event.language) == UNCLEAR:
+        return NOT_READ
+    if _text_in(walk.slots[S_TENANT], &event.tenant) == UNCLEAR:
+        return NOT_READ
+    event.has_ts = time.start != NULL and time.start[0] != 0x6E
+    if event.has_ts and (
+        _number(time.start, time.start + time.size, &event.ts) != time.start + time.size
+    ):
+        return NOT_READ
+    return NATIVE
