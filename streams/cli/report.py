@@ -250,7 +250,7 @@ def _read(path: Path, count: Count, longest: int, advance: Callable[[int], None]
 def _read_parquet(
     path: Path, stream: BinaryIO, count: Count, advance: Callable[[int], None]
 ) -> None:
-    if not parquet.IS_THERE:
+    if not parquet.IS_INSTALLED:
         common.fail(f"{path} is Parquet: pip install 'tokenshare[parquet]'", 2)
     at = 0
     for some in parquet.rows(stream):

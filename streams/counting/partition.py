@@ -64,7 +64,7 @@ _FINEST = LEVELS[0]
 
 
 class SourceReplacedError(Exception):
-    """The source topic is not the one that was counted; the message says what to do."""
+    """The source topic is not the one that was counted; the message gives the remedy."""
 
 
 class BrokenChainError(Exception):

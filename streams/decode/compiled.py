@@ -1,6 +1,6 @@
 """The compiled scanner, or None where it was not built.
 
-Modules use it through this one (`compiled.scan`), so that a test can take it away in one place.
+Modules use it through this one (`compiled.scan`), so that a test can disable it in one place.
 """
 
 from __future__ import annotations

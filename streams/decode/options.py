@@ -36,13 +36,13 @@ class Options:
         """Return the options from the settings. Raises SettingsError."""
         if settings.format not in {AUTO, custom.NAME, *NAMES}:
             known = ", ".join((AUTO, *NAMES, custom.NAME))
-            raise SettingsError(f"{ENV_PREFIX}FORMAT: {settings.format!r} is none of {known}")
+            raise SettingsError(f"{ENV_PREFIX}FORMAT: {settings.format!r} is not one of {known}")
         paths = dict(settings.fields)
-        wrong = custom.problem(paths) if paths else None
-        if wrong is None and settings.format == custom.NAME and not paths:
-            wrong = f"{ENV_PREFIX}FORMAT is custom, so it has to say where the fields are"
-        if wrong is not None:
-            raise SettingsError(f"{ENV_PREFIX}FIELDS: {wrong}")
+        fault = custom.problem(paths) if paths else None
+        if fault is None and settings.format == custom.NAME and not paths:
+            fault = f"{ENV_PREFIX}FORMAT is custom, so it must map the fields to paths"
+        if fault is not None:
+            raise SettingsError(f"{ENV_PREFIX}FIELDS: {fault}")
         return cls(
             settings.max_record_bytes,
             settings.format,
@@ -51,9 +51,9 @@ class Options:
         )
 
 
-def language_of(asked: object) -> str:
+def language_of(prompt: object) -> str:
     """Return the language of a prompt, in any structure that a gateway logs."""
     # Its tables and models are loaded only if detection is used.
     from streams.classify.language.detect import detect_messages  # noqa: PLC0415
 
-    return detect_messages(asked).language
+    return detect_messages(prompt).language

@@ -1,4 +1,4 @@
-"""Record batches in their order, the next one to be seen before it is taken."""
+"""Record batches in order, the next of which can be inspected before it is taken."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class PeekableBatches:
-    """Record batches in their order, the next one to be seen before it is taken.
+    """Record batches in order, the next of which can be inspected before it is taken.
 
-    Of a batch that is read in parts, the parts come in its place.
+    A batch that is read in parts is replaced by its parts.
     """
 
     def __init__(self, record_batches: Iterable[bytes | memoryview]) -> None:
@@ -23,20 +23,20 @@ class PeekableBatches:
         self._parts: Iterator[bytes] | None = None
         self._seen: bytes | memoryview | None = None
         self._damage: record_batch.CorruptBatchError | None = None
-        #: The offset of the last record that was read; before those of the batch at first.
+        #: The offset of the last record that was read; below the batch's first one at its start.
         self.after = -1
         #: Whether the batch has a record for each offset.
         self.is_dense = False
 
     @property
     def is_in_parts(self) -> bool:
-        """Whether a large batch's parts come, each of which takes a while."""
+        """Return whether the next ones are parts of a large batch, each of which takes a while."""
         return self._parts is not None
 
     def peek(self) -> bytes | memoryview | None:
         """Return the next one without taking it. Raises CorruptBatchError where a part is damaged.
 
-        It raises again at each call, until `drop` leaves the batch out.
+        Raises again at each call, until `drop` skips the batch.
         """
         if self._damage is not None:
             raise self._damage
@@ -57,31 +57,31 @@ class PeekableBatches:
         return self._seen
 
     def begins(self) -> int | None:
-        """Return where what comes next begins, None where nothing does."""
+        """Return the offset at which the next one begins, None at the end."""
         try:
             following = self.peek()
         except record_batch.CorruptBatchError:
-            # The next reading meets it again.
+            # `peek` raises it again in the next reading.
             return self.after + 1
         if following is None:
             return None
         return self.after + 1 if self.is_in_parts else record_batch.base_offset(following)
 
     def take(self, last: int) -> None:
-        """Go on behind the one that was seen, whose last record has the offset `last`."""
+        """Continue after the inspected one, whose last record has the offset `last`."""
         self._seen, self.after = None, last
 
     def replace(self, parts: Iterator[bytes]) -> None:
-        """Have parts in the place of the one that was seen."""
+        """Replace the inspected one by its parts."""
         self._seen, self._parts = None, parts
 
     def drop(self, start: int, why: str) -> CorruptRange | None:
-        """Leave out the rest of a batch, and return it; None where all of it is before `start`."""
+        """Skip the rest of a batch, and return it; None where all of it is before `start`."""
         self._seen = self._parts = self._damage = None
         first, last = max(start, self.after + 1), record_batch.last_offset(self._whole)
         return CorruptRange(first, last, why, self._whole) if first <= last else None
 
 
 def reason_of(error: Exception) -> str:
-    """Return what is wrong with bytes that raised an error; never what they hold."""
+    """Return the fault of bytes that raised an error, never their contents."""
     return str(error) if isinstance(error, record_batch.CorruptBatchError) else type(error).__name__

@@ -40,7 +40,7 @@ PIECE_ROWS, PIECE_BYTES = 32_768, 512 * 1024
 RECORD_BYTES = 256
 #: A batch of more records is read in parts, even if it has few bytes.
 MAX_RECORDS = 65_536
-#: New names take a tenth of a millisecond each, and more in an attack.
+#: So many new names take long: a tenth of a millisecond each, and more in an attack.
 MANY_NAMES = 500
 
 
@@ -116,7 +116,7 @@ class _Scanned:
 
 
 class Reader:
-    """Reads record batches; the numbers in its rows are those of its classifier."""
+    """Reads record batches into rows with the numbers of its classifier."""
 
     def __init__(self, classifier: Classifier, options: Options, *, with_ids: bool = False) -> None:
         self._classifier = classifier
@@ -182,7 +182,7 @@ class Reader:
             self._make_room()
             scanned = self._scan(start, ahead, damaged)
             if ahead.is_in_parts and scanned.is_empty:
-                # The first part takes a while, and has not been requested yet.
+                # The first part has not been requested yet; the caller is warned first.
                 continue
             following = ahead.begins()
             upto = end if following is None else min(max(start, following), end)
@@ -298,7 +298,7 @@ class Reader:
         call.
         """
         scanned = _Scanned(self._capacity, self._generation, with_ids=self._with_ids)
-        # One batch after the other, so that its bytes are still in the cache when they are read.
+        # Each batch is read right after it is decompressed, while its bytes are in the cache.
         while scanned.corrupt is None:
             try:
                 raw = ahead.peek()

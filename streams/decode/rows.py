@@ -1,4 +1,4 @@
-"""What a batch holds, read: events as columns of numbers, and all that is not an event."""
+"""The contents of record batches: events as columns of numbers, and everything that is not one."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _completion = attrgetter("completion_tokens")
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Events, a row each, ascending by offset: columns, and the generation of their numbers.
+    """Events as columns, a row each, ascending by offset, and the generation of their numbers.
 
     `ts` is in unix seconds, NaN where it cannot be read as a time. `pair` and `tenant` are the
     classifier's numbers of (model, language) and of the tenant, -1 for none. `format` is the
     place of a format's name in `FORMAT_NAMES`. `id` is a hash of the event's id, 0 for none and
     where ids are not asked for; hashes of different processes differ. `generation` is the
-    classifier's when it gave the numbers out: in another one they are void.
+    classifier's when the numbers were assigned: in another one they are void.
     """
 
     generation: int
@@ -69,7 +69,7 @@ class Rows:
 
     @classmethod
     def empty(cls, size: int, generation: int) -> Rows:
-        """Return rows that are to be filled."""
+        """Return rows to be filled."""
         offsets, prompt, completion, pair, tenant = (
             np.empty(size, dtype=np.int64) for _ in range(5)
         )
@@ -78,7 +78,7 @@ class Rows:
         return cls(generation, offsets, ts, prompt, completion, pair, tenant, none, none.copy())
 
     def grown(self, filled: int, size: int) -> Rows:
-        """Return rows with room for `size`, of which the first `filled` are these."""
+        """Return rows of capacity `size`, of which the first `filled` are these."""
         rows = Rows.empty(size, self.generation)
         for old, new in zip(self.columns(), rows.columns(), strict=True):
             new[:filled] = old[:filled]
@@ -94,13 +94,13 @@ class Rows:
         if others:
             raise StaleNumbersError(
                 f"rows of generations {sorted([generation, *others])} cannot be joined: the same "
-                "number stands for different names"
+                "number means different names"
             )
         columns = zip(*(part.columns() for part in parts), strict=True)
         return cls(generation, *map(np.concatenate, columns))
 
     def merged(self, other: Rows) -> Rows:
-        """Return both, by offset; of one offset these first. Raises StaleNumbersError."""
+        """Return both, by offset; at the same offset these first. Raises StaleNumbersError."""
         if not len(other):
             return self
         rows = Rows.joined([self, other])
@@ -112,9 +112,9 @@ _columns = attrgetter(*(each.name for each in fields(Rows) if each.name != "gene
 
 @dataclass(frozen=True, slots=True)
 class CorruptRange:
-    """Offsets of a record batch that nobody can read: `first` to `last`, both included.
+    """Offsets of a record batch that cannot be read: `first` to `last`, both included.
 
-    `raw` are the bytes of the whole batch. Records before `first` have been read.
+    `raw` is the whole batch. Records before `first` have been read.
     """
 
     first: int
@@ -128,13 +128,13 @@ class CorruptRange:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What lies between two offsets of a partition, read.
+    """The contents of a partition between two offsets.
 
     `start` is where the read began and `end` where the next one begins, so that readings chain
     without holes even where the log has some. Each item of a record is a row, rejected or skipped:
     `rejected` by offset, ascending, several of one offset where a record holds several bad items.
-    What cannot be read at all is `corrupt`. `record_batches` are those that it was read from, the
-    parts of a large one in its place; `others` are the records that were decoded in Python.
+    What cannot be read at all is `corrupt`. `record_batches` are the source, with the parts of a
+    large batch in its place; `others` are the records that were decoded in Python.
     """
 
     start: int
@@ -147,7 +147,7 @@ class Reading:
     corrupt: Sequence[CorruptRange] = ()
 
     def records_at(self, offsets: Iterable[int]) -> dict[int, Record]:
-        """Return the records at these offsets; those that cannot be had again are left out."""
+        """Return the records at these offsets; those that cannot be read again are left out."""
         wanted = set(offsets)
         found = {each.offset: each for each in self.others if each.offset in wanted}
         if len(found) < len(wanted):
@@ -166,20 +166,20 @@ def rows_of(
 ) -> Rows:
     """Return decoded events as rows.
 
-    `record_times` are Kafka's timestamps in milliseconds, which stand in where an event has none.
+    `record_times` are Kafka's timestamps in milliseconds, used where an event has no time.
     `formats` are places in `FORMAT_NAMES`; without them all are native.
     """
     times = list(map(_time, events))
     if str in set(map(type, times)):
-        # numpy would read a number out of a text, which is no time anywhere else.
+        # numpy would parse a text as a number, which is not a valid time.
         times = [None if isinstance(each, str) else each for each in times]
     ts = np.array(times, dtype=np.float64)
-    # What is no plain number of seconds is looked at alone: another unit, a text, none.
+    # Every other time is converted alone: another unit, a text, none.
     for row in np.flatnonzero(~((ts >= EARLIEST_TIME) & (ts < MILLISECONDS_FROM))).tolist():
         appended = record_times[row]
         record_time = appended / 1000 if appended is not None and appended >= 0 else None
-        told = event_time(events[row].ts, record_time)
-        ts[row] = np.nan if told is None else told
+        seconds = event_time(events[row].ts, record_time)
+        ts[row] = np.nan if seconds is None else seconds
     return Rows(
         generation=classifier.generation,
         offsets=np.array(offsets, dtype=np.int64),
@@ -194,7 +194,7 @@ def rows_of(
 
 
 def _id_number(name: object) -> int:
-    """Return the hash of an event's id as compiled code has it, 0 where it is none."""
+    """Return the hash of an event's id, the same as in compiled code; 0 for none."""
     name = request_id(name)
     if name is None:
         return 0

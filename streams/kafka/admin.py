@@ -36,11 +36,11 @@ _CREATION_SECONDS = 10.0
 
 
 class BrokerError(Exception):
-    """Kafka cannot be reached or refuses; the message says what to do."""
+    """Kafka cannot be reached or refuses; the message gives the remedy."""
 
 
 class TopicError(Exception):
-    """A worker cannot start with the topics as they are; the message says what to do."""
+    """A worker cannot start with the topics as they are; the message gives the remedy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,12 @@ class DecompressionBuffer:
     """Memory that batches are decompressed into, one after the other.
 
     New memory for each batch costs the kernel more time than the decompression. The buffer is also
-    a limit, whatever size a batch decompresses to.
+    a limit, whatever size a batch decompresses to. It is allocated when the first batch needs it.
     """
 
     def __init__(self, size: int | None = None) -> None:
-        self._bytes = bytearray(BUFFER_BYTES if size is None else size)
+        self._size = BUFFER_BYTES if size is None else size
+        self._bytes = bytearray()
 
     def decompress(self, codec: int, data: memoryview) -> memoryview | None:
         """Decompress data; None if it does not fit.
@@ -36,11 +37,13 @@ class DecompressionBuffer:
         the next call. A buffer that is too small is doubled for the next call, up to
         `MAX_BUFFER_BYTES`.
         """
+        if len(self._bytes) < self._size:
+            self._bytes = bytearray(self._size)
         try:
             size = DECOMPRESSORS[codec](data, self._bytes)
         except cramjam.DecompressionError:
-            if len(self._bytes) < MAX_BUFFER_BYTES:
-                self._bytes = bytearray(2 * len(self._bytes))
+            if self._size < MAX_BUFFER_BYTES:
+                self._size *= 2
             return None
         return memoryview(self._bytes)[:size]
 

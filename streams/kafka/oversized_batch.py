@@ -81,7 +81,7 @@ def _whole_records(held: bytearray, limit: int) -> tuple[int, int]:
 
 
 def _shortened(source: _Source, limit: int) -> bytes:
-    """Take a record of any size; return it, shortened as `parts` says."""
+    """Take a record of any size; return it, shortened as described at `parts`."""
     length = source.varint()
     end = source.taken + length
     plain = source.take(1) + varint(source.varint()) + varint(source.varint())
@@ -92,7 +92,7 @@ def _shortened(source: _Source, limit: int) -> bytes:
     count = source.varint()
     rest = end - source.taken
     if rest < 0:
-        raise CorruptBatchError("a record is longer than it says")
+        raise CorruptBatchError("a record is longer than its declared length")
     headers = source.first(rest, limit)
     if len(headers) < rest:
         count, headers = 0, b""

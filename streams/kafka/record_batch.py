@@ -256,19 +256,22 @@ def at_offsets(batches: Iterable[bytes | memoryview], offsets: Iterable[int]) ->
     """Return the records at a few offsets, without those that cannot be read."""
     wanted = set(offsets)
     found: dict[int, Record] = {}
+    buffer = DecompressionBuffer(compression.MAX_BUFFER_BYTES)
     for raw in batches:
         if wanted and (not is_scannable(raw) or not wanted.isdisjoint(_offsets(raw))):
-            records = _read_leniently(raw, max(wanted))
+            records = _read_leniently(raw, max(wanted), buffer)
             found.update((each.offset, each) for each in records if each.offset in wanted)
     return found
 
 
-def _read_leniently(raw: bytes | memoryview, last: int) -> Iterator[Record]:
+def _read_leniently(
+    raw: bytes | memoryview, last: int, buffer: DecompressionBuffer
+) -> Iterator[Record]:
     with contextlib.suppress(CorruptBatchError):
         if not is_scannable(raw):
             yield from read(raw)
             return
-        batch = unpack(raw)
+        batch = unpack(raw, buffer)
         for each in () if batch is None else records_of(batch):
             if each.offset > last:
                 return

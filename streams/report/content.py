@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SHOWN_ROWS = 12
 #: Steps in a table that is read from the top; CSV and JSON have all.
 SHOWN_STEPS = 60
-#: Up to this many weeks there is no course worth showing.
+#: Up to this many weeks a course is not worth showing.
 _FEW_WEEKS = 2
 #: Characters of a name: a model's name may be as long as a record.
 LONGEST_NAME = 80
@@ -88,7 +88,7 @@ def sentences(report: Summary) -> list[str]:
             f"{percent(chinese.highest)} in the highest, {percent(chinese.average)} on average"
         )
     requests = "1 request" if whole.requests == 1 else f"{amount(whole.requests)} requests"
-    said = [
+    found = [
         f"{_period(report)}: {amount(whole.tokens)} tokens in {requests}.",
         f"{course}.",
         f"Languages of prompts: {_largest(report, 'language', 2)}.",
@@ -96,13 +96,13 @@ def sentences(report: Summary) -> list[str]:
     ]
     sizes = report.sizes
     if sizes is not None:
-        said.append(f"Tokens per request: {_size(sizes.whole)} on average.")
+        found.append(f"Tokens per request: {_size(sizes.whole)} on average.")
         if len(report.starts) > 1:
-            said[-1] = (
+            found[-1] = (
                 f"Tokens per request: {_size(sizes.whole)} on average; from {_size(sizes.first)} "
                 f"in the first {_part(report)} to {_size(sizes.last)} in the last."
             )
-    return said
+    return found
 
 
 def _period(report: Summary) -> str:
@@ -163,8 +163,7 @@ def _shares(report: Summary, dimension: Dimension, *, bars: int) -> Table:
         f"{title}, in all and by {report.by}",
         (*columns, "first", "highest", "last", "average", *(("course",) if bars else ())),
         tuple(
-            (*told, *course, *line)
-            for told, course, line in zip(cells, courses, drawn, strict=True)
+            (*row, *course, *line) for row, course, line in zip(cells, courses, drawn, strict=True)
         ),
         spare=("requests", "course", "average", "highest"),
     )
@@ -201,9 +200,9 @@ def _movers(report: Summary, dimension: Dimension) -> Table:
 def _sizes(report: Summary) -> Table:
     assert report.sizes is not None
     part = _part(report)
-    told, parts = [report.sizes.whole], []
+    sizes, parts = [report.sizes.whole], []
     if len(report.starts) > 1:
-        told += [report.sizes.first, report.sizes.last]
+        sizes += [report.sizes.first, report.sizes.last]
         parts += [f"first {part}", f"last {part}"]
     return Table(
         "Tokens per request",
@@ -211,20 +210,20 @@ def _sizes(report: Summary) -> Table:
         tuple(
             (
                 what,
-                *(f"{getattr(each, what):,.0f}" for each in told),
+                *(f"{getattr(each, what):,.0f}" for each in sizes),
             )
             for what in ("prompt", "completion")
         ),
     )
 
 
-def steps_table(report: Summary, most: int | None = SHOWN_STEPS) -> Table:
-    """Return the shares by origin of each day or week, or of the last `most` of them."""
+def steps_table(report: Summary, limit: int | None = SHOWN_STEPS) -> Table:
+    """Return the shares by origin of each day or week, or of the last `limit` of them."""
     origins = report.dimensions["origin"]
-    first = 0 if most is None else max(0, len(report.starts) - most)
+    first = 0 if limit is None else max(0, len(report.starts) - limit)
     title = f"Tokens by origin, each {report.by}"
     if first:
-        title += f": the last {most} of {len(report.starts)}"
+        title += f": the last {limit} of {len(report.starts)}"
     return Table(
         title,
         (
@@ -251,29 +250,29 @@ def notes(read: Read | None) -> list[str]:
     """Return notes on the input: which records do not count, and why."""
     if read is None:
         return []
-    said = [f"{several(read.records, 'record')} read, {several(read.counted, 'event')} counted."]
-    said += _uncounted("rejected", read.rejected)
-    said += _uncounted("skipped", read.skipped)
-    said += read.broken
-    return said
+    found = [f"{several(read.records, 'record')} read, {several(read.counted, 'event')} counted."]
+    found += _uncounted("rejected", read.rejected)
+    found += _uncounted("skipped", read.skipped)
+    found += read.broken
+    return found
 
 
 def hints(report: Summary) -> list[str]:
     """Return hints on what to do next, where the report shows little."""
-    said = []
+    found = []
     read = report.read
     if read is not None and not read.counted and "not_json" in read.rejected:
-        said.append(
-            "A file holds a record a line: `jq -c '.[]?' FILE` makes lines of an array that goes "
-            "over many, and `tokenshare decode FILE` tells what is read in one record."
+        found.append(
+            "A file holds one record a line: `jq -c '.[]?' FILE` converts an array over several "
+            "lines, and `tokenshare decode FILE` shows what is read from one record."
         )
     if report.by == "week" and 0 < len(report.starts) <= _FEW_WEEKS:
-        said.append("So few weeks have no course: `--by day` tells each day.")
-    return said
+        found.append("So few weeks have no course: `--by day` shows each day.")
+    return found
 
 
-def _uncounted(what: str, left: Mapping[str, Uncounted]) -> Iterator[str]:
-    for reason, each in sorted(left.items(), key=lambda item: (-item[1].count, item[0])):
+def _uncounted(what: str, uncounted: Mapping[str, Uncounted]) -> Iterator[str]:
+    for reason, each in sorted(uncounted.items(), key=lambda item: (-item[1].count, item[0])):
         places = ", ".join(f"{_path(file)}:{line}" for file, line in each.places)
         more = ", …" if each.count > len(each.places) else ""
         detail = f": {shown(each.detail)}" if each.detail else ""

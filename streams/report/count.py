@@ -143,8 +143,8 @@ class Count:
         taken = {*reading.rows.offsets.tolist(), *(offset for offset, _ in reading.rejected)}
         here = range(reading.start, reading.end)
         alone = (each for each in here if each not in taken and lines[each - start])
-        beside = (each for each in here if each in taken)
-        for looked_at, offset in enumerate((*alone, *beside)):
+        with_others = (each for each in here if each in taken)
+        for looked_at, offset in enumerate((*alone, *with_others)):
             if looked_at == _LOOKED_AT:
                 return
             found = Counter(

@@ -85,14 +85,14 @@ def _size(size: Size) -> dict[str, float]:
     return size._asdict()
 
 
-def _uncounted(left: Mapping[str, Uncounted]) -> dict[str, Any]:
+def _uncounted(uncounted: Mapping[str, Uncounted]) -> dict[str, Any]:
     return {
         reason: {
             "count": each.count,
             "first": [{"file": file, "line": line} for file, line in each.places],
             "detail": each.detail or None,
         }
-        for reason, each in left.items()
+        for reason, each in uncounted.items()
     }
 
 

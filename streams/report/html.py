@@ -118,9 +118,9 @@ def page(report: Summary) -> str:
 
 
 def _body(report: Summary) -> Iterator[str]:
-    period, *said = sentences(report)
+    period, *others = sentences(report)
     yield f"<p>{_unbroken(period)}</p>"
-    for at, sentence in enumerate(said):
+    for at, sentence in enumerate(others):
         mark = "" if at else ' class="answer"'
         yield f"<p{mark}>{_unbroken(sentence)}</p>"
     if report.starts:
@@ -247,22 +247,22 @@ def _anchor(at: int, first: int, last: int) -> str:
 def _bars(report: Summary, dimension: Dimension, called: str, digits: int) -> str:
     """Return one bar per key, the longest as wide as the chart."""
     rows = report.dimensions[dimension][:SHOWN_ROWS]
-    most = max(row.tokens_ratio for row in rows) or 1.0
-    bars = "".join(_bar(row, at, dimension, most, digits) for at, row in enumerate(rows))
-    told = ", ".join(
+    largest = max(row.tokens_ratio for row in rows) or 1.0
+    bars = "".join(_bar(row, at, dimension, largest, digits) for at, row in enumerate(rows))
+    label = ", ".join(
         f"{name(dimension, row.key)} {percent(row.tokens_ratio, digits)}" for row in rows
     )
     return (
         f"<figure><h2>{called}</h2>\n"
         f'<svg viewBox="0 0 460 {len(rows) * 26}" role="img" '
-        f'aria-label="{escape(f"{called}: {told}")}">{bars}</svg></figure>'
+        f'aria-label="{escape(f"{called}: {label}")}">{bars}</svg></figure>'
     )
 
 
-def _bar(row: Row, at: int, dimension: Dimension, most: float, digits: int) -> str:
+def _bar(row: Row, at: int, dimension: Dimension, largest: float, digits: int) -> str:
     label = name(dimension, row.key)
     label = label if len(label) <= 20 else label[:19] + "…"
-    wide = round(row.tokens_ratio / most * 220, 1)
+    wide = round(row.tokens_ratio / largest * 220, 1)
     return (
         f'<text class="label" x="0" y="{at * 26 + 17}">{escape(label)}</text>'
         f'<rect class="bar" x="160" y="{at * 26 + 4}" width="{wide}" height="18" rx="2"/>'

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MARK = b"PAR1"
 #: Whether the extra tokenshare[parquet] is installed.
-IS_THERE = pa is not None
+IS_INSTALLED = pa is not None
 _ROWS = 8192
 
 
@@ -32,12 +32,12 @@ def rows(stream: BinaryIO) -> Iterator[list[bytes]]:
     """Yield the rows of a file as lines of JSON, in lists. Raises BrokenOffError."""
     try:
         file = parquet.ParquetFile(stream)
-        for some in file.iter_batches(_ROWS):
-            yield [_line(row) for row in some.to_pylist()]
+        for batch in file.iter_batches(_ROWS):
+            yield [_line(row) for row in batch.to_pylist()]
     except (pa.ArrowException, OSError) as error:
         # Its first line names the error; the others are its own trace.
         raise BrokenOffError(
-            f"no whole Parquet file ({str(error).splitlines()[0][:200]})"
+            f"not a complete Parquet file ({str(error).splitlines()[0][:200]})"
         ) from None
 
 
@@ -46,9 +46,9 @@ def _line(row: dict[str, Any]) -> bytes:
         (value,) = row.values()
         if isinstance(value, (str, bytes)):
             return value.encode() if isinstance(value, str) else value
-    there = {name: value for name, value in row.items() if value is not None}
+    present = {name: value for name, value in row.items() if value is not None}
     try:
-        return orjson.dumps(there, default=_plain)
+        return orjson.dumps(present, default=_plain)
     except orjson.JSONEncodeError:
         # A number beyond 64 bits: the line is reported as invalid JSON.
         return b"?"

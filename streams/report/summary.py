@@ -277,9 +277,9 @@ def _movers(
     return tuple(moved)
 
 
-def movers_of(report: Summary, dimension: Dimension, most: int = SHOWN_MOVERS) -> list[Mover]:
+def movers_of(report: Summary, dimension: Dimension, limit: int = SHOWN_MOVERS) -> list[Mover]:
     """Return the top movers of a dimension."""
-    return [each for each in report.movers if each.dimension == dimension][:most]
+    return [each for each in report.movers if each.dimension == dimension][:limit]
 
 
 def _size(steps: Sequence[Sums]) -> Size:

@@ -111,9 +111,9 @@ def markdown(report: Summary) -> str:
     if report.starts:
         for table in (*tables(report), steps_table(report)):
             parts += [f"## {_escaped(table.title)}", _markdown_table(table)]
-    said = notes(report.read)
-    if said:
-        parts += ["## What was read", "\n".join(f"* {_escaped(each)}" for each in said)]
+    input_notes = notes(report.read)
+    if input_notes:
+        parts += ["## What was read", "\n".join(f"* {_escaped(each)}" for each in input_notes)]
     return "\n\n".join(parts) + "\n"
 
 

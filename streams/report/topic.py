@@ -47,7 +47,9 @@ def read(
     finally:
         client.close()
     if known is None:
-        raise TopicUnreadableError(f"There is no topic {topic}: `tokenshare doctor` names what is.")
+        raise TopicUnreadableError(
+            f"Topic {topic} does not exist: `tokenshare doctor` lists the others."
+        )
     try:
         return asyncio.run(_read(settings, topic, known.partitions, count, advance))
     except (KafkaError, OSError) as error:
@@ -78,26 +80,26 @@ async def _read(
         for tp, each in counts.items():
             each.begin(f"{topic}[{tp.partition}]")
         at = {tp: begins[tp] for tp in tps if begins[tp] < ends[tp]}
-        whole = sum(ends[tp] - begins[tp] for tp in at)
+        total = sum(ends[tp] - begins[tp] for tp in at)
         consumer.assign([*at])
         for tp, offset in at.items():
             consumer.seek(tp, offset)
         loop = asyncio.get_running_loop()
-        heard = loop.time()
+        last_records = loop.time()
         while at:
             found = await consumer.getmany(timeout_ms=500, max_records=1)
             if found:
-                heard = loop.time()
-            elif loop.time() - heard > SILENCE_SECONDS:
+                last_records = loop.time()
+            elif loop.time() - last_records > SILENCE_SECONDS:
                 raise TopicUnreadableError(
-                    f"Kafka has sent nothing of {topic} for {SILENCE_SECONDS:.0f} s. Is it well?"
+                    f"No records of {topic} for {SILENCE_SECONDS:.0f} s; check the broker."
                 )
             for tp, batches in found.items():
                 for each in batches:
                     if tp not in at:
                         continue
                     counts[tp].add_batches(each)
-                    advance(each.end - at[tp], whole)
+                    advance(each.end - at[tp], total)
                     at[tp] = each.end
                     if each.end >= ends[tp]:
                         del at[tp]

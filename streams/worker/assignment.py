@@ -194,7 +194,7 @@ class Assignment:
         self._fail(
             SourceReplacedError(
                 f"{topic}[{number}] ends at {end}, but {partition.position} has been counted: the "
-                "topic was made anew. Set TOKENSHARE_GROUP to a new name to count it from its "
+                "topic was recreated. Set TOKENSHARE_GROUP to a new name to count it from its "
                 "beginning."
             )
         )

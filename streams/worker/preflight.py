@@ -184,7 +184,7 @@ def _check_state(settings: Settings, partitions: int, source: Topic | None) -> F
         return Finding(
             subject,
             "",
-            f"counts another {settings.topic}: that topic was made anew",
+            f"counts another {settings.topic}: that topic was recreated",
             "Set TOKENSHARE_GROUP to a new name to count it from its beginning.",
         )
     return Finding(subject, "readable" if is_filled else "empty: counting starts at the beginning")

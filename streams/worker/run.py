@@ -188,7 +188,7 @@ async def _watch_source(worker: Worker) -> None:
             continue
         if found is None or found.topic_id != known.topic_id:
             raise SourceReplacedError(
-                f"{settings.topic} was deleted{' and made anew' if found else ''}. Set "
+                f"{settings.topic} was deleted{' and recreated' if found else ''}. Set "
                 "TOKENSHARE_GROUP to a new name to count a new one from its beginning."
             )
         if found.partitions != known.partitions:

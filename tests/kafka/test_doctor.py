@@ -198,7 +198,7 @@ def test_the_doctor_names_a_source_that_was_made_anew(bootstrap, make_worker):
     done = tokenshare(worker, "doctor")
 
     assert done.returncode == 1
-    assert "was made anew" in done.stdout
+    assert "was recreated" in done.stdout
     assert "TOKENSHARE_GROUP" in done.stdout
 
 

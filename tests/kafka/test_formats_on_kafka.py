@@ -161,9 +161,9 @@ def test_a_format_that_is_pinned_and_one_by_a_mapping(bootstrap, make_worker):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"format": "kafka"}, "TOKENSHARE_FORMAT: 'kafka' is none of auto, otlp"),
+        ({"format": "kafka"}, "TOKENSHARE_FORMAT: 'kafka' is not one of auto, otlp"),
         ({"fields": "model=a"}, "TOKENSHARE_FIELDS: it needs model, and prompt_tokens"),
-        ({"fields": "modell=a"}, "TOKENSHARE_FIELDS: modell is none of model"),
+        ({"fields": "modell=a"}, "TOKENSHARE_FIELDS: modell is not one of model"),
         ({"fields": "model"}, "TOKENSHARE_FIELDS: 'model' is not name=dotted.path"),
         ({"format": "custom"}, "TOKENSHARE_FIELDS: TOKENSHARE_FORMAT is custom"),
     ],

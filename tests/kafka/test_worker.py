@@ -227,7 +227,7 @@ def test_a_source_topic_that_was_made_anew_is_not_taken_for_the_old_one(bootstra
     again = make_worker().start()
 
     assert again.process.wait(30) == 1
-    assert "made anew" in again.tail()
+    assert "recreated" in again.tail()
     assert "Traceback" not in again.tail()
 
 

@@ -38,14 +38,16 @@ def envelope_of(document: Mapping[str, Any]) -> Envelope:
 
 def from_headers(headers: Sequence[tuple[str, bytes | None]]) -> Envelope | None:
     """Return the envelope from a record's headers in binary mode; None for other records."""
-    said = {
+    attributes = {
         name.lower(): (value or b"").decode(errors="replace")
         for name, value in headers
         if name[:3].lower() == _PREFIX
     }
-    if "ce_specversion" not in said:
+    if "ce_specversion" not in attributes:
         return None
-    return _envelope(said.get("ce_time"), said.get("ce_source"), said.get("ce_id"))
+    return _envelope(
+        attributes.get("ce_time"), attributes.get("ce_source"), attributes.get("ce_id")
+    )
 
 
 def _envelope(time: object, source: object, id_: object) -> Envelope:

@@ -64,7 +64,7 @@ def problem(paths: Mapping[str, object]) -> str | None:
     """Return what is wrong with a mapping, or None."""
     for name, path in paths.items():
         if name not in FIELDS:
-            return f"{name} is none of {', '.join(FIELDS)}"
+            return f"{name} is not one of {', '.join(FIELDS)}"
         if not isinstance(path, str) or not path.strip("."):
             return f"{name} needs a dotted path, such as usage.input"
     if "model" not in paths or not any(name in paths for name in _COUNTS):

@@ -137,7 +137,7 @@ def _explain_fields(document: Mapping[str, Any]) -> Rejected:
         value = document.get(name)
         if isinstance(value, bool) or not isinstance(value, types):
             return Rejected("wrong_type", f"{name} is {json_type(value)}")
-    return Rejected("wrong_type", "a field stands there twice, or fits no type")
+    return Rejected("wrong_type", "a field occurs twice, or has an unexpected type")
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
