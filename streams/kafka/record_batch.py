@@ -29,7 +29,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 # maxTimestamp producerId producerEpoch baseSequence records
 HEADER = struct.Struct(">qiibIhiqqqhii")
 #: Base offset and length, which are not part of a batch's length.
-BEFORE_LENGTH = 12
+_BEFORE_LENGTH = 12
 _MAGIC_AT = 16
 _OFFSET, _LENGTH_AT, _INT = struct.Struct(">q"), struct.Struct(">qi"), struct.Struct(">i")
 _LAST_DELTA_AT, _RECORDS_AT = 23, 57
@@ -165,7 +165,7 @@ def uncompressed(raw: bytes | memoryview, body: bytes, records: int) -> bytes:
     checksum is not updated: it is not checked within the process.
     """
     data = bytearray(raw[: HEADER.size])
-    _LENGTH_AT.pack_into(data, 0, base_offset(raw), HEADER.size - BEFORE_LENGTH + len(body))
+    _LENGTH_AT.pack_into(data, 0, base_offset(raw), HEADER.size - _BEFORE_LENGTH + len(body))
     _ATTRIBUTES.pack_into(data, _ATTRIBUTES_AT, _attributes(raw) & ~_CODEC_BITS)
     _INT.pack_into(data, _RECORDS_AT, records)
     return bytes(data) + body
