@@ -24,7 +24,6 @@ _Argument = TypeVar("_Argument")
 _Answer = TypeVar("_Answer")
 
 _failures: Counter[Kind] = Counter()
-_said: set[Kind] = set()
 _lock = Lock()
 
 
@@ -52,9 +51,8 @@ def failures() -> Mapping[Kind, int]:
 def _count(kind: Kind, error: Exception) -> None:
     with _lock:
         _failures[kind] += 1
-        is_new = kind not in _said
-        _said.add(kind)
-    if is_new:
+        is_first = _failures[kind] == 1
+    if is_first:
         # Only the type: the error's message may quote a prompt.
         log.warning(
             "looking up the %s of a request failed: %s; such requests count without it",

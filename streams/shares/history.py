@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.classify.keys import ALL_DIMENSIONS
 from streams.shares.grouping import SHOWN_MODELS, choose, top
-from streams.shares.sums import MODEL, Kept, added, largest, packed_sums
+from streams.shares.sums import MODEL, SumsCache, added, largest, packed_sums
 from streams.shares.windows import KEPT_WINDOW_MODELS, MAX_WINDOW_MODELS, Names
 from streams.state.codec import decode_pane
 from streams.state.packing import pack, unpack
@@ -22,10 +22,10 @@ from streams.state.pane import (
     pane_start,
     tokens_of,
 )
-from streams.state.pieces import at_once, go_on
+from streams.state.pieces import go_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from streams.classify.origin.catalog import Catalog
     from streams.state.view import View
@@ -50,36 +50,39 @@ STEPS = {
 }
 
 
-class Part(NamedTuple):
-    """A pane's start, its cached sums, and where there are none, the panes of its partitions."""
+class Panes(NamedTuple):
+    """The panes that a query reads: their records by start, ascending, and its catalogue."""
 
-    start: int
-    kept: dict[str, bytes] | None
-    values: tuple[bytes, ...]
-
-
-class Found(NamedTuple):
-    """Computed sums, and the records they came from."""
-
-    catalog: Catalog
     level: Level
-    sums: dict[int, tuple[Part, dict[str, bytes]]]
+    values: dict[int, tuple[bytes, ...]]
+    catalog: Catalog
+
+
+class Query(NamedTuple):
+    """A question about the history of a dimension at the moment `as_of`."""
+
+    dimension: str
+    step: str
+    as_of: float
+    panes: Panes
 
 
 class History:
-    """Answers history queries from the view's panes; caches each pane's sums until it changes.
+    """Answers history queries from the view's panes.
 
-    The cache is packed: unpacked, the sums of two years of days take as much memory as all panes.
+    The view changes in one thread, so `panes` and `query` are called in it; all that reads the
+    panes may run in any thread. Sums are cached until a pane changes. They are packed: unpacked,
+    the sums of two years of days take as much memory as all panes.
     """
 
     def __init__(self, view: View, catalog: Catalog) -> None:
-        self.kept = Kept(view, catalog)
+        self.cache = SumsCache(view, catalog)
         self._view = view
         self._work: Iterator[None] | None = None
 
     def use(self, catalog: Catalog) -> None:
         """Use another catalogue: all history is reclassified with it."""
-        self.kept.use(catalog)
+        self.cache.use(catalog)
         self._work = None
 
     def warm(self, seconds: float) -> bool:
@@ -91,7 +94,7 @@ class History:
         ends = time.perf_counter() + seconds
         while True:
             if self._work is None:
-                place = next(self.kept.missing(DAY, HOUR), None)
+                place = next(self.cache.missing(DAY, HOUR), None)
                 if place is None:
                     return False
                 self._work = self._adding(*place)
@@ -102,104 +105,80 @@ class History:
                 return True
 
     def _adding(self, level: Level, start: int) -> Iterator[None]:
-        values, catalog = self._view.values_at(level, start), self.kept.catalog
+        values, catalog = self._view.values_at(level, start), self.cache.catalog
         sums = yield from added(map(decode_pane, values), catalog)
-        self.kept.put(level, start, values, catalog, packed_sums(level, sums))
+        if values is self._view.values_at(level, start):
+            self.cache.put(level, start, values, catalog, packed_sums(level, sums))
 
-    def read(
+    def panes(self, level: Level, start: float | None, end: float | None) -> Panes:
+        """Return the panes that start in `[start, end)`; None stands for the whole retention."""
+        starts = sorted(
+            at
+            for at in self._view.starts.get(level, {})
+            if (start is None or at >= start) and (end is None or at < end)
+        )
+        values = {at: self._view.values_at(level, at) for at in starts}
+        return Panes(level, values, self.cache.catalog)
+
+    def packed(self, panes: Panes, start: int, dimension: str) -> bytes:
+        """Return the packed counts of one pane, by the keys of a dimension."""
+        values = panes.values[start]
+        if dimension == MODEL and panes.level is not DAY:
+            return packed_models(values)
+        return self.cache.sums(panes.level, start, values, panes.catalog)[dimension]
+
+    def cells(self, panes: Panes, start: int, dimension: str) -> dict[str, Counts]:
+        """Return the counts of one pane, by the keys of a dimension."""
+        return unpack(self.packed(panes, start, dimension))[0]
+
+    def query(
         self, dimension: str, step: str, start: float | None, end: float | None, as_of: float
-    ) -> dict[str, Any]:
-        """Return the body of /api/v1/history: the points in `[start, end)` that have data.
+    ) -> Query:
+        """Return the query for the points in `[start, end)` that have data, for `answer`.
 
         `start` and `end` in unix seconds; None for the whole retention. Raises ValueError for a
         dimension or step that does not exist.
-        """
-        body, found = self.ask(dimension, step, start, end, as_of)()
-        self.keep(found)
-        return body
-
-    def ask(
-        self, dimension: str, step: str, start: float | None, end: float | None, as_of: float
-    ) -> Callable[[], tuple[dict[str, Any], Found]]:
-        """Return the work that answers as `read`, for any thread; `keep` takes the computed sums.
-
-        Two years that were never queried before take seconds.
         """
         if dimension not in ALL_DIMENSIONS:
             raise ValueError(f"dimension is one of {', '.join(ALL_DIMENSIONS)}")
         if step not in STEPS:
             raise ValueError(f"step is one of {', '.join(STEPS)}")
-        level, seconds = STEPS[step]
+        level = STEPS[step].level
         since = None if start is None else pane_start(level, start)
-        is_kept = dimension != MODEL or level is DAY
-        parts = self.parts(level, since, end, packed=is_kept)
-        found = self.nothing_found(level)
+        return Query(dimension, step, as_of, self.panes(level, since, end))
 
-        def work() -> tuple[dict[str, Any], Found]:
-            points: dict[int, dict[str, Counts]] = {}
-            if dimension == MODEL:
-                models = [
-                    (part.start, packed_of(part, MODEL, found) if is_kept else packed_models(part))
-                    for part in parts
-                ]
-                whole = added_names(each for _, each in models)
-                shown = choose(frozenset(), whole, SHOWN_MODELS)
-                cells_at = ((start, top(unpack(each)[0], shown)) for start, each in models)
-            else:
-                cells_at = ((part.start, cells_of(part, dimension, found)) for part in parts)
-            for at, cells in cells_at:
-                add_all(points.setdefault(step_start(at, seconds), {}), cells)
-            body = {"dimension": dimension, "step": step, "seconds": seconds, "as_of": as_of}
-            return body | {"points": [point(at, cells) for at, cells in points.items()]}, found
+    def answer(self, query: Query) -> dict[str, Any]:
+        """Return the body of /api/v1/history. Two years that are not cached take seconds."""
+        panes, seconds = query.panes, STEPS[query.step].seconds
+        cells_at: Iterable[tuple[int, dict[str, Counts]]]
+        if query.dimension == MODEL:
+            models = {at: self.packed(panes, at, MODEL) for at in panes.values}
+            shown = choose(frozenset(), added_names(models.values()), SHOWN_MODELS)
+            cells_at = ((at, top(unpack(each)[0], shown)) for at, each in models.items())
+        else:
+            cells_at = ((at, self.cells(panes, at, query.dimension)) for at in panes.values)
+        points: dict[int, dict[str, Counts]] = {}
+        for at, cells in cells_at:
+            add_all(points.setdefault(step_start(at, seconds), {}), cells)
+        return {
+            "dimension": query.dimension,
+            "step": query.step,
+            "seconds": seconds,
+            "as_of": query.as_of,
+            "points": [point(at, cells) for at, cells in points.items()],
+        }
 
-        return work
-
-    def parts(
-        self, level: Level, start: int | None, end: float | None, *, packed: bool = True
-    ) -> list[Part]:
-        """Return the panes that start in `[start, end)`, ascending, for work in any thread.
-
-        Unless `packed`, they include the panes themselves even where their sums are cached.
-        """
-        return [
-            self._part(level, at, packed=packed)
-            for at in sorted(self._view.starts.get(level, {}))
-            if (start is None or at >= start) and (end is None or at < end)
-        ]
-
-    def _part(self, level: Level, start: int, *, packed: bool) -> Part:
-        kept = self.kept.find(level, start) if packed else None
-        return Part(start, kept, () if kept else self._view.values_at(level, start))
-
-    def nothing_found(self, level: Level) -> Found:
-        """Return an empty `Found`, in which work records the sums it computes for a level."""
-        return Found(self.kept.catalog, level, {})
-
-    def keep(self, found: Found) -> None:
-        """Cache the sums that a query computed, for panes that have not changed since."""
-        for part, sums in found.sums.values():
-            self.kept.put(found.level, part.start, part.values, found.catalog, sums)
+    def read(
+        self, dimension: str, step: str, start: float | None, end: float | None, as_of: float
+    ) -> dict[str, Any]:
+        """Return the answer of a query, in the thread that changes the view."""
+        return self.answer(self.query(dimension, step, start, end, as_of))
 
 
-def cells_of(part: Part, dimension: str, found: Found) -> dict[str, Counts]:
-    """Return a pane's counts by the keys of a dimension; records newly computed sums in `found`."""
-    return unpack(packed_of(part, dimension, found))[0]
-
-
-def packed_of(part: Part, dimension: str, found: Found) -> bytes:
-    """Return the packed counts of `cells_of`: the same object until the pane changes."""
-    if part.kept is not None:
-        return part.kept[dimension]
-    if part.start not in found.sums:
-        sums = at_once(added(map(decode_pane, part.values), found.catalog))
-        found.sums[part.start] = part, packed_sums(found.level, sums)
-    return found.sums[part.start][1][dimension]
-
-
-def packed_models(part: Part) -> bytes:
-    """Return the packed counts by model of a pane whose records are in `values`."""
+def packed_models(values: Iterable[bytes]) -> bytes:
+    """Return the packed counts by model of a pane, from its records."""
     models: dict[str, Counts] = {}
-    for value in part.values:
+    for value in values:
         add_all(models, decode_pane(value).models)
     return pack(largest(models))
 

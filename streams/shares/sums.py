@@ -7,10 +7,10 @@ are cached in packed form until one of the panes changes.
 
 from __future__ import annotations
 
-from operator import is_
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from streams.classify.keys import OTHER, UNKNOWN, cell_key, split_cell
+from streams.state.codec import decode_pane
 from streams.state.packing import pack
 from streams.state.pane import (
     DAY,
@@ -21,6 +21,7 @@ from streams.state.pane import (
     add_counts,
     tokens_of,
 )
+from streams.state.pieces import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -130,26 +131,45 @@ def _without_rare_languages(joint: dict[str, Counts]) -> dict[str, Counts]:
     return found
 
 
-class Kept:
-    """Caches packed sums of a view's panes by level and start, until the panes change."""
+class _Cached(NamedTuple):
+    """The packed sums of records by a catalogue: valid for these same objects only."""
+
+    values: tuple[bytes, ...]
+    catalog: Catalog
+    sums: dict[str, bytes]
+
+
+class SumsCache:
+    """Caches the packed sums of a view's panes by level and start.
+
+    Sums are valid while the view returns the same records. So any thread may add some: where the
+    pane has changed meanwhile, they are never used.
+    """
 
     def __init__(self, view: View, catalog: Catalog) -> None:
         self.catalog = catalog
         self._view = view
-        self._packed: dict[tuple[Level, int], dict[str, bytes]] = {}
+        self._cached: dict[tuple[Level, int], _Cached] = {}
         view.listeners.append(self._forget)
 
     def _forget(self, level: Level, start: int) -> None:
-        self._packed.pop((level, start), None)
+        self._cached.pop((level, start), None)
 
     def use(self, catalog: Catalog) -> None:
         """Use another catalogue for the sums from now on."""
         self.catalog = catalog
-        self._packed.clear()
+        self._cached.clear()
 
-    def find(self, level: Level, start: int) -> dict[str, bytes] | None:
-        """Return the sums of the panes at a level and start, None where they are not cached."""
-        return self._packed.get((level, start))
+    def sums(
+        self, level: Level, start: int, values: tuple[bytes, ...], catalog: Catalog
+    ) -> dict[str, bytes]:
+        """Return the packed sums of the records at a level and start, by dimension."""
+        held = self._cached.get((level, start))
+        if held is not None and held.values is values and held.catalog is catalog:
+            return held.sums
+        sums = packed_sums(level, at_once(added(map(decode_pane, values), catalog)))
+        self.put(level, start, values, catalog, sums)
+        return sums
 
     def put(
         self,
@@ -159,14 +179,15 @@ class Kept:
         catalog: Catalog,
         sums: dict[str, bytes],
     ) -> None:
-        """Cache the sums of records, unless the records or the catalogue have changed since."""
-        now = self._view.values_at(level, start)
-        if catalog is self.catalog and len(now) == len(values) and all(map(is_, now, values)):
-            self._packed.setdefault((level, start), sums)
+        """Cache the sums of records, by a catalogue."""
+        self._cached[level, start] = _Cached(values, catalog, sums)
+        # A pane that was removed meanwhile has no listener's call any more.
+        if start not in self._view.starts.get(level, {}):
+            self._forget(level, start)
 
     def missing(self, *levels: Level) -> Iterator[tuple[Level, int]]:
         """Yield each level and start whose sums are not cached."""
         for level in levels:
             for start in list(self._view.starts.get(level, {})):
-                if (level, start) not in self._packed:
+                if (level, start) not in self._cached:
                     yield level, start

@@ -13,7 +13,6 @@ chooses model names can send a thousand new ones an hour. The remaining counts a
 from __future__ import annotations
 
 from math import inf
-from operator import is_
 from typing import TYPE_CHECKING, NamedTuple
 
 from streams.classify.keys import OTHER, UNKNOWN, cell_key, split_cell
@@ -40,7 +39,7 @@ from streams.state.pieces import at_once, go_on
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
-    from streams.shares.sums import Kept
+    from streams.shares.sums import SumsCache
     from streams.state.view import View
 
 #: The most keys that a window sums, and the number of names that it keeps above that.
@@ -221,11 +220,11 @@ class _Column(NamedTuple):
 class _OfLevel:
     """The windows over the panes of one level."""
 
-    def __init__(self, level: Level, view: View, kept: Kept) -> None:
+    def __init__(self, level: Level, view: View, cache: SumsCache) -> None:
         self.windows = tuple(_Window(length) for length in WINDOWS if length.level is level)
         self._level = level
         self._view = view
-        self._kept = kept
+        self._cache = cache
         self._columns: dict[int, _Column] = {}
         #: The sums of the newest panes, which change each second.
         self._running: tuple[int, Sums] | None = None
@@ -271,17 +270,17 @@ class _OfLevel:
         """Update the panes that start at `start` in all windows that they belong in."""
         column = self._columns.get(start)
         values = self._view.values_at(self._level, start)
-        if column is None or not _are_same(column.values, values):
+        if column is None or column.values is not values:
             yield from self._subtract(start, self._holding(start))
         wanting = [each for each in self.windows if each.spans(start) and start not in each.held]
         if not values:
             self._columns.pop(start, None)
         elif wanting:
-            catalog = self._kept.catalog
+            catalog = self._cache.catalog
             sums = yield from added(map(decode_pane, values), catalog)
             column = _Column(values, packed_sums(self._level, sums))
             self._columns[start] = column
-            self._kept.put(self._level, start, values, catalog, column.packed)
+            self._cache.put(self._level, start, values, catalog, column.packed)
             for window in wanting:
                 window.add(start, sums)
             if self._running is None or start >= self._running[0]:
@@ -308,18 +307,14 @@ class _OfLevel:
             del window.held[start]
 
 
-def _are_same(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> bool:
-    return len(one) == len(other) and all(map(is_, one, other))
-
-
 class Windows:
     """The sums of all windows over a view, at the moment `as_of` (unix seconds)."""
 
-    def __init__(self, view: View, kept: Kept) -> None:
+    def __init__(self, view: View, cache: SumsCache) -> None:
         self.as_of = 0.0
-        self._kept = kept
+        self._cache = cache
         self._levels = {
-            level: _OfLevel(level, view, kept)
+            level: _OfLevel(level, view, cache)
             for level in dict.fromkeys(length.level for length in WINDOWS)
         }
         self._work: Generator[None, None, None] | None = None

@@ -7,13 +7,11 @@ a month are recomputed.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from streams.classify.keys import OTHER, SHIFT_DIMENSIONS
-from streams.shares.history import Part, packed_of
 from streams.shifts import alert_rules
 from streams.shifts.baseline import NEEDED_HOURS, Past, past
 from streams.shifts.series import MEASURES, Counted, Tenants
@@ -26,7 +24,8 @@ from streams.state.pane import HOUR, MIDDLE, TENANTS, Level, add_counts, pane_st
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from streams.shares.history import Found, History
+    from streams.classify.origin.catalog import Catalog
+    from streams.shares.history import History, Panes
     from streams.shifts.series import Array, Measure
     from streams.state.pane import Counts
     from streams.state.view import View
@@ -44,19 +43,13 @@ MAX_GUARDED_TENANTS_AN_HOUR = 512
 PAST_SECONDS = 60.0
 
 
-class Told(NamedTuple):
-    """All shifts at a moment, and the computed sums for `History.keep`."""
+class LivePanes(NamedTuple):
+    """The panes that the shifts at `as_of` are computed from; tenants' records by hour."""
 
     as_of: float
-    shifts: tuple[Shifts, ...]
-    found: tuple[Found, ...]
-
-
-class _Tenanted(NamedTuple):
-    """An hour's panes of tenants: its start, and the values of all partitions."""
-
-    start: int
-    values: tuple[bytes, ...]
+    hours: Panes
+    panes: Panes
+    tenants: dict[int, tuple[bytes, ...]]
 
 
 class _Hour(NamedTuple):
@@ -70,16 +63,16 @@ class _Hour(NamedTuple):
 class _Rows:
     """The rows of one dimension and level by start: each row's source and its counts."""
 
-    kept: dict[int, tuple[object, Array]] = field(default_factory=dict)
+    cached: dict[int, tuple[object, Array]] = field(default_factory=dict)
 
-    def of(self, parts: Iterable[tuple[int, object, Callable[[], Array]]]) -> dict[int, Array]:
+    def of(self, sources: Mapping[int, object], row: Callable[[int], Array]) -> dict[int, Array]:
         """Return the rows by start; rows whose source is a different object are recreated."""
         rows: dict[int, tuple[object, Array]] = {}
-        for start, source, make in parts:
-            held = self.kept.get(start)
-            rows[start] = held if held is not None and held[0] is source else (source, make())
-        self.kept = rows
-        return {start: row for start, (_, row) in rows.items()}
+        for start, source in sources.items():
+            held = self.cached.get(start)
+            rows[start] = held if held is not None and held[0] is source else (source, row(start))
+        self.cached = rows
+        return {start: each for start, (_, each) in rows.items()}
 
 
 class LiveShifts:
@@ -88,58 +81,61 @@ class LiveShifts:
     def __init__(self, view: View, history: History) -> None:
         self._view = view
         self._history = history
+        self._catalog: Catalog | None = None
         self._keys: dict[str, tuple[str, ...]] = {}
         self._rows: dict[tuple[str, Level], _Rows] = {}
-        self._tenants: dict[int, tuple[_Tenanted, dict[str, _Hour]]] = {}
+        self._tenants: dict[int, tuple[tuple[bytes, ...], dict[str, _Hour]]] = {}
         self._pasts: dict[str, tuple[float, dict[Measure, Past]]] = {}
 
-    def ask(
-        self, keys: Mapping[str, Sequence[str]], as_of: float, now: float
-    ) -> Callable[[], Told]:
-        """Return the work that computes the shifts at `as_of`, for one other thread at a time.
-
-        `keys` are the keys of each dimension that are shown by name; the rest is summed as `other`.
-        `now` is the wall clock. Both times are in unix seconds.
-        """
+    def panes(self, as_of: float) -> LivePanes:
+        """Return the panes that `shifts` needs, in the thread that changes the view."""
         here, last = pane_start(HOUR, as_of), pane_start(MIDDLE, as_of)
         first = here - NEEDED_HOURS * HOUR.seconds
-        history = self._history
-        hours = history.parts(HOUR, first, here + 1)
-        panes = history.parts(MIDDLE, last - (PANES_A_DAY - 1) * MIDDLE.seconds, last + 1)
-        found = history.nothing_found(HOUR), history.nothing_found(MIDDLE)
         wanted = {*baseline_hours(centre(last)), here - HOUR.seconds, here}
-        tenanted = [_Tenanted(at, self._view.values_at(TENANTS, at)) for at in sorted(wanted)]
+        return LivePanes(
+            as_of,
+            self._history.panes(HOUR, first, here + 1),
+            self._history.panes(MIDDLE, last - (PANES_A_DAY - 1) * MIDDLE.seconds, last + 1),
+            {start: self._view.values_at(TENANTS, start) for start in sorted(wanted)},
+        )
 
-        def work() -> Told:
-            told: list[Shifts] = []
-            for dimension in SHIFT_DIMENSIONS:
-                self._use_keys(dimension, tuple(keys[dimension]))
-            self._read_tenants(tenanted)
-            for dimension in SHIFT_DIMENSIONS:
-                traffic = Traffic(
-                    dimension,
-                    self._counted(dimension, MIDDLE, panes, found[1]),
-                    self._counted(dimension, HOUR, hours, found[0]),
-                    self._tenants_of(dimension),
-                )
-                told += shifts(traffic, self._pasts_of(traffic, here, now), as_of)
-            return Told(as_of, tuple(told), found)
+    def shifts(
+        self, panes: LivePanes, keys: Mapping[str, Sequence[str]], now: float
+    ) -> tuple[Shifts, ...]:
+        """Return the shifts of each dimension; for any thread, but one call at a time.
 
-        return work
+        `keys` are the keys of each dimension that are shown by name; the rest is summed as `other`.
+        `now` is the wall clock in unix seconds.
+        """
+        here = pane_start(HOUR, panes.as_of)
+        for dimension in SHIFT_DIMENSIONS:
+            self._use_keys(dimension, tuple(keys[dimension]), panes.hours.catalog)
+        self._catalog = panes.hours.catalog
+        self._read_tenants(panes.tenants)
+        found: list[Shifts] = []
+        for dimension in SHIFT_DIMENSIONS:
+            traffic = Traffic(
+                dimension,
+                self._counted(dimension, panes.panes),
+                self._counted(dimension, panes.hours),
+                self._tenants_of(dimension),
+            )
+            found += shifts(traffic, self._pasts_of(traffic, here, now), panes.as_of)
+        return tuple(found)
 
-    def _use_keys(self, dimension: str, keys: tuple[str, ...]) -> None:
-        if self._keys.get(dimension) != keys:
+    def _use_keys(self, dimension: str, keys: tuple[str, ...], catalog: Catalog) -> None:
+        if self._keys.get(dimension) != keys or self._catalog is not catalog:
             self._keys[dimension] = keys
             self._pasts.pop(dimension, None)
             self._tenants.clear()
             for level in (HOUR, MIDDLE):
                 self._rows[dimension, level] = _Rows()
 
-    def _counted(self, dimension: str, level: Level, parts: list[Part], found: Found) -> Counted:
-        keys = self._keys[dimension]
-        packed = [(part.start, packed_of(part, dimension, found)) for part in parts]
+    def _counted(self, dimension: str, panes: Panes) -> Counted:
+        keys, level = self._keys[dimension], panes.level
         rows = self._rows[dimension, level].of(
-            (start, source, partial(_row, source, keys)) for start, source in packed
+            panes.values,
+            lambda start: _row(self._history.packed(panes, start, dimension), keys),
         )
         if not rows:
             nothing = np.zeros((0, len(keys)))
@@ -160,13 +156,13 @@ class LiveShifts:
 
     # -- tenants
 
-    def _read_tenants(self, tenanted: list[_Tenanted]) -> None:
-        kept = self._tenants
+    def _read_tenants(self, tenants: Mapping[int, tuple[bytes, ...]]) -> None:
+        cached = self._tenants
         self._tenants = {
-            each.start: kept[each.start]
-            if each.start in kept and _is_same(kept[each.start][0], each)
-            else (each, self._dense(each.values))
-            for each in tenanted
+            start: cached[start]
+            if start in cached and cached[start][0] is values
+            else (values, self._dense(values))
+            for start, values in tenants.items()
         }
 
     def _dense(self, values: Iterable[bytes]) -> dict[str, _Hour]:
@@ -249,12 +245,6 @@ def tenants_of(values: Iterable[bytes]) -> dict[str, dict[str, Counts]]:
             held = into.get(place)
             into[place] = counts if held is None else [*map(sum, zip(held, counts, strict=True))]
     return found
-
-
-def _is_same(one: _Tenanted, other: _Tenanted) -> bool:
-    return len(one.values) == len(other.values) and all(
-        mine is theirs for mine, theirs in zip(one.values, other.values, strict=True)
-    )
 
 
 def _row(packed: bytes, keys: tuple[str, ...]) -> Array:

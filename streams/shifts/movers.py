@@ -14,7 +14,7 @@ import numpy as np
 
 from streams.classify.keys import OTHER
 from streams.shares.grouping import choose
-from streams.shares.history import added_names, cells_of, packed_models
+from streams.shares.history import added_names, packed_models
 from streams.shifts.attribution import Attribution, Part, attribute, expected_members
 from streams.shifts.baseline import BASELINE_HOURS, HOURS_A_DAY
 from streams.shifts.live import PANES_OF, tenants_of
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from streams.classify.origin.catalog import Catalog
-    from streams.shares.history import Found, History
-    from streams.shares.history import Part as HistoryPart
+    from streams.shares.history import History, Panes
     from streams.shifts.alert_rules import Window
     from streams.shifts.series import Array, Measure
     from streams.shifts.shift import KeyShift
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 MAX_MOVERS = 8
 #: Models that are examined individually; the key's counts beyond them are `other`.
-MOST_MEMBERS = 512
+MAX_MEMBERS = 512
 
 #: Counts by member, by the start of a pane.
 Members = dict[int, dict[str, "Counts"]]
@@ -49,7 +48,7 @@ Amounts = dict[int, dict[str, float]]
 class Shift(NamedTuple):
     """The shift to attribute: its key, its measure and its window, which ends at `as_of`.
 
-    `told` is the result of streams/shifts/shift.py. `shown` are the keys that are shown by name;
+    `statistics` are those of streams/shifts/shift.py. `shown` are the keys that are shown by name;
     all others are `other`.
     """
 
@@ -58,8 +57,16 @@ class Shift(NamedTuple):
     measure: Measure
     window: Window
     as_of: float
-    told: KeyShift
+    statistics: KeyShift
     shown: frozenset[str]
+
+
+class MoverPanes(NamedTuple):
+    """The panes that a shift is attributed from; tenants' records by hour."""
+
+    hours: Panes
+    panes: Panes
+    tenants: dict[int, tuple[bytes, ...]]
 
 
 class Moved(NamedTuple):
@@ -68,45 +75,48 @@ class Moved(NamedTuple):
     models: Attribution | None
     joint: Attribution | None
     tenants: Attribution | None
-    found: tuple[Found, ...]
 
 
-def ask(view: View, history: History, catalog: Catalog, shift: Shift) -> Callable[[], Moved]:
-    """Return the work that attributes a shift, for any thread."""
+def panes(view: View, history: History, shift: Shift) -> MoverPanes:
+    """Return the panes that `moved` needs, in the thread that changes the view."""
     here, last = pane_start(HOUR, shift.as_of), pane_start(MIDDLE, shift.as_of)
     opens = last - (PANES_OF[shift.window] - 1) * MIDDLE.seconds
+    first, _ = _baseline_of(shift)
+    return MoverPanes(
+        history.panes(HOUR, first, here + 1),
+        history.panes(MIDDLE, opens, last + 1),
+        {start: view.values_at(TENANTS, start) for start in range(first, here + 1, HOUR.seconds)},
+    )
+
+
+def moved(history: History, needed: MoverPanes, shift: Shift) -> Moved:
+    """Return what moved a shift; for any thread."""
+    split = _Split(shift, *_baseline_of(shift))
+    in_hours, wholes = _members(history, needed.hours, split.joined)
+    in_panes, of_panes = _members(history, needed.panes, split.joined)
+    of_window = _by_hour(in_panes)
+    split.measure(in_hours, wholes, of_window, _whole_hours(of_panes))
+    joint = split.attributed(in_hours, of_window)
+    models = None
+    if shift.dimension == "origin":
+        packed = _packed(needed.hours), _packed(needed.panes)
+        names = [each for of in packed for each in of.values()]
+        named = _largest(needed.hours.catalog, shift.key, names)
+        counted = [_models(of, named) for of in packed]
+        models = split.attributed(counted[0], _by_hour(counted[1]))
+    own, has_tenants = {}, False
+    for start, values in needed.tenants.items():
+        by_tenant = tenants_of(values)[shift.dimension]
+        has_tenants |= bool(by_tenant)
+        own[start] = split.own_tenants(by_tenant)
+    return Moved(models, joint, split.by_tenant(own) if has_tenants else None)
+
+
+def _baseline_of(shift: Shift) -> tuple[int, int]:
+    """Return the first hour of a window's baseline, and the hour that the window ends with."""
+    here, last = pane_start(HOUR, shift.as_of), pane_start(MIDDLE, shift.as_of)
     ends = centre(last) if shift.window == "1h" else here
-    first = ends - (BASELINE_HOURS + HOURS_A_DAY) * HOUR.seconds
-    by_origin = shift.dimension == "origin"
-    panes = history.parts(MIDDLE, opens, last + 1, packed=not by_origin)
-    hours = history.parts(HOUR, first, here + 1, packed=not by_origin)
-    tenanted = [
-        (start, view.values_at(TENANTS, start)) for start in range(first, here + 1, HOUR.seconds)
-    ]
-    found = history.nothing_found(HOUR), history.nothing_found(MIDDLE)
-
-    def work() -> Moved:
-        split = _Split(shift, first, ends)
-        in_hours, wholes = _members(hours, split.joined, found[0])
-        in_panes, of_panes = _members(panes, split.joined, found[1])
-        of_window = _by_hour(in_panes)
-        split.measure(in_hours, wholes, of_window, _whole_hours(of_panes))
-        joint = split.attributed(in_hours, of_window)
-        models = None
-        if by_origin:
-            packed = _packed(hours), _packed(panes)
-            named = _largest(catalog, shift.key, [each for of in packed for each in of.values()])
-            counted = [_models(of, named) for of in packed]
-            models = split.attributed(counted[0], _by_hour(counted[1]))
-        own, has_tenants = {}, False
-        for start, values in tenanted:
-            by_tenant = tenants_of(values)[shift.dimension]
-            has_tenants |= bool(by_tenant)
-            own[start] = split.own_tenants(by_tenant)
-        tenants = split.by_tenant(own) if has_tenants else None
-        return Moved(models, joint, tenants, found)
-
-    return work
+    return ends - (BASELINE_HOURS + HOURS_A_DAY) * HOUR.seconds, ends
 
 
 class _Split:
@@ -175,7 +185,7 @@ class _Split:
 
     def _against(self, window: Amounts, hours: Amounts) -> Attribution | None:
         total = sum(self._window.values())
-        if total <= 0 or self._shift.told.baseline is None:
+        if total <= 0 or self._shift.statistics.baseline is None:
             return None
         window, hours = _with_largest_names(window, hours)
         # Recompute the key from the same counts as its members: requests have arrived since its
@@ -233,9 +243,9 @@ def _with_largest_names(*amounts: Amounts) -> tuple[Amounts, ...]:
     for each in amounts:
         for name, amount in _added_up(each).items():
             weights[name] = weights.get(name, 0) + amount
-    if len(weights) <= MOST_MEMBERS:
+    if len(weights) <= MAX_MEMBERS:
         return amounts
-    named = set(sorted(weights, key=lambda name: (-weights[name], name))[:MOST_MEMBERS])
+    named = set(sorted(weights, key=lambda name: (-weights[name], name))[:MAX_MEMBERS])
     folded: list[Amounts] = []
     for each in amounts:
         folded.append({})
@@ -254,30 +264,30 @@ def _rows(amounts: Amounts, names: Sequence[str], starts: range) -> Array:
 
 
 def _members(
-    parts: Iterable[HistoryPart], member: Callable[[str], str | None], found: Found
+    history: History, panes: Panes, member: Callable[[str], str | None]
 ) -> tuple[Members, Wholes]:
     """Return counts by member, and of all keys; `member` maps a key to its member or None."""
     members: Members = {}
     wholes: Wholes = {}
-    for part in parts:
-        into = members[part.start] = {}
-        for key, counts in cells_of(part, "joint", found).items():
-            add_counts(wholes, part.start, counts)
+    for start in panes.values:
+        into = members[start] = {}
+        for key, counts in history.cells(panes, start, "joint").items():
+            add_counts(wholes, start, counts)
             name = member(key)
             if name is not None:
                 add_counts(into, name, counts)
     return members, wholes
 
 
-def _packed(parts: Iterable[HistoryPart]) -> dict[int, bytes]:
-    return {part.start: packed_models(part) for part in parts}
+def _packed(panes: Panes) -> dict[int, bytes]:
+    return {start: packed_models(values) for start, values in panes.values.items()}
 
 
 def _largest(catalog: Catalog, origin: str, models: Iterable[bytes]) -> frozenset[str]:
     """Return the largest models of an origin."""
     whole = added_names(models)
     own = {model: each for model, each in whole.items() if catalog.classify(model).origin == origin}
-    return choose(frozenset(), own, MOST_MEMBERS)
+    return choose(frozenset(), own, MAX_MEMBERS)
 
 
 def _models(packed: Mapping[int, bytes], named: frozenset[str]) -> Members:

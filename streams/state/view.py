@@ -41,6 +41,7 @@ class View:
         self.listeners: list[Callable[[Level, int], None]] = []
         #: Bytes of the values by partition, positions included.
         self.bytes: dict[int, int] = {}
+        self._values: dict[PaneKey, tuple[bytes, ...]] = {}
 
     def apply(self, name: str, value: bytes | None) -> Stale | None:
         """Apply one changelog record; return it as `Stale` where the current one is newer.
@@ -80,14 +81,23 @@ class View:
                 starts.pop(key.start, None)
         else:
             starts.setdefault(key.start, set()).add(partition)
+        self._values.pop(key, None)
         for listener in self.listeners:
             listener(key.level, key.start)
 
     def values_at(self, level: Level, start: int) -> tuple[bytes, ...]:
-        """Return the records of the panes at a level and start, one per partition that has any."""
+        """Return the records of the panes at a level and start, one per partition that has any.
+
+        It is the same object until one of them changes.
+        """
         key = PaneKey(level, start)
-        partitions = sorted(self.starts.get(level, {}).get(start, ()))
-        return tuple(self.records[partition][key].value for partition in partitions)
+        values = self._values.get(key)
+        if values is None:
+            partitions = sorted(self.starts.get(level, {}).get(start, ()))
+            values = tuple(self.records[partition][key].value for partition in partitions)
+            if values:
+                self._values[key] = values
+        return values
 
     def of_partition(self, partition: int) -> Mapping[PaneKey | None, bytes]:
         """Return the values of a partition's keys; the position has the key None."""

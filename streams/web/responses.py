@@ -89,7 +89,7 @@ def moved(asked: Shift, answer: Moved) -> dict[str, Any]:
         "measure": asked.measure,
         "window": asked.window,
         # Recomputed, because the window has advanced since the snapshot.
-        "shift": asked.told.shift if answer.joint is None else answer.joint.shift,
+        "shift": asked.statistics.shift if answer.joint is None else answer.joint.shift,
         "models": _attribution(answer.models),
         "joint": _attribution(answer.joint),
         "tenants": _attribution(answer.tenants),

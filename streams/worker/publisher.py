@@ -59,7 +59,7 @@ class Publisher:
     ) -> None:
         self.snapshot = Snapshot(as_of=0.0, made_at=0.0)
         self.history = History(view, catalog)
-        self._windows = Windows(view, self.history.kept)
+        self._windows = Windows(view, self.history.cache)
         self._settings = settings
         self._catalog = catalog
         self._source = source
@@ -144,10 +144,9 @@ class Publisher:
         if latest.as_of <= 0 or not self._has_snapshot:
             return
         keys = {"origin": ORIGINS, "language": (*sorted(latest.shown["language"]), OTHER)}
-        answer = await asyncio.to_thread(self._live_shifts.ask(keys, latest.as_of, now))
-        for found in answer.found:
-            self.history.keep(found)
-        self._shifts, self._shifts_as_of = answer.shifts, answer.as_of
+        panes = self._live_shifts.panes(latest.as_of)
+        self._shifts = await asyncio.to_thread(self._live_shifts.shifts, panes, keys, now)
+        self._shifts_as_of = panes.as_of
 
     async def read_ends(self) -> None:
         """Ask Kafka for the end offsets of the source partitions."""

@@ -51,13 +51,11 @@ def sources(worker: Worker) -> server.Sources:
 
 
 async def _history(worker: Worker, asked: Question) -> dict[str, Any]:
-    # In a thread: two years that are not cached yet take seconds.
-    work = worker.history.ask(
+    query = worker.history.query(
         *(asked.dimension, asked.step, asked.start, asked.end, worker.snapshot.as_of)
     )
-    body, found = await asyncio.to_thread(work)
-    worker.history.keep(found)
-    return body
+    # In a thread: two years that are not cached yet take seconds.
+    return await asyncio.to_thread(worker.history.answer, query)
 
 
 class _Movers:
@@ -88,8 +86,6 @@ class _Movers:
         shift = find_shift(worker.snapshot, asked.dimension, asked.key, asked.measure, asked.window)
         if shift is None:
             return None
-        work = movers.ask(worker.view, worker.history, worker.catalog, shift)
-        answer = await asyncio.to_thread(work)
-        for found in answer.found:
-            worker.history.keep(found)
-        return responses.moved(shift, answer)
+        panes = movers.panes(worker.view, worker.history, shift)
+        moved = await asyncio.to_thread(movers.moved, worker.history, panes, shift)
+        return responses.moved(shift, moved)

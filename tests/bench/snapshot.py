@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from streams.classify.keys import cell_key
 from streams.classify.origin.catalog import Catalog
-from streams.shares.sums import Kept
+from streams.shares.sums import SumsCache
 from streams.shares.windows import Windows
 from streams.state.codec import (
     STATE_VERSION,
@@ -106,7 +106,7 @@ class Worker:
     def __init__(self, view: View) -> None:
         self.view = view
         self.catalog = Catalog.load()
-        self.windows = Windows(view, Kept(view, self.catalog))
+        self.windows = Windows(view, SumsCache(view, self.catalog))
         self.picture: Snapshot | None = None
         self.longest = 0.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from collections import Counter
 
 import orjson
 import pytest
@@ -483,7 +484,7 @@ def test_a_detector_of_ones_own_that_fails_leaves_the_tokens():
 
 
 def test_the_log_says_once_that_something_fails_and_not_on_what(caplog, monkeypatch):
-    monkeypatch.setattr(enrichment, "_said", set())
+    monkeypatch.setattr(enrichment, "_failures", Counter())
     with Counted():
         for _ in range(3):
             assert enrichment.attempt("language", raising, "text", otherwise="und") == "und"

@@ -28,7 +28,7 @@ from streams.decode.rows import Reading, rows_of
 from streams.gateway.bridge import metrics as bridge_metrics
 from streams.settings import Settings, load, table
 from streams.shares.grouping import HYSTERESIS, SHOWN_DEVELOPERS, SHOWN_LANGUAGES, SHOWN_MODELS
-from streams.shares.sums import Kept
+from streams.shares.sums import SumsCache
 from streams.shares.windows import MAX_WINDOW_MODELS, Windows
 from streams.state.pane import (
     ALL_LEVELS,
@@ -208,7 +208,7 @@ def test_the_event_of_readme_becomes_the_lines_of_readme():
     view = View()
     for key, written in (*flush.panes.items(), flush.position):
         view.apply(key, written)
-    windows = Windows(view, Kept(view, catalog))
+    windows = Windows(view, SumsCache(view, catalog))
     windows.advance(view.as_of(ts, 300.0))
     picture = take(windows, view.positions.values(), catalog, ts, (), (), None)
 

@@ -13,7 +13,7 @@ from test_view import CATALOG, NOW, Seen, pane, picture, position
 from streams.classify.keys import OTHER, cell_key
 from streams.classify.origin import overrides
 from streams.classify.origin.catalog import Catalog
-from streams.shares.sums import NAMES_AT_A_TIME, Kept
+from streams.shares.sums import NAMES_AT_A_TIME, SumsCache
 from streams.shares.windows import (
     KEPT_WINDOW_MODELS,
     MAX_WINDOW_LANGUAGES,
@@ -214,7 +214,7 @@ def test_windows_are_added_up_again_by_another_catalogue():
     view.apply(*position())
     counted = [1, 100, 0, 0]
     view.apply(*pane({"unknown/en/prod-chat": counted}, models={"prod-chat": counted}))
-    kept = Kept(view, CATALOG)
+    kept = SumsCache(view, CATALOG)
     windows = Windows(view, kept)
     windows.advance(NOW)
     assert windows.sums()["5m"].unknown == {"prod-chat": counted}
@@ -245,7 +245,7 @@ def week():
     for hour in range(HOURS):
         view.apply(*hour_of_names(NOW - hour * 3600, NAMES))
     catalog = Counting(**{name: getattr(CATALOG, name) for name in CATALOG_FIELDS})
-    view.windows = Windows(view, Kept(view, catalog))
+    view.windows = Windows(view, SumsCache(view, catalog))
     return view, catalog
 
 

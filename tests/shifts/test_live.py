@@ -81,7 +81,11 @@ def view():
 
 def ask(view, history=None):
     live = LiveShifts(view, history or History(view, CATALOG))
-    return live.ask(KEYS, NOW, NOW)()
+    return live.shifts(live.panes(NOW), KEYS, NOW)
+
+
+def moved(view, history, shift):
+    return movers.moved(history, movers.panes(view, history, shift), shift)
 
 
 def counted(view, level, keys, part):
@@ -102,7 +106,7 @@ def counted(view, level, keys, part):
 
 
 def test_panes_give_the_shifts_of_the_same_counts_as_arrays(view):
-    told = ask(view).shifts
+    found = ask(view)
 
     expected = []
     for part, dimension in enumerate(KEYS):
@@ -110,8 +114,8 @@ def test_panes_give_the_shifts_of_the_same_counts_as_arrays(view):
         panes = counted(view, MIDDLE, KEYS[dimension], part)
         pasts = {measure: past(hours, measure, HERE) for measure in MEASURES}
         expected += shifts(Traffic(dimension, panes, hours, None), pasts, NOW)
-    assert told == tuple(expected)
-    origin = next(each for each in told if each.window == "1h" and each.dimension == "origin")
+    assert found == tuple(expected)
+    origin = next(each for each in found if each.window == "1h" and each.dimension == "origin")
     (chinese,) = [each for each in origin.keys if each.key == "cn-open"]
     assert chinese.share == pytest.approx(0.5, abs=0.02)
     assert chinese.baseline == pytest.approx(0.2, abs=0.02)
@@ -121,21 +125,19 @@ def test_panes_give_the_shifts_of_the_same_counts_as_arrays(view):
 def test_a_second_question_sees_what_has_changed_and_unpacks_nothing_else(view, monkeypatch):
     history = History(view, CATALOG)
     live = LiveShifts(view, history)
-    first = live.ask(KEYS, NOW, NOW)()
-    for found in first.found:
-        history.keep(found)
+    first = live.shifts(live.panes(NOW), KEYS, NOW)
     unpacked = []
     monkeypatch.setattr(
         "streams.shifts.live.unpack",
         lambda packed: unpacked.append(1) or unpack(packed),
     )
-    assert live.ask(KEYS, NOW, NOW)().shifts == first.shifts
+    assert live.shifts(live.panes(NOW), KEYS, NOW) == first
     assert unpacked == []
 
 
-def shift_of(told, dimension="origin", key="cn-open", measure="tokens", window="24h"):
-    picture = Snapshot(NOW, NOW, shifts=told.shifts, shifts_as_of=told.as_of)
-    return find_shift(picture, dimension, key, measure, window)
+def shift_of(shifts, dimension="origin", key="cn-open", measure="tokens", window="24h"):
+    snapshot = Snapshot(NOW, NOW, shifts=shifts, shifts_as_of=NOW)
+    return find_shift(snapshot, dimension, key, measure, window)
 
 
 @pytest.mark.parametrize("window", ["1h", "24h"])
@@ -144,14 +146,14 @@ def shift_of(told, dimension="origin", key="cn-open", measure="tokens", window="
 def test_movers_add_up_to_the_shift_that_is_shown(view, dimension, key, measure, window):
     history = History(view, CATALOG)
     shift = shift_of(ask(view, history), dimension, key, measure, window)
-    answer = movers.ask(view, history, CATALOG, shift)()
+    answer = moved(view, history, shift)
 
     splits = [each for each in (answer.models, answer.joint) if each is not None]
     assert len(splits) == (2 if dimension == "origin" else 1)
     for split in splits:
         total = sum(each.contribution for each in split.movers) + split.rest
         assert total == split.shift
-        assert split.shift == pytest.approx(shift.told.shift, abs=1e-9)
+        assert split.shift == pytest.approx(shift.statistics.shift, abs=1e-9)
         assert split.mix + split.arrival == split.shift
         # All that is counted has a model, a language and an origin: nobody is left over.
         assert "other" not in {each.name for each in split.movers}
@@ -181,7 +183,7 @@ def test_requests_that_come_after_a_shift_was_told_are_not_taken_for_a_mover(
     for level in (MIDDLE, HOUR):
         more = {"cn-open/en": 30_000, "row-proprietary/en": 50_000}
         put(made, level, pane_start(level, NOW), more, partition=1)
-    answer = movers.ask(made, history, CATALOG, shift)()
+    answer = moved(made, history, shift)
 
     splits = [each for each in (answer.models, answer.joint) if each is not None]
     assert len({each.shift for each in splits}) == 1
@@ -196,10 +198,10 @@ def test_movers_add_up_where_the_window_begins_in_an_hour_without_a_baseline(vie
     made = copy(view, lambda start: start < HERE - 25 * 3600 and (start - begins) % 86400 in AROUND)
     history = History(made, CATALOG)
     shift = shift_of(ask(made, history), "origin", "cn-open", "tokens", "24h")
-    answer = movers.ask(made, history, CATALOG, shift)()
+    answer = moved(made, history, shift)
 
     for split in (answer.models, answer.joint):
-        assert split.shift == pytest.approx(shift.told.shift, abs=1e-9)
+        assert split.shift == pytest.approx(shift.statistics.shift, abs=1e-9)
         assert "other" not in {each.name for each in split.movers}
 
 
@@ -210,10 +212,10 @@ def test_a_tenant_has_all_of_its_languages_that_are_not_shown_by_name(view):
         put(made, TENANTS, HERE - hour * 3600, {}, tenants=tenants)
     history = History(made, CATALOG)
     shift = shift_of(ask(made, history), "language", "other", "tokens", "24h")
-    answer = movers.ask(made, history, CATALOG, shift)()
+    answer = moved(made, history, shift)
 
     (before,) = [each.before for each in answer.tenants.movers if each.name == "a"]
-    assert before == pytest.approx(shift.told.baseline)
+    assert before == pytest.approx(shift.statistics.baseline)
 
 
 def test_an_hours_shift_of_one_tenant_is_told_as_its(view):
@@ -234,14 +236,14 @@ def test_an_hours_shift_of_one_tenant_is_told_as_its(view):
             tenants={key: each for key, each in tenants.items() if each[0]},
         )
     history = History(made, CATALOG)
-    told = ask(made, history)
-    hour = next(each for each in told.shifts if each.window == "1h" and each.dimension == "origin")
+    found = ask(made, history)
+    hour = next(each for each in found if each.window == "1h" and each.dimension == "origin")
     (chinese,) = [each for each in hour.keys if each.key == "cn-open"]
 
     assert chinese.without_top_tenant is not None
     assert chinese.without_top_tenant < 0.5 * chinese.shift
     assert "cn-open" not in shifted(hour)
-    answer = movers.ask(made, history, CATALOG, shift_of(told, window="1h"))()
+    answer = moved(made, history, shift_of(found, window="1h"))
     assert answer.tenants is not None
     assert answer.tenants.movers[0].name == "b"
     assert answer.tenants.movers[0].kind == "new"
@@ -250,8 +252,8 @@ def test_an_hours_shift_of_one_tenant_is_told_as_its(view):
 
 
 def test_a_shift_is_an_alert_where_the_conditions_hold(view):
-    told = ask(view)
-    hour = next(each for each in told.shifts if each.window == "1h" and each.measure == "tokens")
+    found = ask(view)
+    hour = next(each for each in found if each.window == "1h" and each.measure == "tokens")
 
     # Nobody says who sends, so it may be one tenant's.
     assert hour.keys[0].zscore > 4
@@ -264,7 +266,7 @@ def test_a_shift_is_an_alert_where_the_conditions_hold(view):
 
 
 def test_an_empty_view_tells_no_share():
-    told = ask(View())
+    found = ask(View())
 
-    assert {each.share for of in told.shifts for each in of.keys} == {None}
-    assert shift_of(told) is None
+    assert {each.share for of in found for each in of.keys} == {None}
+    assert shift_of(found) is None

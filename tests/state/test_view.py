@@ -12,7 +12,7 @@ from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import ORIGINS
 from streams.shares.grouping import choose
 from streams.shares.history import STEPS, History
-from streams.shares.sums import Kept
+from streams.shares.sums import SumsCache
 from streams.shares.windows import WINDOWS, Windows
 from streams.state.codec import (
     STATE_VERSION,
@@ -48,7 +48,7 @@ class Seen(View):
 
     def __init__(self):
         super().__init__()
-        self.windows = Windows(self, Kept(self, CATALOG))
+        self.windows = Windows(self, SumsCache(self, CATALOG))
 
 
 def picture(view, now=NOW, before=None):
