@@ -1,4 +1,4 @@
-"""Which keys of a dimension are shown by name: the largest ones, with hysteresis."""
+"""Choose the keys of a dimension that are shown by name: the largest ones, with hysteresis."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HYSTERESIS = 1.5
 
 
 class UnknownModel(NamedTuple):
-    """A model whose origin nobody can tell from its name, and what it came to in a window."""
+    """A model of unknown origin, and its counts in a window."""
 
     model: str
     tokens: int
@@ -56,7 +56,7 @@ def choose(shown: frozenset[str], counts: Mapping[str, Counts], limit: int) -> f
 def ranked(counts: Mapping[str, Counts], limit: int) -> list[str]:
     """Return the largest keys by tokens, then by name."""
     if len(counts) > limit:
-        # Of thousands of names hardly any is looked at more closely than this.
+        # Few of thousands of names are sorted in full.
         weights = list(map(tokens_of, counts.values()))
         least = sorted(weights)[-limit]
         keys = [key for key, weight in zip(counts, weights, strict=True) if weight >= least]
@@ -66,7 +66,7 @@ def ranked(counts: Mapping[str, Counts], limit: int) -> list[str]:
 
 
 def top(counts: Mapping[str, Counts], keep: frozenset[str]) -> dict[str, Counts]:
-    """Return counts with all keys but those to keep added up under `other`."""
+    """Return counts with all keys but those to keep summed as `other`."""
     kept = {key: counts[key] for key in keep if key in counts and key != OTHER}
     if len(kept) < len(counts):
         whole, named = added_up(counts.values()), added_up(kept.values())

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from streams.shares.sums import SumsCache
     from streams.state.view import View
 
-#: The most keys that a window sums, and the number of names that it keeps above that.
+#: The maximum number of keys that a window sums, and the number of names that it keeps above that.
 MAX_WINDOW_MODELS = 8192
 KEPT_WINDOW_MODELS = 4096
 MAX_WINDOW_LANGUAGES = 2 * MAX_LANGUAGES * len(ORIGINS)
@@ -66,17 +66,17 @@ WINDOW_NAMES = tuple(length.name for length in WINDOWS)
 
 
 class Names:
-    """Running sums by key, of the largest names only where there are more than `most` keys.
+    """Running sums by key, of the largest names only where there are more than `limit` keys.
 
     Each key has the moment since which it is summed, and each addition has a moment too: counts
     added before a key was (re)created are not in its sum, and are not subtracted from it.
     """
 
-    def __init__(self, most: int, kept: int, name_of: Callable[[str], str] = str) -> None:
+    def __init__(self, limit: int, kept: int, name_of: Callable[[str], str] = str) -> None:
         self.counts: dict[str, Counts] = {}
         self.is_whole = True
         self._since: dict[str, int] = {}
-        self._most = most
+        self._limit = limit
         self._kept = kept
         self._name_of = name_of
 
@@ -87,7 +87,7 @@ class Names:
             if key not in held:
                 self._since[key] = moment
             add_counts(held, key, each)
-        if len(held) > self._most:
+        if len(held) > self._limit:
             self._trim()
 
     def subtract(self, counts: Mapping[str, Counts], moment: int) -> None:

@@ -69,8 +69,8 @@ class Attribution:
     arrival: float
 
 
-def attribute(now: Part, before: Part, most: int = 5) -> Attribution:
-    """Return what moved a key's share from `before` to `now`, the `most` largest by name.
+def attribute(now: Part, before: Part, limit: int = 5) -> Attribution:
+    """Return what moved a key's share from `before` to `now`, the `limit` largest by name.
 
     Raises ValueError where one of the totals is not positive: there is no share then.
     """
@@ -94,9 +94,9 @@ def attribute(now: Part, before: Part, most: int = 5) -> Attribution:
     mix = sum(each.contribution for each in movers if each.kind == "mix")
     return Attribution(
         shift=shift,
-        movers=tuple(movers[:most]),
-        rest=sum(each.contribution for each in movers[most:]),
-        rest_members=len(movers[most:]),
+        movers=tuple(movers[:limit]),
+        rest=sum(each.contribution for each in movers[limit:]),
+        rest_members=len(movers[limit:]),
         mix=mix,
         arrival=shift - mix,
     )
@@ -138,8 +138,8 @@ def _on_grid(exact: list[Fraction]) -> list[int]:
 def expected_members(counts: Array, totals: Array, window: Array, weights: Array) -> Array:
     """Return the expected count of each member [members] in a window of the last hours.
 
-    `counts` [hours, members] and `totals` [hours] reach back at least `past.BASELINE_HOURS` before
-    the window. `window` [hours, members] and `weights` [hours] are the window's own counts by hour;
+    `counts` [hours, members] and `totals` [hours] reach back at least `BASELINE_HOURS` before the
+    window. `window` [hours, members] and `weights` [hours] are the window's own counts by hour;
     its last hour is the last row. An hour that was empty on all seven days before is expected to
     have the counts it had.
     """

@@ -17,6 +17,8 @@ from streams.shifts.series import ratio, rolling, rows
 from streams.state.pane import HOUR, pane_start
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from streams.shifts.series import Array, Counted, Measure
 
 HOURS_A_DAY = 24
@@ -35,17 +37,22 @@ MIN_EXPECTED_PART = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The expectation for the hour that begins at `hour`, from whole hours before it.
+    """Baseline and usual spread of some hours, up to `hour`, from the whole hours before each.
 
-    `shares` [25, keys] is the expected share of each hour from a day before `hour` to `hour`
-    itself; NaN for an hour that was empty on all seven days before. Usual spreads are [keys], NaN
-    without any history.
+    `shares` [hours + 24, keys] are the expected shares, from a day before the first hour on; NaN
+    for an hour that was empty on all seven days before. Usual spreads are [hours, keys], NaN
+    without any history. All of them end with the row of `hour`.
     """
 
     hour: int
     shares: Array
     hour_spread: Array
     day_spread: Array
+
+    def rows(self, times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the row of the hour that holds each time, from the end (-1 is the last)."""
+        found: NDArray[np.int64] = (times - self.hour) // HOUR.seconds - 1
+        return found
 
 
 def expected_shares(counts: Array, totals: Array) -> Array:
@@ -99,23 +106,33 @@ def usual_spread(shifts: Array) -> Array:
     return np.quantile(known, SPREAD_QUANTILE, axis=0) / QUANTILE_OF_NORMAL
 
 
-def past(hours: Counted, measure: Measure, hour: int) -> Past:
-    """Return the expectation for `hour` (unix seconds, its start) from the whole hours before it.
+def past(hours: Counted, measure: Measure, hour: int, number: int = 1) -> Past:
+    """Return baseline and usual spread of `number` hours up to the one at `hour` (unix seconds).
 
     It changes when an hour has ended, when late data changes an hour, and when the keys change:
-    cache it until then. It reads the rows of `hours` from `hour - NEEDED_HOURS * 3600` to `hour`;
-    missing rows count as empty.
+    cache it until then. Each hour has `NEEDED_HOURS` rows of `hours` before it; missing rows count
+    as empty.
     """
-    first = hour - NEEDED_HOURS * HOUR.seconds
-    counts = rows(hours.counts(measure), hours.start, HOUR.seconds, first, NEEDED_HOURS + 1)
-    # The hour itself has a baseline too, but its own counts so far are in no baseline.
+    first = hour - (NEEDED_HOURS + number - 1) * HOUR.seconds
+    counts = rows(hours.counts(measure), hours.start, HOUR.seconds, first, NEEDED_HOURS + number)
+    # The last hour has a baseline too, but its own counts so far are in no baseline.
     counts[-1] = 0.0
     expected = expected_shares(counts, counts.sum(axis=-1))
     return Past(
         hour,
-        expected[-HOURS_A_DAY - 1 :],
-        usual_spread(hour_shifts(counts, expected)[-SPREAD_HOURS - 1 : -1]),
-        usual_spread(day_shifts(counts, expected)[-SPREAD_HOURS - 1 : -1]),
+        expected[NEEDED_HOURS - HOURS_A_DAY :],
+        _usual_spreads(hour_shifts(counts, expected)),
+        _usual_spreads(day_shifts(counts, expected)),
+    )
+
+
+def _usual_spreads(shifts: Array) -> Array:
+    """Return the usual spread of each hour that has all needed hours before it."""
+    return np.array(
+        [
+            usual_spread(shifts[hour - SPREAD_HOURS : hour])
+            for hour in range(NEEDED_HOURS, len(shifts))
+        ]
     )
 
 

@@ -52,20 +52,6 @@ def expect(counts: Array, shares: Array) -> tuple[Array, NDArray[np.bool_]]:
     return np.where(known, shares * counts.sum(axis=-1, keepdims=True), counts), known
 
 
-def cut(
-    counts: Array, expected: Array, known: NDArray[np.bool_], squares: Array, stretches: int
-) -> Stretches:
-    """Return the window of some panes, all [..., panes, keys], cut into equal stretches."""
-    shape = (*counts.shape[:-2], stretches, -1, counts.shape[-1])
-    totals = counts.sum(axis=-1, keepdims=True)
-    return Stretches(
-        counts.reshape(shape).sum(axis=-2),
-        expected.reshape(shape).sum(axis=-2),
-        squares.sum(axis=-2),
-        is_expected(totals, totals * known),
-    )
-
-
 def is_expected(totals: Array, known: Array) -> NDArray[np.bool_]:
     """Return whether enough of a window has a baseline, [..., 1].
 

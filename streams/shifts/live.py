@@ -14,9 +14,10 @@ import numpy as np
 from streams.classify.keys import OTHER, SHIFT_DIMENSIONS
 from streams.shifts import alert_rules
 from streams.shifts.baseline import NEEDED_HOURS, Past, past
+from streams.shifts.evaluation import PANES_A_DAY
 from streams.shifts.series import MEASURES, Counted, Tenants
-from streams.shifts.shift import PANES_A_DAY, PANES_AN_HOUR, Shifts, Traffic, centre, shifts
-from streams.shifts.tenant_guard import baseline_hours
+from streams.shifts.shift import Shifts, Traffic, shifts
+from streams.shifts.tenant_guard import guard_hours
 from streams.state.codec import decode_pane
 from streams.state.packing import unpack
 from streams.state.pane import HOUR, MIDDLE, TENANTS, Level, add_counts, pane_start, tokens_of
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 #: The part of a tenant's key in a pane that names the dimension.
 AXES = {"origin": "o", "language": "l"}
-#: Panes of 5 minutes in a window.
-PANES_OF: dict[alert_rules.Window, int] = {"1h": PANES_AN_HOUR, "24h": PANES_A_DAY}
 #: Tenants that the guard examines individually; the rest is `other`.
 MAX_GUARDED_TENANTS = 64
 #: Tenants of an hour that are kept by name; the rest is `other`.
@@ -91,12 +90,11 @@ class LiveShifts:
         """Return the panes that `shifts` needs, in the thread that changes the view."""
         here, last = pane_start(HOUR, as_of), pane_start(MIDDLE, as_of)
         first = here - NEEDED_HOURS * HOUR.seconds
-        wanted = {*baseline_hours(centre(last)), here - HOUR.seconds, here}
         return LivePanes(
             as_of,
             self._history.panes(HOUR, first, here + 1),
             self._history.panes(MIDDLE, last - (PANES_A_DAY - 1) * MIDDLE.seconds, last + 1),
-            {start: self._view.values_at(TENANTS, start) for start in sorted(wanted)},
+            {start: self._view.values_at(TENANTS, start) for start in guard_hours(last)},
         )
 
     def shifts(
@@ -259,14 +257,14 @@ def _row(packed: bytes, keys: tuple[str, ...]) -> Array:
     return row
 
 
-def gauges_of(told: Shifts) -> alert_rules.Gauges:
+def gauges_of(of: Shifts) -> alert_rules.Gauges:
     """Return the gauges of a dimension's keys as on /metrics, in the form alert conditions take."""
 
     def column(name: str) -> Array:
-        values = [getattr(each, name) for each in told.keys]
+        values = [getattr(each, name) for each in of.keys]
         return np.array([np.nan if value is None else value for value in values])
 
-    effective = np.nan if told.effective_requests is None else told.effective_requests
+    effective = np.nan if of.effective_requests is None else of.effective_requests
     return alert_rules.Gauges(
         zscore=column("zscore"),
         shift=column("shift"),
@@ -275,17 +273,17 @@ def gauges_of(told: Shifts) -> alert_rules.Gauges:
         without_top_tenant=column("without_top_tenant"),
         evidence=column("evidence_requests"),
         effective=np.array(effective),
-        days=np.array(told.baseline_days),
+        days=np.array(of.baseline_days),
     )
 
 
-def shifted(told: Shifts) -> frozenset[str]:
+def shifted(of: Shifts) -> frozenset[str]:
     """Return the keys for which an alert's conditions hold, up or down."""
-    gauges = gauges_of(told)
+    gauges = gauges_of(of)
     found: set[str] = set()
     for rule in alert_rules.RULES:
-        if rule is alert_rules.UNCLASSIFIED or rule.window != told.window:
+        if rule is alert_rules.UNCLASSIFIED or rule.window != of.window:
             continue
-        holds = alert_rules.met(rule, told.dimension, gauges)
-        found |= {each.key for each, is_met in zip(told.keys, holds, strict=True) if is_met}
+        holds = alert_rules.met(rule, of.dimension, gauges)
+        found |= {each.key for each, is_met in zip(of.keys, holds, strict=True) if is_met}
     return frozenset(found)

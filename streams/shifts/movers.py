@@ -17,8 +17,8 @@ from streams.shares.grouping import choose
 from streams.shares.history import added_names, packed_models
 from streams.shifts.attribution import Attribution, Part, attribute, expected_members
 from streams.shifts.baseline import BASELINE_HOURS, HOURS_A_DAY
-from streams.shifts.live import PANES_OF, tenants_of
-from streams.shifts.shift import centre
+from streams.shifts.evaluation import PANES_OF, centre
+from streams.shifts.live import tenants_of
 from streams.state.packing import unpack
 from streams.state.pane import HOUR, MIDDLE, TENANTS, add_counts, pane_start, tokens_of
 

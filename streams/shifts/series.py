@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Measure = Literal["tokens", "requests"]
 MEASURES: tuple[Measure, ...] = ("tokens", "requests")
@@ -65,6 +68,15 @@ def rows(values: Array, start: int, seconds: int, first: int, number: int) -> Ar
     low, high = max(0, begin), min(len(values), begin + number)
     if low < high:
         found[low - begin : high - begin] = values[low:high]
+    return found
+
+
+def rows_at(values: Array, start: int, seconds: int, times: Sequence[int]) -> Array:
+    """Return a copy of the rows that begin at some times; missing rows are zeros."""
+    places = (np.array(times) - start) // seconds
+    found = np.zeros((len(places), *values.shape[1:]))
+    is_there = (places >= 0) & (places < len(values))
+    found[is_there] = values[places[is_there]]
     return found
 
 

@@ -21,24 +21,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streams.classify.keys import OTHER
 from streams.shifts import alert_rules
-from streams.shifts.baseline import HOURS_A_DAY, baseline_days
-from streams.shifts.estimate import cut, evidence, expect, measure, zscores
-from streams.shifts.series import rows
-from streams.shifts.tenant_guard import guarded
+from streams.shifts.baseline import baseline_days
+from streams.shifts.evaluation import PANES_AN_HOUR, evaluate
+from streams.shifts.series import rows, rows_at
+from streams.shifts.tenant_guard import guard_hours, guarded
 from streams.state.pane import HOUR, MIDDLE, pane_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streams.shifts.baseline import Past
-    from streams.shifts.estimate import Measured
+    from streams.shifts.evaluation import Evaluation
     from streams.shifts.series import Array, Counted, Measure, Tenants
-
-PANES_AN_HOUR = HOUR.seconds // MIDDLE.seconds
-PANES_A_DAY = PANES_AN_HOUR * HOURS_A_DAY
-#: The number of stretches of each window for the batch means: the hour by panes, the day by hours.
-STRETCHES = {PANES_AN_HOUR: PANES_AN_HOUR, PANES_A_DAY: HOURS_A_DAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,92 +84,76 @@ class Traffic:
     tenants: Tenants | None
 
 
-def centre(last: int) -> int:
-    """Return the start of the hour that holds most of the window whose last pane is `last`."""
-    return pane_start(HOUR, last + MIDDLE.seconds - HOUR.seconds // 2)
-
-
 def shifts(traffic: Traffic, pasts: Mapping[Measure, Past], as_of: float) -> tuple[Shifts, ...]:
     """Return a dimension's shifts at `as_of` (unix seconds), by measure and window.
 
     `pasts` are the `past` of the hour that contains `as_of`. Raises ValueError where they are of
     another hour or of other keys than `traffic`.
     """
-    panes, hours, tenants = traffic.panes, traffic.hours, traffic.tenants
-    last = pane_start(MIDDLE, as_of)
-    here = pane_start(HOUR, as_of)
-    days = baseline_days(hours, as_of)
-    starts = last - MIDDLE.seconds * np.arange(PANES_A_DAY)[::-1]
+    last, here = pane_start(MIDDLE, as_of), pane_start(HOUR, as_of)
+    moment = range(last, last + MIDDLE.seconds, MIDDLE.seconds)
+    days = baseline_days(traffic.hours, as_of)
     found = []
     for each, before in pasts.items():
-        if before.hour != here or before.shares.shape[1] != len(panes.keys):
-            raise ValueError(f"what is expected is not of these keys in the hour from {here}")
-        # The last row is `here`, so rows are counted from the end.
-        in_hour = before.shares[[(centre(last) - here) // HOUR.seconds - 1]]
-        in_day = before.shares[(starts - here) // HOUR.seconds - 1]
-        now = _last(panes, panes.counts(each), last, PANES_AN_HOUR).sum(axis=0)
-        span = centre(last), here
-        guard = None if tenants is None else guarded(now, hours, tenants, each, span)
-        hour = _measure_panes(panes, each, last, in_hour, PANES_AN_HOUR)
-        day = _measure_panes(panes, each, last, in_day, PANES_A_DAY)
+        if before.hour != here or before.shares.shape[1] != len(traffic.panes.keys):
+            raise ValueError(f"the baseline is not of these keys in the hour from {here}")
+        windows = evaluate(traffic.panes, each, before, moment, np.array([days]))
+        guard = _guard(traffic, each, last)
         found += [
-            _said(traffic, each, "1h", last, days, hour, before.hour_spread, guard),
-            _said(traffic, each, "24h", last, days, day, before.day_spread, None),
+            _shifts(traffic, each, "1h", windows["1h"], guard),
+            _shifts(traffic, each, "24h", windows["24h"], None),
         ]
     return tuple(found)
 
 
-def _last(panes: Counted, values: Array, last: int, number: int) -> Array:
-    """Return the rows of the last panes up to the one at `last`."""
-    first = last - (number - 1) * MIDDLE.seconds
-    return rows(values, panes.start, MIDDLE.seconds, first, number)
+def _guard(traffic: Traffic, each: Measure, last: int) -> Array | None:
+    panes, hours, tenants = traffic.panes, traffic.hours, traffic.tenants
+    if tenants is None:
+        return None
+    first = last - (PANES_AN_HOUR - 1) * MIDDLE.seconds
+    wanted = guard_hours(last)
+    return guarded(
+        rows(panes.counts(each), panes.start, MIDDLE.seconds, first, PANES_AN_HOUR).sum(axis=0),
+        rows_at(hours.counts(each), hours.start, HOUR.seconds, wanted),
+        rows_at(tenants.counts(each), tenants.start, HOUR.seconds, wanted),
+        np.array([name != OTHER for name in tenants.names], dtype=bool),
+    )
 
 
-def _measure_panes(
-    panes: Counted, measure_: Measure, last: int, shares: Array, number: int
-) -> Measured:
-    counts = _last(panes, panes.counts(measure_), last, number)
-    squares = _last(panes, panes.squared(measure_), last, number)
-    return measure(cut(counts, *expect(counts, shares), squares, STRETCHES[number]))
-
-
-def _said(  # noqa: PLR0917 - what a statement is made of, named at the two calls above
+def _shifts(
     traffic: Traffic,
-    measure_: Measure,
+    each: Measure,
     window: alert_rules.Window,
-    last: int,
-    days: float,
-    measured: Measured,
-    spread: Array,
+    evaluation: Evaluation,
     guard: Array | None,
 ) -> Shifts:
-    panes = traffic.panes
-    number = PANES_AN_HOUR if window == "1h" else PANES_A_DAY
-    requests = _last(panes, panes.requests, last, number).sum(axis=0)
+    """Return the shifts of the one moment that was evaluated."""
+    gauges, error, spread = evaluation
+    days = float(gauges.days[0, 0])
     threshold = alert_rules.zscore_threshold(
         window, traffic.dimension, has_tenants=guard is not None
     )
     is_old = days >= alert_rules.MIN_HISTORY_DAYS
-    absent = np.full(len(panes.keys), np.nan)
+    absent = np.full(error.shape, np.nan)
     columns = (
-        measured.share,
-        measured.error,
-        measured.baseline,
-        measured.shift,
+        gauges.share,
+        error,
+        gauges.baseline,
+        gauges.shift,
         spread,
-        zscores(measured, spread) if is_old else absent,
-        threshold * np.maximum(spread, measured.error) if is_old and threshold else absent,
-        absent if guard is None else guard,
-        evidence(requests, measured.baseline),
+        gauges.zscore,
+        threshold * np.maximum(spread, error) if is_old and threshold else absent,
+        absent if guard is None else guard[None],
+        gauges.evidence,
     )
-    values = [[_number(value) for value in column.tolist()] for column in columns]
+    values = [[_number(value) for value in column[0].tolist()] for column in columns]
     return Shifts(
         traffic.dimension,
-        measure_,
+        each,
         window,
-        _number(float(measured.effective[0])),
+        _number(float(gauges.effective[0, 0])),
         days,
-        tuple(KeyShift(*each) for each in zip(panes.keys, *values, strict=True)),
+        tuple(KeyShift(*key) for key in zip(traffic.panes.keys, *values, strict=True)),
     )
 
 

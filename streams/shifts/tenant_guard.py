@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.classify.keys import OTHER
 from streams.shifts.baseline import BASELINE_DAYS
-from streams.shifts.series import ratio, rows
-from streams.state.pane import HOUR
+from streams.shifts.evaluation import centre
+from streams.shifts.series import ratio
+from streams.state.pane import HOUR, pane_start
 
 if TYPE_CHECKING:
-    from streams.shifts.series import Array, Counted, Measure, Tenants
+    from numpy.typing import NDArray
+
+    from streams.shifts.series import Array
 
 #: The fraction of a window's counts that must have a tenant.
 MIN_NAMED_PART = 0.5
@@ -69,32 +71,28 @@ def baseline_hours(hour: int) -> list[int]:
     ]
 
 
-def guarded(
-    now: Array, hours: Counted, tenants: Tenants, measure: Measure, span: tuple[int, int]
-) -> Array | None:
+def guard_hours(last: int) -> list[int]:
+    """Return the starts of the hours that `guarded` needs of a window whose last pane is `last`.
+
+    They are those of the baseline, the hour before the running one, and the running one.
+    """
+    running = pane_start(HOUR, last)
+    return [*baseline_hours(centre(last)), running - HOUR.seconds, running]
+
+
+def guarded(now: Array, hours: Array, tenants: Array, is_tenant: NDArray[np.bool_]) -> Array | None:
     """Return the shifts of the hour's window without the top tenant, [keys].
 
-    None where too few requests name their tenant. `now` [keys] are the window's counts; `span`
-    holds the hour with most of the window and the running hour (their starts in unix seconds).
+    None where too few requests name their tenant. `now` [keys] are the window's counts, `hours`
+    [hours, keys] and `tenants` [hours, tenants, keys] those of its `guard_hours`, the running one
+    up to the window's end. `is_tenant` [tenants] is false for a sum of small tenants.
     """
-    centre, running = span
-    counts, by_tenant = hours.counts(measure), tenants.counts(measure)
-    before = running - HOUR.seconds
-    tenants_now = in_window(
-        now,
-        rows(counts, hours.start, HOUR.seconds, before, 2),
-        rows(by_tenant, tenants.start, HOUR.seconds, before, 2),
-    )
-    single = np.array([name != OTHER for name in tenants.names], dtype=bool)
-    if not single.any() or not named_enough(now, tenants_now):
+    tenants_now = in_window(now, hours[-2:], tenants[-2:])
+    if not is_tenant.any() or not named_enough(now, tenants_now):
         return None
-    past_hours = baseline_hours(centre)
-    first = past_hours[0]
-    chosen = [(hour - first) // HOUR.seconds for hour in past_hours]
-    number = chosen[-1] + 1
     return without_top_tenant(
         now,
-        rows(counts, hours.start, HOUR.seconds, first, number)[chosen].sum(axis=0),
-        tenants_now[single],
-        rows(by_tenant, tenants.start, HOUR.seconds, first, number)[chosen].sum(axis=0)[single],
+        hours[:-2].sum(axis=0),
+        tenants_now[is_tenant],
+        tenants[:-2].sum(axis=0)[is_tenant],
     )

@@ -37,7 +37,7 @@ MAX_NAMED_CELLS = 1024
 MAX_TENANT_LANGUAGES = 2048
 #: Languages that are kept by name even where a pane's names take too many bytes.
 MIN_LANGUAGES = 8
-#: Above the most keys that trimming can leave, so that it is not tried in vain.
+#: Above the number of keys that trimming can leave, so that it is not tried in vain.
 CROWDED_KEYS = 16_384
 
 
@@ -57,7 +57,7 @@ class Level(NamedTuple):
 
     @property
     def max_panes(self) -> int:
-        """The most panes of a partition that are retained at a time, the running one included."""
+        """The maximum number of panes of a partition, the running one included."""
         return self.keep_seconds // self.seconds + 1
 
 
@@ -72,7 +72,7 @@ TENANTS = Level("1h-tenants", 3600, 9 * 86400, 48 * 1024, of_tenants=True)
 LEVELS = (FINE, MIDDLE, HOUR, DAY)
 ALL_LEVELS = (*LEVELS, TENANTS)
 LEVEL_BY_NAME = {level.name: level for level in ALL_LEVELS}
-#: The most bytes that the panes of a partition take in Kafka and in each worker's memory.
+#: The maximum bytes that the panes of a partition take in Kafka and in each worker's memory.
 MAX_STATE_BYTES = sum(level.max_panes * level.max_bytes for level in ALL_LEVELS)
 
 
@@ -134,7 +134,7 @@ class Pane(msgspec.Struct):
 
     @property
     def is_crowded(self) -> bool:
-        """Whether the pane has so many keys that trimming cannot wait for the next flush."""
+        """Return whether the pane has so many keys that trimming cannot wait for the next flush."""
         return len(self.cells) + len(self.models) + len(self.tenants) > CROWDED_KEYS
 
 

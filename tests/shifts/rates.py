@@ -44,7 +44,7 @@ from trials import (
 )
 
 from streams.classify.keys import SHIFT_DIMENSIONS
-from streams.shifts.backtest.evaluate import watch
+from streams.shifts.backtest.conditions import watch
 
 RESULTS = Path(__file__).parent / "results" / "alerts.json"
 HELD_OUT = (101, 102, 103)

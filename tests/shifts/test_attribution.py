@@ -43,7 +43,7 @@ def test_a_key_falls_where_all_else_grows():
 
 def test_those_that_are_not_named_are_told_together():
     members = {f"m{place}": place for place in range(1, 8)}
-    found = attribute(Part(members, 28, 100), Part({}, 0, 100), most=2)
+    found = attribute(Part(members, 28, 100), Part({}, 0, 100), limit=2)
 
     assert [each.name for each in found.movers] == ["m7", "m6"]
     assert (found.rest_members, found.rest) == (5, pytest.approx(0.15))

@@ -26,7 +26,7 @@ from streams.shifts.alert_rules import (
 )
 from streams.shifts.backtest import history_file
 from streams.shifts.backtest.alerts import Alert, spans
-from streams.shifts.backtest.evaluate import watch
+from streams.shifts.backtest.conditions import watch
 from streams.shifts.backtest.history_file import HistoryError
 from streams.shifts.backtest.notifications import notifications, notified
 from streams.shifts.backtest.replay import replay
@@ -131,22 +131,22 @@ FAULTS = {
     "seven-seconds": (line(seconds=7), "line 3: `seconds` must divide 300"),
     "no-seconds": (line(seconds=0), "line 3: `seconds` must divide 300"),
     "off-the-grid": (line(start=START + 1), "line 3: `start` must be a multiple"),
-    "milliseconds": (line(start=START * 1000), "line 3: `start` is no time in unix seconds"),
+    "milliseconds": (line(start=START * 1000), "line 3: `start` is not a time in unix seconds"),
     "no-utf-8": (b'{"start": "\xff"}', "line 3"),
     "two-cells-in-a-line": (line() + line(tokens=-1), "line 3: JSON is malformed"),
     "a-cell-over-two-lines": (line().replace(b",", b",\n", 1), "line 3: "),
     "more-than-a-float-holds": (
         line(tokens=0).replace(b'"tokens":0', b'"tokens":1' + b"0" * 400),
-        "line 3: a count is beyond all bounds",
+        "line 3: a count is too large",
     ),
     "more-than-can-be-squared": (
         line(tokens=0).replace(b'"tokens":0', b'"tokens":1' + b"0" * 200),
-        "line 3: a count is beyond all bounds",
+        "line 3: a count is too large",
     ),
     "seconds-of-a-thousand-years": (line(seconds=3 * 10**10), "line 3: `seconds` is more than"),
     "a-time-that-panes-cannot-number": (
         line(start=3 * 10**11 * 2),
-        "line 3: `start` is no time in unix seconds",
+        "line 3: `start` is not a time in unix seconds",
     ),
 }
 
@@ -166,14 +166,14 @@ def test_lines_are_numbered_beyond_what_is_read_at_once(monkeypatch):
 
 
 def test_an_empty_history_and_one_of_a_wild_time_are_told():
-    with pytest.raises(HistoryError, match="no line"):
+    with pytest.raises(HistoryError, match="no lines"):
         read()
     with pytest.raises(HistoryError, match="spans more than"):
         read(line(start=0), line())
 
 
 def test_a_history_without_a_request_is_told():
-    with pytest.raises(HistoryError, match="no request"):
+    with pytest.raises(HistoryError, match="no requests"):
         read(line(requests=0, tokens=0, tokens_squared=0))
 
 

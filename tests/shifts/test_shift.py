@@ -21,8 +21,9 @@ from streams.shifts.baseline import (
     usual_spread,
 )
 from streams.shifts.estimate import Stretches, measure, zscores
+from streams.shifts.evaluation import centre
 from streams.shifts.series import MEASURES, Counted, Tenants
-from streams.shifts.shift import Traffic, centre, shifts
+from streams.shifts.shift import Traffic, shifts
 from streams.shifts.tenant_guard import baseline_hours, in_window, without_top_tenant
 
 HOUR, PANE, DAY = 3600, 300, 86400
@@ -188,7 +189,7 @@ def test_the_hour_that_runs_changes_nothing_of_its_past():
     after = past(hours, "tokens", NOW // HOUR * HOUR)
 
     assert before.shares.tolist() == after.shares.tolist()
-    assert before.hour_spread.tolist() == after.hour_spread.tolist() == [0.0, 0.0]
+    assert before.hour_spread.tolist() == after.hour_spread.tolist() == [[0.0, 0.0]]
     assert len(panes.keys) == before.shares.shape[1]
 
 

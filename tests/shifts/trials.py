@@ -12,7 +12,7 @@ from traffic_model import DAY_PANES, HOUR_PANES, PANE, START, Change, Gateway
 from streams.classify.keys import SHIFT_DIMENSIONS
 from streams.shifts.alert_rules import DAY_UP, HOUR_UP, Rule
 from streams.shifts.backtest.alerts import Alert, alerts
-from streams.shifts.backtest.evaluate import watch
+from streams.shifts.backtest.conditions import watch
 from streams.shifts.backtest.notifications import Notification, notifications
 from streams.shifts.backtest.timeline import Timeline
 

@@ -117,18 +117,18 @@ def _of_script(name: str, text: str) -> str:
 
 
 def _by_detectors(text: str, letters: int) -> Detection:
-    said = detectors.opinion(text)
-    if said is None:
+    opinion = detectors.opinion(text)
+    if opinion is None:
         return _NONE
-    language, score = _first(said)
-    second = said.second
+    language, score = _first(opinion)
+    second = opinion.second
     if (
         second in _ONLY_SECOND
-        and said.sure
+        and opinion.sure
         and letters >= _ONLY_SECOND_LETTERS
         and score < _CONTENT_WITH_RELATIVE.get(second, _CONTENT)
     ):
-        return Detection(second, said.share, "second")
+        return Detection(second, opinion.share, "second")
     agreed = _SAME.get(second, second) == language
     _, alone, together = next(step for step in _LADDER if letters < step[0])
     if score < (together if agreed else alone) or language in script.ALONE:
@@ -138,12 +138,14 @@ def _by_detectors(text: str, letters: int) -> Detection:
     return Detection(language, score, "model")
 
 
-def _first(said: detectors.Opinion) -> tuple[str, float]:
+def _first(opinion: detectors.Opinion) -> tuple[str, float]:
     """Return the best tag of eldc; of nearly equal scores, the one that cld2 reports."""
-    if not said.ranked:
+    if not opinion.ranked:
         return UNDETERMINED, 0.0
-    best = said.ranked[0]
-    ties = (each for each in said.ranked if best[1] - each[1] < _TIE and each[0] == said.second)
+    best = opinion.ranked[0]
+    ties = (
+        each for each in opinion.ranked if best[1] - each[1] < _TIE and each[0] == opinion.second
+    )
     return next(ties, best)
 
 

@@ -95,9 +95,9 @@ def _of_body(body: dict[object, object], depth: int) -> Texts:
         return _of_list([body])
     users, systems = _texts(inner, depth - 1)
     for key in _SYSTEM:
-        told = body.get(key)
+        value = body.get(key)
         # Gemini's is a message, Anthropic's the content of one.
-        _, text = _message(told if isinstance(told, dict) else {"content": told})
+        _, text = _message(value if isinstance(value, dict) else {"content": value})
         systems.append(text)
     return Texts(users, systems)
 

@@ -54,7 +54,7 @@ def _pattern(value: str | None, where: str) -> re.Pattern[str] | None:
     try:
         return re.compile(value)
     except re.error as error:
-        raise CatalogError(f"{where}: {value!r} is no regular expression ({error}).") from error
+        raise CatalogError(f"{where}: {value!r} is not a regular expression ({error}).") from error
 
 
 def _rule(entry: Mapping[str, Any], where: str) -> Rule:

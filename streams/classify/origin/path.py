@@ -20,7 +20,7 @@ VENDOR = " ."
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the path around the name means."""
+    """The meaning of the path around a name."""
 
     # Developers that the id names in places where a transport cannot be.
     owners: frozenset[str]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streams.shifts.alert_rules import Direction, Rule
-    from streams.shifts.backtest.evaluate import Watched
+    from streams.shifts.backtest.conditions import Watched
     from streams.shifts.series import Measure
 
 
@@ -75,7 +75,7 @@ def alerts(watched: Watched, every: int = MIDDLE.seconds) -> list[Alert]:
     found = []
     for place, key in enumerate(watched.keys):
         for span in spans(watched.met[:, place], watched.rule, watched.measure, every):
-            said = span.pending if span.firing is None else span.firing
+            at = span.pending if span.firing is None else span.firing
             found.append(
                 Alert(
                     watched.rule,
@@ -85,8 +85,8 @@ def alerts(watched: Watched, every: int = MIDDLE.seconds) -> list[Alert]:
                     watched.first + span.pending * every,
                     None if span.firing is None else watched.first + span.firing * every,
                     None if span.resolved is None else watched.first + span.resolved * every,
-                    float(watched.zscore[said, place]),
-                    float(watched.shift[said, place]),
+                    float(watched.zscore[at, place]),
+                    float(watched.shift[at, place]),
                 )
             )
     return found

@@ -163,7 +163,7 @@ class _Reading:
     def cells(self) -> Cells:
         """Return all cells. Raises HistoryError where there are none."""
         if not self.parts:
-            raise HistoryError("there is no line in the history: give files with a cell a line")
+            raise HistoryError("the history has no lines: give files with one cell per line")
         first = min(int(part[0].min()) for part in self.parts)
         last = max(int(part[0].max()) for part in self.parts)
         if (last - first) * MIDDLE.seconds > MAX_DAYS * 86400:
@@ -179,7 +179,7 @@ class _Reading:
         )
         requests, tokens, squares = counts
         if not requests.any():
-            raise HistoryError("there is no request in the history: `requests` is 0 in every cell")
+            raise HistoryError("the history has no requests: `requests` is 0 in every cell")
         return Cells(
             pane,
             origin,
@@ -219,13 +219,13 @@ def _fault(
             "`seconds` must divide 300, or be a multiple of it",
         ),
         (lengths > MAX_DAYS * 86400, f"`seconds` is more than {MAX_DAYS} days"),
-        ((starts < 0) | (starts >= _MAX_TIME), "`start` is no time in unix seconds"),
+        ((starts < 0) | (starts >= _MAX_TIME), "`start` is not a time in unix seconds"),
         (
             starts % step != 0,
             "`start` must be a multiple of `seconds`, or of 300 where that is less",
         ),
         (np.any([each < 0 for each in amounts], axis=0), "a count is negative"),
-        (np.any([each >= _MAX_COUNT for each in amounts], axis=0), "a count is beyond all bounds"),
+        (np.any([each >= _MAX_COUNT for each in amounts], axis=0), "a count is too large"),
         (starts < previous, "it starts before the line above it: sort the lines by `start`"),
     )
     found = [(int(bad.argmax()), problem) for bad, problem in faults if bad.any()]
@@ -254,7 +254,7 @@ def _first_bad_line(chunk: _Chunk) -> HistoryError:
                 f"{chunk.name}, line {number}: {error}. A line is a cell, as `tokenshare backtest "
                 "--help` shows it."
             )
-    return HistoryError(f"{chunk.name}, near line {chunk.before + 1}: this is no line of JSON")
+    return HistoryError(f"{chunk.name}, near line {chunk.before + 1}: this line is not JSON")
 
 
 def _filled(chunk: _Chunk) -> list[tuple[int, bytes]]:
@@ -273,7 +273,7 @@ def of_worker(body: object) -> Cells:
         history = msgspec.convert(body, _WorkerHistory)
     except msgspec.ValidationError as error:
         raise HistoryError(
-            f"what answers tells no history ({error}): give the address of a tokenshare worker"
+            f"the response is not a history ({error}): give the address of a tokenshare worker"
         ) from None
     reading = _Reading()
     rows = [

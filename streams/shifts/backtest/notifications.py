@@ -70,7 +70,7 @@ def _of_group(dimension: str, group: Sequence[Alert], end: int) -> list[Notifica
     notification is remembered beyond that.
     """
     sent: list[Notification] = []
-    told = _Told(frozenset(), frozenset(), 0)
+    last = _Content(frozenset(), frozenset(), 0)
     at = -1
     waiting = list(group)
     held: list[Alert] = []
@@ -84,25 +84,25 @@ def _of_group(dimension: str, group: Sequence[Alert], end: int) -> list[Notifica
         firing = [alert for alert in held if alert.is_firing(at)]
         sources = [alert.labels for alert in firing]
         shown = [alert for alert in held if not is_inhibited(alert.labels, sources)]
-        now = _Told(
+        now = _Content(
             frozenset(_name(alert) for alert in shown if alert in firing),
             frozenset(_name(alert) for alert in shown if alert not in firing),
             at,
         )
-        reason = _reason(now, told)
+        reason = _reason(now, last)
         if reason is not None:
             ranked = sorted(
                 (alert for alert in shown if alert in firing),
                 key=lambda each: (each.direction != "up", -abs(each.zscore)),
             )
             sent.append(Notification(at, dimension, reason, tuple(ranked)))
-            told = now
+            last = now
         held = firing
         at += GROUP_INTERVAL_SECONDS
     return sent
 
 
-class _Told(NamedTuple):
+class _Content(NamedTuple):
     """The content of a notification: firing and resolved alerts, by their labels."""
 
     firing: frozenset[tuple[tuple[str, str], ...]]
@@ -114,15 +114,15 @@ def _name(alert: Alert) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(alert.labels.items()))
 
 
-def _reason(now: _Told, told: _Told) -> Reason | None:
+def _reason(now: _Content, last: _Content) -> Reason | None:
     """Return the reason to notify now, None where there is none.
 
     Silenced alerts are in neither set: they stay as last reported.
     """
-    if now.firing - told.firing:
+    if now.firing - last.firing:
         return "firing"
     if not now.firing:
-        return "resolved" if now.resolved and told.firing else None
-    if now.resolved - told.resolved:
+        return "resolved" if now.resolved and last.firing else None
+    if now.resolved - last.resolved:
         return "resolved"
-    return "repeat" if now.at - told.at > REPEAT_INTERVAL_SECONDS else None
+    return "repeat" if now.at - last.at > REPEAT_INTERVAL_SECONDS else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from streams.shifts.backtest.alerts import alerts
-from streams.shifts.backtest.evaluate import watch
+from streams.shifts.backtest.conditions import watch
 from streams.shifts.backtest.notifications import notifications, notified
 from streams.shifts.backtest.timeline import timelines
 from streams.shifts.series import MEASURES

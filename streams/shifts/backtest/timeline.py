@@ -9,8 +9,8 @@ import numpy as np
 
 from streams.classify.keys import OTHER
 from streams.shares.grouping import SHOWN_LANGUAGES as SHOWN_KEYS
+from streams.shifts.evaluation import PANES_AN_HOUR
 from streams.shifts.series import Counted, Measure
-from streams.shifts.shift import PANES_AN_HOUR
 from streams.state.pane import HOUR, MAX_TENANTS, MIDDLE
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streams.shifts.backtest.history_file import Cells
     from streams.shifts.series import Array
 
-#: The most tenants a worker keeps for an hour; further ones are added up.
+#: The limit of tenants a worker keeps for an hour; further ones are summed.
 SHOWN_TENANTS = 2 * MAX_TENANTS
 
 
@@ -37,6 +37,11 @@ class ByTenant:
     key: NDArray[np.int32]
     requests: Array
     tokens: Array
+
+    @property
+    def is_tenant(self) -> NDArray[np.bool_]:
+        """Return whether each name is that of a tenant."""
+        return np.arange(len(self.tenants)) < len(self.tenants) - 1
 
     def sums(self, measure: Measure, spans: list[tuple[int, int]], keys: int) -> Array:
         """Return the sum of the counts in spans `[first, end)` of panes, [tenants, keys]."""
@@ -146,9 +151,9 @@ def _of_tenants(cells: Cells, named: NDArray[np.intp] | slice, start: int) -> di
         hours, inverse = np.unique(
             pane.astype(np.int64) // PANES_AN_HOUR * len(names) + tenant, return_inverse=True
         )
-        most = np.zeros(len(names))
-        np.maximum.at(most, hours % len(names), np.bincount(inverse, tokens))
-        shown = np.argsort(-most, kind="stable")[:SHOWN_TENANTS]
+        largest = np.zeros(len(names))
+        np.maximum.at(largest, hours % len(names), np.bincount(inverse, tokens))
+        shown = np.argsort(-largest, kind="stable")[:SHOWN_TENANTS]
         numbers = np.full(len(names), SHOWN_TENANTS, dtype=np.int32)
         numbers[shown] = np.arange(SHOWN_TENANTS)
         tenant = numbers[tenant]

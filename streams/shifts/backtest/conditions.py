@@ -1,0 +1,166 @@
+"""Find where alert conditions hold, every five minutes of a history.
+
+A moment is the end of a pane, when a worker holds all of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streams.shifts import alert_rules
+from streams.shifts.alert_rules import (
+    HOUR_DOWN,
+    HOUR_UP,
+    RULES,
+    UNCLASSIFIED,
+    UNCLASSIFIED_KEYS,
+    UNCLASSIFIED_MEASURE,
+)
+from streams.shifts.baseline import baseline_days, past
+from streams.shifts.evaluation import PANES_AN_HOUR, evaluate
+from streams.shifts.series import MEASURES, rows, rows_at
+from streams.shifts.tenant_guard import guard_hours, guarded
+from streams.state.pane import HOUR, MIDDLE, pane_start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from streams.shifts.alert_rules import Gauges, Rule
+    from streams.shifts.backtest.timeline import Timeline
+    from streams.shifts.baseline import Past
+    from streams.shifts.series import Array, Measure
+
+#: Moments computed at once: a day of panes is a few MB of numbers.
+_MOMENTS = 288
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A condition over time: [moments, keys] each, a moment every five minutes from `first` on.
+
+    `first` in unix seconds. `zscore` and `shift` are the rule's own, with the sign of the shift.
+    """
+
+    rule: Rule
+    dimension: str
+    measure: Measure
+    keys: tuple[str, ...]
+    first: int
+    met: NDArray[np.bool_]
+    zscore: Array
+    shift: Array
+
+
+def watch(timeline: Timeline, first: int | None = None) -> list[Watched]:
+    """Return where each condition holds, from the moment `first` (unix seconds) to the end.
+
+    Without `first`, from when history is long enough for an alert; none where it never is.
+    """
+    days = _days(timeline)
+    ends = timeline.panes.start + MIDDLE.seconds * np.arange(1, len(days) + 1)
+    is_watched = days >= alert_rules.MIN_HISTORY_DAYS if first is None else ends >= first
+    if not is_watched.any():
+        return []
+    begin = int(is_watched.argmax())
+    lasts = range(int(ends[begin]) - MIDDLE.seconds, int(ends[-1]), MIDDLE.seconds)
+    parts = [slice(low, low + _MOMENTS) for low in range(0, len(lasts), _MOMENTS)]
+    first_hour, last_hour = pane_start(HOUR, lasts[0]), pane_start(HOUR, lasts[-1])
+    hours = (last_hour - first_hour) // HOUR.seconds + 1
+    found = []
+    for each in MEASURES:
+        before = past(timeline.hours, each, last_hour, hours)
+        columns = [
+            _moments(timeline, each, before, lasts[part], days[begin:][part]) for part in parts
+        ]
+        for place, (rule, keys) in enumerate(_watched_rules(timeline, each)):
+            met, zscore, shift = (
+                np.concatenate([part[place][column] for part in columns]) for column in range(3)
+            )
+            names = tuple(timeline.panes.keys[key] for key in keys)
+            found.append(
+                Watched(rule, timeline.dimension, each, names, int(ends[begin]), met, zscore, shift)
+            )
+    return found
+
+
+def _days(timeline: Timeline) -> Array:
+    """Return the days of history at the end of each pane up to the last with data."""
+    panes = timeline.panes
+    number = int(np.flatnonzero(panes.requests.any(axis=-1))[-1]) + 1
+    days = [
+        baseline_days(timeline.hours, panes.start + hour * HOUR.seconds)
+        for hour in range(-(-number // PANES_AN_HOUR))
+    ]
+    passed = np.arange(1, PANES_AN_HOUR + 1) * MIDDLE.seconds / 86400
+    whole: Array = (np.array(days)[:, None] + passed).ravel()[:number]
+    return whole
+
+
+def _watched_rules(timeline: Timeline, each: Measure) -> Iterator[tuple[Rule, list[int]]]:
+    """Yield each rule on a measure, with the places of its keys."""
+    keys = timeline.panes.keys
+    for rule in RULES:
+        if rule is not UNCLASSIFIED:
+            yield rule, list(range(len(keys)))
+        elif each == UNCLASSIFIED_MEASURE:
+            key = UNCLASSIFIED_KEYS.get(timeline.dimension)
+            if key in keys:
+                yield rule, [keys.index(key)]
+
+
+def _moments(
+    timeline: Timeline, each: Measure, before: Past, lasts: range, days: Array
+) -> list[tuple[NDArray[np.bool_], Array, Array]]:
+    """Return (met, z, shift) of each rule at the ends of some panes, which start at `lasts`."""
+    evaluations = evaluate(timeline.panes, each, before, lasts, days)
+    gauges = {window: evaluation.gauges for window, evaluation in evaluations.items()}
+    gauges["1h"] = _with_guard(timeline, each, gauges["1h"], lasts)
+    found = []
+    for rule, keys in _watched_rules(timeline, each):
+        shown = gauges[rule.window]
+        met = alert_rules.met(rule, timeline.dimension, shown)
+        found.append((met[:, keys], shown.zscore[:, keys], shown.shift[:, keys]))
+    return found
+
+
+def _with_guard(timeline: Timeline, each: Measure, gauges: Gauges, lasts: range) -> Gauges:
+    """Return the hour's gauges with the shift that remains without the top tenant.
+
+    It is computed only at the few moments when it decides on an alert.
+    """
+    if timeline.by_tenant is None:
+        return gauges._replace(without_top_tenant=np.full_like(gauges.shift, np.nan))
+    guards = gauges.without_top_tenant.copy()
+    met = [alert_rules.met(rule, timeline.dimension, gauges) for rule in (HOUR_UP, HOUR_DOWN)]
+    for moment in np.flatnonzero((met[0] | met[1]).any(axis=-1)):
+        guard = _guard(timeline, each, lasts[moment])
+        guards[moment] = np.nan if guard is None else guard
+    return gauges._replace(without_top_tenant=guards)
+
+
+def _guard(timeline: Timeline, each: Measure, last: int) -> Array | None:
+    by_tenant, panes, hours = timeline.by_tenant, timeline.panes, timeline.hours
+    assert by_tenant is not None
+    counts = panes.counts(each)
+    first = last - (PANES_AN_HOUR - 1) * MIDDLE.seconds
+    *whole, running = guard_hours(last)
+    # For the running hour, a worker has only the counts so far.
+    end = (last - panes.start) // MIDDLE.seconds + 1
+    begins = [(hour - panes.start) // MIDDLE.seconds for hour in (*whole, running)]
+    spans = [(begin, min(begin + PANES_AN_HOUR, end)) for begin in begins]
+    return guarded(
+        rows(counts, panes.start, MIDDLE.seconds, first, PANES_AN_HOUR).sum(axis=0),
+        np.concatenate(
+            [
+                rows_at(hours.counts(each), hours.start, HOUR.seconds, whole),
+                counts[begins[-1] : end].sum(axis=0)[None],
+            ]
+        ),
+        np.stack([by_tenant.sums(each, [span], len(panes.keys)) for span in spans]),
+        by_tenant.is_tenant,
+    )
