@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from streams.classify import enrichment
 from streams.classify.origin.catalog import Catalog
-from streams.shares.sums import Kept
+from streams.shares.sums import SumsCache
 from streams.shares.windows import Windows
 from streams.shifts.shift import KeyShift, Shifts
 from streams.state.codec import (
@@ -50,7 +50,7 @@ def snapshot() -> Snapshot:
         key = pane_key(0, PaneKey(level, pane_start(level, NOW)))
         view.apply(key, encode_pane(Pane(cells, {"deepseek-chat": [4, 30, 14, 0]}, {}, 1), 1))
     statuses = (PartitionStatus(0, 17, 20, NOW, is_owned=True),)
-    windows = Windows(view, Kept(view, Catalog.load()))
+    windows = Windows(view, SumsCache(view, Catalog.load()))
     windows.advance(view.as_of(NOW, 300.0))
     picture = take(windows, view.positions.values(), Catalog.load(), NOW, statuses, (), None)
     key = KeyShift("cn-open", 0.6, 0.01, 0.5, 0.1, 0.02, 5.0, 0.08, 0.09, 300.0)
