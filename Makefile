@@ -7,15 +7,13 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --disable-pip-version-check
 
-# Folders whose tests take milliseconds each.
-UNITS := $(addprefix tests/,classify counting kafka_records shares shifts state worker test_architecture.py \
-  test_layout.py test_settings.py decode/test_reader.py decode/test_scan.py decode/test_native.py \
-  decode/test_dead_letter.py decode/test_corrupt_batch.py)
+# Tests that need no broker and no browser, and take less than a second or two.
+QUICK := not kafka and not browser and not slow
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo check test e2e compose kafka faults fuzz lint format bench peers accuracy alerts requirements clean
+.PHONY: help demo check test coverage e2e compose kafka faults fuzz lint format bench peers accuracy alerts requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -26,10 +24,14 @@ demo: $(VENV)/.installed-demo ## Show live shares of simulated traffic; ARGS="--
 	@$(RUN) streams demo $(ARGS)
 
 check: lint ## Check style and types, and run the tests that need no broker and no browser
-	@$(RUN) pytest -m "not kafka and not browser" $(UNITS) $(ARGS)
+	@$(RUN) pytest -m "$(QUICK)" --hypothesis-profile short $(ARGS)
 
 test: $(VENV)/.installed-dev ## Run all tests; ARGS="-k pane" for some of them
 	@$(RUN) pytest $(ARGS)
+
+coverage: $(VENV)/.installed-dev ## Print by folder which branches the quick tests reach
+	@$(RUN) pytest -m "$(QUICK)" --cov --cov-report= $(ARGS)
+	@$(VENV)/bin/python tests/coverage_by_folder.py
 
 e2e: $(VENV)/.installed-dev ## All at once: bridge, Kafka, workers, Prometheus, Alertmanager, Chromium
 	@$(RUN) pytest -n0 tests/kafka/test_end_to_end.py $(ARGS)

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # The machines that run these are shared: a slow example is no finding.
-settings.register_profile("tokenshare", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("tokenshare")
+settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A fifth of the examples of each law, for `make check`: --hypothesis-profile short.
+settings.register_profile("short", settings.get_profile("full"), max_examples=20)
+settings.load_profile("full")
 
 #: Where a missing tool is a failure and no reason to skip.
 IN_CI = bool(os.environ.get("CI"))
@@ -26,6 +28,15 @@ def _no_settings_from_outside(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("TOKENSHARE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Return how many tests run at a time: one a processor, but four if they wait for Kafka."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    if "not kafka" in config.option.markexpr:
+        return processors
+    # Each has a broker of its own.
+    return max(processors, min(4, 2 * processors))
 
 
 def pytest_addoption(parser):

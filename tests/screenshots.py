@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from made_up import HOSTILE, made_up_sources, served
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 from rich.console import Console
 from rich.text import Text
 
@@ -27,8 +27,8 @@ from streams.demo.study_year import study_events
 
 IMAGES = Path(__file__).parent.parent / "deploy" / "images"
 MARGIN = 20
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 COLUMNS, LINES = 100, 48
 SHIFT = "#view=shift&dimension=origin&key=cn-open&measure=tokens&window=24h"
 

@@ -35,6 +35,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from functools import partial
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
@@ -175,7 +176,7 @@ async def post(
     load = Load(make, seconds, every)
     for index in range(connections):
         starts = time.perf_counter() + (every * index / connections)
-        await loop.create_connection(lambda at=starts: Client(load, at), "127.0.0.1", port)
+        await loop.create_connection(partial(Client, load, starts), "127.0.0.1", port)
     deadline = time.perf_counter() + seconds + 10
     while load.open and time.perf_counter() < deadline:
         await asyncio.sleep(0.01)

@@ -36,10 +36,10 @@ from streams.state.codec import (
     position_key,
 )
 from streams.state.pane import FINE, HOUR, MIDDLE, Level, Pane, pane_start
+from streams.state.pieces import PIECE_SECONDS
 from streams.state.view import View
 from streams.web.snapshot import Snapshot, take
 from streams.worker.run import GC_OBJECTS
-from streams.worker.worker import PIECE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,11 +6,13 @@ import base64
 import json
 import sys
 from collections import Counter
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import examples
 from odd import ENGLISH, NONCHARACTERS, ODD, PLACES, SURROGATES, texts
 from test_batch_fetch import batch_of
 from test_detect import needs_detectors
@@ -352,7 +354,7 @@ def test_a_post_counts_whatever_characters_are_in_its_prompt():
                 assert odd.encode() not in record.value
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(texts)
 def test_no_text_and_no_messages_raise(text):
     found = detect(text)
@@ -529,7 +531,7 @@ def test_whatever_fails_within_a_decoder_ends_as_a_rejection(place, name, error,
     documents = [payload(ENGLISH), payload(ENGLISH), enveloped(ENGLISH), answer(""), plain("")]
     values = [orjson.dumps(each) for each in documents]
     values += [orjson.dumps([payload(ENGLISH), plain("")]), b"\n\x01", None, b"", b"{"]
-    headers = [()] * len(values)
+    headers: list[Any] = [()] * len(values)
     headers[4] = [("ce_specversion", b"1.0"), ("ce_id", b"1"), ("content-type", b"text/json")]
     headers[6] = [("content-type", b"application/x-protobuf")]
     for options in (DETECTING, OWN):
@@ -608,7 +610,7 @@ def test_a_time_beyond_the_calendar_is_none(ts):
 names = st.none() | texts
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.lists(st.tuples(texts, names, names, names), min_size=1, max_size=5), st.booleans())
 def test_events_of_any_names_are_counted_as_rows(named, ascii_only):
     documents = [
@@ -632,7 +634,7 @@ def test_events_of_any_names_are_counted_as_rows(named, ascii_only):
     assert ascii_only <= (not reading.rejected)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(texts, names, names)
 def test_any_names_have_numbers(model, language, tenant):
     classifier = Classifier(CATALOG, "salt")

@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -17,7 +18,27 @@ from streams import cli
 from streams.classify.language.tags import canonical
 
 
-def tokenshare(*arguments: str, stdin: str | None = None, **environment: str):
+@dataclass(frozen=True)
+class Done:
+    """What a command has returned and printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def called(*arguments: str, stdin: str | None = None, **environment: str) -> Done:
+    """Run a command in this process: starting Python for each would take a second."""
+    done = CliRunner().invoke(
+        cli.cli, arguments, input=stdin, env=environment, catch_exceptions=False
+    )
+    return Done(done.exit_code, done.stdout, done.stderr)
+
+
+def tokenshare(
+    *arguments: str, stdin: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user does, with all that happens before and after it."""
     return subprocess.run(
         [sys.executable, "-m", "streams", *arguments],
         input=stdin,
@@ -121,7 +142,7 @@ def test_language_answers_a_line_a_json_string():
     ]
     stdin = "".join(json.dumps(text) + "\n" for text in texts)
 
-    found = answers(tokenshare("language", "-", stdin=stdin))
+    found = answers(called("language", "-", stdin=stdin))
 
     assert [each["language"] for each in found] == [
         "en",
@@ -138,7 +159,7 @@ def test_language_reads_declared_tags_in_order():
     tags = ["zh_TW", "en-US,en;q=0.9", "iw", "", None, "\ud83d", "no", "tlh-" * 3000]
     stdin = "".join(json.dumps(tag) + "\n" for tag in tags)
 
-    done = tokenshare("language", "--tags", "-", stdin=stdin)
+    done = called("language", "--tags", "-", stdin=stdin)
 
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [each["tag"] for each in found] == tags
@@ -148,13 +169,13 @@ def test_language_reads_declared_tags_in_order():
 
 
 def test_language_reads_a_line_that_is_no_json_as_text():
-    done = tokenshare("language", "-", stdin="Wie wird das Wetter morgen in Hamburg?\n[[[[\n")
+    done = called("language", "-", stdin="Wie wird das Wetter morgen in Hamburg?\n[[[[\n")
 
     assert [each["language"] for each in answers(done)] == ["de", "und"]
 
 
 def test_the_catalogue_of_the_package_has_no_contradictions():
-    done = tokenshare("catalog", "check")
+    done = called("catalog", "check")
 
     assert done.stdout.splitlines()[-1].endswith("no contradictions")
     assert done.returncode == 0
@@ -164,7 +185,7 @@ def test_catalog_check_names_what_is_odd_in_an_overrides_file(tmp_path):
     path = tmp_path / "overrides.toml"
     path.write_text('[models."gpt-4o"]\nsame_as = "gpt-4o"\n[models."a"]\nsame_as = "nobodys"\n')
 
-    done = tokenshare("catalog", "check", str(path))
+    done = called("catalog", "check", str(path))
 
     assert "the catalogue says the same" in done.stdout
     assert "'nobodys' is itself unknown" in done.stdout
@@ -175,7 +196,7 @@ def test_catalog_check_takes_a_file_without_entries_for_overrides(tmp_path):
     path = tmp_path / "overrides.toml"
     path.write_text("")
 
-    done = tokenshare("catalog", "check", str(path))
+    done = called("catalog", "check", str(path))
 
     assert done.stdout.endswith(" 0 overrides: no contradictions\n")
     assert done.returncode == 0
@@ -186,7 +207,7 @@ def test_catalog_diff_says_which_ids_change(tmp_path):
     old.write_text("")
     new.write_text('[models."prod-chat"]\nsame_as = "deepseek-chat"')
 
-    done = tokenshare(
+    done = called(
         *("catalog", "diff", str(old), str(new), "--ids", "-"), stdin="prod-chat\ngpt-4o\n"
     )
 
@@ -201,7 +222,7 @@ def test_catalog_diff_says_which_ids_change(tmp_path):
     [("check", "nowhere.toml"), ("diff", "built-in", "nowhere.toml")],
 )
 def test_a_catalogue_that_is_not_there_is_named(arguments):
-    done = tokenshare("catalog", *arguments)
+    done = called("catalog", *arguments)
 
     assert done.returncode == 1
     assert "nowhere.toml: cannot be read" in done.stderr
@@ -209,11 +230,11 @@ def test_a_catalogue_that_is_not_there_is_named(arguments):
 
 
 def test_the_schema_is_json():
-    assert orjson.loads(tokenshare("schema").stdout)["title"] == "tokenshare usage event"
+    assert orjson.loads(called("schema").stdout)["title"] == "tokenshare usage event"
 
 
 def test_topics_prints_commands_of_kafkas_own_tool():
-    done = tokenshare("topics", "--partitions", "12", TOKENSHARE_GROUP="team")
+    done = called("topics", "--partitions", "12", TOKENSHARE_GROUP="team")
 
     lines = done.stdout.splitlines()
     assert len(lines) == 3
@@ -224,7 +245,7 @@ def test_topics_prints_commands_of_kafkas_own_tool():
 
 
 def test_settings_are_shown_with_secrets_masked():
-    done = tokenshare("settings", TOKENSHARE_SASL_PASSWORD="hush", TOKENSHARE_TOPIC="usage")
+    done = called("settings", TOKENSHARE_SASL_PASSWORD="hush", TOKENSHARE_TOPIC="usage")
 
     assert "TOKENSHARE_TOPIC=usage" in done.stdout
     assert "TOKENSHARE_SASL_PASSWORD=********" in done.stdout
@@ -257,7 +278,9 @@ def test_settings_are_shown_with_secrets_masked():
     ],
 )
 def test_a_mistake_is_named_without_a_traceback(arguments, environment, code, said):
-    done = tokenshare(*arguments, **environment)
+    # Those that set up the logging of their process get one.
+    run = tokenshare if arguments[0] in {"worker", "doctor", "simulate"} else called
+    done = run(*arguments, **environment)
 
     assert done.returncode == code, done.stderr
     assert said in done.stdout + done.stderr
@@ -268,7 +291,7 @@ def test_a_file_that_is_no_manifest_is_named(tmp_path):
     for content in ("{}", "[]", "nonsense", '{"cells": [{}]}'):
         path = tmp_path / "m.json"
         path.write_text(content)
-        done = tokenshare("report", "--compare", str(path))
+        done = called("report", "--compare", str(path))
         assert done.returncode == 2
         assert "no manifest" in done.stderr
         assert "Traceback" not in done.stderr

@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.server
 import threading
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import orjson
 import pytest
 from click.testing import CliRunner
 
+from streams.classify.origin import catalog_file
 from streams.cli import cli, client
 
 TOKEN = "a-token-that-nobody-else-is-to-get"
@@ -44,6 +46,15 @@ GOOD = {
     "/api/v1/history": HISTORY,
     "/api/v1/unknown": UNKNOWN,
 }
+
+
+#: Parsing the catalogue takes a tenth of a second.
+parsed = cache(catalog_file.toml)
+
+
+@pytest.fixture(autouse=True)
+def _catalogue_is_parsed_once(monkeypatch):
+    monkeypatch.setattr(catalog_file, "toml", parsed)
 
 
 @dataclass

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import examples
 
 from streams.classify.classifier import Classifier
 from streams.classify.origin.catalog import Catalog
@@ -327,7 +328,7 @@ events_of_a_log = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(events_of_a_log, st.integers(0, 2**32))
 def test_restarting_anywhere_counts_as_not_restarting(log, seed):
     dice = random.Random(seed)

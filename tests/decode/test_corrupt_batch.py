@@ -11,6 +11,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import examples
 from test_batch_fetch import GZIP, LZ4, NONE, SNAPPY, ZSTD, batch_of
 from test_oversized_batch import batch, compressed, record_of
 from test_reader import CATALOG, GOOD, NOW, reader
@@ -199,6 +200,7 @@ def test_batches_of_other_magics_are_read_or_corrupt(magic):
     assert len(found.corrupt) == 1
 
 
+@pytest.mark.slow
 def test_many_tiny_records_are_read_in_small_pieces():
     body = b"".join(record_of(at, b"x") for at in range(200_000))
     raw = batch(ZSTD, compressed(ZSTD, body), count=200_000)
@@ -266,7 +268,7 @@ def mutated(data):
     return batch(codec, pressed, 5, len(values)), len(values)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 @given(st.data())
 def test_every_offset_has_one_outcome_whatever_the_bytes(data):
     raw, count = mutated(data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +18,8 @@ BAD = Rejected("not_json", "no JSON")
 
 
 def record_at(offset, **more):
-    fields = {"timestamp": 5, "key": b"k", "value": b"v", "headers": (("trace", b"1"),)}
-    return Record(offset, **fields | more)
+    fields: dict[str, Any] = {"timestamp": 5, "key": b"k", "value": b"v"}
+    return Record(offset, **{**fields, "headers": (("trace", b"1"),), **more})
 
 
 def text_headers(letter):

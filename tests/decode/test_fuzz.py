@@ -10,6 +10,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import examples
 
 from streams.decode.options import Options
 
@@ -24,6 +25,7 @@ CHECKER = Checker()
 PLAIN = Options()
 
 
+@pytest.mark.slow
 def test_twenty_thousand_broken_samples_keep_the_rules():
     faults = {}
     mutator, checker = Mutator(Random(20_261_124)), Checker()
@@ -43,14 +45,14 @@ def test_the_same_seed_breaks_samples_in_the_same_way():
     assert [one.next() for _ in range(50)] == [other.next() for _ in range(50)]
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.binary(max_size=200))
 def test_any_bytes_keep_the_rules(value):
     CHECKER.check(value, [], PLAIN)
     CHECKER.check(value, [("content-type", b"application/x-protobuf")], PLAIN)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from(SAMPLES), st.data())
 def test_a_sample_with_other_bytes_in_it_keeps_the_rules(sample, data):
     at = data.draw(st.integers(0, len(sample.value)))
@@ -71,7 +73,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(json_values)
 def test_any_document_of_known_names_keeps_the_rules(document):
     CHECKER.check(json.dumps(document).encode(), [], PLAIN)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import struct
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from laws import examples
 from test_batch_fetch import GZIP, LZ4, NONE, SNAPPY, ZSTD, batch_of
 
 from streams.classify.classifier import TABLE_SIZE, Classifier
@@ -136,7 +138,7 @@ values = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(values, min_size=1, max_size=12))
 @example([b"{}", b"{", b"", b"{,}", b'{"id":1}', b'{"id"}', b'{"model":"a",}'])
 @example([b'{"model":"m","prompt_tokens":00,"completion_tokens":1}'])
@@ -251,7 +253,7 @@ damaged = st.builds(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.lists(payloads | damaged | objects, min_size=1, max_size=8))
 @example([b'{"call_type":"a","startTime":1e9,"prompt_tokens":1,"completion_tokens":1,"model":"m"}'])
 def test_payloads_of_litellm_are_read_alike(some):
@@ -259,7 +261,7 @@ def test_payloads_of_litellm_are_read_alike(some):
     assert compiled == python
 
 
-PAYLOAD = {
+PAYLOAD: dict[str, Any] = {
     "id": "chatcmpl-1",
     "call_type": "acompletion",
     "startTime": 1763900000.1234567,
@@ -294,9 +296,16 @@ def test_a_payload_of_litellm_and_an_event_with_more_fields_need_no_python(monke
 
 
 def test_a_prompt_without_a_declared_language_is_for_the_code_that_tells_it():
-    asked = PAYLOAD | {"metadata": {}, "messages": [{"role": "user", "content": "Привет"}]}
+    asked: dict[str, Any] = PAYLOAD | {
+        "metadata": {},
+        "messages": [{"role": "user", "content": "Привет"}],
+    }
     classifier = Classifier(CATALOG)
-    options = Options(LIMIT, detect=lambda messages: {"Привет": "ru"}[messages[0]["content"]])
+
+    def detect(messages: Any) -> str:
+        return {"Привет": "ru"}[messages[0]["content"]]
+
+    options = Options(LIMIT, detect=detect)
     rows = Reader(classifier, options).read(0, 1, [batch_of([json.dumps(asked).encode()])]).rows
 
     assert classifier.language_names.names[classifier.tables().language[rows.pair[0]]] == "ru"

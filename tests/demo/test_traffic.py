@@ -5,12 +5,13 @@ import json
 import math
 import time
 from collections import Counter, defaultdict
-from itertools import pairwise
+from itertools import pairwise, repeat
 from statistics import fmean
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import examples
 
 from streams.demo.bulk import live_events, plain_events
 from streams.demo.draws import joint_shares, scaled
@@ -103,6 +104,7 @@ def shares_of(weeks, origin):
     return [percent(week.tokens_by("origin"))[origin] for week in weeks]
 
 
+@pytest.mark.slow
 def test_the_year_has_56_weeks_from_a_monday_on(weeks):
     start = dt.datetime.fromtimestamp(study().start, dt.UTC)
 
@@ -236,7 +238,7 @@ def test_the_same_seed_gives_the_same_year_and_another_seed_another():
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_whatever_the_seed_the_weekly_shares_hold_the_published_figures(seed):
     weeks = weekly_shares(seed)
     chinese = [week["cn-open"] for week in weeks]
@@ -269,7 +271,7 @@ def test_scaled_requests_have_just_the_tokens_given(raw, spare):
 
 
 @given(st.lists(st.floats(0.05, 1.0), min_size=5, max_size=5))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_shares_of_origin_and_language_keep_both_margins(weights):
     origins = dict(zip(ORIGINS, weights, strict=True))
 
@@ -311,7 +313,7 @@ def test_a_history_has_just_the_count_given_within_its_time_in_order():
 
 
 @given(st.integers(0, 300), st.sampled_from(SEEDS), st.floats(1.0, 40 * DAY))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_any_count_in_any_span_is_met(count, seed, span):
     events = list(gateway_events(seed, START, START + span, count=count))
 
@@ -355,7 +357,7 @@ def test_a_whole_week_is_as_busy_as_it_is_long_wherever_it_begins():
 
 
 @given(st.lists(st.floats(0.0, 600.0), max_size=12))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_how_often_a_gateway_is_asked_does_not_change_what_it_reports(moments):
     asked, once = Gateway(5, START, 2.0), Gateway(5, START, 2.0)
     portions = [asked.until(START + moment) for moment in [*sorted(moments), 600.0]]
@@ -418,7 +420,7 @@ def test_tenants_are_large_and_small():
 
 
 @given(st.integers(0, 500), st.sampled_from(SEEDS), st.floats(1.0, 40 * DAY))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_a_bulk_has_its_count_within_its_time_each_event_once(count, seed, span):
     events = list(plain_events(count, seed, START, START + span))
 
@@ -471,7 +473,7 @@ def test_a_live_event_is_of_the_time_at_which_it_is_asked_for():
 
 
 def test_a_gateway_that_is_started_again_makes_new_requests():
-    first, second = (list(live_events(100, 4, lambda at=at: at)) for at in (START, START + 1))
+    first, second = (list(live_events(100, 4, repeat(at).__next__)) for at in (START, START + 1))
 
     assert len({said(event)["id"] for event in (*first, *second)}) == 200
     assert [event[2:] for event in first] == [event[2:] for event in second]

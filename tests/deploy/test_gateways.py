@@ -592,6 +592,7 @@ class Sent(list):
         return True
 
 
+@pytest.mark.slow
 def test_litellm_finds_the_callback(proxy, litellm):
     ours = importlib.import_module("streams.gateway.litellm")
     asyncio.run(loaded(proxy, litellm, CALLBACK))
@@ -599,6 +600,7 @@ def test_litellm_finds_the_callback(proxy, litellm):
     assert litellm.callbacks == [ours.handler]
 
 
+@pytest.mark.slow
 def test_the_callback_writes_an_event_that_is_counted(proxy):
     ours = importlib.import_module("streams.gateway.litellm")
     sent = Sent()
@@ -617,6 +619,7 @@ def test_the_callback_writes_an_event_that_is_counted(proxy):
     )
 
 
+@pytest.mark.slow
 def test_litellm_has_every_setting_of_its_generic_callback(proxy, litellm):
     written = configuration("litellm", "generic-api.yaml")["callback_settings"]["tokenshare"]
 
@@ -634,6 +637,7 @@ def test_litellm_has_every_setting_of_its_generic_callback(proxy, litellm):
     assert {name: getattr(logger, name) for name in written} == written
 
 
+@pytest.mark.slow
 def test_what_litellms_generic_callback_posts_is_counted(proxy, litellm, monkeypatch):
     posted = []
 
@@ -669,6 +673,7 @@ def test_what_litellms_generic_callback_posts_is_counted(proxy, litellm, monkeyp
     assert [each.prompt_tokens for each in decoded.events] == [812, 812]
 
 
+@pytest.mark.slow
 def test_litellm_has_what_else_is_said_of_it(proxy):
     litellm = importlib.import_module("litellm")
     constants = importlib.import_module("litellm.constants")

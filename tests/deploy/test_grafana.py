@@ -20,7 +20,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -444,6 +444,7 @@ WORDS = {
 }
 
 
+@cache
 def known_metrics() -> set[str]:
     found = set(OTHERS)
     for definition in (*metrics.DEFINITIONS, *bridge_metrics.DEFINITIONS):

@@ -79,7 +79,7 @@ def is_sent(path: str) -> bool:
 def pins(name: str) -> dict[str, tuple[str, int]]:
     """Return version and number of hashes of every package in a requirements file."""
     blocks = re.split(r"\n(?=[^\s#])", (DEPLOY / name).read_text())
-    found = {}
+    found: dict[str, tuple[str, int]] = {}
     for block in blocks:
         match = re.match(r"([A-Za-z0-9._-]+)==(\S+) \\\n", block)
         if match:
@@ -253,8 +253,20 @@ def test_packages_without_a_wheel_for_arm_are_built_there():
     assert set(named) <= set(pins("requirements.txt"))
 
 
+class Listening(HTTPServer):
+    """Answers everything with a status, and remembers what it was asked for."""
+
+    location = ""
+    body = b'{"ready": false, "reasons": ["the changelog is being read"]}'
+
+    def __init__(self, status: int) -> None:
+        super().__init__(("127.0.0.1", 0), Answering)
+        self.status = status
+        self.asked: list[str] = []
+
+
 class Answering(BaseHTTPRequestHandler):
-    status = 200
+    server: Listening
 
     def do_GET(self):
         self.server.asked.append(self.path)
@@ -273,10 +285,8 @@ def listening():
     """Return a function that starts a server which answers everything with a status."""
     servers = []
 
-    def start(status: int) -> HTTPServer:
-        server = HTTPServer(("127.0.0.1", 0), Answering)
-        server.status, server.asked, server.location = status, [], ""
-        server.body = b'{"ready": false, "reasons": ["the changelog is being read"]}'
+    def start(status: int) -> Listening:
+        server = Listening(status)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return server

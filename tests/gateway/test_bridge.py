@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import time
 import tracemalloc
@@ -27,6 +28,7 @@ from streams.gateway.bridge.metrics import (
 )
 from streams.gateway.bridge.post import InflateError, Reader, inflate
 from streams.settings import Settings, SettingsError
+from streams.web.connection_limit import Connections
 
 NOW = 1_763_900_000.0
 EVENT = {"model": "qwen/qwen3-32b", "prompt_tokens": 812, "completion_tokens": 64}
@@ -248,13 +250,13 @@ def test_a_large_body_that_has_waited_long_is_not_read():
 
 
 def test_of_many_connections_those_last_heard_of_stay():
-    class Transport:
+    class Transport(asyncio.Transport):
         is_open = True
 
         def abort(self):
             self.is_open = False
 
-    connections = bridge_http.Connections(2)
+    connections = Connections(2)
     transports = [Transport() for _ in range(4)]
     connections.opened(0, transports[0])
     connections.opened(1, transports[1])

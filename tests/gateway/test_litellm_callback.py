@@ -330,8 +330,8 @@ def test_the_proxy_finds_the_handler_and_nothing_is_connected_by_that(module):
 
 def test_the_first_call_makes_a_producer_from_the_settings(module, monkeypatch):
     monkeypatch.setenv("TOKENSHARE_TOPIC", "from-the-environment")
-    monkeypatch.setattr(UsageProducer, "_put", lambda producer, item: taken.append(item))
     taken = []
+    monkeypatch.setattr(UsageProducer, "_put", lambda producer, item: taken.append(item))
     callback = module.UsageCallback()
     hooks(callback, payload())
     hooks(callback, payload(litellm_call_id="call-2"))

@@ -21,7 +21,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 
 from streams.classify.tenant import marked
-from streams.decode.event import MAX_TOKENS, UsageEvent
+from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, UsageEvent
 from streams.demo.broker import EmbeddedBroker, free_port
 from streams.gateway import call, delivery
 from streams.gateway import producer as module
@@ -378,7 +378,9 @@ def test_closing_without_a_broker_takes_its_timeout_and_no_more(absent, topic, t
     assert producer.stats.failed == 10
 
 
-def test_the_log_has_what_the_thread_gives_up_before_the_close_ends(absent, topic, caplog):
+def test_the_log_has_what_the_thread_gives_up_before_the_close_ends(
+    absent, topic, caplog, monkeypatch
+):
     producer = UsageProducer(absent, topic)
     for _ in range(10):
         send(producer)
@@ -387,7 +389,7 @@ def test_the_log_has_what_the_thread_gives_up_before_the_close_ends(absent, topi
         assert time.monotonic() < deadline
         time.sleep(0.01)
     # As at the deadline: the thread is the first to see that there is no further try.
-    producer._rest = lambda _: False
+    monkeypatch.setattr(producer, "_rest", lambda _: False)
     producer.close(PATIENCE_SECONDS)
 
     assert producer.stats == Stats(sent=0, dropped={}, failed=10, buffered=0)
@@ -602,7 +604,7 @@ def test_the_log_says_once_that_values_are_wrong(absent, topic, caplog):
         ({"tenant": 7}, {"tenant": marked("7", b"pepper")}),
         ({"id": ""}, {"id": None}),
         ({"id": "x" * 1000}, {"id": None}),
-        ({"model": "x" * 1000}, {"model": "x" * call.MAX_CHARACTERS}),
+        ({"model": "x" * 1000}, {"model": "x" * MAX_CHARACTERS}),
     ],
     ids=str,
 )

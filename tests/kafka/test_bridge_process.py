@@ -569,7 +569,7 @@ def test_what_is_accepted_is_in_kafka_once_and_nothing_else_of_it(
         "response": {"choices": [{"message": {"content": SECRET}}]},
         "metadata": {"user_api_key_team_id": "team-7"},
     }
-    posts = [
+    posts: list[list[dict[str, Any]]] = [
         *([EVENT | {"id": f"n-{n}", "note": SECRET, "tenant": "team-7"}] for n in range(200)),
         *([payload | {"id": f"l-{n}-{m}"} for m in range(5)] for n in range(40)),
     ]
@@ -746,12 +746,12 @@ def posting(bridge: BridgeProcess, name: str, until: threading.Event, fates: dic
     """Post one event after the other, each until it is accepted or the end."""
     number = 0
     while not until.is_set():
-        event = EVENT | {"id": f"{name}-{number}"}
+        identifier = f"{name}-{number}"
         try:
-            status, _ = bridge.post(event)
+            status, _ = bridge.post(EVENT | {"id": identifier})
         except OSError:
             status = 0
-        fates[event["id"]] = status
+        fates[identifier] = status
         number += 1
         if status in {0, 429, 503}:
             time.sleep(0.05)

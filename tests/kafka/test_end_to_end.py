@@ -162,7 +162,7 @@ def look(link: str) -> tuple[str, str, list[str]]:
         )
         page = browser.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        page.on("console", lambda said: complaints.extend([said.text] * (said.type == "error")))
         page.goto(link)
         page.wait_for_selector("#shift-list details[open] .of-movers", timeout=30_000)
         headline = page.inner_text("h1")

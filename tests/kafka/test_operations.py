@@ -66,7 +66,8 @@ def test_sigterm_under_load_writes_and_commits_what_is_counted(bootstrap, make_w
     again.wait_counted(200_000)
     first = again.tail()
     taken_up = first[first.index("from {") + 6 : first.index("}", first.index("from {"))]
-    assert dict(map(int, pair.split(": ")) for pair in taken_up.split(", ")) == stood
+    pairs = (pair.split(": ") for pair in taken_up.split(", "))
+    assert {int(partition): int(offset) for partition, offset in pairs} == stood
     assert "Traceback" not in worker.tail()
 
 

@@ -16,6 +16,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
+from aiokafka.record import memory_records
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 
@@ -225,7 +226,7 @@ def unpatched(monkeypatch):
     """Undo `install` after the test, whatever was installed before it."""
     plain = batch_fetch._create_reader_task
     monkeypatch.setattr(AIOKafkaConnection, "_create_reader_task", plain)
-    monkeypatch.setattr(fetcher, "MemoryRecords", record_batch.MemoryRecords)
+    monkeypatch.setattr(fetcher, "MemoryRecords", memory_records.MemoryRecords)
     monkeypatch.setattr(errors, "kafka_errors", dict(errors.kafka_errors))
     errors.kafka_errors.pop(InvalidRecordError.errno, None)
     return plain

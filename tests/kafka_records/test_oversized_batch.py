@@ -6,6 +6,7 @@ import gzip
 import itertools
 import struct
 import tracemalloc
+from typing import Any
 
 import cramjam
 import lz4.frame
@@ -247,6 +248,7 @@ def bomb(codec, size):
     start = record_of(0, plain) + varint(length) + b"\0" + varint(1) * 2 + varint(-1) + varint(size)
     end = varint(0) + record_of(2, plain)
     middle = itertools.repeat(zeros, size // len(zeros))
+    press: Any
     match codec:
         case 1:
             press = cramjam.gzip.Compressor(9)

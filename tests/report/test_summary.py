@@ -383,10 +383,11 @@ def test_a_terminal_of_any_width_shows_whose_the_numbers_are(width):
     report = report_of(
         *(event(7 * week, "qwen3-32b" if week < 9 else "gpt-4o", 10**6) for week in range(54))
     )
-    console = Console(width=width, file=io.StringIO())
+    written = io.StringIO()
+    console = Console(width=width, file=written)
     for each in text.for_terminal(report, width):
         console.print(each)
-    said = console.file.getvalue()
+    said = written.getvalue()
 
     assert max(map(len, said.splitlines())) <= width
     assert "…" not in said

@@ -63,6 +63,7 @@ def series(gauges: Gauges, window: str, measure: str) -> list[dict]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", ["tokens", "requests"])
 @pytest.mark.parametrize("window", ["1h", "24h"])
 @pytest.mark.parametrize("seed", [1, 2])

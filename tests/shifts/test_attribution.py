@@ -81,10 +81,10 @@ COUNTS = st.dictionaries(
 
 @given(COUNTS, COUNTS, st.integers(1, 10**16), st.integers(1, 10**16), st.integers(0, 10))
 def test_contributions_add_up_to_the_shift_exactly_in_any_order(now, before, more, rest, most):
-    parts = [
-        Part(each, sum(each.values()), sum(each.values()) + beyond)
-        for each, beyond in ((now, more), (before, rest))
-    ]
+    parts = (
+        Part(now, sum(now.values()), sum(now.values()) + more),
+        Part(before, sum(before.values()), sum(before.values()) + rest),
+    )
     found = attribute(*parts, most)
 
     contributions = [each.contribution for each in found.movers] + [found.rest]

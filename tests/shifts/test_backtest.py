@@ -6,6 +6,7 @@ import io
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -178,7 +179,7 @@ def test_a_history_without_a_request_is_told():
 
 
 def test_a_workers_history_has_no_tenants_and_perhaps_no_squares():
-    point = {"start": START, "cells": {"cn-open/en": [1200, 12, 600, 600]}}
+    point: dict[str, Any] = {"start": START, "cells": {"cn-open/en": [1200, 12, 600, 600]}}
     found = history_file.of_worker({"seconds": 3600, "points": [point]})
 
     assert not found.has_squares
@@ -268,8 +269,8 @@ def gauges_of(said) -> Gauges:
             strict=True,
         )
     )
-    whole = (np.array(said.effective_requests), np.array(said.baseline_days))
-    return Gauges(*map(np.array, columns), *whole)
+    whole = (said.effective_requests, said.baseline_days)
+    return Gauges(*map(np.array, (*columns, *whole)))
 
 
 def test_at_every_moment_the_statistics_are_those_of_a_worker():
@@ -586,6 +587,7 @@ def run(*arguments):
     return CliRunner().invoke(cli, ["backtest", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_a_shift_is_printed_as_lines_of_json(with_a_shift):
     result = run(with_a_shift, "--json")
     lines = [orjson.loads(each) for each in result.stdout.splitlines()]
@@ -609,6 +611,7 @@ def test_a_shift_is_printed_as_lines_of_json(with_a_shift):
     )
 
 
+@pytest.mark.slow
 def test_a_shift_is_printed_as_a_table_with_alerts_a_week(with_a_shift, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     result = run(with_a_shift)
@@ -619,6 +622,7 @@ def test_a_shift_is_printed_as_a_table_with_alerts_a_week(with_a_shift, monkeypa
     assert "notifications" in result.stdout
 
 
+@pytest.mark.slow
 def test_the_table_of_alerts_is_whole_in_a_terminal_of_80_columns(with_a_shift, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     said = run(with_a_shift).stdout
@@ -630,6 +634,7 @@ def test_the_table_of_alerts_is_whole_in_a_terminal_of_80_columns(with_a_shift, 
         assert whole in table
 
 
+@pytest.mark.slow
 def test_several_files_in_any_order_are_one_history(with_a_shift, tmp_path):
     lines = with_a_shift.read_bytes().splitlines(keepends=True)
     early, late = tmp_path / "early.ndjson", tmp_path / "late.ndjson"
@@ -639,6 +644,7 @@ def test_several_files_in_any_order_are_one_history(with_a_shift, tmp_path):
     assert run(late, early, "--json").stdout == run(with_a_shift, "--json").stdout
 
 
+@pytest.mark.slow
 def test_a_picture_is_drawn(with_a_shift, tmp_path):
     path = tmp_path / "shares.png"
     result = run(with_a_shift, "--plot", path)
@@ -647,6 +653,7 @@ def test_a_picture_is_drawn(with_a_shift, tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_without_the_library_that_draws_it_says_how_to_get_it(with_a_shift, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setattr("streams.shifts.backtest.plot.is_there", lambda: False)
@@ -728,6 +735,7 @@ def test_a_bad_line_ends_it_with_its_number(tmp_path):
     assert result.stderr.startswith(f"tokenshare: {path}, line 2: a count is negative")
 
 
+@pytest.mark.slow
 def test_a_replay_holds_together(with_a_shift):
     with with_a_shift.open("rb") as stream:
         found = replay(history_file.read([("h", stream)]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import astuple, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from streams.shifts.baseline import (
 )
 from streams.shifts.estimate import Stretches, measure, zscores
 from streams.shifts.evaluation import centre
-from streams.shifts.series import MEASURES, Counted, Tenants
+from streams.shifts.series import MEASURES, Counted, Measure, Tenants
 from streams.shifts.shift import Traffic, shifts
 from streams.shifts.tenant_guard import baseline_hours, in_window, without_top_tenant
 
@@ -297,7 +298,7 @@ def test_evidence_is_what_a_key_has_or_should_have():
 
 def test_the_past_must_be_of_the_hour_and_of_the_keys():
     panes, hours = steady()
-    pasts = {"tokens": past(hours, "tokens", NOW // HOUR * HOUR - HOUR)}
+    pasts: dict[Measure, Any] = {"tokens": past(hours, "tokens", NOW // HOUR * HOUR - HOUR)}
 
     with pytest.raises(ValueError, match="not of these keys in the hour"):
         shifts(Traffic("origin", panes, hours, None), pasts, NOW)
@@ -475,7 +476,7 @@ def test_a_shift_of_all_tenants_survives_and_one_of_a_single_tenant_does_not(is_
         each[-running:] = [300.0, 100.0]
     for each in (hours.requests, hours.tokens, hours.squares):
         each[-1] = [300.0 * running, 100.0 * running]
-    quarter = dict.fromkeys("wxyz", (0.25, 0.25))
+    quarter: dict[str, tuple[float, ...]] = dict.fromkeys("wxyz", (0.25, 0.25))
     # Before 12:00 all tenants send (25, 25) a pane; then all send more of `a`, or only `w` does.
     burst = [[75.0, 25.0]] * 4 if is_broad else [[225.0, 25.0], *[[25.0, 25.0]] * 3]
     tenants = of_tenants(hours, quarter, np.array(burst) * running)

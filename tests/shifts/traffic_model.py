@@ -146,11 +146,11 @@ def _mixes(rng, whole: dict[str, float], region, concentration, panes, wander) -
         mixes.append(rng.dirichlet(concentration * shares * home / (shares * home).sum()))
     mix = np.array(mixes)
     mix[mix < 0.003] = 0.0
-    tenant, key = np.nonzero(mix)
-    weights = np.log(mix[tenant, key]) + _wandering(
-        rng, panes // HOUR_PANES, len(key), wander, 72.0
+    tenants, cells = np.nonzero(mix)
+    weights = np.log(mix[tenants, cells]) + _wandering(
+        rng, panes // HOUR_PANES, len(cells), wander, 72.0
     )
-    return Mix(keys, tenant, key, _normal(np.exp(weights), tenant))
+    return Mix(keys, tenants, cells, _normal(np.exp(weights), tenants))
 
 
 def _normal(weights: np.ndarray, tenant: np.ndarray) -> np.ndarray:
@@ -279,16 +279,16 @@ def timeline(dimension: str, drawn: Drawn, tenant_days: int = 10_000) -> Timelin
     number = -(-len(drawn.requests) // HOUR_PANES) * HOUR_PANES
     columns = []
     for values in (drawn.requests, drawn.tokens, drawn.squares):
-        panes = np.zeros((number, keys))
-        panes[: len(values)] = values @ to_key
-        columns.append(panes)
+        column = np.zeros((number, keys))
+        column[: len(values)] = values @ to_key
+        columns.append(column)
     panes = Counted(mix.keys, START + drawn.first * PANE, PANE, *columns)
     later = max(0, len(drawn.requests) - tenant_days * DAY_PANES)
     pane, cell = np.nonzero(drawn.requests[later:])
     names = tuple(f"tenant-{place}" for place in range(TENANTS))
     by_tenant = ByTenant(
         (*names, "other"),
-        pane + later,
+        (pane + later).astype(np.int32),
         mix.tenant[cell],
         mix.key[cell],
         drawn.requests[pane + later, cell].astype(float),

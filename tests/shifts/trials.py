@@ -21,8 +21,8 @@ PAST_DAYS = 38
 #: What people write first: the share of a day, or of an hour, is so far from that of the week.
 FIXED_SHIFT = 0.05
 FIXED = {
-    "fixed 24 h": Rule("fixed 24 h", "24h", None, *[DAY_UP.for_seconds] * 2, 6 * 3600),
-    "fixed 1 h": Rule("fixed 1 h", "1h", None, *[HOUR_UP.for_seconds] * 2, 3600),
+    "fixed 24 h": Rule("fixed 24 h", "24h", None, DAY_UP.for_seconds, DAY_UP.for_seconds, 6 * 3600),
+    "fixed 1 h": Rule("fixed 1 h", "1h", None, HOUR_UP.for_seconds, HOUR_UP.for_seconds, 3600),
 }
 
 

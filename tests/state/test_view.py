@@ -378,8 +378,8 @@ def test_totals_are_of_all_partitions():
         )
         view.apply(*position(number, totals=totals))
 
-    totals, records, events, late = add_totals(view.positions.values())
-    assert totals["origin"] == {"cn-open": [2, 4, 6, 8]}
+    origins, records, events, late = add_totals(view.positions.values())
+    assert origins["origin"] == {"cn-open": [2, 4, 6, 8]}
     assert (records, events, late) == ({"counted/": 10}, {"native": 10}, 2)
 
 

@@ -10,6 +10,7 @@ from urllib.request import urlopen
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from laws import examples
 from made_up import served
 from schemathesis.checks import load_all_checks
 from test_view import CATALOG, NOW, Seen, everywhere, picture, position
@@ -63,7 +64,7 @@ def address():
 
 @pytest.mark.parametrize("path", OPERATIONS)
 def test_requests_made_from_the_description_are_answered_as_it_says(address, path):
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=OPERATIONS[path].as_strategy())
     def holds(case):
         case.call_and_validate(base_url=address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 from streams.classify.origin.catalog import Catalog
 from streams.state.view import View
@@ -26,15 +27,19 @@ class Follower:
 
 
 def made(follower):
+    settings: Any = SimpleNamespace(topic="usage")
+    topic: Any = SimpleNamespace(partitions=2)
+    assignment: Any = SimpleNamespace(is_active=True)
+    flusher: Any = SimpleNamespace(is_failing=False)
     return Publisher(
-        SimpleNamespace(topic="usage"),
+        settings,
         Catalog.load(),
-        SimpleNamespace(partitions=2),
+        topic,
         view=View(),
         follower=follower,
         owned=Owned(),
-        assignment=SimpleNamespace(is_active=True),
-        flusher=SimpleNamespace(is_failing=False),
+        assignment=assignment,
+        flusher=flusher,
     )
 
 

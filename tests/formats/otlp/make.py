@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
 
 HERE = Path(__file__).parent
 TRACE = bytes.fromhex("5b8efff798038103d269b633813fc60c")
@@ -74,7 +75,7 @@ def metrics():
     request = ExportMetricsServiceRequest()
     scope = request.resource_metrics.add().scope_metrics.add()
     metric = scope.metrics.add(name="gen_ai.client.token.usage", unit="{token}")
-    metric.histogram.aggregation_temporality = 2
+    metric.histogram.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
     metric.histogram.data_points.add(
         start_time_unix_nano=START - 60 * SECOND,
         time_unix_nano=START,
