@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @click.command(name="doctor")
 @common.bootstrap
-@click.option("--fix", is_flag=True, help="Create the topics that are missing.")
+@click.option("--fix", is_flag=True, help="Create missing topics.")
 def doctor_command(bootstrap: str | None, fix: bool) -> None:
-    """Check settings, catalogue, Kafka and topics, and say what to do about each fault."""
+    """Check settings, catalogue, Kafka and topics; print a remedy for each fault."""
     chosen = common.settings(bootstrap_servers=bootstrap)
     findings = doctor.examine(chosen, fix=fix)
     for line in _findings_lines(findings):

@@ -330,8 +330,8 @@ class UsageProducer:
                 self._outlet.disconnect()
                 if not self._rest(pause):
                     return
-                self._warn("refused", "Kafka does not take usage events: %s", problem)
-            self._warn("failed", "%d usage events were given up", left)
+                self._warn("refused", "Kafka refuses usage events: %s", problem)
+            self._warn("failed", "%d usage events were lost: Kafka refused them repeatedly", left)
         finally:
             self._settle(failed=left)
 
@@ -354,7 +354,7 @@ class UsageProducer:
 
             language = detect_messages(excerpt).language
         except Exception as error:  # noqa: BLE001 - tokens count without a language, too
-            self._warn("language", "no language is detected: %s", type(error).__name__)
+            self._warn("language", "no language can be detected: %s", type(error).__name__)
             return None
         return language if language != UNDETERMINED else None
 
@@ -362,13 +362,13 @@ class UsageProducer:
         """Wait for Kafka as long as necessary; return whether it answered before the close."""
         pause = FIRST_PAUSE_SECONDS
         while problem := self._outlet.connect():
-            self._warn("absent", "usage events wait until Kafka takes them: %s", problem)
+            self._warn("absent", "usage events wait until Kafka accepts them: %s", problem)
             self._log_drops()
             if not self._rest(pause):
                 return False
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
         if self._warned_at.pop("absent", None) is not None:
-            log.warning("Kafka takes usage events again")
+            log.warning("Kafka accepts usage events again")
         return True
 
     def _write(self, records: list[Record]) -> tuple[list[Record], str]:

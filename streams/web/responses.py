@@ -33,7 +33,7 @@ def shares(
         "windows": {name: _window(window, dimensions) for name, window in snapshot.windows.items()},
         "unknown": _unknown_models(snapshot, WINDOWS[-1].name),
         "pipeline": {
-            "lag": _whole_lag(snapshot.partitions),
+            "lag": _total_lag(snapshot.partitions),
             "late": snapshot.late,
             "rejected": sum(
                 count
@@ -217,7 +217,7 @@ def _partition(status: PartitionStatus) -> dict[str, Any]:
     }
 
 
-def _whole_lag(partitions: tuple[PartitionStatus, ...]) -> int | None:
+def _total_lag(partitions: tuple[PartitionStatus, ...]) -> int | None:
     lags = [status.lag for status in partitions]
     known = [lag for lag in lags if lag is not None]
     return sum(known) if lags and len(known) == len(lags) else None

@@ -158,7 +158,7 @@ def _check_compaction(client: KafkaAdminClient, name: str) -> Iterator[Finding]:
 def _mismatch_remedy(source: int, changelog: int, name: str) -> str:
     if source > changelog:
         return f"Add partitions to {name} until it has {source}: its state is kept."
-    return "Set TOKENSHARE_GROUP to a new name: counting starts anew from what the source keeps."
+    return "Set TOKENSHARE_GROUP to a new name: counting restarts from what the source keeps."
 
 
 def _check_state(settings: Settings, partitions: int, source: Topic | None) -> Finding:
@@ -275,5 +275,5 @@ def _prepare(settings: Settings, wait_seconds: float) -> Topic:
     finally:
         client.close()
     if source is None:
-        raise TopicError(f"The topic {settings.topic} has gone while it was looked at.")
+        raise TopicError(f"Topic {settings.topic} was deleted during the checks.")
     return source

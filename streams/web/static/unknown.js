@@ -17,7 +17,7 @@ export function showUnknown(shares, measure) {
   fill(byId("unknown-note"),
     el("strong", null, percent(row?.[`${measure}_ratio`])), ` of ${measure} in the last 7 days went to models of unknown origin. `,
     "Say what a name stands for in the file that ", el("code", null, "TOKENSHARE_CATALOG_OVERRIDES"), " names: ",
-    "it is read without a restart, and the past is counted anew, too.");
+    "it is read without a restart, and history is reclassified, too.");
   fill(byId("unknown"), unknownTable(unknown, measure, week));
   const code = byId("entries").firstElementChild;
   const entries = unknown.map((each) => each.override).filter(Boolean).join("\n");
