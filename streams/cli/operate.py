@@ -15,7 +15,7 @@ from streams.worker import doctor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.kafka.admin import Finding
+    from streams.worker.preflight import Finding
 
 
 @click.command(name="doctor")

@@ -3,8 +3,18 @@
 `UsageProducer.send` puts an event into a bounded buffer and returns. A thread does everything that
 may wait or fail: it detects the language of the prompt, which goes no further, and writes to Kafka.
 
-Events are sent in chunks, and a chunk is settled before the next one is taken. So the buffer bounds
-all waiting events, whatever the state of Kafka, and the outcome of every event is known.
+kafka-python builds and compresses the batches, and retries within its `delivery_timeout_ms`. This
+module adds what a gateway needs besides:
+
+* A call that returns at once. KafkaProducer's constructor waits for a broker and its `send` for the
+  topic's metadata, and without the language there is no value to send yet.
+* A limit: kafka-python 3 has no `buffer_memory`.
+* A known outcome of every event. A chunk is settled before the next one is taken, so `buffer`
+  bounds all waiting events, and the counts of `stats` add up to the calls. A chunk is collected
+  here for `LINGER_SECONDS` and then flushed; kafka-python's own linger never elapses.
+* Patience. What kafka-python has given up is sent again over a new connection, and while no broker
+  answers, events wait without expiring.
+* The life of a process: forks, and the interpreter's exit (see `delivery`).
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from streams.classify.origin.review import unusual_overrides
 from streams.classify.origin.values import CatalogError
 from streams.decode.options import AUTO, Options
 from streams.kafka import admin
-from streams.kafka.admin import Finding
 from streams.settings import ENV_PREFIX, SettingsError, environment, unknown_variables
 from streams.worker import preflight
+from streams.worker.preflight import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
