@@ -75,6 +75,7 @@ class Live:
             moment = dict(self._moment())
             if moment != sent:
                 sent, last = moment, loop.time()
+                # The name of the event is part of the API.
                 await stream.write(b"event: picture\ndata: " + orjson.dumps(moment) + b"\n\n")
             elif loop.time() - last > HEARTBEAT_SECONDS:
                 last = loop.time()
