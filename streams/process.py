@@ -145,7 +145,7 @@ class Watchdog:
 def warn_of_misspelt() -> None:
     """Log each TOKENSHARE_ variable that is not a setting, with the setting that it resembles."""
     for name, close in unknown_variables(environment()):
-        log.warning("%s is no setting%s", name, f"; did you mean {close}?" if close else "")
+        log.warning("%s is not a setting%s", name, f"; did you mean {close}?" if close else "")
 
 
 def end(code: int) -> NoReturn:

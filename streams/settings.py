@@ -114,14 +114,14 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=10_000_000,
-        description="Skip an event whose id was in so many records before it in its partition.",
+        description="Skip an event with the id of one of the N records before it in its partition.",
     )
     catalog_overrides: Path | None = Field(
         None, description="TOML file with the origins of a deployment's own model names."
     )
     tenant_salt: SecretStr = Field(
         SecretStr(""),
-        description="Key of the hash that tenants are counted under; the same on all workers.",
+        description="Key of the hash that replaces tenants; the same on all workers.",
     )
     session_timeout_seconds: float = Field(
         6.0,
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     )
     bridge_host: str = Field(
         "127.0.0.1",
-        description="Address that the bridge takes posts on; 0.0.0.0: all interfaces.",
+        description="Address for posts to the bridge; 0.0.0.0: all interfaces.",
     )
     bridge_port: int = Field(6067, ge=0, le=65535, description="Port for them.")
     bridge_token: SecretStr = Field(
@@ -169,7 +169,7 @@ class Settings(BaseSettings):
         5.0, ge=0.5, le=300, description="How long a post waits for Kafka before it gets a 503."
     )
     bridge_keep_bodies: bool = Field(
-        False, description="Write bodies as they come, with prompts, answers and tenants in clear."
+        False, description="Write bodies unchanged, with prompts, answers and tenants in clear."
     )
     simulated: bool = Field(
         False, description="Mark the traffic as simulated on the page and in the API."
@@ -221,21 +221,21 @@ class Settings(BaseSettings):
     def _are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
             if not _HOST_NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is not a host's name, such as shares.example.org")
+                raise ValueError(f"{name!r} is not a host name, such as shares.example.org")
         return value
 
     @field_validator("topic", "group", "dead_letter_topic")
     @classmethod
     def _is_topic(cls, value: str) -> str:
         if value and not _TOPIC.fullmatch(value):
-            raise ValueError("may hold letters, digits, '.', '_' and '-', at most 249 of them")
+            raise ValueError("may contain letters, digits, '.', '_' and '-', at most 249 of them")
         return value
 
     @field_validator("topic", "group")
     @classmethod
     def _is_there(cls, value: str) -> str:
         if not value:
-            raise ValueError("may not be empty")
+            raise ValueError("must not be empty")
         return value
 
     @model_validator(mode="after")
@@ -300,7 +300,7 @@ class Settings(BaseSettings):
 
 
 def load(**overrides: Any) -> Settings:
-    """Return the settings of the environment, with those given by name in their place.
+    """Return the settings of the environment; those given by name override it.
 
     Raises SettingsError that names each wrong setting.
     """

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("models", nargs=-1)
 def classify(models: tuple[str, ...]) -> None:
-    """Tell the origin of model names, one JSON line each; `-` reads names from standard input."""
+    """Print the origin of model names, one JSON line each; `-` reads names from standard input."""
     chosen = common.settings()
     try:
         catalog = Catalog.load(chosen.catalog_overrides)
@@ -42,10 +42,10 @@ def classify(models: tuple[str, ...]) -> None:
 @click.argument("texts", nargs=-1)
 @click.option("--tags", is_flag=True, help="Read declared tags and names, not texts.")
 def language(texts: tuple[str, ...], tags: bool) -> None:
-    """Tell the language of texts, one JSON line each; `-` reads JSON strings from standard input.
+    """Print the language of texts, one JSON line each; `-` reads JSON strings from stdin.
 
-    A JSON value that is no string (messages, a request's body) is read as a prompt. With --tags,
-    tell which tag a declared language is counted under.
+    A JSON value that is not a string (messages, a request's body) is read as a prompt. With
+    --tags, print the tag that a declared language is counted under.
     """
     for text in _values(texts):
         if tags:
@@ -97,27 +97,27 @@ def _names(models: tuple[str, ...]) -> Iterator[str]:
 @click.option(
     "--headers",
     metavar="JSON",
-    help="Headers of the records: an object of texts, such as those of a CloudEvent.",
+    help="Headers of the records: an object of strings, such as those of a CloudEvent.",
 )
 def decode(files: tuple[Path, ...], headers: str | None) -> None:
-    """Tell what a worker reads in records: each file is one record's value, one JSON line each.
+    """Print what a worker reads in records: each file is one record's value, one line each.
 
     Without files, and for `-`, the value is standard input.
-    TOKENSHARE_FORMAT, TOKENSHARE_FIELDS and TOKENSHARE_DETECT_LANGUAGE count here as for a worker.
+    TOKENSHARE_FORMAT, TOKENSHARE_FIELDS and TOKENSHARE_DETECT_LANGUAGE apply as for a worker.
     """
     chosen = common.settings()
     try:
         decoder = Decoder(Options.of(chosen))
     except SettingsError as error:
         common.fail(error)
-    said = _headers(headers)
+    sent = _headers(headers)
     for path in files or (Path("-"),):
         try:
             value = common.stdin().read() if str(path) == "-" else path.read_bytes()
         except OSError as error:
             common.fail(f"{path} cannot be read: {error.strerror}", 2)
         name = os.fsencode(path).decode(errors="replace")
-        common.print_line({"file": name} | _decoded(decoder.decode(value, said)))
+        common.print_line({"file": name} | _decoded(decoder.decode(value, sent)))
 
 
 def _decoded(decoded: Decoded) -> dict[str, Any]:

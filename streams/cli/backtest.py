@@ -29,42 +29,44 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--from-worker", "url", metavar="URL", help="Read a running worker's own history.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON line an alert.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line per alert.")
 @click.option(
     "--plot",
-    "picture",
+    "plot_file",
     metavar="PNG",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Draw shares and alerts into this file; needs tokenshare[plot].",
 )
-def backtest(files: tuple[Path, ...], url: str | None, as_json: bool, picture: Path | None) -> None:
-    """Tell when each alert would have fired, resolved and notified over a history.
+def backtest(
+    files: tuple[Path, ...], url: str | None, as_json: bool, plot_file: Path | None
+) -> None:
+    """Replay the alerts over a history: when each would have fired, resolved and notified.
 
-    FILES hold a cell a line, sorted by start; `-` is standard input:
+    FILES hold one cell per line, sorted by start; `-` is standard input:
 
     \b
       {"start": 1767571200, "seconds": 300, "origin": "cn-open", "language": "en",
        "tenant": "t1", "requests": 12, "tokens": 34567, "tokens_squared": 123456789}
 
     `start` is in unix seconds. `seconds` divides 300, or is a multiple of it: then the cell is
-    spread evenly. `tenant` may be null; where no request names one there are no alerts of the hour,
-    as nothing tells one customer's batch from a shift. Alerts begin after 21 days.
+    spread evenly. `tenant` may be null; if no request names one, there are no alerts of the hour,
+    because one customer's batch would look like a shift. Alerts begin after 21 days.
 
-    Conditions are asked each 5 minutes. `pending`, `firing`, `resolved` and `notified` are times in
-    unix seconds, or null where that has not come; `notified` is when the alert was first named in a
-    notification, null where another alert explained it. Lines are in the order of firing.
+    Conditions are evaluated every 5 minutes. `pending`, `firing`, `resolved` and `notified` are
+    times in unix seconds, or null if that did not happen; `notified` is when the alert was first
+    named in a notification, null if another alert inhibited it. Lines are in the order of firing.
     """  # noqa: D301 - click reads the backspace as "leave the lines as they are"
     if bool(files) == bool(url):
         common.fail("give files, or --from-worker with a worker's address", 2)
-    if picture is not None and not plot.is_there():
+    if plot_file is not None and not plot.is_there():
         common.fail("--plot needs matplotlib: pip install 'tokenshare[plot]'", 2)
     history = _of_worker(url) if url else _of_files(files)
     found = replay(history)
-    if picture is not None:
+    if plot_file is not None:
         try:
-            plot.draw(found, picture)
+            plot.draw(found, plot_file)
         except (OSError, ValueError) as error:
-            common.fail(f"the picture cannot be written to {picture}: {error}", 2)
+            common.fail(f"the plot cannot be written to {plot_file}: {error}", 2)
     if as_json:
         for alert in found.alerts:
             common.print_line(_line(alert, found))
@@ -124,12 +126,12 @@ def _cautions(history: Cells, found: Replay) -> Iterator[str]:
     """Yield the caveats that a reader of the figures needs."""
     if not history.tenants:
         yield (
-            "No request names its tenant, so there are no alerts of the hour: nothing tells one "
-            "customer's batch from a shift of all."
+            "No request names its tenant, so there are no alerts of the hour: one customer's batch "
+            "would look like a shift."
         )
     if not history.has_squares:
         yield (
-            "The worker tells no sums of squared tokens: effective requests are taken to be "
+            "The worker has no sums of squared tokens: effective requests are assumed to be "
             f"{history_file.EFFECTIVE_PART:.0%} of requests."
         )
     if not found.weeks:
@@ -148,7 +150,7 @@ def _print(found: Replay) -> None:
     )
     click.echo(
         f"{found.notifications:,} notifications: {found.notifications / found.weeks:.2f} a week. "
-        "Where you know of no shift, all of these are false alarms."
+        "If there was no real shift, all of these are false alarms."
     )
 
 

@@ -24,16 +24,16 @@ BUILT_IN = "built-in"
 
 @click.group(name="catalog")
 def catalog_group() -> None:
-    """Check a catalogue or an overrides file, and tell what a change of it changes."""
+    """Check a catalogue or an overrides file, and show the effect of a change."""
 
 
 @catalog_group.command()
 @click.argument("file", required=False)
 def check(file: str | None) -> None:
-    """Find contradictions: names that two rules claim, rules never reached, facts without source.
+    """Find contradictions: names claimed twice, unreachable rules, facts without a source.
 
     FILE is a catalogue or an overrides file; without it, the package's catalogue and the overrides
-    of TOKENSHARE_CATALOG_OVERRIDES. Exit code 1 where something is found.
+    of TOKENSHARE_CATALOG_OVERRIDES. Exit code 1 if any is found.
     """
     found: list[str] = []
     try:
@@ -73,15 +73,15 @@ def _findings(file: str, read: Catalog) -> list[str]:
 @click.option(
     "--ids",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="File with the ids to ask both for, one a line; `-` is standard input.",
+    help="File with the ids to compare, one per line; `-` is standard input.",
 )
-@click.option("--url", help="Ask for the models that a running worker shows.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON line an id.")
+@click.option("--url", help="Compare the models that a running worker shows.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line per id.")
 def diff(old: str, new: str, ids: str | None, url: str | None, as_json: bool) -> None:
-    """Say which ids change their answer from catalogue OLD to NEW.
+    """List the ids that are classified differently by catalogue OLD and NEW.
 
     Each is a catalogue, an overrides file, or `built-in`. Without --ids and --url the ids are those
-    that the two catalogues speak of.
+    that the two catalogues name.
     """
     try:
         before, after = _read(old), _read(new)
@@ -99,9 +99,9 @@ def diff(old: str, new: str, ids: str | None, url: str | None, as_json: bool) ->
                 }
             )
         else:
-            click.echo(f"{change.model}: {_said(change.before)} -> {_said(change.after)}")
+            click.echo(f"{change.model}: {_described(change.before)} -> {_described(change.after)}")
     if not as_json:
-        click.echo(f"{count:,} of {len(asked):,} ids change their answer")
+        click.echo(f"{count:,} of {len(asked):,} ids are classified differently")
 
 
 def _ids(before: Catalog, after: Catalog, ids: str | None, url: str | None) -> Iterable[str]:
@@ -150,6 +150,6 @@ def _is_catalog(data: Mapping[str, Any]) -> bool:
     return "family" in data
 
 
-def _said(known: Classification) -> str:
+def _described(known: Classification) -> str:
     facts = [each for each in (known.developer, known.country, known.base) if each]
     return f"{known.origin} ({', '.join(facts)})" if facts else known.origin

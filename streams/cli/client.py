@@ -107,18 +107,18 @@ def get(url: str, path: str, **query: object) -> Any:
     if given:
         whole += "?" + urllib.parse.urlencode(given)
     if not whole.startswith(("http://", "https://")):
-        raise WorkerUnreachableError(f"{url} is no address: write it as http://host:port")
+        raise WorkerUnreachableError(f"{url} is not an address: write it as http://host:port")
     try:
         with _OPENER.open(_request(whole), timeout=TIMEOUT_SECONDS) as answer:
             body = _body(answer, url)
     except urllib.error.HTTPError as error:
         with error:
-            said = f"{whole} answers {error.code}: {_said(error)}"
-        raise WorkerUnreachableError(said) from None
+            message = f"{whole} responds with {error.code}: {_message(error)}"
+        raise WorkerUnreachableError(message) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise WorkerUnreachableError(
             f"No worker answers at {url} ({_reason(error)}). Start `tokenshare worker`, or give "
-            "the address of one that runs."
+            "the address of a running one."
         ) from None
     return _checked(body, url, path)
 
@@ -131,12 +131,12 @@ def _body(answer: HTTPResponse, url: str) -> bytes:
         body += chunk
         if len(body) > MAX_BYTES:
             raise WorkerUnreachableError(
-                f"What answers at {url} sends more than {MAX_BYTES // 2**20} MiB, which no worker "
-                "does: give the address of a tokenshare worker."
+                f"The response of {url} has more than {MAX_BYTES // 2**20} MiB, which no worker "
+                "sends: give the address of a tokenshare worker."
             )
         if time.monotonic() > deadline:
             raise WorkerUnreachableError(
-                f"What answers at {url} has not sent its answer within {MAX_SECONDS:.0f} s."
+                f"The response of {url} did not end within {MAX_SECONDS:.0f} s."
             )
     return bytes(body)
 
@@ -150,9 +150,9 @@ def _checked(body: bytes, url: str, path: str) -> Any:
     except msgspec.ValidationError as error:
         why = visible(str(error))[:_MAX_CHARACTERS]
     except (ValueError, RecursionError):
-        why = "it is no JSON"
+        why = "it is not JSON"
     raise WorkerUnreachableError(
-        f"What answers at {url} is not of the shape of {path} ({why}): give the address of a "
+        f"The response of {url} does not match {path} ({why}): give the address of a "
         "tokenshare worker of this version."
     )
 
@@ -191,9 +191,9 @@ class _SameOrigin(urllib.request.HTTPRedirectHandler):
         if target is not None and _origin(_joined(req.full_url, target)) != _origin(req.full_url):
             fp.close()
             raise WorkerUnreachableError(
-                f"What answers at {_shown_host(req.full_url)} redirects to "
-                f"{_shown_host(_joined(req.full_url, target))}, which is another origin: it is not "
-                "followed, as the token would go with it. Give the worker's own address."
+                f"{_shown_host(req.full_url)} redirects to "
+                f"{_shown_host(_joined(req.full_url, target))}, which is another origin: not "
+                "followed, because the token would be sent there. Give the worker's own address."
             )
         return super().http_error_302(req, fp, code, msg, headers)
 
@@ -223,22 +223,22 @@ def _origin(url: str) -> tuple[str, str, int | None] | None:
 def _shown_host(url: str) -> str:
     """Return only the host and the port of an address."""
     host = urllib.parse.urlsplit(url).netloc.rpartition("@")[2] if _origin(url) else ""
-    return visible(host)[:_MAX_CHARACTERS] or "no address"
+    return visible(host)[:_MAX_CHARACTERS] or "an invalid address"
 
 
 def _reason(error: Exception) -> object:
     """Return the system's error message, without the names of exceptions."""
     if isinstance(error, http.client.HTTPException):
         # Its message quotes the response.
-        return "what answers there is no HTTP, or breaks off"
+        return "the response is not HTTP, or is truncated"
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     return (cause.strerror if isinstance(cause, OSError) else None) or cause
 
 
-def _said(error: urllib.error.HTTPError) -> str:
+def _message(error: urllib.error.HTTPError) -> str:
     try:
         body = orjson.loads(error.read(_MAX_ERROR_BYTES))
-        said = f"{body['detail']} {body.get('remedy', '')}"
+        message = f"{body['detail']} {body.get('remedy', '')}"
     except (OSError, ValueError, KeyError, TypeError, AttributeError, http.client.HTTPException):
-        said = str(error.reason)
-    return visible(said)[:_MAX_CHARACTERS].strip()
+        message = str(error.reason)
+    return visible(message)[:_MAX_CHARACTERS].strip()

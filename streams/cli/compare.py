@@ -30,7 +30,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         compare.expected_cells([manifest])
         float(manifest["start"]), float(manifest["end"])
     except (OSError, ValueError, KeyError, TypeError):
-        common.fail(f"{path} is no manifest of `tokenshare simulate`", 2)
+        common.fail(f"{path} is not a manifest of `tokenshare simulate`", 2)
     return dict(manifest)
 
 
@@ -73,8 +73,8 @@ def print_comparison(
     elif found:
         Console().print(_differences_table(found))
         click.echo(
-            "The worker has counted something else in these hours: other traffic, or it has not "
-            "read all of it (see /readyz and the lag)."
+            "The counts differ: there was other traffic in these hours, or the worker has not read "
+            "all of it (see /readyz and the lag)."
         )
     else:
         tokens = sum(cell[0] for cell in expected.values())

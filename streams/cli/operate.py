@@ -15,14 +15,14 @@ from streams.worker import doctor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.kafka.admin import Finding
+    from streams.worker.preflight import Finding
 
 
 @click.command(name="doctor")
 @common.bootstrap
-@click.option("--fix", is_flag=True, help="Create the topics that are missing.")
+@click.option("--fix", is_flag=True, help="Create missing topics.")
 def doctor_command(bootstrap: str | None, fix: bool) -> None:
-    """Check settings, catalogue, Kafka and topics, and say what to do about each fault."""
+    """Check settings, catalogue, Kafka and topics; print a remedy for each fault."""
     chosen = common.settings(bootstrap_servers=bootstrap)
     findings = doctor.examine(chosen, fix=fix)
     for line in _findings_lines(findings):

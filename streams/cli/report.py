@@ -47,7 +47,7 @@ _DASH = "-"
 @click.option(
     "--url", help="Address of a worker; http://127.0.0.1 and TOKENSHARE_WEB_PORT unless given."
 )
-@click.option("--topic", metavar="NAME", help="Read a topic of Kafka to where it ends now.")
+@click.option("--topic", metavar="NAME", help="Read a Kafka topic up to its present end.")
 @common.bootstrap
 @click.option(
     "--by",
@@ -57,14 +57,14 @@ _DASH = "-"
     help="Days or weeks, in UTC; weeks start on Monday.",
 )
 @click.option("--markdown", "form", flag_value="markdown", help="Print Markdown.")
-@click.option("--csv", "form", flag_value="csv", help="Print CSV, a row a step and key.")
+@click.option("--csv", "form", flag_value="csv", help="Print CSV, one row per step and key.")
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
 @click.option(
     "--html",
     "html_file",
     metavar="FILE",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="Write one HTML file with charts that loads nothing from anywhere; `-`: print it.",
+    help="Write one self-contained HTML file with charts; `-`: print it.",
 )
 @click.option(
     "--compare",
@@ -78,7 +78,7 @@ _DASH = "-"
     type=click.FloatRange(min=0),
     default=15.0,
     show_default=True,
-    help="With --compare: seconds without news after which the worker is taken to be done.",
+    help="With --compare: seconds without a change after which the worker counts as done.",
 )
 @click.option("--unknown", is_flag=True, help="List the models of unknown origin, by tokens.")
 def report_command(  # noqa: PLR0917 - click passes them by name
@@ -93,15 +93,16 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     wait: float,
     unknown: bool,
 ) -> None:
-    """Tell the shares of each day or week: of a running worker, of files, or of a topic.
+    """Report the shares of each day or week of a running worker, of files, or of a topic.
 
-    FILES hold a record a line, plain or gzip, in any format that a worker reads, or are Parquet;
-    `-` is standard input. They are decoded, classified and added up as a worker does it, with the
-    settings in force; an event needs a time of its own. The report has first, highest, last and
-    average share by origin, language, developer and model, what moved most, and tokens per request.
+    FILES hold one record per line, plain or gzip, in any format that a worker reads, or are
+    Parquet; `-` is standard input. They are decoded, classified and counted as by a worker, with
+    the settings in force; each event needs its own time. The report has the first, highest, last
+    and average share by origin, language, developer and model, the largest moves, and tokens per
+    request.
 
-    Exit code 1 where a file ends early (what stands before is reported), and where all that was
-    read is rejected.
+    Exit code 1 if a file is truncated (the part before is reported), and if all that was read is
+    rejected.
     """
     _refuse_what_does_not_go_together(
         files, url, topic, form, html_file, is_question=bool(manifests) or unknown
@@ -141,11 +142,13 @@ def _refuse_what_does_not_go_together(
     if bool(files) + bool(url) + bool(topic) > 1:
         common.fail("give files, or --url with a worker's address, or --topic", 2)
     if (files or topic) and is_question:
-        common.fail("--compare and --unknown ask a running worker: no files and no --topic", 2)
+        common.fail(
+            "--compare and --unknown read a running worker: give no files and no --topic", 2
+        )
     if form is not None and html_file is not None and str(html_file) == _DASH:
         common.fail(f"--html - and --{form} would both be printed: give --html a file", 2)
     if is_question and (html_file or form not in {None, "json"}):
-        common.fail("--compare and --unknown are told in words or with --json", 2)
+        common.fail("--compare and --unknown print text or --json only", 2)
 
 
 def _of_worker(url: str, by: By) -> Summary:
@@ -171,8 +174,8 @@ def _of_files(files: tuple[Path, ...], by: By) -> Summary:
                 _read(path, count, chosen.max_record_bytes, advance)
             except lines.BrokenOffError as error:
                 broken.append(
-                    f"{content.shown(_called(path))}: {error} after line {count.line:,}; what "
-                    "stands before is counted. Copy the file again, or wait until it is written."
+                    f"{content.shown(_called(path))}: {error} after line {count.line:,}; the "
+                    "lines before are counted. Copy the file again, or wait until it is written."
                 )
     read = Read(count.lines, count.counted, count.rejected, count.skipped, tuple(broken))
     return summary(histories(count.panes, catalog, by), by, read=read)

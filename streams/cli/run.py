@@ -33,10 +33,10 @@ def worker(bootstrap: str | None, port: int | None) -> None:
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    help="Port that it takes posts on, in place of TOKENSHARE_BRIDGE_PORT.",
+    help="Port for posts, in place of TOKENSHARE_BRIDGE_PORT.",
 )
 def bridge(bootstrap: str | None, port: int | None) -> None:
-    """Take usage over HTTP and write it to Kafka without prompts and answers, until stopped."""
+    """Accept usage over HTTP and write it to Kafka without prompts and answers, until stopped."""
     from streams.gateway.bridge import run as gateway  # noqa: PLC0415 - not needed by a worker
 
     chosen = common.settings(bootstrap_servers=bootstrap, bridge_port=port)
@@ -46,7 +46,7 @@ def bridge(bootstrap: str | None, port: int | None) -> None:
 
 @click.command()
 @click.option("--study", is_flag=True, help="Replay the 56 weeks of the study instead.")
-@click.option("--once", is_flag=True, help="End when all is counted, and print the result.")
+@click.option("--once", is_flag=True, help="Exit once everything is counted, and print the result.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (with --study).")
 @click.option(
     "--speed",
@@ -60,7 +60,7 @@ def bridge(bootstrap: str | None, port: int | None) -> None:
     type=click.IntRange(1, 365),
     default=28,
     show_default=True,
-    help="Days of history to begin with.",
+    help="Days of history to start with.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the traffic.")
 @click.option(
@@ -71,14 +71,14 @@ def bridge(bootstrap: str | None, port: int | None) -> None:
 def demo(  # noqa: PLR0917 - one argument an option
     study: bool, once: bool, as_json: bool, speed: float, days: int, seed: int, port: int | None
 ) -> None:
-    """Show it all on simulated traffic: a broker in memory, a gateway, a worker and the page."""
+    """Run everything on simulated traffic: a broker in memory, a gateway, a worker and the page."""
     from streams.demo import show  # noqa: PLC0415 - not needed by a worker
     from streams.demo.broker import BrokerError  # noqa: PLC0415
 
     if not speed >= 1.0:
-        common.fail("--speed is a number from 1 on", 2)
+        common.fail("--speed must be at least 1", 2)
     if as_json and not study:
-        common.fail("--json goes with --study", 2)
+        common.fail("--json requires --study", 2)
     if port is None:
         port = common.settings().web_port
     options = show.Options(study, once, as_json, speed, days, seed, "127.0.0.1", port)

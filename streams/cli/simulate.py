@@ -34,12 +34,12 @@ HOURS = 24.0
 @click.option(
     "--hours",
     type=click.FloatRange(min=0.01, max=700.0),
-    help="Spread the events' times over so many hours before now.  [default: 24]",
+    help="Spread the events' times over the last N hours.  [default: 24]",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True),
-    help="Send so many events a second, each with the time of its sending.",
+    help="Send N events per second, each with the current time.",
 )
 @click.option("--topic", help="Topic, in place of TOKENSHARE_TOPIC.")
 @click.option(
@@ -56,15 +56,15 @@ def simulate(  # noqa: PLR0917 - one argument an option
     topic: str | None,
     manifest: Path | None,
 ) -> None:
-    """Send simulated usage events to a topic, and note what was sent.
+    """Send simulated usage events to a topic, and record what was sent.
 
-    They are a day's, sent as fast as Kafka takes them; with --rate they are of now.
-    `tokenshare report --compare MANIFEST` then tells whether a worker has counted exactly that.
+    They cover a day, and are sent as fast as Kafka accepts them; with --rate they are live.
+    `tokenshare report --compare MANIFEST` then checks that a worker has counted exactly that.
     """
     from streams.demo import bulk  # noqa: PLC0415 - not needed by a worker
 
     if rate is not None and hours is not None:
-        common.fail("with --rate each event has the time of its sending: leave --hours out", 2)
+        common.fail("--rate gives each event the current time: leave --hours out", 2)
     if manifest is not None:
         common.refuse_unwritable(manifest)
     chosen = common.settings(bootstrap_servers=bootstrap, topic=topic)
@@ -84,7 +84,7 @@ def simulate(  # noqa: PLR0917 - one argument an option
         _write(manifest, body)
     click.echo(
         f"{truth.requests:,} events with {truth.tokens:,} tokens are in {chosen.topic}"
-        + (f"; what they are is in {manifest}" if manifest is not None else "")
+        + (f"; the manifest is {manifest}" if manifest is not None else "")
     )
 
 

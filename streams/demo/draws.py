@@ -103,16 +103,16 @@ def _mixed_lines(
         names, weights = models[origin]
         for name in random.choices(names, cum_weights=weights, k=number):
             written = random.choice(also[name]) if odd else name
-            said = random.choice(declared[tag]) if odd else declared[tag][0]
-            lines.append((origin, tag, event_middle(written, said)))
+            language = random.choice(declared[tag]) if odd else declared[tag][0]
+            lines.append((origin, tag, event_middle(written, language)))
     random.shuffle(lines)
     return lines
 
 
 def event_middle(model: str, language: str | None) -> str:
     """Return the middle of an event: a test checks that study.toml needs no escaping."""
-    said = "" if language is None else f'"language":"{language}",'
-    return f',"model":"{model}",{said}'
+    language_part = "" if language is None else f'"language":"{language}",'
+    return f',"model":"{model}",{language_part}'
 
 
 @cache

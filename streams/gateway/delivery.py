@@ -35,7 +35,9 @@ class Outlet:
     def __init__(self, servers: list[str], topic: str, given: Mapping[str, Any]) -> None:
         unknown = given.keys() - KafkaProducer.DEFAULT_CONFIG.keys()
         if unknown:
-            raise TypeError(f"kafka-python's producer knows no {', '.join(sorted(unknown))}")
+            raise TypeError(
+                f"unknown options of kafka-python's producer: {', '.join(sorted(unknown))}"
+            )
         self._servers = servers
         self._topic = topic
         self._kafka: _Kafka | None = None
@@ -74,12 +76,12 @@ class Outlet:
                 _knock(self._servers)
             kafka = _Kafka(bootstrap_servers=self._servers, **self._options)
             kafka.partitions_for(self._topic)
-        except Exception as error:  # noqa: BLE001 - kafka-python raises what it likes
+        except Exception as error:  # noqa: BLE001 - kafka-python raises errors of any type
             problem = safe_text(error)
             if kafka is not None:
                 kafka.end()
                 if isinstance(error, KafkaTimeoutError):
-                    problem = f"there is no topic {self._topic}"
+                    problem = f"topic {self._topic} does not exist"
             return f"{', '.join(self._servers)}: {problem}"
         self._kafka = kafka
         return ""

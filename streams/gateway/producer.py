@@ -3,8 +3,18 @@
 `UsageProducer.send` puts an event into a bounded buffer and returns. A thread does everything that
 may wait or fail: it detects the language of the prompt, which goes no further, and writes to Kafka.
 
-Events are sent in chunks, and a chunk is settled before the next one is taken. So the buffer bounds
-all waiting events, whatever the state of Kafka, and the outcome of every event is known.
+kafka-python builds and compresses the batches, and retries within its `delivery_timeout_ms`. This
+module adds what a gateway needs besides:
+
+* A call that returns at once. KafkaProducer's constructor waits for a broker and its `send` for the
+  topic's metadata, and without the language there is no value to send yet.
+* A limit: kafka-python 3 has no `buffer_memory`.
+* A known outcome of every event. A chunk is settled before the next one is taken, so `buffer`
+  bounds all waiting events, and the counts of `stats` add up to the calls. A chunk is collected
+  here for `LINGER_SECONDS` and then flushed; kafka-python's own linger never elapses.
+* Patience. What kafka-python has given up is sent again over a new connection, and while no broker
+  answers, events wait without expiring.
+* The life of a process: forks, and the interpreter's exit (see `delivery`).
 """
 
 from __future__ import annotations
@@ -330,8 +340,8 @@ class UsageProducer:
                 self._outlet.disconnect()
                 if not self._rest(pause):
                     return
-                self._warn("refused", "Kafka does not take usage events: %s", problem)
-            self._warn("failed", "%d usage events were given up", left)
+                self._warn("refused", "Kafka refuses usage events: %s", problem)
+            self._warn("failed", "%d usage events were lost: Kafka refused them repeatedly", left)
         finally:
             self._settle(failed=left)
 
@@ -354,7 +364,7 @@ class UsageProducer:
 
             language = detect_messages(excerpt).language
         except Exception as error:  # noqa: BLE001 - tokens count without a language, too
-            self._warn("language", "no language is detected: %s", type(error).__name__)
+            self._warn("language", "no language can be detected: %s", type(error).__name__)
             return None
         return language if language != UNDETERMINED else None
 
@@ -362,13 +372,13 @@ class UsageProducer:
         """Wait for Kafka as long as necessary; return whether it answered before the close."""
         pause = FIRST_PAUSE_SECONDS
         while problem := self._outlet.connect():
-            self._warn("absent", "usage events wait until Kafka takes them: %s", problem)
+            self._warn("absent", "usage events wait until Kafka accepts them: %s", problem)
             self._log_drops()
             if not self._rest(pause):
                 return False
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
         if self._warned_at.pop("absent", None) is not None:
-            log.warning("Kafka takes usage events again")
+            log.warning("Kafka accepts usage events again")
         return True
 
     def _write(self, records: list[Record]) -> tuple[list[Record], str]:

@@ -43,16 +43,6 @@ class TopicError(Exception):
     """A worker cannot start with the topics as they are; the message gives the remedy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check: `problem` is empty where all is right."""
-
-    subject: str
-    fact: str
-    problem: str = ""
-    remedy: str = ""
-
-
 def connect(settings: Settings, wait_seconds: float = 0.0) -> KafkaAdminClient:
     """Return an admin client; wait up to `wait_seconds` for a broker that does not answer.
 

@@ -43,7 +43,7 @@ HEADERS = {
 }
 
 ROUTES_REMEDY = (
-    "There are: / (the page), /metrics, /healthz, /readyz, and the API (/api/v1/shares and more), "
+    "Paths: / (the page), /metrics, /healthz, /readyz, and the API (/api/v1/shares and more), "
     "which /api/v1/openapi.json describes."
 )
 
@@ -73,13 +73,13 @@ def middlewares(access: Access) -> list[Middleware]:
     """Return the middlewares of all routes: errors as problem documents, then the token check."""
 
     @web.middleware
-    async def asks_for_token(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not access.token or request.path in OPEN_PATHS or _is_right(request, access.token):
+    async def require_token(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not access.token or request.path in OPEN_PATHS or _has_token(request, access.token):
             return await handler(request)
         response = http_response.problem(
             request,
             HTTPStatus.UNAUTHORIZED,
-            "The token is wrong." if hdrs.AUTHORIZATION in request.headers else "No token came.",
+            f"The token is {'wrong' if hdrs.AUTHORIZATION in request.headers else 'missing'}.",
             "Send Authorization: Bearer … with the token of TOKENSHARE_WEB_TOKEN; a browser asks "
             "for it as a password, with any user name.",
         )
@@ -88,9 +88,11 @@ def middlewares(access: Access) -> list[Middleware]:
         return response
 
     @web.middleware
-    async def lets_others_read(request: web.Request, handler: Handler) -> web.StreamResponse:
-        asks_first = hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
-        if not (asks_first and request.method == hdrs.METH_OPTIONS and _may_read(request, access)):
+    async def answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
+        is_preflight = hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+        if not (
+            is_preflight and request.method == hdrs.METH_OPTIONS and _may_read(request, access)
+        ):
             return await handler(request)
         response = web.Response(status=HTTPStatus.NO_CONTENT)
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = "GET, HEAD"
@@ -101,7 +103,7 @@ def middlewares(access: Access) -> list[Middleware]:
     names = known_names((access.host or "", *access.hosts))
 
     @web.middleware
-    async def answers_to_its_own_name(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def check_host(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not access.is_open or is_answered(request.headers.get(hdrs.HOST, ""), names):
             return await handler(request)
         detail = f"Unexpected Host header {request.headers[hdrs.HOST]!r:.80}."
@@ -111,7 +113,7 @@ def middlewares(access: Access) -> list[Middleware]:
         )
         return http_response.problem(request, HTTPStatus.MISDIRECTED_REQUEST, detail, remedy)
 
-    return [_errors_are_problems, answers_to_its_own_name, lets_others_read, asks_for_token]
+    return [_errors_are_problems, check_host, answer_preflight, require_token]
 
 
 def _may_read(request: web.Request, access: Access) -> bool:
@@ -120,17 +122,17 @@ def _may_read(request: web.Request, access: Access) -> bool:
     return bool(origin) and not {origin, "*"}.isdisjoint(map(str.lower, access.cors_origins))
 
 
-def _is_right(request: web.Request, token: str) -> bool:
+def _has_token(request: web.Request, token: str) -> bool:
     scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    said = given.strip().encode(errors="surrogateescape")
+    token_sent = given.strip().encode(errors="surrogateescape")
     if scheme.lower() == "basic":
         try:
-            said = base64.b64decode(said, validate=True).partition(b":")[2]
+            token_sent = base64.b64decode(token_sent, validate=True).partition(b":")[2]
         except (binascii.Error, ValueError):
             return False
     elif scheme.lower() != "bearer":
         return False
-    return hmac.compare_digest(said, token.encode())
+    return hmac.compare_digest(token_sent, token.encode())
 
 
 @web.middleware
@@ -138,10 +140,10 @@ async def _errors_are_problems(request: web.Request, handler: Handler) -> web.St
     try:
         return await handler(request)
     except web.HTTPNotFound:
-        detail = f"There is nothing at {request.path:.200}."
+        detail = f"Nothing is served at {request.path:.200}."
         return http_response.problem(request, HTTPStatus.NOT_FOUND, detail, ROUTES_REMEDY)
     except web.HTTPMethodNotAllowed as refused:
-        detail = f"{request.method:.20} is not allowed: this server only tells, it changes nothing."
+        detail = f"{request.method:.20} is not allowed: this server is read-only."
         response = http_response.problem(
             request, HTTPStatus.METHOD_NOT_ALLOWED, detail, "Use GET or HEAD."
         )

@@ -21,8 +21,8 @@ OTHER_FILES = 64
 class Connections:
     """The open connections: beyond the limit, the one idle for longest is closed."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         # In order of their last requests; a connection without one counts from its opening.
         self._transports: dict[object, asyncio.BaseTransport] = {}
 
@@ -32,7 +32,7 @@ class Connections:
     def opened(self, connection: object, transport: asyncio.BaseTransport) -> None:
         """Register a new connection."""
         self._transports[connection] = transport
-        if len(self._transports) > self._most:
+        if len(self._transports) > self._limit:
             idlest = self._transports.pop(next(iter(self._transports)))
             # Closing it would wait until the client has read its responses.
             idlest.abort()  # type: ignore[attr-defined]
@@ -48,7 +48,7 @@ class Connections:
         self._transports.pop(connection, None)
 
 
-def most_connections() -> int:
+def max_connections() -> int:
     """Return the connection limit of this process, derived from its file descriptor limit."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:

@@ -46,8 +46,8 @@ class Live:
             response = http_response.problem(
                 request,
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"There are {MAX_LISTENERS} listeners already.",
-                "Ask for /api/v1/shares every few seconds instead.",
+                f"The limit of {MAX_LISTENERS} listeners is reached.",
+                "Request /api/v1/shares every few seconds instead.",
             )
             response.headers[hdrs.RETRY_AFTER] = "30"
             return response
@@ -59,22 +59,23 @@ class Live:
         try:
             await stream.prepare(request)
             if request.method == hdrs.METH_GET:
-                await self._tell(stream)
+                await self._send_events(stream)
         except ConnectionError:
             pass
         finally:
             self._listeners -= 1
         return stream
 
-    async def _tell(self, stream: web.StreamResponse) -> None:
+    async def _send_events(self, stream: web.StreamResponse) -> None:
         loop = asyncio.get_running_loop()
         await stream.write(b"retry: %d\n\n" % RETRY_MS)
-        told: object = None
+        sent: object = None
         last = loop.time()
         while not self._is_ending.is_set():
             moment = dict(self._moment())
-            if moment != told:
-                told, last = moment, loop.time()
+            if moment != sent:
+                sent, last = moment, loop.time()
+                # The name of the event is part of the API.
                 await stream.write(b"event: picture\ndata: " + orjson.dumps(moment) + b"\n\n")
             elif loop.time() - last > HEARTBEAT_SECONDS:
                 last = loop.time()

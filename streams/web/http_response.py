@@ -72,14 +72,14 @@ def json(
     return data(request, encoded(body), JSON, status)
 
 
-def named(request: web.Request, told: Body) -> web.Response:
+def named(request: web.Request, body: Body) -> web.Response:
     """Return a response with an ETag, or 304 if the client already has the body."""
-    if any(tag.value in {told.etag, "*"} for tag in request.if_none_match or ()):
+    if any(tag.value in {body.etag, "*"} for tag in request.if_none_match or ()):
         response = web.Response(status=HTTPStatus.NOT_MODIFIED)
     else:
-        response = _answer(request, told, HTTPStatus.OK)
+        response = _answer(request, body, HTTPStatus.OK)
     # Weak, because the plain and the compressed bytes share one ETag.
-    response.headers[hdrs.ETAG] = f'W/"{told.etag}"'
+    response.headers[hdrs.ETAG] = f'W/"{body.etag}"'
     response.headers[hdrs.CACHE_CONTROL] = REVALIDATE
     response.headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
     return response
@@ -92,13 +92,13 @@ def data(
     return _answer(request, Body(body, content_type), status)
 
 
-def _answer(request: web.BaseRequest, told: Body, status: HTTPStatus) -> web.Response:
-    headers = {hdrs.CONTENT_TYPE: told.content_type, hdrs.VARY: hdrs.ACCEPT_ENCODING}
-    body = told.body
-    if len(body) > COMPRESS_FROM_BYTES and _takes(request, "gzip"):
+def _answer(request: web.BaseRequest, body: Body, status: HTTPStatus) -> web.Response:
+    headers = {hdrs.CONTENT_TYPE: body.content_type, hdrs.VARY: hdrs.ACCEPT_ENCODING}
+    content = body.body
+    if len(content) > COMPRESS_FROM_BYTES and _takes(request, "gzip"):
         headers[hdrs.CONTENT_ENCODING] = "gzip"
-        body = told.gzipped
-    return web.Response(body=body, status=status, headers=headers)
+        content = body.gzipped
+    return web.Response(body=content, status=status, headers=headers)
 
 
 def problem(request: web.BaseRequest, status: HTTPStatus, detail: str, remedy: str) -> web.Response:

@@ -91,13 +91,13 @@ def _counter(of: Definition) -> CounterMetricFamily:
     return CounterMetricFamily(of.name, of.help, labels=of.labels)
 
 
-def families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
+def families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
     """Return all metrics of a snapshot."""
-    yield from _share_families(picture)
-    yield from _shift_families(picture)
-    yield from _total_families(picture)
-    yield from _pipeline_families(picture)
-    yield from _process_families(picture, facts)
+    yield from _share_families(snapshot)
+    yield from _shift_families(snapshot)
+    yield from _total_families(snapshot)
+    yield from _pipeline_families(snapshot)
+    yield from _process_families(snapshot, facts)
 
 
 def _ratios(share: Share) -> list[tuple[str, float]]:
@@ -105,10 +105,10 @@ def _ratios(share: Share) -> list[tuple[str, float]]:
     return [(measure, ratio) for measure, ratio in ratios if ratio is not None]
 
 
-def _share_families(picture: Snapshot) -> Iterable[Metric]:
+def _share_families(snapshot: Snapshot) -> Iterable[Metric]:
     ratio, joint = _gauge(SHARE_RATIO), _gauge(JOINT_RATIO)
     requests, tokens = _gauge(WINDOW_REQUESTS), _gauge(WINDOW_TOKENS)
-    for window in picture.windows.values():
+    for window in snapshot.windows.values():
         requests.add_metric((window.name,), window.requests)
         tokens.add_metric((window.name,), window.tokens)
         for dimension in ("origin", "language", "developer"):
@@ -120,12 +120,12 @@ def _share_families(picture: Snapshot) -> Iterable[Metric]:
                 joint.add_metric((origin, language, measure, window.name), value)
     yield from (ratio, joint, requests, tokens)
     as_of = _gauge(AS_OF)
-    if picture.as_of > 0:
-        as_of.add_metric((), picture.as_of)
+    if snapshot.as_of > 0:
+        as_of.add_metric((), snapshot.as_of)
     yield as_of
 
 
-def _shift_families(picture: Snapshot) -> Iterable[Metric]:
+def _shift_families(snapshot: Snapshot) -> Iterable[Metric]:
     gauges = [
         (_gauge(STANDARD_ERROR), "standard_error"),
         (_gauge(BASELINE), "baseline"),
@@ -137,45 +137,45 @@ def _shift_families(picture: Snapshot) -> Iterable[Metric]:
         (_gauge(EVIDENCE), "evidence_requests"),
     ]
     effective, days = _gauge(EFFECTIVE_REQUESTS), _gauge(HISTORY_DAYS)
-    for told in picture.shifts:
-        if told.effective_requests is not None:
-            labels = (told.dimension, told.measure, told.window)
-            effective.add_metric(labels, told.effective_requests)
-        for each in told.keys:
-            labels_of_key = (told.dimension, each.key, told.measure, told.window)
+    for table in snapshot.shifts:
+        if table.effective_requests is not None:
+            labels = (table.dimension, table.measure, table.window)
+            effective.add_metric(labels, table.effective_requests)
+        for each in table.keys:
+            labels_of_key = (table.dimension, each.key, table.measure, table.window)
             for gauge, name in gauges:
                 value = getattr(each, name)
                 if value is not None:
                     gauge.add_metric(labels_of_key, value)
-    if picture.shifts:
-        days.add_metric((), picture.shifts[0].baseline_days)
+    if snapshot.shifts:
+        days.add_metric((), snapshot.shifts[0].baseline_days)
     yield from (gauge for gauge, _ in gauges)
     yield from (effective, days)
 
 
-def _total_families(picture: Snapshot) -> Iterable[Metric]:
+def _total_families(snapshot: Snapshot) -> Iterable[Metric]:
     tokens, requests = _counter(TOKENS), _counter(REQUESTS)
-    for dimension, keys in picture.totals.items():
+    for dimension, keys in snapshot.totals.items():
         for key, counts in keys.items():
             tokens.add_metric((dimension, key), counts[1] + counts[2])
             requests.add_metric((dimension, key), counts[0])
     yield from (tokens, requests)
 
 
-def _pipeline_families(picture: Snapshot) -> Iterable[Metric]:
+def _pipeline_families(snapshot: Snapshot) -> Iterable[Metric]:
     records, events, late = _counter(RECORDS), _counter(EVENTS), _counter(LATE_EVENTS)
-    for result, count in picture.records.items():
+    for result, count in snapshot.records.items():
         name, _, reason = result.partition("/")
         records.add_metric((name, reason), count)
-    for name, count in picture.events.items():
+    for name, count in snapshot.events.items():
         events.add_metric((name,), count)
-    if picture.as_of > 0:
+    if snapshot.as_of > 0:
         # Before the first snapshot the total is unknown; a 0 would look like a counter reset.
-        late.add_metric((), picture.late)
+        late.add_metric((), snapshot.late)
     yield from (records, events, late)
     lag, position, owned = _gauge(LAG), _gauge(POSITION), _gauge(PARTITION_OWNED)
     state = _gauge(STATE_BYTES)
-    for status in picture.partitions:
+    for status in snapshot.partitions:
         labels = (str(status.partition),)
         if status.lag is not None:
             lag.add_metric(labels, status.lag)
@@ -186,9 +186,9 @@ def _pipeline_families(picture: Snapshot) -> Iterable[Metric]:
     yield from (lag, position, owned, state)
 
 
-def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
+def _process_families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
     for definition, value in (
-        (READY, 0 if picture.reasons else 1),
+        (READY, 0 if snapshot.reasons else 1),
         (RECOVERY_SECONDS, facts.recovery_seconds),
         (FLUSH_SECONDS, facts.flush_seconds),
         (OVERRIDES_SUCCESSFUL, facts.overrides_are_good),
@@ -199,9 +199,9 @@ def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric
             gauge.add_metric((), value)
         yield gauge
     state = _gauge(STATE)
-    state.add_metric(("running",), 0 if picture.reasons else 1)
+    state.add_metric(("running",), 0 if snapshot.reasons else 1)
     for name, reason in STATES.items():
-        state.add_metric((name,), int(reason in picture.reasons))
+        state.add_metric((name,), int(reason in snapshot.reasons))
     yield state
     for definition, value in (
         (FLUSH_FAILURES, facts.flush_failures),
@@ -218,12 +218,12 @@ def _process_families(picture: Snapshot, facts: ProcessFacts) -> Iterable[Metric
 
 
 class _SnapshotCollector(Collector):
-    def __init__(self, picture: Callable[[], Snapshot], facts: Callable[[], ProcessFacts]) -> None:
-        self._picture = picture
+    def __init__(self, snapshot: Callable[[], Snapshot], facts: Callable[[], ProcessFacts]) -> None:
+        self._snapshot = snapshot
         self._facts = facts
 
     def collect(self) -> Iterable[Metric]:
-        return families(self._picture(), self._facts())
+        return families(self._snapshot(), self._facts())
 
     def describe(self) -> Iterable[Metric]:
         return []
@@ -232,9 +232,9 @@ class _SnapshotCollector(Collector):
 class Exposition:
     """Answers scrapes in the text format or OpenMetrics, as the scraper requests."""
 
-    def __init__(self, picture: Callable[[], Snapshot], facts: Callable[[], ProcessFacts]) -> None:
+    def __init__(self, snapshot: Callable[[], Snapshot], facts: Callable[[], ProcessFacts]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_SnapshotCollector(picture, facts))
+        self._registry.register(_SnapshotCollector(snapshot, facts))
         ProcessCollector(registry=self._registry)
 
     def __call__(self, accept: str) -> tuple[bytes, str]:

@@ -23,7 +23,7 @@ _RATIO: Final[Schema] = {
     "type": ["number", "null"],
     "minimum": 0,
     "maximum": 1,
-    "description": "Null where there is nothing to have a share of.",
+    "description": "Null where the window is empty.",
 }
 
 _SIGNED: Final[Schema] = {"type": ["number", "null"]}
@@ -73,7 +73,7 @@ _SCHEMAS: Final[Schema] = {
     "Share": _optional(
         _object(
             key=_TEXT,
-            name=_TEXT | {"description": "What people call the key."},
+            name=_TEXT | {"description": "Display name of the key."},
             origin=_TEXT | {"enum": list(ORIGINS), "description": "Of a model."},
             **_COUNTS,
         ),
@@ -97,12 +97,12 @@ _SCHEMAS: Final[Schema] = {
         ),
         *ALL_DIMENSIONS,
     )
-    | {"description": "With the dimensions that were asked for."},
+    | {"description": "With the requested dimensions."},
     "UnknownModel": _object(
         model=_TEXT,
         tokens=_COUNT,
         requests=_COUNT,
-        matched_by=_TEXT | {"description": "Why its origin is not known."},
+        matched_by=_TEXT | {"description": "Why its origin is unknown."},
         override=_TEXT | {"description": "An entry for the overrides file (TOML)."},
     ),
     "Partition": _object(
@@ -114,7 +114,7 @@ _SCHEMAS: Final[Schema] = {
         owned=_YES,
     ),
     "Shares": _object(
-        as_of=_NUMBER | {"description": "The moment all windows end at, unix seconds."},
+        as_of=_NUMBER | {"description": "Watermark that all windows end at, unix seconds."},
         generated_at=_NUMBER,
         ready=_YES,
         reasons=_list(_TEXT),
@@ -167,11 +167,11 @@ _SCHEMAS: Final[Schema] = {
     "Shift": _object(
         dimension=_TEXT | {"enum": list(SHIFT_DIMENSIONS)},
         key=_TEXT,
-        name=_TEXT | {"description": "What people call the key."},
+        name=_TEXT | {"description": "Display name of the key."},
         measure=_TEXT | {"enum": list(MEASURES)},
         window=_TEXT | {"enum": list(SHIFT_WINDOWS)},
         share=_RATIO,
-        baseline=_RATIO | {"description": "What the days before make one expect."},
+        baseline=_RATIO | {"description": "Expected share, from the seven days before."},
         shift=_SIGNED | {"description": "share - baseline."},
         standard_error=_SIZE,
         usual_spread=_SIZE,
@@ -183,9 +183,10 @@ _SCHEMAS: Final[Schema] = {
         is_shifted=_YES | {"description": "Whether the alert's conditions hold now."},
     ),
     "Shifts": _object(
-        as_of=_NUMBER | {"description": "0 until shifts have been worked out, half a minute."},
+        as_of=_NUMBER
+        | {"description": "0 until shifts are computed, about half a minute after the start."},
         baseline_days=_NUMBER | {"minimum": 0},
-        needed_days=_COUNT | {"description": "Days of history before shifts can be told."},
+        needed_days=_COUNT | {"description": "Days of history before shifts are reported."},
         shifts=_list(_of("Shift")),
     ),
     "Movers": _object(
@@ -198,10 +199,10 @@ _SCHEMAS: Final[Schema] = {
                 kind=_TEXT | {"enum": ["mix", "new", "gone"]},
             )
         ),
-        rest=_NUMBER | {"description": "What all others contribute; the sum is the shift."},
+        rest=_NUMBER | {"description": "Contribution of all others; the sum is the shift."},
         rest_members=_COUNT,
-        mix=_NUMBER | {"description": "Of members that were there before and are there now."},
-        arrival=_NUMBER | {"description": "Of members that came or went."},
+        mix=_NUMBER | {"description": "Contribution of members present before and now."},
+        arrival=_NUMBER | {"description": "Contribution of members that appeared or disappeared."},
     ),
     "Moved": _object(
         as_of=_NUMBER,
@@ -240,7 +241,7 @@ def _pick(name: str, values: tuple[str, ...]) -> Schema:
     return _parameter(name, f"The shift's {name}.", schema, required=True)
 
 
-_FORMAT = _choice("format", "CSV has a row a key, and is a download.", FORMATS, FORMATS[0])
+_FORMAT = _choice("format", "CSV has one row per key, and is a download.", FORMATS, FORMATS[0])
 _TIME: Final[Schema] = {"type": "number", "minimum": 0, "maximum": LATEST_UNIX_SECONDS}
 
 
@@ -260,7 +261,7 @@ def _problem(description: str) -> Schema:
 
 _MISDIRECTED: Final[Schema] = {
     "421": _problem(
-        "Without a token: the Host header is no IP address, not localhost and not listed in "
+        "Without a token: the Host header is neither an IP address nor localhost nor listed in "
         "TOKENSHARE_WEB_HOSTS."
     )
 }
@@ -275,8 +276,8 @@ def _get(summary: str, answer: Schema, *parameters: Schema, **others: Schema) ->
             "responses": {
                 "200": answer,
                 "304": {"description": "Not changed since the ETag in If-None-Match."},
-                "400": _problem("A parameter is not one of this path, or has a wrong value."),
-                "401": _problem("TOKENSHARE_WEB_TOKEN is set, and was not sent."),
+                "400": _problem("An unknown parameter, or a wrong value."),
+                "401": _problem("The token of TOKENSHARE_WEB_TOKEN is missing or wrong."),
             }
             | _MISDIRECTED
             | others,
@@ -301,7 +302,7 @@ DOCUMENT: Final[Schema] = {
     "paths": {
         "/api/v1/shares": _get(
             "All windows: counts and shares by origin, language, developer and model.",
-            _answer("The picture of this moment.", "Shares", csv=True),
+            _answer("The current snapshot.", "Shares", csv=True),
             _parameter(
                 "dimensions",
                 "Only these; joint is origin and language together. A CSV has no joint.",
@@ -332,7 +333,7 @@ DOCUMENT: Final[Schema] = {
                 _TIME,
             ),
             _FORMAT,
-            **{"503": _problem("Too many wait for an answer already.")},
+            **{"503": _problem("Too many long queries are waiting.")},
         ),
         "/api/v1/unknown": _get(
             "Models of unknown origin by tokens, with entries for the overrides file.",
@@ -340,7 +341,7 @@ DOCUMENT: Final[Schema] = {
             _choice("window", "The window.", WINDOW_NAMES, WINDOW_NAMES[-1]),
         ),
         "/api/v1/shifts": _get(
-            "How far each share has shifted from what is usual; see docs/alerts.md.",
+            "How far each share has shifted from its baseline; see docs/alerts.md.",
             _answer("Every key, window and measure.", "Shifts"),
         ),
         "/api/v1/shifts/movers": _get(
@@ -351,8 +352,8 @@ DOCUMENT: Final[Schema] = {
             _pick("measure", MEASURES),
             _pick("window", SHIFT_WINDOWS),
             **{
-                "404": _problem("There is no such shift."),
-                "503": _problem("Too many wait for an answer already."),
+                "404": _problem("The shift does not exist."),
+                "503": _problem("Too many long queries are waiting."),
             },
         ),
         "/api/v1/events": {
@@ -360,10 +361,10 @@ DOCUMENT: Final[Schema] = {
                 "summary": "Server-sent events: `picture`, whenever there are new numbers.",
                 "responses": {
                     "200": {
-                        "description": "A stream without end.",
+                        "description": "An endless stream.",
                         "content": {"text/event-stream": {"schema": {"type": "string"}}},
                     },
-                    "401": _problem("TOKENSHARE_WEB_TOKEN is set, and was not sent."),
+                    "401": _problem("The token of TOKENSHARE_WEB_TOKEN is missing or wrong."),
                     "503": _problem("Too many listeners."),
                 }
                 | _MISDIRECTED,
@@ -375,10 +376,10 @@ DOCUMENT: Final[Schema] = {
             {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {}}}},
         ),
         "/healthz": _open(
-            "200 while the process answers.", {"200": _answer("It answers.", "Health")}
+            "200 while the process responds.", {"200": _answer("It responds.", "Health")}
         ),
         "/readyz": _open(
-            "Whether the figures are to be relied on yet.",
+            "Whether the figures are reliable yet.",
             {"200": _answer("Ready.", "Readiness"), "503": _answer("Not ready.", "Readiness")},
         ),
         "/metrics": _open(

@@ -122,7 +122,7 @@ def _check_names(query: Mapping[str, Sequence[str]], parameters: Sequence[str]) 
     for name, values in query.items():
         if name not in parameters:
             raise BadQuestionError(
-                f"There is no parameter {name!r:.80}.",
+                f"Unknown parameter {name!r:.80}.",
                 f"Parameters: {', '.join(parameters) or 'none'}.",
             )
         if len(values) > 1:
@@ -137,7 +137,7 @@ def _one_of(query: Mapping[str, Sequence[str]], name: str, allowed: Sequence[str
     if not values:
         raise BadQuestionError(f"{name} is missing.", remedy)
     if values[0] not in allowed:
-        raise BadQuestionError(f"{name} is not one of its values: {values[0]!r:.80}.", remedy)
+        raise BadQuestionError(f"{name} has an unknown value: {values[0]!r:.80}.", remedy)
     return values[0]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-AT_A_TIME = 2
+MAX_RUNNING = 2
 MAX_WAITING = 32
 
 
@@ -21,24 +21,24 @@ class BusyError(Exception):
     """Too many queries wait already."""
 
 
-class Turns:
-    """Admits queries in the order of their arrival."""
+class QueryLimit:
+    """Admits queries in the order of their arrival: 2 run, 32 wait, further ones are refused."""
 
     def __init__(self) -> None:
-        self._turn = asyncio.Semaphore(AT_A_TIME)
+        self._running = asyncio.Semaphore(MAX_RUNNING)
         self._waiting = 0
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def admitted(self) -> AsyncIterator[None]:
         """Wait for admission and hold it. Raises BusyError where too many wait already."""
         if self._waiting >= MAX_WAITING:
             raise BusyError
         self._waiting += 1
         try:
-            await self._turn.acquire()
+            await self._running.acquire()
         finally:
             self._waiting -= 1
         try:
             yield
         finally:
-            self._turn.release()
+            self._running.release()

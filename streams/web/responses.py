@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from streams.shifts.movers import Moved, Shift
     from streams.web.snapshot import PartitionStatus, Snapshot
 
+_WINDOW_FIELDS = (
+    *("seconds", "start", "end"),
+    *("requests", "tokens", "prompt_tokens", "completion_tokens"),
+)
+_SHIFT_FIELDS = (
+    *("share", "baseline", "shift", "standard_error", "usual_spread", "zscore"),
+    *("detectable", "without_top_tenant", "evidence_requests"),
+)
+
 
 def shares(
     snapshot: Snapshot,
@@ -33,7 +42,7 @@ def shares(
         "windows": {name: _window(window, dimensions) for name, window in snapshot.windows.items()},
         "unknown": _unknown_models(snapshot, WINDOWS[-1].name),
         "pipeline": {
-            "lag": _whole_lag(snapshot.partitions),
+            "lag": _total_lag(snapshot.partitions),
             "late": snapshot.late,
             "rejected": sum(
                 count
@@ -62,15 +71,7 @@ def shifts(snapshot: Snapshot) -> dict[str, Any]:
                 "name": name_of(table.dimension, each.key, other="Other"),
                 "measure": table.measure,
                 "window": table.window,
-                "share": each.share,
-                "baseline": each.baseline,
-                "shift": each.shift,
-                "standard_error": each.standard_error,
-                "usual_spread": each.usual_spread,
-                "zscore": each.zscore,
-                "detectable": each.detectable,
-                "without_top_tenant": each.without_top_tenant,
-                "evidence_requests": each.evidence_requests,
+                **_fields(each, *_SHIFT_FIELDS),
                 "is_shifted": each.key in alerting,
             }
             for table in snapshot.shifts
@@ -83,11 +84,7 @@ def shifts(snapshot: Snapshot) -> dict[str, Any]:
 def moved(asked: Shift, answer: Moved) -> dict[str, Any]:
     """Return the body of /api/v1/shifts/movers."""
     return {
-        "as_of": asked.as_of,
-        "dimension": asked.dimension,
-        "key": asked.key,
-        "measure": asked.measure,
-        "window": asked.window,
+        **_fields(asked, "as_of", "dimension", "key", "measure", "window"),
         # Recomputed, because the window has advanced since the snapshot.
         "shift": asked.statistics.shift if answer.joint is None else answer.joint.shift,
         "models": _attribution(answer.models),
@@ -99,22 +96,10 @@ def moved(asked: Shift, answer: Moved) -> dict[str, Any]:
 def _attribution(of: Attribution | None) -> dict[str, Any] | None:
     if of is None:
         return None
-    return {
-        "movers": [
-            {
-                "name": each.name,
-                "contribution": each.contribution,
-                "share": each.share,
-                "before": each.before,
-                "kind": each.kind,
-            }
-            for each in of.movers
-        ],
-        "rest": of.rest,
-        "rest_members": of.rest_members,
-        "mix": of.mix,
-        "arrival": of.arrival,
-    }
+    movers = [
+        _fields(each, "name", "contribution", "share", "before", "kind") for each in of.movers
+    ]
+    return {"movers": movers, **_fields(of, "rest", "rest_members", "mix", "arrival")}
 
 
 def moment(snapshot: Snapshot) -> dict[str, Any]:
@@ -164,13 +149,7 @@ def _unknown_models(snapshot: Snapshot, window: str) -> list[dict[str, Any]]:
 
 def _window(window: WindowShares, dimensions: frozenset[str]) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "seconds": window.seconds,
-        "start": window.start,
-        "end": window.end,
-        "requests": window.requests,
-        "tokens": window.tokens,
-        "prompt_tokens": window.prompt_tokens,
-        "completion_tokens": window.completion_tokens,
+        **_fields(window, *_WINDOW_FIELDS),
         **{
             dimension: [_share(each) for each in shares_of]
             for dimension, shares_of in window.dimensions.items()
@@ -195,12 +174,12 @@ def _share(share: Share) -> dict[str, Any]:
 
 
 def _counts(share: Share) -> dict[str, Any]:
-    return {
-        "tokens": share.tokens,
-        "requests": share.requests,
-        "tokens_ratio": share.tokens_ratio,
-        "requests_ratio": share.requests_ratio,
-    }
+    return _fields(share, "tokens", "requests", "tokens_ratio", "requests_ratio")
+
+
+def _fields(value: object, *names: str) -> dict[str, Any]:
+    """Return attributes that have the same names in a response body."""
+    return {name: getattr(value, name) for name in names}
 
 
 def _partition(status: PartitionStatus) -> dict[str, Any]:
@@ -217,7 +196,7 @@ def _partition(status: PartitionStatus) -> dict[str, Any]:
     }
 
 
-def _whole_lag(partitions: tuple[PartitionStatus, ...]) -> int | None:
+def _total_lag(partitions: tuple[PartitionStatus, ...]) -> int | None:
     lags = [status.lag for status in partitions]
     known = [lag for lag in lags if lag is not None]
     return sum(known) if lags and len(known) == len(lags) else None

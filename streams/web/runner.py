@@ -17,7 +17,7 @@ from aiohttp.http_exceptions import LineTooLong
 
 from streams.web import http_response
 from streams.web.access import HEADERS, ROUTES_REMEDY
-from streams.web.connection_limit import Connections, most_connections
+from streams.web.connection_limit import Connections, max_connections
 
 if TYPE_CHECKING:
     from aiohttp.web_response import StreamResponse
@@ -44,7 +44,7 @@ class Runner(web.AppRunner):
         )
 
     async def _make_server(self) -> web.Server:
-        return _Server(await super()._make_server(), Connections(most_connections()))
+        return _Server(await super()._make_server(), Connections(max_connections()))
 
 
 class _Server(web.Server):
@@ -138,6 +138,6 @@ def _malformed(status: int, exc: BaseException | None) -> tuple[HTTPStatus, str,
         return HTTPStatus(status), "The worker failed to answer this.", "The worker's log says why."
     return (
         HTTPStatus.BAD_REQUEST,
-        "This is no request of HTTP/1.1 that can be read.",
+        "Malformed HTTP/1.1 request.",
         "Send plain HTTP to this port, with one Host header; TLS ends at a proxy before it.",
     )

@@ -28,7 +28,7 @@ from streams.web.query import (
     which_shares,
     window,
 )
-from streams.web.query_limit import BusyError, Turns
+from streams.web.query_limit import BusyError, QueryLimit
 from streams.web.runner import Runner
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _why_not(number: int | None, host: str, port: int) -> str:
     )
 
 
-class _Told:
+class _SharesCache:
     """Cached response bodies of the last snapshot's shares, for all pages with the same request."""
 
     def __init__(self, sources: Sources) -> None:
@@ -109,7 +109,7 @@ class _Told:
         self._moment: Mapping[str, Any] = {}
         self._bodies: dict[frozenset[str], http_response.Body] = {}
 
-    def shares(self, dimensions: frozenset[str]) -> http_response.Body:
+    def body(self, dimensions: frozenset[str]) -> http_response.Body:
         moment = self._sources.moment()
         if moment != self._moment:
             self._moment, self._bodies = moment, {}
@@ -126,8 +126,8 @@ class _Answers:
         self._sources = sources
         self._page = page
         self._assets = assets
-        self._of_history, self._of_movers = Turns(), Turns()
-        self._told = _Told(sources)
+        self._history_limit, self._movers_limit = QueryLimit(), QueryLimit()
+        self._shares = _SharesCache(sources)
 
     async def page(self, request: web.Request) -> web.Response:
         return await http_response.file(request, self._page)
@@ -143,17 +143,17 @@ class _Answers:
         if asked.format == "csv":
             body = csv_export.shares(self._sources.shares(asked.dimensions))
             return _csv(request, body, "tokenshare-shares")
-        return http_response.named(request, self._told.shares(asked.dimensions))
+        return http_response.named(request, self._shares.body(asked.dimensions))
 
     async def history(self, request: web.Request) -> web.Response:
         asked = question(_query(request))
-        async with self._of_history.turn():
+        async with self._history_limit.admitted():
             if _is_gone(request):
                 return web.Response()
             try:
                 body = await self._sources.history(asked)
             except ValueError as bad:
-                remedy = "Ask for another dimension, step, start or end."
+                remedy = "Choose another dimension, step, start or end."
                 raise BadQuestionError(str(bad), remedy) from bad
             return await asyncio.to_thread(_history, request, asked, body)
 
@@ -166,11 +166,11 @@ class _Answers:
 
     async def movers(self, request: web.Request) -> web.Response:
         asked = what_moved(_query(request))
-        async with self._of_movers.turn():
+        async with self._movers_limit.admitted():
             body = None if _is_gone(request) else await self._sources.movers(asked)
         if body is None:
-            detail = f"There is no shift of {asked.dimension} {asked.key!r:.80} to be told."
-            remedy = "Ask for a key of /api/v1/shifts that has a shift."
+            detail = f"No shift is known for {asked.dimension} {asked.key!r:.80}."
+            remedy = "Give a key of /api/v1/shifts that has a shift."
             return http_response.problem(request, HTTPStatus.NOT_FOUND, detail, remedy)
         return _json(request, body)
 
@@ -229,8 +229,8 @@ async def _refusals(
     except BadQuestionError as bad:
         return http_response.problem(request, HTTPStatus.BAD_REQUEST, bad.error, bad.remedy)
     except BusyError:
-        detail = "Too many questions that take long wait for their answer already."
-        remedy = "Ask again in a few seconds, or for fewer days at a time."
+        detail = "Too many long queries are waiting."
+        remedy = "Try again in a few seconds, or request fewer days at a time."
         response = http_response.problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, remedy)
         response.headers[hdrs.RETRY_AFTER] = BUSY_SECONDS
         return response

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 STATES = {
     "rebalancing": "partitions are being assigned",
     "recovering": "the changelog is being read",
-    "drawing": "the first picture is being made",
-    "lag_unknown": "Kafka has not said where the source topic ends: the lag is not known",
+    "drawing": "the first snapshot is being computed",
+    "lag_unknown": "Kafka has not reported the end offsets of the source topic: the lag is unknown",
     "not_writing": "the changelog or the dead-letter topic cannot be written",
 }
 

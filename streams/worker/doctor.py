@@ -14,9 +14,9 @@ from streams.classify.origin.review import unusual_overrides
 from streams.classify.origin.values import CatalogError
 from streams.decode.options import AUTO, Options
 from streams.kafka import admin
-from streams.kafka.admin import Finding
 from streams.settings import ENV_PREFIX, SettingsError, environment, unknown_variables
 from streams.worker import preflight
+from streams.worker.preflight import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ def _tls(settings: Settings) -> Finding:
 def _misspelt() -> Iterator[Finding]:
     for name, close in unknown_variables(environment()):
         yield Finding(
-            name, "", "is no setting", f"Did you mean {close}?" if close else "Remove it."
+            name, "", "is not a setting", f"Did you mean {close}?" if close else "Remove it."
         )
 
 
@@ -80,7 +80,7 @@ def _formats(settings: Settings) -> Finding:
     if options.detect is not None and not detect.HAS_MODEL:
         return Finding(
             "languages",
-            "declared ones, and by script alone: pip install 'tokenshare[language]' for the rest",
+            "declared and by script only: pip install 'tokenshare[language]' for the rest",
         )
     return Finding("formats", "any" if options.format == AUTO else options.format)
 
@@ -119,7 +119,7 @@ def _web_port(settings: Settings) -> Finding:
             return Finding(
                 subject,
                 "",
-                f"cannot be listened on at {settings.web_host}: {error.strerror or error}",
+                f"cannot be opened at {settings.web_host}: {error.strerror or error}",
                 f"Set {ENV_PREFIX}WEB_HOST to an address of this machine, and {ENV_PREFIX}WEB_PORT "
                 "to a port that this user may listen on.",
             )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -20,7 +21,7 @@ from kafka.errors import (
 )
 
 from streams.kafka import admin
-from streams.kafka.admin import BrokerError, Finding, Topic, TopicError
+from streams.kafka.admin import BrokerError, Topic, TopicError
 from streams.state.codec import PositionRecord, StateError, decode_position, order, parse_key
 
 if TYPE_CHECKING:
@@ -35,6 +36,16 @@ log = logging.getLogger("tokenshare.topics")
 #: The newest position of a partition is among its last records, mostly the very last one.
 _LAST_RECORDS = 200
 _STATE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check: `problem` is empty where all is right."""
+
+    subject: str
+    fact: str
+    problem: str = ""
+    remedy: str = ""
 
 
 def check(client: KafkaAdminClient, settings: Settings) -> list[Finding]:
@@ -158,7 +169,7 @@ def _check_compaction(client: KafkaAdminClient, name: str) -> Iterator[Finding]:
 def _mismatch_remedy(source: int, changelog: int, name: str) -> str:
     if source > changelog:
         return f"Add partitions to {name} until it has {source}: its state is kept."
-    return "Set TOKENSHARE_GROUP to a new name: counting starts anew from what the source keeps."
+    return "Set TOKENSHARE_GROUP to a new name: counting restarts from what the source keeps."
 
 
 def _check_state(settings: Settings, partitions: int, source: Topic | None) -> Finding:
@@ -275,5 +286,5 @@ def _prepare(settings: Settings, wait_seconds: float) -> Topic:
     finally:
         client.close()
     if source is None:
-        raise TopicError(f"The topic {settings.topic} has gone while it was looked at.")
+        raise TopicError(f"Topic {settings.topic} was deleted during the checks.")
     return source

@@ -114,7 +114,7 @@ async def _run(
     if not compiled.IS_COMPILED:
         log.warning(
             "events are read without compiled code, several times slower: install a C compiler and "
-            "Python's headers, then tokenshare anew"
+            "Python's headers, then reinstall tokenshare"
         )
     log.info("page and metrics on http://%s:%s/", settings.web_host, settings.web_port)
     tasks = [
@@ -189,7 +189,7 @@ async def _watch_source(worker: Worker) -> None:
         if found is None or found.topic_id != known.topic_id:
             raise SourceReplacedError(
                 f"{settings.topic} was deleted{' and recreated' if found else ''}. Set "
-                "TOKENSHARE_GROUP to a new name to count a new one from its beginning."
+                "TOKENSHARE_GROUP to a new name to count the new one from its beginning."
             )
         if found.partitions != known.partitions:
             raise PartitionsChangedError(

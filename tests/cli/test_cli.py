@@ -213,7 +213,7 @@ def test_catalog_diff_says_which_ids_change(tmp_path):
 
     assert done.stdout.splitlines() == [
         "prod-chat: unknown -> cn-open (DeepSeek, CN)",
-        "1 of 2 ids change their answer",
+        "1 of 2 ids are classified differently",
     ]
 
 
@@ -262,7 +262,7 @@ def test_settings_are_shown_with_secrets_masked():
         (["report"], {"TOKENSHARE_WEB_PORT": "1"}, 1, "127.0.0.1:1 (Connection refused)"),
         (["report"], {"TOKENSHARE_WEB_PORT": "1"}, 1, "Or give files to read."),
         (["catalog", "check", "none.toml"], {}, 1, "none.toml: cannot be read (No such file"),
-        (["report", "--url", "ftp://x"], {}, 1, "no address"),
+        (["report", "--url", "ftp://x"], {}, 1, "not an address"),
         (["report", "--compare", "pyproject.toml"], {}, 2, "does not exist"),
         (["simulate", "--bootstrap", "127.0.0.1:1"], {}, 3, "No Kafka"),
         (["simulate", "--events", "0"], {}, 2, "--events"),
@@ -293,7 +293,7 @@ def test_a_file_that_is_no_manifest_is_named(tmp_path):
         path.write_text(content)
         done = called("report", "--compare", str(path))
         assert done.returncode == 2
-        assert "no manifest" in done.stderr
+        assert "not a manifest" in done.stderr
         assert "Traceback" not in done.stderr
 
 

@@ -150,12 +150,12 @@ def test_a_token_follows_no_redirect_to_another_origin(origins, command, status)
         ("http://localhost:{port}/", "localhost:{port}"),
         ("http://user:pass@{host}/", "{host}"),
         ("http://{same}@{host}/", "{host}"),
-        ("http://[::1/", "no address"),
-        ("http://127.0.0.1:99999999/", "no address"),
-        ("file:///etc/passwd", "no address"),
+        ("http://[::1/", "an invalid address"),
+        ("http://127.0.0.1:99999999/", "an invalid address"),
+        ("file:///etc/passwd", "an invalid address"),
         ("ftp://{same}/", "{same}"),
         ("http://a\x1b7b\x07.example/", "a7b.example"),
-        ("http://a\x1b]0;b\x07.example/", "no address"),
+        ("http://a\x1b]0;b\x07.example/", "an invalid address"),
     ],
 )
 def test_another_host_port_or_scheme_is_another_origin(origins, target, shown):

@@ -814,7 +814,7 @@ def test_a_broker_that_hangs_gets_all_that_was_accepted_and_a_full_buffer_says_s
         assert bridge.metric("tokenshare_bridge_kafka_failures_total") > 0
         assert bridge.stop() == 0
     assert "Traceback" not in bridge.said()
-    assert "Kafka takes events again" in bridge.said()
+    assert "Kafka accepts events again" in bridge.said()
 
 
 def test_a_killed_broker_has_all_that_was_accepted_when_it_is_back(make_bridge, topic, kafka_jars):
@@ -847,7 +847,7 @@ def test_a_topic_that_was_deleted_is_named_and_may_come_back(make_bridge, topic,
     with Posting(bridge) as load:
         wait_until(lambda: len(load.accepted()) > 50, "posts")
         admin.delete_topics([topic])
-        missing = f"there is no topic {topic}"
+        missing = f"topic {topic} does not exist"
         wait_until(lambda: missing in str(bridge.ready()), "the cause")
         wait_until(lambda: missing in bridge.said(), "the cause in the log\n" + bridge.said())
         admin.create_topics([NewTopic(topic, 1, 1)])
@@ -929,7 +929,7 @@ def test_a_pinned_format_of_posts_is_no_format_of_workers(make_bridge):
 def test_a_topic_that_is_missing_and_may_not_be_made_is_named(make_bridge, topic):
     bridge = make_bridge(create_topics="false")
     assert bridge.process.wait(15) == 1
-    assert f"There is no topic {topic}" in bridge.said()
+    assert f"Topic {topic} does not exist" in bridge.said()
 
 
 # --- what a web page could send

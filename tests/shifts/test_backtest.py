@@ -681,7 +681,7 @@ def test_a_short_history_and_one_without_tenants_say_so(tmp_path):
         (("missing.ndjson",), "missing.ndjson cannot be read: No such file"),
         ((".",), "is a directory"),
         (("--from-worker", "http://127.0.0.1:1"), "No worker answers"),
-        (("--from-worker", "127.0.0.1:6066"), "is no address: write it as http://host:port"),
+        (("--from-worker", "127.0.0.1:6066"), "is not an address: write it as http://host:port"),
     ],
 )
 def test_a_users_mistake_is_told_in_a_line(arguments, said):

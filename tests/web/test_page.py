@@ -271,7 +271,7 @@ def test_shifts_that_are_not_worked_out_yet_are_no_history_of_no_days(open_page)
 
     with served(dataclasses.replace(made_up_sources(), shifts=shifts)) as url:
         page = open_page(url)
-        page.wait_for_selector("#shifts-state:has-text('They are worked out')")
+        page.wait_for_selector("#shifts-state:has-text('They are computed')")
         assert page.locator("#verdict").is_hidden()
 
         page.wait_for_selector("#shifts-state:has-text('Nothing has shifted')")
@@ -857,7 +857,7 @@ def test_movers_that_cannot_be_told_say_why(open_page):
 
         page.locator("#window").get_by_label("1 h").check()
 
-        page.wait_for_selector("#shift-list details[open]:has-text('There is no shift')")
+        page.wait_for_selector("#shift-list details[open]:has-text('No shift is known')")
 
 
 def test_a_mover_that_moved_nothing_neither_grew_nor_has_less_than_nothing(open_page):

@@ -795,7 +795,7 @@ def test_whoever_takes_no_answer_is_given_up(monkeypatch):
 
 
 def test_of_too_many_connections_the_idlest_is_closed(monkeypatch):
-    monkeypatch.setattr(runner, "most_connections", lambda: 2)
+    monkeypatch.setattr(runner, "max_connections", lambda: 2)
     question = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 
     async def crowd():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streams.gateway.bridge.writer import Refusal
 
 #: Rejections that a response lists individually.
-TOLD_REJECTIONS = 100
+MAX_LISTED_REJECTIONS = 100
 #: Retry-After in seconds: a full buffer empties quickly, Kafka takes longer to recover.
 RETRY_FULL, RETRY_KAFKA = 1, 5
 
@@ -28,9 +28,6 @@ JSON, PROTOBUF = "application/json", "application/x-protobuf"
 #: HTTP status -> the corresponding gRPC code.
 _CODES: Final = {400: 3, 401: 16, 403: 7, 408: 4, 413: 3, 415: 3, 421: 7, 429: 8, 500: 13, 503: 14}
 _UNKNOWN_CODE = 2
-
-#: The body of nearly every response.
-ONE_ACCEPTED: Final = orjson.dumps({"accepted": 1, "skipped": 0, "rejected": []})
 
 
 class Answer(NamedTuple):
@@ -68,7 +65,7 @@ def full() -> RefusedError:
     """Return the refusal of a post that does not fit in the buffer."""
     return RefusedError(
         HTTPStatus.TOO_MANY_REQUESTS,
-        "Too much waits to be read, or for Kafka.",
+        "The bridge's buffer is full.",
         "Send this again a little later.",
         headers={"Retry-After": str(RETRY_FULL)},
     )
@@ -80,8 +77,8 @@ def unreadable(posted: Posted) -> RefusedError:
     is_too_large = first.reason == "too_large"
     return RefusedError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_too_large else HTTPStatus.BAD_REQUEST,
-        f"Nothing of this can be counted: {first.reason}, {first.detail}.",
-        "`tokenshare decode` tells what is read in a document.",
+        f"Nothing in this post can be counted: {first.reason}, {first.detail}.",
+        "`tokenshare decode` prints what is read in a document.",
         posted=posted,
     )
 
@@ -91,14 +88,14 @@ def not_written(refusal: Refusal) -> RefusedError:
     if refusal.reason == "too_large":
         return RefusedError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            "Kafka takes no record of this size.",
+            "Kafka does not accept a record of this size.",
             "Raise max.message.bytes of the topic, send less at once, or set "
             f"{ENV_PREFIX}BRIDGE_KEEP_BODIES=false.",
         )
     return RefusedError(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        f"Not all of this is in Kafka: {refusal.detail}.",
-        "Send it again; what is there already has the same ids.",
+        f"Not all events of this post are in Kafka: {refusal.detail}.",
+        "Send it again; events that are in Kafka already have the same ids.",
         headers={"Retry-After": str(RETRY_KAFKA)},
     )
 
@@ -116,7 +113,7 @@ def json(
 
 def events(posted: Posted) -> Answer:
     """Return the response to a post whose countable events are all in Kafka."""
-    return json(HTTPStatus.ACCEPTED, _told(posted))
+    return json(HTTPStatus.ACCEPTED, _outcome(posted))
 
 
 def traces(posted: Posted, *, protobuf: bool) -> Answer:
@@ -127,8 +124,8 @@ def traces(posted: Posted, *, protobuf: bool) -> Answer:
         first = posted.rejected[0]
         why = f"{first.reason}: {first.detail}" + (f" (and {count - 1} more)" if count > 1 else "")
     if not protobuf:
-        told = {"partialSuccess": {"rejectedSpans": str(count), "errorMessage": why}}
-        return json(HTTPStatus.OK, told if count else {})
+        body_json = {"partialSuccess": {"rejectedSpans": str(count), "errorMessage": why}}
+        return json(HTTPStatus.OK, body_json if count else {})
     body = b""
     if count:
         # The import takes a tenth of a second, and most bridges never need it.
@@ -150,24 +147,25 @@ def refused(why: RefusedError, *, only_traces: bool, protobuf: bool) -> Answer:
         return Answer(why.status, status_message(code, text), headers, why.is_last)
     body: dict[str, Any] = {"error": why.error, "remedy": why.remedy}
     if why.posted is not None:
-        body |= _told(why.posted)
+        body |= _outcome(why.posted)
     if only_traces:
         body |= {"code": code, "message": text}
     return json(why.status, body, why.headers, is_last=why.is_last)
 
 
-def _told(posted: Posted) -> dict[str, Any]:
+def _outcome(posted: Posted) -> dict[str, Any]:
     rejected = posted.rejected
-    told: dict[str, Any] = {
+    outcome: dict[str, Any] = {
         "accepted": posted.events,
         "skipped": len(posted.skipped),
         "rejected": [
-            {"reason": each.reason, "detail": each.detail} for each in rejected[:TOLD_REJECTIONS]
+            {"reason": each.reason, "detail": each.detail}
+            for each in rejected[:MAX_LISTED_REJECTIONS]
         ],
     }
-    if len(rejected) > TOLD_REJECTIONS:
-        told["more_rejected"] = len(rejected) - TOLD_REJECTIONS
-    return told
+    if len(rejected) > MAX_LISTED_REJECTIONS:
+        outcome["more_rejected"] = len(rejected) - MAX_LISTED_REJECTIONS
+    return outcome
 
 
 def status_message(code: int, message: str) -> bytes:

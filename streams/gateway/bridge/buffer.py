@@ -7,53 +7,53 @@ from typing import Self
 from streams.gateway.bridge.answer import full
 
 
-class Room:
+class Buffer:
     """The buffer: bytes, events and posts held, and the limits."""
 
-    def __init__(self, most_bytes: int, most_events: int) -> None:
-        self.most_bytes = most_bytes
-        self.most_events = most_events
+    def __init__(self, max_bytes: int, max_events: int) -> None:
+        self.max_bytes = max_bytes
+        self.max_events = max_events
         self.bytes = 0
         self.events = 0
         self.posts = 0
 
 
-class Held:
+class Reservation:
     """One post's part of the buffer, until the end of its `with` block."""
 
-    __slots__ = ("_room", "bytes", "events")
+    __slots__ = ("_buffer", "bytes", "events")
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    def __init__(self, buffer: Buffer) -> None:
+        self._buffer = buffer
         self.bytes = 0
         self.events = 0
 
     def __enter__(self) -> Self:
-        self._room.posts += 1
+        self._buffer.posts += 1
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._room.posts -= 1
-        self._room.bytes -= self.bytes
-        self._room.events -= self.events
+        self._buffer.posts -= 1
+        self._buffer.bytes -= self.bytes
+        self._buffer.events -= self.events
 
     def expect_bytes(self, count: int) -> None:
         """Raise RefusedError if this many more bytes would not fit at the moment."""
-        room = self._room
-        if room.bytes + count > room.most_bytes:
+        buffer = self._buffer
+        if buffer.bytes + count > buffer.max_bytes:
             raise full()
 
     def take_bytes(self, count: int) -> None:
         """Reserve this many more bytes. Raises RefusedError if they do not fit."""
         self.expect_bytes(count)
-        self._room.bytes += count
+        self._buffer.bytes += count
         self.bytes += count
 
     def take_events(self, count: int) -> None:
         """Reserve this many more events. Raises RefusedError if they do not fit."""
-        room = self._room
+        buffer = self._buffer
         # A post larger than the whole buffer is admitted when no other events are held.
-        if room.events and room.events + count > room.most_events:
+        if buffer.events and buffer.events + count > buffer.max_events:
             raise full()
-        room.events += count
+        buffer.events += count
         self.events += count

@@ -39,7 +39,7 @@ _MAX_MEMBERS = 64
 # Tenants whose hashes are cached: few use one gateway.
 _TENANTS = 4096
 #: Larger numbers are not ids, and cost more to write the larger they are.
-_LARGEST_ID = 2**63
+_MAX_ID = 2**63
 
 #: Rejections of a whole document, none of which could be examined.
 _WHOLE: Final = frozenset(
@@ -84,8 +84,8 @@ class Posted(NamedTuple):
         )
 
 
-def inflate(body: bytes, coding: str, most: int) -> bytes:
-    """Return the decompressed body, at most `most` bytes; never decompress more than that.
+def inflate(body: bytes, coding: str, limit: int) -> bytes:
+    """Return the decompressed body, at most `limit` bytes; never decompress more than that.
 
     Raises InflateError for a body that is larger, truncated or not compressed like this.
     """
@@ -93,19 +93,19 @@ def inflate(body: bytes, coding: str, most: int) -> bytes:
     for _ in range(_MAX_MEMBERS):
         unpacker = zlib.decompressobj(CODINGS[coding])
         try:
-            piece = unpacker.decompress(body, most + 1)
+            piece = unpacker.decompress(body, limit + 1)
         except zlib.error:
             raise InflateError(f"the body is not {coding}") from None
-        most -= len(piece)
-        if most < 0:
-            raise InflateError("the body is too large uncompressed", is_too_large=True)
+        limit -= len(piece)
+        if limit < 0:
+            raise InflateError("the body is too large when decompressed", is_too_large=True)
         pieces.append(piece)
         if not unpacker.eof:
-            raise InflateError(f"the {coding} body is cut off")
+            raise InflateError(f"the {coding} body is truncated")
         body = unpacker.unused_data
         if not body:
             return b"".join(pieces)
-    raise InflateError("the body is compressed in too many pieces")
+    raise InflateError("the body has too many compressed members")
 
 
 class Reader:
@@ -132,9 +132,9 @@ class Reader:
         if only_traces and body.strip() == b"{}":
             # An empty message, as JSON encodes protobuf.
             return Posted((), 0, (), (Skipped("empty_batch"),))
-        said = [each for each in headers if _counts(*each)]
+        relevant = [each for each in headers if _counts(*each)]
         decode = self._traces if only_traces else self._decode
-        found = decode((body,), (said,))[0]
+        found = decode((body,), (relevant,))[0]
         decoded = found if isinstance(found, Decoded) else Decoded(native.NAME, (found,))
         records: list[Record] = []
         rejected = decoded.rejected
@@ -153,12 +153,12 @@ class Reader:
         """Return an event without any field that could hold a user's text."""
         at = now
         if event.ts is not None:
-            told = event_time(event.ts, None)
-            if told is None:
+            time = event_time(event.ts, None)
+            if time is None:
                 return Rejected("bad_time", "the time cannot be read, or lies before 2000")
-            if told > now + ALLOWED_CLOCK_SKEW_SECONDS:
-                return Rejected("future", f"{told - now:.0f} s ahead of the bridge's clock")
-            at = told
+            if time > now + ALLOWED_CLOCK_SKEW_SECONDS:
+                return Rejected("future", f"{time - now:.0f} s ahead of the bridge's clock")
+            at = time
         language = canonical(event.language) if event.language is not None else UNDETERMINED
         tenant = event.tenant
         return UsageEvent(
@@ -184,7 +184,7 @@ def _id(given: object) -> str | int | None:
     # Drop a longer one: truncated, two different ids could become equal.
     if type(given) is str:
         return given if 0 < len(given) <= MAX_CHARACTERS else None
-    return given if type(given) is int and abs(given) < _LARGEST_ID else None
+    return given if type(given) is int and abs(given) < _MAX_ID else None
 
 
 def _key(event: UsageEvent) -> bytes | None:

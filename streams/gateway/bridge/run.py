@@ -73,19 +73,20 @@ def _check(settings: Settings) -> None:
         settings.bridge_host
     ):
         raise SettingsError(
-            f"Anybody could post to {settings.bridge_host}: set {ENV_PREFIX}BRIDGE_TOKEN to a long "
+            f"Anyone could post to {settings.bridge_host}: set {ENV_PREFIX}BRIDGE_TOKEN to a long "
             f"random text that clients send as bearer token, or {ENV_PREFIX}BRIDGE_HOST to "
             "127.0.0.1."
         )
     if settings.bridge_buffer_bytes < 2 * settings.bridge_max_body_bytes:
         raise SettingsError(
             f"{ENV_PREFIX}BRIDGE_BUFFER_BYTES must be at least twice "
-            f"{ENV_PREFIX}BRIDGE_MAX_BODY_BYTES: a body may be held as it came and uncompressed."
+            f"{ENV_PREFIX}BRIDGE_MAX_BODY_BYTES: a body may be held in both its forms, "
+            "compressed and decompressed."
         )
     if settings.format not in {AUTO, native.NAME} and not settings.bridge_keep_bodies:
         log.warning(
-            "%sFORMAT=%s is what posts are read as; Kafka gets plain events, and a worker with the "
-            "same setting rejects those",
+            "%sFORMAT=%s applies to posts only; Kafka gets plain events, which a worker with the "
+            "same setting rejects",
             ENV_PREFIX,
             settings.format,
         )
@@ -162,7 +163,7 @@ def _prepare(settings: Settings) -> None:
             # Errors of Kafka's admin client are handled in `topics` only.
             if time.monotonic() >= deadline:
                 name = type(error).__name__
-                raise BrokerError(f"Kafka failed while the topic was looked for: {name}") from None
+                raise BrokerError(f"Kafka failed during the check of the topic: {name}") from None
             time.sleep(1.0)
 
 
@@ -173,7 +174,7 @@ def _prepare_topic(settings: Settings, wait_seconds: float) -> None:
             return
         if not settings.create_topics:
             raise TopicError(
-                f"There is no topic {settings.topic}, or this login may not see it. Create it "
+                f"Topic {settings.topic} does not exist, or this login may not see it. Create it "
                 f"(`tokenshare doctor --fix`), or set {ENV_PREFIX}TOPIC."
             )
         for name in admin.create_missing(client, settings):

@@ -75,7 +75,7 @@ class Listening:
         await self._site.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._bridge.room.posts:  # noqa: ASYNC110 - asked at the end only
+                while self._bridge.buffer.posts:  # noqa: ASYNC110 - asked at the end only
                     await asyncio.sleep(0.02)
         await self._bridge.writer.close(1.0)
         await self._runner.cleanup()

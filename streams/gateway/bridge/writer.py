@@ -149,8 +149,8 @@ class Writer:
         self._renewing = False
         self._refusal = Refusal("kafka", "Kafka has not been reached yet")
         #: Why Kafka accepts nothing, since it last did: each reason is logged once.
-        self._told: set[str] = set()
-        self._told_plain = False
+        self._logged: set[str] = set()
+        self._has_warned_plain = False
         self._batch_bytes = BATCH_BYTES
         self.failures = 0
 
@@ -272,14 +272,14 @@ class Writer:
         self._renewing = True
         if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
             if batch.builder.record_count() == 1:
-                return Refusal("too_large", "the topic takes no record of this size")
+                return Refusal("too_large", "the topic does not accept a record of this size")
             # Its individual records may each be small enough.
             self._batch_bytes = min(self._batch_bytes, batch.builder.size() // 2)
-            why = "the topic takes smaller batches only, which the next ones are"
+            why = "the topic accepts only smaller batches: the next ones are smaller"
         else:
             why = _why(error, self._settings.topic)
         self.failures += 1
-        self._tell(f"Kafka refuses events: {why}", why)
+        self._warn_once(f"Kafka refuses events: {why}", why)
         return Refusal("kafka", why)
 
     # -- connections
@@ -291,11 +291,11 @@ class Writer:
             if error.retriable:
                 raise
             producer = await self._started(idempotent=False)
-            if not self._told_plain:
-                self._told_plain = True
+            if not self._has_warned_plain:
+                self._has_warned_plain = True
                 log.warning(
-                    "this Kafka does not write idempotently (%s): where a connection breaks, "
-                    "events may be there twice",
+                    "this Kafka does not support idempotent writes (%s): when a connection breaks, "
+                    "events may be written twice",
                     type(error).__name__,
                 )
             return producer
@@ -329,15 +329,15 @@ class Writer:
             self._back()
         self._arm()
 
-    def _tell(self, line: str, why: str) -> None:
-        if why not in self._told:
-            self._told.add(why)
+    def _warn_once(self, line: str, why: str) -> None:
+        if why not in self._logged:
+            self._logged.add(why)
             log.warning("%s", line)
 
     def _back(self) -> None:
-        if self._told:
-            log.info("Kafka takes events again")
-            self._told.clear()
+        if self._logged:
+            log.info("Kafka accepts events again")
+            self._logged.clear()
 
     def _add_lanes(self, producer: AIOKafkaProducer) -> None:
         known = producer.client.cluster.partitions_for_topic(self._settings.topic) or ()
@@ -378,7 +378,7 @@ class Writer:
 
     def _away(self, why: str) -> None:
         self._refusal = Refusal("kafka", why)
-        self._tell(f"{why}; meanwhile posts are answered with 503", why)
+        self._warn_once(f"{why}; meanwhile posts are answered with 503", why)
 
     def _give_up(self, why: str) -> AIOKafkaProducer | None:
         """Refuse everything that waits, and return the connection that it waited for."""
@@ -420,5 +420,7 @@ def _why(error: BaseException, topic: str) -> str:
     if isinstance(error, TopicAuthorizationFailedError):
         return f"this login has no right to write to {topic}: allow Write on it"
     if isinstance(error, UnknownTopicOrPartitionError):
-        return f"there is no topic {topic}, or this login may not see it: `tokenshare doctor --fix`"
+        return (
+            f"topic {topic} does not exist, or this login may not see it: `tokenshare doctor --fix`"
+        )
     return f"Kafka cannot be written to ({type(error).__name__})"

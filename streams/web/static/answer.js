@@ -5,7 +5,7 @@ import { change, shiftedOf, daysKnown } from "./shifts.js";
 import { compact, keyName, percent, points, windowOf, wobble } from "./words.js";
 
 const FIRST_LANGUAGE = "en";
-// What has no name in the world is no answer to which language.
+// Not languages: the rest, and what could not be determined.
 const NO_LANGUAGES = new Set(["und", "other"]);
 const NAMED_SHIFTS = 3;
 
@@ -21,7 +21,7 @@ export function showAnswer(windows, shifts, { measure, window }) {
     document.title = "tokenshare";
     return;
   }
-  const origin = told(windows, shifts, "origin", "cn-open", measure, window);
+  const origin = shareOf(windows, shifts, "origin", "cn-open", measure, window);
   fill(byId("headline"),
     "Chinese open models: ", el("strong", null, percent(origin.share)), ` of ${measure} in the last ${windowOf(window).name}`,
     el("span", { class: "since" }, ...changeWords(origin)));
@@ -31,9 +31,9 @@ export function showAnswer(windows, shifts, { measure, window }) {
   document.title = `${percent(origin.share)} Chinese open · tokenshare`;
 }
 
-// A key's share, and how far it is from what the week before makes one expect; without that, from
+// A key's share, and its distance from the baseline of the week before; without that, from
 // the last 7 days themselves.
-function told(windows, shifts, dimension, key, measure, window) {
+function shareOf(windows, shifts, dimension, key, measure, window) {
   const ratio = (name) => {
     if (!windows[name]?.[measure]) return NaN;
     return windows[name][dimension]?.find((row) => row.key === key)?.[`${measure}_ratio`] ?? 0;
@@ -65,7 +65,7 @@ function languageWords(windows, shifts, measure, window) {
   const next = rows.filter(({ key }) => key !== FIRST_LANGUAGE).sort((a, b) => b[ratio] - a[ratio])[0];
   const key = moved?.key ?? next?.key;
   if (!moved && !(next?.[ratio] > 0)) return [];
-  const language = told(windows, shifts, "language", key, measure, window);
+  const language = shareOf(windows, shifts, "language", key, measure, window);
   const name = keyName("language", key, moved?.name ?? rows.find((row) => row.key === key)?.name);
   return [
     el("strong", null, name), moved ? ", the language that shifted most: " : ", the largest language after English: ",

@@ -8,7 +8,7 @@ export async function ask(address) {
     // Asked for by its ETag: what has not changed is not sent again.
     response = await fetch(address, { signal: AbortSignal.timeout(ANSWER_WITHIN_SECONDS * 1000), cache: "no-cache" });
   } catch (error) {
-    throw new Error(error.name === "TimeoutError" ? `No answer within ${ANSWER_WITHIN_SECONDS} seconds.` : "The worker cannot be reached.");
+    throw new Error(error.name === "TimeoutError" ? `No response within ${ANSWER_WITHIN_SECONDS} seconds.` : "The worker cannot be reached.");
   }
   if (response.status === 401) {
     const refused = new Error("The worker wants its token: reload the page, and give it as the password.");

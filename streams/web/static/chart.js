@@ -21,7 +21,7 @@ function library() {
   return loading;
 }
 
-// The library is large beside the rest of the page: on a phone it waits until somebody scrolls.
+// The library is large beside the rest of the page: on a phone it waits until the reader scrolls.
 const NEAR = "500px";
 const near = new Promise((resolve) => {
   const observer = new IntersectionObserver((entries) => {
@@ -40,7 +40,7 @@ export async function draw(chart, { times, bands, labels }) {
   if (!chart.classList.contains("js-plotly-plot")) sketch(chart, { times, bands });
   await near;
   const Plotly = await library();
-  // While this waited, something newer may have been asked for or said.
+  // While this waited, something newer may have been requested or shown.
   if (turn !== newest) return;
   const css = getComputedStyle(document.documentElement);
   const colour = (name) => css.getPropertyValue(`--${name}`).trim();

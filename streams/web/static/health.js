@@ -1,4 +1,4 @@
-// Health: of the pipeline as the worker tells it, and of the line to the worker as the page sees it.
+// Health: of the pipeline as the worker reports it, and of the connection to the worker.
 
 import { byId, el, fill } from "./dom.js";
 import { partitionsTable, recordsTable } from "./tables.js";
@@ -32,10 +32,10 @@ export function showStatus(silent, shares, failure) {
   const status = byId("status");
   const isStale = silent > STALE_AFTER_SECONDS;
   if (isStale) {
-    // Tens of seconds, so that a screen reader is not told each one.
+    // Tens of seconds, so that a screen reader does not announce each one.
     const about = Math.max(6, silent < 60 ? Math.floor(silent / 10) * 10 : silent);
     status.className = "status stale";
-    say(status, `Stale: no answer for ${age(about)}`);
+    say(status, `Stale: no response for ${age(about)}`);
   } else if (shares) {
     const old = ageOf(shares);
     status.className = "status live";
@@ -48,8 +48,8 @@ function showBanner(isStale, shares, failure) {
   const banner = byId("banner");
   const children = [];
   if (isStale) {
-    children.push(el("p", null, el("strong", null, shares ? `These numbers are of ${clock(shares.as_of)}. ` : "There are no numbers yet. "),
-      failure || "The worker does not answer.", " The page goes on asking."));
+    children.push(el("p", null, el("strong", null, shares ? `These numbers are of ${clock(shares.as_of)}. ` : "No numbers yet. "),
+      failure || "The worker does not respond.", " The page keeps trying."));
   }
   if (shares && !shares.ready) {
     const reasons = shares.reasons?.length ? shares.reasons : ["no reason given"];

@@ -1,7 +1,7 @@
-// When to ask: at each picture that the worker's stream tells of; on a timer while it is silent.
+// When to fetch: at each snapshot that the worker's stream announces; on a timer while it is silent.
 
 const TICK_SECONDS = 2;
-// A worker tells of a picture each second, unless the stream is broken or held up on its way.
+// A worker announces a snapshot each second, unless the stream is broken or held up on its way.
 const SILENCE_SECONDS = 4;
 // A browser does not come back by itself to a stream that was refused.
 const AGAIN_SECONDS = 30;

@@ -14,9 +14,9 @@ const code = (name) => (name === OTHER ? "Not kept by name" : el("code", null, n
 export function moversOf({ dimension, shift, models, joint, tenants }, languageNames) {
   const [across, heading] = JOINT[dimension];
   return [
-    models ? split("Models", models, shift, code) : note("By model it cannot be told: models are not counted by language."),
+    models ? split("Models", models, shift, code) : note("Not available by model: models are not counted by language."),
     joint ? split(heading, joint, shift, (name) => keyName(across, name, languageNames.get(name))) : null,
-    tenants ? split("Tenants, by their hash", tenants, shift, code) : note("By tenant it cannot be told: requests name none."),
+    tenants ? split("Tenants, by their hash", tenants, shift, code) : note("Not available by tenant: requests name none."),
     ...[[models, "models"], [joint, heading.toLowerCase()]].filter(([of]) => of).slice(0, 1).map(([of, what]) => note(mixWords(of, what))),
   ];
 }

@@ -84,10 +84,10 @@ async function askShifts() {
   later("shifts", SHIFTS_EVERY_SECONDS);
   try {
     const body = await ask("api/v1/shifts");
-    // A worker that has just started has not worked them out: that is not a history of no days.
+    // A worker that has just started has not computed them: that is not a history of no days.
     if (!body.as_of) {
       later("shifts", RETRY_SECONDS);
-      fill(byId("shifts-state"), "They are worked out within a minute of a worker's start, once there is traffic.");
+      fill(byId("shifts-state"), "They are computed within a minute of a worker's start, once there is traffic.");
       return;
     }
     shifts = body;
@@ -95,7 +95,7 @@ async function askShifts() {
     goToPlace();
   } catch (error) {
     later("shifts", RETRY_SECONDS);
-    if (!shifts) fill(byId("shifts-state"), `The shifts did not come: ${error.message}`);
+    if (!shifts) fill(byId("shifts-state"), `The shifts could not be loaded: ${error.message}`);
   }
 }
 
@@ -118,7 +118,7 @@ async function askHistory() {
     redraw();
   } catch (error) {
     later("history", RETRY_SECONDS);
-    byId("chart-note").textContent = `The history did not come: ${error.message}`;
+    byId("chart-note").textContent = `The history could not be loaded: ${error.message}`;
   }
 }
 
@@ -205,7 +205,7 @@ onChange((parts) => {
   const isOther = wanted && ["shift", "measure", "window"].some((part) => parts.has(part));
   if (isOther) {
     due.movers = -Infinity;
-    showMovers(wanted, "Asking what moved it…");
+    showMovers(wanted, "Loading what moved it…");
   }
   show();
   if (parts.has("measure")) redraw();
@@ -221,7 +221,7 @@ byId("joint").addEventListener("toggle", refresh);
 for (const id of ["partitions", "records"]) byId(id).addEventListener("toggle", show);
 byId("history-numbers").addEventListener("toggle", redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-// Time that nobody looked on is no silence of the worker.
+// The time in which the page was hidden does not count as silence of the worker.
 document.addEventListener("visibilitychange", () => { answeredAt = performance.now(); });
 setInterval(() => { if (!document.hidden) showLine(); }, 1000);
 listen("api/v1/events", refresh);

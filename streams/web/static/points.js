@@ -3,7 +3,7 @@
 import { BANDS, keyName, ORIGINS, REST } from "./words.js";
 
 // merge: seconds of one point in the chart, where the API's own step is finer than a screen.
-// every: seconds after which it is asked for again. local: told in the reader's time zone.
+// every: seconds after which it is asked for again. local: shown in the reader's time zone.
 export const RANGES = [
   { key: "1h", name: "Hour", long: "last hour", step: "10s", merge: 60, seconds: 3600, every: 10, local: true, labels: "%H:%M", point: "minute" },
   { key: "24h", name: "Day", long: "last 24 hours", step: "5m", seconds: 86_400, every: 30, local: true, labels: "%a %H:%M", point: "5 minutes" },
@@ -12,7 +12,7 @@ export const RANGES = [
   { key: "1y", name: "Year", long: "last year", step: "1w", seconds: 365 * 86_400, every: 300, labels: "week of %-d %b %Y", point: "week (UTC, from Monday)" },
   { key: "2y", name: "2 years", long: "last 2 years", step: "1w", seconds: 730 * 86_400, every: 300, labels: "week of %-d %b %Y", point: "week (UTC, from Monday)" },
 ];
-// A young deployment has no days yet: until somebody chooses, the longest of these with two points.
+// A young deployment has no days yet: until the reader chooses, the longest of these with two points.
 export const FIRST_RANGES = ["28d", "24h", "1h"];
 
 export function historyAddress(dimension, range, asOf, format) {
@@ -94,7 +94,7 @@ export function steps(points, bands, measure, { range, seconds, asOf }) {
   return { times, ratios };
 }
 
-// Date axis texts have no zone: minutes are told in the reader's, days and weeks are UTC panes.
+// Date axis texts have no zone: minutes are shown in the reader's, days and weeks are UTC panes.
 export function stamp(unix, range) {
   const date = new Date(unix * 1000);
   const shifted = range.local ? new Date(date - date.getTimezoneOffset() * 60_000) : date;

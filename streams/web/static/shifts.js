@@ -1,4 +1,4 @@
-// What has shifted: a share against what the week before makes one expect, and what it usually wanders.
+// What has shifted: a share against its baseline from the week before, and its usual spread.
 
 import { byId, el, fill } from "./dom.js";
 import { moversOf } from "./movers.js";
@@ -44,7 +44,7 @@ export function showShifts(shifts, shown, open) {
   more.textContent = shown.allShifts ? "Show fewer" : `Show all ${listed.length}`;
   more.setAttribute("aria-expanded", String(shown.allShifts));
   const isGone = wanted && !listed.some((each) => nameOf(each) === wanted);
-  fill(byId("shift-gone"), isGone ? `${keyName(shown.shift.dimension, shown.shift.key)} has no shift of ${shown.measure} in the last ${windowOf(shown.window).long} to be told now: too little traffic, or no longer listed by name.` : "");
+  fill(byId("shift-gone"), isGone ? `${keyName(shown.shift.dimension, shown.shift.key)} has no shift of ${shown.measure} in the last ${windowOf(shown.window).long}: too little traffic, or no longer listed by name.` : "");
   byId("shift-gone").hidden = !isGone;
 }
 
@@ -55,14 +55,14 @@ function rank(shifts, measure) {
 }
 
 function stateWords({ baseline_days: days, needed_days: needed }, shifted, rows) {
-  if (shifted) return [el("strong", null, shifted === 1 ? "One shift. " : `${shifted} shifts. `), "Open one to see which models and tenants make it."];
+  if (shifted) return [el("strong", null, shifted === 1 ? "One shift. " : `${shifted} shifts. `), "Open one to see which models and tenants caused it."];
   if (days < needed) {
     return [
       el("strong", null, `History is too short to say what is usual: ${daysKnown({ baseline_days: days, needed_days: needed })} of ${needed} days. `),
-      rows ? "Until then, what differs most from the days before, without a verdict:" : "Shifts are told once there is enough to know how far each share usually wanders.",
+      rows ? "Until then, what differs most from the days before, without a verdict:" : "Shifts are shown once there is enough history to know how far each share usually moves.",
     ];
   }
-  return [el("strong", null, "Nothing has shifted. "), rows ? "What is furthest from the days before:" : "No share has a baseline to be held against yet."];
+  return [el("strong", null, "Nothing has shifted. "), rows ? "What is furthest from the days before:" : "No share has a baseline yet."];
 }
 
 function showProgress({ baseline_days: days, needed_days: needed }) {
@@ -117,12 +117,12 @@ function summaryOf(each, reach) {
 
 // All gauges have one scale, so that the eye compares: in usual wobbles, or in points where none is
 // known. Beyond the end of it a dot stays at the end.
-const MOST_WOBBLES = 6;
+const MAX_WOBBLES = 6;
 function reachOf(rows) {
   const known = rows.filter(({ usual_spread: spread }) => spread > 0);
   const wobbles = known.map(({ shift, usual_spread: spread }) => Math.abs(shift ?? 0) / wobble(spread));
   return {
-    wobbles: Math.min(MOST_WOBBLES, 1.1 * Math.max(2, ...wobbles)),
+    wobbles: Math.min(MAX_WOBBLES, 1.1 * Math.max(2, ...wobbles)),
     points: 1.1 * Math.max(0.002, ...rows.map(({ shift }) => Math.abs(shift ?? 0))),
   };
 }

@@ -27,12 +27,12 @@ export function sharesTable(windows, dimension, measure, picked, all) {
     const origin = dimension === "origin" ? row.key : row.origin;
     const paint = dimension !== "origin" && dimension !== "model" ? null : mixed ? { paint: REST[0], pattern: REST[1] } : originOf(origin);
     if (paint) bar.className = `fill ${paint.paint}`;
-    const told = dimension === "model" && !mixed ? originOf(origin).name : null;
+    const originName = dimension === "model" && !mixed ? originOf(origin).name : null;
     const name = keyName(dimension, row.key, row.name);
     return [
       header("row", el("th", { scope: "row" },
         el("span", { class: "name" }, paint ? swatch(paint.paint, paint.pattern) : null,
-          el("span", { title: told }, name, told ? el("span", { class: "unseen" }, `, ${told}`) : null)),
+          el("span", { title: originName }, name, originName ? el("span", { class: "unseen" }, `, ${originName}`) : null)),
         el("span", { class: paint ? "bar under-swatch" : "bar", "aria-hidden": "true" }, bar))),
       ...WINDOWS.map(({ key }) => cell(lookup[key].get(row.key), windows[key], ratio, measure, key === picked)),
       ...(web ? [web.get(row.key)] : []),
@@ -119,7 +119,7 @@ export function partitionsTable(partitions, now, agoOf) {
 }
 
 export function recordsTable(records) {
-  return table(null, "Kafka records since the first one, by what became of them",
+  return table(null, "Kafka records since the first one, by outcome",
     ["Result", "Records"],
     records.map((one) => [
       header("row", one.reason ? `${one.result}: ${one.reason}` : one.result), el("td", null, count(one.count)),

@@ -78,30 +78,30 @@ function differences(before) {
 }
 
 function read() {
-  const said = new URLSearchParams(location.hash.slice(1));
+  const params = new URLSearchParams(location.hash.slice(1));
   const found = { ...FIRST };
   for (const [name, options] of Object.entries(CHOICES)) {
-    const wanted = said.get(name);
+    const wanted = params.get(name);
     if (options.some(({ key }) => key === wanted)) found[name] = wanted;
   }
-  found.all = said.get("all") === "1";
-  found.allShifts = said.get("shifts") === "all";
-  const [dimension, key] = [said.get("dimension"), said.get("key")];
-  if (said.get("view") === "shift" && SHIFT_DIMENSIONS.includes(dimension) && key && SHIFT_WINDOWS.includes(found.window)) {
+  found.all = params.get("all") === "1";
+  found.allShifts = params.get("shifts") === "all";
+  const [dimension, key] = [params.get("dimension"), params.get("key")];
+  if (params.get("view") === "shift" && SHIFT_DIMENSIONS.includes(dimension) && key && SHIFT_WINDOWS.includes(found.window)) {
     found.shift = { dimension, key };
   }
   return found;
 }
 
 function write() {
-  const said = new URLSearchParams();
-  if (view.shift) for (const [name, value] of Object.entries({ view: "shift", ...view.shift })) said.set(name, value);
+  const params = new URLSearchParams();
+  if (view.shift) for (const [name, value] of Object.entries({ view: "shift", ...view.shift })) params.set(name, value);
   for (const name of Object.keys(CHOICES)) {
-    // A link to a shift says all that tells it from others.
+    // A link to a shift has all parameters that identify it.
     const isOfShift = view.shift && (name === "measure" || name === "window");
-    if (view[name] !== FIRST[name] || isOfShift) said.set(name, view[name]);
+    if (view[name] !== FIRST[name] || isOfShift) params.set(name, view[name]);
   }
-  if (view.all) said.set("all", "1");
-  if (view.allShifts) said.set("shifts", "all");
-  return `${location.pathname}${location.search}${said.size ? `#${said}` : ""}`;
+  if (view.all) params.set("all", "1");
+  if (view.allShifts) params.set("shifts", "all");
+  return `${location.pathname}${location.search}${params.size ? `#${params}` : ""}`;
 }

@@ -30,7 +30,7 @@ export const originOf = (key) => ORIGINS.find((origin) => origin.key === key) ??
 export const count = (value) => (Number.isFinite(value) ? whole.format(value) : "–");
 export const compact = (value) => (!Number.isFinite(value) ? "–" : value < 10_000 ? whole.format(value) : brief.format(value));
 
-// A share in per cent with one decimal; a share that is there but rounds to nothing is no zero.
+// A share in per cent with one decimal; a share that rounds to zero but is not zero is shown as <0.1.
 export function share(ratio) {
   if (!Number.isFinite(ratio)) return "–";
   if (ratio > 0 && ratio < 0.0005) return "<0.1";
