@@ -21,7 +21,7 @@ COMPOSE = ("docker", "compose", "--profile", "demo")
 WORKERS = ("worker", "worker-2")
 #: The services that end when they have done their work.
 ENDING = {"topics"}
-COUNT_SECONDS = 60.0
+COUNT_SECONDS = 120.0
 
 
 class Check:
