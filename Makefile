@@ -13,7 +13,7 @@ QUICK := not kafka and not browser and not slow
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo check test coverage e2e compose kafka faults fuzz lint format bench peers accuracy alerts requirements clean
+.PHONY: help demo check test coverage e2e compose image manifests rules kafka faults fuzz lint format bench peers accuracy alerts requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -37,7 +37,16 @@ e2e: $(VENV)/.installed-dev ## All at once: bridge, Kafka, workers, Prometheus, 
 	@$(RUN) pytest -n0 tests/kafka/test_end_to_end.py $(ARGS)
 
 compose: $(VENV)/.installed-dev ## Run the documented compose commands on a Docker engine
-	@$(VENV)/bin/python tests/compose/run.py
+	@$(VENV)/bin/python tests/compose/run.py compose
+
+image: $(VENV)/.installed-dev ## Build the image on a Docker engine, print its size, use it
+	@$(VENV)/bin/python tests/compose/run.py image
+
+manifests: $(VENV)/.installed-dev $(VENV)/bin/kustomize $(VENV)/bin/helm ## Build and compare kustomize example and Helm chart
+	@$(RUN) pytest -n0 tests/deploy/test_kubernetes.py tests/deploy/test_helm.py $(ARGS)
+
+rules: $(VENV)/.installed-dev ## Write rules and dashboards into PrometheusRules and Helm chart
+	@$(VENV)/bin/python tests/deploy/copies.py
 
 kafka: $(VENV)/.installed-dev ## Run Apache Kafka on port 9092, from its jars; Ctrl-C ends it
 	@$(VENV)/bin/python tests/kafka/apache.py
@@ -102,3 +111,14 @@ $(VENV)/.installed-dev: pyproject.toml $(wildcard streams/decode/*.pyx streams/d
 	@echo 'Installing tokenshare with its development tools into $(VENV); the first time takes a minute or so.'
 	@$(PIP) install --quiet -e '.[dev]'
 	@touch $(VENV)/.installed-demo $@
+
+# From their sources, with Go: packages of them fetch a binary from elsewhere.
+$(VENV)/bin/kustomize: $(VENV)/bin/python
+	@command -v go >/dev/null || { echo 'kustomize and Helm are built with Go, and there is no go here.' >&2; exit 1; }
+	@GOBIN='$(abspath $(VENV)/bin)' go install -ldflags='-s -w' sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+	@touch $@
+
+$(VENV)/bin/helm: $(VENV)/bin/python
+	@command -v go >/dev/null || { echo 'kustomize and Helm are built with Go, and there is no go here.' >&2; exit 1; }
+	@GOBIN='$(abspath $(VENV)/bin)' go install -ldflags='-s -w' helm.sh/helm/v3/cmd/helm@v3.19.0
+	@touch $@

@@ -66,6 +66,8 @@ def run(
     `beside` runs beside the worker and stops it when it returns: the demo's live table.
     """
     warn_of_misspelt()
+    # Until the event loop runs: process 1 of a container gets no signal that it does not ask for.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         catalog = Catalog.load(settings.catalog_overrides)
         # Before the first connection: the changelog is read in large responses as well.

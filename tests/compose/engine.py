@@ -28,6 +28,10 @@ DAEMON = "?name(^docker[.]io$)"
 PACKAGES = ("containerd", DAEMON, "docker-buildx", "docker-cli", "docker-compose", "tini")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 START_SECONDS = 60.0
+#: All images, with what they are built from.
+DISK_BYTES = 8_000_000_000
+GROUPS = Path("/sys/fs/cgroup")
+NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 
@@ -39,12 +43,19 @@ class Engine:
     inside: tuple[str, ...] = ()
 
 
-def why_none_can_be_set_up() -> str | None:
-    """Return what is missing for an engine of our own, or None."""
+def why_none_can_be_set_up(directory: Path) -> str | None:
+    """Return what is missing for an engine of our own with its files in a directory, or None."""
     if os.geteuid() != 0:
         return "not root"
     if shutil.which("apt-get") is None or platform.freedesktop_os_release()["ID"] != "debian":
         return "not Debian"
+    # In a container without rights of its own root may do neither.
+    if subprocess.run([*NAMESPACES, "true"], capture_output=True, check=False).returncode:
+        return "no right to make namespaces"
+    if not any(os.access(group, os.W_OK) for group in (GROUPS, *GROUPS.glob("*/"))):
+        return "no control groups"
+    if shutil.disk_usage(directory).free < DISK_BYTES:
+        return f"less than {DISK_BYTES / 1e9:.0f} GB of disk"
     return None
 
 
@@ -147,7 +158,7 @@ def _way_out(inside: tuple[str, ...], pid: int) -> Iterator[None]:
 
 
 def _remove_groups(name: str) -> None:
-    for top in Path("/sys/fs/cgroup").rglob(name):
+    for top in GROUPS.rglob(name):
         for group, _, _ in os.walk(top, topdown=False):
             with suppress(OSError):
                 Path(group).rmdir()
@@ -164,7 +175,7 @@ def started(directory: Path) -> Iterator[Engine]:
         "DOCKER_CONFIG": str(directory / "client"),
     }
     command = [
-        *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+        *NAMESPACES,
         *("sh", "-c", 'ip link set lo up && exec dockerd "$@"', "dockerd"),
         *("--host", environment["DOCKER_HOST"], "--pidfile", f"{directory}/pid"),
         *("--data-root", f"{directory}/data", "--exec-root", f"{directory}/exec"),

@@ -7,6 +7,9 @@ from pathlib import Path
 
 OPERATIONS = (Path(__file__).resolve().parents[2] / "docs/operations.md").read_text()
 
+#: What makes the files readable after a checkout with umask 077.
+READABLE = re.search(r"umask 077, run `([^`]+)`", OPERATIONS)[1]
+
 
 def lines() -> list[str]:
     """Return the lines of the only block with `docker compose`."""

@@ -132,6 +132,17 @@ def test_our_services_have_the_version_of_the_project(name):
     assert SERVICES[name]["image"] == f"{PROJECT['name']}:{PROJECT['version']}"
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_our_image_is_looked_for_in_no_registry(name):
+    assert SERVICES[name]["pull_policy"] == "never"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_end_as_asked_without_an_init(name):
+    # tests/deploy/test_process_one.py runs them as process 1.
+    assert "init" not in SERVICES[name]
+
+
 def test_every_tag_of_ours_is_built_by_one_service_that_all_others_wait_for():
     builders = [name for name, service in SERVICES.items() if "build" in service]
     tags = Counter(SERVICES[name]["image"] for name in builders)

@@ -419,6 +419,12 @@ def test_the_steps_of_the_build_make_a_tokenshare_that_runs(tmp_path):
     assert '"language":"de"' in told
     assert not (tmp_path / "opt" / "bin" / "pip").exists()
     assert list((tmp_path / "opt").rglob("streams/decode/scan.*.so"))
+    # What nothing reads at run time has gone.
+    left = {path.relative_to(tmp_path / "opt") for path in (tmp_path / "opt/lib").rglob("*")}
+    unread = {".a", ".c", ".h", ".pxd", ".pyi", ".pyx"}
+    assert {path for path in left if path.suffix in unread or path.name == "tests"} == set()
+    assert {path for path in left if path.name in {"narwhals", "graph_objs"}} == set()
+    assert [path.name for path in left if path.suffix == ".js"].count("plotly.min.js") == 1
     # Flags 1: by the hash of the source, and unchecked. Other files hold the time of the build.
     compiled = list((tmp_path / "opt").rglob("*.pyc"))
     assert any(path.parent.parent.name == "streams" for path in compiled)

@@ -1,0 +1,49 @@
+"""kustomize and helm as programs: what they build of our files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+KUBERNETES = ROOT / "deploy/kubernetes"
+CHART = ROOT / "deploy/helm/tokenshare"
+
+
+def program(name: str) -> str:
+    """Return the path of a program that `make manifests` builds; skips the test without it."""
+    own = Path(sys.executable).parent / name
+    found = str(own) if own.exists() else shutil.which(name)
+    if found is None:
+        if os.environ.get("CI") and shutil.which("go"):
+            pytest.fail(f"{name} is missing: `make manifests` builds it where Go is installed")
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def run(name: str, *arguments: str, code: int = 0) -> str:
+    """Run a program and return what it prints; it has to end with a code."""
+    done = subprocess.run(
+        [program(name), *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    if code == 0:
+        assert done.stderr == ""
+    return done.stdout + done.stderr
+
+
+def built(folder: Path) -> list[dict[str, Any]]:
+    """Return the objects that kustomize builds of a folder."""
+    return objects(run("kustomize", "build", str(folder)))
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    """Return the objects in YAML documents."""
+    return [each for each in yaml.safe_load_all(text) if each]
