@@ -10,7 +10,17 @@ from importlib.metadata import version
 
 import click
 
-from streams.cli import ask, backtest, catalog, common, operate, report, run, simulate
+from streams.cli import (
+    ask,
+    backtest,
+    catalog,
+    common,
+    dead_letters,
+    operate,
+    report,
+    run,
+    simulate,
+)
 
 #: Errors of standard output: the reader has closed the pipe, or the disk is full.
 _CLOSED, _FULL = errno.EPIPE, {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -32,6 +42,7 @@ for _command in (
     simulate.simulate,
     report.report_command,
     *operate.COMMANDS,
+    dead_letters.dead_letters_group,
     *ask.COMMANDS,
     catalog.catalog_group,
     backtest.backtest,

@@ -26,6 +26,7 @@ from streams.classify.origin.values import CatalogError
 from streams.cli import client, common, compare
 from streams.decode.options import Options
 from streams.kafka import admin
+from streams.kafka.topic_reader import TopicUnreadableError
 from streams.report import content, data, formatting, html, lines, parquet, text
 from streams.report.count import Count
 from streams.report.summary import Read, histories, summary, summary_of_worker
@@ -192,7 +193,7 @@ def _of_topic(topic: str, bootstrap: str | None, by: By) -> Summary:
             parts = kafka.read(chosen, topic, lambda: _count(chosen, catalog)[0], advance)
     except admin.BrokerError as error:
         common.fail(error, process.NO_BROKER)
-    except kafka.TopicUnreadableError as error:
+    except TopicUnreadableError as error:
         common.fail(error)
     for part in parts:
         whole.join(part)

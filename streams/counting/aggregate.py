@@ -145,7 +145,7 @@ def columns_of(
     if not timely.all():
         bad = rows[~timely]
         rejected = [
-            (offset, _untimely(ts, ceiling))
+            (offset, untimely(ts, ceiling))
             for offset, ts in zip(bad.offsets.tolist(), bad.ts.tolist(), strict=True)
         ]
         rows = rows[timely]
@@ -172,7 +172,8 @@ def columns_of(
     ), rejected
 
 
-def _untimely(ts: float, ceiling: float) -> Rejected:
+def untimely(ts: float, ceiling: float) -> Rejected:
+    """Return why a time does not count: NaN, above `ceiling`, or too long ago."""
     if math.isnan(ts):
         return Rejected("bad_time", "ts cannot be read as a time")
     if ts > ceiling:

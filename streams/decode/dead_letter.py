@@ -24,6 +24,7 @@ LAST_OFFSET = "tokenshare.last_offset"
 TIMESTAMP = "tokenshare.timestamp_ms"
 ITEMS = "tokenshare.rejected_items"
 RECORDS = "tokenshare.rejected_records"
+COUNTED = "tokenshare.counted_items"
 
 #: Records of one reason in one fetch that get a dead letter each; the rest share one letter for
 #: their range. An ordinary fetch has fewer: the limit is for a million records in some kilobytes.
@@ -56,16 +57,18 @@ class Source(NamedTuple):
     topic: str
     partition: int
 
-    def letter(self, record: Record, rejected: Rejected, items: int = 1) -> DeadLetter:
+    def letter(
+        self, record: Record, rejected: Rejected, items: int = 1, counted: int | None = None
+    ) -> DeadLetter:
         """Return the dead letter of a record.
 
-        `items` of the record's items were rejected, the first of them for `rejected`.
+        `items` of the record's items were rejected, the first of them for `rejected`; `counted` of
+        them were counted, None where that is not known.
         """
-        added = self._headers(
-            rejected.reason,
-            rejected.detail,
-            {OFFSET: record.offset, TIMESTAMP: record.timestamp, ITEMS: items},
-        )
+        where = {OFFSET: record.offset, TIMESTAMP: record.timestamp, ITEMS: items}
+        if counted is not None:
+            where[COUNTED] = counted
+        added = self._headers(rejected.reason, rejected.detail, where)
         # A truncated value is useless.
         is_cut = rejected.reason == "too_large" and TRUNCATED in dict(record.headers)
         return DeadLetter(record.key, b"" if is_cut else record.value, record.headers, added)
@@ -100,12 +103,13 @@ class Letters:
         rejections: Sequence[tuple[int, Rejected]],
         records: Mapping[int, Record],
         corrupt: Sequence[CorruptRange] = (),
+        counted: Mapping[int, int] | None = None,
     ) -> Iterator[DeadLetter]:
         """Yield the dead letters of a reading.
 
         `rejections` are by offset, several of one offset where several items of a record are
         rejected; `records` are those records. One that is missing gets a letter without its
-        contents.
+        contents. `counted` has how many items of each of these records were counted.
         """
         # A record is one dead letter, however many of its items are rejected.
         reasons: dict[int, list[Rejected]] = {}
@@ -118,7 +122,8 @@ class Letters:
             if self._made[reason] > self._limit:
                 rest.setdefault(reason, []).append(offset)
             elif offset in records:
-                yield self._source.letter(records[offset], whys[0], len(whys))
+                known = None if counted is None else counted.get(offset, 0)
+                yield self._source.letter(records[offset], whys[0], len(whys), known)
             else:
                 yield self._source.letter_of_range([offset], whys[0])
         for offsets in rest.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from streams.kafka import record_batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Literal
 
     from numpy.typing import NDArray
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 #: The formats that events come in, by number: our own is 0.
 FORMAT_NAMES = (native.NAME, *(name for name in NAMES if name != native.NAME), custom.NAME)
 FORMAT_NUMBERS: dict[str, int] = {name: at for at, name in enumerate(FORMAT_NAMES)}
+
+_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 _pair = attrgetter("model", "language")
 _time = attrgetter("ts")
@@ -153,6 +157,20 @@ class Reading:
         if len(found) < len(wanted):
             found |= record_batch.at_offsets(self.record_batches, wanted - found.keys())
         return found
+
+    def counted_items(self, rejections: Sequence[tuple[int, Rejected]]) -> dict[int, int]:
+        """Return how many items of each rejected record were not rejected, where there are any.
+
+        `rejections` are all of this reading: those of event times, which are rows here, as well.
+        """
+        if not len(self.rows):
+            return {}
+        found = Counter(offset for offset, _ in self.rejected)
+        found.subtract(offset for offset, _ in rejections)
+        offsets = list(found)
+        first, last = (np.searchsorted(self.rows.offsets, offsets, side) for side in _SIDES)
+        found.update(dict(zip(offsets, (last - first).tolist(), strict=True)))
+        return {offset: count for offset, count in found.items() if count}
 
 
 def rows_of(

@@ -82,7 +82,8 @@ class Counter:
             rejections = partition.apply(reading, self._classifier, time.time())
             if rejections or reading.corrupt:
                 records = reading.records_at(letters.wanted(rejections))
-                made = list(letters.of(rejections, records, reading.corrupt))
+                counted = reading.counted_items(rejections)
+                made = list(letters.of(rejections, records, reading.corrupt, counted))
                 self._flusher.add_letters(partition, made)
                 held += sum(letter.size for letter in made)
             if held > DEAD_LETTER_BYTES:

@@ -51,22 +51,22 @@ class LetterSender:
         partitions = sorted(await producer.partitions_for(self._topic))
         into = partitions[partition % len(partitions)]
         while letters:
-            count = _fitting(letters)
-            await self._write(producer, into, letters[:count])
-            del letters[:count]
+            await self._write(producer, into, letters, _fitting(letters))
 
-    async def _write(self, producer: Any, into: int, letters: Sequence[DeadLetter]) -> None:
+    async def _write(self, producer: Any, into: int, letters: list[DeadLetter], count: int) -> None:
+        """Write the first `count` letters, each removed from the list once Kafka has it."""
         try:
-            batch = _batch_of(letters)
+            batch = _batch_of(letters[:count])
             await (await producer.send_batch(batch, self._topic, partition=into))
         except _REFUSALS as error:
-            if len(letters) > 1:
+            if count > 1:
                 # Halving finds the one that is refused.
-                half = len(letters) // 2
-                await self._write(producer, into, letters[:half])
-                await self._write(producer, into, letters[half:])
+                half = count // 2
+                await self._write(producer, into, letters, half)
+                await self._write(producer, into, letters, count - half)
                 return
             await self._write_shorter(producer, into, letters[0], error)
+        del letters[:count]
 
     async def _write_shorter(
         self, producer: Any, into: int, letter: DeadLetter, error: Exception

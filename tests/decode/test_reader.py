@@ -132,3 +132,17 @@ def test_rows_of_two_generations_are_not_joined(monkeypatch):
     assert len(set(generations)) == 2
     with pytest.raises(StaleNumbersError, match="cannot be joined"):
         read.read(0, 12, raws)
+
+
+@pytest.mark.parametrize("other", [GOOD, ODD])
+def test_what_was_counted_of_a_rejected_record_is_known(other):
+    future, bad = GOOD | {"ts": NOW + DAY}, {"model": 7}
+    values = [other, [other, bad, other], bad, [other, future, bad], future, [future, bad]]
+    raws = batches([orjson.dumps(each) for each in values])
+    classifier = Classifier(CATALOG)
+    partition = Partition.restore(0, 1, {})
+    found = Reader(classifier, Options()).read(0, len(values), raws)
+    rejections = partition.apply(found, classifier, NOW)
+
+    assert sorted({offset for offset, _ in rejections}) == [1, 2, 3, 4, 5]
+    assert found.counted_items(rejections) == {1: 2, 3: 1}

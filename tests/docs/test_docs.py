@@ -20,7 +20,7 @@ from streams.classify.origin.catalog import Catalog
 from streams.cli import cli
 from streams.cli.operate import settings_markdown
 from streams.counting.partition import MAX_TOTALS, Partition
-from streams.decode import dead_letter
+from streams.decode import dead_letter, stored_letter
 from streams.decode.decoder import Decoder
 from streams.decode.event import REASONS, SKIP_REASONS
 from streams.decode.formats import native
@@ -129,9 +129,10 @@ def test_the_headers_of_a_dead_letter_are_named():
             "RECORDS",
             "TIMESTAMP",
             "ITEMS",
+            "COUNTED",
             "TRUNCATED",
         )
-    }
+    } | {stored_letter.RESENT, stored_letter.RESENT_FROM}
 
     assert set(re.findall(r"`(tokenshare\.[a-z_]+)`", manual())) == headers
 
@@ -162,7 +163,7 @@ def test_every_path_of_the_server_has_its_line():
 
 
 def test_every_command_has_its_line():
-    listed = re.findall(r"^\| `tokenshare (\w+)` \|", text("docs/cli.md"), flags=re.MULTILINE)
+    listed = re.findall(r"^\| `tokenshare ([\w-]+)` \|", text("docs/cli.md"), flags=re.MULTILINE)
 
     assert sorted(listed) == sorted(cli.commands)
 
