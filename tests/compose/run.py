@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import engine
 import images
-from check import Check
+from deployment import Check
 from image import Image
 from manual_lines import READABLE, lines
 

@@ -284,7 +284,7 @@ def test_a_run_that_is_killed_sends_nothing_twice(pair, when):
 
 
 @pytest.mark.usefixtures("needs_transactions")
-def test_of_two_runs_at_once_the_later_one_sends_the_rest(pair):
+def test_of_two_runs_at_once_the_later_one_sends_the_rest(pair, monkeypatch):
     pair.write(*(pair.letter(at, counted=0) for at in range(20)))
     topics = topics_of(pair.settings)
 
@@ -299,7 +299,7 @@ def test_of_two_runs_at_once_the_later_one_sends_the_rest(pair):
                 went.set()
                 await two.run(topics, is_dry=False)
 
-        Resender.flush = overtaken
+        monkeypatch.setattr(Resender, "flush", overtaken)
         add = Resender.add
 
         async def each_alone(self, rejection):
@@ -307,12 +307,9 @@ def test_of_two_runs_at_once_the_later_one_sends_the_rest(pair):
             if rejection.place.offset in {4, 9}:
                 await self.flush()
 
-        Resender.add = each_alone
-        try:
-            with pytest.raises(ResendError, match="Another run"):
-                await one.run(topics, is_dry=False)
-        finally:
-            Resender.flush, Resender.add = flush, add
+        monkeypatch.setattr(Resender, "add", each_alone)
+        with pytest.raises(ResendError, match="Another run"):
+            await one.run(topics, is_dry=False)
         return one.outcome.written, two.outcome.written
 
     assert asyncio.run(work()) == (5, 15)
