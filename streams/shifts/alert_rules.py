@@ -174,7 +174,7 @@ def _matches(matchers: Mapping[str, str], labels: Mapping[str, str]) -> bool:
 
 
 def zscore_threshold(window: Window, dimension: str, *, has_tenants: bool) -> float | None:
-    """Return the z from which a window's shift is an alert; None where there is no alert on it.
+    """Return the z from which a window's shift is an alert; None for a window without alerts.
 
     Where requests name no tenant, one customer's batch looks like a shift of all traffic, so there
     is no alert on the hour.

@@ -83,7 +83,7 @@ class Store:
                 self.sent.update(mark for mark in marks if mark is not None)
 
     async def letters(self) -> AsyncGenerator[StoredLetter, None]:
-        """Yield the letters that the topic holds now; what is no dead letter is left out."""
+        """Yield the letters that the topic holds now; other records are left out."""
         ends = await self._letters.end_offsets(self._partitions)
         begins = await self._letters.beginning_offsets(self._partitions)
         spans = {tp: (begins[tp], ends[tp]) for tp in self._partitions}
@@ -177,7 +177,7 @@ def topics_of(settings: Settings) -> Topics:
         client.close()
     if topic not in known:
         raise TopicUnreadableError(
-            f"There is no topic {topic}: set TOKENSHARE_DEAD_LETTER_TOPIC or TOKENSHARE_TOPIC."
+            f"Topic {topic} does not exist: set TOKENSHARE_DEAD_LETTER_TOPIC or TOKENSHARE_TOPIC."
         )
     source = known.get(settings.topic)
     return Topics(known[topic].partitions, 0 if source is None else source.partitions)
