@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from streams.classify.keys import OTHER
 from streams.classify.origin.values import ORIGINS
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
+from streams.kafka import login
 from streams.shares.history import History
 from streams.shares.windows import Windows
 from streams.shifts.live import LiveShifts
@@ -91,6 +92,7 @@ class Publisher:
             "drawing": has_caught_up and not self._has_snapshot,
             "lag_unknown": len(self._ends) < self._source.partitions,
             "not_writing": self._flusher.is_failing,
+            "no_token": bool(login.problem(self._settings)),
         }
         return tuple(snapshot.STATES[state] for state, is_in_it in states.items() if is_in_it)
 
