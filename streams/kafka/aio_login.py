@@ -142,9 +142,8 @@ async def _log_in(self: Any) -> None:
     now = time.monotonic()
     provider = self._sasl_oauth_token_provider
     token_ends = provider.expires_at() if isinstance(provider, TokenProvider) else math.inf
-    self.login_ends = min(now + lifetime if lifetime > 0 else math.inf, token_ends)
-    self.renew_at = now + RENEW_PART * (self.login_ends - now)
-    self.prepare_at = now + PREPARE_PART * (self.login_ends - now)
+    left = min(lifetime if lifetime > 0 else math.inf, token_ends - now)
+    self.prepare_at, self.renew_at = now + PREPARE_PART * left, now + RENEW_PART * left
 
 
 async def _get_renewed_conn(
@@ -162,7 +161,8 @@ async def _get_renewed_conn(
     del self._conns[key]
     fresh = await _get_conn(self, node_id, group=group, no_hint=no_hint)
     now = time.monotonic()
-    if fresh is None and old.connected() and now < old.login_ends and key not in self._conns:
+    if fresh is None and old.connected() and key not in self._conns:
+        # Whether it still works is up to the broker.
         old.renew_at = now + RETRY_SECONDS
         self._conns[key] = fresh = old
     if fresh is not old:

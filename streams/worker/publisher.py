@@ -92,8 +92,9 @@ class Publisher:
             "drawing": has_caught_up and not self._has_snapshot,
             "lag_unknown": len(self._ends) < self._source.partitions,
             "not_writing": self._flusher.is_failing,
-            "no_token": bool(login.problem(self._settings)),
         }
+        # Connections may go on without a token: it is a reason where something else fails.
+        states["no_token"] = any(states.values()) and bool(login.problem(self._settings))
         return tuple(snapshot.STATES[state] for state, is_in_it in states.items() if is_in_it)
 
     def move_windows(self, now: float) -> bool:
