@@ -13,6 +13,14 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from streams.setting_values import (  # noqa: TC001 - likewise
+    AwsRegion,
+    Extensions,
+    OneLine,
+    OneLineSecret,
+    TokenEndpoint,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -59,12 +67,38 @@ class Settings(BaseSettings):
         "PLAINTEXT",
         description="Protocol to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
     )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
         "SCRAM-SHA-512",
-        description="SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
+        description="SASL mechanism: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER.",
     )
-    sasl_username: str = Field("", description="Kafka user.")
+    sasl_username: str = Field("", description="Kafka user (PLAIN and SCRAM).")
     sasl_password: SecretStr = Field(SecretStr(""), description="Password of that user.")
+    sasl_oauth_provider: Literal["client-credentials", "aws-msk-iam"] = Field(
+        "client-credentials",
+        description="Source of OAUTHBEARER tokens: client-credentials (a token endpoint) or "
+        "aws-msk-iam (signed with AWS credentials).",
+    )
+    sasl_oauth_token_url: TokenEndpoint = Field(
+        "", description="Token endpoint, https (`sasl.oauthbearer.token.endpoint.url` elsewhere)."
+    )
+    sasl_oauth_client_id: OneLine = Field("", description="Client id for the token endpoint.")
+    sasl_oauth_client_secret: OneLineSecret = Field(SecretStr(""), description="Its secret.")
+    sasl_oauth_client_auth: Literal["basic", "post"] = Field(
+        "basic",
+        description="How the client authenticates there: basic (a header) or post (in the body).",
+    )
+    sasl_oauth_scope: OneLine = Field(
+        "", description="Scope to request, if the endpoint needs one."
+    )
+    sasl_oauth_extensions: Extensions = Field(
+        (), description="SASL extensions for the broker: name=value pairs, separated by commas."
+    )
+    sasl_oauth_ca_file: Path | None = Field(
+        None, description="CA certificates (PEM) for the token endpoint; unset: the system's."
+    )
+    sasl_oauth_aws_region: AwsRegion = Field(
+        "", description="Region of the MSK cluster, such as eu-west-1 (aws-msk-iam)."
+    )
     ssl_ca_file: Path | None = Field(
         None, description="CA certificates (PEM) to trust; unset: the system's."
     )
@@ -240,12 +274,29 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _has_login(self) -> Settings:
-        if self.security_protocol.startswith("SASL") and not self.sasl_username:
+        if not self.security_protocol.startswith("SASL"):
+            return self
+        missing = [name for name in self._login_settings() if not getattr(self, name)]
+        if missing:
+            first, *others = (ENV_PREFIX + name.upper() for name in missing)
+            beside = (
+                f" and {ENV_PREFIX}SASL_PASSWORD"
+                if missing == ["sasl_username"]
+                else "".join(f" and {name}" for name in others)
+            )
             raise ValueError(
-                f"{ENV_PREFIX}SASL_USERNAME is empty: set it and {ENV_PREFIX}SASL_PASSWORD, "
-                f"or set {ENV_PREFIX}SECURITY_PROTOCOL to one without SASL"
+                f"{first} is empty: set it{beside}, or set {ENV_PREFIX}SASL_MECHANISM to another "
+                f"one, or {ENV_PREFIX}SECURITY_PROTOCOL to one without SASL"
             )
         return self
+
+    def _login_settings(self) -> tuple[str, ...]:
+        """Return the settings that the SASL mechanism cannot do without."""
+        if self.sasl_mechanism != "OAUTHBEARER":
+            return ("sasl_username",)
+        if self.sasl_oauth_provider == "aws-msk-iam":
+            return ("sasl_oauth_aws_region",)
+        return ("sasl_oauth_token_url", "sasl_oauth_client_id", "sasl_oauth_client_secret")
 
     @model_validator(mode="after")
     def _are_apart(self) -> Settings:
@@ -287,13 +338,17 @@ class Settings(BaseSettings):
         return context
 
     def kafka_security(self) -> dict[str, Any]:
-        """Return the security arguments that aiokafka's and kafka-python's clients share."""
+        """Return the security arguments that aiokafka's and kafka-python's clients share.
+
+        Without the token provider of OAUTHBEARER, which `streams.kafka.login` adds.
+        """
         arguments: dict[str, Any] = {"security_protocol": self.security_protocol}
         context = self.ssl_context()
         if context is not None:
             arguments["ssl_context"] = context
         if self.security_protocol.startswith("SASL"):
             arguments["sasl_mechanism"] = self.sasl_mechanism
+        if self.security_protocol.startswith("SASL") and self.sasl_mechanism != "OAUTHBEARER":
             arguments["sasl_plain_username"] = self.sasl_username
             arguments["sasl_plain_password"] = self.sasl_password.get_secret_value()
         return arguments

@@ -14,7 +14,8 @@ ROOT = Path(streams.__file__).parent
 
 #: What a folder (or a module beside them) may import, besides itself. All of it is further up.
 LAYERS = {
-    "settings": "",
+    "setting_values": "",
+    "settings": "setting_values",
     "process": "settings",
     "classify": "",
     "kafka": "settings",

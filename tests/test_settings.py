@@ -73,6 +73,67 @@ def test_sasl_without_a_user_says_which_setting_is_missing(monkeypatch):
         load()
 
 
+OAUTH = {
+    "security_protocol": "SASL_SSL",
+    "sasl_mechanism": "OAUTHBEARER",
+    "sasl_oauth_token_url": "https://login.example.org/token",
+    "sasl_oauth_client_id": "c",
+    "sasl_oauth_client_secret": "hush",
+}
+
+
+@pytest.mark.parametrize(
+    "missing", ["sasl_oauth_token_url", "sasl_oauth_client_id", "sasl_oauth_client_secret"]
+)
+def test_oauth_without_one_of_its_settings_says_which_is_missing(missing):
+    with pytest.raises(SettingsError, match=f"TOKENSHARE_{missing.upper()} is empty"):
+        load(**OAUTH | {missing: ""})
+
+
+def test_msk_needs_a_region_and_no_client():
+    msk = {name: OAUTH[name] for name in ("security_protocol", "sasl_mechanism")}
+    msk["sasl_oauth_provider"] = "aws-msk-iam"
+    with pytest.raises(SettingsError, match="TOKENSHARE_SASL_OAUTH_AWS_REGION is empty"):
+        load(**msk)
+    assert load(**msk, sasl_oauth_aws_region="us-gov-west-1").sasl_oauth_aws_region
+    with pytest.raises(SettingsError, match="TOKENSHARE_SASL_OAUTH_AWS_REGION"):
+        load(**msk, sasl_oauth_aws_region="evil.example.org/")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sasl_oauth_token_url", "login.example.org/token"),
+        ("sasl_oauth_token_url", "http://login.example.org/token"),
+        ("sasl_oauth_token_url", "http://127.0.0.1.example.org/token"),
+        ("sasl_oauth_token_url", "https://user:hush@login.example.org/token"),
+        ("sasl_oauth_token_url", "https://login.example.org:port/token"),
+        ("sasl_oauth_token_url", "https://login.example.org/a b"),
+        ("sasl_oauth_token_url", "https:///token?hush"),
+        ("sasl_oauth_token_url", "file:///etc/passwd"),
+        ("sasl_oauth_token_url", "https://[::1/token"),
+        ("sasl_oauth_scope", "a\nb"),
+        ("sasl_oauth_client_id", "c\n"),
+        ("sasl_oauth_client_secret", "hush\n"),
+        ("sasl_oauth_extensions", "name"),
+        ("sasl_oauth_extensions", "auth=Bearer"),
+        ("sasl_oauth_extensions", "a-b=1"),
+        ("sasl_oauth_extensions", "a=1\x01auth"),
+        ("sasl_oauth_client_auth", "jwt"),
+        ("sasl_oauth_provider", "google"),
+    ],
+)
+def test_a_setting_of_oauth_that_is_wrong_is_named(name, value):
+    with pytest.raises(SettingsError, match=f"TOKENSHARE_{name.upper()}") as caught:
+        load(**OAUTH | {name: value})
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:80"])
+def test_http_is_allowed_on_this_machine(host):
+    assert load(**OAUTH | {"sasl_oauth_token_url": f"http://{host}/token"})
+
+
 def test_a_missing_certificate_names_its_setting(tmp_path):
     with pytest.raises(SettingsError, match="TOKENSHARE_SSL_CA_FILE"):
         load(security_protocol="SSL", ssl_ca_file=tmp_path / "none.pem").ssl_context()

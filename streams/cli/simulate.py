@@ -13,7 +13,7 @@ from rich.console import Console
 
 from streams import process
 from streams.cli import common
-from streams.kafka import admin
+from streams.kafka import admin, aio_login
 from streams.report import formatting
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _send(chosen: Settings, stream: Iterable[Simulated], events: int, rate: floa
                     stream,
                     progress=lambda sent: progress.update(task, completed=sent),
                     rate=rate,
-                    security=chosen.kafka_security(),
+                    security=aio_login.arguments(chosen),
                 )
             )
         except sender.SendError as error:

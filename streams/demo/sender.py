@@ -73,7 +73,7 @@ class Sender:
 
     When a connection breaks before an acknowledgement, the batch is sent again, for up to
     `patience_seconds`. `idempotent` keeps the broker from storing it twice; the embedded broker
-    does not support that and refuses. `security`: `Settings.kafka_security()`, or None for
+    does not support that and refuses. `security`: `aio_login.arguments(settings)`, or None for
     plaintext.
     """
 

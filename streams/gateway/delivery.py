@@ -72,6 +72,10 @@ class Outlet:
         _Quiet.keep(self.client_id)
         kafka = None
         try:
+            provider = self._options.get("sasl_oauth_token_provider")
+            if provider is not None:
+                # kafka-python would hide why there is no token.
+                provider.token()
             if not self._options.get("proxy_url"):
                 _knock(self._servers)
             kafka = _Kafka(bootstrap_servers=self._servers, **self._options)

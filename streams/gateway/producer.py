@@ -38,6 +38,7 @@ from streams.classify.tenant import marked
 from streams.decode.formats.native import encode
 from streams.gateway.call import event_of, excerpt_of
 from streams.gateway.delivery import MAX_PAUSE_SECONDS, Outlet, Record, safe_text
+from streams.kafka import login
 from streams.settings import load
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class UsageProducer:
                 "topic": chosen.topic,
                 "tenant_salt": chosen.tenant_salt.get_secret_value(),
                 "detect_language": chosen.detect_language,
-                **chosen.kafka_security(),
+                **login.arguments(chosen),
                 **given,
             }
         )

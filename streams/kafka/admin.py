@@ -20,7 +20,8 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from streams.kafka import diagnosis
+from streams.kafka import diagnosis, login
+from streams.kafka.token_source import TokenError
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -53,26 +54,37 @@ def connect(settings: Settings, wait_seconds: float = 0.0) -> KafkaAdminClient:
     has_warned = False
     while True:
         try:
+            login.token(settings)
             return KafkaAdminClient(
                 bootstrap_servers=list(settings.bootstrap_servers),
                 client_id="tokenshare-admin",
                 request_timeout_ms=10_000,
                 bootstrap_timeout_ms=3_000,
-                **settings.kafka_security(),
+                **login.arguments(settings),
             )
         except (KafkaError, OSError) as error:
-            trouble = diagnosis.trouble(settings)
-            if trouble:
-                raise BrokerError(f"Kafka at {trouble}") from None
-            if time.monotonic() >= deadline:
-                raise BrokerError(
-                    f"No Kafka at {servers} ({type(error).__name__}). Start it, or set "
-                    "TOKENSHARE_BOOTSTRAP_SERVERS and TOKENSHARE_SECURITY_PROTOCOL to match it."
-                ) from None
+            _raise_what_lasts(settings, error, is_late=time.monotonic() >= deadline)
             if not has_warned:
-                log.warning("no Kafka at %s yet, waiting up to %.0f s", servers, wait_seconds)
+                what = "no token" if isinstance(error, TokenError) else "no Kafka"
+                log.warning("%s at %s yet, waiting up to %.0f s", what, servers, wait_seconds)
                 has_warned = True
             time.sleep(min(1.0, max(0.1, deadline - time.monotonic())))
+
+
+def _raise_what_lasts(settings: Settings, error: Exception, *, is_late: bool) -> None:
+    """Raise BrokerError where another attempt to connect is pointless, or too late."""
+    if isinstance(error, TokenError):
+        if error.is_final or is_late:
+            raise BrokerError(str(error)) from None
+        return
+    trouble = diagnosis.trouble(settings)
+    if trouble:
+        raise BrokerError(f"Kafka at {trouble}") from None
+    if is_late:
+        raise BrokerError(
+            f"No Kafka at {', '.join(settings.bootstrap_servers)} ({type(error).__name__}). Start "
+            "it, or set TOKENSHARE_BOOTSTRAP_SERVERS and TOKENSHARE_SECURITY_PROTOCOL to match it."
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 
+from streams.kafka import aio_login
+
 if TYPE_CHECKING:
     from streams.settings import Settings
 
@@ -94,21 +96,35 @@ def _without_tls(plain: socket.socket, server: str) -> str:
     )
 
 
+def _login_settings(settings: Settings) -> str:
+    """Return the settings that a refused login may be due to."""
+    if settings.sasl_mechanism != "OAUTHBEARER":
+        return "TOKENSHARE_SASL_USERNAME, TOKENSHARE_SASL_PASSWORD and TOKENSHARE_SASL_MECHANISM"
+    if settings.sasl_oauth_provider == "aws-msk-iam":
+        return (
+            "TOKENSHARE_SASL_OAUTH_AWS_REGION, the right kafka-cluster:Connect of the AWS "
+            "identity, and TOKENSHARE_SASL_MECHANISM"
+        )
+    return (
+        "TOKENSHARE_SASL_OAUTH_TOKEN_URL, TOKENSHARE_SASL_OAUTH_SCOPE, "
+        "TOKENSHARE_SASL_OAUTH_EXTENSIONS (issuer, audience and lifetime of the token must be "
+        "those that Kafka expects) and TOKENSHARE_SASL_MECHANISM"
+    )
+
+
 async def _login_trouble(settings: Settings) -> str:
     """Return which broker refuses the login, with what to do, or ""."""
     if not settings.security_protocol.startswith("SASL"):
         return ""
+    arguments = aio_login.arguments(settings)
     for server in settings.bootstrap_servers:
         host, _, port = server.rpartition(":")
         try:
             connection = await create_conn(
-                host.strip("[]"), int(port), request_timeout_ms=5_000, **settings.kafka_security()
+                host.strip("[]"), int(port), request_timeout_ms=5_000, **arguments
             )
         except (SaslAuthenticationFailed, UnsupportedSaslMechanismError):
-            return (
-                f"{server} refuses the login. Check TOKENSHARE_SASL_USERNAME, "
-                "TOKENSHARE_SASL_PASSWORD and TOKENSHARE_SASL_MECHANISM."
-            )
+            return f"{server} refuses the login. Check {_login_settings(settings)}."
         except (KafkaError, OSError, TimeoutError):
             continue
         connection.close()

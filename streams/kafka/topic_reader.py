@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer
 
-from streams.kafka import oversized_batch, record_batch
+from streams.kafka import aio_login, oversized_batch, record_batch
 from streams.kafka.batch_fetch import PARTITION_FETCH_BYTES, read_in_batches
 from streams.kafka.record_batch import CorruptBatchError
 
@@ -37,7 +37,7 @@ async def consumer_of(settings: Settings, *topics: str) -> AsyncIterator[AIOKafk
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
-        **settings.kafka_security(),
+        **aio_login.arguments(settings),
     )
     await consumer.start()
     try:

@@ -37,6 +37,7 @@ STATES = {
     "drawing": "the first snapshot is being computed",
     "lag_unknown": "Kafka has not reported the end offsets of the source topic: the lag is unknown",
     "not_writing": "the changelog or the dead-letter topic cannot be written",
+    "no_token": "there is no token for the login to Kafka: the log names the reason",
 }
 
 

@@ -13,7 +13,8 @@ from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.review import unusual_overrides
 from streams.classify.origin.values import CatalogError
 from streams.decode.options import AUTO, Options
-from streams.kafka import admin
+from streams.kafka import admin, login
+from streams.kafka.token_source import TokenError
 from streams.settings import ENV_PREFIX, SettingsError, environment, unknown_variables
 from streams.worker import preflight
 from streams.worker.preflight import Finding
@@ -37,6 +38,13 @@ def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
     yield _web_port(settings)
     servers = ", ".join(settings.bootstrap_servers)
     try:
+        token = login.token(settings)
+    except (TokenError, SettingsError) as error:
+        yield _without_token(error)
+        return
+    if token is not None:
+        yield Finding("login", f"a token for {token.lifetime:.0f} s")
+    try:
         client = admin.connect(settings)
     except (admin.BrokerError, SettingsError) as error:
         yield Finding(f"Kafka at {servers}", "", "not reached", str(error))
@@ -55,6 +63,12 @@ def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
         )
     finally:
         client.close()
+
+
+def _without_token(error: TokenError | SettingsError) -> Finding:
+    if isinstance(error, TokenError):
+        return Finding("login", "", error.problem, error.remedy)
+    return Finding("login", "", "there can be no token", str(error))
 
 
 def _tls(settings: Settings) -> Finding:

@@ -8,6 +8,7 @@ import faust
 from aiokafka.errors import KafkaError
 from faust.exceptions import ProducerSendError
 
+from streams.kafka import aio_login
 from streams.kafka.batch_fetch import PARTITION_FETCH_BYTES
 from streams.kafka.faust_transport import BatchSchema, Consumer, Transport
 from streams.state.table import PaneTable, PaneTables
@@ -107,6 +108,9 @@ def add_agent(
 def credentials(settings: Settings) -> Any:
     """Return Faust's credentials for the security protocol, None where it has none."""
     context = settings.ssl_context()
+    provider = aio_login.arguments(settings).get("sasl_oauth_token_provider")
+    if provider is not None:
+        return faust.OAuthCredentials(oauth_cb=provider, ssl_context=context)
     if settings.security_protocol.startswith("SASL"):
         return faust.SASLCredentials(
             username=settings.sasl_username,

@@ -20,7 +20,7 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from streams.kafka import admin
+from streams.kafka import admin, aio_login
 from streams.kafka.admin import BrokerError, Topic, TopicError
 from streams.state.codec import PositionRecord, StateError, decode_position, order, parse_key
 
@@ -212,7 +212,7 @@ async def _read_some(settings: Settings, partitions: int) -> tuple[bool, list[Po
         bootstrap_servers=list(settings.bootstrap_servers),
         enable_auto_commit=False,
         request_timeout_ms=10_000,
-        **settings.kafka_security(),
+        **aio_login.arguments(settings),
     )
     await consumer.start()
     try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from streams.classify.keys import OTHER
 from streams.classify.origin.values import ORIGINS
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
+from streams.kafka import login
 from streams.shares.history import History
 from streams.shares.windows import Windows
 from streams.shifts.live import LiveShifts
@@ -92,6 +93,8 @@ class Publisher:
             "lag_unknown": len(self._ends) < self._source.partitions,
             "not_writing": self._flusher.is_failing,
         }
+        # Connections may go on without a token: it is a reason where something else fails.
+        states["no_token"] = any(states.values()) and bool(login.problem(self._settings))
         return tuple(snapshot.STATES[state] for state, is_in_it in states.items() if is_in_it)
 
     def move_windows(self, now: float) -> bool:

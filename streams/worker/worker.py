@@ -18,6 +18,7 @@ from mode import Service
 from streams.classify.classifier import Classifier
 from streams.decode.options import Options
 from streams.decode.reader import Reader
+from streams.kafka import aio_login
 from streams.state.follower import Follower
 from streams.state.pieces import PIECE_SECONDS
 from streams.state.view import View
@@ -200,7 +201,7 @@ def _make_follower(  # noqa: PLR0917 - made in one place
             auto_offset_reset="earliest",
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=4 * 1024 * 1024,
-            **settings.kafka_security(),
+            **aio_login.arguments(settings),
         )
 
     return Follower(

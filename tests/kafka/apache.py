@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 from streams.demo.broker import cluster_at, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 POM = Path(__file__).with_name("pom.xml")
 VERSION = POM.read_text().rpartition("<version>")[2].partition("<")[0]
@@ -69,8 +69,12 @@ class ApacheKafka:
     """
 
     def __init__(
-        self, properties: Mapping[str, str] | None = None, port: int | None = None
+        self,
+        properties: Mapping[str, str] | None = None,
+        port: int | None = None,
+        java_options: Sequence[str] = (),
     ) -> None:
+        self._java_options = java_options
         self._jars = jars()
         self._port = port or free_port()
         self._controller_port = free_port()
@@ -136,7 +140,15 @@ class ApacheKafka:
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [
-                    *("java", "-Xmx1g", "-cp", f"{self._jars}/*", main, *arguments),
+                    *(
+                        "java",
+                        "-Xmx1g",
+                        *self._java_options,
+                        "-cp",
+                        f"{self._jars}/*",
+                        main,
+                        *arguments,
+                    ),
                     str(self._directory / "server.properties"),
                 ],
                 stdout=log,

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from streams.classify.origin.catalog import Catalog
+from streams.settings import load
 from streams.state.view import View
 from streams.web.snapshot import STATES
 from streams.worker import publisher as module
@@ -27,12 +28,11 @@ class Follower:
 
 
 def made(follower):
-    settings: Any = SimpleNamespace(topic="usage")
     topic: Any = SimpleNamespace(partitions=2)
     assignment: Any = SimpleNamespace(is_active=True)
     flusher: Any = SimpleNamespace(is_failing=False)
     return Publisher(
-        settings,
+        load(topic="usage"),
         Catalog.load(),
         topic,
         view=View(),

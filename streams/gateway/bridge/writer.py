@@ -26,6 +26,9 @@ from aiokafka.errors import (
 )
 from aiokafka.partitioner import murmur2
 
+from streams.kafka import aio_login
+from streams.kafka.token_source import TokenError
+
 if TYPE_CHECKING:
     from asyncio import Future, Task, TimerHandle
     from collections.abc import Sequence
@@ -302,6 +305,7 @@ class Writer:
 
     async def _started(self, *, idempotent: bool) -> AIOKafkaProducer:
         settings = self._settings
+        await aio_login.wait_for_token(settings)
         producer = AIOKafkaProducer(
             bootstrap_servers=list(settings.bootstrap_servers),
             client_id="tokenshare-bridge",
@@ -310,7 +314,7 @@ class Writer:
             compression_type="lz4",
             max_batch_size=self._batch_bytes,
             request_timeout_ms=max(1000, round(self._seconds * 1000)),
-            **settings.kafka_security(),
+            **aio_login.arguments(settings),
         )
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -423,4 +427,6 @@ def _why(error: BaseException, topic: str) -> str:
         return (
             f"topic {topic} does not exist, or this login may not see it: `tokenshare doctor --fix`"
         )
+    if isinstance(error, TokenError):
+        return str(error)
     return f"Kafka cannot be written to ({type(error).__name__})"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aiokafka import AIOKafkaProducer, errors
 
 from streams.decode.stored_letter import RESENT, RESENT_FROM
-from streams.kafka import batch_fetch
+from streams.kafka import aio_login, batch_fetch
 from streams.kafka.errors import InvalidRecordError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Resender:
             transaction_timeout_ms=TRANSACTION_MS,
             compression_type="lz4",
             max_request_size=self._settings.max_record_bytes + 1024 * 1024,
-            **self._settings.kafka_security(),
+            **aio_login.arguments(self._settings),
         )
         try:
             async with asyncio.timeout(START_SECONDS):

@@ -1,0 +1,80 @@
+"""Types of settings whose values need a check of their own."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
+
+_URL = re.compile(r"https?://[!-~]+")
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+#: Of RFC 7628: the name of a SASL extension, and its value.
+_EXTENSION, _PRINTABLE = re.compile(r"[A-Za-z]+"), re.compile(r"[ -~]+")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
+
+
+def _checked_endpoint(value: str) -> str:
+    if not value:
+        return value
+    # The value is not repeated in the error: there may be a key in it.
+    try:
+        parts = urlsplit(value)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if not host or not _URL.fullmatch(value) or parts.username is not None or parts.fragment:
+        raise ValueError("is not an address such as https://login.example.org/oauth2/token")
+    if parts.scheme != "https" and host not in _LOCAL_HOSTS:
+        raise ValueError("must begin with https://: the client's secret is sent there")
+    return value
+
+
+def _split_extensions(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    return tuple((name.strip(), text.strip()) for name, _, text in pairs)
+
+
+def _checked_extensions(value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    for name, text in value:
+        if not _EXTENSION.fullmatch(name) or name == "auth" or not _PRINTABLE.fullmatch(text):
+            raise ValueError(
+                f"{name!r} is no extension: write name=value, the name in letters (not auth), the "
+                "value in printable ASCII, such as logicalCluster=lkc-1"
+            )
+    return value
+
+
+def _checked_region(value: str) -> str:
+    if value and not _REGION.fullmatch(value):
+        raise ValueError(f"{value!r} is not a region, such as eu-west-1")
+    return value
+
+
+def _checked_line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("may hold no line break and no other control character")
+    return value
+
+
+def _checked_secret(value: SecretStr) -> SecretStr:
+    _checked_line(value.get_secret_value())
+    return value
+
+
+#: Where a token is fetched: https, or http on this machine.
+TokenEndpoint = Annotated[str, AfterValidator(_checked_endpoint)]
+#: Pairs that a SASL/OAUTHBEARER login sends beside the token.
+Extensions = Annotated[
+    tuple[tuple[str, str], ...],
+    NoDecode,
+    BeforeValidator(_split_extensions),
+    AfterValidator(_checked_extensions),
+]
+AwsRegion = Annotated[str, AfterValidator(_checked_region)]
+OneLine = Annotated[str, AfterValidator(_checked_line)]
+OneLineSecret = Annotated[SecretStr, AfterValidator(_checked_secret)]
