@@ -1,36 +1,20 @@
-"""Workers are killed, stopped, paused, added and robbed of their Kafka; every count stays exact.
+"""Random rounds: faults at moments that a seed decides, and every count compared after each.
 
-    python tests/faults/run.py [--rounds 4] [--events 1000000] [--seed N] [--beside REVISION]
-
-Each round sends its part of the events, some of them late by hours or days, while faults happen at
-moments that the seed decides. Then every fault comes to its end, the workers finish, and each
-worker's every (origin, language) cell of every pane at every level is compared with what was sent.
-A line a round; the last line says what was lost and what was doubled, at the worst worker and level
-of the worst round. The exit code is 0 where that is nothing.
-
-With `--beside` every other worker is of that git revision, as in a rolling upgrade that is undone
-and done again: the old version takes partitions over from the new one, and the reverse.
+Each round sends its part of the events, some of them late by hours or days, while faults happen.
+Then every fault comes to its end, the workers finish, and each worker's every (origin, language)
+cell of every pane at every level is compared with what was sent. So is each one of a fresh worker,
+which has nothing but what the changelog holds.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import logging
-import os
-import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
-from random import Random, SystemRandom
-from typing import TYPE_CHECKING
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "kafka"))
-
-from apache import ApacheKafka, MissingToolError
-from cluster import FAULTS, PARTITIONS, TOPIC, Cluster, build
-from kafka.admin import KafkaAdminClient, NewTopic
+from cluster import FAULTS, FAULTS_OF_THREE, TOPIC, Cluster
 from truth import Gap, PaneTruth, gap
 
 from streams.demo.bulk import plain_events
@@ -43,6 +27,8 @@ if TYPE_CHECKING:
     from processes import WorkerProcess
 
     from streams.demo.truth import Simulated
+
+    Fault = Callable[[Cluster, int], str]
 
 #: A round's events leave over so long, and its faults happen meanwhile.
 ROUND_SECONDS = 8.0
@@ -82,12 +68,16 @@ def events_of_round(count: int, dice: Random, start: float, end: float) -> list[
 
 
 class Sending(threading.Thread):
-    """Sends events evenly over the round, whatever happens to Kafka meanwhile."""
+    """Sends events to a topic, `rate` a second, whatever happens to Kafka meanwhile."""
 
-    def __init__(self, bootstrap: str, events: list[Simulated]) -> None:
+    def __init__(
+        self, bootstrap: str, topic: str, events: Iterable[Simulated], rate: float | None
+    ) -> None:
         super().__init__(daemon=True)
         self._server = bootstrap
+        self._topic = topic
         self._events = events
+        self._rate = rate
         self.error: Exception | None = None
 
     def run(self) -> None:
@@ -99,10 +89,16 @@ class Sending(threading.Thread):
 
     async def _send(self) -> None:
         sender = Sender(
-            self._server, TOPIC, idempotent=True, patience_seconds=SEND_PATIENCE_SECONDS
+            self._server, self._topic, idempotent=True, patience_seconds=SEND_PATIENCE_SECONDS
         )
         async with sender:
-            await sender.send(self._events, rate=len(self._events) / ROUND_SECONDS)
+            await sender.send(self._events, rate=self._rate)
+
+    def finish(self) -> None:
+        """Wait until all is acknowledged. Raises what went wrong."""
+        self.join()
+        if self.error is not None:
+            raise self.error
 
 
 def compare(workers: Iterable[WorkerProcess], truth: PaneTruth) -> Gap:
@@ -111,7 +107,7 @@ def compare(workers: Iterable[WorkerProcess], truth: PaneTruth) -> Gap:
     while True:
         worst = Gap()
         for worker in workers:
-            worst = worst.worst(_gap_of(worker, truth))
+            worst = worst.worst(gap_of(worker, truth))
             if worst:
                 break
         if not worst or time.monotonic() > deadline:
@@ -119,7 +115,8 @@ def compare(workers: Iterable[WorkerProcess], truth: PaneTruth) -> Gap:
         time.sleep(0.5)
 
 
-def _gap_of(worker: WorkerProcess, truth: PaneTruth) -> Gap:
+def gap_of(worker: WorkerProcess, truth: PaneTruth) -> Gap:
+    """Return how far a worker is from the truth now: in its sums, and in each pane it shows."""
     worst = Gap()
     counted = worker.records()
     if counted != {"counted/": truth.events}:
@@ -136,19 +133,20 @@ def _gap_of(worker: WorkerProcess, truth: PaneTruth) -> Gap:
 class Round:
     """One round: what befalls the workers, and when."""
 
-    def __init__(self, dice: Random, deck: list[Callable[[Cluster, int], str]]) -> None:
+    def __init__(self, dice: Random, deck: list[Fault], faults: tuple[Fault, ...] = FAULTS) -> None:
         moments = sorted(dice.uniform(0.0, ROUND_SECONDS) for _ in range(FAULTS_A_ROUND))
         self.plan = []
         for moment in moments:
             if not deck:
-                deck += FAULTS
+                deck += faults
                 dice.shuffle(deck)
             self.plan.append((moment, deck.pop(), dice.randrange(10**6)))
 
     def play(self, cluster: Cluster, events: list[Simulated]) -> list[str]:
         """Send the events while the faults happen; returns what happened, with its moment."""
         said = []
-        sending = Sending(cluster.broker.bootstrap, events)
+        rate = len(events) / ROUND_SECONDS
+        sending = Sending(cluster.kafka.bootstrap, TOPIC, events, rate)
         began = time.monotonic()
         sending.start()
         for moment, fault, dice in self.plan:
@@ -156,79 +154,54 @@ class Round:
             cluster.look()
             at = time.monotonic() - began
             said.append(f"{fault(cluster, dice)} at {at:.1f}")
-        sending.join()
-        if sending.error is not None:
-            raise sending.error
+        sending.finish()
         cluster.settle()
         return said
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Exact under faults; see the top of this file.")
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--events", type=int, default=1_000_000, help="of all rounds together")
-    parser.add_argument("--beside", metavar="REVISION", help="version of every other worker")
-    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6))
-    asked = parser.parse_args()
-    # That Kafka is away is no news here.
-    logging.disable(logging.CRITICAL)
-    try:
-        broker = ApacheKafka()
-    except MissingToolError as error:
-        print(f"The fault suite runs on Apache Kafka, and {error}.", file=sys.stderr)
-        return 1
-    print(
-        f"seed {asked.seed}: {asked.rounds} rounds, {asked.events:,} events, {PARTITIONS} "
-        f"partitions; each worker compared pane by pane at {len(LEVELS)} levels",
-        flush=True,
-    )
-    with broker, tempfile.TemporaryDirectory(prefix="tokenshare-faults-") as directory:
-        admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
-        admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])
-        admin.close()
-        other = build(asked.beside, Path(directory)) if asked.beside else None
-        cluster = Cluster(broker, Path(directory), other)
-        cluster.add()
-        cluster.workers[0].wait_ready()
-        try:
-            worst = _play(asked, cluster)
-        finally:
-            cluster.end()
-    ended = f", {len(cluster.unasked)} workers ended by themselves" if cluster.unasked else ""
-    print(
-        f"{worst.lost} events lost, {worst.doubled} doubled{ended} (seed {asked.seed})", flush=True
-    )
-    return 1 if worst or ended else 0
+class Plan(NamedTuple):
+    """How many rounds and events, and the seed of all that is random in them."""
+
+    rounds: int
+    events: int
+    seed: int
 
 
-def _play(asked: argparse.Namespace, cluster: Cluster) -> Gap:
-    dice = Random(asked.seed)
-    deck: list[Callable[[Cluster, int], str]] = []
+def play(plan: Plan, cluster: Cluster) -> Gap:
+    """Play all rounds, a line each, until one goes wrong; return the worst gap."""
+    dice = Random(plan.seed)
+    deck: list[Fault] = []
+    faults = FAULTS if len(cluster.kafka.nodes) == 1 else FAULTS_OF_THREE
     truth, worst = PaneTruth(), Gap()
     start = time.time() - SPAN_SECONDS
-    share = -(-asked.events // asked.rounds)
-    for number in range(asked.rounds):
+    share = -(-plan.events // plan.rounds)
+    for number in range(plan.rounds):
         began = time.monotonic()
-        bounds = [start + SPAN_SECONDS * at / asked.rounds for at in (number, number + 1)]
-        count = min(share, asked.events - truth.events)
+        bounds = [start + SPAN_SECONDS * at / plan.rounds for at in (number, number + 1)]
+        count = min(share, plan.events - truth.events)
         events = events_of_round(count, dice, *bounds)
-        said = Round(dice, deck).play(cluster, events)
+        said = Round(dice, deck, faults).play(cluster, events)
         for event in events:
             truth.add(event)
-        worst = worst.worst(found := compare(cluster.workers, truth))
+        running, fresh = _compare_all(cluster, truth)
+        worst = worst.worst(running).worst(fresh)
         print(
             f"round {number + 1}: {truth.events:,} events, {len(cluster.workers)} workers, "
-            f"{time.monotonic() - began:.0f} s, {found or 'exact'}: {'; '.join(said)}",
+            f"{time.monotonic() - began:.0f} s, {running or 'exact'}, "
+            f"fresh worker {fresh or 'exact'}: {'; '.join(said)}",
             flush=True,
         )
         for death in cluster.unasked:
             print(f"  {death}", flush=True)
-        if found or cluster.unasked:
+        if worst or cluster.unasked:
             for worker in cluster.workers:
                 print(f"  worker on port {worker.port}: {worker.tail()[-2000:]}", flush=True)
             return worst
     return worst
 
 
-if __name__ == "__main__":
-    os._exit(main())
+def _compare_all(cluster: Cluster, truth: PaneTruth) -> tuple[Gap, Gap]:
+    """Return the gap of those that ran, and then of a fresh one beside them."""
+    running = compare(cluster.workers, truth)
+    with cluster.fresh() as worker:
+        return running, compare([*cluster.workers, worker], truth)
