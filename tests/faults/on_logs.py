@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 MANY, SOME, FEW = 8_000, 4_000, 1_000
 #: A changelog that lacks what was counted: which words may name it. Each needs the thing and what
 #: has happened to it.
-NO_CHANGELOG = r"changelog.*(cut|lost|lack|miss|recreat|made anew|replac|delet|truncat|incomplete)"
-CUT_SOURCE = r"(cut|shorter|truncat|lost|end(s|ed) (at|before)|no longer holds)"
-OTHER_SOURCE = r"(delet|recreat|made anew|replac)"
+CUT = r"\b(cut|shorter|truncat|lost|lack|miss|incomplete)"
+RECREATED = r"\b(delet|recreat|made anew|replac)"
+NO_CHANGELOG = rf"changelog.*({CUT}|{RECREATED})"
 #: Workers find out about a topic that is not theirs.
 NOTICE_SECONDS = 40.0
 EAGER = {
@@ -38,6 +38,19 @@ def changelog_cut(stage: Stage) -> Verdict:
     _cut(stage, stage.changelog, ends)
     stage.send(SOME, LATELY)
     stage.supervise()
+    return stage.judge(NO_CHANGELOG)
+
+
+def changelog_cut_orphaned(stage: Stage) -> Verdict:
+    """The changelog has lost its end, and all workers that held it die a little later."""
+    ends = _some_in_panes_that_nothing_writes_again(stage)
+    _cut(stage, stage.changelog, ends)
+    stage.send(SOME, LATELY)
+    wait_for(stage.have_counted, "all are counted", NOTICE_SECONDS)
+    stage.end()
+    stage.workers.clear()
+    stage.send(FEW, LATELY)
+    stage.new_worker()
     return stage.judge(NO_CHANGELOG)
 
 
@@ -81,7 +94,7 @@ def source_cut(stage: Stage) -> Verdict:
     with stage.watching():
         wait_for(lambda: stage.supervise() > 0, "a worker ends", NOTICE_SECONDS)
         running = stage.settled()
-    return stage.judge(CUT_SOURCE, before=running)
+    return stage.judge(CUT, before=running)
 
 
 def source_cut_regrown(stage: Stage) -> Verdict:
@@ -92,7 +105,7 @@ def source_cut_regrown(stage: Stage) -> Verdict:
     stage.send(2 * MANY, LATELY)
     for _ in range(2):
         stage.new_worker()
-    return stage.judge(CUT_SOURCE)
+    return stage.judge(CUT)
 
 
 def _counted_beyond(stage: Stage) -> dict[int, int]:
@@ -125,7 +138,7 @@ def source_recreated(stage: Stage) -> Verdict:
                 f"{stage.names[worker.port]} was ready with both topics in its counts (up to "
                 f"{max(look.counted for look in mixed)}) for {mixed[-1].at - mixed[0].at:.0f} s"
             )
-    return stage.judge(OTHER_SOURCE)
+    return stage.judge(RECREATED)
 
 
 def eager_compaction(stage: Stage) -> Verdict:

@@ -106,7 +106,9 @@ class Stage:
         """Start those again that have ended, as a supervisor does; return how many."""
         ended = [each for each in self.workers if each.process.poll() is not None]
         for worker in ended:
-            self.note(f"{self.names[worker.port]} ended: {last_words(worker)}")
+            words = self.plain(last_words(worker))
+            code = worker.process.returncode
+            self.note(f"{self.names[worker.port]} ended with {code}: {words}")
             worker.start()
         return len(ended)
 
@@ -161,6 +163,11 @@ class Stage:
         for worker in self.workers:
             worker.wait_counted(self.truth.events, seconds)
         time.sleep(FLUSHED_SECONDS)
+
+    def have_counted(self) -> bool:
+        """Return whether each worker that runs has counted all that was sent."""
+        running = [each for each in self.workers if each.process.poll() is None]
+        return all(each.records().get("counted/") == self.truth.events for each in running)
 
     # -- topics
 
@@ -235,9 +242,9 @@ class Stage:
         name = self.names[worker.port]
         code = worker.process.poll()
         if code is not None:
-            return State(name, exit_code=code, words=last_words(worker))
+            return State(name, exit_code=code, words=self.plain(last_words(worker)))
         status, body = worker.ask("/readyz")
-        reasons = "; ".join(body.get("reasons", ()))
+        reasons = self.plain("; ".join(body.get("reasons", ())))
         try:
             lost = sum(
                 count for kind, count in worker.records().items() if kind.startswith("lost/")
@@ -248,7 +255,19 @@ class Stage:
         if status != 200:
             gap = Gap()
             reasons = reasons or "it does not answer"
-        return State(name, status == 200, None, gap, lost, reasons, last_words(worker))
+        logged = self.plain(last_words(worker))
+        return State(name, status == 200, None, gap, lost, reasons, logged)
+
+    def plain(self, words: str) -> str:
+        """Return a worker's words without the scenario's name, which would explain everything."""
+        for name, plain in (
+            (self.changelog, "CHANGELOG"),
+            (self.dead_letters, "DEAD-LETTERS"),
+            (self.topic, "TOPIC"),
+            (self.group, "GROUP"),
+        ):
+            words = words.replace(name, plain)
+        return words
 
 
 def _is_final(state: State, seconds: float) -> bool:
