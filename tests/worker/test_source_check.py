@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
+from typing import cast
 
 import kafka.errors
 import pytest
@@ -12,6 +13,7 @@ from streams.counting.partition import SourceReplacedError
 from streams.kafka.admin import BrokerError, Topic
 from streams.settings import Settings
 from streams.worker import run
+from streams.worker.worker import Worker
 
 WORKER = SimpleNamespace(settings=Settings(topic="usage"), source=Topic(4, "id"))
 
@@ -38,5 +40,5 @@ def test_a_check_without_an_answer_is_made_again(error, monkeypatch):
     monkeypatch.setattr(run, "SOURCE_CHECK_SECONDS", 0.0)
     monkeypatch.setattr(run, "_source_now", source_now)
     with pytest.raises(SourceReplacedError):
-        asyncio.run(run._watch_source(WORKER))
+        asyncio.run(run._watch_source(cast("Worker", WORKER)))
     assert not answers
