@@ -62,7 +62,7 @@ SCENARIOS = (
     Scenario(on_records.bad_live, ONE),
     Scenario(on_logs.recovery_interrupted, ONE),
     Scenario(on_logs.eager_compaction, ONE),
-    Scenario(on_logs.changelog_cut_unseen, ONE, is_short=True),
+    Scenario(on_logs.changelog_cut_unseen, ONE),
     Scenario(on_logs.changelog_cut, ONE, is_short=True),
     Scenario(on_logs.changelog_cut_orphaned, ONE),
     Scenario(on_logs.changelog_recreated, ONE),
