@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from streams.state.codec import PaneKey, PositionRecord, decode_position, order, parse_key
+from streams.state.pane import is_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,12 +47,19 @@ class View:
     def apply(self, name: str, value: bytes | None) -> Stale | None:
         """Apply one changelog record; return it as `Stale` where the current one is newer.
 
+        A position marks its owner. After it, a pane of an earlier owner is stale, and so is the
+        deletion of a pane that is retained at that position: both come from an owner that does not
+        know yet that it has lost the partition. So panes stay equal to the position's seal.
+
         Raises StateError for a key or value of another version.
         """
         partition, key = parse_key(name)
         records = self.records.setdefault(partition, {})
         held = records.get(key)
+        position = self.positions.get(partition)
         if value is None:
+            if held is not None and key is not None and _is_sealed(position, key):
+                return Stale(partition, key)
             if held is not None:
                 del records[key]
                 self.bytes[partition] -= len(held.value)
@@ -62,6 +70,8 @@ class View:
             return None
         rank = order(value)
         if held is not None and rank < held.order:
+            return Stale(partition, key)
+        if key is not None and position is not None and rank[0] < position.g:
             return Stale(partition, key)
         records[key] = Held(rank, value)
         replaced = 0 if held is None else len(held.value)
@@ -116,3 +126,7 @@ class View:
             if position.newest > 0
         ]
         return min(max(moments), now + skew) if moments else 0.0
+
+
+def _is_sealed(position: PositionRecord | None, key: PaneKey) -> bool:
+    return position is not None and position.seal is not None and is_kept(*key, position.newest)
