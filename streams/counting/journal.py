@@ -46,8 +46,10 @@ class Journal:
     written: bytes | None = None
 
     @classmethod
-    def restore(cls, generation: int, records: Mapping[PaneKey | None, bytes]) -> Journal:
-        """Return the journal of a new owner; `generation` is the group's. Raises StateError."""
+    def restore(
+        cls, generation: int, records: Mapping[PaneKey | None, bytes], *, is_fenced: bool
+    ) -> Journal:
+        """Return the journal of a new owner; see Partition.restore. Raises StateError."""
         value = records.get(None)
         known = nothing() if value is None else decode_position(value)
         journal = cls(max(generation - 1, known.g), written=value)
@@ -67,7 +69,7 @@ class Journal:
             if header.n:
                 # A version without flush numbers stores no verdicts.
                 judged = max(judged, header.s)
-        journal.generation += 1
+        journal.generation = generation if is_fenced else journal.generation + 1
         journal.verdicts = Verdicts.of(known.s, known.future, judged)
         return journal
 
@@ -140,7 +142,8 @@ def fence(generation: int, records: Mapping[PaneKey | None, bytes]) -> bytes:
     """Return a partition's position under a generation above all others, to be written.
 
     What an earlier owner writes after it is stale to every reader of the changelog, so its new
-    owner restores the same state as all others see. Raises StateError.
+    owner restores the same state as all others see. It writes under the generation of the fence:
+    one that has never written anything is overtaken like any other. Raises StateError.
     """
     highest = generation - 1
     has_seals = True

@@ -46,6 +46,7 @@ from streams.state.pane import (
     pane_start,
 )
 from streams.state.pieces import at_once
+from streams.state.seal import joined
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -135,12 +136,15 @@ class Partition:
         records: Mapping[PaneKey | None, bytes],
         topic: str = "",
         dedupe_records: int = 0,
+        *,
+        is_fenced: bool = False,
     ) -> Partition:
         """Return a partition from the values in the table.
 
         `records` are the table's values by pane, the position under None; `generation` is the
         group's. The result writes under a generation above any that has written before it, even if
-        the group was deleted and counts from one again. `topic` is Kafka's id of the source. With
+        the group was deleted and counts from one again; with `is_fenced`, `generation` is already
+        that of a fence among the records. `topic` is Kafka's id of the source. With
         `dedupe_records`, an event is skipped if another one within that many offsets before it had
         the same id.
 
@@ -153,7 +157,7 @@ class Partition:
                 "the source topic was deleted and recreated since it was counted. Set "
                 "TOKENSHARE_GROUP to a new name to count the new one from its beginning."
             )
-        journal = Journal.restore(generation, records)
+        journal = Journal.restore(generation, records, is_fenced=is_fenced)
         stored = {key: value for key, value in records.items() if key is not None}
         stamps = {known.judged, *(seal_header(value).s for value in stored.values())}
         restored = cls(
@@ -331,6 +335,11 @@ class Partition:
         self.dirty.update(self.panes, self.stored)
         self.is_moved = True
         return len(self.dirty)
+
+    def lose(self, loss: Loss) -> None:
+        """Note that the changelog has lost some of this partition for good."""
+        self.lost = joined(self.lost, loss)
+        self.is_moved = True
 
     @property
     def needs_flush(self) -> bool:

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from streams.state.pane import Level
 
+#: Days of a loss that are named by their dates; its sums cover all of them.
+MAX_DAYS = 62
 _MASK = (1 << 64) - 1
 
 
@@ -56,6 +58,22 @@ class Loss(msgspec.Struct):
     panes: dict[str, int] = {}
     requests: dict[str, int] = {}
     days: list[int] = []
+
+
+def joined(before: Loss | None, later: Loss) -> Loss:
+    """Return two losses as one, noticed when the later one was."""
+    if before is None:
+        return later
+    return Loss(
+        later.noticed,
+        _sums(before.panes, later.panes),
+        _sums(before.requests, later.requests),
+        sorted({*before.days, *later.days})[-MAX_DAYS:],
+    )
+
+
+def _sums(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
 
 
 def mix(level: Level, start: int, stamp: int) -> int:

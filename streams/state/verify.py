@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.state.codec import PaneKey, decode_position, requests_of, seal_header
 from streams.state.pane import ALL_LEVELS, DAY, HOUR, is_kept
-from streams.state.seal import Part, Seal, Sealed, digest_of
+from streams.state.seal import MAX_DAYS, Loss, Part, Seal, Sealed, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-#: Days that are named by their dates; the sums cover all of them.
-MAX_DAYS = 62
 
 
 class Difference(NamedTuple):
@@ -30,6 +27,17 @@ class Difference(NamedTuple):
     requests: dict[str, int]
     days: tuple[int, ...] = ()
 
+    def loss(self, now: float) -> Loss | None:
+        """Return what is lost, as noticed now; None where all requests are there.
+
+        So it is where only a position is older than its panes: records after it are read again.
+        """
+        panes, requests = (
+            {name: count for name, count in each.items() if count > 0}
+            for each in (self.panes, self.requests)
+        )
+        return Loss(now, panes, requests, list(self.days)) if panes or requests else None
+
     def __str__(self) -> str:
         """Return the levels with what they lack."""
         names = [each.name for each in ALL_LEVELS]
@@ -38,7 +46,7 @@ class Difference(NamedTuple):
             for name in names
             if self.panes.get(name) or self.requests.get(name)
         ]
-        return "; ".join(missing) or "records that are not the newest of their keys"
+        return "; ".join(missing) or "the newest records of some keys"
 
 
 def difference(records: Mapping[PaneKey | None, bytes]) -> Difference | None:
@@ -103,4 +111,4 @@ def _days(requests: Mapping[PaneKey, int], newest: float) -> tuple[int, ...]:
     days = {start: count for (level, start), count in requests.items() if level is DAY}
     # The hours of a day are comparable while all of them are kept.
     comparable = [day for day in sorted({*hours, *days}) if is_kept(HOUR, day, newest)]
-    return tuple(day for day in comparable if hours.get(day, 0) != days.get(day, 0))[:MAX_DAYS]
+    return tuple(day for day in comparable if hours.get(day, 0) != days.get(day, 0))[-MAX_DAYS:]

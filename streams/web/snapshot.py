@@ -36,6 +36,7 @@ STATES = {
     "recovering": "the changelog is being read",
     "drawing": "the first snapshot is being computed",
     "lag_unknown": "Kafka has not reported the end offsets of the source topic: the lag is unknown",
+    "incomplete": "the changelog has lost records, and no worker has written them again yet",
     "not_writing": "the changelog or the dead-letter topic cannot be written",
     "no_token": "there is no token for the login to Kafka: the log names the reason",
 }

@@ -94,6 +94,13 @@ class Flusher:
         else:
             self.failures += 1
 
+    async def write(self, partition: Partition) -> bool:
+        """Write a partition until Kafka holds all of it; False where a write fails."""
+        while partition.needs_flush:
+            if not await self._flush_partition(partition):
+                return False
+        return True
+
     async def _flush_partition(self, partition: Partition) -> bool:
         number = partition.number
         # One flush of a partition at a time: its stages must not mix with those of another.

@@ -95,9 +95,14 @@ class Kafka:
 
     def take_over(self, generation, clock):
         self.owner = None
-        self.write(position_key(0), fence(generation, self.view.of_partition(0)))
-        partition = Partition.restore(0, generation, self.view.of_partition(0))
+        value = fence(generation, self.view.of_partition(0))
+        self.write(position_key(0), value)
+        generation = codec.order(value)[0]
+        records = self.view.of_partition(0)
+        partition = Partition.restore(0, generation, records, is_fenced=True)
         partition.is_moved = True
+        for key in self.view.stale.get(0, ()):
+            partition.rewrite(key)
         self.owner = Owner(partition, clock)
         return self.owner
 
