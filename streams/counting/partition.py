@@ -49,7 +49,7 @@ from streams.state.pieces import at_once
 from streams.state.seal import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -102,7 +102,8 @@ class Partition:
     records are read again. `stamps` are those found at restore that lie above the position,
     ascending: up to the last of them an event may already be counted in some panes.
 
-    `pending` is a flush that Kafka has not acknowledged. `lost` is what the changelog has lost.
+    `pending` is a flush that Kafka has not acknowledged. `lost` is what the changelog has lost, and
+    `leftover` are panes to be deleted, whose deletion it has lost.
     """
 
     number: int
@@ -122,6 +123,7 @@ class Partition:
     read_to: int = 0
     pending: Flush | None = None
     lost: Loss | None = None
+    leftover: list[PaneKey] = field(default_factory=list)
     journal: Journal = field(init=False)
 
     def __post_init__(self) -> None:
@@ -336,6 +338,11 @@ class Partition:
         self.is_moved = True
         return len(self.dirty)
 
+    def delete(self, keys: Iterable[PaneKey]) -> None:
+        """Delete those of these panes that are no longer retained, at the next flush."""
+        self.leftover += [key for key in keys if not is_kept(*key, self.newest)]
+        self.is_moved = self.is_moved or bool(self.leftover)
+
     def lose(self, loss: Loss) -> None:
         """Note that the changelog has lost some of this partition for good."""
         self.lost = joined(self.lost, loss)
@@ -366,7 +373,8 @@ class Partition:
             return self.pending
         for key in [key for key in self.dirty if not is_kept(*key, self.newest)]:
             self.dirty.discard(key)
-        expired = self._expire()
+        expired = [*self._expire(), *self.leftover]
+        self.leftover = []
         # Encoded now, for the totals change, and once more when the panes have given the seal.
         end = self.position
         position = encode_position(

@@ -156,8 +156,12 @@ class Integrity:
 
     def _forget_safe(self) -> None:
         for number in [*self._unsafe]:
-            partition = self._owned.get(number)
-            if partition is not None and not partition.needs_flush:
+            partition, position = self._owned.get(number), self._view.positions.get(number)
+            if partition is None or partition.needs_flush or position is None:
+                continue
+            if position.seal is not None and position.seal.n >= partition.journal.flushes:
+                # All before it is read again: a deletion may be lost as well.
+                partition.delete([key for key in self._view.records[number] if key is not None])
                 self._unsafe.discard(number)
 
     async def _heal(self, number: int) -> None:

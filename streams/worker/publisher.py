@@ -143,6 +143,7 @@ class Publisher:
             newest=None if position is None or not position.newest else position.newest,
             is_owned=self._owned.get(number) is not None,
             state_bytes=self._view.bytes.get(number, 0),
+            lost=None if position is None else position.lost,
         )
 
     async def update_shifts(self, now: float) -> None:

@@ -38,8 +38,14 @@ def made(follower):
         view=View(),
         follower=follower,
         owned=Owned(),
+<<<<<<< HEAD
         assignment=assignment,
         flusher=flusher,
+=======
+        assignment=SimpleNamespace(is_active=True),
+        flusher=SimpleNamespace(is_failing=False),
+        integrity=SimpleNamespace(reasons=tuple),
+>>>>>>> 11d876b (Lost stored counts: a metric, an alert, a panel, the runbook, tests on Kafka)
     )
 
 
