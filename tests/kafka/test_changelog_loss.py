@@ -152,3 +152,5 @@ def test_what_no_worker_has_is_reported_with_its_numbers(kafka, make):
         lost = re.findall(r'state_lost_requests\{level="(.+?)",partition="0"\} (\S+)',
                           each.get("/metrics"))  # fmt: skip
         assert dict(lost) == {"1h": "20.0", "1d": "20.0"}
+        (partition,) = each.get("/api/v1/shares")["pipeline"]["partitions"]
+        assert partition["lost"] == {"1h": 20, "1d": 20}
