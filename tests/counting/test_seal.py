@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import pytest
@@ -44,8 +45,8 @@ class Owner:
     partition: Partition
     clock: float
     letters: list[int] = field(default_factory=list)
-    waiting: list = field(default_factory=list)
-    flush: object = None
+    waiting: list[tuple[Any, Any]] = field(default_factory=list)
+    flush: Any = None
 
     def count(self, log, size):
         start = self.partition.position
@@ -55,7 +56,7 @@ class Owner:
 
     def begin(self, dice):
         flush = self.flush = self.partition.begin_flush()
-        panes = list(flush.panes.items())
+        panes: list[tuple[Any, Any]] = list(flush.panes.items())
         panes += [(None, letter) for letter in self.letters]
         self.letters = []
         dice.shuffle(panes)
@@ -200,7 +201,7 @@ def test_a_record_that_is_lost_is_noticed(log, seed):
     newest = decode_position(records[None]).newest
     for key in records:
         # Without its position a partition is counted again: see the next test.
-        if key is not None and is_kept(*key, newest):
+        if key is not None and is_kept(key.level, key.start, newest):
             assert difference({each: records[each] for each in records if each != key})
 
 

@@ -50,13 +50,8 @@ def snapshot() -> Snapshot:
     for level in (FINE, MIDDLE, HOUR, DAY):
         key = pane_key(0, PaneKey(level, pane_start(level, NOW)))
         view.apply(key, encode_pane(Pane(cells, {"deepseek-chat": [4, 30, 14, 0]}, {}, 1), 1))
-<<<<<<< HEAD
-    statuses = (PartitionStatus(0, 17, 20, NOW, is_owned=True),)
-    windows = Windows(view, SumsCache(view, Catalog.load()))
-=======
     statuses = (PartitionStatus(0, 17, 20, NOW, is_owned=True, lost=Loss(NOW, {}, {"1h": 7})),)
-    windows = Windows(view, Kept(view, Catalog.load()))
->>>>>>> 11d876b (Lost stored counts: a metric, an alert, a panel, the runbook, tests on Kafka)
+    windows = Windows(view, SumsCache(view, Catalog.load()))
     windows.advance(view.as_of(NOW, 300.0))
     picture = take(windows, view.positions.values(), Catalog.load(), NOW, statuses, (), None)
     large = KeyShift("cn-open", 0.6, 0.01, 0.5, 0.1, 0.02, 5.0, 0.08, 0.09, 300.0)

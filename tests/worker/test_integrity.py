@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from test_partition import CLASSIFIER, NOW, batch, event
@@ -40,10 +41,11 @@ class State:
 
     def __init__(self):
         self.view, self.owned = View(), Owned()
-        self.flusher = Written(self.view)
+        self.flusher = cast("Any", Written(self.view))
         self.reread = []
         self.integrity = Integrity("panes", self.view, self.owned, self.flusher)
-        self.integrity.follower = SimpleNamespace(reread=self.reread.append, has_caught_up=True)
+        follower: Any = SimpleNamespace(reread=self.reread.append, has_caught_up=True)
+        self.integrity.follower = follower
         self.partition = Partition(0, 1)
         log = [event(NOW - age) for age in (3 * DAY, 3 * DAY, 2 * DAY, 60)]
         self.partition.apply(batch(log), CLASSIFIER, NOW)
@@ -141,8 +143,9 @@ class Cuts:
 
 
 def watch():
-    cuts = Cuts()
-    return ChangelogWatch(SimpleNamespace(changelog_topic="panes"), 2, cuts), cuts
+    cuts: Any = Cuts()
+    settings: Any = SimpleNamespace(changelog_topic="panes")
+    return ChangelogWatch(settings, 2, cuts), cuts
 
 
 def test_another_topic_under_the_changelogs_name_is_noticed(caplog):

@@ -31,6 +31,7 @@ def made(follower):
     topic: Any = SimpleNamespace(partitions=2)
     assignment: Any = SimpleNamespace(is_active=True)
     flusher: Any = SimpleNamespace(is_failing=False)
+    integrity: Any = SimpleNamespace(reasons=tuple)
     return Publisher(
         load(topic="usage"),
         Catalog.load(),
@@ -38,14 +39,9 @@ def made(follower):
         view=View(),
         follower=follower,
         owned=Owned(),
-<<<<<<< HEAD
         assignment=assignment,
         flusher=flusher,
-=======
-        assignment=SimpleNamespace(is_active=True),
-        flusher=SimpleNamespace(is_failing=False),
-        integrity=SimpleNamespace(reasons=tuple),
->>>>>>> 11d876b (Lost stored counts: a metric, an alert, a panel, the runbook, tests on Kafka)
+        integrity=integrity,
     )
 
 
