@@ -128,16 +128,21 @@ def columns_of(
     now: float,
     classifier: Classifier,
     keep_seconds: float = DAY.keep_seconds,
+    *,
+    ahead: NDArray[np.bool_] | None = None,
 ) -> tuple[Columns | None, list[tuple[int, Rejected]]]:
     """Return the rows that count as columns, and the rejections of the others' times by offset.
 
     `newest` is the newest event time seen before, `now` the wall clock, both in unix seconds;
-    `keep_seconds` is how much older than the newest an event may be. None where no event counts.
+    `keep_seconds` is how much older than the newest an event may be. `ahead` are the rows that are
+    rejected as `future`, by default those too far ahead of `now`. None where no event counts.
     Raises StaleNumbersError where the classifier's numbers in the rows are no longer valid.
     """
     classifier.check(rows.generation)
     ceiling = now + ALLOWED_CLOCK_SKEW_SECONDS
-    timely = (rows.ts >= EARLIEST_TIME) & (rows.ts <= ceiling)
+    if ahead is None:
+        ahead = rows.ts > ceiling
+    timely = (rows.ts >= EARLIEST_TIME) & ~ahead
     # Too old is measured against the newest before it, wherever the log is cut into readings.
     seen = np.maximum.accumulate(np.where(timely, rows.ts, newest))
     timely &= rows.ts >= np.maximum(seen, newest) - keep_seconds
@@ -145,8 +150,10 @@ def columns_of(
     if not timely.all():
         bad = rows[~timely]
         rejected = [
-            (offset, untimely(ts, ceiling))
-            for offset, ts in zip(bad.offsets.tolist(), bad.ts.tolist(), strict=True)
+            (offset, _ahead(ts - now) if is_ahead else untimely(ts, math.inf))
+            for offset, ts, is_ahead in zip(
+                bad.offsets.tolist(), bad.ts.tolist(), ahead[~timely].tolist(), strict=True
+            )
         ]
         rows = rows[timely]
     if not len(rows):
@@ -172,12 +179,16 @@ def columns_of(
     ), rejected
 
 
+def _ahead(seconds: float) -> Rejected:
+    return Rejected("future", f"{seconds:.0f} s ahead")
+
+
 def untimely(ts: float, ceiling: float) -> Rejected:
     """Return why a time does not count: NaN, above `ceiling`, or too long ago."""
     if math.isnan(ts):
         return Rejected("bad_time", "ts cannot be read as a time")
     if ts > ceiling:
-        return Rejected("future", f"{ts - ceiling + ALLOWED_CLOCK_SKEW_SECONDS:.0f} s ahead")
+        return _ahead(ts - ceiling + ALLOWED_CLOCK_SKEW_SECONDS)
     return Rejected("too_old", f"older than {DAY.keep_seconds // 86400} days")
 
 

@@ -24,23 +24,23 @@ class Recent:
         self._records = records
         self._last: dict[int, int] = {}
 
-    def split(self, rows: Rows, latest: float) -> tuple[Rows, list[int]]:
+    def split(self, rows: Rows, ahead: NDArray[np.bool_]) -> tuple[Rows, list[int]]:
         """Return the rows that repeat none, and the offsets of the others; see `repeated`."""
-        repeated = self.repeated(rows, latest)
+        repeated = self.repeated(rows, ahead)
         if not repeated.any():
             return rows, []
         return rows[~repeated], rows.offsets[repeated].tolist()
 
-    def repeated(self, rows: Rows, latest: float) -> NDArray[np.bool_]:
+    def repeated(self, rows: Rows, ahead: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which rows repeat an earlier one, and remember all of them.
 
         Rows are in the order of their offsets, over all calls. Those without an id repeat nothing.
-        Those whose time cannot be read or is after `latest` (unix seconds) do not count, so that a
-        valid copy of them may.
+        Those whose time cannot be read or is `ahead` do not count, so that a valid copy of them
+        may.
         """
         last, reach = self._last, self._records
         repeated = np.zeros(len(rows), dtype=np.bool_)
-        counts = rows.ts <= latest
+        counts = ~(ahead | np.isnan(rows.ts))
         for row, (name, offset, may_count) in enumerate(
             zip(rows.id.tolist(), rows.offsets.tolist(), counts.tolist(), strict=True)
         ):

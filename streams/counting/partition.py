@@ -4,6 +4,9 @@ The exactly-once rule is entirely here, without Kafka. A pane's stamp is the hig
 counted in it, and events are applied in the order of their offsets, so a pane with stamp `s` holds
 every event at or below `s` that belongs to it and none above. After a crash the partition reads on
 from its position; an event at or below a pane's stamp is in that pane already and is skipped there.
+
+A flush that Kafka has not acknowledged is written again as it is until Kafka has it: it may hold
+parts of it, or all. So the flush before is always known, to the panes of the next one too.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ import numpy as np
 from streams.classify.keys import OTHER
 from streams.counting.aggregate import add_to_panes, columns_of, late_events, panes_of
 from streams.counting.dedupe import Recent
+from streams.counting.journal import Journal, nothing
+from streams.counting.verdicts import MAX_RUNS
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.decode.rows import FORMAT_NAMES
 from streams.state.codec import (
@@ -25,11 +30,10 @@ from streams.state.codec import (
     Totals,
     decode_pane,
     decode_position,
-    encode_pane,
     encode_position,
-    order,
     pane_key,
     position_key,
+    seal_header,
 )
 from streams.state.pane import (
     ALL_LEVELS,
@@ -42,23 +46,24 @@ from streams.state.pane import (
     pane_start,
 )
 from streams.state.pieces import at_once
+from streams.state.seal import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from streams.classify.classifier import Classifier
     from streams.counting.aggregate import Columns, Keys
     from streams.decode.event import Rejected, SkipReason
     from streams.decode.rows import Reading, Rows
+    from streams.state.seal import Loss
 
 #: An event this much older than the newest one still counts, and is reported as late.
 ALLOWED_LATENESS_SECONDS = 600.0
 
 #: More languages than a gateway sees; beyond the limit, further names are counted together.
 MAX_TOTALS = 512
-
-#: The fraction of a pane's maximum size that stays in use when it would exceed that size.
-SHRUNK = 0.6
 
 _FINEST = LEVELS[0]
 
@@ -73,8 +78,13 @@ class BrokenChainError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """What one flush writes, in this order: the panes, the position, then the deletions."""
+    """What one flush writes, in this order: the verdicts, panes, the position, the deletions.
 
+    `verdicts` is the position before, with the verdicts behind it; None where there are none to
+    write.
+    """
+
+    verdicts: tuple[str, bytes] | None
     panes: Mapping[str, bytes]
     position: tuple[str, bytes]
     end: int
@@ -91,6 +101,9 @@ class Partition:
     `read_to` is the next offset to be read, which is below the position while the ids of counted
     records are read again. `stamps` are those found at restore that lie above the position,
     ascending: up to the last of them an event may already be counted in some panes.
+
+    `pending` is a flush that Kafka has not acknowledged. `lost` is what the changelog has lost, and
+    `leftover` are panes to be deleted, whose deletion it has lost.
     """
 
     number: int
@@ -108,6 +121,14 @@ class Partition:
     swept: int = -1
     recent: Recent | None = None
     read_to: int = 0
+    pending: Flush | None = None
+    lost: Loss | None = None
+    leftover: list[PaneKey] = field(default_factory=list)
+    journal: Journal = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin a journal; `restore` replaces it by that of a new owner."""
+        self.journal = Journal(self.generation)
 
     @classmethod
     def restore(
@@ -117,48 +138,46 @@ class Partition:
         records: Mapping[PaneKey | None, bytes],
         topic: str = "",
         dedupe_records: int = 0,
+        *,
+        is_fenced: bool = False,
     ) -> Partition:
         """Return a partition from the values in the table.
 
         `records` are the table's values by pane, the position under None; `generation` is the
         group's. The result writes under a generation above any that has written before it, even if
-        the group was deleted and counts from one again. `topic` is Kafka's id of the source. With
+        the group was deleted and counts from one again; with `is_fenced`, `generation` is already
+        that of a fence among the records. `topic` is Kafka's id of the source. With
         `dedupe_records`, an event is skipped if another one within that many offsets before it had
         the same id.
 
         Raises StateError, and SourceReplacedError where the state is of another topic.
         """
-        position = records.get(None)
-        known = (
-            PositionRecord(STATE_VERSION, generation, 0, 0.0, 0.0, Totals())
-            if position is None
-            else decode_position(position)
-        )
+        value = records.get(None)
+        known = nothing() if value is None else decode_position(value)
         if known.topic and topic and known.topic != topic:
             raise SourceReplacedError(
                 "the source topic was deleted and recreated since it was counted. Set "
                 "TOKENSHARE_GROUP to a new name to count the new one from its beginning."
             )
-        highest = generation - 1
-        stamps = set()
-        for value in records.values():
-            wrote, stamp = order(value)
-            highest = max(highest, wrote)
-            if value is not position and stamp >= known.s:
-                stamps.add(stamp)
-        return cls(
+        journal = Journal.restore(generation, records, is_fenced=is_fenced)
+        stored = {key: value for key, value in records.items() if key is not None}
+        stamps = {known.judged, *(seal_header(value).s for value in stored.values())}
+        restored = cls(
             number,
-            highest + 1,
+            journal.generation,
             topic,
             position=known.s,
             newest=known.newest,
             read_at=known.read_at,
             totals=known.totals,
-            stored={key: value for key, value in records.items() if key is not None},
-            stamps=sorted(stamps),
+            stored=stored,
+            stamps=sorted(stamp for stamp in stamps if stamp >= known.s),
             recent=Recent(dedupe_records) if dedupe_records else None,
             read_to=max(0, known.s - dedupe_records),
+            lost=known.lost,
         )
+        restored.journal = journal
+        return restored
 
     def apply(
         self, reading: Reading, classifier: Classifier, now: float
@@ -203,10 +222,8 @@ class Partition:
         """
         self._check_chain(reading, self.read_to)
         if self.recent is not None:
-            self.recent.repeated(
-                reading.rows[reading.rows.offsets < self.position],
-                now + ALLOWED_CLOCK_SKEW_SECONDS,
-            )
+            rows = reading.rows[reading.rows.offsets < self.position]
+            self.recent.repeated(rows, rows.ts > now + ALLOWED_CLOCK_SKEW_SECONDS)
         self.read_to = min(reading.end, self.position)
 
     def _check_chain(self, reading: Reading, expected: int) -> None:
@@ -219,11 +236,14 @@ class Partition:
     def _without_repeated(self, reading: Reading, now: float) -> Reading:
         if self.recent is None:
             return reading
-        rows, repeated = self.recent.split(reading.rows, now + ALLOWED_CLOCK_SKEW_SECONDS)
+        rows, repeated = self.recent.split(reading.rows, self._ahead(reading.rows, now))
         if not repeated:
             return reading
         count = reading.skipped.get("duplicate", 0) + len(repeated)
         return replace(reading, rows=rows, skipped={**reading.skipped, "duplicate": count})
+
+    def _ahead(self, rows: Rows, now: float) -> NDArray[np.bool_]:
+        return self.journal.verdicts.ahead(rows.offsets, rows.ts, now + ALLOWED_CLOCK_SKEW_SECONDS)
 
     def _cut(self, reading: Reading) -> Iterator[tuple[Rows, int]]:
         """Return the rows in pieces with their stamps: a pane holds all of a piece or none of it.
@@ -247,7 +267,9 @@ class Partition:
     def _count(
         self, rows: Rows, stamp: int, classifier: Classifier, now: float
     ) -> list[tuple[int, Rejected]]:
-        columns, rejected = columns_of(rows, self.newest, now, classifier)
+        ahead = self._ahead(rows, now)
+        self.journal.verdicts.note(rows.offsets[ahead])
+        columns, rejected = columns_of(rows, self.newest, now, classifier, ahead=ahead)
         if columns is None:
             return rejected
         self.totals.late += late_events(columns.ts, self.newest, ALLOWED_LATENESS_SECONDS)
@@ -307,16 +329,34 @@ class Partition:
         """Write a pane (None: the position) again: an earlier owner has written over it."""
         if key is None:
             self.is_moved = True
-        elif key in self.panes:
+        elif key in self.panes or key in self.stored:
             self.dirty.add(key)
-        elif key in self.stored:
-            self._pane(key)
-            self.dirty.add(key)
+
+    def rewrite_all(self) -> int:
+        """Write everything again: Kafka has lost some of it. Returns the number of panes."""
+        self.dirty.update(self.panes, self.stored)
+        self.is_moved = True
+        return len(self.dirty)
+
+    def delete(self, keys: Iterable[PaneKey]) -> None:
+        """Delete those of these panes that are no longer retained, at the next flush."""
+        self.leftover += [key for key in keys if not is_kept(*key, self.newest)]
+        self.is_moved = self.is_moved or bool(self.leftover)
+
+    def lose(self, loss: Loss) -> None:
+        """Note that the changelog has lost some of this partition for good."""
+        self.lost = joined(self.lost, loss)
+        self.is_moved = True
 
     @property
     def needs_flush(self) -> bool:
         """Return whether there is anything that Kafka does not hold yet."""
         return self.is_moved or bool(self.dirty)
+
+    @property
+    def has_many_verdicts(self) -> bool:
+        """Return whether the verdicts behind the position should be written soon."""
+        return len(self.journal.verdicts.runs) >= MAX_RUNS
 
     def begin_flush(self) -> Flush:
         """Return what is to be written now; the caller reports the result with `end_flush`."""
@@ -325,18 +365,23 @@ class Partition:
     def flushing(self) -> Generator[None, None, Flush]:
         """Return what is to be written, as of now or newer, with a pause after each pane.
 
-        Records counted meanwhile belong to the next flush: the position is the current one, and a
-        pane that holds more has a higher stamp. If the generator is closed early, nothing is
-        written.
+        It is the last flush again where Kafka has not acknowledged that one. Records counted
+        meanwhile belong to the next flush: the position is the current one, and a pane that holds
+        more has a higher stamp. If the generator is closed early, nothing is written.
         """
+        if self.pending is not None:
+            return self.pending
         for key in [key for key in self.dirty if not is_kept(*key, self.newest)]:
             self.dirty.discard(key)
-        expired = self._expire()
+        expired = [*self._expire(), *self.leftover]
+        self.leftover = []
+        # Encoded now, for the totals change, and once more when the panes have given the seal.
         end = self.position
         position = encode_position(
             PositionRecord(
                 *(STATE_VERSION, self.generation, end, self.newest, self.read_at, self.totals),
                 self.topic,
+                lost=self.lost,
             )
         )
         self.is_moved = False
@@ -345,29 +390,23 @@ class Partition:
             for key in list(self.dirty):
                 self.dirty.discard(key)
                 encoded[key] = b""
-                encoded[key] = self._encoded(key)
+                encoded[key] = self.journal.encode(key, self.panes.get(key) or self.stored[key])
                 yield
         except BaseException:
             self.dirty.update(encoded)
             self.is_moved = True
             raise
-        return Flush(
+        verdicts, position = self.journal.close(position, self.position, encoded, expired)
+        at = position_key(self.number)
+        self.pending = Flush(
+            verdicts=None if verdicts is None else (at, verdicts),
             panes={pane_key(self.number, key): value for key, value in encoded.items()},
-            position=(position_key(self.number), position),
+            position=(at, position),
             end=end,
             expired=[pane_key(self.number, key) for key in expired],
             keys=encoded,
         )
-
-    def _encoded(self, key: PaneKey) -> bytes:
-        pane = self.panes[key]
-        pane.trim()
-        value = encode_pane(pane, self.generation)
-        limit = key.level.max_bytes
-        # Leaves space for some more names, so that not every flush folds again.
-        while len(value) > limit and pane.shrink(SHRUNK * limit / len(value)):
-            value = encode_pane(pane, self.generation)
-        return value
+        return self.pending
 
     def _expire(self) -> list[PaneKey]:
         # Panes expire as event time enters a new pane of the finest level, not in between.
@@ -385,13 +424,15 @@ class Partition:
     def end_flush(self, flush: Flush, *, written: bool) -> None:
         """Note whether Kafka has acknowledged all of a flush; if not, it is written again."""
         if not written:
-            self.dirty.update(key for key in flush.keys if key in self.panes)
             self.is_moved = True
             return
+        self.pending = None
+        self.journal.acknowledge(flush.position[1], flush.end)
         for key, value in flush.keys.items():
             # A pane that event time has left is kept as the encoded bytes that Kafka holds.
             over = key.start + key.level.seconds <= self.newest
-            if over and key not in self.dirty and self.panes.pop(key, None) is not None:
+            is_over = over and key not in self.dirty and self.panes.pop(key, None) is not None
+            if is_over or key in self.stored:
                 self.stored[key] = value
 
 

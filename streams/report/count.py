@@ -127,7 +127,7 @@ class Count:
     def _without_repeated(self, rows: Rows) -> Rows:
         if self._recent is None:
             return rows
-        rows, repeated = self._recent.split(rows, self._now + ALLOWED_CLOCK_SKEW_SECONDS)
+        rows, repeated = self._recent.split(rows, rows.ts > self._now + ALLOWED_CLOCK_SKEW_SECONDS)
         if repeated:
             uncounted = self.skipped.setdefault("duplicate", Uncounted())
             uncounted.count += len(repeated)

@@ -16,6 +16,7 @@ import msgspec
 
 from streams.state.packing import pack, unpack
 from streams.state.pane import LEVEL_BY_NAME, Counts, Level, Pane
+from streams.state.seal import NO_PART, Loss, Part, Seal
 
 #: Incremented when the meaning of a stored value changes; a reader refuses any other version.
 STATE_VERSION = 2
@@ -43,12 +44,21 @@ class Totals(msgspec.Struct):
 
 
 class PaneRecord(msgspec.Struct, array_like=True):
-    """The value of a pane's key: `v` version, `g` generation, `s` stamp, then the packed counts."""
+    """The value of a pane's key: `v` version, `g` generation, `s` stamp, then the packed counts.
+
+    `n` is the number of the flush that wrote it, and `r` the pane's requests. `p` and `q` are its
+    stamp and requests in the position before: -1 and 0 where it did not exist. A version of
+    tokenshare without seals writes none of the four, and ignores them.
+    """
 
     v: int
     g: int
     s: int
     packed: bytes
+    n: int = 0
+    p: int = -1
+    r: int = -1
+    q: int = 0
 
 
 class PositionRecord(msgspec.Struct):
@@ -56,7 +66,12 @@ class PositionRecord(msgspec.Struct):
 
     `s` is the next source offset. `newest` is the newest event time seen (unix seconds), read when
     the wall clock was `read_at`. `topic` is Kafka's id of the source topic that offsets refer to: a
-    topic that is recreated gets a new id under the same name.
+    topic that is recreated gets a new id under the same name. `seal` is None where a version
+    without seals wrote it.
+
+    `future` are the offsets from `s` on that were rejected because of their owner's clock, as
+    pairs of (offsets since the last one, length); the verdict on each offset up to `judged` is
+    given. `lost` is what the changelog has lost of this partition.
     """
 
     v: int
@@ -66,6 +81,10 @@ class PositionRecord(msgspec.Struct):
     read_at: float
     totals: Totals
     topic: str = ""
+    seal: Seal | None = None
+    future: list[int] = []
+    judged: int = -1
+    lost: Loss | None = None
 
 
 class Header(msgspec.Struct):
@@ -84,6 +103,19 @@ class PaneHeader(msgspec.Struct, array_like=True):
     s: int
 
 
+class SealHeader(msgspec.Struct, array_like=True):
+    """A pane record without its counts, which are not copied."""
+
+    v: int
+    g: int
+    s: int
+    packed: memoryview
+    n: int = 0
+    p: int = -1
+    r: int = -1
+    q: int = 0
+
+
 class PaneKey(NamedTuple):
     """A pane of a partition: its level and its start in unix seconds."""
 
@@ -96,6 +128,7 @@ _decode_header = msgspec.json.Decoder(Header).decode
 _decode_position = msgspec.json.Decoder(PositionRecord).decode
 _encode_pane = msgspec.msgpack.Encoder().encode
 _decode_pane_header = msgspec.msgpack.Decoder(PaneHeader).decode
+_decode_seal_header = msgspec.msgpack.Decoder(SealHeader).decode
 _decode_pane = msgspec.msgpack.Decoder(PaneRecord).decode
 
 
@@ -124,20 +157,50 @@ def parse_key(key: str) -> tuple[int, PaneKey | None]:
         raise StateError(f"unknown key {key[:80]!r}") from None
 
 
-def encode_pane(pane: Pane, generation: int) -> bytes:
-    """Return the value of a pane's key."""
+def encode_pane(pane: Pane, generation: int, n: int = 0, before: Part = NO_PART) -> bytes:
+    """Return the value of a pane's key, written by flush `n`; `before` is its part until then."""
     packed = pack(pane.cells, pane.models, pane.tenants)
-    return _encode_pane(PaneRecord(STATE_VERSION, generation, pane.stamp, packed))
+    marks = (n, before.stamp, pane.requests, before.requests)
+    return _encode_pane(PaneRecord(STATE_VERSION, generation, pane.stamp, packed, *marks))
+
+
+def write_again(value: bytes, generation: int, n: int, before: Part) -> bytes:
+    """Return the value of a pane's key as written by another flush. Raises StateError."""
+    record = _record_of(value)
+    requests = requests_of(value) if record.r < 0 else record.r
+    marks = (n, before.stamp, requests, before.requests)
+    return _encode_pane(PaneRecord(STATE_VERSION, generation, record.s, record.packed, *marks))
 
 
 def decode_pane(value: bytes) -> Pane:
     """Return the pane of a value; raises StateError."""
+    record = _record_of(value)
     try:
-        record = _decode_pane(value)
         cells, models, tenants = unpack(record.packed)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except ValueError as error:
         raise StateError(f"unreadable pane: {error}") from None
     return Pane(cells, models, tenants, record.s)
+
+
+def _record_of(value: bytes) -> PaneRecord:
+    try:
+        return _decode_pane(value)
+    except msgspec.MsgspecError as error:
+        raise StateError(f"unreadable pane: {error}") from None
+
+
+def seal_header(value: bytes) -> SealHeader:
+    """Return the header of a pane's value, with its part in a seal; raises StateError."""
+    try:
+        return _decode_seal_header(value)
+    except msgspec.MsgspecError as error:
+        raise StateError(f"unreadable pane: {error}") from None
+
+
+def requests_of(value: bytes) -> int:
+    """Return the requests of a pane's value; raises StateError."""
+    header = seal_header(value)
+    return header.r if header.r >= 0 else decode_pane(value).requests
 
 
 def encode_position(record: PositionRecord) -> bytes:

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from mode import Service
 
 from streams.state.codec import StateError
@@ -40,6 +40,7 @@ class Follower(Service):
         view: View,
         table: PaneTable,
         on_stale: Callable[[Stale], None],
+        on_cut: Callable[[int, str], None],
         on_failure: Callable[[BaseException], None],
         **kwargs: Any,
     ) -> None:
@@ -49,9 +50,11 @@ class Follower(Service):
         self._view = view
         self._table = table
         self._on_stale = on_stale
+        self._on_cut = on_cut
         self._on_failure = on_failure
         self._consumer: AIOKafkaConsumer | None = None
         self._next: dict[int, int] = {}
+        self._to_reread: set[TopicPartition] = set()
         self.has_caught_up = False
         #: How long the first read of the changelog took; None until it is complete.
         self.recovery_seconds: float | None = None
@@ -84,7 +87,12 @@ class Follower(Service):
     async def _read_on(self, consumer: AIOKafkaConsumer) -> None:
         while not self.should_stop:
             try:
+                await self._start_again(consumer)
                 batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=2000)
+            except OffsetOutOfRangeError as error:
+                for tp in error.args[0]:
+                    self._on_cut(tp.partition, "it no longer has the offset that was read last")
+                continue
             except KafkaError as error:
                 log.warning("changelog cannot be read, trying again: %s", error)
                 await self.sleep(1.0)
@@ -96,6 +104,17 @@ class Follower(Service):
             if batches:
                 self.news.set()
                 await asyncio.sleep(0)
+
+    def reread(self, partition: int) -> None:
+        """Read a partition from its beginning, for it is another one or has lost its end."""
+        self._next[partition] = 0
+        self._to_reread.add(self._tps[partition])
+
+    async def _start_again(self, consumer: AIOKafkaConsumer) -> None:
+        if self._to_reread:
+            tps = [*self._to_reread]
+            if await consumer.seek_to_beginning(*tps):
+                self._to_reread.difference_update(tps)
 
     def _take(self, record: Any) -> None:
         name = (record.key or b"").decode(errors="replace")
@@ -137,6 +156,8 @@ class Follower(Service):
     async def _has_read(self, tp: TopicPartition, end: int) -> bool:
         if end <= 0 or self._next.get(tp.partition, 0) >= end:
             return True
+        if tp in self._to_reread:
+            return False
         # Where compaction has removed the last records, only the consumer's position shows it.
         assert self._consumer is not None
         try:

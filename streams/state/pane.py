@@ -133,6 +133,14 @@ class Pane(msgspec.Struct):
         return False
 
     @property
+    def requests(self) -> int:
+        """The requests in the pane; those of a pane of tenants by their origins."""
+        held = self.cells or {
+            key: counts for key, counts in self.tenants.items() if key.split("/", 2)[1] == "o"
+        }
+        return sum(counts[0] for counts in held.values())
+
+    @property
     def is_crowded(self) -> bool:
         """Return whether the pane has so many keys that trimming cannot wait for the next flush."""
         return len(self.cells) + len(self.models) + len(self.tenants) > CROWDED_KEYS

@@ -7,6 +7,7 @@ awaited, and the follower reads it back.
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import faust
@@ -15,7 +16,7 @@ from faust.tables import TableManager
 from streams.state.codec import parse_key
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 
 class PaneTables(TableManager):
@@ -40,6 +41,8 @@ class PaneTable(faust.Table[str, bytes]):
 
     #: Called after each rebalance, before Faust seeks: restores the assigned partitions.
     restore: Callable[[], Awaitable[None]]
+    #: Called where Kafka acknowledges an offset again: the changelog has lost its end.
+    on_cut: Callable[[int, str], None]
 
     def partition_for_key(self, key: Any) -> int:
         """Return the partition in a key, so that a write needs no current event."""
@@ -53,11 +56,29 @@ class PaneTable(faust.Table[str, bytes]):
         """
         producer = self.app.producer
         topic = self.changelog_topic_name
+        before = dict(self._acknowledged)
         sent = [
             await producer.send(topic, key.encode(), value, self.partition_for_key(key), None, None)
             for key, value in items.items()
         ]
-        await asyncio.gather(*sent)
+        self._note(before, await asyncio.gather(*sent))
+
+    @cached_property
+    def _acknowledged(self) -> dict[int, int]:
+        """The highest offset that Kafka has acknowledged, by partition."""
+        return {}
+
+    def _note(self, before: Mapping[int, int], written: Iterable[Any]) -> None:
+        """Note the offsets of written records, and whether they are below those `before` them."""
+        cut = set()
+        for each in written:
+            highest = self._acknowledged.get(each.partition, -1)
+            if 0 <= each.offset <= before.get(each.partition, -1):
+                cut.add(each.partition)
+                highest = -1
+            self._acknowledged[each.partition] = max(highest, each.offset)
+        for partition in cut:
+            self.on_cut(partition, "it has acknowledged an offset for the second time")
 
     def mirror(self, key: str, value: bytes | None) -> None:
         """Set a key to its value in the changelog, without writing it again."""

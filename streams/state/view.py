@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from streams.state.codec import PaneKey, PositionRecord, decode_position, order, parse_key
+from streams.state.pane import is_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,13 +43,37 @@ class View:
         #: Bytes of the values by partition, positions included.
         self.bytes: dict[int, int] = {}
         self._values: dict[PaneKey, tuple[bytes, ...]] = {}
+        #: Keys by partition whose last record in Kafka is stale: their owner writes them again.
+        self.stale: dict[int, set[PaneKey | None]] = {}
 
     def apply(self, name: str, value: bytes | None) -> Stale | None:
         """Apply one changelog record; return it as `Stale` where the current one is newer.
 
+        A position marks its owner. After it, a pane of an earlier owner is stale, and so is the
+        deletion of a pane that is retained at that position: both come from an owner that does not
+        know yet that it has lost the partition. So panes stay equal to the position's seal.
+
         Raises StateError for a key or value of another version.
         """
         partition, key = parse_key(name)
+        if self._is_stale(partition, key, value):
+            self.stale.setdefault(partition, set()).add(key)
+            return Stale(partition, key)
+        self.stale.get(partition, set()).discard(key)
+        self._put(partition, key, value)
+        return None
+
+    def _is_stale(self, partition: int, key: PaneKey | None, value: bytes | None) -> bool:
+        held = self.records.get(partition, {}).get(key)
+        position = self.positions.get(partition)
+        if value is None:
+            return held is not None and key is not None and _is_sealed(position, key)
+        rank = order(value)
+        if held is not None and rank < held.order:
+            return True
+        return key is not None and position is not None and rank[0] < position.g
+
+    def _put(self, partition: int, key: PaneKey | None, value: bytes | None) -> None:
         records = self.records.setdefault(partition, {})
         held = records.get(key)
         if value is None:
@@ -59,18 +84,19 @@ class View:
                     self.positions.pop(partition, None)
                 else:
                     self._change(partition, key, is_there=False)
-            return None
-        rank = order(value)
-        if held is not None and rank < held.order:
-            return Stale(partition, key)
-        records[key] = Held(rank, value)
+            return
+        records[key] = Held(order(value), value)
         replaced = 0 if held is None else len(held.value)
         self.bytes[partition] = self.bytes.get(partition, 0) + len(value) - replaced
         if key is None:
             self.positions[partition] = decode_position(value)
         else:
             self._change(partition, key, is_there=True)
-        return None
+
+    def forget(self, partition: int) -> None:
+        """Drop all records of a partition, to be read again."""
+        for key in list(self.records.get(partition, {})):
+            self._put(partition, key, None)
 
     def _change(self, partition: int, key: PaneKey, *, is_there: bool) -> None:
         starts = self.starts.setdefault(key.level, {})
@@ -116,3 +142,7 @@ class View:
             if position.newest > 0
         ]
         return min(max(moments), now + skew) if moments else 0.0
+
+
+def _is_sealed(position: PositionRecord | None, key: PaneKey) -> bool:
+    return position is not None and position.seal is not None and is_kept(*key, position.newest)

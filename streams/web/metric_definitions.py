@@ -153,6 +153,18 @@ STATE_BYTES = Definition(
     ("partition",),
     "Bytes of a partition's stored counts, in Kafka and in each worker's memory; at most 67 MB.",
 )
+STATE_LOST_REQUESTS = Definition(
+    "tokenshare_state_lost_requests",
+    "gauge",
+    ("partition", "level"),
+    "Requests that the changelog has lost of a partition for good, by level of stored counts.",
+)
+STATE_LOST_TIME = Definition(
+    "tokenshare_state_lost_timestamp_seconds",
+    "gauge",
+    ("partition",),
+    "When the last loss was noticed, in unix time; both are absent where nothing is lost.",
+)
 READY = Definition(
     "tokenshare_ready", "gauge", (), "1 when this worker is ready; /readyz says why it is not."
 )
@@ -233,6 +245,8 @@ DEFINITIONS = (
     POSITION,
     PARTITION_OWNED,
     STATE_BYTES,
+    STATE_LOST_REQUESTS,
+    STATE_LOST_TIME,
     READY,
     STATE,
     RECOVERY_SECONDS,

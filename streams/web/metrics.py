@@ -48,6 +48,8 @@ from streams.web.metric_definitions import (
     STANDARD_ERROR,
     STATE,
     STATE_BYTES,
+    STATE_LOST_REQUESTS,
+    STATE_LOST_TIME,
     TOKENS,
     USUAL_SPREAD,
     WINDOW_REQUESTS,
@@ -175,6 +177,7 @@ def _pipeline_families(snapshot: Snapshot) -> Iterable[Metric]:
     yield from (records, events, late)
     lag, position, owned = _gauge(LAG), _gauge(POSITION), _gauge(PARTITION_OWNED)
     state = _gauge(STATE_BYTES)
+    lost, lost_at = _gauge(STATE_LOST_REQUESTS), _gauge(STATE_LOST_TIME)
     for status in snapshot.partitions:
         labels = (str(status.partition),)
         if status.lag is not None:
@@ -183,7 +186,11 @@ def _pipeline_families(snapshot: Snapshot) -> Iterable[Metric]:
             position.add_metric(labels, status.position)
         owned.add_metric(labels, int(status.is_owned))
         state.add_metric(labels, status.state_bytes)
-    yield from (lag, position, owned, state)
+        if status.lost is not None:
+            for level, requests in status.lost.requests.items():
+                lost.add_metric((*labels, level), requests)
+            lost_at.add_metric(labels, status.lost.noticed)
+    yield from (lag, position, owned, state, lost, lost_at)
 
 
 def _process_families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:

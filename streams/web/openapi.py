@@ -112,6 +112,11 @@ _SCHEMAS: Final[Schema] = {
         lag={"type": ["integer", "null"]},
         newest={"type": ["number", "null"], "description": "Newest event time, unix seconds."},
         owned=_YES,
+        lost={
+            "type": "object",
+            "additionalProperties": _COUNT,
+            "description": "Requests that the changelog has lost for good, by level.",
+        },
     ),
     "Shares": _object(
         as_of=_NUMBER | {"description": "Watermark that all windows end at, unix seconds."},

@@ -193,6 +193,7 @@ def _partition(status: PartitionStatus) -> dict[str, Any]:
         "lag": status.lag,
         "newest": status.newest,
         "owned": status.is_owned,
+        "lost": {} if status.lost is None else status.lost.requests,
     }
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from streams.shares.windows import Windows
     from streams.shifts.shift import Shifts
     from streams.state.codec import PositionRecord
+    from streams.state.seal import Loss
 
 
 #: Reasons why a worker is not ready: the label on /metrics, and the response of /readyz.
@@ -36,6 +37,7 @@ STATES = {
     "recovering": "the changelog is being read",
     "drawing": "the first snapshot is being computed",
     "lag_unknown": "Kafka has not reported the end offsets of the source topic: the lag is unknown",
+    "incomplete": "the changelog has lost records, and no worker has written them again yet",
     "not_writing": "the changelog or the dead-letter topic cannot be written",
     "no_token": "there is no token for the login to Kafka: the log names the reason",
 }
@@ -45,7 +47,7 @@ STATES = {
 class PartitionStatus:
     """Read position of a source partition. Offsets are the next ones; None where not known.
 
-    `state_bytes` is the total size of its stored values.
+    `state_bytes` is the total size of its stored values, and `lost` what the changelog has lost.
     """
 
     partition: int
@@ -54,6 +56,7 @@ class PartitionStatus:
     newest: float | None
     is_owned: bool
     state_bytes: int = 0
+    lost: Loss | None = None
 
     @property
     def lag(self) -> int | None:

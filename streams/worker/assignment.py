@@ -9,25 +9,31 @@ from typing import TYPE_CHECKING, Any
 
 from faust.types import TP
 
+from streams.counting.journal import fence
 from streams.counting.partition import Partition, SourceReplacedError
+from streams.state.codec import order, position_key
 from streams.worker.faust_app import SEND_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from streams.kafka.admin import Topic
     from streams.kafka.batch_fetch import Batch
     from streams.settings import Settings
     from streams.state.follower import Follower
+    from streams.state.table import PaneTable
     from streams.state.view import Stale, View
     from streams.worker.faust_app import TokenshareApp
     from streams.worker.flusher import Flusher
+    from streams.worker.integrity import Integrity
     from streams.worker.owned import Owned
 
 log = logging.getLogger("tokenshare.app")
 
 #: Time limit of the last flush before a partition is revoked.
 REVOKE_FLUSH_SECONDS = 3.0
+#: Time limit of the first write of a new owner.
+FENCE_SECONDS = 5.0
 #: A partition is moved to its position at most this often: one seek is enough for all batches read
 #: before.
 SEEK_INTERVAL_SECONDS = 1.0
@@ -53,6 +59,8 @@ class Assignment:
         follower: Follower,
         owned: Owned,
         flusher: Flusher,
+        integrity: Integrity,
+        table: PaneTable,
         fail: Callable[[BaseException], None],
     ) -> None:
         self.is_active = False
@@ -64,6 +72,8 @@ class Assignment:
         self._follower = follower
         self._owned = owned
         self._flusher = flusher
+        self._integrity = integrity
+        self._table = table
         self._fail = fail
         self._revocations = 0
         #: When a partition was last moved to its position, by number.
@@ -97,9 +107,14 @@ class Assignment:
         assigned = sorted(tp.partition for tp in app.consumer.assignment() if tp.topic == topic)
         try:
             caught_up = await self._follower.catch_up(assigned, is_wanted)
+            fenced: dict[int, int] = {}
+            if caught_up and is_wanted():
+                await self._integrity.wait_for_repair(assigned, is_wanted)
+                fenced = await self._fence(assigned, generation)
+                caught_up = await self._follower.catch_up(assigned, is_wanted)
             if not caught_up or not is_wanted():
                 return
-            self._take_over(assigned, generation)
+            self._take_over(assigned, generation, fenced)
         except Exception as error:  # noqa: BLE001 - Faust drops what its callbacks raise
             self._fail(error)
             return
@@ -112,20 +127,42 @@ class Assignment:
             {number: each.position for number, each in self._owned.partitions.items()},
         )
 
-    def _take_over(self, assigned: list[int], generation: int) -> None:
-        partitions = {
-            number: Partition.restore(
+    async def _fence(self, assigned: list[int], generation: int) -> dict[int, int]:
+        """End what earlier owners may write; return the generations of the fences.
+
+        While Kafka refuses writes a partition is taken over without: then its earlier owner cannot
+        write either.
+        """
+        fences = {
+            position_key(number): fence(generation, self._view.of_partition(number))
+            for number in assigned
+        }
+        try:
+            await self._app.maybe_start_producer()
+            await asyncio.wait_for(self._table.write(fences), timeout=FENCE_SECONDS)
+        except (TimeoutError, *SEND_ERRORS) as error:
+            name = type(error).__name__
+            log.warning("%s cannot be written: %s", self._settings.changelog_topic, name)
+            return {}
+        return {number: order(fences[position_key(number)])[0] for number in assigned}
+
+    def _take_over(self, assigned: list[int], generation: int, fenced: Mapping[int, int]) -> None:
+        partitions = {}
+        for number in assigned:
+            position = self._view.positions.get(number)
+            is_fenced = position is not None and position.g == fenced.get(number)
+            partitions[number] = Partition.restore(
                 number,
-                generation,
+                fenced[number] if is_fenced else generation,
                 self._view.of_partition(number),
                 self._source.topic_id,
                 self._settings.dedupe_records,
+                is_fenced=is_fenced,
             )
-            for number in assigned
-        }
         for partition in partitions.values():
             # Written before anything is counted: the position's generation marks the new owner.
             partition.is_moved = True
+            self._integrity.take_over(partition)
         self._owned.partitions = partitions
         self._flusher.forget_letters()
         self._sought_at = {}
@@ -142,6 +179,7 @@ class Assignment:
             await asyncio.wait_for(consumer.force_commit(), timeout=limit / 3)
         except (TimeoutError, *SEND_ERRORS):
             log.warning("last counts not written, the next owner reads them again")
+        self._integrity.release(self._owned.partitions)
         self._owned.partitions = {}
         consumer.written.clear()
 

@@ -86,7 +86,7 @@ class Counter:
                 made = list(letters.of(rejections, records, reading.corrupt, counted))
                 self._flusher.add_letters(partition, made)
                 held += sum(letter.size for letter in made)
-            if held > DEAD_LETTER_BYTES:
+            if held > DEAD_LETTER_BYTES or partition.has_many_verdicts:
                 await self._flusher.write_letters(partition)
                 held = 0
 

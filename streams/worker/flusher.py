@@ -1,7 +1,8 @@
-"""Writes counted state: panes and dead letters, then the position, then deletions.
+"""Writes counted state: verdicts, panes and dead letters, then the position, then deletions.
 
-The position is written alone and last, when Kafka has acknowledged everything before it: any part
-of a flush that Kafka holds after a crash is consistent.
+Each is written when Kafka has acknowledged everything before it: any part of a flush that Kafka
+holds after a crash is consistent. A flush that fails is written again as it is, and its dead
+letters with it.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class Flusher:
         self._letter_sender = letter_sender
         self._owned = owned
         self._letters: dict[int, list[DeadLetter]] = {}
+        #: Those of flushes that have failed. Later ones wait: their verdicts are not written yet.
+        self._unsent: dict[int, list[DeadLetter]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
 
     def add_letters(self, partition: Partition, letters: list[DeadLetter]) -> None:
@@ -64,10 +67,14 @@ class Flusher:
     def forget_letters(self) -> None:
         """Drop all queued dead letters: their records are above the position, and read again."""
         self._letters = {}
+        self._unsent = {}
 
     async def write_letters(self, partition: Partition) -> None:
         """Write a partition's dead letters, before there are too many of them in memory."""
-        while self._owned.holds(partition) and self._letters.get(partition.number):
+        number = partition.number
+        while self._owned.holds(partition) and (
+            self._letters.get(number) or self._unsent.get(number)
+        ):
             await self.flush()
             if self.is_failing:
                 await asyncio.sleep(RETRY_SECONDS)
@@ -87,12 +94,20 @@ class Flusher:
         else:
             self.failures += 1
 
+    async def write(self, partition: Partition) -> bool:
+        """Write a partition until Kafka holds all of it; False where a write fails."""
+        while partition.needs_flush:
+            if not await self._flush_partition(partition):
+                return False
+        return True
+
     async def _flush_partition(self, partition: Partition) -> bool:
         number = partition.number
         # One flush of a partition at a time: its stages must not mix with those of another.
         async with self._locks.setdefault(number, asyncio.Lock()):
+            is_again = partition.pending is not None
             flush = await in_turns(partition.flushing())
-            letters = self._letters.pop(number, [])
+            letters = (self._unsent if is_again else self._letters).pop(number, [])
             written = False
             try:
                 await self._write(number, flush, letters)
@@ -101,17 +116,20 @@ class Flusher:
                 self._note_failure(error)
             finally:
                 partition.end_flush(flush, written=written)
-                if letters:
-                    self._letters[number] = letters + self._letters.get(number, [])
+                if letters and self._owned.holds(partition):
+                    self._unsent[number] = letters
             if written:
                 await self._after_flush(partition, flush)
             return written
 
     async def _write(self, number: int, flush: Flush, letters: list[DeadLetter]) -> None:
-        """Write panes and letters, then the position. Raises the first error of either.
+        """Write verdicts, then panes and letters, then the position. Raises their first error.
 
-        Both are waited for even where one fails: `letters` then holds those still to be sent.
+        Panes and letters are waited for even where one fails: `letters` then holds those still to
+        be sent.
         """
+        if flush.verdicts is not None:
+            await self._table.write(dict([flush.verdicts]))
         both = (self._table.write(flush.panes), self._send_letters(number, letters))
         for failed in await asyncio.gather(*both, return_exceptions=True):
             if failed is not None:

@@ -152,20 +152,25 @@ def _check_group(client: KafkaAdminClient, settings: Settings) -> Iterator[Findi
 
 def _check_compaction(client: KafkaAdminClient, name: str) -> Iterator[Finding]:
     """Yield a finding where Kafka would delete state by its age, or keep all of it for ever."""
-    try:
-        resource = ConfigResource(ConfigResourceType.TOPIC, name, ["cleanup.policy"])
-        described = client.describe_configs([resource], config_filter="all")
-        policy = described["topic"][name]["cleanup.policy"]["value"]
-    except (KafkaError, KeyError):
-        # Unknown without the right to read it; the worker runs all the same.
-        return
-    if policy != "compact":
+    policy = cleanup_policy(client, name)
+    if policy not in {None, "compact"}:
         yield Finding(
             f"topic {name}",
             "",
             f"has cleanup.policy={policy}",
             "Set cleanup.policy=compact on it, or counts will be lost when its records expire.",
         )
+
+
+def cleanup_policy(client: KafkaAdminClient, name: str) -> str | None:
+    """Return a topic's cleanup.policy, None where this login may not read it."""
+    try:
+        resource = ConfigResource(ConfigResourceType.TOPIC, name, ["cleanup.policy"])
+        described = client.describe_configs([resource], config_filter="all")
+        return str(described["topic"][name]["cleanup.policy"]["value"])
+    except (KafkaError, KeyError):
+        # The worker runs all the same.
+        return None
 
 
 def _mismatch_remedy(source: int, changelog: int, name: str) -> str:

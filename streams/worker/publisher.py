@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from streams.state.view import View
     from streams.worker.assignment import Assignment
     from streams.worker.flusher import Flusher
+    from streams.worker.integrity import Integrity
     from streams.worker.owned import Owned
 
 log = logging.getLogger("tokenshare.app")
@@ -57,6 +58,7 @@ class Publisher:
         owned: Owned,
         assignment: Assignment,
         flusher: Flusher,
+        integrity: Integrity,
     ) -> None:
         self.snapshot = Snapshot(as_of=0.0, made_at=0.0)
         self.history = History(view, catalog)
@@ -69,6 +71,7 @@ class Publisher:
         self._owned = owned
         self._assignment = assignment
         self._flusher = flusher
+        self._integrity = integrity
         self._live_shifts = LiveShifts(view, self.history)
         self._shifts: tuple[Shifts, ...] = ()
         self._shifts_as_of = 0.0
@@ -95,7 +98,8 @@ class Publisher:
         }
         # Connections may go on without a token: it is a reason where something else fails.
         states["no_token"] = any(states.values()) and bool(login.problem(self._settings))
-        return tuple(snapshot.STATES[state] for state, is_in_it in states.items() if is_in_it)
+        general = (snapshot.STATES[state] for state, is_in_it in states.items() if is_in_it)
+        return (*general, *self._integrity.reasons())
 
     def move_windows(self, now: float) -> bool:
         """Move the windows to the current time, a piece at a time; False if there is more to do.
@@ -139,6 +143,7 @@ class Publisher:
             newest=None if position is None or not position.newest else position.newest,
             is_owned=self._owned.get(number) is not None,
             state_bytes=self._view.bytes.get(number, 0),
+            lost=None if position is None else position.lost,
         )
 
     async def update_shifts(self, now: float) -> None:

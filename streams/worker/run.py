@@ -35,6 +35,7 @@ from streams.state.codec import StateError
 from streams.web import server
 from streams.web.access import Access
 from streams.worker import preflight
+from streams.worker.changelog_watch import ChangelogWatch
 from streams.worker.web_sources import sources
 from streams.worker.worker import Worker
 
@@ -124,6 +125,7 @@ async def _run(
         asyncio.create_task(worker.start()),
         asyncio.create_task(stopping.wait()),
         asyncio.create_task(_watch_source(worker)),
+        asyncio.create_task(ChangelogWatch(settings, source.partitions, worker.integrity).run()),
     ]
     if settings.catalog_overrides is not None:
         tasks.append(asyncio.create_task(_watch_overrides(worker, settings.catalog_overrides)))

@@ -27,6 +27,7 @@ from streams.worker.assignment import REVOKE_FLUSH_SECONDS, Assignment, StaleWri
 from streams.worker.counter import Counter
 from streams.worker.dead_letter_sender import LetterSender
 from streams.worker.flusher import Flusher
+from streams.worker.integrity import Integrity
 from streams.worker.owned import Owned
 from streams.worker.publisher import Publisher
 
@@ -51,6 +52,8 @@ WARM_PAUSE_SECONDS = 0.06
 SHIFT_SECONDS = 30.0
 #: How often Kafka is asked for the end offsets of the source partitions, for the lag.
 LAG_SECONDS = 2.0
+#: How often it is checked whether missing records of the changelog have been written again.
+INTEGRITY_SECONDS = 1.0
 #: How often the event loop updates the watchdog.
 ALIVE_SECONDS = 0.5
 
@@ -80,8 +83,11 @@ class Worker:
         self.app = faust_app.make_app(settings)
         table = faust_app.make_table(self.app, source.partitions)
         owned = self._owned = Owned()
-        self.follower = _make_follower(settings, source, self.view, table, owned, self.fail)
         self.flusher = Flusher(settings, self.app, table, self.letter_sender, owned)
+        self.integrity = Integrity(settings.changelog_topic, self.view, owned, self.flusher)
+        self.follower = _make_follower(settings, source, self.view, table, owned, self)
+        self.integrity.follower = self.follower
+        table.on_cut = self.integrity.cut
         self.assignment = Assignment(
             settings,
             source,
@@ -90,6 +96,8 @@ class Worker:
             follower=self.follower,
             owned=owned,
             flusher=self.flusher,
+            integrity=self.integrity,
+            table=table,
             fail=self.fail,
         )
         self.publisher = Publisher(
@@ -101,6 +109,7 @@ class Worker:
             owned=owned,
             assignment=self.assignment,
             flusher=self.flusher,
+            integrity=self.integrity,
         )
         self._classifier = Classifier(catalog, settings.tenant_salt.get_secret_value())
         counter = Counter(
@@ -191,14 +200,15 @@ def _make_follower(  # noqa: PLR0917 - made in one place
     view: View,
     table: PaneTable,
     owned: Owned,
-    fail: Callable[[BaseException], None],
+    worker: Worker,
 ) -> Follower:
     def make_consumer() -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
             bootstrap_servers=list(settings.bootstrap_servers),
             client_id="tokenshare-follower",
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            # An offset that Kafka no longer has is a loss, and is not passed over.
+            auto_offset_reset="none",
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=4 * 1024 * 1024,
             **aio_login.arguments(settings),
@@ -211,7 +221,8 @@ def _make_follower(  # noqa: PLR0917 - made in one place
         view=view,
         table=table,
         on_stale=StaleWrites(owned).overwrite,
-        on_failure=fail,
+        on_cut=worker.integrity.cut,
+        on_failure=worker.fail,
     )
 
 
@@ -242,6 +253,12 @@ class _Loops(Service):
         while not self.should_stop:
             await self.sleep(self.worker.settings.flush_seconds)
             await self.worker.flusher.flush()
+
+    @_task
+    async def _look(self) -> None:
+        while not self.should_stop:
+            await self.sleep(INTEGRITY_SECONDS)
+            await self.worker.integrity.look()
 
     @_task
     async def _publish(self) -> None:

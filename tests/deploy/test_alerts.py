@@ -40,7 +40,7 @@ RECORDS = [rule for rule in RULES if "record" in rule]
 ALERTS = [rule for rule in RULES if "alert" in rule]
 NAMES = sorted({rule["alert"] for rule in ALERTS})
 #: What was lost or is corrupt stays so: there is nothing to wait for.
-AT_ONCE = {"TokenshareRecordsLost", "TokenshareCorruptBatch"}
+AT_ONCE = {"TokenshareRecordsLost", "TokenshareCorruptBatch", "TokenshareStateLost"}
 
 SHOWN = {exposed_name(each) for each in (*DEFINITIONS, *bridge_metrics.DEFINITIONS)}
 

@@ -24,7 +24,9 @@ pytestmark = pytest.mark.kafka
 GOOD = {"model": "gpt-4o", "prompt_tokens": 10, "completion_tokens": 5, "language": "en"}
 
 
-def produce(bootstrap, topic, values, headers=(), key=None, compression="zstd", most=1 << 25):
+def produce(
+    bootstrap, topic, values, headers=(), key=None, compression="zstd", most=1 << 25, partitions=3
+):
     async def run():
         producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
@@ -36,7 +38,9 @@ def produce(bootstrap, topic, values, headers=(), key=None, compression="zstd", 
         await producer.start()
         try:
             futures = [
-                await producer.send(topic, value, key=key, headers=list(headers), partition=n % 3)
+                await producer.send(
+                    topic, value, key=key, headers=list(headers), partition=n % partitions
+                )
                 for n, value in enumerate(values)
             ]
             return [await future for future in futures]

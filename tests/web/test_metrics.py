@@ -24,6 +24,7 @@ from streams.state.codec import (
     position_key,
 )
 from streams.state.pane import DAY, FINE, HOUR, MIDDLE, Pane, pane_start
+from streams.state.seal import Loss
 from streams.state.view import View
 from streams.web.metric_definitions import DEFINITIONS, exposed_name
 from streams.web.metrics import Exposition, ProcessFacts
@@ -49,7 +50,7 @@ def snapshot() -> Snapshot:
     for level in (FINE, MIDDLE, HOUR, DAY):
         key = pane_key(0, PaneKey(level, pane_start(level, NOW)))
         view.apply(key, encode_pane(Pane(cells, {"deepseek-chat": [4, 30, 14, 0]}, {}, 1), 1))
-    statuses = (PartitionStatus(0, 17, 20, NOW, is_owned=True),)
+    statuses = (PartitionStatus(0, 17, 20, NOW, is_owned=True, lost=Loss(NOW, {}, {"1h": 7})),)
     windows = Windows(view, SumsCache(view, Catalog.load()))
     windows.advance(view.as_of(NOW, 300.0))
     picture = take(windows, view.positions.values(), Catalog.load(), NOW, statuses, (), None)

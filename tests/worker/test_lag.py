@@ -31,6 +31,7 @@ def made(follower):
     topic: Any = SimpleNamespace(partitions=2)
     assignment: Any = SimpleNamespace(is_active=True)
     flusher: Any = SimpleNamespace(is_failing=False)
+    integrity: Any = SimpleNamespace(reasons=tuple)
     return Publisher(
         load(topic="usage"),
         Catalog.load(),
@@ -40,6 +41,7 @@ def made(follower):
         owned=Owned(),
         assignment=assignment,
         flusher=flusher,
+        integrity=integrity,
     )
 
 

@@ -14,13 +14,16 @@ const ageOf = ({ as_of: asOf, generated_at: madeAt }) => (asOf && madeAt ? Math.
 
 export function showPipeline(shares) {
   const { lag, late, rejected, partitions, records } = shares.pipeline ?? {};
+  // A request is in a pane of each level: the level that lacks most has nearly all of them.
+  const lost = (partitions ?? []).reduce((sum, one) => sum + Math.max(0, ...Object.values(one.lost ?? {})), 0);
   const old = ageOf(shares);
   const fact = (name, value, small, isBad) => el("div", { class: isBad ? "bad" : null }, el("dt", null, name), el("dd", null, value, el("small", null, small)));
   fill(byId("pipeline"),
     fact("Lag", count(lag), "records not yet counted"),
     fact("Age", Number.isFinite(old) ? age(old) : "–", `numbers are as of ${clock(shares.as_of)}`, old > OLD_DATA_SECONDS),
     fact("Rejected", count(rejected), rejected ? "records, kept in the dead-letter topic" : "records", rejected > 0),
-    fact("Late", count(late), "events past the allowed lateness, counted where still kept"));
+    fact("Late", count(late), "events past the allowed lateness, counted where still kept"),
+    ...(lost ? [fact("Lost", count(lost), "counted requests that Kafka has lost from the changelog: history lacks them", true)] : []));
   byId("partitions").hidden = !partitions?.length;
   byId("records").hidden = !records?.length;
   if (byId("partitions").open) fill(byId("partitions").lastElementChild, partitionsTable(partitions ?? [], shares.generated_at, age));
