@@ -39,6 +39,11 @@ ELSEWHERE = {
     "make alerts": "takes minutes; tests/deploy/test_alerts.py runs the rules",
     "make e2e": "tests/kafka/test_end_to_end.py is it",
     "make compose": "takes a Docker engine, or some minutes to make one",
+    "make image": "likewise; .ci/run runs both",
+    "make coverage": ".ci/run runs it",
+    "make manifests": "tests/deploy/test_kubernetes.py and test_helm.py are it",
+    "make rules": "changes the tree; tests/deploy compares what it writes",
+    "tokenshare dead-letters": "tests/kafka/test_dead_letters.py, with letters to be sent again",
     ".venv/bin/python -m pre_commit install": "changes the clone; tests/docs checks its hooks",
 }
 #: What make tells the makes that it starts.
