@@ -51,7 +51,7 @@ rules: $(VENV)/.installed-dev ## Write rules and dashboards into PrometheusRules
 kafka: $(VENV)/.installed-dev ## Run Apache Kafka on port 9092, from its jars; Ctrl-C ends it
 	@$(VENV)/bin/python tests/kafka/apache.py
 
-faults: $(VENV)/.installed-dev ## Kill, stop and pause workers, restart Kafka; compare each count; ROUNDS=50
+faults: $(VENV)/.installed-dev ## Break workers and Kafka at random, compare each count; ROUNDS=50, ARGS=--list
 	@$(VENV)/bin/python tests/faults/run.py --rounds $(or $(ROUNDS),4) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 fuzz: $(VENV)/.installed-dev ## Decode broken samples of every format; RUNS=1000000 SEED=7

@@ -36,6 +36,8 @@ log = logging.getLogger("tokenshare.topics")
 #: The newest position of a partition is among its last records, mostly the very last one.
 _LAST_RECORDS = 200
 _STATE_SECONDS = 10.0
+#: Each broker knows of a new topic within this time.
+KNOWN_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,18 +280,30 @@ def prepare(settings: Settings) -> Topic:
 def _prepare(settings: Settings, wait_seconds: float) -> Topic:
     client = admin.connect(settings, wait_seconds)
     try:
-        if settings.create_topics:
-            for name in admin.create_missing(client, settings):
-                log.info("created topic %s", name)
-        findings = check(client, settings)
-        problems = [finding for finding in findings if finding.problem]
-        if problems:
-            raise TopicError(
-                "\n".join(f"{each.subject} {each.problem}. {each.remedy}" for each in problems)
-            )
-        source = admin.find(client, settings.topic).get(settings.topic)
+        created = admin.create_missing(client, settings) if settings.create_topics else []
+        for name in created:
+            log.info("created topic %s", name)
+        return _checked(client, settings, created)
     finally:
         client.close()
-    if source is None:
-        raise TopicError(f"Topic {settings.topic} was deleted during the checks.")
-    return source
+
+
+def _checked(client: KafkaAdminClient, settings: Settings, created: list[str]) -> Topic:
+    """Return the source topic once all checks pass. Raises TopicError where one does not.
+
+    Brokers learn of a new topic one after the other: what was created just now and is not known to
+    the one that is asked is looked for again.
+    """
+    deadline = time.monotonic() + KNOWN_SECONDS
+    while True:
+        problems = [finding for finding in check(client, settings) if finding.problem]
+        source = admin.find(client, settings.topic).get(settings.topic)
+        if source is not None and not problems:
+            return source
+        unknown = {each.subject for each in problems} or {f"topic {settings.topic}"}
+        if time.monotonic() >= deadline or not unknown <= {f"topic {name}" for name in created}:
+            raise TopicError(
+                "\n".join(f"{each.subject} {each.problem}. {each.remedy}" for each in problems)
+                or f"Topic {settings.topic} was deleted during the checks."
+            )
+        time.sleep(0.1)

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
+from kafka.errors import KafkaError as AdminError
 
 from streams.classify.origin import overrides
 from streams.classify.origin.catalog import Catalog
@@ -188,7 +189,8 @@ async def _watch_source(worker: Worker) -> None:
         await asyncio.sleep(SOURCE_CHECK_SECONDS)
         try:
             found = await asyncio.to_thread(_source_now, settings)
-        except (BrokerError, KafkaError):
+        except (BrokerError, AdminError, OSError):
+            # One broker of several may be away, and be the one that is asked.
             continue
         if found is None or found.topic_id != known.topic_id:
             raise SourceReplacedError(

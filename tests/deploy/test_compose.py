@@ -475,14 +475,14 @@ def test_the_figures_that_sizing_rests_on_are_the_measured_ones():
 class ComposeKafka(ApacheKafka):
     """A broker whose settings the image's own start code makes from the service's environment."""
 
-    def _configure(self) -> None:
+    def configure(self) -> None:
         addresses = {
             "kafka:19092": self.bootstrap,
             "INTERNAL://:19092": f"INTERNAL://{self.bootstrap}",
-            "HOST://:9092": f"HOST://127.0.0.1:{self._properties['host-port']}",
-            "HOST://127.0.0.1:9092": f"HOST://127.0.0.1:{self._properties['host-port']}",
-            "localhost:9093": f"127.0.0.1:{self._controller_port}",
-            "/var/lib/kafka/data": str(self._directory / "data"),
+            "HOST://:9092": f"HOST://127.0.0.1:{self.properties['host-port']}",
+            "HOST://127.0.0.1:9092": f"HOST://127.0.0.1:{self.properties['host-port']}",
+            "localhost:9093": f"127.0.0.1:{self.controller_port}",
+            "/var/lib/kafka/data": str(self.data),
         }
         environment = {}
         for name, value in SERVICES["kafka"]["environment"].items():

@@ -7,27 +7,31 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafka import OffsetAndMetadata, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import NoError
 from processes import TREE, WorkerProcess, wait_until
 
 from streams.process import NO_BROKER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from apache import ApacheKafka
+    from apache_cluster import ApacheCluster
+    from kafka.admin import KafkaAdminClient
 
 TOPIC, GROUP, PARTITIONS = "faults", "faults", 6
 CHANGELOG = f"{GROUP}-panes-changelog"
 #: A worker paused for longer than its session finds its partitions given away.
 SESSION_SECONDS, PAUSE_SECONDS = 3, 7.0
 AWAY_SECONDS = 20.0
+BACK_SECONDS = 150.0
 REFUSE_SECONDS = 4.0
 MAX_WORKERS = 4
 #: A group that is left without members is told from one with some after its session at the latest.
@@ -62,8 +66,8 @@ def build(revision: str, directory: Path) -> Version:
 class Cluster:
     """The workers that should be alive, and the faults that are still going on."""
 
-    def __init__(self, broker: ApacheKafka, directory: Path, other: Version | None = None) -> None:
-        self.broker = broker
+    def __init__(self, kafka: ApacheCluster, directory: Path, other: Version | None = None) -> None:
+        self.kafka = kafka
         self._versions = (THIS,) if other is None else (other, THIS)
         self.directory = directory
         self.workers: list[WorkerProcess] = []
@@ -80,18 +84,20 @@ class Cluster:
         if len(self.workers) >= MAX_WORKERS:
             return self.stop(_dice)
         version = self._versions[self._made % len(self._versions)]
+        self.workers.append(self._new_worker(version).start())
+        return "worker added"
+
+    def _new_worker(self, version: Version) -> WorkerProcess:
         self._made += 1
         environment = {
-            "TOKENSHARE_BOOTSTRAP_SERVERS": self.broker.bootstrap,
+            "TOKENSHARE_BOOTSTRAP_SERVERS": self.kafka.bootstrap,
             "TOKENSHARE_TOPIC": TOPIC,
             "TOKENSHARE_GROUP": GROUP,
             "TOKENSHARE_SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
             "TOKENSHARE_REBALANCE_TIMEOUT_SECONDS": "4",
         }
         log = self.directory / f"worker-{self._made}.log"
-        worker = WorkerProcess(environment, log, tree=version.tree, python=version.python)
-        self.workers.append(worker.start())
-        return "worker added"
+        return WorkerProcess(environment, log, tree=version.tree, python=version.python)
 
     def kill(self, dice: int) -> str:
         """Kill -9."""
@@ -119,36 +125,59 @@ class Cluster:
         return f"paused {PAUSE_SECONDS:.0f} s"
 
     def restart_broker(self, dice: int) -> str:
-        """Kafka goes, in good order or killed, and comes back on its data."""
+        """A broker goes, in good order or killed, and comes back on its data."""
         if self._is_away.is_set():
             return "broker is away already"
         number = (signal.SIGTERM, signal.SIGKILL)[dice % 2]
-        self._is_away.set()
-        self.broker.stop(number)
+        self._take_away([self._node(dice // 2)], number)
+        return f"broker away {AWAY_SECONDS:.0f} s ({signal.Signals(number).name})"
 
-        def come_back() -> None:
-            self.broker.start()
+    def kill_two_brokers(self, dice: int) -> str:
+        """Two of three brokers are killed: what is left takes no writes."""
+        if self._is_away.is_set():
+            return "broker is away already"
+        self._take_away([self._node(dice), self._node(dice + 1)], signal.SIGKILL)
+        return f"two brokers away {AWAY_SECONDS:.0f} s"
+
+    def freeze_broker(self, dice: int) -> str:
+        """A broker does nothing for a while, and goes on."""
+        if self._is_away.is_set():
+            return "broker is away already"
+        node = self._node(dice)
+        self._is_away.set()
+        node.freeze()
+
+        def thaw() -> None:
+            node.thaw()
+            self.kafka.wait_in_sync()
             self._is_away.clear()
 
-        self._later(AWAY_SECONDS, come_back)
-        return f"broker away {AWAY_SECONDS:.0f} s ({signal.Signals(number).name})"
+        self._later(AWAY_SECONDS, thaw)
+        return f"broker frozen {AWAY_SECONDS:.0f} s"
+
+    def empty_disk(self, dice: int) -> str:
+        """A broker is killed and comes back with an empty disk: the others have its data."""
+        if self._is_away.is_set():
+            return "broker is away already"
+        self.kafka.wait_in_sync()
+        node = self._node(dice)
+        self._take_away([node], signal.SIGKILL)
+        node.wipe()
+        return f"broker away {AWAY_SECONDS:.0f} s, its disk empty"
+
+    def move_leaders(self, dice: int) -> str:
+        """The replicas of all partitions are put into another order, and the first ones lead."""
+        self.kafka.move_leaders((TOPIC, CHANGELOG), dice)
+        return "leaders moved"
 
     def refuse_changelog(self, _dice: int = 0) -> str:
         """Kafka takes no changelog records for a while."""
         self._wait_for_broker()
 
         def limit(size: int) -> None:
-            admin = KafkaAdminClient(bootstrap_servers=self.broker.bootstrap)
-            try:
-                admin.alter_configs(
-                    [
-                        ConfigResource(
-                            ConfigResourceType.TOPIC, CHANGELOG, {"max.message.bytes": str(size)}
-                        )
-                    ]
-                )
-            finally:
-                admin.close()
+            limits = {"max.message.bytes": str(size)}
+            with self.kafka.admin() as admin:
+                admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, CHANGELOG, limits)])
 
         limit(10)
         time.sleep(REFUSE_SECONDS)
@@ -189,6 +218,24 @@ class Cluster:
         thread.start()
         self._ongoing.append(thread)
 
+    def _node(self, dice: int) -> ApacheKafka:
+        return self.kafka.nodes[dice % len(self.kafka.nodes)]
+
+    def _take_away(self, nodes: list[ApacheKafka], number: int) -> None:
+        self._is_away.set()
+        for node in nodes:
+            node.stop(number)
+
+        def come_back() -> None:
+            for node in nodes:
+                node.launch()
+            for node in nodes:
+                node.wait_up()
+            self.kafka.wait_in_sync()
+            self._is_away.clear()
+
+        self._later(AWAY_SECONDS, come_back)
+
     def _resume(self, worker: WorkerProcess) -> None:
         if worker.port in self._paused:
             self._paused.discard(worker.port)
@@ -196,22 +243,19 @@ class Cluster:
                 worker.process.send_signal(signal.SIGCONT)
 
     def _wait_for_broker(self) -> None:
-        wait_until(lambda: not self._is_away.is_set(), "Kafka is back", 90)
+        wait_until(lambda: not self._is_away.is_set(), "Kafka is back", BACK_SECONDS)
 
     def _while_empty(self, act: Callable[[KafkaAdminClient], bool]) -> None:
         """Kafka changes a group's offsets only while it has no members: end all, act, begin."""
         self._wait_for_broker()
         while self.workers:
             self.kill(0)
-        admin = KafkaAdminClient(bootstrap_servers=self.broker.bootstrap)
         deadline = time.monotonic() + GROUP_EMPTY_SECONDS
-        try:
+        with self.kafka.admin() as admin:
             while not act(admin):
                 if time.monotonic() > deadline:
                     raise RuntimeError("Kafka does not let the group's offsets be changed")
                 time.sleep(0.5)
-        finally:
-            admin.close()
         self.add()
         self.add()
 
@@ -236,6 +280,19 @@ class Cluster:
         while len(self.workers) < 2:
             self.add()
 
+    @contextmanager
+    def fresh(self) -> Iterator[WorkerProcess]:
+        """Give one more worker, which has nothing but what the changelog holds, for a while."""
+        worker = self._new_worker(THIS).start()
+        try:
+            yield worker
+            code = worker.stop(30)
+        finally:
+            if worker.process.poll() is None:
+                worker.kill()
+        if code:
+            self.unasked.append(f"exit code {code} of a fresh worker\n{worker.tail()[-1500:]}")
+
     def end(self) -> None:
         """End all workers."""
         for thread in self._ongoing:
@@ -259,4 +316,14 @@ FAULTS = (
     Cluster.refuse_changelog,
     Cluster.rewind,
     Cluster.forget,
+)
+#: Those that take more than one broker.
+FAULTS_OF_THREE = (
+    *FAULTS,
+    Cluster.restart_broker,
+    Cluster.kill_two_brokers,
+    Cluster.freeze_broker,
+    Cluster.empty_disk,
+    Cluster.move_leaders,
+    Cluster.move_leaders,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from run import SPAN_SECONDS, events_of_round
+from rounds import SPAN_SECONDS, events_of_round
 from truth import Gap, PaneTruth, gap
 
 from streams.state.pane import DAY, FINE, HOUR, LEVELS, MIDDLE

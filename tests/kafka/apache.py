@@ -62,10 +62,16 @@ def _fetch(cache: Path, target: Path) -> None:
         (Path(fresh) / "libs").rename(target)
 
 
+def new_cluster_id() -> str:
+    """Return a random id of a cluster, as Kafka writes it."""
+    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
 class ApacheKafka:
     """A broker with its data in a directory of its own; `properties` are added to its settings.
 
-    A property may hold `{name}` for the setting of that name that it replaces.
+    A property may hold `{name}` for the setting of that name that it replaces. `cluster_id` and
+    `heap` are the cluster that it belongs to and Java's limit of memory.
     """
 
     def __init__(
@@ -73,13 +79,18 @@ class ApacheKafka:
         properties: Mapping[str, str] | None = None,
         port: int | None = None,
         java_options: Sequence[str] = (),
+        *,
+        cluster_id: str | None = None,
+        heap: str = "1g",
     ) -> None:
         self._java_options = java_options
         self._jars = jars()
         self._port = port or free_port()
-        self._controller_port = free_port()
+        self._cluster_id = cluster_id or new_cluster_id()
+        self._heap = heap
+        self.controller_port = free_port()
         self._directory = Path(tempfile.mkdtemp(prefix="tokenshare-kafka-"))
-        self._properties = dict(properties or {})
+        self.properties = dict(properties or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -92,13 +103,18 @@ class ApacheKafka:
         """What the broker has said."""
         return self._directory / "log"
 
+    @property
+    def data(self) -> Path:
+        """The directory of its logs, a folder a partition."""
+        return self._directory / "data"
+
     def log_bytes(self, topic: str) -> int:
         """Return the bytes of a topic's log segments, of all partitions."""
-        segments = (self._directory / "data").glob(f"{topic}-*/*.log")
+        segments = self.data.glob(f"{topic}-*/*.log")
         return sum(segment.stat().st_size for segment in segments)
 
     def __enter__(self) -> Self:
-        self._configure()
+        self.configure()
         self.start()
         return self
 
@@ -106,18 +122,19 @@ class ApacheKafka:
         self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _configure(self) -> None:
+    def configure(self) -> None:
+        """Write its settings and format its disk; once, before the first start."""
         settings = {
             "process.roles": "broker,controller",
             "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
+            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
             "listeners": (
-                f"PLAINTEXT://127.0.0.1:{self._port},CONTROLLER://127.0.0.1:{self._controller_port}"
+                f"PLAINTEXT://127.0.0.1:{self._port},CONTROLLER://127.0.0.1:{self.controller_port}"
             ),
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self._port}",
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "log.dirs": str(self._directory / "data"),
+            "log.dirs": str(self.data),
             "offsets.topic.replication.factor": "1",
             "transaction.state.log.replication.factor": "1",
             "transaction.state.log.min.isr": "1",
@@ -128,27 +145,31 @@ class ApacheKafka:
         }
         settings |= {
             name: value.replace(f"{{{name}}}", settings.get(name, ""))
-            for name, value in self._properties.items()
+            for name, value in self.properties.items()
         }
         (self._directory / "server.properties").write_text(
             "".join(f"{name}={value}\n" for name, value in settings.items())
         )
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c").wait(60)
+        self._format()
+
+    def _format(self) -> None:
+        formatting = self._java(
+            "kafka.tools.StorageTool", "format", f"--cluster-id={self._cluster_id}", "-c"
+        )
+        if formatting.wait(START_SECONDS):
+            raise RuntimeError(f"Kafka's disk cannot be formatted:\n{self.log.read_text()[-3000:]}")
+
+    def wipe(self) -> None:
+        """Give the broker, which has been stopped, an empty disk."""
+        shutil.rmtree(self.data)
+        self._format()
 
     def _java(self, main: str, *arguments: str) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [
-                    *(
-                        "java",
-                        "-Xmx1g",
-                        *self._java_options,
-                        "-cp",
-                        f"{self._jars}/*",
-                        main,
-                        *arguments,
-                    ),
+                    *("java", f"-Xmx{self._heap}", *self._java_options),
+                    *("-cp", f"{self._jars}/*", main, *arguments),
                     str(self._directory / "server.properties"),
                 ],
                 stdout=log,
@@ -159,10 +180,24 @@ class ApacheKafka:
 
     def start(self) -> None:
         """Start the broker on its data, and wait until it answers."""
+        self.launch()
+        self.wait_up()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def launch(self) -> None:
+        """Start the broker on its data; it may wait for others of its cluster."""
         self._process = self._java("kafka.Kafka")
+
+    def wait_up(self) -> None:
+        """Wait until it answers. Raises RuntimeError where it has ended, or does not."""
         deadline = time.monotonic() + START_SECONDS
         while cluster_at("127.0.0.1", self._port, 1.0) is None:
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            process = self._process
+            if process is None or process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise RuntimeError(f"Kafka does not start:\n{self.log.read_text()[-3000:]}")
             time.sleep(0.1)
@@ -173,11 +208,23 @@ class ApacheKafka:
         if process is None:
             return
         process.send_signal(number)
+        # A frozen one takes the signal when it goes on.
+        process.send_signal(signal.SIGCONT)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def freeze(self) -> None:
+        """Let it do nothing, with its connections open: a hung disk or a dropped network."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
 
 def main() -> None:

@@ -1,0 +1,44 @@
+"""The source topic is checked while a worker runs; a broker that is away does not end it."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import cast
+
+import kafka.errors
+import pytest
+
+from streams.counting.partition import SourceReplacedError
+from streams.kafka.admin import BrokerError, Topic
+from streams.settings import Settings
+from streams.worker import run
+from streams.worker.worker import Worker
+
+WORKER = SimpleNamespace(settings=Settings(topic="usage"), source=Topic(4, "id"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BrokerError("No Kafka at a:9092"),
+        # One of several brokers is away, and it is the one that is asked.
+        kafka.errors.KafkaConnectionError("111 ECONNREFUSED"),
+        kafka.errors.KafkaTimeoutError("no answer"),
+        ConnectionResetError("reset"),
+    ],
+)
+def test_a_check_without_an_answer_is_made_again(error, monkeypatch):
+    answers = [error, Topic(4, "id"), error, Topic(4, "another id")]
+
+    def source_now(settings):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(run, "SOURCE_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(run, "_source_now", source_now)
+    with pytest.raises(SourceReplacedError):
+        asyncio.run(run._watch_source(cast("Worker", WORKER)))
+    assert not answers
