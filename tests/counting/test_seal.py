@@ -366,6 +366,19 @@ def test_panes_at_rest_are_rewritten_as_they_are():
     assert partition.position == restored.position
 
 
+def test_an_owner_that_never_wrote_is_overtaken_like_any_other():
+    kafka = Kafka()
+    first = kafka.take_over(1, NOW)
+    # Its group counts generations more slowly than fences are written.
+    kafka.take_over(2, NOW)
+    first.partition.apply(batch([event()]), CLASSIFIER, NOW)
+    flush = first.partition.begin_flush()
+
+    for key, value in (*flush.panes.items(), flush.position):
+        assert kafka.view.apply(key, value) is not None
+    assert difference(kafka.view.of_partition(0)) is None
+
+
 def test_a_retained_pane_is_not_deleted_by_an_owner_that_lost_the_partition():
     _, records = small_state()
     view = View()

@@ -87,9 +87,6 @@ BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 #: What goes wrong today, by the number of the fault in issue 17. It is run with --all, or by its
 #: name; whoever mends a fault takes it out.
 KNOWN_WRONG = {
-    "changelog-cut": "F2",
-    "changelog-cut-orphaned": "F2",
-    "changelog-recreated": "F2",
     "source-cut": "F3",
     "source-cut-regrown": "F3",
     "source-recreated": "a mixture of both topics for up to 30 s",
