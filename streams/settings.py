@@ -7,12 +7,13 @@ import os
 import re
 import ssl
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotation
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from streams.brokers import broker_list
 from streams.setting_values import (  # noqa: TC001 - likewise
     AwsRegion,
     Extensions,
@@ -22,7 +23,7 @@ from streams.setting_values import (  # noqa: TC001 - likewise
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 ENV_PREFIX = "TOKENSHARE_"
 
@@ -209,9 +210,7 @@ class Settings(BaseSettings):
         False, description="Mark the traffic as simulated on the page and in the API."
     )
 
-    @field_validator(
-        "bootstrap_servers", "web_cors_origins", "web_hosts", "bridge_hosts", mode="before"
-    )
+    @field_validator("web_cors_origins", "web_hosts", "bridge_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -231,16 +230,10 @@ class Settings(BaseSettings):
                 )
         return tuple((name.strip(), path.strip()) for name, _, path in pairs)
 
-    @field_validator("bootstrap_servers")
+    @field_validator("bootstrap_servers", mode="before")
     @classmethod
-    def _has_ports(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value:
-            raise ValueError("name at least one broker as host:port")
-        for server in value:
-            host, _, port = server.rpartition(":")
-            if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-                raise ValueError(f"{server!r} is not host:port, such as kafka:9092")
-        return value
+    def _are_brokers(cls, value: object) -> object:
+        return broker_list(cast("str | Iterable[str]", value))
 
     @field_validator("web_cors_origins")
     @classmethod

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
+from streams.brokers import host_and_port
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -163,16 +165,14 @@ class _Quiet(logging.Filter):
 
 
 def _knock(servers: list[str]) -> None:
-    """Raise OSError or ValueError unless some server listens.
+    """Raise OSError unless some server listens.
 
     kafka-python would retry for seconds, and leave its sockets to the garbage collector.
     """
     for index, server in enumerate(servers, 1):
-        host, _, port = server.rpartition(":")
         try:
-            address = (host.strip("[]") or server, int(port) if host else 9092)
-            socket.create_connection(address, timeout=CONNECT_SECONDS).close()
-        except (OSError, ValueError):
+            socket.create_connection(host_and_port(server), timeout=CONNECT_SECONDS).close()
+        except OSError:
             if index == len(servers):
                 raise
         else:

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import msgspec
 
+from streams.brokers import broker_list
 from streams.classify.language.tags import UNDETERMINED
 from streams.classify.tenant import marked
 from streams.decode.formats.native import encode
@@ -125,12 +126,10 @@ class UsageProducer:
     ) -> None:
         if buffer < 1:
             raise ValueError("the buffer must hold at least one event")
-        if isinstance(bootstrap_servers, str):
-            bootstrap_servers = bootstrap_servers.split(",")
         self._limit = buffer
         self._salt = tenant_salt.encode()
         self._detects = detect_language
-        self._outlet = Outlet([server.strip() for server in bootstrap_servers], topic, kafka)
+        self._outlet = Outlet(list(broker_list(bootstrap_servers)), topic, kafka)
         self._closing = False
         self._reset()
         _PRODUCERS.add(self)

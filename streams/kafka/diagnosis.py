@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 
+from streams.brokers import host_and_port
 from streams.kafka import aio_login
 
 if TYPE_CHECKING:
@@ -36,21 +37,21 @@ def _tls_trouble(settings: Settings) -> str:
     """
     context = settings.ssl_context()
     for server in settings.bootstrap_servers:
-        host, _, port = server.rpartition(":")
+        address = host_and_port(server)
         try:
-            plain = socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS)
+            plain = socket.create_connection(address, timeout=_SECONDS)
         except OSError:
             continue
         with plain:
             if context:
-                return _with_tls(plain, server, host, context)
+                return _with_tls(plain, server, address[0], context)
             return _without_tls(plain, server)
     return ""
 
 
 def _with_tls(plain: socket.socket, server: str, host: str, context: ssl.SSLContext) -> str:
     try:
-        with context.wrap_socket(plain, server_hostname=host.strip("[]")) as secure:
+        with context.wrap_socket(plain, server_hostname=host) as secure:
             # With TLS 1.3 a broker refuses a client's certificate only after the handshake.
             secure.settimeout(_SECONDS / 4)
             secure.recv(1)
@@ -118,11 +119,9 @@ async def _login_trouble(settings: Settings) -> str:
         return ""
     arguments = aio_login.arguments(settings)
     for server in settings.bootstrap_servers:
-        host, _, port = server.rpartition(":")
+        host, port = host_and_port(server)
         try:
-            connection = await create_conn(
-                host.strip("[]"), int(port), request_timeout_ms=5_000, **arguments
-            )
+            connection = await create_conn(host, port, request_timeout_ms=5_000, **arguments)
         except (SaslAuthenticationFailed, UnsupportedSaslMechanismError):
             return f"{server} refuses the login. Check {_login_settings(settings)}."
         except (KafkaError, OSError, TimeoutError):
