@@ -42,6 +42,16 @@ class _Thread(driver.AIOKafkaConsumerThread):
         After five minutes it would report every partition as stuck. Lag and flush time report it.
         """
 
+    async def take_join_error(self) -> KafkaError | None:
+        """Return the error that coordination of the group waits with, and let it go on."""
+        if self._consumer is None:
+            return None
+        try:
+            self._consumer._coordinator.check_errors()
+        except KafkaError as error:
+            return error
+        return None
+
     async def commit_positions(self, offsets: Mapping[TP, int]) -> None:
         """Commit offsets of partitions that are still assigned; raises KafkaError."""
         consumer = self._ensure_consumer()
@@ -129,6 +139,11 @@ class Consumer(driver.Consumer):
             return False
         self._committed_offset.update(offsets)
         return True
+
+    async def join_error(self) -> KafkaError | None:
+        """Return the error of the last join of the group, if any; the next join then begins."""
+        thread = cast("_Thread", self._thread)
+        return cast("KafkaError | None", await thread.call_thread(thread.take_join_error))
 
     async def perform_seek(self) -> None:
         """Move each source partition to the position in the table."""

@@ -65,6 +65,8 @@ class Assignment:
     ) -> None:
         self.is_active = False
         self.rebalances = 0
+        #: Why Kafka refuses this worker as a member of the group; "" if it does not.
+        self.refusal = ""
         self._settings = settings
         self._source = source
         self._app = app

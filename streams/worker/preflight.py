@@ -20,7 +20,7 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from streams.kafka import admin, aio_login
+from streams.kafka import admin, aio_login, group_join
 from streams.kafka.admin import BrokerError, Topic, TopicError
 from streams.state.codec import PositionRecord, StateError, decode_position, order, parse_key
 
@@ -48,6 +48,8 @@ class Finding:
     fact: str
     problem: str = ""
     remedy: str = ""
+    #: Whether it can pass by itself: a worker starts, and waits for it.
+    can_pass: bool = False
 
 
 def check(client: KafkaAdminClient, settings: Settings) -> list[Finding]:
@@ -146,8 +148,13 @@ def _check_group(client: KafkaAdminClient, settings: Settings) -> Iterator[Findi
     denied = "GroupAuthorizationFailed" in str(described.get("error"))
     if denied or (allowed is not None and "READ" not in allowed):
         yield Finding(subject, "", "no right to Read", remedy)
-    else:
+        return
+    refusal = asyncio.run(group_join.refusal(settings))
+    if refusal is None:
         yield Finding(subject, "may be joined")
+    else:
+        can_pass = not refusal.is_final
+        yield Finding(subject, "", refusal.problem, refusal.remedy, can_pass=can_pass)
 
 
 def _check_compaction(client: KafkaAdminClient, name: str) -> Iterator[Finding]:
@@ -296,7 +303,8 @@ def _checked(client: KafkaAdminClient, settings: Settings, created: list[str]) -
     """
     deadline = time.monotonic() + KNOWN_SECONDS
     while True:
-        problems = [finding for finding in check(client, settings) if finding.problem]
+        findings = check(client, settings)
+        problems = [each for each in findings if each.problem and not each.can_pass]
         source = admin.find(client, settings.topic).get(settings.topic)
         if source is not None and not problems:
             return source

@@ -99,7 +99,8 @@ class Publisher:
         # Connections may go on without a token: it is a reason where something else fails.
         states["no_token"] = any(states.values()) and bool(login.problem(self._settings))
         general = (snapshot.STATES[state] for state, is_in_it in states.items() if is_in_it)
-        return (*general, *self._integrity.reasons())
+        refusal = "" if self._assignment.is_active else self._assignment.refusal
+        return (*([refusal] if refusal else []), *general, *self._integrity.reasons())
 
     def move_windows(self, now: float) -> bool:
         """Move the windows to the current time, a piece at a time; False if there is more to do.

@@ -20,6 +20,7 @@ from streams.counting.partition import SourceReplacedError
 from streams.decode import compiled
 from streams.kafka import admin, batch_fetch
 from streams.kafka.admin import BrokerError, Topic, TopicError
+from streams.kafka.group_join import JoinRefusedError
 from streams.process import (
     FAILED,
     MISCONFIGURED,
@@ -172,7 +173,7 @@ def _exit_code(failure: BaseException | None) -> int:
         case PartitionsChangedError():
             log.error("%s", failure)
             return PARTITIONS_CHANGED
-        case StateError() | SourceReplacedError():
+        case StateError() | SourceReplacedError() | JoinRefusedError():
             log.error("%s", failure)
             return MISCONFIGURED
         case KafkaError():

@@ -28,6 +28,7 @@ from streams.worker.counter import Counter
 from streams.worker.dead_letter_sender import LetterSender
 from streams.worker.flusher import Flusher
 from streams.worker.integrity import Integrity
+from streams.worker.join_watch import JoinWatch
 from streams.worker.owned import Owned
 from streams.worker.publisher import Publisher
 
@@ -54,6 +55,8 @@ SHIFT_SECONDS = 30.0
 LAG_SECONDS = 2.0
 #: How often it is checked whether missing records of the changelog have been written again.
 INTEGRITY_SECONDS = 1.0
+#: How often a refused join of the group is looked for, and tried again.
+JOIN_SECONDS = 1.0
 #: How often the event loop updates the watchdog.
 ALIVE_SECONDS = 0.5
 
@@ -122,6 +125,7 @@ class Worker:
         table.restore = self.assignment.restore
         faust_app.add_agent(self.app, settings.topic, counter.count, self.fail)
         self.app.on_partitions_revoked.connect(cast("Any", self.assignment.on_revoked), weak=False)
+        self.join_watch = JoinWatch(settings, self.app, self.assignment, self.fail)
         self._loops = _Loops(self)
 
     async def start(self) -> None:
@@ -293,6 +297,12 @@ class _Loops(Service):
         while not self.should_stop:
             await self.worker.publisher.read_ends()
             await self.sleep(LAG_SECONDS)
+
+    @_task
+    async def _watch_join(self) -> None:
+        while not self.should_stop:
+            await self.sleep(JOIN_SECONDS)
+            await self.worker.join_watch.look()
 
     @_task
     async def _be_alive(self) -> None:
