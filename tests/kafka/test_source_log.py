@@ -6,7 +6,9 @@ import signal
 
 import orjson
 import pytest
+from aiokafka import TopicPartition
 from apache import ApacheKafka
+from kafka.admin import KafkaAdminClient
 from processes import wait_until
 from test_worker import GOOD, produce
 
@@ -62,3 +64,37 @@ def test_a_cut_source_is_counted_on_from_the_cut(broker, make_worker, runs, more
     produce(broker.bootstrap, topic, [VALUE] * 30)
     again.wait_counted(1830 + more)
     assert again.records() == records | {"counted/": 1830 + more}
+
+
+def test_records_that_expired_unread_are_reported_without_a_new_one(broker, make_worker):
+    topic = make_worker.topic
+    worker = make_worker().start().wait_ready()
+    produce(broker.bootstrap, topic, [VALUE] * 90)
+    worker.wait_counted(90)
+    assert worker.stop() == 0
+    produce(broker.bootstrap, topic, [VALUE] * 60)
+    admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    admin.delete_records({TopicPartition(topic, number): 50 for number in range(3)})
+    admin.close()
+    again = make_worker().start().wait_ready()
+
+    records = {"counted/": 90, "lost/expired": 60}
+    wait_until(lambda: again.records() == records, "the loss is reported")
+    wait_until(lambda: position(again)["lag"] == 0, "no lag is left")
+    assert "records 30 to 49 expired before they were read" in again.log.read_text()
+
+
+def test_a_second_deployment_in_the_group_is_refused_and_the_first_goes_on(broker, make_worker):
+    topic = make_worker.topic
+    first = make_worker().start().wait_ready()
+    produce(broker.bootstrap, topic, [VALUE] * 90)
+    first.wait_counted(90)
+    wait_until(lambda: position(first)["position"] == 30, "the position is written")
+    second = make_worker(topic=f"{topic}-2").start()
+
+    assert second.process.wait(40) == 1
+    assert "another deployment uses this group" in second.log.read_text()
+    produce(broker.bootstrap, topic, [VALUE] * 90)
+    first.wait_counted(180)
+    first.kill()
+    assert make_worker().start().wait_ready().records() == {"counted/": 180}
