@@ -35,6 +35,7 @@ log = logging.getLogger("tokenshare.app")
 REVOKE_FLUSH_SECONDS = 3.0
 #: Time limit of the first write of a new owner.
 FENCE_SECONDS = 5.0
+FENCE_RETRY_SECONDS = 1.0
 #: A partition is moved to its position at most this often: one seek is enough for all batches read
 #: before.
 SEEK_INTERVAL_SECONDS = 1.0
@@ -121,7 +122,7 @@ class Assignment:
             if caught_up and is_wanted():
                 self._check_topics()
                 await self._integrity.wait_for_repair(assigned, is_wanted)
-                fenced = await self._fence(assigned, generation)
+                fenced = await self._fence(assigned, generation, is_wanted)
                 caught_up = await self._follower.catch_up(assigned, is_wanted)
             if not caught_up or not is_wanted():
                 return
@@ -143,24 +144,37 @@ class Assignment:
         for position in self._view.positions.values():
             check_topic(position.topic, self._source.topic_id)
 
-    async def _fence(self, assigned: list[int], generation: int) -> dict[int, int]:
+    async def _fence(
+        self, assigned: list[int], generation: int, is_wanted: Callable[[], bool]
+    ) -> dict[int, int]:
         """End what earlier owners may write; return the generations of the fences.
 
         While Kafka refuses writes a partition is taken over without: then its earlier owner cannot
-        write either.
+        write either. One that nobody has counted waits: its fence decides whose it is.
         """
         fences = {
-            position_key(number): fence(generation, self._view.of_partition(number))
+            position_key(number): fence(
+                generation, self._view.of_partition(number), self._source.topic_id
+            )
             for number in assigned
         }
-        try:
-            await self._app.maybe_start_producer()
-            await asyncio.wait_for(self._table.write(fences), timeout=FENCE_SECONDS)
-        except (TimeoutError, *SEND_ERRORS) as error:
-            name = type(error).__name__
-            log.warning("%s cannot be written: %s", self._settings.changelog_topic, name)
-            return {}
-        return {number: order(fences[position_key(number)])[0] for number in assigned}
+        while is_wanted():
+            try:
+                await self._app.maybe_start_producer()
+                await asyncio.wait_for(self._table.write(fences), timeout=FENCE_SECONDS)
+            except (TimeoutError, *SEND_ERRORS) as error:
+                name = type(error).__name__
+                log.warning("%s cannot be written: %s", self._settings.changelog_topic, name)
+                if self._are_known(assigned):
+                    break
+                await asyncio.sleep(FENCE_RETRY_SECONDS)
+                continue
+            return {number: order(fences[position_key(number)])[0] for number in assigned}
+        return {}
+
+    def _are_known(self, assigned: list[int]) -> bool:
+        positions = self._view.positions
+        return all(number in positions and positions[number].topic for number in assigned)
 
     def _take_over(self, assigned: list[int], generation: int, fenced: Mapping[int, int]) -> None:
         partitions = {}
@@ -213,8 +227,7 @@ class Assignment:
         self._sought_at[number] = now
         if await self.source_log.look_for_expiry(partition):
             return
-        if batch.end <= partition.position:
-            await self.source_log.look_for_cut(partition)
+        await self.source_log.look_for_cut(partition, batch)
         if self._owned.holds(partition):
             await self.seek(partition)
 

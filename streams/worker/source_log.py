@@ -87,6 +87,8 @@ class SourceLog:
         self._fail = fail
         #: The position of each partition at the last look, for those that stand still.
         self._looked_at: dict[int, int] = {}
+        #: The first offset that Kafka holds of a partition, when it was last asked.
+        self._beginnings: dict[int, int] = {}
         #: When the epoch of a partition without news was last asked for, with its state.
         self._asked: dict[int, tuple[Partition, float]] = {}
 
@@ -100,7 +102,11 @@ class SourceLog:
             return True
         # No record of the epoch that is counted is left to be read: what an earlier owner has
         # counted in some panes only is gone as well.
-        if known >= 0 and epoch > known and await self._is_cut(partition, partition.reach):
+        if (
+            known >= 0
+            and epoch > known
+            and await self._is_cut(partition, partition.reach, is_beyond=True)
+        ):
             return False
         if batch.end <= partition.position:
             # Counted records, read again for their ids, are of this epoch and those before.
@@ -122,16 +128,16 @@ class SourceLog:
                 continue
             before = self._looked_at.get(number)
             self._looked_at[number] = partition.position
-            if end < partition.position or self._is_due(partition, end):
+            if partition.epoch >= 0 and (end < partition.position or self._is_due(partition, end)):
                 async with self.lock:
-                    await self.look_for_cut(partition)
+                    await self._is_cut(partition, partition.position)
             elif end > partition.position == before:
                 async with self.lock:
                     await self.look_for_expiry(partition)
 
     def _is_due(self, partition: Partition, end: int) -> bool:
         # A log that was cut may have grown to just the position.
-        if end != partition.position or partition.epoch < 0:
+        if end != partition.position:
             return False
         state, asked_at = self._asked.get(partition.number, (None, 0.0))
         now = time.monotonic()
@@ -140,11 +146,16 @@ class SourceLog:
             self._asked[partition.number] = (partition, now)
         return is_due
 
-    async def look_for_cut(self, partition: Partition) -> bool:
-        """Go on from where the log ends if that is below the position; return whether it is."""
+    async def look_for_cut(self, partition: Partition, batch: Batch) -> bool:
+        """Return whether the log ends below the position, where a batch comes from before it.
+
+        Kafka sends the first records that it holds to a reader that is beyond the end.
+        """
+        if batch.end > partition.position or batch.start != self._beginnings.get(partition.number):
+            return False
         if partition.epoch < 0:
             return await self._ends_early(partition)
-        return await self._is_cut(partition, partition.position)
+        return await self._is_cut(partition, partition.position, is_beyond=True)
 
     async def look_for_expiry(self, partition: Partition) -> bool:
         """Go on from the first record that Kafka holds if it is after the position."""
@@ -154,6 +165,7 @@ class SourceLog:
         except SEND_ERRORS as error:
             log.warning("beginning of %s not known: %s", self._settings.topic, error)
             return False
+        self._beginnings[number] = beginning
         if not self._owned.holds(partition):
             return False
         if beginning > partition.position:
@@ -170,8 +182,12 @@ class SourceLog:
         await self._seek(partition)
         return True
 
-    async def _is_cut(self, partition: Partition, limit: int) -> bool:
-        """Return whether the epoch of what is counted ended before `limit`; then it is cut."""
+    async def _is_cut(self, partition: Partition, limit: int, *, is_beyond: bool = False) -> bool:
+        """Return whether the epoch of what is counted ended before `limit`; then it is cut.
+
+        Where Kafka does not know the epoch, the end of the log tells, if something else shows that
+        the reader `is_beyond` it: a broker that is not Apache's may report too low an end.
+        """
         tp = TopicPartition(self._settings.topic, partition.number)
         while self._owned.holds(partition):
             try:
@@ -181,7 +197,7 @@ class SourceLog:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             if end is None:
-                return await self._ends_early(partition)
+                return is_beyond and await self._ends_early(partition)
             return end < limit and await self._cut(partition, end)
         return True
 

@@ -19,7 +19,8 @@ VALUE = orjson.dumps(GOOD)
 
 @pytest.fixture(scope="module")
 def broker():
-    with ApacheKafka() as broker:
+    # Workers that start together join in one rebalance, as with Kafka's default of 3 s.
+    with ApacheKafka({"group.initial.rebalance.delay.ms": "2000"}) as broker:
         yield broker
 
 
@@ -98,3 +99,22 @@ def test_a_second_deployment_in_the_group_is_refused_and_the_first_goes_on(broke
     first.wait_counted(180)
     first.kill()
     assert make_worker().start().wait_ready().records() == {"counted/": 180}
+
+
+def test_of_two_deployments_that_start_together_in_a_group_one_is_refused(broker, make_worker):
+    topics = [make_worker.topic, f"{make_worker.topic}-2"]
+    workers = [make_worker(topic=topic, group="shared").start() for topic in topics]
+    wait_until(lambda: any(each.process.poll() is not None for each in workers), "one ends")
+    ((kept, topic),) = [
+        pair for pair in zip(workers, topics, strict=True) if pair[0].process.poll() is None
+    ]
+    (refused,) = [each for each in workers if each is not kept]
+
+    assert refused.process.wait() == 1
+    assert "another deployment uses this group" in refused.log.read_text()
+    for each in topics:
+        produce(broker.bootstrap, each, [VALUE] * 90)
+    kept.wait_ready().wait_counted(90)
+    assert kept.stop() == 0
+    again = make_worker(topic=topic, group="shared").start().wait_ready()
+    assert again.records() == {"counted/": 90}
