@@ -53,3 +53,7 @@ class Recent:
             oldest = int(rows.offsets[-1]) - reach
             self._last = {name: offset for name, offset in last.items() if offset >= oldest}
         return repeated
+
+    def forget_from(self, offset: int) -> None:
+        """Forget the ids of records from an offset on: the log no longer holds them."""
+        self._last = {name: last for name, last in self._last.items() if last < offset}

@@ -138,12 +138,13 @@ def nothing() -> PositionRecord:
     return PositionRecord(STATE_VERSION, 0, 0, 0.0, 0.0, Totals(), seal=Seal())
 
 
-def fence(generation: int, records: Mapping[PaneKey | None, bytes]) -> bytes:
+def fence(generation: int, records: Mapping[PaneKey | None, bytes], topic: str = "") -> bytes:
     """Return a partition's position under a generation above all others, to be written.
 
     What an earlier owner writes after it is stale to every reader of the changelog, so its new
     owner restores the same state as all others see. It writes under the generation of the fence:
-    one that has never written anything is overtaken like any other. Raises StateError.
+    one that has never written anything is overtaken like any other. The first one of a partition
+    decides which source the state is of: `topic` is Kafka's id of it. Raises StateError.
     """
     highest = generation - 1
     has_seals = True
@@ -157,4 +158,5 @@ def fence(generation: int, records: Mapping[PaneKey | None, bytes]) -> bytes:
     if value is None and not has_seals:
         record.seal = None
     record.g = max(highest, record.g) + 1
+    record.topic = record.topic or topic
     return encode_position(record)

@@ -7,6 +7,11 @@ from its position; an event at or below a pane's stamp is in that pane already a
 
 A flush that Kafka has not acknowledged is written again as it is until Kafka has it: it may hold
 parts of it, or all. So the flush before is always known, to the panes of the next one too.
+
+Where the source has lost records that were counted (its log was cut), new records get their
+offsets. So stored stamps and positions are offsets plus a shift, which grows with each cut by what
+was lost: they never go back, and no new record looks like a counted one. Only this module knows of
+the shift; everywhere else offsets are Kafka's.
 """
 
 from __future__ import annotations
@@ -16,14 +21,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.classify.keys import OTHER
 from streams.counting.aggregate import add_to_panes, columns_of, late_events, panes_of
 from streams.counting.dedupe import Recent
 from streams.counting.journal import Journal, nothing
+from streams.counting.running_totals import add_events, add_results, count_up
 from streams.counting.verdicts import MAX_RUNS
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
-from streams.decode.rows import FORMAT_NAMES
 from streams.state.codec import (
+    SHIFTED_VERSION,
     STATE_VERSION,
     PaneKey,
     PositionRecord,
@@ -31,6 +36,7 @@ from streams.state.codec import (
     decode_pane,
     decode_position,
     encode_position,
+    order,
     pane_key,
     position_key,
     seal_header,
@@ -38,10 +44,8 @@ from streams.state.codec import (
 from streams.state.pane import (
     ALL_LEVELS,
     LEVELS,
-    Counts,
     Level,
     Pane,
-    add_counts,
     is_kept,
     pane_start,
 )
@@ -55,15 +59,12 @@ if TYPE_CHECKING:
 
     from streams.classify.classifier import Classifier
     from streams.counting.aggregate import Columns, Keys
-    from streams.decode.event import Rejected, SkipReason
+    from streams.decode.event import Rejected
     from streams.decode.rows import Reading, Rows
     from streams.state.seal import Loss
 
 #: An event this much older than the newest one still counts, and is reported as late.
 ALLOWED_LATENESS_SECONDS = 600.0
-
-#: More languages than a gateway sees; beyond the limit, further names are counted together.
-MAX_TOTALS = 512
 
 _FINEST = LEVELS[0]
 
@@ -104,6 +105,9 @@ class Partition:
 
     `pending` is a flush that Kafka has not acknowledged. `lost` is what the changelog has lost, and
     `leftover` are panes to be deleted, whose deletion it has lost.
+
+    `epoch` is the leader epoch of what is counted: all stamps above a stored position are of that
+    epoch. `shift` is what stored offsets are ahead of Kafka's.
     """
 
     number: int
@@ -130,6 +134,9 @@ class Partition:
         """Begin a journal; `restore` replaces it by that of a new owner."""
         self.journal = Journal(self.generation)
 
+    epoch: int = -1
+    shift: int = 0
+
     @classmethod
     def restore(
         cls,
@@ -154,11 +161,7 @@ class Partition:
         """
         value = records.get(None)
         known = nothing() if value is None else decode_position(value)
-        if known.topic and topic and known.topic != topic:
-            raise SourceReplacedError(
-                "the source topic was deleted and recreated since it was counted. Set "
-                "TOKENSHARE_GROUP to a new name to count the new one from its beginning."
-            )
+        check_topic(known.topic, topic)
         journal = Journal.restore(generation, records, is_fenced=is_fenced)
         stored = {key: value for key, value in records.items() if key is not None}
         stamps = {known.judged, *(seal_header(value).s for value in stored.values())}
@@ -166,15 +169,17 @@ class Partition:
             number,
             journal.generation,
             topic,
-            position=known.s,
+            position=known.offset,
             newest=known.newest,
             read_at=known.read_at,
             totals=known.totals,
             stored=stored,
-            stamps=sorted(stamp for stamp in stamps if stamp >= known.s),
+            stamps=sorted(stamp - known.shift for stamp in stamps if stamp >= known.s),
             recent=Recent(dedupe_records) if dedupe_records else None,
-            read_to=max(0, known.s - dedupe_records),
+            read_to=max(0, known.offset - dedupe_records),
             lost=known.lost,
+            epoch=known.epoch,
+            shift=known.shift,
         )
         restored.journal = journal
         return restored
@@ -190,27 +195,18 @@ class Partition:
         Raises BrokenChainError where `reading.start` is not this partition's position, before
         anything is counted.
         """
-        self._check_chain(reading, self.position)
+        _check_chain(self.number, reading, self.position)
         reading = self._without_repeated(reading, now)
         rejected = [*reading.rejected]
         previous = self.newest
         untimely = 0
         for rows, stamp in self._cut(reading):
-            found = self._count(rows, stamp, classifier, now)
+            found = self._count(rows, stamp + self.shift, classifier, now)
             untimely += len(found)
             rejected += found
         if self.newest > previous:
             self.read_at = now
-        records = self.totals.records
-        for _, why in rejected:
-            _count_up(records, f"rejected/{why.reason}", 1)
-        for corrupt in reading.corrupt:
-            _count_up(records, "rejected/corrupt_batch", len(corrupt))
-        counted = len(reading.rows) - untimely
-        if counted:
-            _count_up(records, "counted/", counted)
-        for reason, count in reading.skipped.items():
-            _count_up(records, result_of_skip(reason), count)
+        add_results(self.totals, reading, rejected, untimely)
         self.position = self.read_to = reading.end
         self.is_moved = True
         return rejected
@@ -220,18 +216,11 @@ class Partition:
 
         Raises BrokenChainError where `reading.start` is not `read_to`.
         """
-        self._check_chain(reading, self.read_to)
+        _check_chain(self.number, reading, self.read_to)
         if self.recent is not None:
             rows = reading.rows[reading.rows.offsets < self.position]
             self.recent.repeated(rows, rows.ts > now + ALLOWED_CLOCK_SKEW_SECONDS)
         self.read_to = min(reading.end, self.position)
-
-    def _check_chain(self, reading: Reading, expected: int) -> None:
-        if reading.start != expected:
-            raise BrokenChainError(
-                f"partition {self.number}: a reading begins at offset {reading.start}, expected "
-                f"{expected}"
-            )
 
     def _without_repeated(self, reading: Reading, now: float) -> Reading:
         if self.recent is None:
@@ -243,7 +232,8 @@ class Partition:
         return replace(reading, rows=rows, skipped={**reading.skipped, "duplicate": count})
 
     def _ahead(self, rows: Rows, now: float) -> NDArray[np.bool_]:
-        return self.journal.verdicts.ahead(rows.offsets, rows.ts, now + ALLOWED_CLOCK_SKEW_SECONDS)
+        ceiling = now + ALLOWED_CLOCK_SKEW_SECONDS
+        return self.journal.verdicts.ahead(rows.offsets + self.shift, rows.ts, ceiling)
 
     def _cut(self, reading: Reading) -> Iterator[tuple[Rows, int]]:
         """Return the rows in pieces with their stamps: a pane holds all of a piece or none of it.
@@ -253,39 +243,23 @@ class Partition:
         """
         if self.stamps and self.stamps[-1] < reading.start:
             self.stamps = []
-        rows, last = reading.rows, reading.end - 1
+        last = reading.end - 1
         inside = [stamp for stamp in self.stamps if reading.start <= stamp < last]
-        if not inside:
-            yield rows, last
-            return
-        begin = 0
-        for stamp in (*inside, last):
-            end = int(np.searchsorted(rows.offsets, stamp, side="right"))
-            yield rows[begin:end], stamp
-            begin = end
+        return _cut_at(reading.rows, (*inside, last))
 
     def _count(
         self, rows: Rows, stamp: int, classifier: Classifier, now: float
     ) -> list[tuple[int, Rejected]]:
         ahead = self._ahead(rows, now)
-        self.journal.verdicts.note(rows.offsets[ahead])
+        self.journal.verdicts.note(rows.offsets[ahead] + self.shift)
         columns, rejected = columns_of(rows, self.newest, now, classifier, ahead=ahead)
         if columns is None:
             return rejected
         self.totals.late += late_events(columns.ts, self.newest, ALLOWED_LATENESS_SECONDS)
         self.newest = max(self.newest, float(columns.ts.max()))
-        for number, count in enumerate(np.bincount(columns.format).tolist()):
-            if count:
-                _count_up(self.totals.events, FORMAT_NAMES[number], count)
         for level in ALL_LEVELS:
             self._add(level, columns, stamp, classifier)
-        for into, keys, names in (
-            (self.totals.origins, columns.origin, classifier.origin_names.names),
-            (self.totals.languages, columns.language, classifier.language_names.names),
-            (self.totals.developers, columns.developer, classifier.developer_names.names),
-        ):
-            for number, counts in columns.sums(keys):
-                _add_bounded(into, names[number], counts)
+        add_events(self.totals, columns, classifier)
         return rejected
 
     def _add(self, level: Level, columns: Columns, stamp: int, classifier: Classifier) -> None:
@@ -321,8 +295,38 @@ class Partition:
 
     def skip_to(self, offset: int) -> None:
         """Continue at `offset`: Kafka no longer holds the records before it."""
-        _count_up(self.totals.records, "lost/expired", offset - self.position)
+        count_up(self.totals.records, "lost/expired", offset - self.position)
         self.position = self.read_to = offset
+        # The epoch of the records before the new position is not known, and ended before it.
+        self.epoch = -1
+        self.is_moved = True
+
+    @property
+    def reach(self) -> int:
+        """Return the offset after the last one that may be counted in any pane."""
+        return max(self.position, self.stamps[-1] + 1 if self.stamps else 0)
+
+    def cut_to(self, offset: int) -> int:
+        """Continue at `offset`, at most the position: the source has lost what was counted after.
+
+        What was counted stays counted. Returns how many counted records were lost. The position is
+        written before anything else is counted.
+        """
+        lost = self.position - offset
+        if lost:
+            count_up(self.totals.records, "lost/truncated", lost)
+        self.shift += self.reach - offset
+        self.stamps = []
+        self.position = offset
+        self.read_to = min(self.read_to, offset)
+        if self.recent is not None:
+            self.recent.forget_from(offset)
+        self.is_moved = True
+        return lost
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Note the epoch of the next records: the position is written before they are counted."""
+        self.epoch = epoch
         self.is_moved = True
 
     def rewrite(self, key: PaneKey | None) -> None:
@@ -377,10 +381,13 @@ class Partition:
         self.leftover = []
         # Encoded now, for the totals change, and once more when the panes have given the seal.
         end = self.position
+        version = SHIFTED_VERSION if self.shift else STATE_VERSION
         position = encode_position(
             PositionRecord(
-                *(STATE_VERSION, self.generation, end, self.newest, self.read_at, self.totals),
-                self.topic,
+                *(version, self.generation, end + self.shift, self.newest, self.read_at),
+                *(self.totals, self.topic),
+                epoch=self.epoch,
+                shift=self.shift,
                 lost=self.lost,
             )
         )
@@ -396,7 +403,9 @@ class Partition:
             self.dirty.update(encoded)
             self.is_moved = True
             raise
-        verdicts, position = self.journal.close(position, self.position, encoded, expired)
+        verdicts, position = self.journal.close(
+            position, self.position + self.shift, encoded, expired
+        )
         at = position_key(self.number)
         self.pending = Flush(
             verdicts=None if verdicts is None else (at, verdicts),
@@ -427,7 +436,7 @@ class Partition:
             self.is_moved = True
             return
         self.pending = None
-        self.journal.acknowledge(flush.position[1], flush.end)
+        self.journal.acknowledge(flush.position[1], order(flush.position[1])[1])
         for key, value in flush.keys.items():
             # A pane that event time has left is kept as the encoded bytes that Kafka holds.
             over = key.start + key.level.seconds <= self.newest
@@ -436,14 +445,27 @@ class Partition:
                 self.stored[key] = value
 
 
-def result_of_skip(reason: SkipReason) -> str:
-    """Return the result label of a skip: a response from a gateway's cache has its own."""
-    return "cache_hit/" if reason == "cache_hit" else f"skipped/{reason}"
+def _check_chain(partition: int, reading: Reading, expected: int) -> None:
+    if reading.start != expected:
+        raise BrokenChainError(
+            f"partition {partition}: a reading begins at offset {reading.start}, expected "
+            f"{expected}"
+        )
 
 
-def _count_up(into: dict[str, int], key: str, count: int) -> None:
-    into[key] = into.get(key, 0) + count
+def _cut_at(rows: Rows, stamps: Sequence[int]) -> Iterator[tuple[Rows, int]]:
+    begin = 0
+    for stamp in stamps:
+        end = int(np.searchsorted(rows.offsets, stamp, side="right"))
+        yield rows[begin:end], stamp
+        begin = end
 
 
-def _add_bounded(into: dict[str, Counts], key: str, counts: Counts) -> None:
-    add_counts(into, key if key in into or len(into) < MAX_TOTALS else OTHER, counts)
+def check_topic(known: str, topic: str) -> None:
+    """Raise SourceReplacedError where a state's topic id is not that of the source."""
+    if known and topic and known != topic:
+        raise SourceReplacedError(
+            f"the state of this group counts the topic with id {known}, and the source topic has "
+            f"id {topic}: it was deleted and recreated, or another deployment uses this group. Set "
+            "TOKENSHARE_GROUP to another name to count it from its beginning."
+        )

@@ -50,7 +50,8 @@ class Batch:
     `start` is the offset that was fetched from and `end` the next one to fetch: batches of a
     partition chain even where compaction or transactions leave holes in the log. The first of the
     record batches may hold records before `start`, which are not part of this one. `damaged` are
-    the first offsets of batches whose checksum is wrong.
+    the first offsets of batches whose checksum is wrong. `epoch` is the leader epoch of all of
+    them, -1 where Kafka does not keep it.
     """
 
     topic: str
@@ -59,6 +60,7 @@ class Batch:
     end: int
     record_batches: list[memoryview]
     damaged: frozenset[int] = frozenset()
+    epoch: int = -1
 
 
 class _Batches(PartitionRecords):  # type: ignore[misc]
@@ -71,27 +73,39 @@ class _Batches(PartitionRecords):  # type: ignore[misc]
     next_fetch_offset: int
 
     def _unpack_records(self) -> Iterator[Batch]:
-        start = self.next_fetch_offset
+        start = reached = self.next_fetch_offset
         held: list[memoryview] = []
         damaged: set[int] = set()
         count = 0
-        for raw, is_sound in self._record_batches():
+        epoch = -1
+        for raw, is_sound, counts in self._record_batches():
+            found = record_batch.leader_epoch(raw)
+            if found != epoch and reached != start:
+                # aiokafka takes this for the next offset, while the batch is handed out.
+                following, self.next_fetch_offset = self.next_fetch_offset, reached
+                yield self._batch(start, held, damaged, epoch)
+                self.next_fetch_offset = following
+                start, held, damaged, count = reached, [], set(), 0
+            epoch, reached = found, self.next_fetch_offset
+            if not counts:
+                continue
             held.append(raw)
             count += record_batch.last_offset(raw) - record_batch.base_offset(raw) + 1
             if not is_sound:
                 damaged.add(record_batch.base_offset(raw))
             if count >= BATCH_RECORDS:
-                yield self._batch(start, held, damaged)
+                yield self._batch(start, held, damaged, epoch)
                 start, held, damaged, count = self.next_fetch_offset, [], set(), 0
         if held or self.next_fetch_offset != start:
-            yield self._batch(start, held, damaged)
+            yield self._batch(start, held, damaged, epoch)
 
-    def _batch(self, start: int, held: list[memoryview], damaged: set[int]) -> Batch:
+    def _batch(self, start: int, held: list[memoryview], damaged: set[int], epoch: int) -> Batch:
         topic, partition = self._tp
-        return Batch(topic, partition, start, self.next_fetch_offset, held, frozenset(damaged))
+        end = self.next_fetch_offset
+        return Batch(topic, partition, start, end, held, frozenset(damaged), epoch)
 
-    def _record_batches(self) -> Iterator[tuple[memoryview, bool]]:
-        """Yield the bytes of each batch that counts, and whether its checksum is right.
+    def _record_batches(self) -> Iterator[tuple[memoryview, bool, bool]]:
+        """Yield the bytes of each batch, whether its checksum is right, and whether it counts.
 
         A batch that aiokafka cannot read counts as well: the decoder reports what is wrong.
         """
@@ -114,13 +128,12 @@ class _Batches(PartitionRecords):  # type: ignore[misc]
                 self.next_fetch_offset = max(
                     self.next_fetch_offset, record_batch.last_offset(raw) + 1
                 )
-                yield raw, False
+                yield raw, False, True
                 return
             # The next offset is the batch's own, which compaction keeps when it removes records. It
             # always moves on, or a damaged batch would be fetched for ever.
             self.next_fetch_offset = max(self.next_fetch_offset, following, first + 1)
-            if counts:
-                yield raw, is_sound
+            yield raw, is_sound, counts
 
     @staticmethod
     def _is_intact(raw: memoryview, batch: Any) -> bool:

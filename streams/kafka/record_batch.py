@@ -30,6 +30,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 HEADER = struct.Struct(">qiibIhiqqqhii")
 #: Base offset and length, which are not part of a batch's length.
 _BEFORE_LENGTH = 12
+_EPOCH_AT = 12
 _MAGIC_AT = 16
 _OFFSET, _LENGTH_AT, _INT = struct.Struct(">q"), struct.Struct(">qi"), struct.Struct(">i")
 _LAST_DELTA_AT, _RECORDS_AT = 23, 57
@@ -94,6 +95,13 @@ def is_scannable(raw: bytes | memoryview) -> bool:
 def base_offset(raw: bytes | memoryview) -> int:
     """Return the first offset of a batch of magic 2; 0 where not even that is there."""
     return int(_OFFSET.unpack_from(raw)[0]) if len(raw) >= _OFFSET.size else 0
+
+
+def leader_epoch(raw: bytes | memoryview) -> int:
+    """Return the epoch of the leader that a batch was written to, -1 where it has none."""
+    if not is_scannable(raw) or len(raw) < _EPOCH_AT + _INT.size:
+        return -1
+    return max(-1, int(_INT.unpack_from(raw, _EPOCH_AT)[0]))
 
 
 def last_offset(raw: bytes | memoryview) -> int:

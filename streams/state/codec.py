@@ -20,6 +20,9 @@ from streams.state.seal import NO_PART, Loss, Part, Seal
 
 #: Incremented when the meaning of a stored value changes; a reader refuses any other version.
 STATE_VERSION = 2
+#: The version of a position with a shift: a reader that does not know of shifts would take its `s`
+#: for an offset of Kafka and leave records out, so it has to refuse it.
+SHIFTED_VERSION = 3
 
 POSITION = "position"
 
@@ -64,14 +67,17 @@ class PaneRecord(msgspec.Struct, array_like=True):
 class PositionRecord(msgspec.Struct):
     """The value of a position key: where to resume reading, and the state when it was written.
 
-    `s` is the next source offset. `newest` is the newest event time seen (unix seconds), read when
-    the wall clock was `read_at`. `topic` is Kafka's id of the source topic that offsets refer to: a
-    topic that is recreated gets a new id under the same name. `seal` is None where a version
+    `s` is the next source offset plus `shift`, which grows where the source has lost records that
+    were counted: `s` never goes back. `newest` is the newest event time seen (unix seconds), read
+    when the wall clock was `read_at`. `topic` is Kafka's id of the source topic that offsets refer
+    to: a topic that is recreated gets a new id under the same name. `seal` is None where a version
     without seals wrote it.
 
     `future` are the offsets from `s` on that were rejected because of their owner's clock, as
     pairs of (offsets since the last one, length); the verdict on each offset up to `judged` is
-    given. `lost` is what the changelog has lost of this partition.
+    given: both with the shift. `lost` is what the changelog has lost of this partition. `epoch` is
+    the leader epoch of the records up to the position and of those counted after it, -1 where it is
+    not known.
     """
 
     v: int
@@ -85,6 +91,13 @@ class PositionRecord(msgspec.Struct):
     future: list[int] = []
     judged: int = -1
     lost: Loss | None = None
+    epoch: int = -1
+    shift: int = 0
+
+    @property
+    def offset(self) -> int:
+        """Return the next offset to read from Kafka."""
+        return self.s - self.shift
 
 
 class Header(msgspec.Struct):
@@ -227,6 +240,6 @@ def order(value: bytes) -> tuple[int, int]:
         header = decode(value)
     except msgspec.MsgspecError as error:
         raise StateError(f"unreadable state: {error}") from None
-    if header.v != STATE_VERSION:
+    if header.v not in {STATE_VERSION, SHIFTED_VERSION}:
         raise StateError(f"state version {header.v}, this tokenshare reads {STATE_VERSION}")
     return header.g, header.s

@@ -74,6 +74,12 @@ class Follower(Service):
         if self._consumer is not None:
             await self._consumer.stop()
 
+    @property
+    def client(self) -> Any:
+        """Return aiokafka's client, for requests that its consumer does not offer."""
+        assert self._consumer is not None
+        return self._consumer._client  # noqa: SLF001 - it has no public name
+
     @Service.task
     async def _follow(self) -> None:
         assert self._consumer is not None

@@ -53,6 +53,9 @@ class View:
         deletion of a pane that is retained at that position: both come from an owner that does not
         know yet that it has lost the partition. So panes stay equal to the position's seal.
 
+        The first position with a topic's id decides which source a partition's state is of. One of
+        another topic is stale: it comes from another deployment, which ends when it reads this.
+
         Raises StateError for a key or value of another version.
         """
         partition, key = parse_key(name)
@@ -71,6 +74,9 @@ class View:
         rank = order(value)
         if held is not None and rank < held.order:
             return True
+        if key is None and position is not None and position.topic:
+            topic = decode_position(value).topic
+            return bool(topic) and topic != position.topic
         return key is not None and position is not None and rank[0] < position.g
 
     def _put(self, partition: int, key: PaneKey | None, value: bytes | None) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from faust.types import TP
 
 from streams.counting.journal import fence
-from streams.counting.partition import Partition, SourceReplacedError
+from streams.counting.partition import Partition, check_topic
 from streams.state.codec import order, position_key
 from streams.worker.faust_app import SEND_ERRORS
+from streams.worker.source_log import SourceLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +35,7 @@ log = logging.getLogger("tokenshare.app")
 REVOKE_FLUSH_SECONDS = 3.0
 #: Time limit of the first write of a new owner.
 FENCE_SECONDS = 5.0
+FENCE_RETRY_SECONDS = 1.0
 #: A partition is moved to its position at most this often: one seek is enough for all batches read
 #: before.
 SEEK_INTERVAL_SECONDS = 1.0
@@ -77,6 +79,15 @@ class Assignment:
         self._integrity = integrity
         self._table = table
         self._fail = fail
+        self.source_log = SourceLog(
+            settings,
+            source,
+            follower=follower,
+            owned=owned,
+            flusher=flusher,
+            seek=self.seek,
+            fail=fail,
+        )
         self._revocations = 0
         #: When a partition was last moved to its position, by number.
         self._sought_at: dict[int, float] = {}
@@ -111,8 +122,9 @@ class Assignment:
             caught_up = await self._follower.catch_up(assigned, is_wanted)
             fenced: dict[int, int] = {}
             if caught_up and is_wanted():
+                self._check_topics()
                 await self._integrity.wait_for_repair(assigned, is_wanted)
-                fenced = await self._fence(assigned, generation)
+                fenced = await self._fence(assigned, generation, is_wanted)
                 caught_up = await self._follower.catch_up(assigned, is_wanted)
             if not caught_up or not is_wanted():
                 return
@@ -129,24 +141,42 @@ class Assignment:
             {number: each.position for number, each in self._owned.partitions.items()},
         )
 
-    async def _fence(self, assigned: list[int], generation: int) -> dict[int, int]:
+    def _check_topics(self) -> None:
+        # Before anything is written: a fence would keep another deployment from writing.
+        for position in self._view.positions.values():
+            check_topic(position.topic, self._source.topic_id)
+
+    async def _fence(
+        self, assigned: list[int], generation: int, is_wanted: Callable[[], bool]
+    ) -> dict[int, int]:
         """End what earlier owners may write; return the generations of the fences.
 
         While Kafka refuses writes a partition is taken over without: then its earlier owner cannot
-        write either.
+        write either. One that nobody has counted waits: its fence decides whose it is.
         """
         fences = {
-            position_key(number): fence(generation, self._view.of_partition(number))
+            position_key(number): fence(
+                generation, self._view.of_partition(number), self._source.topic_id
+            )
             for number in assigned
         }
-        try:
-            await self._app.maybe_start_producer()
-            await asyncio.wait_for(self._table.write(fences), timeout=FENCE_SECONDS)
-        except (TimeoutError, *SEND_ERRORS) as error:
-            name = type(error).__name__
-            log.warning("%s cannot be written: %s", self._settings.changelog_topic, name)
-            return {}
-        return {number: order(fences[position_key(number)])[0] for number in assigned}
+        while is_wanted():
+            try:
+                await self._app.maybe_start_producer()
+                await asyncio.wait_for(self._table.write(fences), timeout=FENCE_SECONDS)
+            except (TimeoutError, *SEND_ERRORS) as error:
+                name = type(error).__name__
+                log.warning("%s cannot be written: %s", self._settings.changelog_topic, name)
+                if self._are_known(assigned):
+                    break
+                await asyncio.sleep(FENCE_RETRY_SECONDS)
+                continue
+            return {number: order(fences[position_key(number)])[0] for number in assigned}
+        return {}
+
+    def _are_known(self, assigned: list[int]) -> bool:
+        positions = self._view.positions
+        return all(number in positions and positions[number].topic for number in assigned)
 
     def _take_over(self, assigned: list[int], generation: int, fenced: Mapping[int, int]) -> None:
         partitions = {}
@@ -189,56 +219,19 @@ class Assignment:
         """Move the reader to the position where a batch does not follow it.
 
         Mostly these are batches that were read before a rebalance. Where Kafka no longer holds the
-        position, the records in between are lost for good, and an error is logged.
+        position, the records in between are lost for good, and where the log ends before it, those
+        that were counted: an error is logged.
         """
         number = partition.number
         now = time.monotonic()
         if now - self._sought_at.get(number, _NEVER) < SEEK_INTERVAL_SECONDS:
             return
         self._sought_at[number] = now
-        beginning = await self._beginning(number)
-        if not self._owned.holds(partition):
+        if await self.source_log.look_for_expiry(partition):
             return
-        if beginning is None:
-            pass
-        elif beginning > partition.position:
-            log.error(
-                "%s[%s]: records %s to %s expired before they were read",
-                *(self._settings.topic, number, partition.position, beginning - 1),
-            )
-            partition.skip_to(beginning)
-        elif beginning > partition.read_to:
-            # Ids of records that Kafka no longer holds cannot be read again.
-            partition.read_to = beginning
-        elif (
-            batch.start == beginning
-            and batch.end <= partition.position
-            and await self._is_replaced(partition)
-        ):
-            return
-        await self.seek(partition)
-
-    async def _beginning(self, number: int) -> int | None:
-        try:
-            return await self._follower.beginning_offset(self._settings.topic, number)
-        except SEND_ERRORS as error:
-            log.warning("beginning of %s not known: %s", self._settings.topic, error)
-            return None
-
-    async def _is_replaced(self, partition: Partition) -> bool:
-        """Return whether the topic ends before the position, which is fatal. Raises KafkaError."""
-        topic, number = self._settings.topic, partition.number
-        end = (await self._follower.end_offsets(topic, [number]))[number]
-        if end >= partition.position:
-            return False
-        self._fail(
-            SourceReplacedError(
-                f"{topic}[{number}] ends at {end}, but {partition.position} has been counted: the "
-                "topic was recreated. Set TOKENSHARE_GROUP to a new name to count it from its "
-                "beginning."
-            )
-        )
-        return True
+        await self.source_log.look_for_cut(partition, batch)
+        if self._owned.holds(partition):
+            await self.seek(partition)
 
 
 class StaleWrites:

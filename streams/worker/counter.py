@@ -50,11 +50,17 @@ class Counter:
         A batch of a partition that is no longer owned, or that does not follow the last read
         offset, is dropped: the owner of the partition reads it again.
         """
+        async with self._assignment.source_log.lock:
+            await self._count(batch)
+
+    async def _count(self, batch: Batch) -> None:
         partition = self._owned.get(batch.partition)
         if partition is None:
             return
         if batch.start != partition.read_to:
             await self._assignment.on_gap(partition, batch)
+            return
+        if not await self._assignment.source_log.admits(partition, batch):
             return
         if batch.damaged and self._damaged_at.get(batch.partition) != batch.damaged:
             # Kafka has verified the checksum, so the network may have damaged it. Twice is not a

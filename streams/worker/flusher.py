@@ -99,6 +99,9 @@ class Flusher:
         while partition.needs_flush:
             if not await self._flush_partition(partition):
                 return False
+        if not any(each.needs_flush for each in self._owned.partitions.values()):
+            # Otherwise the next flush finds out.
+            self.is_failing = False
         return True
 
     async def _flush_partition(self, partition: Partition) -> bool:

@@ -209,8 +209,9 @@ def _check_state(settings: Settings, partitions: int, source: Topic | None) -> F
         return Finding(
             subject,
             "",
-            f"counts another {settings.topic}: that topic was recreated",
-            "Set TOKENSHARE_GROUP to a new name to count it from its beginning.",
+            f"counts another topic: {settings.topic} was recreated, or another deployment uses "
+            "this group",
+            "Set TOKENSHARE_GROUP to another name to count it from its beginning.",
         )
     return Finding(subject, "readable" if is_filled else "empty: counting starts at the beginning")
 

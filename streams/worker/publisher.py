@@ -76,7 +76,7 @@ class Publisher:
         self._shifts: tuple[Shifts, ...] = ()
         self._shifts_as_of = 0.0
         #: End offsets of the source partitions, by number; empty while Kafka does not respond.
-        self._ends: dict[int, int] = {}
+        self.ends: dict[int, int] = {}
         self._lag_warned_at = -LAG_WARNING_INTERVAL_SECONDS
         self._has_snapshot = False
 
@@ -93,7 +93,7 @@ class Publisher:
             "rebalancing": not self._assignment.is_active,
             "recovering": not has_caught_up,
             "drawing": has_caught_up and not self._has_snapshot,
-            "lag_unknown": len(self._ends) < self._source.partitions,
+            "lag_unknown": len(self.ends) < self._source.partitions,
             "not_writing": self._flusher.is_failing,
         }
         # Connections may go on without a token: it is a reason where something else fails.
@@ -139,8 +139,8 @@ class Publisher:
         position = self._view.positions.get(number)
         return PartitionStatus(
             partition=number,
-            position=None if position is None else position.s,
-            end_offset=self._ends.get(number),
+            position=None if position is None else position.offset,
+            end_offset=self.ends.get(number),
             newest=None if position is None or not position.newest else position.newest,
             is_owned=self._owned.get(number) is not None,
             state_bytes=self._view.bytes.get(number, 0),
@@ -161,12 +161,12 @@ class Publisher:
         """Ask Kafka for the end offsets of the source partitions."""
         topic = self._settings.topic
         try:
-            self._ends = await asyncio.wait_for(
+            self.ends = await asyncio.wait_for(
                 self._follower.end_offsets(topic, range(self._source.partitions)),
                 timeout=LAG_TIMEOUT_SECONDS,
             )
         except (TimeoutError, *SEND_ERRORS) as error:
-            self._ends = {}
+            self.ends = {}
             now = time.monotonic()
             if now - self._lag_warned_at >= LAG_WARNING_INTERVAL_SECONDS:
                 self._lag_warned_at = now

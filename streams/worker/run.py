@@ -18,7 +18,7 @@ from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.counting.partition import SourceReplacedError
 from streams.decode import compiled
-from streams.kafka import admin, batch_fetch
+from streams.kafka import batch_fetch
 from streams.kafka.admin import BrokerError, Topic, TopicError
 from streams.kafka.group_join import JoinRefusedError
 from streams.process import (
@@ -37,6 +37,7 @@ from streams.web import server
 from streams.web.access import Access
 from streams.worker import preflight
 from streams.worker.changelog_watch import ChangelogWatch
+from streams.worker.source_log import check_source, find_source
 from streams.worker.web_sources import sources
 from streams.worker.worker import Worker
 
@@ -189,15 +190,11 @@ async def _watch_source(worker: Worker) -> None:
     while True:
         await asyncio.sleep(SOURCE_CHECK_SECONDS)
         try:
-            found = await asyncio.to_thread(_source_now, settings)
+            now = await asyncio.to_thread(find_source, settings)
         except (BrokerError, AdminError, OSError):
             # One broker of several may be away, and be the one that is asked.
             continue
-        if found is None or found.topic_id != known.topic_id:
-            raise SourceReplacedError(
-                f"{settings.topic} was deleted{' and recreated' if found else ''}. Set "
-                "TOKENSHARE_GROUP to a new name to count the new one from its beginning."
-            )
+        found = check_source(settings, known, now)
         if found.partitions != known.partitions:
             raise PartitionsChangedError(
                 f"{settings.topic} has {found.partitions} partitions now, "
@@ -230,11 +227,3 @@ async def _watch_overrides(worker: Worker, path: Path) -> None:
 def _log_faults(error: CatalogError) -> None:
     for fault in error.faults:
         log.error("%s", fault)
-
-
-def _source_now(settings: Settings) -> Topic | None:
-    client = admin.connect(settings)
-    try:
-        return admin.find(client, settings.topic).get(settings.topic)
-    finally:
-        client.close()

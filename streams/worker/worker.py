@@ -305,6 +305,12 @@ class _Loops(Service):
             await self.worker.join_watch.look()
 
     @_task
+    async def _watch_log(self) -> None:
+        while not self.should_stop:
+            await self.worker.assignment.source_log.watch(self.worker.publisher.ends)
+            await self.sleep(LAG_SECONDS)
+
+    @_task
     async def _be_alive(self) -> None:
         while not self.should_stop:
             self.worker.alive_at = time.monotonic()

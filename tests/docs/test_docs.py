@@ -19,7 +19,8 @@ from streams.classify.classifier import Classifier
 from streams.classify.origin.catalog import Catalog
 from streams.cli import cli
 from streams.cli.operate import settings_markdown
-from streams.counting.partition import MAX_TOTALS, Partition
+from streams.counting.partition import Partition
+from streams.counting.running_totals import MAX_TOTALS
 from streams.decode import dead_letter, stored_letter
 from streams.decode.decoder import Decoder
 from streams.decode.event import REASONS, SKIP_REASONS

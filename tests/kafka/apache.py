@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 POM = Path(__file__).with_name("pom.xml")
 VERSION = POM.read_text().rpartition("<version>")[2].partition("<")[0]
 START_SECONDS = 60.0
+#: Bytes of a record batch before those that its length counts.
+_BEFORE_LENGTH = 12
 
 
 class MissingToolError(RuntimeError):
@@ -112,6 +114,20 @@ class ApacheKafka:
         """Return the bytes of a topic's log segments, of all partitions."""
         segments = self.data.glob(f"{topic}-*/*.log")
         return sum(segment.stat().st_size for segment in segments)
+
+    def cut(self, topic: str, partition: int, offset: int) -> int:
+        """Cut a partition's only segment at a batch near an offset, as a power loss may do.
+
+        The broker must not run. Returns where the log ends now.
+        """
+        (path,) = (self._directory / "data" / f"{topic}-{partition}").glob("*.log")
+        data = path.read_bytes()
+        at = end = 0
+        while at < len(data) and end < offset:
+            at += _BEFORE_LENGTH + int.from_bytes(data[at + 8 : at + 12])
+            end = int.from_bytes(data[at : at + 8])
+        os.truncate(path, at)
+        return end
 
     def __enter__(self) -> Self:
         self.configure()

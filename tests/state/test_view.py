@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from streams.classify.origin import overrides
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import ORIGINS
+from streams.counting.journal import fence
 from streams.shares.grouping import choose
 from streams.shares.history import STEPS, History
 from streams.shares.sums import SumsCache
@@ -26,7 +27,7 @@ from streams.state.codec import (
     position_key,
 )
 from streams.state.pane import DAY, FINE, HOUR, MIDDLE, Pane, pane_start
-from streams.state.view import View
+from streams.state.view import Stale, View
 from streams.web.snapshot import add_totals, take
 
 NOW = 1_800_000_000.0
@@ -387,3 +388,15 @@ def test_every_window_is_whole_panes_of_its_level():
     for window in WINDOWS:
         assert window.seconds % window.level.seconds == 0
         assert window.seconds <= window.level.keep_seconds
+
+
+def test_the_first_position_decides_whose_state_it_is_however_high_the_others_rank():
+    # Two deployments in one group; neither has read the other's fence when it writes its own.
+    view = View()
+    ours, theirs = fence(1, {}, "ours"), fence(7, {}, "theirs")
+
+    assert view.apply("0/position", ours) is None
+    assert view.apply("0/position", theirs) == Stale(0, None)
+    assert view.positions[0].topic == "ours"
+    assert view.apply("0/position", fence(8, view.of_partition(0), "theirs")) is None
+    assert view.positions[0].topic == "ours"

@@ -38,7 +38,7 @@ def test_a_check_without_an_answer_is_made_again(error, monkeypatch):
         return answer
 
     monkeypatch.setattr(run, "SOURCE_CHECK_SECONDS", 0.0)
-    monkeypatch.setattr(run, "_source_now", source_now)
+    monkeypatch.setattr(run, "find_source", source_now)
     with pytest.raises(SourceReplacedError):
         asyncio.run(run._watch_source(cast("Worker", WORKER)))
     assert not answers

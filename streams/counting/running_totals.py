@@ -1,0 +1,66 @@
+"""Add to the running totals of a partition, which its position holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streams.classify.keys import OTHER
+from streams.decode.rows import FORMAT_NAMES
+from streams.state.pane import Counts, add_counts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.classify.classifier import Classifier
+    from streams.counting.aggregate import Columns
+    from streams.decode.event import Rejected, SkipReason
+    from streams.decode.rows import Reading
+    from streams.state.codec import Totals
+
+#: More languages than a gateway sees; beyond the limit, further names are counted together.
+MAX_TOTALS = 512
+
+
+def add_results(
+    totals: Totals, reading: Reading, rejected: Sequence[tuple[int, Rejected]], untimely: int
+) -> None:
+    """Count the records of a reading by result; `untimely` of its rows are among the rejected."""
+    for _, why in rejected:
+        count_up(totals.records, f"rejected/{why.reason}", 1)
+    for corrupt in reading.corrupt:
+        count_up(totals.records, "rejected/corrupt_batch", len(corrupt))
+    counted = len(reading.rows) - untimely
+    if counted:
+        count_up(totals.records, "counted/", counted)
+    for reason, count in reading.skipped.items():
+        count_up(totals.records, _result_of_skip(reason), count)
+
+
+def add_events(totals: Totals, columns: Columns, classifier: Classifier) -> None:
+    """Count events by format, origin, language and developer."""
+    for number, count in enumerate(np.bincount(columns.format).tolist()):
+        if count:
+            count_up(totals.events, FORMAT_NAMES[number], count)
+    for into, keys, names in (
+        (totals.origins, columns.origin, classifier.origin_names.names),
+        (totals.languages, columns.language, classifier.language_names.names),
+        (totals.developers, columns.developer, classifier.developer_names.names),
+    ):
+        for number, counts in columns.sums(keys):
+            _add_bounded(into, names[number], counts)
+
+
+def count_up(into: dict[str, int], key: str, count: int) -> None:
+    """Add to the count of a key."""
+    into[key] = into.get(key, 0) + count
+
+
+def _result_of_skip(reason: SkipReason) -> str:
+    # A response from a gateway's cache has a result of its own.
+    return "cache_hit/" if reason == "cache_hit" else f"skipped/{reason}"
+
+
+def _add_bounded(into: dict[str, Counts], key: str, counts: Counts) -> None:
+    add_counts(into, key if key in into or len(into) < MAX_TOTALS else OTHER, counts)
