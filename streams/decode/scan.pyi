@@ -9,6 +9,7 @@ JOINT: bytes
 class Names:
     texts: list[bytes]
     def __len__(self) -> int: ...
+    def longest_probe(self) -> int: ...
 
 class Columns:
     def __init__(

@@ -9,23 +9,36 @@ cdef enum:
 JOINT = bytes([SEPARATOR])
 
 
+cdef struct Key:
+    uint64_t low
+    uint64_t high
+
+
+cdef Key _new_key() except *:
+    cdef bytes random = os.urandom(sizeof(Key))
+    cdef Key key
+    memcpy(&key, PyBytes_AS_STRING(random), sizeof(Key))
+    return key
+
+
 @cython.final
 cdef class Names:
     """Numbers of texts, from 0 in the order in which they are first seen.
 
-    A hash table with open addressing. Its hash has a random seed, since texts come from outside.
+    A hash table with open addressing. Texts come from outside, so its hash is keyed: whoever does not
+    know the key cannot choose texts that collide.
     """
 
     cdef readonly list texts
     cdef int32_t* _slots
     cdef uint64_t* _hashes
     cdef uint64_t _mask
-    cdef uint64_t _seed
+    cdef Key _key
 
     def __cinit__(self):
         self.texts = []
         self._mask = 255
-        self._seed = int.from_bytes(os.urandom(8), "little") | 1
+        self._key = _new_key()
         self._slots = <int32_t*>calloc(self._mask + 1, sizeof(int32_t))
         self._hashes = <uint64_t*>realloc(NULL, (self._mask + 1) * sizeof(uint64_t))
         if self._slots == NULL or self._hashes == NULL:
@@ -42,12 +55,9 @@ cdef class Names:
         self, const uint8_t* text, Py_ssize_t size, const uint8_t* more, Py_ssize_t more_size
     ) except -1:
         """Return the number of a text, or of two joined texts; `more` is NULL where there is one."""
-        cdef uint64_t hashed = _hash(text, size, self._seed)
-        cdef uint64_t at
+        cdef uint64_t hashed = _hash(text, size, more, more_size, self._key)
+        cdef uint64_t at = hashed & self._mask
         cdef int32_t slot
-        if more != NULL:
-            hashed = _hash(more, more_size, hashed ^ self._seed)
-        at = hashed & self._mask
         while True:
             slot = self._slots[at]
             if slot == 0:
@@ -77,6 +87,15 @@ cdef class Names:
         self._place(hashed, number)
         return number
 
+    def longest_probe(self):
+        """Return how many slots lie between the hash of a text and its slot, at most."""
+        cdef uint64_t longest = 0
+        cdef uint64_t at
+        for at in range(self._mask + 1):
+            if self._slots[at] != 0:
+                longest = max(longest, (at - self._hashes[self._slots[at] - 1]) & self._mask)
+        return longest
+
     cdef void _place(self, uint64_t hashed, int64_t number) noexcept:
         cdef uint64_t at = hashed & self._mask
         while self._slots[at] != 0:
@@ -101,23 +120,92 @@ cdef class Names:
         return 0
 
 
-cdef uint64_t _hash(const uint8_t* text, Py_ssize_t size, uint64_t seed) noexcept nogil:
-    # Eight bytes at a time, each mixed by a multiplication; the last step spreads the high bits.
-    cdef uint64_t hashed = seed ^ (<uint64_t>size * <uint64_t>0x9E3779B97F4A7C15)
+cdef struct Sip:
+    uint64_t a
+    uint64_t b
+    uint64_t c
+    uint64_t d
+
+
+cdef inline uint64_t _rotated(uint64_t word, int bits) noexcept nogil:
+    return word << bits | word >> (64 - bits)
+
+
+cdef inline void _mix(Sip* sip) noexcept nogil:
+    sip.a += sip.b
+    sip.b = _rotated(sip.b, 13) ^ sip.a
+    sip.a = _rotated(sip.a, 32)
+    sip.c += sip.d
+    sip.d = _rotated(sip.d, 16) ^ sip.c
+    sip.a += sip.d
+    sip.d = _rotated(sip.d, 21) ^ sip.a
+    sip.c += sip.b
+    sip.b = _rotated(sip.b, 17) ^ sip.c
+    sip.c = _rotated(sip.c, 32)
+
+
+cdef inline uint64_t _tail(const uint8_t* text, Py_ssize_t size, bint is_long) noexcept nogil:
+    # Fewer than eight bytes as a word; with `is_long` eight may be read that end where they end. Reads
+    # of fixed sizes: a call of memcpy takes longer than a round of the hash.
+    cdef uint64_t word = 0
+    cdef uint32_t first
+    cdef uint32_t second
+    if size == 0:
+        return 0
+    if not IS_LITTLE_ENDIAN:
+        memcpy(&word, text, size)
+        return word >> 8
+    if is_long:
+        memcpy(&word, text + size - 8, 8)
+        return word >> (8 * (8 - size))
+    if size >= 4:
+        memcpy(&first, text, 4)
+        memcpy(&second, text + size - 4, 4)
+        return first | <uint64_t>second << (8 * (size - 4))
+    word = text[0]
+    word |= <uint64_t>text[size >> 1] << (8 * (size >> 1))
+    return word | <uint64_t>text[size - 1] << (8 * (size - 1))
+
+
+cdef inline void _absorb(Sip* sip, const uint8_t* text, Py_ssize_t size) noexcept nogil:
+    # The order of bytes in a word is the machine's, since hashes stay in the process. The last word
+    # holds the length, so that no two texts are absorbed alike.
+    cdef uint64_t last = <uint64_t>size << 56
+    cdef bint is_long = size >= 8
     cdef uint64_t word
     while size >= 8:
         memcpy(&word, text, 8)
-        hashed = (hashed ^ word) * <uint64_t>0xFF51AFD7ED558CCD
-        hashed ^= hashed >> 32
+        sip.d ^= word
+        _mix(sip)
+        sip.a ^= word
         text += 8
         size -= 8
-    if size:
-        word = 0
-        memcpy(&word, text, size)
-        hashed = (hashed ^ word) * <uint64_t>0xFF51AFD7ED558CCD
-        hashed ^= hashed >> 32
-    hashed *= <uint64_t>0xC4CEB9FE1A85EC53
-    return hashed ^ (hashed >> 29)
+    word = last | _tail(text, size, is_long)
+    sip.d ^= word
+    _mix(sip)
+    sip.a ^= word
+
+
+cdef uint64_t _hash(
+    const uint8_t* text, Py_ssize_t size, const uint8_t* more, Py_ssize_t more_size, Key key
+) noexcept nogil:
+    # SipHash-1-3, as in Python: without the key, texts that collide cannot be found.
+    cdef Sip sip = Sip(
+        key.low ^ <uint64_t>0x736F6D6570736575,
+        key.high ^ <uint64_t>0x646F72616E646F6D,
+        key.low ^ <uint64_t>0x6C7967656E657261,
+        key.high ^ <uint64_t>0x7465646279746573,
+    )
+    _absorb(&sip, text, size)
+    if more != NULL:
+        # No word of a text can have this effect: where the first text ends matters.
+        sip.c ^= SEPARATOR
+        _absorb(&sip, more, more_size)
+    sip.c ^= 0xFF
+    _mix(&sip)
+    _mix(&sip)
+    _mix(&sip)
+    return sip.a ^ sip.b ^ sip.c ^ sip.d
 
 
 cdef bint _is_same(
@@ -139,11 +227,11 @@ cdef bint _is_same(
     )
 
 
-cdef uint64_t _ID_SEED = int.from_bytes(os.urandom(8), "little") | 1
+cdef Key _ID_KEY = _new_key()
 
 
 cdef inline int64_t _id_hash(const uint8_t* text, Py_ssize_t size) noexcept nogil:
-    cdef int64_t hashed = <int64_t>_hash(text, size, _ID_SEED)
+    cdef int64_t hashed = <int64_t>_hash(text, size, NULL, 0, _ID_KEY)
     return hashed if hashed != 0 else 1
 
 
