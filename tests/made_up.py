@@ -166,6 +166,7 @@ def made_up_shares(now):
                     "lag": 6,
                     "newest": now - 0.4,
                     "owned": number == 0,
+                    "lost": {"1h": 1_200, "1d": 1_200} if number else {},
                 }
                 for number in (0, 1)
             ],

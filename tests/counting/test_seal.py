@@ -45,6 +45,7 @@ class Owner:
     partition: Partition
     clock: float
     letters: list[int] = field(default_factory=list)
+    unsent: list[int] = field(default_factory=list)
     waiting: list[tuple[Any, Any]] = field(default_factory=list)
     flush: Any = None
 
@@ -55,17 +56,19 @@ class Owner:
         self.letters += [offset for offset, _ in rejected]
 
     def begin(self, dice):
+        # As the flusher does: a flush that is written again takes no letters of later verdicts.
+        if self.partition.pending is None:
+            self.unsent, self.letters = self.letters, []
         flush = self.flush = self.partition.begin_flush()
         panes: list[tuple[Any, Any]] = list(flush.panes.items())
-        panes += [(None, letter) for letter in self.letters]
-        self.letters = []
+        panes += [(None, letter) for letter in self.unsent]
         dice.shuffle(panes)
         first = [] if flush.verdicts is None else [flush.verdicts]
         self.waiting = [*first, *panes, flush.position]
 
     def fail(self):
         """Kafka has not acknowledged the rest of the writes."""
-        self.letters = [value for key, value in self.waiting if key is None] + self.letters
+        self.unsent = [value for key, value in self.waiting if key is None]
         self.partition.end_flush(self.flush, written=False)
         self.waiting, self.flush = [], None
 

@@ -126,4 +126,7 @@ def _rounds(asked: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    os._exit(main())
+    code = main()
+    # A pipe gets what is printed in blocks, and _exit would drop the last one.
+    sys.stdout.flush()
+    os._exit(code)

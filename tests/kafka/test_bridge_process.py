@@ -66,7 +66,7 @@ class BridgeProcess:
         return self.log.read_text(errors="replace")
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)
