@@ -26,7 +26,7 @@ MAX_RUNS = 2000
 class Verdicts:
     """The offsets rejected as `future` since the position that Kafka holds, ascending.
 
-    `runs` are (first, behind the last). On offsets up to `judged` an earlier owner has decided.
+    `runs` are half-open ranges of offsets: (first, end). On offsets up to `judged` an earlier owner has decided.
     """
 
     runs: list[tuple[int, int]] = field(default_factory=list)
