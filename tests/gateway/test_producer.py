@@ -5,16 +5,17 @@ from __future__ import annotations
 import gc
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
 import weakref
+from pathlib import Path
 
 import msgspec
 import pytest
+from frozen import freeze
 from hypothesis import example, given
 from hypothesis import strategies as st
 from kafka import KafkaConsumer, TopicPartition
@@ -401,7 +402,7 @@ def test_closing_while_kafka_does_not_answer_leaves_no_thread_behind(topic):
         producer = UsageProducer(silent.bootstrap, topic, client_id="silenced")
         send(producer)
         assert producer.flush(PATIENCE_SECONDS)
-        os.kill(silent.pid, signal.SIGSTOP)
+        freeze(silent.pid)
         send(producer)
         began = time.monotonic()
         producer.close(0.5)
@@ -662,6 +663,7 @@ def run(code, *arguments, seconds=PATIENCE_SECONDS):
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         capture_output=True,
         text=True,
         timeout=seconds,
@@ -748,11 +750,12 @@ def test_a_fork_while_kafka_does_not_answer_is_not_held_up(topic):
             """
             import os, signal, sys, time
             from streams.gateway.producer import UsageProducer
+            from frozen import freeze
             bootstrap, topic, broker = sys.argv[1:]
             producer = UsageProducer(bootstrap, topic)
             assert producer.send("m", 1, 1)
             assert producer.flush(30)
-            os.kill(int(broker), signal.SIGSTOP)
+            freeze(int(broker))
             assert producer.send("m", 1, 1)
             assert not producer.flush(0.5)
             before = time.monotonic()

@@ -23,6 +23,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
 from apache import ApacheKafka
+from frozen import freeze
 from kafka.admin import KafkaAdminClient, NewTopic
 from odd import CONTROLS, NONCHARACTERS, PLACES
 from processes import wait_until
@@ -797,7 +798,7 @@ def test_a_broker_that_hangs_gets_all_that_was_accepted_and_a_full_buffer_says_s
         ).wait_ready()
         with Posting(bridge) as load:
             wait_until(lambda: len(load.accepted()) > 50, "posts")
-            os.kill(broker.pid, signal.SIGSTOP)
+            freeze(broker.pid)
             try:
                 wait_until(lambda: {429, 503} <= set(load.fates.values()), "refusals")
                 status, headers, answer = bridge.ask("POST", "/", orjson.dumps(EVENT))
