@@ -2,7 +2,7 @@
 
 The clock of the next owner shows another time. Where it reads the same records again, it must give
 the same verdicts: an event would be in some panes and not in others, or be counted and be a dead
-letter too. So the verdicts on records behind the position are stored with it before anything that
+letter too. So the verdicts on records from the position on are stored with it, before anything that
 follows from them.
 """
 
@@ -26,7 +26,8 @@ MAX_RUNS = 2000
 class Verdicts:
     """The offsets rejected as `future` since the position that Kafka holds, ascending.
 
-    `runs` are half-open ranges of offsets: (first, end). On offsets up to `judged` an earlier owner has decided.
+    `runs` are half-open ranges of offsets, (first, end). Up to the offset `judged`, an earlier
+    owner has decided.
     """
 
     runs: list[tuple[int, int]] = field(default_factory=list)
@@ -46,10 +47,10 @@ class Verdicts:
         """Return the offsets from a position on, to be stored with it."""
         numbers: list[int] = []
         at = position
-        for first, behind in self.runs:
-            if behind > position:
-                numbers += (max(first, position) - at, behind - max(first, position))
-                at = behind
+        for first, end in self.runs:
+            if end > position:
+                numbers += (max(first, position) - at, end - max(first, position))
+                at = end
         return numbers
 
     def ahead(
@@ -64,9 +65,9 @@ class Verdicts:
         if given.any():
             # An offset is in a run where more runs have begun than have ended before it.
             firsts = np.array([first for first, _ in self.runs], dtype=np.int64)
-            behinds = np.array([behind for _, behind in self.runs], dtype=np.int64)
+            ends = np.array([end for _, end in self.runs], dtype=np.int64)
             begun = np.searchsorted(firsts, offsets, side="right")
-            ended = np.searchsorted(behinds, offsets, side="right")
+            ended = np.searchsorted(ends, offsets, side="right")
             ahead = np.where(given, begun > ended, ahead)
         return ahead
 
@@ -81,6 +82,4 @@ class Verdicts:
     def forget_before(self, position: int) -> None:
         """Forget the verdicts before the position that Kafka holds now."""
         if self.runs and self.runs[0][0] < position:
-            self.runs = [
-                (max(first, position), behind) for first, behind in self.runs if behind > position
-            ]
+            self.runs = [(max(first, position), end) for first, end in self.runs if end > position]
