@@ -171,7 +171,7 @@ def test_source_changelog_and_dead_letters_are_three_topics():
             load(**wrong)
 
 
-def test_a_dotenv_file_that_is_no_text_is_named(tmp_path):
+def test_a_dotenv_file_that_is_not_text_is_named(tmp_path):
     (tmp_path / ".env").write_bytes(b"TOKENSHARE_TOPIC=\xff\xfe\n")
 
     with pytest.raises(SettingsError, match=r"\.env"):

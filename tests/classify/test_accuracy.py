@@ -18,7 +18,7 @@ CATALOG = Catalog.load()
 
 
 @pytest.mark.parametrize("part", ["dev", "held"])
-def test_origins_are_told_right_or_not_at_all(part):
+def test_origins_are_right_or_unknown(part):
     figures = origins.measure(part, CATALOG)
 
     assert figures["right"] >= 0.99

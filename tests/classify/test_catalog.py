@@ -367,7 +367,7 @@ def test_case_and_spaces_around_do_not_change_the_origin(case):
     st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=4),
     st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=4),
 )
-def test_a_name_inside_a_word_is_no_name(token, before, after):
+def test_a_name_inside_a_word_is_not_a_name(token, before, after):
     assert origin_of(f"zz{before}{token}{after}zz") == "unknown"
 
 
@@ -463,6 +463,6 @@ def test_every_name_is_spelled_as_an_id_is_cut(kind):
     ],
     ids=["ligatures", "ligatures-in-a-path", "words", "words-in-a-path"],
 )
-def test_what_costs_much_to_read_and_is_no_name_is_not_read(model, why):
+def test_what_costs_much_to_read_and_is_not_a_name_is_not_read(model, why):
     assert len(model) <= READ_CHARACTERS
     assert CATALOG.classify(model).matched_by == f"unknown: {why}"

@@ -218,13 +218,13 @@ def test_names_of_things_in_code_go_and_the_sentence_stays():
     assert prose(text).split() == ["Why", "does", "return", "a", "wrong", "for", ",", "see"]
 
 
-def test_indonesian_and_malay_are_told_apart_by_their_own_words():
+def test_indonesian_and_malay_are_distinguished_by_their_own_words():
     assert indonesian_words("Silakan unduh berkas karena nomor itu berbeda") > 0
     assert indonesian_words("Sila muat turun fail kerana nombor itu berbeza") < 0
     assert indonesian_words("saya makan nasi") == 0
 
 
-def test_traditional_and_simplified_are_told_apart_and_a_tie_is_simplified():
+def test_traditional_and_simplified_are_distinguished_and_a_tie_is_simplified():
     assert script.is_traditional("電腦與網路")
     assert not script.is_traditional("电脑与网络")
     assert not script.is_traditional("你好")
@@ -346,7 +346,7 @@ def test_the_last_user_message_decides():
 @pytest.mark.parametrize(
     "last", ["ok", PYTHON, "", [{"type": "image_url", "image_url": {"url": "x"}}], None]
 )
-def test_earlier_user_messages_stand_in_for_one_that_tells_nothing(last):
+def test_earlier_user_messages_decide_where_the_last_one_does_not(last):
     messages = [
         {"role": "user", "content": THAI},
         USER,
@@ -370,7 +370,7 @@ def test_earlier_user_messages_stand_in_for_one_that_tells_nothing(last):
         [{"role": "system", "content": THAI}, *[{"role": "assistant", "content": "x"}] * 500],
     ],
 )
-def test_the_system_prompt_stands_in_for_the_user(logged):
+def test_the_system_prompt_decides_without_a_user(logged):
     assert detect_messages(logged).language == "th"
 
 

@@ -261,7 +261,7 @@ def check(decoded, odd=ENGLISH, *, has_prompt=True):
 
 @needs_detectors
 @pytest.mark.parametrize("place", PLACES)
-def test_the_language_of_a_text_is_told_whatever_characters_are_in_it(place):
+def test_the_language_of_a_text_is_detected_whatever_characters_are_in_it(place):
     for odd in ODD + SURROGATES:
         found = detect(PLACES[place](odd))
         assert canonical(found.language) == found.language

@@ -51,14 +51,14 @@ def test_a_fault_names_file_line_and_remedy(text, line, says):
     assert "Remedy" in fault
 
 
-def test_what_is_no_toml_names_the_line_of_the_parser():
+def test_what_is_not_toml_names_the_line_of_the_parser():
     (fault,) = faults('[models."a"]\norigin = cn-open')
 
     assert "overrides.toml: not TOML" in fault
     assert "line 2" in fault
 
 
-def test_all_faults_are_told_at_once():
+def test_all_faults_are_reported_at_once():
     found = faults('[models."a"]\norigin = "mars"\n[models."b"]\norigin = "venus"\n')
 
     assert [fault.split(": ")[1] for fault in found] == ["line 2", "line 4"]
@@ -113,7 +113,7 @@ def test_a_suggestion_is_an_entry_for_exactly_that_model(model):
 
 
 @pytest.mark.parametrize("model", ["*", "gpt-*", "\\*", "a\\\\*"])
-def test_the_suggestion_for_a_name_with_a_star_is_no_pattern(model):
+def test_the_suggestion_for_a_name_with_a_star_is_not_a_pattern(model):
     ours = parse(suggestion(model).replace('"unknown"', '"cn-open"', 1).encode(), "overrides.toml")
 
     assert not ours.patterns
@@ -145,7 +145,7 @@ def test_nesting_without_end_is_a_fault_of_the_file():
     assert "Remedy" in fault
 
 
-def test_a_byte_order_mark_is_no_fault():
+def test_a_byte_order_mark_is_not_a_fault():
     ours = parse(b'\xef\xbb\xbf[models."a"]\norigin = "cn-open"', "overrides.toml")
 
     assert ours.find("a").origin == "cn-open"

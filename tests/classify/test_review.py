@@ -86,7 +86,7 @@ def test_rules_with_different_conditions_are_no_contradiction():
     assert found(family(rest=rules)) == []
 
 
-def test_what_is_no_catalogue_says_so():
+def test_what_is_not_a_catalogue_says_so():
     with pytest.raises(CatalogError, match=r"mine.toml: no catalogue"):
         Catalog.of('[[developer]]\ncountry = "DE"', "mine.toml")
 

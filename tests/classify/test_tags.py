@@ -70,7 +70,7 @@ def test_a_declared_tag_is_counted_under_its_language(tag, declared):
         (["en"], "und"),
     ],
 )
-def test_what_is_no_plain_tag_is_read_or_und(declared, tag):
+def test_what_is_not_a_plain_tag_is_read_or_und(declared, tag):
     assert canonical(declared) == tag
 
 

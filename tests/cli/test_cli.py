@@ -61,7 +61,7 @@ def test_every_command_explains_itself(command):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
 @pytest.mark.parametrize("arguments", [["schema"], ["topics"], ["classify", "gpt-4o"], ["report"]])
-def test_output_that_has_no_room_is_told_without_a_traceback(arguments, tmp_path):
+def test_output_that_has_no_room_is_reported_without_a_traceback(arguments, tmp_path):
     (tmp_path / "usage.ndjson").write_bytes(b'{"model": "a"}\n')
     files = [str(tmp_path / "usage.ndjson"), "--csv"] if arguments == ["report"] else []
     with Path("/dev/full").open("wb") as full:
@@ -93,7 +93,7 @@ def test_where_the_locale_has_no_such_letter_the_answer_comes_nevertheless(tmp_p
 
 
 @pytest.mark.parametrize("command", [["classify"], ["language"], ["decode"], ["report", "-"]])
-def test_who_sits_before_a_command_that_reads_is_told_so(command):
+def test_a_command_that_reads_a_terminal_says_so(command):
     master, slave = pty.openpty()
     try:
         os.write(master, b"\x04")
@@ -168,7 +168,7 @@ def test_language_reads_declared_tags_in_order():
     ]
 
 
-def test_language_reads_a_line_that_is_no_json_as_text():
+def test_language_reads_a_line_that_is_not_json_as_text():
     done = called("language", "-", stdin="Wie wird das Wetter morgen in Hamburg?\n[[[[\n")
 
     assert [each["language"] for each in answers(done)] == ["de", "und"]
@@ -287,7 +287,7 @@ def test_a_mistake_is_named_without_a_traceback(arguments, environment, code, sa
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_file_that_is_no_manifest_is_named(tmp_path):
+def test_a_file_that_is_not_a_manifest_is_named(tmp_path):
     for content in ("{}", "[]", "nonsense", '{"cells": [{}]}'):
         path = tmp_path / "m.json"
         path.write_text(content)

@@ -332,7 +332,7 @@ def test_figures_at_the_edge_end_no_command_with_a_traceback(origins, command, e
         lambda handler: handler.give(503, b"x" * 1_000_000),
     ],
 )
-def test_what_is_no_answer_is_told_without_what_it_says_to_a_terminal(origins, answer):
+def test_what_is_not_an_answer_is_reported_without_what_it_says_to_a_terminal(origins, answer):
     ours, _ = origins
     ours.answers = {"*": answer}
 

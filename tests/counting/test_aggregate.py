@@ -99,7 +99,7 @@ def test_late_is_against_the_newest_before():
     assert late_events(ts, 1000.0, 60.0) == 6
 
 
-def test_a_number_as_text_is_no_time_whatever_else_is_in_the_batch():
+def test_a_number_as_text_is_not_a_time_whatever_else_is_in_the_batch():
     # Which events share a batch is chance: it must not decide what counts.
     number, iso, plain = (UsageEvent("m", 1, 1, ts) for ts in (str(NOW), "2027-01-15", NOW))
     for log in ([number], [plain, number], [number, iso], [plain, number, iso, plain]):
@@ -124,7 +124,7 @@ def test_rows_whose_pane_is_gone_have_no_pane():
 
 
 @pytest.mark.slow
-def test_too_many_names_start_the_tables_anew_and_counts_stay_right():
+def test_too_many_names_start_the_tables_again_and_counts_stay_right():
     classifier = Classifier(CATALOG)
     partition = Partition(0, 1)
     for first in range(0, TABLE_SIZE + 12_000, 4_000):

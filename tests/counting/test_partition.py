@@ -189,7 +189,7 @@ def test_an_event_that_cannot_be_placed_in_time_is_rejected(ts, reason):
     assert partition.position == 3
 
 
-def test_the_records_time_stands_in_for_a_missing_one():
+def test_the_records_time_replaces_a_missing_one():
     partition = Partition(0, 1)
     apply(partition, [event(ts=None)])
 

@@ -45,7 +45,7 @@ def test_names_made_to_collide_take_few_steps():
     assert names.longest_probe() < MAX_PROBES
 
 
-def test_ids_made_to_collide_are_told_apart():
+def test_ids_made_to_collide_are_distinguished():
     ids = colliding()
     assert len({compiled.scan.hash_of(each) for each in ids}) == len(ids)
 

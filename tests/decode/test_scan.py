@@ -295,7 +295,7 @@ def test_a_payload_of_litellm_and_an_event_with_more_fields_need_no_python(monke
     assert names == ["qwen3-32b", "gpt-4o"]
 
 
-def test_a_prompt_without_a_declared_language_is_for_the_code_that_tells_it():
+def test_a_prompt_without_a_declared_language_is_for_the_code_that_detects_it():
     asked: dict[str, Any] = PAYLOAD | {
         "metadata": {},
         "messages": [{"role": "user", "content": "Привет"}],
@@ -383,7 +383,7 @@ def test_rows_stay_in_the_order_of_offsets_whoever_read_them():
     assert [row[0] for row in rows] == [0, 1, 2, 3]
 
 
-def test_the_time_of_the_log_stands_in_for_all_where_the_topic_says_so():
+def test_the_time_of_the_log_replaces_all_where_the_topic_says_so():
     data = bytearray(batch_of([orjson.dumps(GOOD)] * 2))
     data[22] |= 0b1000
     data[35:43] = struct.pack(">q", 1_763_900_000_500)
@@ -402,7 +402,7 @@ def test_a_record_without_a_time_has_none():
     assert rows == python[0]
 
 
-def test_more_names_than_the_tables_hold_are_numbered_anew():
+def test_more_names_than_the_tables_hold_are_numbered_again():
     classifier = Classifier(CATALOG)
     reader = Reader(classifier, Options(LIMIT))
     for first in range(0, 2 * TABLE_SIZE, 8192):

@@ -79,11 +79,11 @@ def test_a_batch_is_a_batch_unless_it_was_cut():
         (("tokenshare.reason", None), ("tokenshare.offset", b"x")),
     ],
 )
-def test_what_is_no_letter_is_none(headers):
+def test_what_is_not_a_letter_is_none(headers):
     assert stored_letter(Record(0, 0, None, b"", headers), 0) is None
 
 
-def test_a_mark_names_its_place_and_a_letter_is_no_mark():
+def test_a_mark_names_its_place_and_a_letter_is_not_a_mark():
     place = Place("usage", 3, 7, 1)
     marked = (RESENT, str(place).encode())
     assert mark_of(Record(0, 0, None, b"", (marked,))) == place

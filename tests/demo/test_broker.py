@@ -222,7 +222,7 @@ def test_a_broker_that_died_by_itself_is_not_alive_and_stops_without_error():
     running.stop()
 
 
-def test_a_port_that_answers_nonsense_is_no_broker():
+def test_a_port_that_answers_nonsense_is_not_a_broker():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 

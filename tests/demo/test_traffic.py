@@ -546,6 +546,6 @@ def test_a_manifest_keeps_the_truth_through_json(truth):
     ],
     ids=["empty", "cell-without-key", "no-list", "wrong-sum"],
 )
-def test_what_is_no_manifest_is_refused(manifest):
+def test_what_is_not_a_manifest_is_refused(manifest):
     with pytest.raises(TruthError):
         Truth.from_manifest(manifest)

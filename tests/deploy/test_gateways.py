@@ -483,7 +483,7 @@ def test_kong_logs_usage_and_no_payloads(plugin):
 
 
 @both_of_kong
-def test_what_kong_is_told_to_leave_out_is_not_in_the_sample(plugin):
+def test_what_kong_is_set_to_leave_out_is_not_in_the_sample(plugin):
     fields = kong_plugins(plugin)[plugin]["custom_fields_by_lua"]
 
     assert {"request.headers", "request.querystring", "response.headers"} <= set(fields)
@@ -686,7 +686,7 @@ def test_litellm_has_what_else_is_said_of_it(proxy):
 
 
 @pytest.mark.parametrize("path", [CALLBACK, GENERIC], ids=lambda path: path.stem)
-def test_litellm_redacts_only_where_it_is_told_to(path):
+def test_litellm_redacts_only_where_it_is_set_to(path):
     (document,) = documents(path)
 
     assert document["litellm_settings"].keys() == {"callbacks"}

@@ -239,7 +239,7 @@ def test_what_builds_the_project_is_pinned():
         assert each.specifier.contains(pinned[canonicalize_name(each.name)][0])
 
 
-def test_the_image_tells_languages():
+def test_the_image_detects_languages():
     extra = PROJECT["project"]["optional-dependencies"]["language"]
 
     assert {canonicalize_name(Requirement(each).name) for each in extra} <= set(

@@ -235,7 +235,7 @@ def test_a_call_that_several_hooks_tell_is_counted_once(callback, sent):
     assert len(sent) == 1
 
 
-def test_a_call_that_is_told_again_under_another_id_of_its_response_is_counted_once(callback, sent):
+def test_a_call_reported_again_under_another_id_of_its_response_is_counted_once(callback, sent):
     hooks(callback, payload(id="resp_1"))
     hooks(callback, payload(id="resp_other"))
     assert len(sent) == 1
@@ -267,7 +267,7 @@ def test_few_of_many_calls_are_remembered(module, callback, sent, monkeypatch):
     assert len(callback._calls) + len(callback._earlier_calls) <= 200
 
 
-def test_calls_told_by_several_threads_at_once_are_counted_once_each(callback, sent):
+def test_calls_reported_by_several_threads_at_once_are_counted_once_each(callback, sent):
     def tell():
         for number in range(500):
             callback._take({"standard_logging_object": payload(litellm_call_id=str(number))})
@@ -308,7 +308,7 @@ def test_without_a_payload_nothing_is_raised(callback, sent, kwargs, caplog):
     assert sent == []
 
 
-def test_a_producer_that_fails_is_no_failure_of_the_request(module, caplog):
+def test_a_producer_that_fails_is_not_a_failure_of_the_request(module, caplog):
     class Broken:
         def send(self, **event):
             raise RuntimeError(str(event))

@@ -577,7 +577,7 @@ def test_nothing_raises_and_every_call_is_accounted_for(absent, topic):
     ],
     ids=str,
 )
-def test_what_is_no_event_is_dropped_as_invalid(absent, topic, wrong, caplog):
+def test_what_is_not_an_event_is_dropped_as_invalid(absent, topic, wrong, caplog):
     with UsageProducer(absent, topic) as producer:
         assert not send(producer, **wrong)
     assert producer.stats == Stats(sent=0, dropped={"invalid": 1}, failed=0, buffered=0)

@@ -278,7 +278,7 @@ def test_each_item_has_its_own_fate(shared):
     assert [each["reason"] for each in answer["rejected"]] == ["no_model", "missing_field"]
 
 
-def test_what_holds_nothing_to_count_is_no_fault(shared):
+def test_what_holds_nothing_to_count_is_not_a_fault(shared):
     assert authorized(shared, []) == (202, {"accepted": 0, "skipped": 1, "rejected": []})
 
 
@@ -399,7 +399,7 @@ def test_who_waits_for_100_continue_gets_it(shared):
         assert client.recv(1000).startswith(b"HTTP/1.1 202")
 
 
-def test_what_is_no_http_is_answered_and_not_logged(shared):
+def test_what_is_not_http_is_answered_and_not_logged(shared):
     for sent in (
         b"POST / HTTP/1.1\r\nHost: x\r\nAuthorization\x00: Bearer %b\r\n\r\n" % TOKEN.encode(),
         b"\x16\x03\x01 hello %b\r\n\r\n" % TOKEN.encode(),
@@ -920,7 +920,7 @@ def test_a_second_bridge_on_a_port_says_which_setting_to_change(make_bridge, sha
     assert "Traceback" not in bridge.said()
 
 
-def test_a_pinned_format_of_posts_is_no_format_of_workers(make_bridge):
+def test_a_pinned_format_of_posts_is_not_a_format_of_workers(make_bridge):
     bridge = make_bridge(format="litellm").wait_ready()
 
     assert "TOKENSHARE_FORMAT=litellm" in bridge.said()

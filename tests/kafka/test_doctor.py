@@ -185,7 +185,7 @@ def test_the_doctor_names_a_changelog_that_would_lose_its_records(
     assert "cleanup.policy=compact" in done.stdout
 
 
-def test_the_doctor_names_a_source_that_was_made_anew(bootstrap, make_worker):
+def test_the_doctor_names_a_source_that_was_recreated(bootstrap, make_worker):
     worker = make_worker().start().wait_ready()
     assert tokenshare(worker, "simulate", "--events", "1000").returncode == 0
     worker.wait_counted(1000)

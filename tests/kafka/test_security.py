@@ -149,7 +149,7 @@ def test_a_right_that_is_missing_is_named_with_its_topic(secure, make_worker, la
     assert "Traceback" not in worker.tail()
 
 
-def test_a_login_that_may_not_create_topics_is_told_how(secure, make_worker):
+def test_a_login_that_may_not_create_topics_gets_the_remedy(secure, make_worker):
     worker = make_worker(**secure.login("nobody", "PLAIN"))
     done = tokenshare(worker, "doctor", "--fix")
 

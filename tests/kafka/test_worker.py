@@ -216,7 +216,7 @@ def test_a_dead_letter_that_its_topic_refuses_goes_without_what_is_too_large(
     assert worker.records() == {"counted/": 1, "rejected/not_json": 1, "rejected/too_large": 1}
 
 
-def test_a_source_topic_that_was_made_anew_is_not_taken_for_the_old_one(bootstrap, make_worker):
+def test_a_source_topic_that_was_recreated_is_not_taken_for_the_old_one(bootstrap, make_worker):
     # Offsets of the old topic say nothing about the new one.
     from kafka.admin import KafkaAdminClient
 

@@ -84,7 +84,7 @@ def test_records_before_the_one_that_was_asked_for_are_left_out():
 
 
 @pytest.mark.parametrize("compression", [NONE, LZ4])
-def test_a_header_whose_name_is_no_text_makes_nothing_unreadable(compression):
+def test_a_header_whose_name_is_not_text_makes_nothing_unreadable(compression):
     plain = batch_of([b"one", None, b"three"], 5, NONE, [("NAME", b"v"), ("empty", None)])
     data = bytearray(plain.replace(b"NAME", b"\xff\xfe\xfdE"))
     if compression == LZ4:

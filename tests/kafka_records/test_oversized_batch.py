@@ -177,7 +177,7 @@ def test_of_a_record_larger_than_what_is_read_the_beginning_is_kept(codec, key, 
 
 
 @pytest.mark.usefixtures("small")
-def test_a_letter_of_such_a_record_tells_its_size_once():
+def test_a_letter_of_such_a_record_has_its_size_once():
     (found,) = flat(parts(batch(NONE, [record_of(0, b"v" * 5000)]), MOST))
     letter = Source("usage", 0).letter(found, Rejected("too_large", ""))
 

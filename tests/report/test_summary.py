@@ -115,7 +115,7 @@ def test_all_samples_in_one_file_count_as_a_worker_counts_the_topic():
         assert_equal(count_of(*values, at_once=at_once), worker_of(values, Options()))
 
 
-def test_an_id_counts_once_as_a_worker_is_told():
+def test_an_id_counts_once_as_in_a_worker():
     values = [orjson.dumps(event(id=f"r{number % 3}")) for number in range(9)]
     count = count_of(*values, dedupe=100)
 
@@ -124,7 +124,7 @@ def test_an_id_counts_once_as_a_worker_is_told():
     assert count.skipped["duplicate"].places == [("a.ndjson", 4), ("a.ndjson", 5), ("a.ndjson", 6)]
 
 
-def test_what_does_not_count_is_told_with_its_first_lines():
+def test_what_does_not_count_is_reported_with_its_first_lines():
     cached = orjson.dumps(
         {
             "call_type": "acompletion",
@@ -201,7 +201,7 @@ def test_a_gzip_that_breaks_off_gives_its_whole_lines_and_says_so(cut):
     assert len(found) > 19_000
 
 
-def test_a_damaged_gzip_is_told():
+def test_a_damaged_gzip_is_reported():
     data = bytearray(gzip.compress(b"a line\n" * 1000))
     data[20] ^= 0xFF
 
@@ -220,7 +220,7 @@ def test_of_a_damaged_gzip_what_stands_before_the_damage_is_kept():
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_byte_order_mark_is_no_part_of_the_first_line(pack):
+def test_a_byte_order_mark_is_not_a_part_of_the_first_line(pack):
     assert lines_of(pack(b"\xef\xbb\xbfone\ntwo"))[0] == [b"one", b"two"]
 
 
@@ -278,7 +278,7 @@ def test_movers_compare_the_first_tenth_with_the_last():
     assert not movers_of(report, "language")
 
 
-def test_one_week_has_no_movers_and_is_told_in_every_form():
+def test_one_week_has_no_movers_and_is_reported_in_every_form():
     report = report_of(event(0), event(3))
 
     assert report.movers == ()
@@ -408,7 +408,7 @@ def test_one_step_has_no_course():
         assert page.tables(report)[4].columns == ("tokens", "all")
 
 
-def test_who_asked_is_told_what_to_do_where_a_report_says_little(tmp_path, traffic):
+def test_a_report_of_little_gives_a_remedy(tmp_path, traffic):
     path = tmp_path / "array.json"
     path.write_bytes(orjson.dumps([event(0), event(1)], option=orjson.OPT_INDENT_2))
     assert "one record a line" in run(path).stderr
@@ -486,7 +486,7 @@ def test_html_may_be_printed_instead_of_written(traffic, tmp_path):
     assert run(traffic, "--html", "-", "--csv").exit_code == 2
 
 
-def test_a_file_that_cannot_be_written_is_told_before_anything_is_read(traffic, tmp_path):
+def test_a_file_that_cannot_be_written_is_reported_before_anything_is_read(traffic, tmp_path):
     path = tmp_path / "no" / "r.html"
     done = run(traffic, "--html", path)
     assert (done.exit_code, done.stdout) == (2, "")
@@ -757,7 +757,7 @@ def test_parquet_counts_as_the_same_rows_in_json(tmp_path):
         assert orjson.loads(run(path, "--json").stdout) == expected
 
 
-def test_parquet_that_is_cut_off_is_told(tmp_path):
+def test_parquet_that_is_cut_off_is_reported(tmp_path):
     path = tmp_path / "cut.parquet"
     path.write_bytes(b"PAR1" + b"x" * 100)
     done = run(path)

@@ -41,7 +41,7 @@ def test_a_key_falls_where_all_else_grows():
     assert found.arrival == 0
 
 
-def test_those_that_are_not_named_are_told_together():
+def test_those_that_are_not_named_are_reported_together():
     members = {f"m{place}": place for place in range(1, 8)}
     found = attribute(Part(members, 28, 100), Part({}, 0, 100), limit=2)
 

@@ -115,7 +115,7 @@ def test_more_languages_than_are_shown_are_other():
     assert language.panes.tokens.sum() == sum(100 - place for place in range(40))
 
 
-def test_more_tenants_than_can_be_told_apart_are_no_tenant_together():
+def test_more_tenants_than_can_be_distinguished_are_no_tenant_together():
     found = read(*(line(tenant=f"t{place}", tokens=1000 - place) for place in range(200)))
     by_tenant = timelines(found)[0].by_tenant
 
@@ -153,7 +153,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("bad", "said"), FAULTS.values(), ids=FAULTS)
-def test_a_fault_is_told_by_file_and_line(bad, said):
+def test_a_fault_is_reported_by_file_and_line(bad, said):
     with pytest.raises(HistoryError, match=said):
         read(line(), b"", bad, line())
 
@@ -166,14 +166,14 @@ def test_lines_are_numbered_beyond_what_is_read_at_once(monkeypatch):
     assert len(read(*[line()] * 50).pane) == 50
 
 
-def test_an_empty_history_and_one_of_a_wild_time_are_told():
+def test_an_empty_history_and_one_of_a_wild_time_are_reported():
     with pytest.raises(HistoryError, match="no lines"):
         read()
     with pytest.raises(HistoryError, match="spans more than"):
         read(line(start=0), line())
 
 
-def test_a_history_without_a_request_is_told():
+def test_a_history_without_a_request_is_reported():
     with pytest.raises(HistoryError, match="no requests"):
         read(line(requests=0, tokens=0, tokens_squared=0))
 
@@ -208,7 +208,7 @@ def test_a_workers_history_has_no_tenants_and_perhaps_no_squares():
         {"points": [{"start": START, "cells": {"cn-open/en": [1, 1, 1, 1]}}]},
     ],
 )
-def test_what_is_no_workers_history_is_told(body):
+def test_what_is_not_a_workers_history_is_reported(body):
     with pytest.raises(HistoryError, match="give the address of a tokenshare worker"):
         history_file.of_worker(body)
 
@@ -474,7 +474,7 @@ def sent(*given: Alert, end: int = DAY):
     ]
 
 
-def test_a_group_waits_two_minutes_and_tells_what_rose_first():
+def test_a_group_waits_two_minutes_and_reports_what_rose_first():
     up, down = alert(firing=60, key="b"), alert(DAY_DOWN, firing=0, key="a", zscore=-9.0)
     later = alert(firing=100, key="c", zscore=9.0)
 
@@ -484,13 +484,13 @@ def test_a_group_waits_two_minutes_and_tells_what_rose_first():
     assert notified(up, notifications((up, down, later), DAY)) == 120
 
 
-def test_a_fall_that_nothing_explains_is_told_and_told_after_what_rises_later():
+def test_a_fall_that_nothing_explains_is_reported_and_reported_after_what_rises_later():
     down, up = alert(DAY_DOWN, key="a"), alert(firing=600, key="b")
 
     assert sent(down, up) == [(120, "firing", ["a"]), (1920, "firing", ["b"])]
 
 
-def test_a_group_tells_news_each_half_hour_and_the_same_again_after_a_day():
+def test_a_group_notifies_news_each_half_hour_and_the_same_again_after_a_day():
     first, second = alert(firing=0, key="a"), alert(firing=130, key="b")
 
     assert sent(first, second, end=2 * DAY)[:2] == [
@@ -501,21 +501,21 @@ def test_a_group_tells_news_each_half_hour_and_the_same_again_after_a_day():
     assert sent(first, end=2 * DAY)[1][0] == 120 + DAY + 1800
 
 
-def test_that_all_is_over_is_told_once():
+def test_that_all_is_over_is_reported_once():
     assert sent(alert(resolved=4000)) == [(120, "firing", ["cn-open"]), (5520, "resolved", [])]
 
 
-def test_an_alert_that_is_over_before_the_group_has_waited_is_never_told():
+def test_an_alert_that_is_over_before_the_group_has_waited_is_never_reported():
     assert sent(alert(resolved=60)) == []
 
 
-def test_dimensions_are_told_apart():
+def test_dimensions_are_distinguished():
     found = sent(alert(), alert(dimension="language", key="ru"))
 
     assert [each[2] for each in found] == [["ru"], ["cn-open"]]
 
 
-def test_the_day_is_silent_while_the_hour_tells_the_same():
+def test_the_day_is_silent_while_the_hour_reports_the_same():
     hour, day = alert(HOUR_UP, resolved=7200), alert(firing=3600)
 
     assert sent(hour, day)[:2] == [(120, "firing", ["cn-open"]), (7320, "firing", ["cn-open"])]
@@ -684,7 +684,7 @@ def test_a_short_history_and_one_without_tenants_say_so(tmp_path):
         (("--from-worker", "127.0.0.1:6066"), "is not an address: write it as http://host:port"),
     ],
 )
-def test_a_users_mistake_is_told_in_a_line(arguments, said):
+def test_a_users_mistake_is_reported_in_a_line(arguments, said):
     result = run(*arguments)
 
     assert result.exit_code in {1, 2}
@@ -766,5 +766,5 @@ def test_alerts_are_quiet_where_nothing_happens_and_find_what_does():
     assert found["found"] >= 0.75
 
 
-def test_a_shift_before_21_days_is_told_of_at_21():
+def test_a_shift_before_21_days_is_reported_at_21():
     assert rates.first_weeks(11, 10.0)["first_condition_after_days"] == 21.0

@@ -174,7 +174,7 @@ def copy(view, is_left=lambda _: False):
 
 @pytest.mark.parametrize("window", ["1h", "24h"])
 @pytest.mark.parametrize(("dimension", "key"), [("origin", "cn-open"), ("language", "en")])
-def test_requests_that_come_after_a_shift_was_told_are_not_taken_for_a_mover(
+def test_requests_that_come_after_a_shift_was_reported_are_not_taken_for_a_mover(
     view, dimension, key, window
 ):
     made = copy(view)
@@ -218,7 +218,7 @@ def test_a_tenant_has_all_of_its_languages_that_are_not_shown_by_name(view):
     assert before == pytest.approx(shift.statistics.baseline)
 
 
-def test_an_hours_shift_of_one_tenant_is_told_as_its(view):
+def test_an_hours_shift_of_one_tenant_is_reported_as_its(view):
     made = copy(view)
     for hour in range(9 * 24, -1, -1):
         start = HERE - hour * 3600
@@ -265,7 +265,7 @@ def test_a_shift_is_an_alert_where_the_conditions_hold(view):
     assert gauges_of(hour).zscore.shape == (5,)
 
 
-def test_an_empty_view_tells_no_share():
+def test_an_empty_view_shows_no_share():
     found = ask(View())
 
     assert {each.share for of in found for each in of.keys} == {None}

@@ -110,7 +110,7 @@ def test_the_standard_error_is_of_the_stretches_where_requests_come_in_sessions(
     assert found.error.tolist() == pytest.approx([0.230940, 0.230940], abs=1e-6)
 
 
-def test_a_cycle_that_is_expected_is_no_error():
+def test_a_cycle_that_is_expected_is_not_an_error():
     # The stretches differ as they are expected to, so nothing is left of them.
     counts = np.array([[90.0, 10.0], [10.0, 90.0]] * 12)
     window = Stretches(counts, counts.copy(), np.array([1200.0, 1200.0]), np.array([True]))
@@ -219,7 +219,7 @@ def test_a_gateway_that_rests_at_weekends_has_enough_history():
 
 
 @pytest.mark.parametrize(("days", "is_said"), [(20.9, False), (21.1, True)])
-def test_z_is_told_from_21_days_on_and_the_days_before(days, is_said):
+def test_z_is_reported_from_21_days_on_and_the_days_before(days, is_said):
     panes, hours = steady()
     first = NOW - days * DAY
     gone = int((first - hours.start) // HOUR)
@@ -247,7 +247,7 @@ def test_traffic_that_never_changes_has_shifted_nowhere():
         assert [key.zscore for key in each.keys] == pytest.approx([0, 0], abs=1e-9)
 
 
-def test_an_hour_of_another_mix_is_told_in_both_windows():
+def test_an_hour_of_another_mix_is_reported_in_both_windows():
     # (.......... 0.75 : 0.25 ..........)(5 panes of 0.25 : 0.75)|
     panes, hours = steady(per_pane=100.0)
     for each in (panes.requests, panes.tokens, panes.squares):
@@ -317,7 +317,7 @@ def is_sound(said) -> bool:
     return all(value is None or np.isfinite(value) for value in numbers)
 
 
-def test_nothing_at_all_is_told_of_no_traffic():
+def test_nothing_at_all_is_reported_without_traffic():
     panes, hours = steady((0.0, 0.0))
     said = told(panes, hours)
 
@@ -361,7 +361,7 @@ def test_a_key_that_vanished_is_below_what_is_expected():
 
 
 @pytest.mark.parametrize("hours_down", [5, 24, 24 * 9, 24 * 30])
-def test_a_gateway_that_was_down_is_told_of_with_what_there_is(hours_down):
+def test_a_gateway_that_was_down_is_reported_with_what_there_is(hours_down):
     panes, hours = steady(per_pane=10.0)
     for each in (hours.requests, hours.tokens, hours.squares):
         each[-hours_down - 1 : -1] = 0
@@ -398,7 +398,7 @@ def test_a_day_most_of_which_has_no_baseline_has_no_shift():
     ),
     st.integers(0, 900),
 )
-def test_what_is_told_is_sound_and_adds_up(values, offset):
+def test_what_is_reported_is_sound_and_adds_up(values, offset):
     panes, hours = steady((0.0, 0.0, 0.0))
     drawn = np.array(values)
     panes.requests[-len(drawn) :] = panes.tokens[-len(drawn) :] = drawn
@@ -453,7 +453,7 @@ def of_tenants(hours: Counted, parts: dict[str, tuple[float, ...]], burst=None) 
     return Tenants(tuple(parts), hours.start + (len(hours.tokens) - 217) * HOUR, rows_, rows_)
 
 
-def test_without_tenants_nothing_is_told_without_the_top_one():
+def test_without_tenants_nothing_is_reported_without_the_top_one():
     panes, hours = steady()
     few = of_tenants(hours, {"x": (0.2, 0.2), "y": (0.2, 0.2)})
     most = of_tenants(hours, {"x": (0.3, 0.3), "y": (0.3, 0.3)})
@@ -538,7 +538,7 @@ def test_an_interval_of_95_percent_holds_the_share_about_as_often(requests, sess
 # --- Cost -----------------------------------------------------------------------------------------
 
 
-def test_the_past_is_told_from_no_more_hours_than_a_worker_keeps():
+def test_the_baseline_is_of_no_more_hours_than_a_worker_keeps():
     from streams.state.pane import HOUR as LEVEL
 
     assert LEVEL.keep_seconds >= NEEDED_HOURS * HOUR + HOUR

@@ -191,7 +191,7 @@ steps = st.lists(
 
 
 @given(steps)
-def test_windows_kept_by_difference_equal_windows_added_up_anew(script):
+def test_windows_kept_by_difference_equal_windows_added_up_again(script):
     # Panes come, change and go while time moves on; at each step a fresh view of the same records
     # has to show the same.
     view, held, now = Seen(), {}, NOW
@@ -290,7 +290,7 @@ def test_unknown_models_are_listed_by_tokens():
     assert all(each.why.startswith("unknown: ") for each in shown.unknown["7d"])
 
 
-def test_an_override_tells_the_past_anew_on_every_level_with_its_languages():
+def test_an_override_reclassifies_history_on_every_level_with_its_languages():
     view = Seen()
     history = History(view, CATALOG)
     view.apply(*position())
@@ -330,7 +330,7 @@ def test_history_answers_by_step_and_follows_changes():
 
 
 @pytest.mark.parametrize("step", ["5m", "1h", "1d", "1w"])
-def test_what_is_added_up_beforehand_is_what_a_question_comes_to(step):
+def test_sums_added_up_beforehand_equal_those_of_a_query(step):
     view = Seen()
     for partition in (0, 1):
         everywhere(

@@ -238,7 +238,7 @@ def test_without_a_shift_the_largest_language_after_english_is_the_second_line(o
         assert page.locator(".shift.shifted").count() == 0
 
 
-def test_a_young_deployment_says_what_is_missing_before_shifts_can_be_told(open_page):
+def test_a_young_deployment_says_what_is_missing_before_shifts_can_be_reported(open_page):
     with served(made_up_sources("young")) as url:
         page = open_page(url)
         wait_for_shifts(page)
@@ -252,7 +252,7 @@ def test_a_young_deployment_says_what_is_missing_before_shifts_can_be_told(open_
         assert page.locator("#shift-list li").count() == 5
 
 
-def test_before_the_first_shift_the_change_is_told_from_the_windows(open_page):
+def test_before_the_first_shift_the_change_is_taken_from_the_windows(open_page):
     with served(made_up_sources("new")) as url:
         page = open_page(url)
         wait_for_shifts(page)
@@ -371,7 +371,7 @@ def test_requests_and_window_change_headline_and_tables(open_page, address):
     assert page.inner_text("#origin-shares thead .picked") == "7 d"
 
 
-def test_the_second_table_tells_languages_developers_or_models(open_page, address):
+def test_the_second_table_shows_languages_developers_or_models(open_page, address):
     page = open_page(address)
     assert column(page, "#key-shares", 1)[:2] == ["English", "Chinese (Simplified)"]
     assert len(column(page, "#key-shares", 1)) == 8
@@ -598,7 +598,7 @@ def test_a_young_deployment_starts_with_the_longest_period_it_has(open_page):
         assert "range" not in view_of(page)
 
 
-def test_the_chart_tells_languages_developers_and_models_too(open_page, address):
+def test_the_chart_shows_languages_developers_and_models_too(open_page, address):
     page = open_page(address)
     wait_for_chart(page)
 
@@ -646,7 +646,7 @@ def test_a_model_may_have_any_name(open_page):
         assert page.evaluate("({})[0]") is None
 
 
-def test_the_chart_tells_requests_too(open_page, address):
+def test_the_chart_shows_requests_too(open_page, address):
     page = open_page(address)
     wait_for_chart(page)
 
@@ -846,7 +846,7 @@ def test_a_link_to_a_shift_that_is_over_says_so(open_page, address, dimension, k
     assert page.locator("#shift-list details[open]").count() == 0
 
 
-def test_movers_that_cannot_be_told_say_why(open_page):
+def test_movers_that_cannot_be_found_say_why(open_page):
     async def moved(asked):
         if asked.window == "1h":
             return None
@@ -951,7 +951,7 @@ def test_other_languages_come_last_among_the_origins_of_each(open_page):
         assert languages[0] == "English"
 
 
-def test_the_pipeline_tells_its_health(open_page, address):
+def test_the_pipeline_shows_its_health(open_page, address):
     page = open_page(address)
     page.locator("#partitions summary").click()
     page.locator("#records summary").click()
@@ -1012,7 +1012,7 @@ class Changing:
         )
 
 
-def test_a_new_picture_is_shown_when_the_stream_tells_of_it(open_page):
+def test_a_new_snapshot_is_shown_when_the_stream_announces_it(open_page):
     changing = Changing()
     with served(changing.sources) as url:
         page = open_page(url, script=NO_TIMERS)

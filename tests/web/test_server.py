@@ -156,7 +156,7 @@ def test_a_history_question_may_leave_its_ends_open():
         ("dimension=origin&step=1h&from=1", "'from'", "dimension, step, start, end, format"),
     ],
 )
-def test_a_bad_question_is_told_which_parameter_and_what_it_may_be(query, error, remedy):
+def test_a_bad_query_is_answered_with_its_parameter_and_the_allowed_values(query, error, remedy):
     answer = ask(f"/api/v1/history?{query}")
 
     assert answer.status == 400
@@ -174,7 +174,7 @@ def test_a_question_that_the_history_itself_refuses_is_a_bad_question():
     assert answer.json["detail"] == "10s is kept for 70 minutes only"
 
 
-def test_a_fault_inside_tells_the_log_and_not_the_caller(caplog):
+def test_a_fault_inside_reaches_the_log_and_not_the_caller(caplog):
     def shares(_):
         raise RuntimeError("secret detail")
 
@@ -491,7 +491,7 @@ def test_the_loopback_is_known_however_it_is_written(host):
         *("localhosts", "127.0.0.1.example", "128.0.0.1", "[::1", "worker"),
     ],
 )
-def test_anything_else_is_no_loopback(host):
+def test_anything_else_is_not_loopback(host):
     assert not hosts.is_loopback(host)
 
 
@@ -579,7 +579,7 @@ def test_history_is_a_download_as_csv():
     assert rows[2][1] == "'=1+1"
 
 
-def test_the_stream_tells_new_pictures_and_ends_with_the_server():
+def test_the_stream_announces_new_snapshots_and_ends_with_the_server():
     moments = iter([{"as_of": 1.0}, {"as_of": 1.0}, *({"as_of": 2.0} for _ in range(100))])
 
     async def listen():
@@ -604,7 +604,7 @@ def test_the_stream_tells_new_pictures_and_ends_with_the_server():
     assert rest == b""
 
 
-def test_more_listeners_than_are_taken_are_told_what_to_do(monkeypatch):
+def test_more_listeners_than_are_taken_are_given_a_remedy(monkeypatch):
     monkeypatch.setattr(event_stream, "MAX_LISTENERS", 0)
     answer = ask("/api/v1/events")
 
@@ -681,7 +681,7 @@ SECRET = b"Bearer s3cret"
         (b"GET /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: s3cret", 417),
     ],
 )
-def test_what_is_no_request_is_a_problem_like_others_and_is_not_logged(
+def test_what_is_not_a_request_is_a_problem_like_others_and_is_not_logged(
     caplog, request_head, status
 ):
     head, _, body = sent(request_head + b"\r\n\r\n").partition(b"\r\n\r\n")
@@ -754,7 +754,7 @@ def test_nothing_is_worked_out_for_who_has_gone():
     assert steps == ["1h", "1h"]
 
 
-def test_many_who_ask_for_the_shares_of_one_picture_are_told_the_same_bytes():
+def test_many_who_ask_for_the_shares_of_one_snapshot_get_the_same_bytes():
     made, moments = [], iter([1.0, 1.0, 1.0, 2.0])
 
     def shares(dimensions):
