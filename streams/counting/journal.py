@@ -1,4 +1,4 @@
-"""What a partition's owner has written: its flushes by number, their seal, verdicts on times."""
+"""What the owner of a partition has written: numbered flushes, their seal, verdicts on times."""
 
 from __future__ import annotations
 
@@ -86,16 +86,16 @@ class Journal:
             value = encode_pane(pane, *marks)
         return value
 
-    def close(
+    def number_flush(
         self,
         position: bytes,
-        read_to: int,
+        counted_to: int,
         panes: Mapping[PaneKey, bytes],
         expired: Iterable[PaneKey],
     ) -> tuple[bytes | None, bytes]:
         """Number a flush; return the verdicts to be written before its panes, and its position.
 
-        `position` is that of the flush without its seal, and `read_to` the next offset to count:
+        `position` is that of the flush without its seal, and `counted_to` the next offset to count:
         records in between are in the panes already. The verdicts are None where Kafka has them.
         """
         record = decode_position(position)
@@ -109,22 +109,22 @@ class Journal:
             header = seal_header(value)
             self.sealed.put(key, Part(header.s, header.r))
         record.seal = self.sealed.seal(self.flushes)
-        self._judge(record, read_to)
-        return self._verdicts(read_to), encode_position(record)
+        self._judge(record, counted_to)
+        return self._verdicts(counted_to), encode_position(record)
 
-    def _judge(self, record: PositionRecord, read_to: int) -> None:
+    def _judge(self, record: PositionRecord, counted_to: int) -> None:
         record.future = self.verdicts.stored(record.s)
-        judged = max(self.verdicts.judged, read_to - 1)
+        judged = max(self.verdicts.judged, counted_to - 1)
         record.judged = judged if judged >= record.s else -1
 
-    def _verdicts(self, read_to: int) -> bytes | None:
+    def _verdicts(self, counted_to: int) -> bytes | None:
         if not self.verdicts.runs:
             return None
         record = nothing() if self.written is None else decode_position(self.written)
         if self.verdicts.stored(record.s) == record.future:
             return None
         record.g = self.generation
-        self._judge(record, read_to)
+        self._judge(record, counted_to)
         return encode_position(record)
 
     def acknowledge(self, position: bytes, end: int) -> None:

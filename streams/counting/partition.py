@@ -1,6 +1,7 @@
 """The panes of one source partition: what is counted, up to which offset, and what to write.
 
-The exactly-once rule is entirely here, without Kafka. A pane's stamp is the highest source offset
+The exactly-once rule is here, without Kafka; `journal` and `verdicts` hold what it writes beside
+the panes. A pane's stamp is the highest source offset
 counted in it, and events are applied in the order of their offsets, so a pane with stamp `s` holds
 every event at or below `s` that belongs to it and none above. After a crash the partition reads on
 from its position; an event at or below a pane's stamp is in that pane already and is skipped there.
@@ -403,7 +404,7 @@ class Partition:
             self.dirty.update(encoded)
             self.is_moved = True
             raise
-        verdicts, position = self.journal.close(
+        verdicts, position = self.journal.number_flush(
             position, self.position + self.shift, encoded, expired
         )
         at = position_key(self.number)

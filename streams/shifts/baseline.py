@@ -19,7 +19,7 @@ from streams.state.pane import HOUR, pane_start
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streams.shifts.series import Array, Counted, Measure
+    from streams.shifts.series import Array, Measure, Series
 
 HOURS_A_DAY = 24
 BASELINE_DAYS = 7
@@ -36,7 +36,7 @@ MIN_EXPECTED_PART = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class Baseline:
     """Baseline and usual spread of some hours, up to `hour`, from the whole hours before each.
 
     `shares` [hours + 24, keys] are the expected shares, from a day before the first hour on; NaN
@@ -106,7 +106,7 @@ def usual_spread(shifts: Array) -> Array:
     return np.quantile(known, SPREAD_QUANTILE, axis=0) / QUANTILE_OF_NORMAL
 
 
-def past(hours: Counted, measure: Measure, hour: int, number: int = 1) -> Past:
+def baseline_of(hours: Series, measure: Measure, hour: int, number: int = 1) -> Baseline:
     """Return baseline and usual spread of `number` hours up to the one at `hour` (unix seconds).
 
     It changes when an hour has ended, when late data changes an hour, and when the keys change:
@@ -118,7 +118,7 @@ def past(hours: Counted, measure: Measure, hour: int, number: int = 1) -> Past:
     # The last hour has a baseline too, but its own counts so far are in no baseline.
     counts[-1] = 0.0
     expected = expected_shares(counts, counts.sum(axis=-1))
-    return Past(
+    return Baseline(
         hour,
         expected[NEEDED_HOURS - HOURS_A_DAY :],
         _usual_spreads(hour_shifts(counts, expected)),
@@ -136,7 +136,7 @@ def _usual_spreads(shifts: Array) -> Array:
     )
 
 
-def baseline_days(hours: Counted, as_of: float) -> float:
+def baseline_days(hours: Series, as_of: float) -> float:
     """Return the days of history at `as_of`: those since the first hour with data, less empty ones.
 
     Nights without traffic count as history; only the whole days of a longer gap are left out.

@@ -29,7 +29,7 @@ class Stretches(NamedTuple):
     is_expected: NDArray[np.bool_]
 
 
-class Measured(NamedTuple):
+class Estimate(NamedTuple):
     """A window's share, standard error, baseline and shift, [..., keys]; NaN where there is none.
 
     `effective` [..., 1] is the effective sample size (Kish), in requests.
@@ -61,8 +61,8 @@ def is_expected(totals: Array, known: Array) -> NDArray[np.bool_]:
     return enough
 
 
-def measure(window: Stretches) -> Measured:
-    """Return the measurements of each key in a window.
+def estimate(window: Stretches) -> Estimate:
+    """Return the estimate of each key in a window.
 
     The standard error is the largest of three, because each is far too small in some case: the
     delta method for a ratio (few requests), the null form with Kish's effective requests (rare
@@ -84,14 +84,14 @@ def measure(window: Stretches) -> Measured:
     mean = ratio(over.sum(axis=-2), total)
     apart = over - mean[..., None, :] * window.counts.sum(axis=-1, keepdims=True)
     means = ratio(np.sqrt(stretches / (stretches - 1) * (apart**2).sum(axis=-2)), total)
-    return Measured(share, np.fmax(np.fmax(delta, means), null), baseline, shift, effective)
+    return Estimate(share, np.fmax(np.fmax(delta, means), null), baseline, shift, effective)
 
 
-def zscores(measured: Measured, spread: Array) -> Array:
+def zscores(estimated: Estimate, spread: Array) -> Array:
     """Return z of each key, [..., keys]. Where the scale is zero, one request is the scale."""
-    scale = np.maximum(spread, measured.error)
-    certain = measured.shift * measured.effective
-    return np.where(scale > 0, ratio(measured.shift, scale), np.where(scale == 0, certain, np.nan))
+    scale = np.maximum(spread, estimated.error)
+    certain = estimated.shift * estimated.effective
+    return np.where(scale > 0, ratio(estimated.shift, scale), np.where(scale == 0, certain, np.nan))
 
 
 def evidence(requests: Array, baseline: Array) -> Array:

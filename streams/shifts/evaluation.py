@@ -12,14 +12,14 @@ import numpy as np
 
 from streams.shifts import alert_rules
 from streams.shifts.baseline import HOURS_A_DAY
-from streams.shifts.estimate import Stretches, evidence, expect, is_expected, measure, zscores
+from streams.shifts.estimate import Stretches, estimate, evidence, expect, is_expected, zscores
 from streams.shifts.series import rows
 from streams.state.pane import HOUR, MIDDLE, pane_start
 
 if TYPE_CHECKING:
     from streams.shifts.alert_rules import Gauges, Window
-    from streams.shifts.baseline import Past
-    from streams.shifts.series import Array, Counted, Measure
+    from streams.shifts.baseline import Baseline
+    from streams.shifts.series import Array, Measure, Series
 
 PANES_AN_HOUR = HOUR.seconds // MIDDLE.seconds
 PANES_A_DAY = PANES_AN_HOUR * HOURS_A_DAY
@@ -59,17 +59,17 @@ def centre(last: int) -> int:
 
 
 def evaluate(
-    panes: Counted, each: Measure, past: Past, moments: range, days: Array
+    panes: Series, each: Measure, baseline: Baseline, moments: range, days: Array
 ) -> dict[Window, Evaluation]:
     """Return the evaluation of both windows at moments.
 
-    `moments` are the starts of their last panes, in unix seconds, one pane apart. `past` has the
-    hours of all of them, and `days` [moments] are the days of history.
+    `moments` are the starts of their last panes, in unix seconds, one pane apart. `baseline` has
+    the hours of all of them, and `days` [moments] are the days of history.
     """
-    place = past.rows(np.array(moments))
+    place = baseline.rows(np.array(moments))
     windows: dict[Window, tuple[_Window, Array]] = {
-        "1h": (_hour(panes, each, past, moments), past.hour_spread[place]),
-        "24h": (_day(panes, each, past, moments), past.day_spread[place]),
+        "1h": (_hour(panes, each, baseline, moments), baseline.hour_spread[place]),
+        "24h": (_day(panes, each, baseline, moments), baseline.day_spread[place]),
     }
     return {
         name: _evaluation(window, spread, days[:, None])
@@ -80,32 +80,32 @@ def evaluate(
 def _evaluation(window: _Window, spread: Array, days: Array) -> Evaluation:
     enough = is_expected(window.totals, window.known)
     squares = window.squares.sum(axis=-2)
-    measured = measure(Stretches(window.counts, window.expected, squares, enough))
+    estimated = estimate(Stretches(window.counts, window.expected, squares, enough))
     gauges = alert_rules.Gauges(
-        np.where(days >= alert_rules.MIN_HISTORY_DAYS, zscores(measured, spread), np.nan),
-        measured.shift,
-        measured.share,
-        measured.baseline,
-        measured.shift,
-        evidence(window.requests.sum(axis=-2), measured.baseline),
-        measured.effective,
+        np.where(days >= alert_rules.MIN_HISTORY_DAYS, zscores(estimated, spread), np.nan),
+        estimated.shift,
+        estimated.share,
+        estimated.baseline,
+        estimated.shift,
+        evidence(window.requests.sum(axis=-2), estimated.baseline),
+        estimated.effective,
         days,
     )
-    return Evaluation(gauges, measured.error, spread)
+    return Evaluation(gauges, estimated.error, spread)
 
 
-def _hour(panes: Counted, each: Measure, past: Past, moments: range) -> _Window:
+def _hour(panes: Series, each: Measure, baseline: Baseline, moments: range) -> _Window:
     """Return the hour's windows. Their stretches are panes, all compared with the same hour."""
     counts, squares, requests = (
         _sliding(values) for values in _recent(panes, each, moments, PANES_AN_HOUR)
     )
-    shares = past.shares[past.rows(np.array([centre(last) for last in moments]))]
+    shares = baseline.shares[baseline.rows(np.array([centre(last) for last in moments]))]
     expected, known = expect(counts, shares[:, None])
     totals = counts.sum(axis=-1, keepdims=True)
     return _Window(counts, expected, squares, requests, totals, totals * known)
 
 
-def _day(panes: Counted, each: Measure, past: Past, moments: range) -> _Window:
+def _day(panes: Series, each: Measure, baseline: Baseline, moments: range) -> _Window:
     """Return the day's windows. Their stretches are hours; each pane is compared with its own hour.
 
     Moments that are whole hours apart share stretches, so each is summed once.
@@ -113,7 +113,7 @@ def _day(panes: Counted, each: Measure, past: Past, moments: range) -> _Window:
     counts, squares, requests = _recent(panes, each, moments, PANES_A_DAY)
     first = moments.start - (PANES_A_DAY - 1) * MIDDLE.seconds
     starts = first + MIDDLE.seconds * np.arange(len(counts))
-    expected, known = expect(counts, past.shares[past.rows(starts)])
+    expected, known = expect(counts, baseline.shares[baseline.rows(starts)])
     totals = counts.sum(axis=-1, keepdims=True)
     return _Window(
         *(
@@ -124,7 +124,7 @@ def _day(panes: Counted, each: Measure, past: Past, moments: range) -> _Window:
 
 
 def _recent(
-    panes: Counted, each: Measure, moments: range, number: int
+    panes: Series, each: Measure, moments: range, number: int
 ) -> tuple[Array, Array, Array]:
     """Return counts, squares and requests of all panes in the moments' windows, [panes, keys]."""
     first = moments.start - (number - 1) * MIDDLE.seconds

@@ -13,9 +13,9 @@ import numpy as np
 
 from streams.classify.keys import OTHER, SHIFT_DIMENSIONS
 from streams.shifts import alert_rules
-from streams.shifts.baseline import NEEDED_HOURS, Past, past
+from streams.shifts.baseline import NEEDED_HOURS, Baseline, baseline_of
 from streams.shifts.evaluation import PANES_A_DAY
-from streams.shifts.series import MEASURES, Counted, Tenants
+from streams.shifts.series import MEASURES, Series, Tenants
 from streams.shifts.shift import Shifts, Traffic, shifts
 from streams.shifts.tenant_guard import guard_hours
 from streams.state.codec import decode_pane
@@ -39,7 +39,7 @@ MAX_GUARDED_TENANTS = 64
 MAX_GUARDED_TENANTS_AN_HOUR = 512
 #: The baseline from whole hours changes every hour. Late events change it too; they take effect
 #: after at most this long.
-PAST_SECONDS = 60.0
+BASELINE_SECONDS = 60.0
 
 
 class LivePanes(NamedTuple):
@@ -84,7 +84,7 @@ class LiveShifts:
         self._keys: dict[str, tuple[str, ...]] = {}
         self._rows: dict[tuple[str, Level], _Rows] = {}
         self._tenants: dict[int, tuple[tuple[bytes, ...], dict[str, _Hour]]] = {}
-        self._pasts: dict[str, tuple[float, dict[Measure, Past]]] = {}
+        self._baselines: dict[str, tuple[float, dict[Measure, Baseline]]] = {}
 
     def panes(self, as_of: float) -> LivePanes:
         """Return the panes that `shifts` needs, in the thread that changes the view."""
@@ -118,18 +118,18 @@ class LiveShifts:
                 self._counted(dimension, panes.hours),
                 self._tenants_of(dimension),
             )
-            found += shifts(traffic, self._pasts_of(traffic, here, now), panes.as_of)
+            found += shifts(traffic, self._baselines_of(traffic, here, now), panes.as_of)
         return tuple(found)
 
     def _use_keys(self, dimension: str, keys: tuple[str, ...], catalog: Catalog) -> None:
         if self._keys.get(dimension) != keys or self._catalog is not catalog:
             self._keys[dimension] = keys
-            self._pasts.pop(dimension, None)
+            self._baselines.pop(dimension, None)
             self._tenants.clear()
             for level in (HOUR, MIDDLE):
                 self._rows[dimension, level] = _Rows()
 
-    def _counted(self, dimension: str, panes: Panes) -> Counted:
+    def _counted(self, dimension: str, panes: Panes) -> Series:
         keys, level = self._keys[dimension], panes.level
         rows = self._rows[dimension, level].of(
             panes.values,
@@ -137,20 +137,22 @@ class LiveShifts:
         )
         if not rows:
             nothing = np.zeros((0, len(keys)))
-            return Counted(keys, 0, level.seconds, nothing, nothing, nothing)
+            return Series(keys, 0, level.seconds, nothing, nothing, nothing)
         start = min(rows)
         table = np.zeros(((max(rows) - start) // level.seconds + 1, len(keys), 3))
         for at, row in rows.items():
             table[(at - start) // level.seconds] = row
-        return Counted(keys, start, level.seconds, *(table[:, :, each] for each in range(3)))
+        return Series(keys, start, level.seconds, *(table[:, :, each] for each in range(3)))
 
-    def _pasts_of(self, traffic: Traffic, hour: int, now: float) -> dict[Measure, Past]:
-        made_at, pasts = self._pasts.get(traffic.dimension, (0.0, {}))
-        is_old = now - made_at > PAST_SECONDS or any(each.hour != hour for each in pasts.values())
-        if not pasts or is_old:
-            pasts = {measure: past(traffic.hours, measure, hour) for measure in MEASURES}
-            self._pasts[traffic.dimension] = now, pasts
-        return pasts
+    def _baselines_of(self, traffic: Traffic, hour: int, now: float) -> dict[Measure, Baseline]:
+        made_at, baselines = self._baselines.get(traffic.dimension, (0.0, {}))
+        is_old = now - made_at > BASELINE_SECONDS or any(
+            each.hour != hour for each in baselines.values()
+        )
+        if not baselines or is_old:
+            baselines = {measure: baseline_of(traffic.hours, measure, hour) for measure in MEASURES}
+            self._baselines[traffic.dimension] = now, baselines
+        return baselines
 
     # -- tenants
 

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class Series:
     """Counts of one dimension by time: row `i` is `[start + i * seconds, start + (i+1) * seconds)`.
 
     `start` in unix seconds; arrays are [rows, keys]; a row without data is zeros. `squares` are
@@ -44,7 +44,7 @@ class Counted:
 class Tenants:
     """Counts of one dimension by hour and tenant: arrays are [hours, tenants, keys].
 
-    Row `i` is the hour from `start + i * 3600`; keys are those of the `Counted` beside it. Tenants
+    Row `i` is the hour from `start + i * 3600`; keys are those of the `Series` beside it. Tenants
     too small to be named are summed under the name `other`; requests without a tenant are in none.
     """
 

@@ -32,9 +32,9 @@ from streams.state.pane import HOUR, MIDDLE, pane_start
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streams.shifts.baseline import Past
+    from streams.shifts.baseline import Baseline
     from streams.shifts.evaluation import Evaluation
-    from streams.shifts.series import Array, Counted, Measure, Tenants
+    from streams.shifts.series import Array, Measure, Series, Tenants
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +79,24 @@ class Traffic:
     """
 
     dimension: str
-    panes: Counted
-    hours: Counted
+    panes: Series
+    hours: Series
     tenants: Tenants | None
 
 
-def shifts(traffic: Traffic, pasts: Mapping[Measure, Past], as_of: float) -> tuple[Shifts, ...]:
+def shifts(
+    traffic: Traffic, baselines: Mapping[Measure, Baseline], as_of: float
+) -> tuple[Shifts, ...]:
     """Return a dimension's shifts at `as_of` (unix seconds), by measure and window.
 
-    `pasts` are the `past` of the hour that contains `as_of`. Raises ValueError where they are of
+    `baselines` are those of the hour that contains `as_of`. Raises ValueError where they are of
     another hour or of other keys than `traffic`.
     """
     last, here = pane_start(MIDDLE, as_of), pane_start(HOUR, as_of)
     moment = range(last, last + MIDDLE.seconds, MIDDLE.seconds)
     days = baseline_days(traffic.hours, as_of)
     found = []
-    for each, before in pasts.items():
+    for each, before in baselines.items():
         if before.hour != here or before.shares.shape[1] != len(traffic.panes.keys):
             raise ValueError(f"the baseline is not of these keys in the hour from {here}")
         windows = evaluate(traffic.panes, each, before, moment, np.array([days]))

@@ -101,7 +101,7 @@ class PositionRecord(msgspec.Struct):
 
 
 class Header(msgspec.Struct):
-    """The part of a position that decides which of two is kept."""
+    """The part of a position that decides which of two is kept; see `PositionRecord`."""
 
     v: int
     g: int
@@ -109,7 +109,7 @@ class Header(msgspec.Struct):
 
 
 class PaneHeader(msgspec.Struct, array_like=True):
-    """The part of a pane record that decides which of two is kept."""
+    """The part of a pane record that decides which of two is kept; see `PaneRecord`."""
 
     v: int
     g: int
@@ -117,7 +117,7 @@ class PaneHeader(msgspec.Struct, array_like=True):
 
 
 class SealHeader(msgspec.Struct, array_like=True):
-    """A pane record without its counts, which are not copied."""
+    """A pane record without its counts, which are not copied; fields as in `PaneRecord`."""
 
     v: int
     g: int

@@ -91,7 +91,7 @@ class ChangelogWatch:
 
     def _cut(self, why: str) -> None:
         for number in self._partitions:
-            self._integrity.cut(number, why)
+            self._integrity.on_records_lost(number, why)
 
 
 def _look(settings: Settings) -> Look:

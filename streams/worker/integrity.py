@@ -65,7 +65,7 @@ class Integrity:
             *(f"partition {number} lacks {found}" for number, found in missing),
         )
 
-    def cut(self, number: int, why: str) -> None:
+    def on_records_lost(self, number: int, why: str) -> None:
         """Read a partition's changelog again, and write it again where its counts are here."""
         self.follower.reread(number)
         self._unsafe.add(number)

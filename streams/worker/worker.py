@@ -90,7 +90,7 @@ class Worker:
         self.integrity = Integrity(settings.changelog_topic, self.view, owned, self.flusher)
         self.follower = _make_follower(settings, source, self.view, table, owned, self)
         self.integrity.follower = self.follower
-        table.on_cut = self.integrity.cut
+        table.on_cut = self.integrity.on_records_lost
         self.assignment = Assignment(
             settings,
             source,
@@ -225,7 +225,7 @@ def _make_follower(  # noqa: PLR0917 - made in one place
         view=view,
         table=table,
         on_stale=StaleWrites(owned).overwrite,
-        on_cut=worker.integrity.cut,
+        on_cut=worker.integrity.on_records_lost,
         on_failure=worker.fail,
     )
 

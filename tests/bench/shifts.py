@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "shifts"))
 
 import traffic_model as model
 
-from streams.shifts.baseline import NEEDED_HOURS, past
-from streams.shifts.series import MEASURES, Counted, Tenants
+from streams.shifts.baseline import NEEDED_HOURS, baseline_of
+from streams.shifts.series import MEASURES, Series, Tenants
 from streams.shifts.shift import Traffic, shifts
 
 ROUNDS = 30
@@ -45,11 +45,11 @@ def traffic(dimension: str, keys: int) -> Traffic:
     names = tuple(f"key-{place}" for place in range(keys))
     weights = 1 / np.arange(1, keys + 1)
 
-    def counted(seconds: int, number: int) -> Counted:
+    def counted(seconds: int, number: int) -> Series:
         requests = random.poisson(weights * seconds / 3, (number, keys)).astype(float)
         tokens = np.rint(requests * 1500)
         start = (NOW // seconds - number + 1) * seconds
-        return Counted(names, start, seconds, requests, tokens, tokens * 20_000)
+        return Series(names, start, seconds, requests, tokens, tokens * 20_000)
 
     hours = counted(3600, NEEDED_HOURS + 1)
     parts = random.dirichlet(np.ones(TENANTS), 216)[:, :, None]
@@ -76,12 +76,12 @@ def worker() -> dict[str, float]:
     hour = NOW // 3600 * 3600
 
     def an_hour():
-        return [{each: past(one.hours, each, hour) for each in MEASURES} for one in kept]
+        return [{each: baseline_of(one.hours, each, hour) for each in MEASURES} for one in kept]
 
-    pasts = an_hour()
+    baselines = an_hour()
 
     def a_minute():
-        for one, known in zip(kept, pasts, strict=True):
+        for one, known in zip(kept, baselines, strict=True):
             shifts(one, known, NOW)
 
     return {"a_minute_ms": milliseconds(a_minute), "an_hour_ms": milliseconds(an_hour)}

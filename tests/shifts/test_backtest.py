@@ -32,8 +32,8 @@ from streams.shifts.backtest.history_file import HistoryError
 from streams.shifts.backtest.notifications import notifications, notified
 from streams.shifts.backtest.replay import replay
 from streams.shifts.backtest.timeline import SHOWN_TENANTS, timelines
-from streams.shifts.baseline import past
-from streams.shifts.series import MEASURES, Counted, Tenants
+from streams.shifts.baseline import baseline_of
+from streams.shifts.series import MEASURES, Series, Tenants
 from streams.shifts.shift import Traffic, shifts
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "shifts"))
@@ -233,7 +233,7 @@ def as_a_worker_has_it(timeline, moment: int) -> Traffic:
 
     def counted(start, seconds, rows):
         columns = (until(each, rows) for each in (panes.requests, panes.tokens, panes.squares))
-        return Counted(panes.keys, start, seconds, *columns)
+        return Series(panes.keys, start, seconds, *columns)
 
     by_tenant, keys = timeline.by_tenant, len(panes.keys)
     begin = max(0, hours - 216)
@@ -282,8 +282,8 @@ def test_at_every_moment_the_statistics_are_those_of_a_worker():
     for moment in moments[1:].tolist():
         traffic = as_a_worker_has_it(timeline, moment)
         hour = (moment - 1) // HOUR * HOUR
-        pasts = {each: past(traffic.hours, each, hour) for each in MEASURES}
-        for said in shifts(traffic, pasts, moment - 1):
+        baselines = {each: baseline_of(traffic.hours, each, hour) for each in MEASURES}
+        for said in shifts(traffic, baselines, moment - 1):
             for rule in (DAY_UP, DAY_DOWN) if said.window == "24h" else (HOUR_UP, HOUR_DOWN):
                 mine = watched[rule, said.measure]
                 row = (moment - mine.first) // PANE

@@ -11,9 +11,9 @@ from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import ORIGINS
 from streams.shares.history import History
 from streams.shifts import movers
-from streams.shifts.baseline import NEEDED_HOURS, past
+from streams.shifts.baseline import NEEDED_HOURS, baseline_of
 from streams.shifts.live import LiveShifts, gauges_of, shifted
-from streams.shifts.series import MEASURES, Counted
+from streams.shifts.series import MEASURES, Series
 from streams.shifts.shift import Traffic, shifts
 from streams.state.codec import PaneKey, decode_pane, encode_pane, pane_key
 from streams.state.packing import unpack
@@ -102,7 +102,7 @@ def counted(view, level, keys, part):
                     prompt + completion,
                     squares,
                 )
-    return Counted(tuple(keys), starts[0], level.seconds, *np.moveaxis(table, 2, 0))
+    return Series(tuple(keys), starts[0], level.seconds, *np.moveaxis(table, 2, 0))
 
 
 def test_panes_give_the_shifts_of_the_same_counts_as_arrays(view):
@@ -112,8 +112,8 @@ def test_panes_give_the_shifts_of_the_same_counts_as_arrays(view):
     for part, dimension in enumerate(KEYS):
         hours = counted(view, HOUR, KEYS[dimension], part)
         panes = counted(view, MIDDLE, KEYS[dimension], part)
-        pasts = {measure: past(hours, measure, HERE) for measure in MEASURES}
-        expected += shifts(Traffic(dimension, panes, hours, None), pasts, NOW)
+        baselines = {measure: baseline_of(hours, measure, HERE) for measure in MEASURES}
+        expected += shifts(Traffic(dimension, panes, hours, None), baselines, NOW)
     assert found == tuple(expected)
     origin = next(each for each in found if each.window == "1h" and each.dimension == "origin")
     (chinese,) = [each for each in origin.keys if each.key == "cn-open"]

@@ -15,15 +15,15 @@ from streams.shifts import alert_rules
 from streams.shifts.baseline import (
     NEEDED_HOURS,
     baseline_days,
+    baseline_of,
     day_shifts,
     expected_shares,
     hour_shifts,
-    past,
     usual_spread,
 )
-from streams.shifts.estimate import Stretches, measure, zscores
+from streams.shifts.estimate import Stretches, estimate, zscores
 from streams.shifts.evaluation import centre
-from streams.shifts.series import MEASURES, Counted, Measure, Tenants
+from streams.shifts.series import MEASURES, Measure, Series, Tenants
 from streams.shifts.shift import Traffic, shifts
 from streams.shifts.tenant_guard import baseline_hours, in_window, without_top_tenant
 
@@ -40,14 +40,14 @@ def _no_warning_of_numpy():
         yield
 
 
-def grid(values, *, seconds=HOUR, start=MONDAY, keys=None) -> Counted:
+def grid(values, *, seconds=HOUR, start=MONDAY, keys=None) -> Series:
     """Counts of one token a request, so that both measures are the same."""
     values = np.array(values, dtype=float)
     names = keys or tuple("abcdefgh"[: values.shape[1]])
-    return Counted(names, start, seconds, values, values, values)
+    return Series(names, start, seconds, values, values, values)
 
 
-def steady(shares=(3.0, 1.0), *, days=41, per_pane=1.0, now=NOW) -> tuple[Counted, Counted]:
+def steady(shares=(3.0, 1.0), *, days=41, per_pane=1.0, now=NOW) -> tuple[Series, Series]:
     """Return 5-minute panes of 25 h and hours of traffic that never changes, until `now`."""
     last, here = now // PANE * PANE, now // HOUR * HOUR
     panes = np.tile(np.array(shares) * per_pane, (300, 1))
@@ -62,8 +62,8 @@ def steady(shares=(3.0, 1.0), *, days=41, per_pane=1.0, now=NOW) -> tuple[Counte
 def told(panes, hours, *, tenants=None, now=NOW, dimension="origin"):
     """Return {(measure, window): Shifts}."""
     hour = now // HOUR * HOUR
-    pasts = {each: past(hours, each, hour) for each in MEASURES}
-    said = shifts(Traffic(dimension, panes, hours, tenants), pasts, now)
+    baselines = {each: baseline_of(hours, each, hour) for each in MEASURES}
+    said = shifts(Traffic(dimension, panes, hours, tenants), baselines, now)
     return {(each.measure, each.window): each for each in said}
 
 
@@ -83,7 +83,7 @@ def test_the_standard_error_is_the_delta_method_where_that_is_largest():
     # t = (30, 10), T = 40, R = 0.75; q = (500, 100), Q = 600; n_eff = 1600/600 = 2.667.
     # delta: sqrt(0.25^2 * 500 + 0.75^2 * 100) / 40 = sqrt(31.25 + 56.25) / 40 = 9.354/40 = 0.23385
     # null:  sqrt(B(1-B) / n_eff) with B = 0.02: sqrt(0.0196 / 2.667) = 0.0857
-    found = measure(one_window([[15, 5], [15, 5]], [500, 100], [0.02, 0.98]))
+    found = estimate(one_window([[15, 5], [15, 5]], [500, 100], [0.02, 0.98]))
 
     assert found.share.tolist() == [0.75, 0.25]
     assert found.effective.tolist() == pytest.approx([1600 / 600])
@@ -94,7 +94,7 @@ def test_the_standard_error_is_the_delta_method_where_that_is_largest():
 def test_the_standard_error_is_the_null_form_where_a_key_is_rare():
     # Key `a` has nothing: delta = sqrt(1 * 0 + 0 * 100) / 100 = 0.
     # n_eff = 100^2 / 400 = 25; null, B = 0.1: sqrt(0.09 / 25) = 0.06.
-    found = measure(one_window([[0, 50], [0, 50]], [0, 400], [0.1, 0.9]))
+    found = estimate(one_window([[0, 50], [0, 50]], [0, 400], [0.1, 0.9]))
 
     assert found.error.tolist() == pytest.approx([0.06, 0.06])
     assert found.baseline.tolist() == pytest.approx([0.1, 0.9])
@@ -105,7 +105,7 @@ def test_the_standard_error_is_of_the_stretches_where_requests_come_in_sessions(
     # sqrt(4/3 * 4 * 1600) / 400 = sqrt(8533.3) / 400 = 92.376 / 400 = 0.23094
     # delta with q = (200, 200): sqrt(0.25 * 400) / 400 = 10/400 = 0.025
     # n_eff = 160000/400 = 400; null: sqrt(0.25/400) = 0.025
-    found = measure(one_window([[90, 10], [10, 90]] * 2, [200, 200], [0.5, 0.5]))
+    found = estimate(one_window([[90, 10], [10, 90]] * 2, [200, 200], [0.5, 0.5]))
 
     assert found.error.tolist() == pytest.approx([0.230940, 0.230940], abs=1e-6)
 
@@ -116,11 +116,11 @@ def test_a_cycle_that_is_expected_is_not_an_error():
     window = Stretches(counts, counts.copy(), np.array([1200.0, 1200.0]), np.array([True]))
 
     # T = 2400, n_eff = 2400: sqrt(0.25 / 2400) = 0.0102
-    assert measure(window).error.tolist() == pytest.approx([0.010206, 0.010206], abs=1e-6)
+    assert estimate(window).error.tolist() == pytest.approx([0.010206, 0.010206], abs=1e-6)
 
 
 def test_z_is_the_shift_in_units_of_the_larger_uncertainty():
-    found = measure(one_window([[15, 5], [15, 5]], [500, 100], [0.02, 0.98]))
+    found = estimate(one_window([[15, 5], [15, 5]], [500, 100], [0.02, 0.98]))
 
     # 0.73 / max(S, 0.233854)
     assert zscores(found, np.array([0.1, 0.1])).tolist() == pytest.approx(
@@ -185,9 +185,9 @@ def test_hours_of_which_nothing_can_be_said_are_in_no_usual_spread():
 
 def test_the_hour_that_runs_changes_nothing_of_its_past():
     panes, hours = steady()
-    before = past(hours, "tokens", NOW // HOUR * HOUR)
+    before = baseline_of(hours, "tokens", NOW // HOUR * HOUR)
     hours.tokens[-1] = [1e6, 0]
-    after = past(hours, "tokens", NOW // HOUR * HOUR)
+    after = baseline_of(hours, "tokens", NOW // HOUR * HOUR)
 
     assert before.shares.tolist() == after.shares.tolist()
     assert before.hour_spread.tolist() == after.hour_spread.tolist() == [[0.0, 0.0]]
@@ -298,10 +298,12 @@ def test_evidence_is_what_a_key_has_or_should_have():
 
 def test_the_past_must_be_of_the_hour_and_of_the_keys():
     panes, hours = steady()
-    pasts: dict[Measure, Any] = {"tokens": past(hours, "tokens", NOW // HOUR * HOUR - HOUR)}
+    baselines: dict[Measure, Any] = {
+        "tokens": baseline_of(hours, "tokens", NOW // HOUR * HOUR - HOUR)
+    }
 
     with pytest.raises(ValueError, match="not of these keys in the hour"):
-        shifts(Traffic("origin", panes, hours, None), pasts, NOW)
+        shifts(Traffic("origin", panes, hours, None), baselines, NOW)
 
 
 # --- Whatever comes, what is told is a number or nothing ------------------------------------------
@@ -445,7 +447,7 @@ def test_a_window_takes_of_the_hour_before_what_it_still_holds():
     assert found.ravel().tolist() == pytest.approx([40.0, 20.0])
 
 
-def of_tenants(hours: Counted, parts: dict[str, tuple[float, ...]], burst=None) -> Tenants:
+def of_tenants(hours: Series, parts: dict[str, tuple[float, ...]], burst=None) -> Tenants:
     """Tenants with fixed parts of each key in the last nine days; `burst` in the running hour."""
     rows_ = hours.tokens[-217:, None] * np.array([*parts.values()])[None]
     if burst is not None:
@@ -514,7 +516,7 @@ def coverage(requests: int, session: int, runs: int = 400) -> dict[str, float]:
         counts = np.zeros((12, 2))
         np.add.at(counts, (pane, 1 - is_key.astype(int)), tokens)
         squares = [(tokens[is_key] ** 2).sum(), (tokens[~is_key] ** 2).sum()]
-        found = measure(one_window(counts, squares, [0.13, 0.87]))
+        found = estimate(one_window(counts, squares, [0.13, 0.87]))
         off = abs(found.share[0] - 0.13)
         hits["share"] += off <= 1.96 * found.error[0]
         hits["binomial"] += off <= 1.96 * np.sqrt(0.13 * 0.87 / len(is_key))
@@ -547,10 +549,10 @@ def test_the_baseline_is_of_no_more_hours_than_a_worker_keeps():
 def test_older_hours_change_nothing():
     _, hours = steady(days=60)
     hour = NOW // HOUR * HOUR
-    before = past(hours, "tokens", hour)
+    before = baseline_of(hours, "tokens", hour)
     rest = replace(hours)
     rest.tokens[: -NEEDED_HOURS - 1] = [0.0, 1e6]
 
-    after = past(rest, "tokens", hour)
+    after = baseline_of(rest, "tokens", hour)
     assert before.shares.tolist() == after.shares.tolist()
     assert before.day_spread.tolist() == after.day_spread.tolist()

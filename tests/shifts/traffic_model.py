@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from streams.shifts.backtest.timeline import ByTenant, Timeline, by_hour
-from streams.shifts.series import Counted
+from streams.shifts.series import Series
 
 PANE, HOUR_PANES, DAY_PANES, WEEK_PANES = 300, 12, 288, 2016
 #: A Monday, 00:00 UTC.
@@ -282,7 +282,7 @@ def timeline(dimension: str, drawn: Drawn, tenant_days: int = 10_000) -> Timelin
         column = np.zeros((number, keys))
         column[: len(values)] = values @ to_key
         columns.append(column)
-    panes = Counted(mix.keys, START + drawn.first * PANE, PANE, *columns)
+    panes = Series(mix.keys, START + drawn.first * PANE, PANE, *columns)
     later = max(0, len(drawn.requests) - tenant_days * DAY_PANES)
     pane, cell = np.nonzero(drawn.requests[later:])
     names = tuple(f"tenant-{place}" for place in range(TENANTS))

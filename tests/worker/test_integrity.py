@@ -99,8 +99,8 @@ def test_a_new_owner_goes_on_without_what_is_lost_and_every_later_one_shows_it(c
 def test_an_owner_writes_everything_again_and_logs_it_once(caplog):
     state = State()
     state.owned.partitions = {0: state.partition}
-    state.integrity.cut(0, "for a reason")
-    state.integrity.cut(0, "for another one")
+    state.integrity.on_records_lost(0, "for a reason")
+    state.integrity.on_records_lost(0, "for another one")
 
     assert state.reread == [0, 0]
     flush = state.partition.begin_flush()
@@ -117,7 +117,7 @@ def test_the_last_owner_heals_until_the_next_one_has_written(is_taken):
         state.view.apply(position_key(0), value)
         assert order(value)[0] > state.partition.generation
     flushes = state.partition.journal.flushes
-    state.integrity.cut(0, "for a reason")
+    state.integrity.on_records_lost(0, "for a reason")
     state.look()
 
     assert (state.partition.journal.flushes == flushes) == is_taken
@@ -125,7 +125,7 @@ def test_the_last_owner_heals_until_the_next_one_has_written(is_taken):
 
 def test_a_partition_that_was_cut_is_written_again_by_its_next_owner():
     state = State()
-    state.integrity.cut(0, "for a reason")
+    state.integrity.on_records_lost(0, "for a reason")
     taken = Partition.restore(0, 2, state.view.of_partition(0))
     state.integrity.take_over(taken)
 
@@ -133,12 +133,12 @@ def test_a_partition_that_was_cut_is_written_again_by_its_next_owner():
 
 
 class Cuts:
-    """Notes what is cut."""
+    """Notes what has lost records."""
 
     def __init__(self):
         self.seen = []
 
-    def cut(self, number, why):
+    def on_records_lost(self, number, why):
         self.seen.append((number, why))
 
 

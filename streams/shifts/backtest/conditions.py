@@ -19,7 +19,7 @@ from streams.shifts.alert_rules import (
     UNCLASSIFIED_KEYS,
     UNCLASSIFIED_MEASURE,
 )
-from streams.shifts.baseline import baseline_days, past
+from streams.shifts.baseline import baseline_days, baseline_of
 from streams.shifts.evaluation import PANES_AN_HOUR, evaluate
 from streams.shifts.series import MEASURES, rows, rows_at
 from streams.shifts.tenant_guard import guard_hours, guarded
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from streams.shifts.alert_rules import Gauges, Rule
     from streams.shifts.backtest.timeline import Timeline
-    from streams.shifts.baseline import Past
+    from streams.shifts.baseline import Baseline
     from streams.shifts.series import Array, Measure
 
 #: Moments computed at once: a day of panes is a few MB of numbers.
@@ -73,7 +73,7 @@ def watch(timeline: Timeline, first: int | None = None) -> list[Watched]:
     hours = (last_hour - first_hour) // HOUR.seconds + 1
     found = []
     for each in MEASURES:
-        before = past(timeline.hours, each, last_hour, hours)
+        before = baseline_of(timeline.hours, each, last_hour, hours)
         columns = [
             _moments(timeline, each, before, lasts[part], days[begin:][part]) for part in parts
         ]
@@ -114,7 +114,7 @@ def _watched_rules(timeline: Timeline, each: Measure) -> Iterator[tuple[Rule, li
 
 
 def _moments(
-    timeline: Timeline, each: Measure, before: Past, lasts: range, days: Array
+    timeline: Timeline, each: Measure, before: Baseline, lasts: range, days: Array
 ) -> list[tuple[NDArray[np.bool_], Array, Array]]:
     """Return (met, z, shift) of each rule at the ends of some panes, which start at `lasts`."""
     evaluations = evaluate(timeline.panes, each, before, lasts, days)

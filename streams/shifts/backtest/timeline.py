@@ -10,7 +10,7 @@ import numpy as np
 from streams.classify.keys import OTHER
 from streams.shares.grouping import SHOWN_LANGUAGES as SHOWN_KEYS
 from streams.shifts.evaluation import PANES_AN_HOUR
-from streams.shifts.series import Counted, Measure
+from streams.shifts.series import Measure, Series
 from streams.state.pane import HOUR, MAX_TENANTS, MIDDLE
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class Timeline:
     """
 
     dimension: str
-    panes: Counted
-    hours: Counted
+    panes: Series
+    hours: Series
     by_tenant: ByTenant | None
 
 
@@ -89,10 +89,10 @@ def timelines(cells: Cells) -> tuple[Timeline, ...]:
     return tuple(found)
 
 
-def by_hour(panes: Counted) -> Counted:
+def by_hour(panes: Series) -> Series:
     """Return the same counts by hour; the panes begin at a whole hour and fill the last."""
     shape = (-1, PANES_AN_HOUR, len(panes.keys))
-    return Counted(
+    return Series(
         panes.keys,
         panes.start,
         HOUR.seconds,
@@ -105,13 +105,13 @@ def by_hour(panes: Counted) -> Counted:
 
 def _counted(
     cells: Cells, names: tuple[str, ...], start: int, key: NDArray[np.int32], number: int
-) -> Counted:
+) -> Series:
     place = (cells.pane.astype(np.int64) - start) * len(names) + key
     requests, tokens, squares = (
         np.bincount(place, values, number * len(names)).astype(np.float64).reshape(number, -1)
         for values in (cells.requests, cells.tokens, cells.squares)
     )
-    return Counted(names, start * MIDDLE.seconds, MIDDLE.seconds, requests, tokens, squares)
+    return Series(names, start * MIDDLE.seconds, MIDDLE.seconds, requests, tokens, squares)
 
 
 def _largest(
