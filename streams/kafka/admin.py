@@ -150,6 +150,8 @@ def changelog_configs() -> dict[str, str]:
         "segment.ms": str(_SEGMENT_MS),
         "min.cleanable.dirty.ratio": "0.2",
         "max.message.bytes": str(8 * 1024 * 1024),
+        # A clock that all workers have in common: a worker compares its own with it.
+        "message.timestamp.type": "LogAppendTime",
     }
 
 

@@ -33,7 +33,7 @@ _BEFORE_LENGTH = 12
 _EPOCH_AT = 12
 _MAGIC_AT = 16
 _OFFSET, _LENGTH_AT, _INT = struct.Struct(">q"), struct.Struct(">qi"), struct.Struct(">i")
-_LAST_DELTA_AT, _RECORDS_AT = 23, 57
+_LAST_DELTA_AT, _NEWEST_AT, _RECORDS_AT = 23, 35, 57
 #: Last offset delta and number of records, with what lies between them.
 _LAST_AND_RECORDS = struct.Struct(">i30xi")
 _CRC, _CRC_AT, _CRC_FROM = struct.Struct(">I"), 17, 21
@@ -102,6 +102,13 @@ def leader_epoch(raw: bytes | memoryview) -> int:
     if not is_scannable(raw) or len(raw) < _EPOCH_AT + _INT.size:
         return -1
     return max(-1, int(_INT.unpack_from(raw, _EPOCH_AT)[0]))
+
+
+def newest_timestamp(raw: bytes | memoryview) -> int:
+    """Return the newest time of a batch in milliseconds, -1 where it has none."""
+    if not is_scannable(raw) or len(raw) < _NEWEST_AT + _OFFSET.size:
+        return -1
+    return int(_OFFSET.unpack_from(raw, _NEWEST_AT)[0])
 
 
 def last_offset(raw: bytes | memoryview) -> int:

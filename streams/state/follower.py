@@ -42,6 +42,7 @@ class Follower(Service):
         on_stale: Callable[[Stale], None],
         on_cut: Callable[[int, str], None],
         on_failure: Callable[[BaseException], None],
+        on_time: Callable[[Any, bool], None] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -52,6 +53,8 @@ class Follower(Service):
         self._on_stale = on_stale
         self._on_cut = on_cut
         self._on_failure = on_failure
+        #: Receives the newest record read of a partition, and whether it has just been written.
+        self._on_time = on_time
         self._consumer: AIOKafkaConsumer | None = None
         self._next: dict[int, int] = {}
         self._to_reread: set[TopicPartition] = set()
@@ -107,6 +110,8 @@ class Follower(Service):
                 for record in records:
                     self._take(record)
                 self._next[tp.partition] = records[-1].offset + 1
+                if self._on_time is not None:
+                    self._on_time(records[-1], self.has_caught_up)
             if batches:
                 self.news.set()
                 await asyncio.sleep(0)

@@ -7,6 +7,7 @@ awaited, and the follower reads it back.
 from __future__ import annotations
 
 import asyncio
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -43,6 +44,8 @@ class PaneTable(faust.Table[str, bytes]):
     restore: Callable[[], Awaitable[None]]
     #: Called where Kafka acknowledges an offset again: the changelog has lost its end.
     on_cut: Callable[[int, str], None]
+    #: The time on records, where the broker does not put its own there.
+    now: Callable[[], float] = staticmethod(time.time)
 
     def partition_for_key(self, key: Any) -> int:
         """Return the partition in a key, so that a write needs no current event."""
@@ -57,8 +60,9 @@ class PaneTable(faust.Table[str, bytes]):
         producer = self.app.producer
         topic = self.changelog_topic_name
         before = dict(self._acknowledged)
+        now = self.now()
         sent = [
-            await producer.send(topic, key.encode(), value, self.partition_for_key(key), None, None)
+            await producer.send(topic, key.encode(), value, self.partition_for_key(key), now, None)
             for key, value in items.items()
         ]
         self._note(before, await asyncio.gather(*sent))

@@ -174,6 +174,12 @@ STATE = Definition(
     ("state",),
     "1 while the worker is in a state: running, or rebalancing, recovering and others before.",
 )
+CLOCK_OFFSET = Definition(
+    "tokenshare_clock_offset_seconds",
+    "gauge",
+    (),
+    "How far this worker's clock is ahead of the times in Kafka; absent while not known.",
+)
 RECOVERY_SECONDS = Definition(
     "tokenshare_recovery_seconds",
     "gauge",
@@ -249,6 +255,7 @@ DEFINITIONS = (
     STATE_LOST_TIME,
     READY,
     STATE,
+    CLOCK_OFFSET,
     RECOVERY_SECONDS,
     FLUSH_SECONDS,
     FLUSH_FAILURES,

@@ -23,6 +23,7 @@ from streams.web.metric_definitions import (
     AS_OF,
     BASELINE,
     BUILD_INFO,
+    CLOCK_OFFSET,
     DEAD_LETTERS_LOST,
     DETECTABLE,
     EFFECTIVE_REQUESTS,
@@ -82,6 +83,7 @@ class ProcessFacts:
     overrides_are_good: bool | None = None
     overrides_loaded_at: float | None = None
     dead_letters_lost: int = 0
+    clock_offset: float | None = None
     enrichment_failures: Mapping[Kind, int] = field(default_factory=failures)
 
 
@@ -196,6 +198,7 @@ def _pipeline_families(snapshot: Snapshot) -> Iterable[Metric]:
 def _process_families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
     for definition, value in (
         (READY, 0 if snapshot.reasons else 1),
+        (CLOCK_OFFSET, facts.clock_offset),
         (RECOVERY_SECONDS, facts.recovery_seconds),
         (FLUSH_SECONDS, facts.flush_seconds),
         (OVERRIDES_SUCCESSFUL, facts.overrides_are_good),

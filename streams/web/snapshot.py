@@ -40,6 +40,7 @@ STATES = {
     "incomplete": "the changelog has lost records, and no worker has written them again yet",
     "not_writing": "the changelog or the dead-letter topic cannot be written",
     "no_token": "there is no token for the login to Kafka: the log names the reason",
+    "clock_wrong": "this worker's clock is wrong, and its time is corrected: check its NTP",
 }
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 from streams.decode.dead_letter import Letters, Source
+from streams.kafka.record_batch import base_offset
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from streams.decode.rows import Reading
     from streams.kafka.batch_fetch import Batch
     from streams.worker.assignment import Assignment
+    from streams.worker.clock import Clock
     from streams.worker.flusher import Flusher
     from streams.worker.owned import Owned
 
@@ -35,12 +36,14 @@ class Counter:
         owned: Owned,
         assignment: Assignment,
         flusher: Flusher,
+        clock: Clock,
     ) -> None:
         self._reader = reader
         self._classifier = classifier
         self._owned = owned
         self._assignment = assignment
         self._flusher = flusher
+        self._clock = clock
         #: Where checksums were wrong when a partition was last read, by partition.
         self._damaged_at: dict[int, frozenset[int]] = {}
 
@@ -68,6 +71,9 @@ class Counter:
             self._damaged_at[batch.partition] = batch.damaged
             await self._assignment.seek(partition)
             return
+        self._clock.note_source(
+            raw for raw in batch.record_batches if base_offset(raw) not in batch.damaged
+        )
         if partition.read_to < partition.position:
             await self._remember(partition, batch)
         if partition.read_to < batch.end:
@@ -78,14 +84,14 @@ class Counter:
         async for reading in self._readings(batch.start, batch):
             if not self._owned.holds(partition) or reading.start >= partition.position:
                 return
-            partition.remember(reading, time.time())
+            partition.remember(reading, self._clock.now())
 
     async def _apply(self, partition: Partition, batch: Batch) -> None:
         letters, held = Letters(Source(batch.topic, batch.partition)), 0
         async for reading in self._readings(partition.position, batch):
             if not self._owned.holds(partition):
                 return
-            rejections = partition.apply(reading, self._classifier, time.time())
+            rejections = partition.apply(reading, self._classifier, self._clock.now())
             if rejections or reading.corrupt:
                 records = reading.records_at(letters.wanted(rejections))
                 counted = reading.counted_items(rejections)

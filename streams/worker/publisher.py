@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from streams.state.follower import Follower
     from streams.state.view import View
     from streams.worker.assignment import Assignment
+    from streams.worker.clock import Clock
     from streams.worker.flusher import Flusher
     from streams.worker.integrity import Integrity
     from streams.worker.owned import Owned
@@ -59,6 +60,7 @@ class Publisher:
         assignment: Assignment,
         flusher: Flusher,
         integrity: Integrity,
+        clock: Clock,
     ) -> None:
         self.snapshot = Snapshot(as_of=0.0, made_at=0.0)
         self.history = History(view, catalog)
@@ -72,6 +74,7 @@ class Publisher:
         self._assignment = assignment
         self._flusher = flusher
         self._integrity = integrity
+        self._clock = clock
         self._live_shifts = LiveShifts(view, self.history)
         self._shifts: tuple[Shifts, ...] = ()
         self._shifts_as_of = 0.0
@@ -100,7 +103,10 @@ class Publisher:
         states["no_token"] = any(states.values()) and bool(login.problem(self._settings))
         general = (snapshot.STATES[state] for state, is_in_it in states.items() if is_in_it)
         refusal = "" if self._assignment.is_active else self._assignment.refusal
-        return (*([refusal] if refusal else []), *general, *self._integrity.reasons())
+        return (*([refusal] if refusal else []), *general, *self._further_reasons())
+
+    def _further_reasons(self) -> tuple[str, ...]:
+        return (*self._integrity.reasons(), *self._clock.reasons())
 
     def move_windows(self, now: float) -> bool:
         """Move the windows to the current time, a piece at a time; False if there is more to do.

@@ -34,6 +34,7 @@ def sources(worker: Worker) -> server.Sources:
             worker.overrides_are_good,
             worker.overrides_loaded_at,
             dead_letters_lost=worker.letter_sender.lost,
+            clock_offset=worker.clock.offset,
         ),
     )
     return server.Sources(

@@ -24,6 +24,7 @@ from streams.state.pieces import PIECE_SECONDS
 from streams.state.view import View
 from streams.worker import faust_app
 from streams.worker.assignment import REVOKE_FLUSH_SECONDS, Assignment, StaleWrites
+from streams.worker.clock import Clock
 from streams.worker.counter import Counter
 from streams.worker.dead_letter_sender import LetterSender
 from streams.worker.flusher import Flusher
@@ -57,6 +58,8 @@ LAG_SECONDS = 2.0
 INTEGRITY_SECONDS = 1.0
 #: How often a refused join of the group is looked for, and tried again.
 JOIN_SECONDS = 1.0
+#: A record's timestamp is the broker's.
+_APPEND_TIME = 1
 #: How often the event loop updates the watchdog.
 ALIVE_SECONDS = 0.5
 
@@ -82,6 +85,7 @@ class Worker:
         self.alive_at = time.monotonic()
 
         self.view = View()
+        self.clock = Clock()
         self.letter_sender = LetterSender(settings.dead_letters)
         self.app = faust_app.make_app(settings)
         table = faust_app.make_table(self.app, source.partitions)
@@ -90,6 +94,7 @@ class Worker:
         self.integrity = Integrity(settings.changelog_topic, self.view, owned, self.flusher)
         self.follower = _make_follower(settings, source, self.view, table, owned, self)
         self.integrity.follower = self.follower
+        table.now = self.clock.stamp
         table.on_cut = self.integrity.on_records_lost
         self.assignment = Assignment(
             settings,
@@ -113,6 +118,7 @@ class Worker:
             assignment=self.assignment,
             flusher=self.flusher,
             integrity=self.integrity,
+            clock=self.clock,
         )
         self._classifier = Classifier(catalog, settings.tenant_salt.get_secret_value())
         counter = Counter(
@@ -121,6 +127,7 @@ class Worker:
             owned=owned,
             assignment=self.assignment,
             flusher=self.flusher,
+            clock=self.clock,
         )
         table.restore = self.assignment.restore
         faust_app.add_agent(self.app, settings.topic, counter.count, self.fail)
@@ -218,6 +225,14 @@ def _make_follower(  # noqa: PLR0917 - made in one place
             **aio_login.arguments(settings),
         )
 
+    def on_time(record: Any, is_live: bool) -> None:
+        worker.clock.note_changelog(
+            record.partition,
+            record.timestamp,
+            of_broker=record.timestamp_type == _APPEND_TIME,
+            is_live=is_live,
+        )
+
     return Follower(
         make_consumer,
         settings.changelog_topic,
@@ -227,6 +242,7 @@ def _make_follower(  # noqa: PLR0917 - made in one place
         on_stale=StaleWrites(owned).overwrite,
         on_cut=worker.integrity.on_records_lost,
         on_failure=worker.fail,
+        on_time=on_time,
     )
 
 
@@ -263,6 +279,7 @@ class _Loops(Service):
         while not self.should_stop:
             await self.sleep(INTEGRITY_SECONDS)
             await self.worker.integrity.look()
+            self.worker.clock.report()
 
     @_task
     async def _publish(self) -> None:
@@ -272,11 +289,11 @@ class _Loops(Service):
                 await asyncio.wait_for(news.wait(), timeout=SNAPSHOT_SECONDS)
             news.clear()
             publisher = self.worker.publisher
-            has_moved = publisher.move_windows(time.time())
+            has_moved = publisher.move_windows(self.worker.clock.now())
             while not has_moved:
                 await asyncio.sleep(0)
-                has_moved = publisher.move_windows(time.time())
-            publisher.take_snapshot(time.time())
+                has_moved = publisher.move_windows(self.worker.clock.now())
+            publisher.take_snapshot(self.worker.clock.now())
             await self.sleep(SNAPSHOT_MIN_SECONDS)
 
     @_task
@@ -289,7 +306,7 @@ class _Loops(Service):
     @_task
     async def _update_shifts(self) -> None:
         while not self.should_stop:
-            await self.worker.publisher.update_shifts(time.time())
+            await self.worker.publisher.update_shifts(self.worker.clock.now())
             await self.sleep(SHIFT_SECONDS)
 
     @_task

@@ -226,10 +226,12 @@ CASES = {
             other("TokenshareRecoveryStuck", instance="a:6066"),
             other("TokenshareFlushFailing", instance="b:6066"),
             other("TokenshareWorkerNotReady", instance="c:6066"),
+            other("TokenshareClockWrong", instance="d:6066"),
         ],
         [
             other("TokenshareWorkerNotReady", instance="a:6066"),
             other("TokenshareWorkerNotReady", instance="b:6066"),
+            other("TokenshareWorkerNotReady", instance="d:6066"),
         ],
     ),
     "a cause mutes nothing of a worker of that address at another gateway": Case(

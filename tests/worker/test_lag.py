@@ -11,6 +11,7 @@ from streams.settings import load
 from streams.state.view import View
 from streams.web.snapshot import STATES
 from streams.worker import publisher as module
+from streams.worker.clock import Clock
 from streams.worker.owned import Owned
 from streams.worker.publisher import LAG_WARNING_INTERVAL_SECONDS, Publisher
 
@@ -42,6 +43,7 @@ def made(follower):
         assignment=assignment,
         flusher=flusher,
         integrity=integrity,
+        clock=Clock(),
     )
 
 
