@@ -212,15 +212,16 @@ class Partition:
         self.is_moved = True
         return rejected
 
-    def remember(self, reading: Reading, now: float) -> None:
-        """Remember the ids of events before the position, which have been counted.
+    def remember(self, reading: Reading) -> None:
+        """Remember the ids of events before the position, of those that have been counted.
 
         Raises BrokenChainError where `reading.start` is not `read_to`.
         """
         _check_chain(self.number, reading, self.read_to)
         if self.recent is not None:
             rows = reading.rows[reading.rows.offsets < self.position]
-            self.recent.repeated(rows, rows.ts > now + ALLOWED_CLOCK_SKEW_SECONDS)
+            # No clock decides: what is after the newest event counted was rejected as `future`.
+            self.recent.repeated(rows, rows.ts > self.newest)
         self.read_to = min(reading.end, self.position)
 
     def _without_repeated(self, reading: Reading, now: float) -> Reading:

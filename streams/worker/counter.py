@@ -84,7 +84,7 @@ class Counter:
         async for reading in self._readings(batch.start, batch):
             if not self._owned.holds(partition) or reading.start >= partition.position:
                 return
-            partition.remember(reading, self._clock.now())
+            partition.remember(reading)
 
     async def _apply(self, partition: Partition, batch: Batch) -> None:
         letters, held = Letters(Source(batch.topic, batch.partition)), 0

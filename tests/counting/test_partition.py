@@ -217,9 +217,55 @@ def test_a_reading_that_does_not_chain_is_refused_and_counts_nothing(start):
 def test_ids_are_remembered_only_of_readings_that_chain(start):
     partition = Partition(3, 1, position=5, read_to=2)
     with pytest.raises(BrokenChainError, match=f"partition 3: .* {start}, expected 2"):
-        partition.remember(batch([event()], start), NOW)
+        partition.remember(batch([event()], start))
 
     assert partition.read_to == 2
+
+
+def numbered(events, start=0):
+    """Return a reading of these events; those that are the same object have the same id."""
+    reading = batch(events, start)
+    reading.rows.id[:] = [id(each) for each in events]
+    return reading
+
+
+def owner(records=(), generation=1):
+    return Partition.restore(0, generation, dict(records), dedupe_records=100)
+
+
+def written(partition):
+    flush = partition.begin_flush()
+    partition.end_flush(flush, written=True)
+    panes = {parse_key(name)[1]: value for name, value in flush.panes.items()}
+    return {**panes, None: flush.position[1]}
+
+
+@pytest.mark.parametrize("away", [0, 200, 3600])
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_copy_of_a_rejected_event_counts_after_a_restart_as_without_one(away, before):
+    partition = owner()
+    early = event(NOW + 400)
+    log = numbered([*(event(NOW - at) for at in range(before)), early])
+    ((offset, rejected),) = partition.apply(log, CLASSIFIER, NOW)
+    assert (offset, rejected.reason) == (before, "future")
+
+    after = owner(written(partition), 2)
+    after.remember(log)
+    assert after.read_to == after.position == before + 1
+    copy = numbered([early], before + 1)
+    assert after.apply(copy, CLASSIFIER, NOW + 400 + away) == []
+    assert after.totals.records["counted/"] == before + 1
+    assert "skipped/duplicate" not in after.totals.records
+
+
+def test_a_copy_of_a_counted_event_is_skipped_after_a_restart():
+    partition = owner()
+    given = event(NOW + 200)
+    partition.apply(numbered([given]), CLASSIFIER, NOW)
+    after = owner(written(partition), 2)
+    after.remember(numbered([given]))
+    after.apply(numbered([given], 1), CLASSIFIER, NOW)
+    assert after.totals.records == {"counted/": 1, "skipped/duplicate": 1}
 
 
 def test_the_chain_is_checked_with_optimization_too():
@@ -229,7 +275,7 @@ def test_the_chain_is_checked_with_optimization_too():
         none = Rows.empty(0, 1)
         for check in (
             lambda: Partition(0, 1).apply(Reading(6, 7, none), None, 0.0),
-            lambda: Partition(0, 1).remember(Reading(6, 7, none), 0.0),
+            lambda: Partition(0, 1).remember(Reading(6, 7, none)),
         ):
             try:
                 check()

@@ -44,6 +44,7 @@ def worker():
         overrides_are_good=None,
         overrides_loaded_at=NOW,
         letter_sender=SimpleNamespace(lost=0),
+        clock=SimpleNamespace(offset=None),
         **facts,
     )
 
