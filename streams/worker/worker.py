@@ -121,14 +121,7 @@ class Worker:
             clock=self.clock,
         )
         self._classifier = Classifier(catalog, settings.tenant_salt.get_secret_value())
-        counter = Counter(
-            Reader(self._classifier, Options.of(settings), with_ids=settings.dedupe_records > 0),
-            self._classifier,
-            owned=owned,
-            assignment=self.assignment,
-            flusher=self.flusher,
-            clock=self.clock,
-        )
+        counter = _make_counter(settings, self._classifier, owned, self)
         table.restore = self.assignment.restore
         faust_app.add_agent(self.app, settings.topic, counter.count, self.fail)
         self.app.on_partitions_revoked.connect(cast("Any", self.assignment.on_revoked), weak=False)
@@ -203,6 +196,19 @@ class Worker:
     def readiness(self) -> tuple[str, ...]:
         """Return why this worker is not ready; empty when it is."""
         return self.publisher.readiness()
+
+
+def _make_counter(
+    settings: Settings, classifier: Classifier, owned: Owned, worker: Worker
+) -> Counter:
+    return Counter(
+        Reader(classifier, Options.of(settings), with_ids=settings.dedupe_records > 0),
+        classifier,
+        owned=owned,
+        assignment=worker.assignment,
+        flusher=worker.flusher,
+        clock=worker.clock,
+    )
 
 
 def _make_follower(  # noqa: PLR0917 - made in one place
