@@ -62,7 +62,8 @@ def snapshot() -> Snapshot:
 
 def scrape(picture: Snapshot, accept: str = "text/plain") -> dict[str, dict[tuple, float]]:
     body, content_type = Exposition(
-        lambda: picture, lambda: ProcessFacts("1.2.3", 0.01, 0, 1, 0.4, True, NOW)
+        lambda: picture,
+        lambda: ProcessFacts("1.2.3", 0.01, 0, 1, 0.4, True, NOW, clock_offset=-0.2),
     )(accept)
     parse = parse_openmetrics if "openmetrics" in content_type else parse_text
     samples: dict[str, dict[tuple, float]] = {}
@@ -186,3 +187,15 @@ def test_a_shift_is_on_metrics_with_all_that_an_alert_asks_for():
     assert samples["llm_share_baseline_days"] == {(): 30.25}
     # What cannot be said is absent: an alert on it stays silent.
     assert len(samples["llm_share_evidence_requests"]) == 2
+
+
+def test_a_clock_is_ahead_above_zero_and_absent_while_not_known():
+    facts = ProcessFacts("1.2.3", 0.01, 0, 1)
+    for offset, lines in ((None, []), (-600.0, ["tokenshare_clock_offset_seconds -600.0"])):
+        found = replace(facts, clock_offset=offset)
+        body, _ = Exposition(snapshot, lambda found=found: found)("text/plain")
+        assert [
+            line
+            for line in body.decode().splitlines()
+            if line.startswith("tokenshare_clock_offset_seconds")
+        ] == lines
