@@ -40,7 +40,13 @@ from streams.decode.formats.raw_usage import (
     json_type,
     judge,
 )
-from streams.decode.formats.registry import ACCESS_LOG, Format, format_of, formats_named
+from streams.decode.formats.registry import (
+    ACCESS_LOG,
+    GATEWAYS,
+    Format,
+    format_of,
+    formats_named,
+)
 from streams.decode.options import AUTO, Options
 
 if TYPE_CHECKING:
@@ -57,7 +63,7 @@ _SHIPPED = ("message", "log", "body", "value", "event", "line")
 SHIPPED = frozenset(
     each.NAME
     for each in (otlp, kong, apisix, higress, envoy, litellm, helicone, bedrock, cloudflare)
-) | {custom.NAME, ACCESS_LOG}
+) | {custom.NAME, ACCESS_LOG, *GATEWAYS}
 
 #: The detail reported when a reader fails on a document, which should not happen.
 FAILED = "cannot be read as what it seems to be"
@@ -242,7 +248,7 @@ class Decoder:
             return _one(TOO_MANY_ITEMS)
         found: list[_Judged] = []
         last: dict[object, int] = {}
-        for document in documents:
+        for document in provider.assembled(documents):
             inside = self._any(document, depth + 1)
             format_, item = inside[0]
             if (

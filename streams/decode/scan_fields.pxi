@@ -7,7 +7,7 @@ cdef enum:
 # What a member is for: its slot. A guard marks a payload of a format that another reader decides on;
 # INTO + an object leads into that object.
 cdef enum:
-    S_ID, S_REQUEST_ID, S_CALL_ID, S_CALL_TYPE, S_START, S_PROMPT, S_COMPLETION, S_CACHE_HIT
+    S_ID, S_REQUEST_ID, S_CALL_ID, S_CALL_TYPE, S_STATUS, S_START, S_PROMPT, S_COMPLETION, S_CACHE_HIT
     S_MODEL, S_GROUP, S_TEAM_ID, S_USER, S_MESSAGES, S_TS, S_LANGUAGE, S_TENANT
     S_META_TEAM, S_META_TEAM_ALIAS, S_META_ORG, S_META_USER, S_META_ALIAS
     S_META_LANGUAGE, S_REQUESTER_LANGUAGE, S_SPEND_LANGUAGE
@@ -41,6 +41,7 @@ _MEMBERS = [
     (TOP, S_REQUEST_ID, "request_id"),
     (TOP, S_CALL_ID, "litellm_call_id"),
     (TOP, S_CALL_TYPE, "call_type"),
+    (TOP, S_STATUS, "status"),
     (TOP, S_START, "startTime"),
     (TOP, S_PROMPT, "prompt_tokens"),
     (TOP, S_COMPLETION, "completion_tokens"),

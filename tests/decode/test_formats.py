@@ -185,6 +185,8 @@ items = st.one_of(st.sampled_from(OBJECTS), natives, payloads, answers, odd)
 
 @given(st.lists(items, max_size=6))
 def test_each_item_of_a_batch_is_judged_alone(documents):
+    # These are no JSON: one spoils a whole array.
+    assume(not re.search("NaN|Infinity", json.dumps(documents)))
     alone = [decode([document]) for document in documents]
     ids = [event.id for decoded in alone for event in decoded.events if event.id is not None]
     # Answers of one id are pieces of one stream, of which only the last counts.

@@ -26,6 +26,16 @@ def loads(text: str) -> object:
         return document
 
 
+def parsed(value: object) -> object:
+    """Return the document in a text; any other value, and a text that holds none, unchanged."""
+    if type(value) is not str:
+        return value
+    try:
+        return loads(value)
+    except ValueError:
+        return value
+
+
 def leniently(value: bytes | str, why: str) -> object:
     """Return a document that JSON allows and orjson refuses (`why`); None where it is not JSON.
 
