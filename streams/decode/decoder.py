@@ -37,6 +37,7 @@ from streams.decode.formats.raw_usage import (
     TOO_MANY_VALUES,
     Found,
     Item,
+    SharedId,
     json_type,
     judge,
 )
@@ -341,6 +342,7 @@ def _sorted(found: list[_Judged]) -> Decoded:
     format_, item = found[0]
     if len(found) == 1 and isinstance(item, UsageEvent):
         return Decoded(format_, (item,), formats=(format_ or "",))
+    _skip_repeated(found)
     events = [each for each in found if isinstance(each.item, UsageEvent)]
     return Decoded(
         next((each.format for each in found if each.format is not None), None),
@@ -349,6 +351,16 @@ def _sorted(found: list[_Judged]) -> Decoded:
         [each.item for each in found if isinstance(each.item, Skipped)],
         [each.format or "" for each in events],
     )
+
+
+def _skip_repeated(found: list[_Judged]) -> None:
+    """Skip the events that report a request again which an earlier one of the record reports."""
+    seen: set[object] = set()
+    for at, (format_, item) in enumerate(found):
+        if isinstance(item, UsageEvent) and type(item.id) is SharedId:
+            if item.id in seen:
+                found[at] = _Judged(format_, Skipped("duplicate"))
+            seen.add(item.id)
 
 
 def _completed(found: list[_Judged], envelope: cloudevents.Envelope) -> list[_Judged]:

@@ -27,10 +27,9 @@ _TENANTS = (
 
 
 def is_bifrost(document: Mapping[str, Any]) -> bool:
-    """Return whether a document is an entry of Bifrost's log."""
+    """Return whether a document is an entry of Bifrost's log, or a row of its table."""
     return (
-        "prompt_tokens" not in document
-        and "provider" in document
+        "provider" in document
         and ("number_of_retries" in document or "fallback_index" in document)
         and ("object" in document or "object_type" in document)
     )

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+#: Of an integer of 64 bits, with its sign.
+_MOST_DIGITS = 20
+_TOO_LARGE = 2**64
+
+
 def loads(text: str) -> object:
     """Return the document in a text. Raises ValueError where it is not JSON."""
     try:
@@ -79,7 +84,9 @@ def _encodable(text: str) -> str:
 
 
 def _number(text: str) -> int | float:
-    return int(text) if len(text) < 19 else float(text)
+    # As orjson reads it: an integer of 64 bits exactly, any other as a double.
+    number = int(text) if len(text) <= _MOST_DIGITS else _TOO_LARGE
+    return number if -(2**63) <= number < 2**64 else float(text)
 
 
 def _refuse(text: str) -> None:

@@ -19,6 +19,7 @@ from streams.decode.formats.provider_usage import usage_of
 from streams.decode.formats.raw_usage import (
     Found,
     Item,
+    SharedId,
     first,
     first_text,
     is_nothing,
@@ -178,9 +179,15 @@ def _is_managing(call: object) -> bool:
 
 
 def _id(document: Mapping[str, Any]) -> object:
-    """Return the id of a request; a batch has the same one in payloads and in SpendLogs."""
+    """Return the id of a request; a batch has the same one in payloads and in SpendLogs.
+
+    Each retrieval of a finished batch logs all of it again, under the batch's id.
+    """
     name = first(document, "id", "request_id", "litellm_call_id")
-    return name.removesuffix(_BATCH_COST) if type(name) is str else name
+    call = document.get("call_type")
+    if type(name) is str and type(call) is str and call.endswith("retrieve_batch"):
+        return SharedId(name.removesuffix(_BATCH_COST))
+    return name
 
 
 def _model(document: Mapping[str, Any]) -> object:
