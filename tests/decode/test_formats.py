@@ -214,10 +214,8 @@ def test_lines_are_read_like_an_array(documents):
 
 
 def test_a_long_id_beside_a_gigantic_number_is_read_alike_in_every_way():
-    payload = (
-        b'{"id": 1795003280500000000, "call_type": "c", "startTime": 1795003280, "model": "m", '
-    )
-    value = payload + b'"prompt_tokens": 0, "x": ' + b"9" * 400 + b"}"
+    payload = b'{"id": 1795003280500000000, "call_type": "c", "startTime": 1795003280, '
+    value = payload + b'"model": "m", "prompt_tokens": 0, "x": ' + b"9" * 400 + b"}"
     after = Decoder()
     after.decode(b'{"call_type": "c", "startTime": 1795003280}')
     assert same(after.decode(value)) == same(decode(value))
