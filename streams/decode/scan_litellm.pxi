@@ -11,14 +11,6 @@ _LANGUAGES[0], _LANGUAGES[1] = S_META_LANGUAGE, S_REQUESTER_LANGUAGE
 _LANGUAGES[2] = S_SPEND_LANGUAGE
 
 
-cdef inline bint _contains(Span text, const char* part, Py_ssize_t size) noexcept nogil:
-    cdef Py_ssize_t at
-    for at in range(text.size - size + 1):
-        if memcmp(text.start + at, part, size) == 0:
-            return True
-    return False
-
-
 cdef Format _read_litellm(Walk* walk, Event* event, bint detects, bint with_ids) except? NOT_READ:
     """Read the fields beside tokens, model and id, which the event has already."""
     cdef Span alias, text
@@ -26,18 +18,18 @@ cdef Format _read_litellm(Walk* walk, Event* event, bint detects, bint with_ids)
     cdef int number
     if event.prompt == 0 and event.completion == 0:
         return NOT_READ
+    # Without a price the tokens of a request that failed are an estimate.
+    if walk.guards & HAS_SPEND:
+        return NOT_READ
     if with_ids and event.id.size == 0:
         return NOT_READ
     if _text_in(walk.slots[S_CALL_TYPE], &text) != PRESENT:
         return NOT_READ
-    if _contains(text, b"mcp", 3) or _contains(text, b"batch", 5):
-        return NOT_READ
-    # The tokens of a request that failed may be an estimate; null or "success" is none.
-    if walk.slots[S_STATUS].start != NULL and not (
-        walk.slots[S_STATUS].start[0] == 0x6E
-        or (walk.slots[S_STATUS].size > 1 and walk.slots[S_STATUS].start[1] == 0x73)
-    ):
-        return NOT_READ
+    for number in range(text.size - 2):
+        if (text.start[number] == 0x6D and memcmp(text.start + number, b"mcp", 3) == 0) or (
+            text.start[number] == 0x62 and memcmp(text.start + number, b"bat", 3) == 0
+        ):
+            return NOT_READ
     if walk.slots[S_CACHE_HIT].start != NULL and walk.slots[S_CACHE_HIT].start[0] not in (
         0x6E, 0x66,
     ):
@@ -57,8 +49,11 @@ cdef Format _read_litellm(Walk* walk, Event* event, bint detects, bint with_ids)
             event.model = text
             break
     # It may be Bedrock's, and name no model.
-    if _contains(event.model, b"arn:", 4):
-        return NOT_READ
+    for number in range(event.model.size - 3):
+        if event.model.start[number + 3] == 0x3A and (
+            memcmp(event.model.start + number, b"arn:", 4) == 0
+        ):
+            return NOT_READ
     if not _first_text(walk, _TENANTS, 7, &event.tenant):
         return NOT_READ
     if not _first_text(walk, _LANGUAGES, 3, &event.language):

@@ -42,7 +42,7 @@ def read(document: Mapping[str, Any]) -> Item:
     if document.get("cached") in (True, 1, "true"):
         return Skipped("cache_hit")
     return Found(
-        model=document["model_name"],
+        model=document.get("model_name"),
         prompt=with_cache(
             decimal(document.get("input_tokens")),
             document.get("provider_cache_read_input_tokens"),
