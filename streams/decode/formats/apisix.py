@@ -52,7 +52,7 @@ def read(document: Mapping[str, Any]) -> Item:
     """Return the result for a log entry."""
     summary = document.get("llm_summary")
     if type(summary) is not dict:
-        return Skipped("no_llm")
+        return read_own_format(document) if is_own_format(document) else Skipped("no_llm")
     return Found(
         first(summary, "model", "request_model"),
         *_usage(summary, is_anthropic=_is_anthropic(part(document, "request", "uri"))),

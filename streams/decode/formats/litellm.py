@@ -76,6 +76,7 @@ class _Metadata(TypedDict, total=False):
     requester_metadata: _Requester | None
     spend_logs_metadata: _Requester | None
     model_map_information: _ModelMap | None
+    status: Any
 
 
 class _Response(TypedDict, total=False):
@@ -166,12 +167,12 @@ def _is_unanswered(document: Mapping[str, Any]) -> bool:
     request that was billed all the same, as after a read timeout, has a price.
     """
     spend, completion = document.get("spend"), document.get("completion_tokens")
-    return (
-        document.get("status") == "failure"
-        and type(spend) in {int, float}
-        and spend == 0
-        and is_nothing(completion)
-    )
+    if type(spend) not in {int, float} or spend != 0 or not is_nothing(completion):
+        return False
+    status = document.get("status")
+    if status is None:
+        status = part(_metadata(document.get("metadata")), "status")
+    return bool(status == "failure")
 
 
 def _is_managing(call: object) -> bool:

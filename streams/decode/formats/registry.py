@@ -119,7 +119,7 @@ _KEYS = frozenset(
             "metric_name",
         ),
         *("llm_model", "llm_prompt_tokens", "llm_completion_tokens", "api-id", "apiId"),
-        *("category", "metric_name", "custom_id", "recordId", "response", "usage_metadata"),
+        *("category", "Type", "metric_name", "custom_id", "recordId", "response", "usage_metadata"),
         *("eval_count", "prompt_eval_count", "model", "type", "choices", "object", "created_at"),
         *_ACCESS_LOG,
     )
