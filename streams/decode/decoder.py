@@ -37,10 +37,17 @@ from streams.decode.formats.raw_usage import (
     TOO_MANY_VALUES,
     Found,
     Item,
+    SharedId,
     json_type,
     judge,
 )
-from streams.decode.formats.registry import ACCESS_LOG, Format, format_of, formats_named
+from streams.decode.formats.registry import (
+    ACCESS_LOG,
+    GATEWAYS,
+    Format,
+    format_of,
+    formats_named,
+)
 from streams.decode.options import AUTO, Options
 
 if TYPE_CHECKING:
@@ -57,7 +64,7 @@ _SHIPPED = ("message", "log", "body", "value", "event", "line")
 SHIPPED = frozenset(
     each.NAME
     for each in (otlp, kong, apisix, higress, envoy, litellm, helicone, bedrock, cloudflare)
-) | {custom.NAME, ACCESS_LOG}
+) | {custom.NAME, ACCESS_LOG, *GATEWAYS}
 
 #: The detail reported when a reader fails on a document, which should not happen.
 FAILED = "cannot be read as what it seems to be"
@@ -242,7 +249,7 @@ class Decoder:
             return _one(TOO_MANY_ITEMS)
         found: list[_Judged] = []
         last: dict[object, int] = {}
-        for document in documents:
+        for document in provider.assembled(documents):
             inside = self._any(document, depth + 1)
             format_, item = inside[0]
             if (
@@ -335,6 +342,7 @@ def _sorted(found: list[_Judged]) -> Decoded:
     format_, item = found[0]
     if len(found) == 1 and isinstance(item, UsageEvent):
         return Decoded(format_, (item,), formats=(format_ or "",))
+    _skip_repeated(found)
     events = [each for each in found if isinstance(each.item, UsageEvent)]
     return Decoded(
         next((each.format for each in found if each.format is not None), None),
@@ -343,6 +351,16 @@ def _sorted(found: list[_Judged]) -> Decoded:
         [each.item for each in found if isinstance(each.item, Skipped)],
         [each.format or "" for each in events],
     )
+
+
+def _skip_repeated(found: list[_Judged]) -> None:
+    """Skip the events that report a request again which an earlier one of the record reports."""
+    seen: set[object] = set()
+    for at, (format_, item) in enumerate(found):
+        if isinstance(item, UsageEvent) and type(item.id) is SharedId:
+            if item.id in seen:
+                found[at] = _Judged(format_, Skipped("duplicate"))
+            seen.add(item.id)
 
 
 def _completed(found: list[_Judged], envelope: cloudevents.Envelope) -> list[_Judged]:

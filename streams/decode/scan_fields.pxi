@@ -4,8 +4,8 @@
 cdef enum:
     TOP, METADATA, REQUESTER, SPEND, RESPONSE, HIDDEN, MODEL_MAP, PLACES
 
-# What a member is for: its slot. A guard marks a payload of a format that another reader decides on;
-# INTO + an object leads into that object.
+# What a member is for: its slot. A guard marks a payload of a format that another reader decides on,
+# and a price marks a row of SpendLogs, which Python judges by it; INTO + an object leads into that object.
 cdef enum:
     S_ID, S_REQUEST_ID, S_CALL_ID, S_CALL_TYPE, S_START, S_PROMPT, S_COMPLETION, S_CACHE_HIT
     S_MODEL, S_GROUP, S_TEAM_ID, S_USER, S_MESSAGES, S_TS, S_LANGUAGE, S_TENANT
@@ -15,6 +15,7 @@ cdef enum:
     SLOTS
     GUARD_LITELLM = 100
     GUARD_NATIVE = 101
+    GUARD_SPEND = 102
     INTO = 200
 
 cdef struct Member:
@@ -24,11 +25,16 @@ cdef struct Member:
     int size
     const char* name
 
+# What a walk has met, as bits of `guards`.
+cdef enum:
+    HAS_NATIVE_GUARD = 1
+    HAS_SPEND = 2
+
 # Where the values of the slots are (`start` is NULL where absent), and what else a walk has met.
 cdef struct Walk:
     Span slots[SLOTS]
     bint entered[PLACES]
-    bint has_native_guard
+    int guards
 
 _MEMBERS = [
     *((TOP, GUARD_LITELLM, name) for name in BEFORE_LITELLM),
@@ -37,6 +43,7 @@ _MEMBERS = [
         for name in BEFORE_NATIVE
         if name != "call_type" and name not in BEFORE_LITELLM
     ),
+    (TOP, GUARD_SPEND, "spend"),
     (TOP, S_ID, "id"),
     (TOP, S_REQUEST_ID, "request_id"),
     (TOP, S_CALL_ID, "litellm_call_id"),

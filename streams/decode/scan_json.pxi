@@ -144,7 +144,9 @@ cdef const uint8_t* _over(
                 if slot == GUARD_LITELLM:
                     return NULL
                 if slot == GUARD_NATIVE:
-                    walk.has_native_guard = True
+                    walk.guards |= HAS_NATIVE_GUARD
+                elif slot == GUARD_SPEND:
+                    walk.guards |= HAS_SPEND
                 elif slot >= INTO:
                     inner = slot - INTO
                     if walk.entered[inner]:

@@ -18,12 +18,17 @@ cdef Format _read_litellm(Walk* walk, Event* event, bint detects, bint with_ids)
     cdef int number
     if event.prompt == 0 and event.completion == 0:
         return NOT_READ
+    # Without a price the tokens of a request that failed are an estimate.
+    if walk.guards & HAS_SPEND:
+        return NOT_READ
     if with_ids and event.id.size == 0:
         return NOT_READ
     if _text_in(walk.slots[S_CALL_TYPE], &text) != PRESENT:
         return NOT_READ
     for number in range(text.size - 2):
-        if memcmp(text.start + number, b"mcp", 3) == 0:
+        if (text.start[number] == 0x6D and memcmp(text.start + number, b"mcp", 3) == 0) or (
+            text.start[number] == 0x62 and memcmp(text.start + number, b"bat", 3) == 0
+        ):
             return NOT_READ
     if walk.slots[S_CACHE_HIT].start != NULL and walk.slots[S_CACHE_HIT].start[0] not in (
         0x6E, 0x66,
@@ -43,6 +48,12 @@ cdef Format _read_litellm(Walk* walk, Event* event, bint detects, bint with_ids)
         ):
             event.model = text
             break
+    # It may be Bedrock's, and name no model.
+    for number in range(event.model.size - 3):
+        if event.model.start[number + 3] == 0x3A and (
+            memcmp(event.model.start + number, b"arn:", 4) == 0
+        ):
+            return NOT_READ
     if not _first_text(walk, _TENANTS, 7, &event.tenant):
         return NOT_READ
     if not _first_text(walk, _LANGUAGES, 3, &event.language):

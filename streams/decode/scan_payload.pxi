@@ -91,7 +91,7 @@ cdef Format _read_payload(
 
 cdef Format _read_native(Walk* walk, Event* event) noexcept:
     cdef Span time = walk.slots[S_TS]
-    if walk.has_native_guard or walk.slots[S_CALL_TYPE].start != NULL:
+    if walk.guards & HAS_NATIVE_GUARD or walk.slots[S_CALL_TYPE].start != NULL:
         return NOT_READ
     # An empty language or tenant is none here and in Python; a blank language counts as none.
     if _text_in(walk.slots[S_LANGUAGE], &event.language) == UNCLEAR:

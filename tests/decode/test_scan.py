@@ -197,19 +197,26 @@ def maybe(**fields):
     return st.fixed_dictionaries({}, optional={**fields, "more": anything, "wörter": text})
 
 
-name = st.none() | text | anything
+#: Of Bedrock's ARNs the first one names no model.
+ARNS = (
+    "bedrock/arn:aws:bedrock:us-east-1:1:application-inference-profile/a",
+    "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0",
+)
+CALLS = ("acompletion", "aembedding", "call_mcp_tool", "aretrieve_batch", "acreate_batch", "", None)
+name = st.none() | text | anything | st.sampled_from(ARNS)
 payloads = st.builds(
     lambda good, odd, *rest: spelt([*good.items(), *odd], *rest),
     st.fixed_dictionaries(
         {
-            "call_type": st.sampled_from(["acompletion", "aembedding", "call_mcp_tool", "", None]),
+            "call_type": st.sampled_from(CALLS),
             "startTime": st.floats(1e9, 2e9) | time | anything,
             "prompt_tokens": st.integers(0, 3) | anything,
             "completion_tokens": st.integers(0, 3) | anything,
-            "model": text | anything,
+            "model": text | anything | st.sampled_from(ARNS),
         },
         optional={
             "id": name,
+            "spend": st.sampled_from([0, 0.0, 0.25, None, "0"]),
             "request_id": name,
             "status": st.sampled_from(["success", "failure", None]),
             "cache_hit": st.sampled_from([None, True, False, "True", "False", "None", 1]),

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import orjson
@@ -41,12 +42,21 @@ READMES = sorted(GATEWAYS.rglob("README.md"))
 #: Folder -> format of its sample, language, and what is skipped beside the one request in it.
 SAMPLES = {
     "apisix": ("apisix", None, []),
+    "azure-api-management": ("azure_apim", None, []),
+    "bifrost": ("bifrost", None, []),
     "envoy-ai-gateway": ("envoy", "fr", []),
     "higress": ("higress", None, []),
     "kong": ("kong", None, []),
     "litellm": ("litellm", "fr", []),
+    "one-api": ("one_api", None, []),
     "otel-collector": ("otlp", "fr", ["not_a_request"]),
 }
+#: Folders of senders by OTLP, of which tests/formats has the samples.
+SENDERS = {"opentelemetry-sdks"}
+#: Of their configurations, those that are not YAML.
+OTHERS = sorted(path for name in SENDERS for path in (GATEWAYS / name).glob("*.[jt]*"))
+#: Gateways whose records say nothing of who asked.
+WITHOUT_TENANT = {"azure-api-management"}
 TOPIC = Settings.model_fields["topic"].default
 BRIDGE = f"http://127.0.0.1:{Settings.model_fields['bridge_port'].default}"
 
@@ -101,8 +111,10 @@ def at(value, path):
 
 
 def test_there_is_one_for_each_gateway():
-    assert {path.parent.name for path in CONFIGURATIONS} == set(SAMPLES)
-    assert {path.parent for path in READMES} == {GATEWAYS, *(GATEWAYS / name for name in SAMPLES)}
+    folders = SENDERS | set(SAMPLES)
+
+    assert {path.parent.name for path in CONFIGURATIONS} == folders
+    assert {path.parent for path in READMES} == {GATEWAYS, *(GATEWAYS / name for name in folders)}
 
 
 @every_configuration
@@ -118,7 +130,7 @@ def test_secrets_come_from_the_environment(path):
         value
         for where, value in leaves(documents(path))
         if isinstance(value, str)
-        and is_secret.search(where[-1].lower())
+        and is_secret.search(where[-1].lower().removeprefix("tokenshare_"))
         and not {"json", "llmRequestCosts", "logging"} & set(where)
         and where[-1] != "header_name"
     ]
@@ -136,13 +148,29 @@ def test_the_variables_of_tokenshare_in_it_are_settings(path):
 @every_configuration
 def test_it_writes_to_the_topic_of_the_worker_or_posts_to_the_bridge(path):
     text = path.read_text()
-    topics = re.findall(r"^\s+(?:kafka_topic|topics?): (\S+)", text, flags=re.MULTILINE)
+    topics = re.findall(
+        r"^\s+(?:kafka_topic|topics?|\S+\.replacement|TOKENSHARE_TOPIC): (\S+)",
+        text,
+        flags=re.MULTILINE,
+    )
     posts = re.findall(r"http://127\.0\.0\.1:\d+\S*", text)
 
     assert set(topics) <= {TOPIC}
     assert set(posts) <= {BRIDGE + route for route in POSTS}
     assert topics or posts or path.name in {"gateway.yaml", "wasm-plugin.yaml", "callback.yaml"}
-    assert all(post.endswith("/v1/traces") == ("traces_endpoint" in text) for post in posts)
+    sends_spans = "traces_endpoint" in text or path.parent.name in SENDERS
+    assert all(post.endswith("/v1/traces") == sends_spans for post in posts)
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.name)
+def test_an_agent_posts_its_logs_to_the_bridge_and_keeps_prompts(path):
+    text = path.read_text()
+    read = json.loads if path.suffix == ".json" else tomllib.loads
+    said = {where[-1]: value for where, value in leaves(read(text))}
+
+    assert re.findall(r"http://127\.0\.0\.1:\d+[^\s\"]*", text) == [f"{BRIDGE}/v1/logs"]
+    assert said.get("OTEL_LOG_USER_PROMPTS", "0") == "0"
+    assert said.get("log_user_prompt", False) is False
 
 
 @every_sample
@@ -153,7 +181,8 @@ def test_what_it_makes_a_gateway_write_is_one_request(name):
 
     assert decoded.format == format_
     assert (event.prompt_tokens, event.completion_tokens) == (812, 64)
-    assert (event.language, event.tenant) == (language, "team-7")
+    assert event.language == language
+    assert event.tenant == (None if name in WITHOUT_TENANT else "team-7")
     assert event.model in {"gpt-4o-mini-2024-07-18", "qwen3-32b", "qwen-turbo"}
     assert event.id
     assert event_time(event.ts, None) == pytest.approx(1_795_568_814, abs=2)

@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 
 NAME = "apisix"
 
+#: Variables of the AI plugins, as their documentation puts them into a log format.
+_OWN_MARKERS = ("llm_model", "llm_prompt_tokens", "llm_completion_tokens")
+_OWN = (
+    *("llm_prompt_tokens", "llm_completion_tokens", "llm_total_tokens"),
+    *("llm_cache_read_input_tokens", "llm_cache_creation_input_tokens"),
+)
+#: What else such a format usually has, by the names of the documentation's examples.
+_PATHS = ("uri", "request_uri", "upstream_uri", "path", "request_line")
+_TIMES = ("start_time", "@timestamp", "timestamp", "time", "time_iso8601", "msec")
+_TENANTS = ("consumer_name", "consumer", "llm_end_user_id")
+_IDS = ("request_id", "x_request_id", "apisix_request_id")
+
 #: On Anthropic's own route the input is as Anthropic counts it, without the cache.
 _ANTHROPIC_ROUTE = "/v1/messages"
 
@@ -40,7 +52,7 @@ def read(document: Mapping[str, Any]) -> Item:
     """Return the result for a log entry."""
     summary = document.get("llm_summary")
     if type(summary) is not dict:
-        return Skipped("no_llm")
+        return read_own_format(document) if is_own_format(document) else Skipped("no_llm")
     return Found(
         first(summary, "model", "request_model"),
         *_usage(summary, is_anthropic=_is_anthropic(part(document, "request", "uri"))),
@@ -53,6 +65,31 @@ def read(document: Mapping[str, Any]) -> Item:
         id=first_text(part(document, "request", "id"), document.get("request_id")),
         text=part(document, "llm_request", "messages"),
         failed=is_error(part(document, "response", "status")),
+    )
+
+
+def is_own_format(document: Mapping[str, Any]) -> bool:
+    """Return whether a document is a log entry in a format of one's own, by documented names."""
+    return "prompt_tokens" not in document and any(name in document for name in _OWN_MARKERS)
+
+
+def read_own_format(document: Mapping[str, Any]) -> Item:
+    """Return the result for an entry; on a route without a model the values are empty."""
+    model = first_text(document.get("llm_model"), document.get("request_llm_model"))
+    if model is None:
+        return Skipped("no_llm")
+    summary = {name.removeprefix("llm_"): document[name] for name in _OWN if name in document}
+    # Without a response the variables keep their first values, which are texts.
+    if is_nothing(*(decimal(summary.get(name)) for name in ("prompt_tokens", "completion_tokens"))):
+        return Skipped("no_usage")
+    return Found(
+        model,
+        *_usage(summary, is_anthropic=any(map(_is_anthropic, map(document.get, _PATHS)))),
+        ts=first(document, *_TIMES),
+        tenant=first_text(*map(document.get, _TENANTS)),
+        id=first_text(*map(document.get, _IDS)),
+        text=document.get("llm_request_body"),
+        failed=is_error(document.get("status")),
     )
 
 

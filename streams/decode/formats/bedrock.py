@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from streams.decode.formats.model_name import is_opaque
 from streams.decode.formats.raw_usage import Found, Item, add, first_text, part
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ def is_bedrock(document: Mapping[str, Any]) -> bool:
 def read(document: Mapping[str, Any]) -> Item:
     """Return the result for a line of the invocation log.
 
-    The ARN of an inference profile may hide the model; the catalogue then does not know it.
+    The ARN of an application inference profile hides the model; the catalogue then does not know
+    it, unless the answer is logged as well and names its model.
     """
     given = document.get("input")
     return Found(
-        model=document.get("modelId"),
+        model=_model(document),
         prompt=add(
             part(given, "inputTokenCount"),
             part(given, "cacheReadInputTokenCount"),
@@ -44,3 +46,16 @@ def read(document: Mapping[str, Any]) -> Item:
         id=document.get("requestId"),
         text=part(given, "inputBodyJson"),
     )
+
+
+def _model(document: Mapping[str, Any]) -> object:
+    given = document.get("modelId")
+    if not is_opaque(given):
+        return given
+    answer = part(document, "output", "outputBodyJson")
+    # The events of a stream are an array, and the first one names the model.
+    events = answer if type(answer) is list else [answer]
+    names = (
+        part(each, *path) for each in events[:2] for path in (("model",), ("message", "model"))
+    )
+    return first_text(*names) or given

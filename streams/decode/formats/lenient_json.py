@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+#: Of an integer of 64 bits, with its sign.
+_MOST_DIGITS = 20
+_TOO_LARGE = 2**64
+
+
 def loads(text: str) -> object:
     """Return the document in a text. Raises ValueError where it is not JSON."""
     try:
@@ -24,6 +29,16 @@ def loads(text: str) -> object:
         if document is None:
             raise
         return document
+
+
+def parsed(value: object) -> object:
+    """Return the document in a text; any other value, and a text that holds none, unchanged."""
+    if type(value) is not str:
+        return value
+    try:
+        return loads(value)
+    except ValueError:
+        return value
 
 
 def leniently(value: bytes | str, why: str) -> object:
@@ -69,7 +84,9 @@ def _encodable(text: str) -> str:
 
 
 def _number(text: str) -> int | float:
-    return int(text) if len(text) < 19 else float(text)
+    # As orjson reads it: an integer of 64 bits exactly, any other as a double.
+    number = int(text) if len(text) <= _MOST_DIGITS else _TOO_LARGE
+    return number if -(2**63) <= number < 2**64 else float(text)
 
 
 def _refuse(text: str) -> None:

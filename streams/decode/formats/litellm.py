@@ -14,10 +14,12 @@ import msgspec  # noqa: TC002 - `get_type_hints` evaluates the annotations
 from streams.decode.event import Rejected, Skipped
 from streams.decode.formats.lenient_json import loads
 from streams.decode.formats.markers import BEFORE_LITELLM, Never
+from streams.decode.formats.model_name import is_opaque
 from streams.decode.formats.provider_usage import usage_of
 from streams.decode.formats.raw_usage import (
     Found,
     Item,
+    SharedId,
     first,
     first_text,
     is_nothing,
@@ -34,6 +36,11 @@ _REDACTED = "redacted-by-litellm"
 
 #: Calls that are not answered by a model.
 _OTHER_CALLS = ("call_mcp_tool", "acall_mcp_tool", "list_mcp_tools")
+#: Words in the names of calls that manage what other calls made: files, batches, stored responses.
+#: They are no requests, though the one that sees a batch finished logs the tokens of all of it.
+_MANAGING = ("batch", "file", "retrieve", "list", "delete", "cancel", "fine_tuning", "count_tokens")
+#: LiteLLM appends it to a batch's id in SpendLogs.
+_BATCH_COST = "_batch_cost"
 #: SpendLogs has strings instead of true, false and null, and all of them are truthy in Python.
 _IS_HIT = (True, "True", "true")
 
@@ -55,6 +62,10 @@ class _Requester(TypedDict, total=False):
     language: Any
 
 
+class _ModelMap(TypedDict, total=False):
+    model_map_key: Any
+
+
 class _Metadata(TypedDict, total=False):
     user_api_key_team_id: Any
     user_api_key_team_alias: Any
@@ -64,15 +75,13 @@ class _Metadata(TypedDict, total=False):
     language: Any
     requester_metadata: _Requester | None
     spend_logs_metadata: _Requester | None
+    model_map_information: _ModelMap | None
+    status: Any
 
 
 class _Response(TypedDict, total=False):
     model: Any
     usage: Any
-
-
-class _ModelMap(TypedDict, total=False):
-    model_map_key: Any
 
 
 class _Fields(TypedDict, total=False):
@@ -83,6 +92,7 @@ class _Fields(TypedDict, total=False):
     status: Any
     cache_hit: Any
     startTime: Any
+    spend: Any
     prompt_tokens: Any
     completion_tokens: Any
     total_tokens: Any
@@ -116,6 +126,8 @@ def read(document: Mapping[str, Any]) -> Item:
         return Skipped("not_a_request")
     if document.get("cache_hit") in _IS_HIT:
         return Skipped("cache_hit")
+    if _is_unanswered(document):
+        return Skipped("no_usage")
     prompt, completion = document.get("prompt_tokens"), document.get("completion_tokens")
     response = document.get("response")
     if is_nothing(prompt, completion):
@@ -129,6 +141,8 @@ def read(document: Mapping[str, Any]) -> Item:
                 "wrong_type",
                 "every value is a text: LiteLLM's generic_api_use_v1 is on, switch it off",
             )
+    if is_nothing(prompt, completion) and _is_managing(document.get("call_type")):
+        return Skipped("not_a_request")
     return Found(
         model=_model(document),
         prompt=prompt,
@@ -136,7 +150,7 @@ def read(document: Mapping[str, Any]) -> Item:
         ts=document.get("startTime"),
         language=_language(document.get("metadata")),
         tenant=_tenant(document),
-        id=first(document, "id", "request_id", "litellm_call_id"),
+        id=_id(document),
         text=_text(document.get("messages")),
         failed=document.get("status") == "failure",
     )
@@ -146,18 +160,61 @@ def _is_stringified(document: Mapping[str, Any]) -> bool:
     return "prompt_tokens" not in document and "usage" in document
 
 
+def _is_unanswered(document: Mapping[str, Any]) -> bool:
+    """Return whether a row's tokens are an estimate of what a failed request would have cost.
+
+    The provider billed nothing for it and answered nothing. A stream that broke has output, and a
+    request that was billed all the same, as after a read timeout, has a price.
+    """
+    spend, completion = document.get("spend"), document.get("completion_tokens")
+    if type(spend) not in {int, float} or spend != 0 or not is_nothing(completion):
+        return False
+    status = document.get("status")
+    if status is None:
+        status = part(_metadata(document.get("metadata")), "status")
+    return bool(status == "failure")
+
+
+def _is_managing(call: object) -> bool:
+    return type(call) is str and any(word in call for word in _MANAGING)
+
+
+def _id(document: Mapping[str, Any]) -> object:
+    """Return the id of a request; a batch has the same one in payloads and in SpendLogs.
+
+    Each retrieval of a finished batch logs all of it again, under the batch's id.
+    """
+    name = first(document, "id", "request_id", "litellm_call_id")
+    call = document.get("call_type")
+    if type(name) is str and type(call) is str and call.endswith("retrieve_batch"):
+        return SharedId(name.removesuffix(_BATCH_COST))
+    return name
+
+
 def _model(document: Mapping[str, Any]) -> object:
-    """Return the model that answered, never the alias that the gateway's users call it by."""
-    alias = document.get("model_group")
+    """Return the model that answered, never the alias that the gateway's users call it by.
+
+    On an application inference profile of Bedrock most names are its ARN, which names no model;
+    the base model that the deployment is configured with does.
+    """
+    alias, given = document.get("model_group"), document.get("model")
     response, hidden = document.get("response"), document.get("hidden_params")
-    for name in (
-        part(response, "model"),
-        part(hidden, "litellm_model_name"),
-        part(document.get("model_map_information"), "model_map_key"),
-    ):
-        if type(name) is str and name.strip() and name != alias:
+    named = [
+        name
+        for name in (
+            part(response, "model"),
+            part(hidden, "litellm_model_name"),
+            part(document.get("model_map_information"), "model_map_key"),
+        )
+        if type(name) is str and name.strip() and name != alias
+    ]
+    if not is_opaque(named[0] if named else given):
+        return named[0] if named else given
+    listed = part(_metadata(document.get("metadata")), "model_map_information", "model_map_key")
+    for name in (*named, listed, given):
+        if type(name) is str and name.strip() and name != alias and not is_opaque(name):
             return name
-    return document.get("model")
+    return named[0] if named else given
 
 
 def _metadata(metadata: object) -> object:

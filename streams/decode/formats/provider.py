@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
 from streams.decode.formats.provider_usage import gemini, usage_of
-from streams.decode.formats.raw_usage import Found, Item, first, first_text
+from streams.decode.formats.raw_usage import Found, Item, first, first_text, part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 NAME, GEMINI, OLLAMA = "provider", "gemini", "ollama"
 
@@ -24,36 +24,45 @@ _ANTHROPIC_EVENTS = (
 )
 #: The `object` values of OpenAI's responses and chunks.
 _OBJECTS = ("chat.completion", "chat.completion.chunk", "text_completion", "response")
+#: Counts in the dump of a Gemini response by Google's SDK for Python.
+_GEMINI_DUMPED = ("prompt_token_count", "candidates_token_count", "total_token_count")
 #: Stream events of OpenAI's responses API that hold the whole response, with its usage.
 _LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")
 
 
 def is_gemini(document: Mapping[str, Any]) -> bool:
-    """Return whether a document is a response of Gemini's own API."""
-    return "usageMetadata" in document
+    """Return whether a document is a response of Gemini's own API, or Google's SDK's dump of one.
+
+    The dump is in snake case, and has no counts beside its `usage_metadata`.
+    """
+    return "usageMetadata" in document or (
+        type(document.get("usage_metadata")) is dict
+        and "prompt_tokens" not in document
+        and not document["usage_metadata"].keys().isdisjoint(_GEMINI_DUMPED)
+    )
 
 
 def read_gemini(document: Mapping[str, Any]) -> Item:
     """Return the result for a response; chunks of a stream repeat the usage so far."""
-    usage = document["usageMetadata"]
+    usage = first(document, "usageMetadata", "usage_metadata")
     if type(usage) is not dict:
         return Skipped("no_usage")
-    if _is_unfinished(document.get("candidates"), "finishReason"):
+    if _is_unfinished(document.get("candidates"), "finishReason", "finish_reason"):
         return Skipped("stream_chunk")
     return Found(
-        first(document, "modelVersion", "model"),
+        first(document, "modelVersion", "model_version", "model"),
         *gemini(usage),
-        ts=document.get("createTime"),
-        id=document.get("responseId"),
+        ts=first(document, "createTime", "create_time"),
+        id=first(document, "responseId", "response_id"),
     )
 
 
-def _is_unfinished(choices: object, reason: str) -> bool:
+def _is_unfinished(choices: object, *reasons: str) -> bool:
     """Return whether there are choices and none of them is finished."""
     return (
         type(choices) is list
         and bool(choices)
-        and not any(type(each) is dict and each.get(reason) for each in choices)
+        and not any(type(each) is dict and first(each, *reasons) for each in choices)
     )
 
 
@@ -109,7 +118,7 @@ def read(document: Mapping[str, Any]) -> Item:
     # Some servers repeat the usage so far in every chunk (vLLM's continuous_usage_stats).
     if is_chunk and _is_unfinished(document.get("choices"), "finish_reason"):
         return Skipped("stream_chunk")
-    found = usage_of(document.get("usage"), is_response=object_ == "response")
+    found = usage_of(_usage(document), is_response=object_ == "response")
     if found == (None, None):
         return Skipped("stream_chunk" if is_chunk else "no_usage")
     return Found(
@@ -119,3 +128,52 @@ def read(document: Mapping[str, Any]) -> Item:
         tenant=first_text(document.get("user")),
         id=document.get("id"),
     )
+
+
+def _usage(document: Mapping[str, Any]) -> object:
+    """Return a response's usage: the last chunk of a stream may have it in another place.
+
+    Moonshot puts it into the choice that ends, Groq under `x_groq`.
+    """
+    usage = document.get("usage")
+    if type(usage) is dict:
+        return usage
+    choices = document.get("choices")
+    places = [part(document, "x_groq", "usage")]
+    if type(choices) is list:
+        places += (part(choice, "usage") for choice in choices)
+    return next((each for each in places if type(each) is dict), None)
+
+
+def assembled(documents: Sequence[object]) -> Sequence[object]:
+    """Return documents in which the events of one Anthropic stream are one response.
+
+    The first event of a stream has the input and later ones the output so far, so the response
+    takes the place of the last event with usage. The others stay what they are: pieces.
+    """
+    kinds = [each.get("type") if type(each) is dict else None for each in documents]
+    if "message_start" not in kinds:
+        return documents
+    found = list(documents)
+    message: dict[str, Any] | None = None
+    place = 0
+    for at, (kind, each) in enumerate(zip(kinds, documents, strict=True)):
+        if kind == "message_start":
+            message, place = _started(each), at
+        elif message is not None and kind in _ANTHROPIC_EVENTS:
+            usage = part(each, "usage")
+            found[place] = documents[place]
+            if kind == "message_delta" and type(usage) is dict:
+                so_far = {name: value for name, value in usage.items() if value is not None}
+                message, place = message | {"usage": message["usage"] | so_far}, at
+            found[place] = message
+            if kind == "message_stop":
+                message = None
+    return found
+
+
+def _started(event: object) -> dict[str, Any] | None:
+    message = part(event, "message")
+    if type(message) is not dict or type(message.get("usage")) is not dict:
+        return None
+    return message

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from streams.decode.formats.raw_usage import add, wrong_count
+from streams.decode.formats.raw_usage import add, first, wrong_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,10 @@ _NONE = Usage(None, None)
 #: Fields that identify a usage object, by shape.
 _CHAT = ("prompt_tokens", "completion_tokens")
 _INPUT_OUTPUT = ("input_tokens", "output_tokens")
-_GEMINI = ("promptTokenCount", "candidatesTokenCount", "totalTokenCount")
+_GEMINI = (
+    *("promptTokenCount", "candidatesTokenCount", "totalTokenCount"),
+    *("prompt_token_count", "candidates_token_count", "total_token_count"),
+)
 _CONVERSE = ("inputTokens", "outputTokens")
 
 
@@ -66,8 +69,22 @@ def _has(usage: Mapping[str, Any], names: tuple[str, ...]) -> bool:
 def anthropic(usage: Mapping[str, Any]) -> Usage:
     """Return input with cache reads and writes added, and output.
 
-    `cache_creation` beside `cache_creation_input_tokens` is its breakdown.
+    `cache_creation` beside `cache_creation_input_tokens` is its breakdown. Where the provider has
+    compacted the context on the way, the top level leaves the compaction out, and `iterations`
+    lists every pass, each with counts of its own.
     """
+    iterations = usage.get("iterations")
+    if type(iterations) is list and iterations and all(type(each) is dict for each in iterations):
+        passes = [_one_pass(each) for each in iterations]
+        found = Usage(
+            add(*(each.prompt for each in passes)), add(*(each.completion for each in passes))
+        )
+        if found != _NONE:
+            return found
+    return _one_pass(usage)
+
+
+def _one_pass(usage: Mapping[str, Any]) -> Usage:
     return Usage(
         add(
             usage.get("input_tokens"),
@@ -113,16 +130,45 @@ def _reasoning(usage: Mapping[str, Any]) -> object:
 
 
 def gemini(usage: Mapping[str, Any]) -> Usage:
-    """Return the input and output of Gemini's `usageMetadata`.
+    """Return the input and output of Gemini's `usageMetadata`, or of its dump in snake case.
 
     The thoughts are separate from the candidates, except where the total shows that they are
     included.
     """
-    prompt = add(usage.get("promptTokenCount"), usage.get("toolUsePromptTokenCount"))
-    candidates, thoughts = usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")
+    prompt = add(
+        first(usage, "promptTokenCount", "prompt_token_count"),
+        first(usage, "toolUsePromptTokenCount", "tool_use_prompt_token_count"),
+    )
+    candidates = first(usage, "candidatesTokenCount", "candidates_token_count")
+    thoughts = first(usage, "thoughtsTokenCount", "thoughts_token_count")
+    total = first(usage, "totalTokenCount", "total_token_count")
     if thoughts is not None and candidates is not None:
         without = add(prompt, candidates)
-        total = usage.get("totalTokenCount")
         if type(total) is int and type(without) is int and without == total:
             return Usage(prompt, candidates)
-    return with_surplus(prompt, add(candidates, thoughts), usage.get("totalTokenCount"))
+    return with_surplus(prompt, add(candidates, thoughts), total)
+
+
+def with_cache(prompt: object, *cache: object, is_beside: bool) -> object:
+    """Return all input of a report whose cache counts lie beside the input, or are parts of it.
+
+    Parts that exceed their whole lie beside it, whatever the report says.
+    """
+    parts = add(*cache)
+    is_more = (
+        type(parts) is int
+        and type(prompt) is int
+        and wrong_count("", parts) is None
+        and wrong_count("", prompt) is None
+        and parts > prompt
+    )
+    return add(prompt, *cache) if is_beside or is_more else prompt
+
+
+def is_claude(*names: object) -> bool:
+    """Return whether one of several names of a model or a provider is Anthropic's."""
+    return any(
+        "claude" in name.lower() or "anthropic" in name.lower()
+        for name in names
+        if type(name) is str
+    )

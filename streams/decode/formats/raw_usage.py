@@ -46,6 +46,15 @@ class Found(NamedTuple):
     failed: bool = False
 
 
+class SharedId(str):
+    """The id of a request that several records report, by what their writer is known to do.
+
+    It counts once in a record, also where ids are not compared.
+    """
+
+    __slots__ = ()
+
+
 #: From here on, some decoders read numbers as integers and others as doubles.
 _WHOLE = 2**63
 
@@ -112,6 +121,8 @@ def request_id(value: object) -> str | int | None:
     """Return the id of a request: a text or an integer, None for any other type."""
     if type(value) is str:
         return value[:MAX_CHARACTERS] or None
+    if type(value) is SharedId:
+        return SharedId(value[:MAX_CHARACTERS])
     return value if type(value) is int and abs(value) < _WHOLE else None
 
 

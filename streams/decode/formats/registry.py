@@ -9,20 +9,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.decode.event import Skipped
 from streams.decode.formats import (
+    agentgateway,
     apisix,
+    azure_apim,
+    batch_result,
     bedrock,
+    bifrost,
     cloudflare,
     envoy,
+    gravitee,
     helicone,
     higress,
     kong,
     langfuse,
     litellm,
     native,
+    one_api,
     openrouter,
     otlp,
     portkey,
+    posthog,
     provider,
+    tensorzero,
 )
 from streams.decode.formats.markers import BEFORE_NATIVE
 
@@ -45,7 +53,7 @@ class Format(NamedTuple):
 ACCESS_LOG = "access_log"
 
 #: Fields of access logs, which identify ordinary traffic of a gateway.
-_ACCESS_LOG = ("response_code", "upstream_cluster", "upstream_host", "remote_addr")
+_ACCESS_LOG = ("response_code", "upstream_cluster", "upstream_host", "remote_addr", "src.addr")
 
 
 def _is_access_log(document: Mapping[str, Any]) -> bool:
@@ -60,15 +68,24 @@ def _read_access_log(_document: Mapping[str, Any]) -> Item:
 FORMATS = (
     Format(otlp.NAME, otlp.is_otlp, otlp.read),
     Format(langfuse.NAME, langfuse.is_langfuse, langfuse.read),
+    Format(posthog.NAME, posthog.is_posthog, posthog.read),
     Format(kong.NAME, kong.is_kong, kong.read),
     Format(apisix.NAME, apisix.is_apisix, apisix.read),
     Format(higress.NAME, higress.is_higress, higress.read),
+    Format(agentgateway.NAME, agentgateway.is_agentgateway, agentgateway.read),
     Format(envoy.NAME, envoy.is_envoy, envoy.read),
     Format(litellm.NAME, litellm.is_litellm, litellm.read),
     Format(helicone.NAME, helicone.is_helicone, helicone.read),
     Format(bedrock.NAME, bedrock.is_bedrock, bedrock.read),
     Format(cloudflare.NAME, cloudflare.is_cloudflare, cloudflare.read),
     Format(portkey.NAME, portkey.is_portkey, portkey.read),
+    Format(apisix.NAME, apisix.is_own_format, apisix.read_own_format),
+    Format(bifrost.NAME, bifrost.is_bifrost, bifrost.read),
+    Format(one_api.NAME, one_api.is_one_api, one_api.read),
+    Format(tensorzero.NAME, tensorzero.is_tensorzero, tensorzero.read),
+    Format(gravitee.NAME, gravitee.is_gravitee, gravitee.read),
+    Format(azure_apim.NAME, azure_apim.is_azure_apim, azure_apim.read),
+    Format(provider.NAME, batch_result.is_result, batch_result.read),
     Format(provider.GEMINI, provider.is_gemini, provider.read_gemini),
     Format(provider.OLLAMA, provider.is_ollama, provider.read_ollama),
     Format(openrouter.NAME, openrouter.is_openrouter, openrouter.read),
@@ -81,11 +98,28 @@ FORMATS = (
 #: The values of TOKENSHARE_FORMAT, besides "auto".
 NAMES = tuple(dict.fromkeys(each.name for each in FORMATS if each.name != ACCESS_LOG))
 
+#: Gateways whose documents their own keys identify, also inside the field of a log shipper.
+GATEWAYS = frozenset(
+    each.NAME
+    for each in (agentgateway, azure_apim, bifrost, gravitee, one_api, posthog, tensorzero)
+)
+
 #: Every marker key of a format, except those that begin with `genai_`.
 _KEYS = frozenset(
     (
         *BEFORE_NATIVE,
         *("latencies", "apisix_latency", "startTime", "log", "tokens_out", "res_units"),
+        *(
+            "src.addr",
+            "http.status",
+            "event",
+            "provider",
+            "model_name",
+            "variant_name",
+            "metric_name",
+        ),
+        *("llm_model", "llm_prompt_tokens", "llm_completion_tokens", "api-id", "apiId"),
+        *("category", "Type", "metric_name", "custom_id", "recordId", "response", "usage_metadata"),
         *("eval_count", "prompt_eval_count", "model", "type", "choices", "object", "created_at"),
         *_ACCESS_LOG,
     )

@@ -1,0 +1,73 @@
+"""Azure API Management: entries of its resource logs, as a diagnostic setting sends them.
+
+Sources: Microsoft's references of ApiManagementGatewayLlmLog and of the gateway's other logs; its
+manual of LLM logs, whose queries add up the tokens of all entries.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streams.decode.event import Skipped
+from streams.decode.formats.lenient_json import parsed
+from streams.decode.formats.provider_usage import is_claude, with_cache, with_surplus
+from streams.decode.formats.raw_usage import Found, Item, decimal, first, first_text, is_nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "azure_apim"
+
+_LLM = "GatewayLlmLogs"
+_GATEWAY = (_LLM, "GatewayLogs", "GatewayMCPLogs", "WebSocketConnectionLogs")
+_TABLE = "ApiManagementGatewayLlmLog"
+_COUNTS = ("promptTokens", "completionTokens", "totalTokens", "promptCachedTokens")
+
+
+def is_azure_apim(document: Mapping[str, Any]) -> bool:
+    """Return whether a document is an entry of a resource log of Azure's, of any category.
+
+    A workspace's export has the columns of its table instead.
+    """
+    if "model" in document:
+        return False
+    return document.get("Type") == _TABLE or (
+        type(document.get("category")) is str
+        and type(document.get("properties")) in {dict, str}
+        and (
+            document["category"] in _GATEWAY
+            or any(name in document for name in ("resourceId", "operationName", "correlationId"))
+        )
+    )
+
+
+def read(document: Mapping[str, Any]) -> Item:
+    """Return the result for an entry; those of other categories are ordinary traffic."""
+    is_exported = document.get("Type") == _TABLE
+    if not is_exported and document["category"] != _LLM:
+        return Skipped("no_llm")
+    given = (
+        {name[:1].lower() + name[1:]: value for name, value in document.items()}
+        if is_exported
+        else parsed(document["properties"])
+    )
+    properties: Mapping[str, Any] = given if type(given) is dict else {}
+    model, deployment = properties.get("modelName"), properties.get("deploymentName")
+    # Anthropic's own prompt leaves the cache out, and a total may hold it.
+    is_beside = is_claude(model, deployment)
+    prompt, completion, total, cached = (decimal(properties.get(name)) for name in _COUNTS)
+    # A long request or response takes several entries, and the further ones hold only text.
+    number = decimal(properties.get("sequenceNumber"))
+    if type(number) is int and number > 0 and is_nothing(prompt, completion):
+        return Skipped("stream_chunk")
+    prompt, completion = with_surplus(prompt, completion, None if is_beside else total)
+    return Found(
+        first_text(model, deployment),
+        with_cache(prompt, cached, is_beside=is_beside),
+        completion,
+        ts=first(document, "time", "TimeGenerated"),
+        tenant=first_text(properties.get("subscriptionId"), properties.get("apimSubscriptionId")),
+        id=first(properties, "requestId", "correlationId") or document.get("correlationId"),
+        text=parsed(properties.get("requestMessages")),
+        failed=first_text(model, deployment) is None,
+    )

@@ -1,0 +1,56 @@
+"""Bifrost: an entry of its log, of a request or of an attempt at one.
+
+Source: maximhq/bifrost, framework/logstore/tables.go. The usage is normalised there: the cache is
+inside the prompt. A fallback is an entry of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streams.decode.event import Skipped
+from streams.decode.formats.lenient_json import parsed
+from streams.decode.formats.provider_usage import usage_of
+from streams.decode.formats.raw_usage import Found, Item, first, first_text, part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "bifrost"
+
+#: Calls that ask no model, by a word in the kind of an entry.
+_MANAGING = ("count_tokens", "list_models", "list.models", "batch", "file", "mcp")
+_TENANTS = (
+    *("team_id", "team_name", "customer_id", "customer_name"),
+    *("virtual_key_id", "virtual_key_name", "user_id", "user_name"),
+)
+
+
+def is_bifrost(document: Mapping[str, Any]) -> bool:
+    """Return whether a document is an entry of Bifrost's log, or a row of its table."""
+    return (
+        "provider" in document
+        and ("number_of_retries" in document or "fallback_index" in document)
+        and ("object" in document or "object_type" in document)
+    )
+
+
+def read(document: Mapping[str, Any]) -> Item:
+    """Return the result for an entry; one from the semantic cache counts nothing."""
+    kind = first(document, "object", "object_type")
+    if type(kind) is str and any(word in kind for word in _MANAGING):
+        return Skipped("not_a_request")
+    if part(parsed(document.get("cache_debug")), "cache_hit") is True:
+        return Skipped("cache_hit")
+    # An entry is written when a request begins, and again when it ends.
+    if document.get("status") == "processing":
+        return Skipped("no_usage")
+    return Found(
+        first_text(document.get("canonical_model_name"), document.get("model")),
+        *usage_of(parsed(document.get("token_usage"))),
+        ts=first(document, "timestamp", "created_at"),
+        tenant=first_text(*(document.get(name) for name in _TENANTS)),
+        id=document.get("id"),
+        text=first(document, "input_history", "responses_input_history"),
+        failed=document.get("status") == "error",
+    )

@@ -1,0 +1,72 @@
+"""one-api, new-api and their forks: a row of their table of logs.
+
+Sources: songquanpeng/one-api, model/log.go; QuantumNous/new-api, model/log.go,
+service/text_quota.go and service/log_info_generate.go. Only rows of consumption (type 2) are
+requests. On Anthropic's API new-api leaves the cache out of the prompt, and says so in `other`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streams.decode.event import Skipped
+from streams.decode.formats.lenient_json import parsed
+from streams.decode.formats.provider_usage import with_cache
+from streams.decode.formats.raw_usage import (
+    Found,
+    Item,
+    decimal,
+    first,
+    first_text,
+    is_nothing,
+    part,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "one_api"
+
+_CONSUMPTION = 2
+
+
+def is_one_api(document: Mapping[str, Any]) -> bool:
+    """Return whether a document is a row of the table of logs, of any type."""
+    return "model" not in document and all(
+        name in document for name in ("model_name", "quota", "type", "token_name")
+    )
+
+
+def read(document: Mapping[str, Any]) -> Item:
+    """Return the result for a row; top-ups, errors, refunds and settlements are no requests."""
+    if decimal(document["type"]) != _CONSUMPTION:
+        return Skipped("not_a_request")
+    prompt, completion = (
+        decimal(document.get(name)) for name in ("prompt_tokens", "completion_tokens")
+    )
+    # What is charged by the picture or the second, and what is charged later.
+    if is_nothing(prompt, completion):
+        return Skipped("no_usage")
+    other = parsed(document.get("other"))
+    return Found(
+        model=first_text(part(other, "upstream_model_name"), document["model_name"]),
+        prompt=with_cache(
+            prompt,
+            part(other, "cache_tokens"),
+            _cache_writes(other),
+            is_beside=part(other, "claude") is True or part(other, "usage_semantic") == "anthropic",
+        ),
+        completion=completion,
+        ts=decimal(document.get("created_at")),
+        tenant=first_text(document.get("username"), document["token_name"]),
+        id=first_text(document.get("request_id")) or document.get("id"),
+    )
+
+
+def _cache_writes(other: object) -> object:
+    # The parts by lifetime are a breakdown of it.
+    return first(
+        {name: part(other, name) for name in ("cache_write_tokens", "cache_creation_tokens")},
+        "cache_write_tokens",
+        "cache_creation_tokens",
+    )
