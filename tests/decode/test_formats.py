@@ -313,8 +313,9 @@ def test_a_worker_reads_of_records_what_is_decoded(is_compiled, monkeypatch):
     if is_compiled and not compiled_reader.IS_COMPILED:
         pytest.skip("there is no compiled reader here")
     monkeypatch.setattr(compiled_reader, "IS_COMPILED", is_compiled)
+    catalog = Catalog.load()
     for sample in SAMPLES:
-        reader = reading.Reader(Classifier(Catalog.load()), sample.options)
+        reader = reading.Reader(Classifier(catalog), sample.options)
         read = reader.read(0, 1, [batch_of([sample.value], headers=sample.headers)])
         decoded = decode(sample.value, sample.headers, sample.options)
         assert read.rows.prompt.tolist() == [each.prompt_tokens for each in decoded.events]
