@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import version
+from itertools import groupby
+from operator import itemgetter
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -37,6 +39,24 @@ def pytest_xdist_auto_num_workers(config):
         return processors
     # Each has a broker of its own.
     return max(processors, min(4, 2 * processors))
+
+
+def pytest_collection_modifyitems(items):
+    """Spread the modules that wait for Kafka evenly among those that keep a processor busy.
+
+    Each process gets a run of neighbours: with all of Kafka's together, the processors would be
+    idle at the end. Modules stay whole, so that each sets up its broker once.
+    """
+    modules = [list(group) for _, group in groupby(items, key=lambda item: item.path)]
+    waiting = [each for each in modules if each[0].get_closest_marker("kafka")]
+    busy = [each for each in modules if not each[0].get_closest_marker("kafka")]
+    placed = []
+    for kind in (waiting, busy):
+        done = 0
+        for module in kind:
+            placed.append(((done + len(module) / 2) / sum(map(len, kind)), module))
+            done += len(module)
+    items[:] = [item for _, module in sorted(placed, key=itemgetter(0)) for item in module]
 
 
 def pytest_addoption(parser):

@@ -151,8 +151,9 @@ def test_ten_thousand_bad_records_in_a_backlog_are_dead_letters_each(bootstrap, 
     assert len({letter.value for letter in letters}) == 10_000
 
 
-def test_a_million_tiny_records_cost_time_and_not_memory(topic):
-    count = 1_000_000
+def test_very_many_tiny_records_cost_time_and_not_memory(topic):
+    # As Python objects all at once, these took 2 GB.
+    count = 250_000
     topic.send_good(100)
     topic.wait_read()
     before = peak_of(topic.worker)
