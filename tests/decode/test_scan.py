@@ -302,6 +302,14 @@ def test_a_payload_of_litellm_and_an_event_with_more_fields_need_no_python(monke
     assert names == ["qwen3-32b", "gpt-4o"]
 
 
+@settings(max_examples=examples(100), deadline=None)
+@given(st.lists(payloads | damaged | objects, min_size=1, max_size=8))
+@example([json.dumps(PAYLOAD).encode()])
+def test_a_payload_of_litellm_is_an_event_of_our_own_where_that_format_is_pinned(some):
+    compiled, python = both([batch_of(some)], format="native")
+    assert compiled == python
+
+
 def test_a_prompt_without_a_declared_language_is_for_the_code_that_detects_it():
     asked: dict[str, Any] = PAYLOAD | {
         "metadata": {},
