@@ -408,6 +408,17 @@ def test_the_time_of_the_log_replaces_all_where_the_topic_says_so():
     assert rows == python[0]
 
 
+def test_a_time_of_the_log_that_cannot_be_leaves_all_without_one():
+    data = bytearray(batch_of([orjson.dumps(GOOD)]))
+    data[22] |= 0b1000
+    data[27:35] = struct.pack(">q", 1_763_900_000_500)
+    data[35:43] = struct.pack(">q", -1)
+    (rows, *_), python = both([bytes(data)])
+
+    assert [row[1] for row in rows] == ["none"]
+    assert rows == python[0]
+
+
 def test_a_record_without_a_time_has_none():
     data = bytearray(batch_of([orjson.dumps(GOOD)]))
     data[27:35] = struct.pack(">q", -1_000_000)
