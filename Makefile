@@ -13,7 +13,7 @@ QUICK := not kafka and not browser and not slow
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo check test coverage e2e compose image manifests rules kafka faults fuzz lint format bench peers accuracy alerts requirements clean
+.PHONY: help demo check test coverage e2e compose image manifests rules kafka faults fuzz sanitize lint format bench peers accuracy alerts requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -54,8 +54,13 @@ kafka: $(VENV)/.installed-dev ## Run Apache Kafka on port 9092, from its jars; C
 faults: $(VENV)/.installed-dev ## Break workers and Kafka at random, compare each count; ROUNDS=50, ARGS=--list
 	@$(VENV)/bin/python tests/faults/run.py --rounds $(or $(ROUNDS),4) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-fuzz: $(VENV)/.installed-dev ## Decode broken samples of every format; RUNS=1000000 SEED=7
+fuzz: $(VENV)/.installed-dev ## Break samples of every format, prompts, record batches; RUNS=1000000 BATCHES=100000 SEED=7
 	@$(VENV)/bin/python tests/fuzz/decode.py --runs $(or $(RUNS),1000000) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@$(VENV)/bin/python tests/fuzz/prompts.py --runs $(or $(RUNS),1000000) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@$(VENV)/bin/python tests/fuzz/sanitize.py --runs $(or $(BATCHES),100000) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+sanitize: $(VENV)/.installed-dev ## Read broken record batches under sanitizers; BATCHES=5000 SEED=7
+	@$(VENV)/bin/python tests/fuzz/sanitize.py --runs $(or $(BATCHES),5000) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style, layout and types
 	@$(RUN) ruff check .

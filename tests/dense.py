@@ -8,7 +8,11 @@ from __future__ import annotations
 import base64
 import json
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from formats import samples
+
+from streams.decode.formats.registry import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,3 +202,49 @@ JSON: dict[str, Callable[[], bytes]] = {
     ).encode(),
     "one long name": lambda: b'{"model":"' + b"m" * (_ROOM - 99) + "\U0001f600".encode() + b'"}',
 }
+
+
+def _repeated(document: Any, size: int) -> Any:
+    """Return a document whose innermost first list or object holds its first item many times."""
+    if isinstance(document, dict):
+        for key, each in document.items():
+            if isinstance(each, dict | list) and each:
+                return document | {key: _repeated(each, size)}
+        key, each = next(iter(document.items()))
+        count = size // (len(json.dumps(each)) + len(key) + 16)
+        return document | {f"{key}-{n}": each for n in range(count)}
+    if isinstance(document, list):
+        for number, each in enumerate(document):
+            if isinstance(each, dict) and any(isinstance(held, list) for held in each.values()):
+                return [*document[:number], _repeated(each, size), *document[number + 1 :]]
+        return document * (size // (len(json.dumps(document)) + 2))
+    return document
+
+
+def _copies(document: str, most_values: int) -> bytes:
+    """Return an array of as many documents as pass the counts of items and of values."""
+    values = sum(map(document.count, ",:{["))
+    return _joined("[", document, "]", min(99_000, most_values // max(1, values)))
+
+
+def _of_samples() -> dict[str, Callable[[], bytes]]:
+    """Return a format's first sample many times over, and with many of what is in it."""
+    found: dict[str, Callable[[], bytes]] = {}
+    for sample in sorted(samples.load(), key=lambda sample: not sample.events):
+        is_new = sample.format in NAMES and f"{sample.format}, copies" not in found
+        if not (is_new and sample.is_plain and sample.value[:1] == b"{"):
+            continue
+        try:
+            document = json.loads(sample.value)
+        except ValueError:
+            continue
+        text = json.dumps(document)
+        found[f"{sample.format}, copies"] = partial(_copies, text, 900_000)
+        found[f"{sample.format}, filled"] = _encoded(
+            partial(lambda document: json.dumps(_repeated(document, _ROOM * 3 // 4)), document)
+        )
+    return found
+
+
+#: Of each format that has a sample in JSON: a new format is here by itself.
+OF_SAMPLES: dict[str, Callable[[], bytes]] = _of_samples()

@@ -125,6 +125,7 @@ class Reader:
         self._may_scan = (
             compiled.IS_COMPILED and options.format in {AUTO, native.NAME} and not options.paths
         )
+        self._may_scan_litellm = options.format == AUTO
         self._decoder = Decoder(options)
         self._with_ids = with_ids
         self._detects = options.detect is not None
@@ -137,7 +138,7 @@ class Reader:
         self._generation = self._classifier.generation
         if compiled.IS_COMPILED:
             self._scanner = compiled.scan.Scanner(
-                self._max_record_bytes, self._may_scan, self._detects
+                self._max_record_bytes, self._may_scan, self._may_scan_litellm, self._detects
             )
             self._pair_numbers = np.empty(0, dtype=np.int64)
             self._tenant_numbers = np.empty(0, dtype=np.int64)

@@ -23,7 +23,9 @@ class Columns:
 class Scanner:
     pairs: Names
     tenants: Names
-    def __init__(self, max_record_bytes: int, may_read: bool, detects: bool) -> None: ...
+    def __init__(
+        self, max_record_bytes: int, may_read: bool, may_read_litellm: bool, detects: bool
+    ) -> None: ...
     def records(
         self,
         data: bytes | memoryview,

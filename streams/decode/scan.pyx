@@ -55,21 +55,25 @@ cdef class Scanner:
     """Reads values, and numbers the texts in them.
 
     `pairs` numbers models with declared languages, `tenants` the tenants. Values longer than
-    `max_record_bytes` are handed out; so are all of them without `may_read`, and with `detects`
-    prompts without a declared language.
+    `max_record_bytes` are handed out; so are all of them without `may_read`, payloads of LiteLLM
+    without `may_read_litellm`, and with `detects` prompts without a declared language.
     """
 
     cdef readonly Names pairs
     cdef readonly Names tenants
     cdef Py_ssize_t _max_record_bytes
     cdef bint _may_read
+    cdef bint _may_read_litellm
     cdef bint _detects
 
-    def __cinit__(self, Py_ssize_t max_record_bytes, bint may_read, bint detects):
+    def __cinit__(
+        self, Py_ssize_t max_record_bytes, bint may_read, bint may_read_litellm, bint detects
+    ):
         self.pairs = Names()
         self.tenants = Names()
         self._max_record_bytes = max_record_bytes
         self._may_read = may_read
+        self._may_read_litellm = may_read_litellm
         self._detects = detects
 
     cdef inline bint _take(
@@ -89,7 +93,9 @@ cdef class Scanner:
         if _read_plain(at, end, &event):
             format = NATIVE
         else:
-            format = _read_payload(at, end, &event, self._detects, columns.with_ids)
+            format = _read_payload(
+                at, end, &event, self._may_read_litellm, self._detects, columns.with_ids
+            )
             if format == NOT_READ:
                 return False
         return columns.write(row, offset, timestamp, &event, format, self.pairs, self.tenants)

@@ -63,9 +63,9 @@ cdef bint _number_in(Span slot, double* number) except -1:
 
 
 cdef Format _read_payload(
-    const uint8_t* at, const uint8_t* end, Event* event, bint detects, bint with_ids
+    const uint8_t* at, const uint8_t* end, Event* event, bint litellm, bint detects, bint with_ids
 ) except? NOT_READ:
-    """Read a native event with other fields, or a payload of LiteLLM."""
+    """Read a native event with other fields or, where `litellm`, a payload of LiteLLM."""
     cdef Walk walk
     cdef const uint8_t* last
     memset(&walk, 0, sizeof(Walk))
@@ -86,6 +86,8 @@ cdef Format _read_payload(
         return NOT_READ
     if walk.slots[S_CALL_TYPE].start == NULL or walk.slots[S_START].start == NULL:
         return _read_native(&walk, event)
+    if not litellm:
+        return NOT_READ
     return _read_litellm(&walk, event, detects, with_ids)
 
 

@@ -167,7 +167,8 @@ def unpack(
         raise CorruptBatchError(f"{count} records")
     # A header may claim any number: the reader finds out where it is more than there are.
     count = min(count, (len(data) - start) // _MIN_RECORD_BYTES)
-    append_time = latest if _attributes(raw) & _APPEND_TIME_BIT else -1
+    # A time of the log before 1970 is none, and does not give each record its own back.
+    append_time = max(0, latest) if _attributes(raw) & _APPEND_TIME_BIT else -1
     return RecordBatch(
         data, start, count, base_offset, first, append_time, base_offset + max(0, last)
     )

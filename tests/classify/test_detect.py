@@ -10,10 +10,13 @@ import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prompts import COUNTED, FOLDER, Prompts, Watch, check
+from steps import steps
 
 from streams.classify.language import opinion, prompt, script
 from streams.classify.language.detect import (
@@ -499,17 +502,20 @@ def test_no_piece_of_json_raises(logged, end):
     detect_messages(json.dumps(logged)[:end])
 
 
-def test_a_long_text_costs_what_its_beginning_costs():
-    def seconds(text: str) -> float:
-        start = time.process_time()
-        for _ in range(200):
-            detect(text)
-        return time.process_time() - start
-
+def test_a_long_text_takes_the_steps_of_its_beginning():
     text = OF_SHARED_SCRIPTS["en"] * 20
     detect(text)
 
-    assert min(seconds(text * 1000) for _ in range(3)) < 3 * min(seconds(text) for _ in range(3))
+    assert steps(FOLDER, detect, text * 1000) == steps(FOLDER, detect, text) > 0
+
+
+def test_texts_of_all_planes_in_prompts_of_any_shape_keep_the_rules(monkeypatch):
+    prompts, watch = Prompts(Random(20_261_129)), Watch(monkeypatch.setattr)
+    for run in range(1_000):
+        text = prompts.text()
+        check(text, prompts.shaped(text), watch, is_counted=run % COUNTED == 0)
+
+    assert 0 < watch.opinion <= watch.prose
 
 
 def test_blanks_before_a_prompt_are_not_searched_to_their_end():

@@ -27,7 +27,7 @@ def named() -> dict[str, str]:
     built = {each["image"] for each in services.values() if "build" in each}
     others = {name: each["image"] for name, each in services.items() if each["image"] not in built}
     dockerfile = (ROOT / "deploy/Dockerfile").read_text()
-    return {"python": re.search(r"^FROM (\S+)", dockerfile, re.MULTILINE)[1]} | others
+    return {"python": re.search(r"^ARG BASE=(\S+)", dockerfile, re.MULTILINE)[1]} | others
 
 
 def ours() -> str:

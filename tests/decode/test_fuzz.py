@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import examples
 
+from streams.decode.compiled import IS_COMPILED
 from streams.decode.options import Options
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
 
 from check import BrokenError, Checker
+from exact_reads import run as read_broken_batches
 from mutate import RAW, Mutator
 
 MUTATOR = Mutator(Random(0))
@@ -43,6 +45,16 @@ def test_twenty_thousand_broken_samples_keep_the_rules():
 def test_the_same_seed_breaks_samples_in_the_same_way():
     one, other = Mutator(Random(7)), Mutator(Random(7))
     assert [one.next() for _ in range(50)] == [other.next() for _ in range(50)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not IS_COMPILED, reason="there is no compiled reader here")
+def test_broken_batches_of_every_format_are_read_as_python_reads_them():
+    totals = read_broken_batches(1_000, 20_261_129, float("inf"), lambda _: None)
+
+    assert totals["batches"] == 1_000
+    assert totals["events"] > 2_000
+    assert totals["corrupt"] > 200
 
 
 @settings(max_examples=examples(300))

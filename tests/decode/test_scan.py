@@ -302,6 +302,14 @@ def test_a_payload_of_litellm_and_an_event_with_more_fields_need_no_python(monke
     assert names == ["qwen3-32b", "gpt-4o"]
 
 
+@settings(max_examples=examples(100), deadline=None)
+@given(st.lists(payloads | damaged | objects, min_size=1, max_size=8))
+@example([json.dumps(PAYLOAD).encode()])
+def test_a_payload_of_litellm_is_an_event_of_our_own_where_that_format_is_pinned(some):
+    compiled, python = both([batch_of(some)], format="native")
+    assert compiled == python
+
+
 def test_a_prompt_without_a_declared_language_is_for_the_code_that_detects_it():
     asked: dict[str, Any] = PAYLOAD | {
         "metadata": {},
@@ -397,6 +405,17 @@ def test_the_time_of_the_log_replaces_all_where_the_topic_says_so():
     (rows, *_), python = both([bytes(data)])
 
     assert [row[1] for row in rows] == [1763900000.5] * 2
+    assert rows == python[0]
+
+
+def test_a_time_of_the_log_that_cannot_be_leaves_all_without_one():
+    data = bytearray(batch_of([orjson.dumps(GOOD)]))
+    data[22] |= 0b1000
+    data[27:35] = struct.pack(">q", 1_763_900_000_500)
+    data[35:43] = struct.pack(">q", -1)
+    (rows, *_), python = both([bytes(data)])
+
+    assert [row[1] for row in rows] == ["none"]
     assert rows == python[0]
 
 

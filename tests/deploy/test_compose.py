@@ -438,7 +438,7 @@ def test_every_image_of_others_has_a_stand_in_for_make_compose():
 
     assert set(named.values()) == {
         *(each["image"] for name, each in SERVICES.items() if name not in OURS),
-        *re.findall(r"^FROM (\S+)", IMAGE, re.MULTILINE),
+        *re.findall(r"^ARG BASE=(\S+)", IMAGE, re.MULTILINE),
     }
     for name in named:
         assert (images.HERE / f"{name}.Dockerfile").is_file()

@@ -116,6 +116,14 @@ def test_the_tests_that_security_names_are_there():
     ] == []
 
 
+def test_each_promise_of_security_names_a_test():
+    promises = text("SECURITY.md").partition("## Promises")[2].partition("\n## ")[0]
+    _, _, *rows = [line for line in promises.splitlines() if line.startswith("|")]
+
+    assert len(rows) > 20
+    assert [row for row in rows if "[test_" not in row.split(" | ")[-1]] == []
+
+
 def test_every_document_of_docs_can_be_reached_from_readme():
     linked = {link.partition("#")[0] for link in links(text("README.md"))}
 

@@ -45,11 +45,15 @@ _BYTES = (b"\x00", b"\xff", b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"\
 
 
 class Mutator:
-    """Makes values out of samples; the same seed makes the same ones."""
+    """Makes values out of samples, of some folders or of all; the same seed makes the same ones."""
 
-    def __init__(self, random):
+    def __init__(self, random, folders=None):
         self._random = random
-        self.samples = [each for each in samples.load() if each.value is not None]
+        self.samples = [
+            each
+            for each in samples.load()
+            if each.value is not None and (folders is None or each.folder in folders)
+        ]
         self._documents = [_document(each.value) for each in self.samples]
         # What a document of one format may hold of another.
         self.keys = sorted({key for each in self._documents for key in _keys(each)})

@@ -6,12 +6,16 @@ import gzip
 import os
 import re
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from dense import JSON, MOST, PROTOBUF
+from dense import JSON, MOST, OF_SAMPLES, PROTOBUF
 from test_bridge_process import BridgeProcess
+
+from streams.decode.formats.registry import NAMES
+from streams.gateway.bridge.post import CODINGS
 
 pytestmark = [
     pytest.mark.kafka,
@@ -52,6 +56,7 @@ def post(bridge: BridgeProcess, body: bytes, *, is_protobuf: bool, coding: str =
 ALL = [
     *(pytest.param(make, True, id=f"protobuf: {name}") for name, make in PROTOBUF.items()),
     *(pytest.param(make, False, id=f"json: {name}") for name, make in JSON.items()),
+    *(pytest.param(make, False, id=f"sample: {name}") for name, make in OF_SAMPLES.items()),
 ]
 
 
@@ -64,6 +69,39 @@ def test_a_body_of_the_largest_size_takes_bounded_memory(bridge, make, is_protob
     status = post(bridge, gzip.compress(body, 1), is_protobuf=is_protobuf, coding="gzip")
 
     assert status in {200, 202, 400, 413}
+    assert peak_of(bridge) < MOST_BYTES
+
+
+def test_each_format_has_bodies_of_its_own():
+    assert {name.partition(",")[0] for name in OF_SAMPLES} == {*NAMES}
+
+
+def compressed(coding: str, body: bytes) -> bytes:
+    packer = zlib.compressobj(1, wbits=CODINGS[coding])
+    return packer.compress(body) + packer.flush()
+
+
+def in_members(coding: str, body: bytes) -> bytes:
+    """Return a body compressed in members, as parallel compressors write it."""
+    size = len(body) // 50
+    return b"".join(compressed(coding, body[at : at + size]) for at in range(0, len(body), size))
+
+
+@pytest.mark.parametrize("is_protobuf", [False, True], ids=["events", "traces"])
+@pytest.mark.parametrize("pack", [compressed, in_members], ids=["whole", "in members"])
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_bomb_of_any_coding_takes_bounded_memory(bridge, coding, pack, is_protobuf):
+    bomb = pack(coding, bytes(100_000_000))
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        statuses = set(
+            pool.map(
+                lambda _: post(bridge, bomb, is_protobuf=is_protobuf, coding=coding),
+                range(CLIENTS),
+            )
+        )
+
+    assert statuses <= {413, 429}
+    assert 413 in statuses
     assert peak_of(bridge) < MOST_BYTES
 
 

@@ -1,0 +1,104 @@
+"""Builds the compiled reader under address and undefined-behaviour sanitizers, and breaks batches.
+
+    python tests/fuzz/sanitize.py [--runs 20000] [--seed N] [--seconds S]
+
+Record batches of every format and codec are broken and read by the real reader, on buffers of exact
+length, and what it reads is compared with the code in Python. A fault prints the sanitizer's report
+and the batch. The exit code is 0 where there is no fault. It needs gcc with its sanitizers; without
+them it says so, and fails only in CI.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+from random import SystemRandom
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+SOURCE = ROOT / "streams" / "decode" / "scan.c"
+#: The C++ library as well: whoever throws must find it loaded before the sanitizer.
+LIBRARIES = ("libasan.so", "libubsan.so", "libstdc++.so")
+#: Stricter than the installed one: without -fwrapv an overflow of signed numbers is a fault.
+FLAGS = (
+    *("-shared", "-fPIC", "-O1", "-g", "-fno-omit-frame-pointer", "-w"),
+    "-fsanitize=address,undefined,float-cast-overflow",
+    "-fno-sanitize-recover=all",
+)
+#: Of the bytes with a fault; the seed makes all of them again.
+MOST_SHOWN = 4_000
+#: Python's own allocator would hide where a buffer ends. What the interpreter leaves at its end
+#: is no leak of ours.
+ENVIRONMENT = {
+    "PYTHONMALLOC": "malloc",
+    "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=20_000, help="broken batches")
+    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**9))
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
+    chosen = parser.parse_args()
+    libraries = [path for name in LIBRARIES if (path := _library(name))]
+    if len(libraries) < len(LIBRARIES):
+        print("There is no gcc with sanitizers here: the compiled reader is not checked.")
+        return 1 if os.environ.get("CI") else 0
+    if problem := _stale():
+        print(problem, file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as scratch:
+        return _run(chosen, Path(scratch), libraries)
+
+
+def _library(name):
+    """Return the path of a library of the compiler, None where it has none."""
+    if shutil.which("gcc") is None:
+        return None
+    command = ["gcc", f"-print-file-name={name}"]
+    path = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    # A name without a folder is one that gcc has not found.
+    return path if Path(path).is_absolute() else None
+
+
+def _stale():
+    """Return why the scanner's C code is not that of its source, None where it is."""
+    sources = [SOURCE.with_suffix(".pyx"), *SOURCE.parent.glob("scan_*.pxi")]
+    if not SOURCE.exists():
+        return f"There is no {SOURCE.name}, which the build writes: make .venv/.installed-dev"
+    if SOURCE.stat().st_mtime < max(each.stat().st_mtime for each in sources):
+        return f"{SOURCE.name} is older than its source: make .venv/.installed-dev"
+    return None
+
+
+def _run(chosen, scratch, libraries):
+    began = time.monotonic()
+    scanner, last = scratch / "scan.so", scratch / "last"
+    include = f"-I{sysconfig.get_path('include')}"
+    subprocess.run(["gcc", *FLAGS, include, SOURCE, "-o", scanner], check=True)
+    built = time.monotonic() - began
+    command = [sys.executable, HERE / "exact_reads.py", scanner, last]
+    command += [f"--runs={chosen.runs}", f"--seed={chosen.seed}", f"--seconds={chosen.seconds}"]
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = ENVIRONMENT | {"LD_PRELOAD": " ".join(libraries), "PYTHONPATH": path}
+    done = subprocess.run(command, env=os.environ | environment, check=False)
+    seconds = time.monotonic() - began
+    print(f"seed {chosen.seed}, {seconds:.0f} s, of which {built:.0f} s to build", flush=True)
+    if done.returncode and last.exists():
+        held = last.read_bytes()
+        print(f"A fault (exit code {done.returncode}) in:")
+        print(held[8 : 8 + min(MOST_SHOWN, int.from_bytes(held[:8], "big"))].hex())
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
