@@ -224,9 +224,11 @@ def sound_records(
 
     `raw` is the batch that `batch` was unpacked from; for the offsets see `records_of`. aiokafka's
     compiled reader is ten times as fast, but refuses what other clients read, such as header names
-    that are not UTF-8, and does not compare offsets.
+    that are not UTF-8, does not compare offsets, and reads attributes, which are one byte, as a
+    number of any length.
     """
     with contextlib.suppress(CorruptBatchError):
+        _check_attributes(bytes(batch.data), batch.start, batch.records)
         read_whole = read(batch.without_compression(raw))
         offsets = [after, *(each.offset for each in read_whole), batch.last_offset + 1]
         steps = map(operator.sub, offsets[1:-1], offsets)
@@ -247,6 +249,22 @@ def sound_records(
     except CorruptBatchError as error:
         return found, str(error)
     return found, ""
+
+
+def _check_attributes(data: bytes, at: int, records: int) -> None:
+    """Raise CorruptBatchError where a record's attributes look like a number of several bytes."""
+    with contextlib.suppress(IndexError):
+        for _ in range(records):
+            size = shift = 0
+            while (byte := data[at]) > 0x7F and shift < 64:
+                size |= (byte & 0x7F) << shift
+                shift += 7
+                at += 1
+            size |= byte << shift
+            at += 1
+            if data[at] > 0x7F or size & 1:
+                raise CorruptBatchError("attributes of several bytes, or a negative length")
+            at += size >> 1
 
 
 def read(raw: bytes | memoryview) -> Sequence[Any]:

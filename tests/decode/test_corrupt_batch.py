@@ -95,6 +95,12 @@ def with_deltas(*deltas):
     return [record_of(delta, PLAIN) for delta in deltas]
 
 
+def _with_attributes(before):
+    """Return a record that begins with these bytes, in the place of attributes, time and offset."""
+    body = before + varint(len(PLAIN)) + PLAIN + b"\0"
+    return varint(len(body)) + body
+
+
 #: Batches of three offsets with a damage, and how many of their records are read.
 DAMAGED = {
     "the same offset twice": (with_deltas(0, 0, 1), 3, 1),
@@ -102,6 +108,13 @@ DAMAGED = {
     "a hole": (with_deltas(0, 2), 3, 1),
     "an offset behind the last one": (with_deltas(0, 1, 7), 3, 2),
     "an offset far behind": (with_deltas(0, 2**31 - 1, 2), 3, 1),
+    # Attributes are one byte. Whoever reads them as a number takes the next one with them, and then
+    # finds the right offset where the size of a key is.
+    "attributes that begin like a number": (
+        [*with_deltas(0), _with_attributes(b"\x80\x00\x04\x02\x01"), *with_deltas(2)],
+        3,
+        1,
+    ),
     "an offset before the first one": (with_deltas(-1, 1, 2), 3, 0),
     "an endless number": ([*with_deltas(0), b"\xff" * 30], 3, 1),
     "a negative length": ([*with_deltas(0, 1), varint(-5) * 20], 3, 2),
