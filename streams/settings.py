@@ -31,6 +31,7 @@ _ORIGIN = re.compile(r"https?://[^\s/?#]+")
 _SERVICE_LINK = re.compile(r"TOKENSHARE_(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_PASSWORD_FILE = f"{ENV_PREFIX}SASL_PASSWORD_FILE"
 
 
 class SettingsError(Exception):
@@ -74,6 +75,9 @@ class Settings(BaseSettings):
     )
     sasl_username: str = Field("", description="Kafka user (PLAIN and SCRAM).")
     sasl_password: SecretStr = Field(SecretStr(""), description="Password of that user.")
+    sasl_password_file: Path | None = Field(
+        None, description="File that holds it instead; read at each connection to Kafka."
+    )
     sasl_oauth_provider: Literal["client-credentials", "aws-msk-iam"] = Field(
         "client-credentials",
         description="Source of OAUTHBEARER tokens: client-credentials (a token endpoint) or "
@@ -112,6 +116,13 @@ class Settings(BaseSettings):
         ge=0,
         le=86_400,
         description="How long a worker waits at startup for an unreachable broker.",
+    )
+    login_refused_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=86_400,
+        description="A worker whose login or TLS fails for so long while it runs ends with 3; "
+        "0: never.",
     )
     web_host: str = Field(
         "127.0.0.1", description="Address for page, API and metrics; 0.0.0.0: all interfaces."
@@ -269,6 +280,8 @@ class Settings(BaseSettings):
     def _has_login(self) -> Settings:
         if not self.security_protocol.startswith("SASL"):
             return self
+        if self.sasl_password_file is not None and self.sasl_password.get_secret_value():
+            raise ValueError(f"set {ENV_PREFIX}SASL_PASSWORD or {_PASSWORD_FILE}, not both")
         missing = [name for name in self._login_settings() if not getattr(self, name)]
         if missing:
             first, *others = (ENV_PREFIX + name.upper() for name in missing)
@@ -343,8 +356,28 @@ class Settings(BaseSettings):
             arguments["sasl_mechanism"] = self.sasl_mechanism
         if self.security_protocol.startswith("SASL") and self.sasl_mechanism != "OAUTHBEARER":
             arguments["sasl_plain_username"] = self.sasl_username
-            arguments["sasl_plain_password"] = self.sasl_password.get_secret_value()
+            arguments["sasl_plain_password"] = self.password()
         return arguments
+
+    def password(self) -> str:
+        """Return the password for Kafka, without the line end of its file.
+
+        Raises SettingsError where the file cannot be read.
+        """
+        if self.sasl_password_file is None:
+            return self.sasl_password.get_secret_value()
+        try:
+            text = self.sasl_password_file.read_bytes().decode()
+        except (OSError, ValueError) as error:
+            # The text of a decoding error would repeat bytes of the password.
+            why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise SettingsError(
+                f"{_PASSWORD_FILE} cannot be read: {why}. Set it to a file with the password."
+            ) from None
+        password = text.removesuffix("\n").removesuffix("\r")
+        if not password:
+            raise SettingsError(f"{_PASSWORD_FILE} is empty. Write the password into that file.")
+        return password
 
 
 def load(**overrides: Any) -> Settings:

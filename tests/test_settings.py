@@ -190,3 +190,37 @@ def test_names_of_topics_follow_from_the_group_and_the_source():
     assert chosen.changelog_topic == "team-panes-changelog"
     assert chosen.dead_letters == "usage-dead-letter"
     assert load(dead_letter_topic="bad").dead_letters == "bad"
+
+
+@pytest.mark.parametrize(
+    ("text", "password"),
+    [("hush", "hush"), ("hush\n", "hush"), ("hush\r\n", "hush"), (" hush \n\n", " hush \n")],
+)
+def test_a_password_comes_from_its_file_without_the_line_end(tmp_path, text, password):
+    path = tmp_path / "password"
+    path.write_bytes(text.encode())
+    chosen = load(security_protocol="SASL_PLAINTEXT", sasl_username="u", sasl_password_file=path)
+
+    assert chosen.kafka_security()["sasl_plain_password"] == password
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"hush\xff"])
+def test_a_password_file_that_is_no_use_is_named_without_its_text(tmp_path, content):
+    path = tmp_path / "password"
+    if content is not None:
+        path.write_bytes(content)
+    chosen = load(security_protocol="SASL_PLAINTEXT", sasl_username="u", sasl_password_file=path)
+
+    with pytest.raises(SettingsError, match="TOKENSHARE_SASL_PASSWORD_FILE") as caught:
+        chosen.kafka_security()
+    assert "hush" not in str(caught.value)
+
+
+def test_a_password_and_a_file_of_it_are_too_much(tmp_path):
+    with pytest.raises(SettingsError, match="not both"):
+        load(
+            security_protocol="SASL_PLAINTEXT",
+            sasl_username="u",
+            sasl_password="hush",
+            sasl_password_file=tmp_path / "password",
+        )

@@ -18,6 +18,7 @@ from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
 from aiokafka.errors import SaslAuthenticationFailed
 
+from streams.kafka import reconnect
 from streams.kafka.login import source_of
 from streams.kafka.token_source import TokenError
 
@@ -38,7 +39,7 @@ DRAIN_STEP_SECONDS = 0.05
 
 def arguments(settings: Settings) -> dict[str, Any]:
     """Return the security arguments of aiokafka's clients. Raises SettingsError."""
-    found = settings.kafka_security()
+    found = reconnect.security(settings)
     if settings.security_protocol.startswith("SASL"):
         install()
     source = source_of(settings)

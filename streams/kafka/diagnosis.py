@@ -14,7 +14,7 @@ from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 
 from streams.brokers import host_and_port
-from streams.kafka import aio_login
+from streams.kafka import aio_login, reconnect
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -55,23 +55,10 @@ def _with_tls(plain: socket.socket, server: str, host: str, context: ssl.SSLCont
             # With TLS 1.3 a broker refuses a client's certificate only after the handshake.
             secure.settimeout(_SECONDS / 4)
             secure.recv(1)
-    except ssl.SSLCertVerificationError as error:
-        return (
-            f"{server} shows a certificate that is not trusted: {error.verify_message}. Set "
-            "TOKENSHARE_SSL_CA_FILE to the CA that signed it."
-        )
     except TimeoutError:
         return ""
     except ssl.SSLError as error:
-        if error.reason and "CERTIFICATE" in error.reason:
-            return (
-                f"{server} refuses our certificate ({error.reason}). Set TOKENSHARE_SSL_CERT_FILE "
-                "and TOKENSHARE_SSL_KEY_FILE to one that it trusts."
-            )
-        return (
-            f"{server} does not speak TLS on this port ({error.reason}). Check the port in "
-            "TOKENSHARE_BOOTSTRAP_SERVERS and TOKENSHARE_SECURITY_PROTOCOL."
-        )
+        return _explained_tls(server, error)
     except OSError:
         # Kafka closes a connection that sends no Kafka request: a plaintext listener on our hello.
         return (
@@ -79,6 +66,35 @@ def _with_tls(plain: socket.socket, server: str, host: str, context: ssl.SSLCont
             "TOKENSHARE_BOOTSTRAP_SERVERS and TOKENSHARE_SECURITY_PROTOCOL."
         )
     return ""
+
+
+def _explained_tls(server: str, error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"{server} shows a certificate that is not trusted: {error.verify_message}. Set "
+            "TOKENSHARE_SSL_CA_FILE to the CA that signed it."
+        )
+    if error.reason and "CERTIFICATE" in error.reason:
+        return (
+            f"{server} refuses our certificate ({error.reason}). Set TOKENSHARE_SSL_CERT_FILE "
+            "and TOKENSHARE_SSL_KEY_FILE to one that it trusts."
+        )
+    return (
+        f"{server} does not speak TLS on this port ({error.reason}). Check the port in "
+        "TOKENSHARE_BOOTSTRAP_SERVERS and TOKENSHARE_SECURITY_PROTOCOL."
+    )
+
+
+def refused(settings: Settings) -> str:
+    """Return why a running client's connections are refused, with what to do, or ""."""
+    refusal = reconnect.REFUSALS.current()
+    if refusal is None:
+        return ""
+    if isinstance(refusal.error, ssl.SSLError):
+        return _explained_tls(refusal.server, refusal.error)
+    if isinstance(refusal.error, reconnect.LOGIN_ERRORS):
+        return f"{refusal.server} refuses the login. Check {_login_settings(settings)}."
+    return str(refusal.error)
 
 
 def _without_tls(plain: socket.socket, server: str) -> str:
@@ -100,7 +116,11 @@ def _without_tls(plain: socket.socket, server: str) -> str:
 def _login_settings(settings: Settings) -> str:
     """Return the settings that a refused login may be due to."""
     if settings.sasl_mechanism != "OAUTHBEARER":
-        return "TOKENSHARE_SASL_USERNAME, TOKENSHARE_SASL_PASSWORD and TOKENSHARE_SASL_MECHANISM"
+        file = "" if settings.sasl_password_file is None else "_FILE"
+        return (
+            f"TOKENSHARE_SASL_USERNAME, TOKENSHARE_SASL_PASSWORD{file} and "
+            "TOKENSHARE_SASL_MECHANISM"
+        )
     if settings.sasl_oauth_provider == "aws-msk-iam":
         return (
             "TOKENSHARE_SASL_OAUTH_AWS_REGION, the right kafka-cluster:Connect of the AWS "

@@ -107,14 +107,15 @@ def add_agent(
 
 def credentials(settings: Settings) -> Any:
     """Return Faust's credentials for the security protocol, None where it has none."""
-    context = settings.ssl_context()
-    provider = aio_login.arguments(settings).get("sasl_oauth_token_provider")
+    arguments = aio_login.arguments(settings)
+    context = arguments.get("ssl_context")
+    provider = arguments.get("sasl_oauth_token_provider")
     if provider is not None:
         return faust.OAuthCredentials(oauth_cb=provider, ssl_context=context)
     if settings.security_protocol.startswith("SASL"):
         return faust.SASLCredentials(
             username=settings.sasl_username,
-            password=settings.sasl_password.get_secret_value(),
+            password=arguments["sasl_plain_password"],
             mechanism=settings.sasl_mechanism,
             ssl_context=context,
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from streams.classify.keys import OTHER
 from streams.classify.origin.values import ORIGINS
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
-from streams.kafka import login
+from streams.kafka import diagnosis, login
 from streams.shares.history import History
 from streams.shares.windows import Windows
 from streams.shifts.live import LiveShifts
@@ -100,10 +100,13 @@ class Publisher:
             "not_writing": self._flusher.is_failing,
         }
         # Connections may go on without a token: it is a reason where something else fails.
-        states["no_token"] = any(states.values()) and bool(login.problem(self._settings))
+        is_hindered = any(states.values())
+        states["no_token"] = is_hindered and bool(login.problem(self._settings))
         general = (snapshot.STATES[state] for state, is_in_it in states.items() if is_in_it)
         refusal = "" if self._assignment.is_active else self._assignment.refusal
-        return (*([refusal] if refusal else []), *general, *self._further_reasons())
+        login_refusal = diagnosis.refused(self._settings) if is_hindered else ""
+        refusals = (each for each in (login_refusal, refusal) if each)
+        return (*refusals, *general, *self._further_reasons())
 
     def _further_reasons(self) -> tuple[str, ...]:
         return (*self._integrity.reasons(), *self._clock.reasons())

@@ -37,6 +37,7 @@ from streams.web import server
 from streams.web.access import Access
 from streams.worker import preflight
 from streams.worker.changelog_watch import ChangelogWatch
+from streams.worker.login_watch import LoginRefusedError
 from streams.worker.source_log import check_source, find_source
 from streams.worker.web_sources import sources
 from streams.worker.worker import Worker
@@ -177,6 +178,9 @@ def _exit_code(failure: BaseException | None) -> int:
         case StateError() | SourceReplacedError() | JoinRefusedError():
             log.error("%s", failure)
             return MISCONFIGURED
+        case LoginRefusedError():
+            log.error("%s", failure)
+            return NO_BROKER
         case KafkaError():
             log.error("Kafka failed: %s", failure)
             return NO_BROKER

@@ -30,6 +30,7 @@ from streams.worker.dead_letter_sender import LetterSender
 from streams.worker.flusher import Flusher
 from streams.worker.integrity import Integrity
 from streams.worker.join_watch import JoinWatch
+from streams.worker.login_watch import LoginWatch
 from streams.worker.owned import Owned
 from streams.worker.publisher import Publisher
 
@@ -56,7 +57,7 @@ SHIFT_SECONDS = 30.0
 LAG_SECONDS = 2.0
 #: How often it is checked whether missing records of the changelog have been written again.
 INTEGRITY_SECONDS = 1.0
-#: How often a refused join of the group is looked for, and tried again.
+#: How often a refused join of the group is looked for, and tried again; a refused login as well.
 JOIN_SECONDS = 1.0
 #: A record's timestamp is the broker's.
 _APPEND_TIME = 1
@@ -126,6 +127,7 @@ class Worker:
         faust_app.add_agent(self.app, settings.topic, counter.count, self.fail)
         self.app.on_partitions_revoked.connect(cast("Any", self.assignment.on_revoked), weak=False)
         self.join_watch = JoinWatch(settings, self.app, self.assignment, self.fail)
+        self.login_watch = LoginWatch(settings, self.readiness, self.fail)
         self._loops = _Loops(self)
 
     async def start(self) -> None:
@@ -326,6 +328,12 @@ class _Loops(Service):
         while not self.should_stop:
             await self.sleep(JOIN_SECONDS)
             await self.worker.join_watch.look()
+
+    @_task
+    async def _watch_login(self) -> None:
+        while not self.should_stop:
+            await self.sleep(JOIN_SECONDS)
+            self.worker.login_watch.look()
 
     @_task
     async def _watch_log(self) -> None:

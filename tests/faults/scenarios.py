@@ -92,7 +92,6 @@ KNOWN_WRONG = {
     "foreign-member": "F4",
     "full-group": "F4",
     "two-deployments": "F11: both may end where they start at the same moment",
-    "password-changed": "F5",
 }
 
 

@@ -131,14 +131,21 @@ class SecureKafka:
             *("-addext", "basicConstraints=critical,CA:TRUE"),
         )
 
-    def _certificate(self, name: str) -> None:
+    def restart_with_certificate_of(self, authority: str) -> None:
+        """Restart the broker with a certificate that another CA signed."""
+        self._broker.stop()
+        self._certificate("broker", authority)
+        self._broker.start()
+
+    def _certificate(self, name: str, authority: str = "ca") -> None:
         (self.files / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
         self._openssl(
             *("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key"),
             *("-out", f"{name}.csr", "-subj", f"/CN={name}"),
         )
         self._openssl(
-            *("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key"),
+            *("x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.crt"),
+            *("-CAkey", f"{authority}.key"),
             *("-CAcreateserial", "-days", "2", "-out", f"{name}.crt", "-extfile", "names"),
         )
         key, own = (self.files / f"{name}.{kind}" for kind in ("key", "crt"))

@@ -78,7 +78,7 @@ def test_only_the_login_takes_arguments_without_a_provider():
         if re.search(r"\.kafka_security\(", path.read_text())
     }
 
-    assert users == {"kafka/login.py", "kafka/aio_login.py"}
+    assert users == {"kafka/login.py", "kafka/reconnect.py"}
 
 
 @pytest.fixture
