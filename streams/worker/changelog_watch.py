@@ -14,6 +14,7 @@ from kafka.errors import KafkaError
 
 from streams.kafka import admin
 from streams.kafka.admin import BrokerError, TopicError
+from streams.settings import SettingsError
 from streams.worker.preflight import cleanup_policy
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class ChangelogWatch:
                     continue
             except TopicError as error:
                 log.error("%s", error)  # noqa: TRY400
-            except (BrokerError, KafkaError):
+            except (BrokerError, KafkaError, SettingsError):
                 pass
             await asyncio.sleep(CHECK_SECONDS)
 

@@ -195,8 +195,9 @@ async def _watch_source(worker: Worker) -> None:
         await asyncio.sleep(SOURCE_CHECK_SECONDS)
         try:
             now = await asyncio.to_thread(find_source, settings)
-        except (BrokerError, AdminError, OSError):
-            # One broker of several may be away, and be the one that is asked.
+        except (BrokerError, AdminError, OSError, SettingsError):
+            # One broker of several may be away, and be the one that is asked; a file of the login
+            # may be just about to be replaced.
             continue
         found = check_source(settings, known, now)
         if found.partitions != known.partitions:

@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 from streams.counting.partition import SourceReplacedError
 from streams.kafka import admin, leader_epoch
 from streams.kafka.admin import BrokerError
+from streams.settings import SettingsError
 from streams.worker.faust_app import SEND_ERRORS
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ CONFIRM_SECONDS = 2.0
 IDLE_CHECK_SECONDS = 30.0
 
 #: What a question to Kafka may raise.
-_ASK_ERRORS = (TimeoutError, BrokerError, KafkaError, *SEND_ERRORS)
+_ASK_ERRORS = (TimeoutError, BrokerError, KafkaError, SettingsError, *SEND_ERRORS)
 
 
 def find_source(settings: Settings) -> Topic | None:

@@ -8,6 +8,7 @@ import pytest
 from processes import wait_until
 from scram_cluster import PASSWORD, USER, ScramCluster
 from secure import SecureKafka
+from test_bridge_process import BridgeProcess
 from test_doctor import tokenshare
 
 pytestmark = pytest.mark.kafka
@@ -101,3 +102,33 @@ def test_a_replaced_ca_file_is_read_again(secure, make_worker, tmp_path):
     assert tokenshare(worker, "simulate", "--events", "2000").returncode == 0
     worker.wait_counted(2_000)
     assert worker.stop() == 0
+
+
+def test_a_bridge_names_a_refused_login_and_takes_up_the_new_password(
+    broker, tmp_path, password_file
+):
+    broker.create("bridged", 1)
+    bridge = BridgeProcess(
+        tmp_path / "bridge.log",
+        bootstrap_servers=broker.sasl,
+        topic="bridged",
+        security_protocol="SASL_PLAINTEXT",
+        sasl_username=USER,
+        sasl_password_file=password_file,
+    )
+    event = {"model": "qwen3-8b", "usage": {"prompt_tokens": 1, "completion_tokens": 2}}
+    try:
+        bridge.start().wait_ready()
+        broker.set_password(OTHER)
+
+        def is_named():
+            bridge.post(event)
+            return b"TOKENSHARE_SASL_PASSWORD_FILE" in bridge.ask("GET", "/readyz")[2]
+
+        wait_until(is_named, "the login on /readyz")
+        password_file.write_text(OTHER)
+        bridge.wait_ready()
+        assert bridge.post(event)[0] in {200, 202}
+        assert OTHER not in bridge.said()
+    finally:
+        bridge.stop()

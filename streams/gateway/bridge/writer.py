@@ -26,8 +26,9 @@ from aiokafka.errors import (
 )
 from aiokafka.partitioner import murmur2
 
-from streams.kafka import aio_login
+from streams.kafka import aio_login, diagnosis
 from streams.kafka.token_source import TokenError
+from streams.settings import SettingsError
 
 if TYPE_CHECKING:
     from asyncio import Future, Task, TimerHandle
@@ -50,6 +51,8 @@ ALONE_BYTES = 64 * 1024
 SLICE_RECORDS = 500
 CONNECT_SECONDS = 5.0
 PAUSE_SECONDS = 0.5
+#: What an attempt to connect may raise that another one may not.
+_CONNECT_ERRORS = (KafkaError, OSError, TimeoutError, SettingsError)
 CHECK_SECONDS = 0.2
 DISCARD_SECONDS = 5.0
 
@@ -194,8 +197,8 @@ class Writer:
             if self._producer is None:
                 try:
                     self._open(await self._connected())
-                except (KafkaError, OSError, TimeoutError) as error:
-                    self._away(_why(error, self._settings.topic))
+                except _CONNECT_ERRORS as error:
+                    self._away(_why(error, self._settings))
                     await asyncio.sleep(PAUSE_SECONDS)
                     continue
             with contextlib.suppress(TimeoutError):
@@ -280,7 +283,7 @@ class Writer:
             self._batch_bytes = min(self._batch_bytes, batch.builder.size() // 2)
             why = "the topic accepts only smaller batches: the next ones are smaller"
         else:
-            why = _why(error, self._settings.topic)
+            why = _why(error, self._settings)
         self.failures += 1
         self._warn_once(f"Kafka refuses events: {why}", why)
         return Refusal("kafka", why)
@@ -360,8 +363,8 @@ class Writer:
         elif not any(lane.under_way for lane in self._lanes):
             try:
                 fresh = await self._connected()
-            except (KafkaError, OSError, TimeoutError) as error:
-                self._lost(_why(error, self._settings.topic))
+            except _CONNECT_ERRORS as error:
+                self._lost(_why(error, self._settings))
             else:
                 self._open(fresh)
                 self._discard(producer)
@@ -419,14 +422,16 @@ async def _end(producer: AIOKafkaProducer) -> None:
                 await asyncio.wait([sending])
 
 
-def _why(error: BaseException, topic: str) -> str:
+def _why(error: BaseException, settings: Settings) -> str:
     """Return an error for the log and the client: its type, without external text."""
+    topic = settings.topic
     if isinstance(error, TopicAuthorizationFailedError):
         return f"this login has no right to write to {topic}: allow Write on it"
     if isinstance(error, UnknownTopicOrPartitionError):
         return (
             f"topic {topic} does not exist, or this login may not see it: `tokenshare doctor --fix`"
         )
-    if isinstance(error, TokenError):
+    if isinstance(error, TokenError | SettingsError):
         return str(error)
-    return f"Kafka cannot be written to ({type(error).__name__})"
+    refused = diagnosis.refused(settings).removesuffix(".")
+    return refused or f"Kafka cannot be written to ({type(error).__name__})"
