@@ -140,6 +140,12 @@ class Settings(BaseSettings):
         description="Host names that page, API and metrics accept, separated by commas; "
         "without a token others are refused.",
     )
+    partition_metrics: int = Field(
+        100,
+        ge=1,
+        le=100_000,
+        description="Series of a metric by partition; of more partitions, ranges are exported.",
+    )
     flush_seconds: float = Field(
         0.5, ge=0.05, le=60, description="How often counts are written to the changelog."
     )

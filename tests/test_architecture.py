@@ -40,7 +40,7 @@ FRAMEWORKS = {
     "mode": "state.follower worker",
     "aiokafka": "settings kafka state worker gateway.bridge report.topic demo.sender",
     "kafka": "kafka worker gateway.delivery",
-    "prometheus_client": "web.metrics web.exposition gateway.bridge.metrics",
+    "prometheus_client": "web.metrics web.partition_metrics web.exposition gateway.bridge.metrics",
     "aiohttp": "web gateway.bridge",
     "litellm": "gateway.litellm",
     "click": "cli",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 
 from streams.web.metric_definitions import ENRICHMENT_FAILURES
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
     from streams.classify.enrichment import Kind
+    from streams.web.metric_definitions import Definition
 
 
 def encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
@@ -26,10 +27,19 @@ def encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
         return choose_encoder("")
 
 
+def gauge(of: Definition) -> GaugeMetricFamily:
+    """Return an empty gauge of a definition."""
+    return GaugeMetricFamily(of.name, of.help, labels=of.labels)
+
+
+def counter(of: Definition) -> CounterMetricFamily:
+    """Return an empty counter of a definition."""
+    return CounterMetricFamily(of.name, of.help, labels=of.labels)
+
+
 def enrichment_family(counts: Mapping[Kind, int]) -> CounterMetricFamily:
     """Return the counter of enrichments that failed, which a bridge exposes as well."""
-    of = ENRICHMENT_FAILURES
-    counter = CounterMetricFamily(of.name, of.help, labels=of.labels)
+    family = counter(ENRICHMENT_FAILURES)
     for kind, count in counts.items():
-        counter.add_metric((kind,), count)
-    return counter
+        family.add_metric((kind,), count)
+    return family

@@ -147,6 +147,13 @@ PARTITION_OWNED = Definition(
     ("partition",),
     "1 where this worker counts the partition, else 0; over all workers each adds up to 1.",
 )
+PARTITIONS = Definition("tokenshare_partitions", "gauge", (), "Partitions of the source topic.")
+PARTITIONS_OWNED = Definition(
+    "tokenshare_partitions_owned",
+    "gauge",
+    (),
+    "Partitions that this worker counts; over all workers they add up to tokenshare_partitions.",
+)
 STATE_BYTES = Definition(
     "tokenshare_state_bytes",
     "gauge",
@@ -250,6 +257,8 @@ DEFINITIONS = (
     LAG,
     POSITION,
     PARTITION_OWNED,
+    PARTITIONS,
+    PARTITIONS_OWNED,
     STATE_BYTES,
     STATE_LOST_REQUESTS,
     STATE_LOST_TIME,

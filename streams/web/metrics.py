@@ -10,15 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    InfoMetricFamily,
-)
+from prometheus_client.core import InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from streams.classify.enrichment import failures
-from streams.web.exposition import encoder, enrichment_family
+from streams.web.exposition import counter, encoder, enrichment_family, gauge
 from streams.web.metric_definitions import (
     AS_OF,
     BASELINE,
@@ -33,12 +29,9 @@ from streams.web.metric_definitions import (
     FLUSH_SECONDS,
     HISTORY_DAYS,
     JOINT_RATIO,
-    LAG,
     LATE_EVENTS,
     OVERRIDES_SUCCESSFUL,
     OVERRIDES_TIME,
-    PARTITION_OWNED,
-    POSITION,
     READY,
     REBALANCES,
     RECORDS,
@@ -48,9 +41,6 @@ from streams.web.metric_definitions import (
     SHIFT,
     STANDARD_ERROR,
     STATE,
-    STATE_BYTES,
-    STATE_LOST_REQUESTS,
-    STATE_LOST_TIME,
     TOKENS,
     USUAL_SPREAD,
     WINDOW_REQUESTS,
@@ -58,6 +48,7 @@ from streams.web.metric_definitions import (
     WITHOUT_TOP_TENANT,
     ZSCORE,
 )
+from streams.web.partition_metrics import partition_families
 from streams.web.snapshot import STATES
 
 if TYPE_CHECKING:
@@ -67,7 +58,6 @@ if TYPE_CHECKING:
 
     from streams.classify.enrichment import Kind
     from streams.shares.window_shares import Share
-    from streams.web.metric_definitions import Definition
     from streams.web.snapshot import Snapshot
 
 
@@ -87,20 +77,15 @@ class ProcessFacts:
     enrichment_failures: Mapping[Kind, int] = field(default_factory=failures)
 
 
-def _gauge(of: Definition) -> GaugeMetricFamily:
-    return GaugeMetricFamily(of.name, of.help, labels=of.labels)
-
-
-def _counter(of: Definition) -> CounterMetricFamily:
-    return CounterMetricFamily(of.name, of.help, labels=of.labels)
-
-
-def families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
-    """Return all metrics of a snapshot."""
+def families(
+    snapshot: Snapshot, facts: ProcessFacts, partition_limit: int | None = None
+) -> Iterable[Metric]:
+    """Return all metrics of a snapshot, with at most `partition_limit` series for partitions."""
     yield from _share_families(snapshot)
     yield from _shift_families(snapshot)
     yield from _total_families(snapshot)
     yield from _pipeline_families(snapshot)
+    yield from partition_families(snapshot.partitions, partition_limit)
     yield from _process_families(snapshot, facts)
 
 
@@ -110,8 +95,8 @@ def _ratios(share: Share) -> list[tuple[str, float]]:
 
 
 def _share_families(snapshot: Snapshot) -> Iterable[Metric]:
-    ratio, joint = _gauge(SHARE_RATIO), _gauge(JOINT_RATIO)
-    requests, tokens = _gauge(WINDOW_REQUESTS), _gauge(WINDOW_TOKENS)
+    ratio, joint = gauge(SHARE_RATIO), gauge(JOINT_RATIO)
+    requests, tokens = gauge(WINDOW_REQUESTS), gauge(WINDOW_TOKENS)
     for window in snapshot.windows.values():
         requests.add_metric((window.name,), window.requests)
         tokens.add_metric((window.name,), window.tokens)
@@ -123,7 +108,7 @@ def _share_families(snapshot: Snapshot) -> Iterable[Metric]:
             for measure, value in _ratios(share):
                 joint.add_metric((origin, language, measure, window.name), value)
     yield from (ratio, joint, requests, tokens)
-    as_of = _gauge(AS_OF)
+    as_of = gauge(AS_OF)
     if snapshot.as_of > 0:
         as_of.add_metric((), snapshot.as_of)
     yield as_of
@@ -131,34 +116,34 @@ def _share_families(snapshot: Snapshot) -> Iterable[Metric]:
 
 def _shift_families(snapshot: Snapshot) -> Iterable[Metric]:
     gauges = [
-        (_gauge(STANDARD_ERROR), "standard_error"),
-        (_gauge(BASELINE), "baseline"),
-        (_gauge(SHIFT), "shift"),
-        (_gauge(USUAL_SPREAD), "usual_spread"),
-        (_gauge(ZSCORE), "zscore"),
-        (_gauge(DETECTABLE), "detectable"),
-        (_gauge(WITHOUT_TOP_TENANT), "without_top_tenant"),
-        (_gauge(EVIDENCE), "evidence_requests"),
+        (gauge(STANDARD_ERROR), "standard_error"),
+        (gauge(BASELINE), "baseline"),
+        (gauge(SHIFT), "shift"),
+        (gauge(USUAL_SPREAD), "usual_spread"),
+        (gauge(ZSCORE), "zscore"),
+        (gauge(DETECTABLE), "detectable"),
+        (gauge(WITHOUT_TOP_TENANT), "without_top_tenant"),
+        (gauge(EVIDENCE), "evidence_requests"),
     ]
-    effective, days = _gauge(EFFECTIVE_REQUESTS), _gauge(HISTORY_DAYS)
+    effective, days = gauge(EFFECTIVE_REQUESTS), gauge(HISTORY_DAYS)
     for table in snapshot.shifts:
         if table.effective_requests is not None:
             labels = (table.dimension, table.measure, table.window)
             effective.add_metric(labels, table.effective_requests)
         for each in table.keys:
             labels_of_key = (table.dimension, each.key, table.measure, table.window)
-            for gauge, name in gauges:
+            for family, name in gauges:
                 value = getattr(each, name)
                 if value is not None:
-                    gauge.add_metric(labels_of_key, value)
+                    family.add_metric(labels_of_key, value)
     if snapshot.shifts:
         days.add_metric((), snapshot.shifts[0].baseline_days)
-    yield from (gauge for gauge, _ in gauges)
+    yield from (family for family, _ in gauges)
     yield from (effective, days)
 
 
 def _total_families(snapshot: Snapshot) -> Iterable[Metric]:
-    tokens, requests = _counter(TOKENS), _counter(REQUESTS)
+    tokens, requests = counter(TOKENS), counter(REQUESTS)
     for dimension, keys in snapshot.totals.items():
         for key, counts in keys.items():
             tokens.add_metric((dimension, key), counts[1] + counts[2])
@@ -167,7 +152,7 @@ def _total_families(snapshot: Snapshot) -> Iterable[Metric]:
 
 
 def _pipeline_families(snapshot: Snapshot) -> Iterable[Metric]:
-    records, events, late = _counter(RECORDS), _counter(EVENTS), _counter(LATE_EVENTS)
+    records, events, late = counter(RECORDS), counter(EVENTS), counter(LATE_EVENTS)
     for result, count in snapshot.records.items():
         name, _, reason = result.partition("/")
         records.add_metric((name, reason), count)
@@ -177,22 +162,6 @@ def _pipeline_families(snapshot: Snapshot) -> Iterable[Metric]:
         # Before the first snapshot the total is unknown; a 0 would look like a counter reset.
         late.add_metric((), snapshot.late)
     yield from (records, events, late)
-    lag, position, owned = _gauge(LAG), _gauge(POSITION), _gauge(PARTITION_OWNED)
-    state = _gauge(STATE_BYTES)
-    lost, lost_at = _gauge(STATE_LOST_REQUESTS), _gauge(STATE_LOST_TIME)
-    for status in snapshot.partitions:
-        labels = (str(status.partition),)
-        if status.lag is not None:
-            lag.add_metric(labels, status.lag)
-        if status.position is not None:
-            position.add_metric(labels, status.position)
-        owned.add_metric(labels, int(status.is_owned))
-        state.add_metric(labels, status.state_bytes)
-        if status.lost is not None:
-            for level, requests in status.lost.requests.items():
-                lost.add_metric((*labels, level), requests)
-            lost_at.add_metric(labels, status.lost.noticed)
-    yield from (lag, position, owned, state, lost, lost_at)
 
 
 def _process_families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:
@@ -204,11 +173,11 @@ def _process_families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metri
         (OVERRIDES_SUCCESSFUL, facts.overrides_are_good),
         (OVERRIDES_TIME, facts.overrides_loaded_at),
     ):
-        gauge = _gauge(definition)
+        family = gauge(definition)
         if value is not None:
-            gauge.add_metric((), value)
-        yield gauge
-    state = _gauge(STATE)
+            family.add_metric((), value)
+        yield family
+    state = gauge(STATE)
     state.add_metric(("running",), 0 if snapshot.reasons else 1)
     for name, reason in STATES.items():
         state.add_metric((name,), int(reason in snapshot.reasons))
@@ -218,9 +187,9 @@ def _process_families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metri
         (DEAD_LETTERS_LOST, facts.dead_letters_lost),
         (REBALANCES, facts.rebalances),
     ):
-        counter = _counter(definition)
-        counter.add_metric((), value)
-        yield counter
+        total = counter(definition)
+        total.add_metric((), value)
+        yield total
     yield enrichment_family(facts.enrichment_failures)
     info = InfoMetricFamily(BUILD_INFO.name, BUILD_INFO.help)
     info.add_metric((), {"version": facts.version})
@@ -228,12 +197,18 @@ def _process_families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metri
 
 
 class _SnapshotCollector(Collector):
-    def __init__(self, snapshot: Callable[[], Snapshot], facts: Callable[[], ProcessFacts]) -> None:
+    def __init__(
+        self,
+        snapshot: Callable[[], Snapshot],
+        facts: Callable[[], ProcessFacts],
+        partition_limit: int | None,
+    ) -> None:
         self._snapshot = snapshot
         self._facts = facts
+        self._partition_limit = partition_limit
 
     def collect(self) -> Iterable[Metric]:
-        return families(self._snapshot(), self._facts())
+        return families(self._snapshot(), self._facts(), self._partition_limit)
 
     def describe(self) -> Iterable[Metric]:
         return []
@@ -242,9 +217,14 @@ class _SnapshotCollector(Collector):
 class Exposition:
     """Answers scrapes in the text format or OpenMetrics, as the scraper requests."""
 
-    def __init__(self, snapshot: Callable[[], Snapshot], facts: Callable[[], ProcessFacts]) -> None:
+    def __init__(
+        self,
+        snapshot: Callable[[], Snapshot],
+        facts: Callable[[], ProcessFacts],
+        partition_limit: int | None = None,
+    ) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_SnapshotCollector(snapshot, facts))
+        self._registry.register(_SnapshotCollector(snapshot, facts, partition_limit))
         ProcessCollector(registry=self._registry)
 
     def __call__(self, accept: str) -> tuple[bytes, str]:

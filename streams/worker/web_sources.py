@@ -36,6 +36,7 @@ def sources(worker: Worker) -> server.Sources:
             dead_letters_lost=worker.letter_sender.lost,
             clock_offset=worker.clock.offset,
         ),
+        partition_limit=worker.settings.partition_metrics,
     )
     return server.Sources(
         shares=lambda dimensions: responses.shares(

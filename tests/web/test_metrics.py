@@ -60,10 +60,13 @@ def snapshot() -> Snapshot:
     return replace(picture, shifts=(told,), shifts_as_of=NOW)
 
 
-def scrape(picture: Snapshot, accept: str = "text/plain") -> dict[str, dict[tuple, float]]:
+def scrape(
+    picture: Snapshot, accept: str = "text/plain", partition_limit: int = 100
+) -> dict[str, dict[tuple, float]]:
     body, content_type = Exposition(
         lambda: picture,
         lambda: ProcessFacts("1.2.3", 0.01, 0, 1, 0.4, True, NOW, clock_offset=-0.2),
+        partition_limit,
     )(accept)
     parse = parse_openmetrics if "openmetrics" in content_type else parse_text
     samples: dict[str, dict[tuple, float]] = {}
@@ -196,3 +199,97 @@ def test_a_clock_is_ahead_above_zero_and_absent_while_not_known():
     assert b"\ntokenshare_clock_offset_seconds " not in body
     body, _ = Exposition(snapshot, lambda: behind)("text/plain")
     assert b"\ntokenshare_clock_offset_seconds -600.0\n" in body
+
+
+OF_PARTITIONS = {
+    exposed_name(each): each for each in DEFINITIONS if each.labels[:1] == ("partition",)
+}
+
+
+def with_partitions(count: int) -> Snapshot:
+    """Return a snapshot of a topic whose every partition has a lag, a state and a loss."""
+    statuses = tuple(
+        PartitionStatus(
+            number,
+            position=1_000 + number,
+            end_offset=1_000 + 3 * number,
+            newest=NOW,
+            is_owned=number % 2 == 0,
+            state_bytes=100 + number,
+            lost=Loss(NOW + number, {}, {"1h": number, "1d": 1}),
+        )
+        for number in range(count)
+    )
+    return replace(snapshot(), partitions=statuses)
+
+
+def by_partition(samples: dict[str, dict[tuple, float]], name: str) -> dict[str, float]:
+    """Return the values of a metric by its one label."""
+    return {dict(key)["partition"]: value for key, value in samples.get(name, {}).items()}
+
+
+@pytest.mark.parametrize(
+    ("count", "limit"), [(1, 1), (2, 1), (100, 100), (101, 100), (1_000, 100), (1_000, 7), (9, 4)]
+)
+def test_however_many_partitions_there_are_their_series_are_bounded(count, limit):
+    samples = scrape(with_partitions(count), partition_limit=limit)
+
+    for name, definition in OF_PARTITIONS.items():
+        levels = 2 if "level" in definition.labels else 1
+        assert len(samples.get(name, {})) <= limit * levels
+    numbers = range(count)
+    lag = by_partition(samples, "tokenshare_consumer_lag_records")
+    assert sum(lag.values()) == sum(2 * number for number in numbers)
+    position = by_partition(samples, "tokenshare_position")
+    assert sum(position.values()) == sum(1_000 + number for number in numbers)
+    assert max(by_partition(samples, "tokenshare_state_bytes").values()) == 99 + count
+    lost = samples["tokenshare_state_lost_requests"]
+    assert sum(lost.values()) == sum(number + 1 for number in numbers)
+    lost_at = by_partition(samples, "tokenshare_state_lost_timestamp_seconds")
+    assert max(lost_at.values()) == NOW + count - 1
+    assert samples["tokenshare_partitions"] == {(): count}
+    assert samples["tokenshare_partitions_owned"] == {(): (count + 1) // 2}
+    assert ("tokenshare_partition_owned" in samples) == (count <= limit)
+
+
+def test_within_the_limit_each_partition_has_its_own_series():
+    samples = scrape(with_partitions(100))
+
+    for name in OF_PARTITIONS.keys() - {"tokenshare_state_lost_requests"}:
+        assert list(by_partition(samples, name)) == [str(number) for number in range(100)]
+
+
+def test_ranges_are_of_equal_length_and_the_last_ends_with_the_topic():
+    samples = scrape(with_partitions(11), partition_limit=3)
+
+    lag = by_partition(samples, "tokenshare_consumer_lag_records")
+    assert lag == {"0-3": 12, "4-7": 44, "8-10": 54}
+    state = by_partition(samples, "tokenshare_state_bytes")
+    assert state == {"0-3": 103, "4-7": 107, "8-10": 110}
+
+
+def test_a_range_sums_what_is_known_and_is_absent_where_nothing_is():
+    known = PartitionStatus(0, 5, 9, NOW, is_owned=True)
+    unknown = [PartitionStatus(number, None, None, None, is_owned=False) for number in (1, 2, 3)]
+    picture = replace(snapshot(), partitions=(known, *unknown))
+
+    samples = scrape(picture, partition_limit=2)
+
+    assert by_partition(samples, "tokenshare_consumer_lag_records") == {"0-1": 4}
+    assert by_partition(samples, "tokenshare_position") == {"0-1": 5}
+    assert "tokenshare_state_lost_timestamp_seconds" not in samples
+
+
+def test_before_the_first_snapshot_the_number_of_partitions_is_absent():
+    samples = scrape(replace(snapshot(), partitions=()))
+
+    assert "tokenshare_partitions" not in samples
+    assert samples["tokenshare_partitions_owned"] == {(): 0}
+
+
+def test_a_scrape_of_a_thousand_partitions_is_as_large_as_one_of_a_hundred():
+    def size(count: int) -> int:
+        facts = ProcessFacts("1.2.3", 0.01, 0, 1)
+        return len(Exposition(lambda: with_partitions(count), lambda: facts, 100)("text/plain")[0])
+
+    assert size(1_000) < 1.2 * size(100)
