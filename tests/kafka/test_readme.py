@@ -35,6 +35,8 @@ ELSEWHERE = {
     "make format": "changes the tree; .ci/run runs its check",
     "make bench": "takes a quarter of an hour",
     "make faults": ".ci/run runs a short form",
+    "make fuzz": ".ci/run runs a short form",
+    "make sanitize": "part of make fuzz",
     "make kafka": "runs until Ctrl-C; tests/kafka/apache.py is the broker of .ci/run",
     "make alerts": "takes minutes; tests/deploy/test_alerts.py runs the rules",
     "make e2e": "tests/kafka/test_end_to_end.py is it",
