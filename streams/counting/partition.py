@@ -1,10 +1,10 @@
 """The panes of one source partition: what is counted, up to which offset, and what to write.
 
 The exactly-once rule is here, without Kafka; `journal` and `verdicts` hold what it writes beside
-the panes. A pane's stamp is the highest source offset
-counted in it, and events are applied in the order of their offsets, so a pane with stamp `s` holds
-every event at or below `s` that belongs to it and none above. After a crash the partition reads on
-from its position; an event at or below a pane's stamp is in that pane already and is skipped there.
+the panes. A pane's stamp is the highest source offset counted in it, and events are applied in the
+order of their offsets, so a pane with stamp `s` holds every event at or below `s` that belongs to
+it and none above. After a crash the partition reads on from its position; an event at or below a
+pane's stamp is in that pane already and is skipped there.
 
 A flush that Kafka has not acknowledged is written again as it is until Kafka has it: it may hold
 parts of it, or all. So the flush before is always known, to the panes of the next one too.

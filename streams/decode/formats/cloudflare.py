@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
-from streams.decode.formats.lenient_json import loads
+from streams.decode.formats.lenient_json import parsed
 from streams.decode.formats.raw_usage import Found, Item, first_text, is_error, part
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ def read(document: Mapping[str, Any]) -> Item:
     """Return the result for a log object; a response from the gateway's cache counts nothing."""
     if document.get("cached") in (True, "true", 1):
         return Skipped("cache_hit")
-    metadata = document.get("metadata")
-    if type(metadata) is str:
-        try:
-            metadata = loads(metadata)
-        except ValueError:
-            metadata = None
+    metadata = parsed(document.get("metadata"))
     return Found(
         model=document.get("model"),
         prompt=document.get("tokens_in"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
 import msgspec  # noqa: TC002 - `get_type_hints` evaluates the annotations
 
 from streams.decode.event import Rejected, Skipped
-from streams.decode.formats.lenient_json import loads
+from streams.decode.formats.lenient_json import parsed
 from streams.decode.formats.markers import BEFORE_LITELLM, Never
 from streams.decode.formats.model_name import is_opaque
 from streams.decode.formats.provider_usage import usage_of
@@ -171,7 +171,7 @@ def _is_unanswered(document: Mapping[str, Any]) -> bool:
         return False
     status = document.get("status")
     if status is None:
-        status = part(_metadata(document.get("metadata")), "status")
+        status = part(parsed(document.get("metadata")), "status")
     return bool(status == "failure")
 
 
@@ -210,31 +210,22 @@ def _model(document: Mapping[str, Any]) -> object:
     ]
     if not is_opaque(named[0] if named else given):
         return named[0] if named else given
-    listed = part(_metadata(document.get("metadata")), "model_map_information", "model_map_key")
+    listed = part(parsed(document.get("metadata")), "model_map_information", "model_map_key")
     for name in (*named, listed, given):
         if type(name) is str and name.strip() and name != alias and not is_opaque(name):
             return name
     return named[0] if named else given
 
 
-def _metadata(metadata: object) -> object:
-    # SpendLogs has it as a string.
-    if type(metadata) is str:
-        try:
-            return loads(metadata)
-        except ValueError:
-            return None
-    return metadata
-
-
 def _tenant(document: Mapping[str, Any]) -> str | None:
-    metadata = _metadata(document.get("metadata"))
+    # SpendLogs has it as a text.
+    metadata = parsed(document.get("metadata"))
     named = (part(metadata, name) for name in _TENANTS)
     return first_text(document.get("team_id"), *named, document.get("user"))
 
 
 def _language(metadata: object) -> object:
-    metadata = _metadata(metadata)
+    metadata = parsed(metadata)
     return first_text(
         part(metadata, "language"),
         part(metadata, "requester_metadata", "language"),

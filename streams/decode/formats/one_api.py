@@ -19,7 +19,6 @@ from streams.decode.formats.raw_usage import (
     first,
     first_text,
     is_nothing,
-    part,
 )
 
 if TYPE_CHECKING:
@@ -47,26 +46,19 @@ def read(document: Mapping[str, Any]) -> Item:
     # What is charged by the picture or the second, and what is charged later.
     if is_nothing(prompt, completion):
         return Skipped("no_usage")
-    other = parsed(document.get("other"))
+    given = parsed(document.get("other"))
+    other: Mapping[str, Any] = given if type(given) is dict else {}
     return Found(
-        model=first_text(part(other, "upstream_model_name"), document["model_name"]),
+        model=first_text(other.get("upstream_model_name"), document["model_name"]),
         prompt=with_cache(
             prompt,
-            part(other, "cache_tokens"),
-            _cache_writes(other),
-            is_beside=part(other, "claude") is True or part(other, "usage_semantic") == "anthropic",
+            other.get("cache_tokens"),
+            # The parts by lifetime are a breakdown of it.
+            first(other, "cache_write_tokens", "cache_creation_tokens"),
+            is_beside=other.get("claude") is True or other.get("usage_semantic") == "anthropic",
         ),
         completion=completion,
         ts=decimal(document.get("created_at")),
         tenant=first_text(document.get("username"), document["token_name"]),
         id=first_text(document.get("request_id")) or document.get("id"),
-    )
-
-
-def _cache_writes(other: object) -> object:
-    # The parts by lifetime are a breakdown of it.
-    return first(
-        {name: part(other, name) for name in ("cache_write_tokens", "cache_creation_tokens")},
-        "cache_write_tokens",
-        "cache_creation_tokens",
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.decode.event import Rejected, Skipped
 from streams.decode.formats import wire
+from streams.decode.formats.provider_usage import with_cache
 from streams.decode.formats.raw_usage import (
     MAX_ITEMS,
     MAX_VALUES,
@@ -22,7 +23,6 @@ from streams.decode.formats.raw_usage import (
     decimal,
     json_type,
     part,
-    wrong_count,
 )
 
 if TYPE_CHECKING:
@@ -248,15 +248,8 @@ def _item(span: _Span) -> Item:
     if prompt is None and completion is None:
         return Skipped("no_usage" if operation in _REQUESTS else "not_a_request")
     cached = add(_first(attributes, _CACHE_READ), _first(attributes, _CACHE_CREATION))
-    if (
-        type(cached) is int
-        and type(prompt) is int
-        and wrong_count("", cached) is None
-        and wrong_count("", prompt) is None
-        and cached > prompt
-    ):
-        # Some report Anthropic's input unchanged, without the cache: a part then exceeds its whole.
-        prompt = prompt + cached
+    # Some report Anthropic's input unchanged, without the cache: a part then exceeds its whole.
+    prompt = with_cache(prompt, cached, is_beside=False)
     start = decimal(span.start)
     return Found(
         model=_first(attributes, _MODEL),

@@ -91,9 +91,9 @@ def _item(event: Mapping[str, Any]) -> Item:
 
 def _is_cache_beside(properties: Mapping[str, Any]) -> bool:
     """Return whether the cache lies beside the input, by the rule of PostHog's own prices."""
-    told = properties.get("$ai_cache_reporting_exclusive")
-    if type(told) is bool:
-        return told
+    declared = properties.get("$ai_cache_reporting_exclusive")
+    if type(declared) is bool:
+        return declared
     provider, framework = properties.get("$ai_provider"), properties.get("$ai_framework")
     return is_claude(provider, properties.get("$ai_model")) and not (
         provider == "gateway" and framework == "vercel"

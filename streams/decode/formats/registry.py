@@ -109,15 +109,7 @@ _KEYS = frozenset(
     (
         *BEFORE_NATIVE,
         *("latencies", "apisix_latency", "startTime", "log", "tokens_out", "res_units"),
-        *(
-            "src.addr",
-            "http.status",
-            "event",
-            "provider",
-            "model_name",
-            "variant_name",
-            "metric_name",
-        ),
+        *("src.addr", "http.status", "event", "provider", "model_name", "variant_name"),
         *("llm_model", "llm_prompt_tokens", "llm_completion_tokens", "api-id", "apiId"),
         *("category", "Type", "metric_name", "custom_id", "recordId", "response", "usage_metadata"),
         *("eval_count", "prompt_eval_count", "model", "type", "choices", "object", "created_at"),
