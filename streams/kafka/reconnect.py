@@ -82,10 +82,14 @@ class _FilePassword(str):
 
 @dataclass(frozen=True, slots=True)
 class _TlsFiles:
+    """The files of a context as they were `seen`, and what has replaced it since, if anything."""
+
     settings: Settings
     seen: _FileStates
+    newest: ssl.SSLContext | None = None
 
 
+#: By the context that a client was made with, and still gives to each connection.
 _tls_files: WeakKeyDictionary[ssl.SSLContext, _TlsFiles] = WeakKeyDictionary()
 
 
@@ -164,17 +168,10 @@ def _read_again(connection: Any) -> SettingsError | None:
     return None
 
 
-#: What replaced the context that a client was made with, and still gives to each connection.
-_newest: WeakKeyDictionary[ssl.SSLContext, tuple[ssl.SSLContext, _FileStates]] = WeakKeyDictionary()
-
-
 def _newest_context(first: ssl.SSLContext, files: _TlsFiles) -> ssl.SSLContext:
     """Return a context of the files as they are now. Raises SettingsError."""
-    context, seen = _newest.get(first, (first, files.seen))
     now = _state_of_files(files.settings)
-    if now == seen:
-        return context
-    fresh = files.settings.ssl_context()
-    assert fresh is not None
-    _newest[first] = fresh, now
-    return fresh
+    if now != files.seen:
+        files = _TlsFiles(files.settings, now, files.settings.ssl_context())
+        _tls_files[first] = files
+    return files.newest or first
