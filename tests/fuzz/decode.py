@@ -11,12 +11,12 @@ where there is no fault.
 
 from __future__ import annotations
 
-import argparse
 import resource
 import sys
 import time
-from random import Random, SystemRandom
+from random import Random
 
+import arguments
 from check import BrokenError, Checker
 from mutate import Mutator
 
@@ -25,11 +25,7 @@ MOST_MEGABYTES = 300
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**9))
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
-    chosen = parser.parse_args()
+    chosen = arguments.chosen(__doc__, 1_000_000)
     began = time.monotonic()
     checker, faults, runs = Checker(), {}, 0
     for value, headers, options in _values(chosen.runs, chosen.seed):

@@ -10,15 +10,15 @@ there is no fault.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import arguments
 from odd import ENGLISH, ODD, PLACES, SURROGATES
 from steps import steps
 
@@ -144,11 +144,7 @@ def _check_steps(start, text):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**9))
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
-    chosen = parser.parse_args()
+    chosen = arguments.chosen(__doc__, 1_000_000)
     began, random = time.monotonic(), Random(chosen.seed)
     watch, prompts, faults, runs = Watch(), Prompts(random), {}, 0
     while runs < chosen.runs and time.monotonic() - began < chosen.seconds:

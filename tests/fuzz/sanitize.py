@@ -10,7 +10,6 @@ them it says so, and fails only in CI.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -19,7 +18,8 @@ import sysconfig
 import tempfile
 import time
 from pathlib import Path
-from random import SystemRandom
+
+import arguments
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -44,11 +44,7 @@ ENVIRONMENT = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=20_000, help="broken batches")
-    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**9))
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
-    chosen = parser.parse_args()
+    chosen = arguments.chosen(__doc__, 20_000)
     libraries = [path for name in LIBRARIES if (path := _library(name))]
     if len(libraries) < len(LIBRARIES):
         print("There is no gcc with sanitizers here: the compiled reader is not checked.")
