@@ -18,7 +18,7 @@ from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.counting.partition import SourceReplacedError
 from streams.decode import compiled
-from streams.kafka import batch_fetch
+from streams.kafka import batch_fetch, silence
 from streams.kafka.admin import BrokerError, Topic, TopicError
 from streams.kafka.group_join import JoinRefusedError
 from streams.process import (
@@ -77,6 +77,7 @@ def run(
         catalog = Catalog.load(settings.catalog_overrides)
         # Before the first connection: the changelog is read in large responses as well.
         batch_fetch.install()
+        silence.install()
         source = preflight.prepare(settings)
         # Until the event loop is closed: tasks of stock Faust may refuse to end with it.
         with Watchdog() as watchdog:

@@ -19,6 +19,7 @@ from streams.classify.classifier import Classifier
 from streams.decode.options import Options
 from streams.decode.reader import Reader
 from streams.kafka import aio_login
+from streams.kafka.silence import METADATA_MAX_AGE_MS
 from streams.state.follower import Follower
 from streams.state.pieces import PIECE_SECONDS
 from streams.state.view import View
@@ -230,6 +231,7 @@ def _make_follower(  # noqa: PLR0917 - made in one place
             auto_offset_reset="none",
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=4 * 1024 * 1024,
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
             **aio_login.arguments(settings),
         )
 
