@@ -15,7 +15,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import conn
+from aiokafka import client, conn
 from aiokafka.conn import AIOKafkaConnection, AIOKafkaProtocol, CloseReason
 from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 from aiokafka.protocol.produce import ProduceRequest
@@ -50,39 +50,39 @@ class _Protocol(AIOKafkaProtocol):  # type: ignore[misc]
         super().data_received(data)
 
 
-_connect = AIOKafkaConnection.connect
+_create = conn.create_conn
 _send = AIOKafkaConnection.send
 
 
 def install() -> None:
     """Patch aiokafka for this process; a second call changes nothing more."""
     conn.AIOKafkaProtocol = _Protocol
-    AIOKafkaConnection.connect = _connect_soon
+    client.create_conn = _create_soon
     AIOKafkaConnection.send = _send_and_listen
 
 
-async def _connect_soon(self: Any) -> Any:
-    """Connect to a node of the cluster within a short time; there are others.
+async def _create_soon(
+    host: str, port: int, *, request_timeout_ms: int, on_close: Any = None, **given: Any
+) -> Any:
+    """Return a connection to a node of the cluster within a short time; there are others.
 
     A client makes one connection after the other: those who wait while a broker is silent would
     each wait for it as well.
     """
-    if self._on_close_cb is None:
+    if on_close is None:
         # The first connection of a client, whose failure may end the process.
-        return await _connect(self)
-    client, address = self._on_close_cb.__self__, (self.host, self.port)
-    tried = client.__dict__.setdefault("silent_at", {})
-    if time.monotonic() - tried.get(address, -math.inf) < PAUSE_SECONDS:
+        return await _create(host, port, request_timeout_ms=request_timeout_ms, **given)
+    tried = on_close.__self__.__dict__.setdefault("silent_at", {})
+    if time.monotonic() - tried.get((host, port), -math.inf) < PAUSE_SECONDS:
         raise TimeoutError("it was silent a moment ago")
-    usual = self._request_timeout
-    self._request_timeout = min(usual, CONNECT_SECONDS)
+    limit = min(request_timeout_ms, round(CONNECT_SECONDS * 1000))
     try:
-        return await _connect(self)
+        made = await _create(host, port, request_timeout_ms=limit, on_close=on_close, **given)
     except TimeoutError:
-        tried[address] = time.monotonic()
+        tried[host, port] = time.monotonic()
         raise
-    finally:
-        self._request_timeout = usual
+    made._request_timeout = request_timeout_ms / 1000
+    return made
 
 
 def _send_and_listen(self: Any, request: Any, expect_response: bool = True) -> Awaitable[Any]:

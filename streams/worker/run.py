@@ -21,6 +21,7 @@ from streams.decode import compiled
 from streams.kafka import batch_fetch, silence
 from streams.kafka.admin import BrokerError, Topic, TopicError
 from streams.kafka.group_join import JoinRefusedError
+from streams.kafka.login_watch import LoginRefusedError
 from streams.process import (
     FAILED,
     MISCONFIGURED,
@@ -37,7 +38,6 @@ from streams.web import server
 from streams.web.access import Access
 from streams.worker import preflight
 from streams.worker.changelog_watch import ChangelogWatch
-from streams.worker.login_watch import LoginRefusedError
 from streams.worker.source_log import check_source, find_source
 from streams.worker.web_sources import sources
 from streams.worker.worker import Worker

@@ -8,7 +8,7 @@ import struct
 import weakref
 
 import pytest
-from aiokafka import conn
+from aiokafka import client, conn
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError
@@ -66,7 +66,7 @@ def join(rebalance_ms=0):
 def installed(monkeypatch):
     monkeypatch.setattr(silence, "SILENCE_SECONDS", 0.2)
     monkeypatch.setattr(silence, "LOOK_SECONDS", 0.05)
-    for owner, name in ((conn, "AIOKafkaProtocol"), (AIOKafkaConnection, "connect")):
+    for owner, name in ((conn, "AIOKafkaProtocol"), (client, "create_conn")):
         monkeypatch.setattr(owner, name, getattr(owner, name))
     monkeypatch.setattr(AIOKafkaConnection, "send", AIOKafkaConnection.send)
     silence.install()
@@ -161,20 +161,40 @@ def test_clients_of_a_frozen_broker_do_not_wait_for_it_one_after_the_other(monke
     async def ask():
         async with Broker() as broker:
             broker.is_frozen = True
-            client = AIOKafkaClient(bootstrap_servers=f"127.0.0.1:{broker.port}")
-            client.cluster._brokers = {1: type("B", (), {"host": "127.0.0.1", "port": broker.port})}
-            assert await asyncio.gather(*(client.ready(1) for _ in range(50))) == [False] * 50
+            asking = AIOKafkaClient(bootstrap_servers=f"127.0.0.1:{broker.port}")
+            asking.cluster._brokers = {1: type("B", (), {"host": "127.0.0.1", "port": broker.port})}
+            assert await asyncio.gather(*(asking.ready(1) for _ in range(50))) == [False] * 50
             assert broker.connections == 1
-            await client.close()
+            await asking.close()
 
     asyncio.run(ask())
 
 
-def test_a_first_connection_has_all_the_time_of_a_request(monkeypatch):
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_first_connection_has_all_the_time_of_a_request(monkeypatch, is_first):
     monkeypatch.setattr(silence, "CONNECT_SECONDS", 0.0)
 
     async def connect():
-        async with connected() as (_, connection):
-            await connection.send(ApiVersionRequest())
+        async with Broker() as broker:
+            asking = AIOKafkaClient(bootstrap_servers=f"127.0.0.1:{broker.port}")
+            asking.cluster._brokers = {1: type("B", (), {"host": "127.0.0.1", "port": broker.port})}
+            if not is_first:
+                assert not await asking.ready(1)
+                return
+            made = await client.create_conn("127.0.0.1", broker.port, request_timeout_ms=20_000)
+            await made.send(ApiVersionRequest())
+            made.close()
+
+    asyncio.run(connect())
+
+
+def test_a_connection_that_is_made_has_all_the_time_of_a_request():
+    async def connect():
+        async with Broker() as broker:
+            asking = AIOKafkaClient(bootstrap_servers=f"127.0.0.1:{broker.port}")
+            asking.cluster._brokers = {1: type("B", (), {"host": "127.0.0.1", "port": broker.port})}
+            made = await asking._get_conn(1)
+            assert made._request_timeout == asking._request_timeout_ms / 1000
+            await asking.close()
 
     asyncio.run(connect())
