@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -66,6 +67,11 @@ def _checked_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _checked_file(value: object) -> object:
+    # A variable that is set to nothing, as templates of deployments leave it.
+    return None if value == "" else value
+
+
 #: Where a token is fetched: https, or http on this machine.
 TokenEndpoint = Annotated[str, AfterValidator(_checked_endpoint)]
 #: Pairs that a SASL/OAUTHBEARER login sends beside the token.
@@ -76,5 +82,6 @@ Extensions = Annotated[
     AfterValidator(_checked_extensions),
 ]
 AwsRegion = Annotated[str, AfterValidator(_checked_region)]
+OptionalFile = Annotated[Path | None, BeforeValidator(_checked_file)]
 OneLine = Annotated[str, AfterValidator(_checked_line)]
 OneLineSecret = Annotated[SecretStr, AfterValidator(_checked_secret)]

@@ -6,7 +6,6 @@ import difflib
 import os
 import re
 import ssl
-from pathlib import Path  # noqa: TC003 - pydantic reads the annotation
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from dotenv import dotenv_values
@@ -19,6 +18,7 @@ from streams.setting_values import (  # noqa: TC001 - likewise
     Extensions,
     OneLine,
     OneLineSecret,
+    OptionalFile,
     TokenEndpoint,
 )
 
@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     )
     sasl_username: str = Field("", description="Kafka user (PLAIN and SCRAM).")
     sasl_password: SecretStr = Field(SecretStr(""), description="Password of that user.")
-    sasl_password_file: Path | None = Field(
+    sasl_password_file: OptionalFile = Field(
         None, description="File that holds it instead; read at each connection to Kafka."
     )
     sasl_oauth_provider: Literal["client-credentials", "aws-msk-iam"] = Field(
@@ -98,19 +98,19 @@ class Settings(BaseSettings):
     sasl_oauth_extensions: Extensions = Field(
         (), description="SASL extensions for the broker: name=value pairs, separated by commas."
     )
-    sasl_oauth_ca_file: Path | None = Field(
+    sasl_oauth_ca_file: OptionalFile = Field(
         None, description="CA certificates (PEM) for the token endpoint; unset: the system's."
     )
     sasl_oauth_aws_region: AwsRegion = Field(
         "", description="Region of the MSK cluster, such as eu-west-1 (aws-msk-iam)."
     )
-    ssl_ca_file: Path | None = Field(
+    ssl_ca_file: OptionalFile = Field(
         None, description="CA certificates (PEM) to trust; unset: the system's."
     )
-    ssl_cert_file: Path | None = Field(
+    ssl_cert_file: OptionalFile = Field(
         None, description="Client certificate (PEM), with its chain."
     )
-    ssl_key_file: Path | None = Field(None, description="Client key (PEM).")
+    ssl_key_file: OptionalFile = Field(None, description="Client key (PEM).")
     broker_wait_seconds: float = Field(
         60.0,
         ge=0,
@@ -121,8 +121,8 @@ class Settings(BaseSettings):
         60.0,
         ge=0,
         le=86_400,
-        description="A worker whose login or TLS fails for so long while it runs ends with 3; "
-        "0: never.",
+        description="A worker or bridge whose login or TLS fails for so long while it runs "
+        "ends with 3; 0: never.",
     )
     web_host: str = Field(
         "127.0.0.1", description="Address for page, API and metrics; 0.0.0.0: all interfaces."
@@ -168,7 +168,7 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="Skip an event with the id of one of the N records before it in its partition.",
     )
-    catalog_overrides: Path | None = Field(
+    catalog_overrides: OptionalFile = Field(
         None, description="TOML file with the origins of a deployment's own model names."
     )
     tenant_salt: SecretStr = Field(

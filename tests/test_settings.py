@@ -139,6 +139,19 @@ def test_a_missing_certificate_names_its_setting(tmp_path):
         load(security_protocol="SSL", ssl_ca_file=tmp_path / "none.pem").ssl_context()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("catalog_overrides", "sasl_oauth_ca_file", "sasl_password_file"),
+        *("ssl_ca_file", "ssl_cert_file", "ssl_key_file"),
+    ],
+)
+def test_a_file_that_is_set_to_nothing_is_not_set(name, monkeypatch):
+    monkeypatch.setenv(f"TOKENSHARE_{name.upper()}", "")
+
+    assert getattr(load(), name) is None
+
+
 def test_secrets_are_masked_wherever_settings_are_shown():
     chosen = load(sasl_username="u", sasl_password="hush", tenant_salt="pepper")
 

@@ -15,9 +15,10 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.brokers import host_and_port
+from streams.settings import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 #: Timeout of one attempt to connect, and the same again for fetching the topic's metadata.
 CONNECT_SECONDS = 5.0
@@ -32,7 +33,10 @@ class Record(NamedTuple):
 
 
 class Outlet:
-    """The connection to Kafka: opened when there is data to send, recreated after a failure."""
+    """The connection to Kafka: opened when there is data to send, recreated after a failure.
+
+    `login` returns options that are made for each connection: files of a login may change.
+    """
 
     def __init__(self, servers: list[str], topic: str, given: Mapping[str, Any]) -> None:
         unknown = given.keys() - KafkaProducer.DEFAULT_CONFIG.keys()
@@ -43,6 +47,7 @@ class Outlet:
         self._servers = servers
         self._topic = topic
         self._kafka: _Kafka | None = None
+        self.login: Callable[[], dict[str, Any]] = dict
         self._options = {
             "client_id": "tokenshare-producer",
             "acks": "all",
@@ -74,13 +79,14 @@ class Outlet:
         _Quiet.keep(self.client_id)
         kafka = None
         try:
-            provider = self._options.get("sasl_oauth_token_provider")
+            options = self._options | self.login()
+            provider = options.get("sasl_oauth_token_provider")
             if provider is not None:
                 # kafka-python would hide why there is no token.
                 provider.token()
-            if not self._options.get("proxy_url"):
+            if not options.get("proxy_url"):
                 _knock(self._servers)
-            kafka = _Kafka(bootstrap_servers=self._servers, **self._options)
+            kafka = _Kafka(bootstrap_servers=self._servers, **options)
             kafka.partitions_for(self._topic)
         except Exception as error:  # noqa: BLE001 - kafka-python raises errors of any type
             problem = safe_text(error)
@@ -181,7 +187,7 @@ def _knock(servers: list[str]) -> None:
 
 def safe_text(error: BaseException) -> str:
     """Return an error in a form safe to log: text of unknown origin may contain a secret."""
-    if isinstance(error, KafkaError):
+    if isinstance(error, KafkaError | SettingsError):
         return str(error)
     name = type(error).__name__
     return f"{name}: {error}" if isinstance(error, OSError) else name

@@ -141,16 +141,23 @@ class UsageProducer:
         Arguments in `given` override those of the environment. Raises SettingsError.
         """
         chosen = settings or load()
-        return cls(
+
+        def current() -> dict[str, Any]:
+            found = login.arguments(chosen)
+            return {name: value for name, value in found.items() if name not in given}
+
+        made = cls(
             **{
                 "bootstrap_servers": chosen.bootstrap_servers,
                 "topic": chosen.topic,
                 "tenant_salt": chosen.tenant_salt.get_secret_value(),
                 "detect_language": chosen.detect_language,
-                **login.arguments(chosen),
+                **current(),
                 **given,
             }
         )
+        made._outlet.login = current
+        return made
 
     def send(
         self,

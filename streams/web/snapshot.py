@@ -39,6 +39,7 @@ STATES = {
     "lag_unknown": "Kafka has not reported the end offsets of the source topic: the lag is unknown",
     "incomplete": "the changelog has lost records, and no worker has written them again yet",
     "not_writing": "the changelog or the dead-letter topic cannot be written",
+    "login_refused": "Kafka refuses the login or TLS",
     "no_token": "there is no token for the login to Kafka: the log names the reason",
     "clock_wrong": "this worker's clock is wrong, and its time is corrected: check its NTP",
 }

@@ -11,6 +11,7 @@ from faust.exceptions import ProducerSendError
 from streams.kafka import aio_login
 from streams.kafka.batch_fetch import PARTITION_FETCH_BYTES
 from streams.kafka.faust_transport import BatchSchema, Consumer, Transport
+from streams.kafka.silence import METADATA_MAX_AGE_MS, SILENCE_SECONDS
 from streams.state.table import PaneTable, PaneTables
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class TokenshareApp(faust.App):
 
 def make_app(settings: Settings) -> TokenshareApp:
     """Return the app that reads the source topic in batches."""
+    join_seconds = settings.rebalance_timeout_seconds + SILENCE_SECONDS
     app = TokenshareApp(
         settings.group,
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
@@ -60,10 +62,13 @@ def make_app(settings: Settings) -> TokenshareApp:
         broker_session_timeout=settings.session_timeout_seconds,
         broker_heartbeat_interval=min(1.0, settings.session_timeout_seconds / 3),
         broker_rebalance_timeout=settings.rebalance_timeout_seconds,
-        broker_request_timeout=max(30.0, settings.session_timeout_seconds + 1),
+        # A join of the group is answered within the rebalance timeout.
+        broker_request_timeout=max(30.0, settings.session_timeout_seconds + 1, join_seconds),
         broker_commit_interval=1.0,
         producer_compression_type="lz4",
         producer_request_timeout=15.0,
+        consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
+        producer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
         producer_max_request_size=settings.max_record_bytes + 1024 * 1024,
     )
     app.source_topics = (settings.topic,)

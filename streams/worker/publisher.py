@@ -102,9 +102,10 @@ class Publisher:
         # Connections may go on without a token: it is a reason where something else fails.
         is_hindered = any(states.values())
         states["no_token"] = is_hindered and bool(login.problem(self._settings))
+        login_refusal = diagnosis.refused(self._settings) if is_hindered else ""
+        states["login_refused"] = bool(login_refusal)
         general = (snapshot.STATES[state] for state, is_in_it in states.items() if is_in_it)
         refusal = "" if self._assignment.is_active else self._assignment.refusal
-        login_refusal = diagnosis.refused(self._settings) if is_hindered else ""
         refusals = (each for each in (login_refusal, refusal) if each)
         return (*refusals, *general, *self._further_reasons())
 

@@ -18,9 +18,10 @@ from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.counting.partition import SourceReplacedError
 from streams.decode import compiled
-from streams.kafka import batch_fetch
+from streams.kafka import batch_fetch, silence
 from streams.kafka.admin import BrokerError, Topic, TopicError
 from streams.kafka.group_join import JoinRefusedError
+from streams.kafka.login_watch import LoginRefusedError
 from streams.process import (
     FAILED,
     MISCONFIGURED,
@@ -37,7 +38,6 @@ from streams.web import server
 from streams.web.access import Access
 from streams.worker import preflight
 from streams.worker.changelog_watch import ChangelogWatch
-from streams.worker.login_watch import LoginRefusedError
 from streams.worker.source_log import check_source, find_source
 from streams.worker.web_sources import sources
 from streams.worker.worker import Worker
@@ -77,6 +77,7 @@ def run(
         catalog = Catalog.load(settings.catalog_overrides)
         # Before the first connection: the changelog is read in large responses as well.
         batch_fetch.install()
+        silence.install()
         source = preflight.prepare(settings)
         # Until the event loop is closed: tasks of stock Faust may refuse to end with it.
         with Watchdog() as watchdog:

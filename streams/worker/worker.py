@@ -19,6 +19,8 @@ from streams.classify.classifier import Classifier
 from streams.decode.options import Options
 from streams.decode.reader import Reader
 from streams.kafka import aio_login
+from streams.kafka.login_watch import LoginWatch
+from streams.kafka.silence import METADATA_MAX_AGE_MS
 from streams.state.follower import Follower
 from streams.state.pieces import PIECE_SECONDS
 from streams.state.view import View
@@ -30,7 +32,6 @@ from streams.worker.dead_letter_sender import LetterSender
 from streams.worker.flusher import Flusher
 from streams.worker.integrity import Integrity
 from streams.worker.join_watch import JoinWatch
-from streams.worker.login_watch import LoginWatch
 from streams.worker.owned import Owned
 from streams.worker.publisher import Publisher
 
@@ -230,6 +231,7 @@ def _make_follower(  # noqa: PLR0917 - made in one place
             auto_offset_reset="none",
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=4 * 1024 * 1024,
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
             **aio_login.arguments(settings),
         )
 

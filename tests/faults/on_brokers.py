@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 DOWN_SECONDS = 6.0
 BOTH_DOWN_SECONDS = 20.0
 FROZEN_SECONDS = 35.0
+#: Kafka has other leaders after some ten seconds; twice that where the frozen one was in control.
+ELECTION_SECONDS = 25.0
 MOVES, MOVE_SECONDS = 6, 3.0
 
 
@@ -76,7 +78,7 @@ def empty_disk(stage: Stage) -> Verdict:
 def frozen_broker(stage: Stage) -> Verdict:
     """A broker is frozen with its connections open, and goes on later."""
     stage.ready_workers(2)
-    with stage.watching():
+    with stage.watching() as watch:
         with stage.sending():
             time.sleep(2.0)
             stage.kafka.nodes[0].freeze()
@@ -84,6 +86,9 @@ def frozen_broker(stage: Stage) -> Verdict:
             stage.kafka.nodes[0].thaw()
         stage.supervise()
         running = stage.settled()
+    for worker in stage.workers:
+        if (seconds := watch.unready_seconds(worker)) > ELECTION_SECONDS:
+            stage.faults.append(f"{stage.names[worker.port]} not ready for {seconds:.0f} s")
     stage.kafka.wait_in_sync()
     return stage.judge(before=running)
 

@@ -35,6 +35,7 @@ ONE = Kafka(lambda: ApacheCluster(1, {"log.cleaner.backoff.ms": "500"}))
 THREE = Kafka(lambda: ApacheCluster(3))
 STRICT = Kafka(lambda: ApacheCluster(1, on_groups.PROPERTIES), on_groups.SETTINGS)
 LOGINS = Kafka(on_logins.ScramCluster)
+TLS = Kafka(on_logins.TlsCluster)
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ SCENARIOS = (
     Scenario(on_groups.two_deployments, STRICT),
     Scenario(on_logins.reauthentication, LOGINS),
     Scenario(on_logins.password_changed, LOGINS),
+    Scenario(on_logins.certificate_changed, TLS),
     Scenario(on_brokers.brokers_stopped_in_turn, THREE),
     Scenario(on_brokers.brokers_killed_in_turn, THREE),
     Scenario(on_brokers.two_brokers_down, THREE, is_short=True),

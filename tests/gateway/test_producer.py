@@ -27,6 +27,7 @@ from streams.demo.broker import EmbeddedBroker, free_port
 from streams.gateway import call, delivery
 from streams.gateway import producer as module
 from streams.gateway.producer import Stats, UsageProducer
+from streams.settings import load
 
 CHINESE = "请用简单的话解释一下量子计算机是怎么工作的，谢谢。"
 
@@ -653,6 +654,27 @@ def test_the_login_comes_from_the_environment_and_is_not_logged(absent, topic, m
         producer.close(0.3)
     assert producer._outlet._options["sasl_plain_password"] == "hunter2"
     assert "hunter2" not in caplog.text + repr(producer) + repr(producer.stats)
+
+
+def test_each_connection_has_the_login_of_its_files_and_what_the_caller_gave(monkeypatch, tmp_path):
+    used = []
+
+    class Kafka:
+        def __init__(self, **options):
+            used.append((options["sasl_plain_username"], options["sasl_plain_password"]))
+            raise OSError
+
+    monkeypatch.setattr(delivery, "_Kafka", Kafka)
+    monkeypatch.setattr(delivery, "_knock", lambda _: None)
+    file = tmp_path / "password"
+    file.write_text("hunter2")
+    chosen = load(security_protocol="SASL_PLAINTEXT", sasl_username="u", sasl_password_file=file)
+    with UsageProducer.from_settings(chosen, sasl_plain_username="given") as producer:
+        for text in ("hunter2", "hunter3", ""):
+            file.write_text(text)
+            problem = producer._outlet.connect()
+    assert used == [("given", "hunter2"), ("given", "hunter3")]
+    assert "TOKENSHARE_SASL_PASSWORD_FILE is empty" in problem
 
 
 # --- processes ---------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Self
@@ -18,11 +19,68 @@ from kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
+from processes import WorkerProcess
+from test_doctor import tokenshare
 
 from streams.demo.broker import free_port
+from streams.process import NO_BROKER
 
 PASSWORD = "not-to-be-seen"
 _SASL = "org.apache.kafka.common.security"
+
+
+class Certificates:
+    """A folder of authorities and of what they have signed for 127.0.0.1, as PEM."""
+
+    def __init__(self) -> None:
+        self.files = Path(mkdtemp(prefix="tokenshare-tls-"))
+
+    def authority(self, name: str) -> None:
+        """Make `name`.key and `name`.crt."""
+        self._openssl(
+            *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}"),
+            *("-addext", "basicConstraints=critical,CA:TRUE"),
+        )
+
+    def certificate(self, name: str, authority: str = "ca") -> None:
+        """Make `name`.key and `name`.crt, and `name`.pem with both."""
+        (self.files / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+        self._openssl(
+            *("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key"),
+            *("-out", f"{name}.csr", "-subj", f"/CN={name}"),
+        )
+        self._openssl(
+            *("x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.crt"),
+            *("-CAkey", f"{authority}.key", "-CAcreateserial", "-days", "2"),
+            *("-out", f"{name}.crt", "-extfile", "names"),
+        )
+        key, own = (self.files / f"{name}.{kind}" for kind in ("key", "crt"))
+        (self.files / f"{name}.pem").write_text(key.read_text() + own.read_text())
+
+    def _openssl(self, *arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=self.files, check=True, capture_output=True)
+
+
+def fails_at_once(worker: WorkerProcess, setting: str) -> None:
+    """Check that a worker ends with 3 before it has waited for a broker, and names a setting.
+
+    `tokenshare doctor` names it as well.
+    """
+    started = time.monotonic()
+    worker.start()
+
+    assert worker.process is not None
+    assert worker.process.wait(40) == NO_BROKER
+    # It does not wait for the minute that an absent broker is given.
+    assert time.monotonic() - started < 30
+    assert setting in worker.tail()
+    assert "Traceback" not in worker.tail()
+    assert "secret" not in worker.tail()
+    done = tokenshare(worker, "doctor")
+    assert done.returncode == 1
+    assert setting in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 class SecureKafka:
@@ -33,11 +91,12 @@ class SecureKafka:
     """
 
     def __init__(self) -> None:
-        self.files = Path(mkdtemp(prefix="tokenshare-tls-"))
-        self._authority("ca")
-        self._authority("other-ca")
-        self._certificate("broker")
-        self._certificate("client")
+        self._made = Certificates()
+        self.files = self._made.files
+        self._made.authority("ca")
+        self._made.authority("other-ca")
+        self._made.certificate("broker")
+        self._made.certificate("client")
         sasl, mutual = free_port(), free_port()
         self.sasl, self.ssl = f"127.0.0.1:{sasl}", f"127.0.0.1:{mutual}"
         logins = " ".join(f'user_{name}="{PASSWORD}"' for name in ("plain", "nobody"))
@@ -121,32 +180,8 @@ class SecureKafka:
             "ssl_key_file": str(self.files / "client.key"),
         }
 
-    def _openssl(self, *arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=self.files, check=True, capture_output=True)
-
-    def _authority(self, name: str) -> None:
-        self._openssl(
-            *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}"),
-            *("-addext", "basicConstraints=critical,CA:TRUE"),
-        )
-
     def restart_with_certificate_of(self, authority: str) -> None:
         """Restart the broker with a certificate that another CA signed."""
         self._broker.stop()
-        self._certificate("broker", authority)
+        self._made.certificate("broker", authority)
         self._broker.start()
-
-    def _certificate(self, name: str, authority: str = "ca") -> None:
-        (self.files / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-        self._openssl(
-            *("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key"),
-            *("-out", f"{name}.csr", "-subj", f"/CN={name}"),
-        )
-        self._openssl(
-            *("x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.crt"),
-            *("-CAkey", f"{authority}.key"),
-            *("-CAcreateserial", "-days", "2", "-out", f"{name}.crt", "-extfile", "names"),
-        )
-        key, own = (self.files / f"{name}.{kind}" for kind in ("key", "crt"))
-        (self.files / f"{name}.pem").write_text(key.read_text() + own.read_text())

@@ -1,7 +1,9 @@
-"""A login or a certificate that changes while a worker runs: named, taken up, and an end."""
+"""A login or certificate that changes while a worker or bridge runs: named, taken up, an end."""
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import shutil
 
 import pytest
@@ -102,6 +104,32 @@ def test_a_replaced_ca_file_is_read_again(secure, make_worker, tmp_path):
     assert tokenshare(worker, "simulate", "--events", "2000").returncode == 0
     worker.wait_counted(2_000)
     assert worker.stop() == 0
+
+
+def test_a_bridge_whose_login_stays_refused_ends_with_3(broker, tmp_path, password_file):
+    broker.create("bridged-to-the-end", 1)
+    bridge = BridgeProcess(
+        tmp_path / "bridge.log",
+        bootstrap_servers=broker.sasl,
+        topic="bridged-to-the-end",
+        security_protocol="SASL_PLAINTEXT",
+        sasl_username=USER,
+        sasl_password_file=password_file,
+        login_refused_seconds=4,
+    )
+    bridge.start().wait_ready()
+    broker.set_password(OTHER)
+
+    def has_ended():
+        # A bridge without posts asks nothing of Kafka.
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            bridge.post({"model": "qwen3-8b", "usage": {"prompt_tokens": 1}})
+        return bridge.process.poll() is not None
+
+    wait_until(has_ended, "the end", 60)
+    assert bridge.process.returncode == 3
+    assert "Refused for 4 s" in bridge.said()
+    assert "Traceback" not in bridge.said()
 
 
 def test_a_bridge_names_a_refused_login_and_takes_up_the_new_password(

@@ -6,7 +6,10 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+from aiokafka.errors import SaslAuthenticationFailed
+
 from streams.classify.origin.catalog import Catalog
+from streams.kafka import reconnect
 from streams.settings import load
 from streams.state.view import View
 from streams.web.snapshot import STATES
@@ -45,6 +48,23 @@ def made(follower):
         integrity=integrity,
         clock=Clock(),
     )
+
+
+def test_a_refused_login_is_a_state_where_something_fails_for_it(monkeypatch):
+    refusals = reconnect.Refusals()
+    monkeypatch.setattr(reconnect, "REFUSALS", refusals)
+    refusals.note(reconnect.Refusal("kafka:9092", SaslAuthenticationFailed("no")))
+    follower = Follower()
+    publisher = made(follower)
+    asyncio.run(publisher.read_ends())
+    publisher.take_snapshot(1_800_000_000.0)
+    assert publisher.readiness() == ()
+
+    follower.is_away = True
+    asyncio.run(publisher.read_ends())
+    cause, *states = publisher.readiness()
+    assert cause.startswith("kafka:9092 refuses the login. Check TOKENSHARE_SASL_USERNAME")
+    assert states == [STATES["lag_unknown"], STATES["login_refused"]]
 
 
 def test_that_kafka_is_away_is_logged_once_a_minute_and_not_at_every_question(caplog, monkeypatch):

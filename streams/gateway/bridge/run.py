@@ -27,8 +27,9 @@ from streams.decode.formats import native
 from streams.decode.options import AUTO, language_of
 from streams.gateway.bridge.http import Bridge
 from streams.gateway.bridge.server import Listening, listen
-from streams.kafka import admin
+from streams.kafka import admin, diagnosis
 from streams.kafka.admin import BrokerError, TopicError
+from streams.kafka.login_watch import LoginRefusedError, LoginWatch
 from streams.settings import ENV_PREFIX, SettingsError
 from streams.web.hosts import is_loopback
 
@@ -39,6 +40,8 @@ log = logging.getLogger("tokenshare.bridge")
 
 #: Time for posts in progress to finish after SIGTERM.
 DRAIN_SECONDS = 5.0
+#: How often a refused login is looked for.
+LOGIN_SECONDS = 1.0
 #: Allocations between collections of the youngest generation.
 GC_OBJECTS = 50_000
 #: Parameters of glibc's mallopt: blocks of at least this many bytes are returned once freed.
@@ -55,7 +58,7 @@ def run(settings: Settings) -> int:
     except (SettingsError, TopicError) as error:
         log.error("%s", error)  # noqa: TRY400
         return process.MISCONFIGURED
-    except BrokerError as error:
+    except (BrokerError, LoginRefusedError) as error:
         log.error("%s", error)  # noqa: TRY400
         return process.NO_BROKER
     except KeyboardInterrupt:
@@ -104,7 +107,12 @@ async def _run(settings: Settings, watchdog: process.Watchdog) -> int:
         "posts, metrics and health on http://%s:%s/", settings.bridge_host, settings.bridge_port
     )
     ending = asyncio.create_task(stopping.wait())
-    tasks = [asyncio.create_task(_work(bridge)), asyncio.create_task(_live(watchdog)), ending]
+    tasks = [
+        asyncio.create_task(_work(bridge)),
+        asyncio.create_task(_watch_login(bridge)),
+        asyncio.create_task(_live(watchdog)),
+        ending,
+    ]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done - {ending}:
@@ -181,6 +189,21 @@ def _prepare_topic(settings: Settings, wait_seconds: float) -> None:
             log.info("created topic %s", name)
     finally:
         client.close()
+
+
+async def _watch_login(bridge: Bridge) -> None:
+    """Report a refused login. Raises LoginRefusedError where it stays refused."""
+
+    def hindrances() -> tuple[str, ...]:
+        return (diagnosis.refused(bridge.settings),) if bridge.writer.trouble else ()
+
+    def fail(error: BaseException) -> None:
+        raise error
+
+    watch = LoginWatch(bridge.settings, hindrances, fail)
+    while True:
+        await asyncio.sleep(LOGIN_SECONDS)
+        watch.look()
 
 
 async def _live(watchdog: process.Watchdog) -> None:

@@ -8,9 +8,9 @@ import pytest
 from aiokafka.errors import SaslAuthenticationFailed
 
 from streams.kafka import diagnosis, reconnect
+from streams.kafka.login_watch import LoginRefusedError, LoginWatch
 from streams.kafka.reconnect import Refusal, Refusals
 from streams.settings import SettingsError, load
-from streams.worker.login_watch import LoginRefusedError, LoginWatch
 
 SCRAM = {"security_protocol": "SASL_SSL", "sasl_username": "u"}
 

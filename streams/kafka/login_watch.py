@@ -1,4 +1,4 @@
-"""Watches the login and TLS of a running worker: what Kafka refuses is reported, and ends it."""
+"""Watches the login and TLS of a running process: what Kafka refuses is reported, and ends it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from streams.settings import Settings
 
-log = logging.getLogger("tokenshare.app")
+log = logging.getLogger("tokenshare.login")
 
 
 class LoginRefusedError(Exception):
@@ -21,10 +21,10 @@ class LoginRefusedError(Exception):
 
 
 class LoginWatch:
-    """Reports a refused login, and ends a worker that is not ready for it.
+    """Reports a refused login, and ends a worker or a bridge that is not ready for it.
 
-    A supervisor starts the worker again, with the login that is right by then. A worker whose
-    connections still work goes on.
+    A supervisor starts it again, with the login that is right by then. A process whose connections
+    still work goes on.
     """
 
     def __init__(
