@@ -12,13 +12,13 @@ import functools
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka import AIOKafkaConsumer
 from mode import Service
 
 from streams.classify.classifier import Classifier
 from streams.decode.options import Options
 from streams.decode.reader import Reader
 from streams.kafka import aio_login
+from streams.kafka.fetch_pace import Reader as ChangelogReader
 from streams.state.follower import Follower
 from streams.state.pieces import PIECE_SECONDS
 from streams.state.view import View
@@ -221,8 +221,8 @@ def _make_follower(  # noqa: PLR0917 - made in one place
     owned: Owned,
     worker: Worker,
 ) -> Follower:
-    def make_consumer() -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
+    def make_consumer() -> ChangelogReader:
+        return ChangelogReader(
             bootstrap_servers=list(settings.bootstrap_servers),
             client_id="tokenshare-follower",
             enable_auto_commit=False,
