@@ -22,7 +22,7 @@ from streams.kafka.fetch_pace import Reader as ChangelogReader
 from streams.state.follower import Follower
 from streams.state.pieces import PIECE_SECONDS
 from streams.state.view import View
-from streams.worker import faust_app
+from streams.worker import faust_app, memory
 from streams.worker.assignment import REVOKE_FLUSH_SECONDS, Assignment, StaleWrites
 from streams.worker.clock import Clock
 from streams.worker.counter import Counter
@@ -61,6 +61,8 @@ INTEGRITY_SECONDS = 1.0
 JOIN_SECONDS = 1.0
 #: A record's timestamp is the broker's.
 _APPEND_TIME = 1
+#: How often freed memory is given back to the system. It takes some milliseconds.
+RELEASE_SECONDS = 30.0
 #: How often the event loop updates the watchdog.
 ALIVE_SECONDS = 0.5
 
@@ -340,6 +342,12 @@ class _Loops(Service):
         while not self.should_stop:
             await self.worker.assignment.source_log.watch(self.worker.publisher.ends)
             await self.sleep(LAG_SECONDS)
+
+    @_task
+    async def _release_memory(self) -> None:
+        while not self.should_stop:
+            await self.sleep(RELEASE_SECONDS)
+            await asyncio.to_thread(memory.release)
 
     @_task
     async def _be_alive(self) -> None:

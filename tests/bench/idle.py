@@ -1,12 +1,12 @@
 """What a worker costs that has nothing to do: CPU time, memory and the size of /metrics.
 
-    python tests/bench/idle.py [--before TREE] [--broker apache] [--seconds 30] [--json FILE]
+    python tests/bench/idle.py [--part one|ten] [--before TREE] [--seconds 30] [--json FILE]
 
 Each partition holds one event, which is counted before the clock starts; then nothing is sent.
 `cpu`: CPU seconds a minute, of all threads. `rss` and `pss`: resident memory in MB; of PSS, pages
 that processes share are divided by the number of processes. `metrics`: bytes of a scrape in the
-text format, and `scrape` its milliseconds, median of nine. `ten`: ten workers of one group on 1,000
-partitions, their CPU seconds and their PSS added up.
+text format, and `scrape` its milliseconds, median of nine. Part `ten` is of ten workers of one group,
+their CPU seconds and memory added up; it replaces its own part of the file.
 
 With `--before` the workers of another tree (a checkout with its compiled scanner) are measured in
 the same run, on the same broker and each on topics of its own. The machine may be shared with other
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parent / "results" / "idle.json"
 TREE = Path(__file__).parents[2]
-PARTITIONS = (1, 1000)
-WORKERS = 10
-#: After a start: the first snapshots and shifts, and whatever is loaded late.
-SETTLE_SECONDS = 20.0
+#: Partitions and workers of each part.
+PARTS = {"one": ((1, 1), (1000, 1)), "ten": ((1000, 10),)}
+#: After a start: the first snapshots and shifts, and the first release of memory.
+SETTLE_SECONDS = 40.0
 SCRAPES = 9
 PATIENCE_SECONDS = 180.0
 MB = 1e6
@@ -148,9 +148,7 @@ def measured(
     """Return the figures of a tree's workers, by number of workers and partitions."""
     found = {}
     with tempfile.TemporaryDirectory() as logs:
-        for partitions, number in (*((each, 1) for each in PARTITIONS), (PARTITIONS[-1], WORKERS)):
-            if number > 1 and arguments.alone:
-                continue
+        for partitions, number in PARTS[arguments.part]:
             topic = f"idle-{name}-{partitions}-{number}"
             workers: list[WorkerProcess] = []
             try:
@@ -179,7 +177,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="another tree, measured first")
     parser.add_argument("--broker", choices=("apache", "embedded"), default="apache")
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--alone", action="store_true", help="leave the ten workers out")
+    parser.add_argument("--part", choices=PARTS, default="one", help="one worker, or ten together")
     parser.add_argument("--json", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).parents[1] / "kafka"))
@@ -198,17 +196,20 @@ def main() -> None:
                 apache.ApacheKafka({}) if arguments.broker == "apache" else EmbeddedBroker()
             )
             figures[name] = measured(broker.bootstrap, tree, name, arguments)
-    document = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "command": f"tests/bench/idle.py {' '.join(sys.argv[1:])}",
-        "machine": run._machine(),
-        "conditions": "shared with other work; each figure of CPU is of "
-        f"{arguments.seconds:g} s after {SETTLE_SECONDS:g} s of rest",
-        "load average": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "tokenshare": version("tokenshare"),
-        "broker": arguments.broker,
-        "figures": figures,
+    before = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
+    document = before | {
+        arguments.part: {
+            "date": datetime.now(UTC).date().isoformat(),
+            "command": f"tests/bench/idle.py --part {arguments.part}",
+            "machine": run._machine(),
+            "conditions": "shared with other work; each figure of CPU is of "
+            f"{arguments.seconds:g} s after {SETTLE_SECONDS:g} s of rest",
+            "load average": os.getloadavg()[0],
+            "python": platform.python_version(),
+            "tokenshare": version("tokenshare"),
+            "broker": arguments.broker,
+            "figures": figures,
+        }
     }
     arguments.json.write_text(json.dumps(document, indent=1) + "\n")
     print(json.dumps(document, indent=1))
