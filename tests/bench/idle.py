@@ -21,6 +21,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parent / "results" / "idle.json"
 TREE = Path(__file__).parents[2]
 #: Partitions and workers of each part.
-PARTS = {"one": ((1, 1), (1000, 1)), "ten": ((1000, 10),)}
+PARTS = {"one": ((1, 1), (1000, 1)), "ten": ((100, 10),)}
 #: After a start: the first snapshots and shifts, and the first release of memory.
 SETTLE_SECONDS = 40.0
 SCRAPES = 9
@@ -79,7 +80,7 @@ def wait_counted(workers: list[WorkerProcess], count: int) -> None:
     while waiting:
         if time.monotonic() > until:
             raise SystemExit(f"not counted in {PATIENCE_SECONDS:.0f} s:\n{waiting[0].tail()}")
-        time.sleep(0.5)
+        time.sleep(2)
         waiting = [
             each
             for each in waiting
@@ -140,6 +141,12 @@ def together(workers: list[WorkerProcess], seconds: float) -> dict[str, float]:
         for name, value in memory(pid_of(each)).items():
             figures[name] = round(figures.get(name, 0.0) + value, 1)
     return figures
+
+
+def commit(tree: Path) -> str:
+    """Return the commit that a tree is at."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=True).stdout[:-1]
 
 
 def measured(
@@ -208,6 +215,7 @@ def main() -> None:
             "python": platform.python_version(),
             "tokenshare": version("tokenshare"),
             "broker": arguments.broker,
+            "commits": {name: commit(tree) for name, tree in trees.items() if tree},
             "figures": figures,
         }
     }
