@@ -21,6 +21,7 @@ from aiokafka.structs import TopicPartition
 
 from streams.kafka import record_batch
 from streams.kafka.errors import InvalidRecordError
+from streams.kafka.fetch_pace import keep_pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -260,5 +261,6 @@ def read_in_batches(consumer: Any, topics: Iterable[str]) -> None:
     consumer._isolation_level = "read_committed"
     # An empty partition in the same fetch would delay the others by Faust's 1,500 ms.
     consumer._fetcher._fetch_max_wait_ms = 50
+    keep_pace(consumer)
     consumer._fetcher._fetch_max_bytes = FETCH_BYTES
     consumer._fetcher._records = _BatchedResults(frozenset(topics))

@@ -37,7 +37,7 @@ log = logging.getLogger("tokenshare.topics")
 _LAST_RECORDS = 200
 _STATE_SECONDS = 10.0
 #: Each broker knows of a new topic within this time.
-KNOWN_SECONDS = 10.0
+KNOWN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)

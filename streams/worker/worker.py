@@ -12,19 +12,19 @@ import functools
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka import AIOKafkaConsumer
 from mode import Service
 
 from streams.classify.classifier import Classifier
 from streams.decode.options import Options
 from streams.decode.reader import Reader
 from streams.kafka import aio_login
+from streams.kafka.fetch_pace import Reader as ChangelogReader
 from streams.kafka.login_watch import LoginWatch
 from streams.kafka.silence import METADATA_MAX_AGE_MS
 from streams.state.follower import Follower
 from streams.state.pieces import PIECE_SECONDS
 from streams.state.view import View
-from streams.worker import faust_app
+from streams.worker import faust_app, memory
 from streams.worker.assignment import REVOKE_FLUSH_SECONDS, Assignment, StaleWrites
 from streams.worker.clock import Clock
 from streams.worker.counter import Counter
@@ -62,6 +62,8 @@ INTEGRITY_SECONDS = 1.0
 JOIN_SECONDS = 1.0
 #: A record's timestamp is the broker's.
 _APPEND_TIME = 1
+#: How often freed memory is given back to the system. It takes some milliseconds.
+RELEASE_SECONDS = 30.0
 #: How often the event loop updates the watchdog.
 ALIVE_SECONDS = 0.5
 
@@ -222,8 +224,8 @@ def _make_follower(  # noqa: PLR0917 - made in one place
     owned: Owned,
     worker: Worker,
 ) -> Follower:
-    def make_consumer() -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
+    def make_consumer() -> ChangelogReader:
+        return ChangelogReader(
             bootstrap_servers=list(settings.bootstrap_servers),
             client_id="tokenshare-follower",
             enable_auto_commit=False,
@@ -342,6 +344,12 @@ class _Loops(Service):
         while not self.should_stop:
             await self.worker.assignment.source_log.watch(self.worker.publisher.ends)
             await self.sleep(LAG_SECONDS)
+
+    @_task
+    async def _release_memory(self) -> None:
+        while not self.should_stop:
+            await self.sleep(RELEASE_SECONDS)
+            await asyncio.to_thread(memory.release)
 
     @_task
     async def _be_alive(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -62,3 +64,19 @@ def test_a_created_topic_that_stays_unknown_is_a_problem(kafka, monkeypatch):
     kafka.findings = [[UNKNOWN]]
     with pytest.raises(TopicError, match="does not exist"):
         preflight.prepare(SETTINGS)
+
+
+def test_a_broker_may_take_half_a_minute_to_create_a_thousand_partitions(monkeypatch):
+    clock = itertools.count(0.0, 1.0)
+    missing = [{}] * 30
+    monkeypatch.setattr(admin, "_create", lambda *_: None)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(
+        admin, "find", lambda _client, *names: missing.pop() if missing else dict.fromkeys(names)
+    )
+
+    created = admin.create_missing(None, SETTINGS)
+
+    assert len(created) == 3
+    assert not missing
