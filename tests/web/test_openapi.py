@@ -49,7 +49,7 @@ def worker():
     )
 
 
-# A stream has no end to wait for; tests/web/test_server.py listens to one.
+# A stream has no end to wait for; tests/web/test_event_stream.py listens to one.
 OPERATIONS = {
     operation.ok().path: operation.ok()
     for operation in schemathesis.openapi.from_dict(openapi.DOCUMENT).get_all_operations()

@@ -1,0 +1,79 @@
+"""The page and its files as the server sends them: which, how compressed, kept for how long."""
+
+from __future__ import annotations
+
+import gzip
+
+import cramjam
+import pytest
+from server_client import ask
+
+from streams.web import assets
+
+
+@pytest.mark.parametrize("path", ["/static/%2e%2e/server.py", "/static/index.html"])
+def test_only_the_files_of_the_page_are_served(path):
+    assert ask(path).status == 404
+
+
+def test_the_page_has_no_script_and_no_style_of_its_own():
+    html = ask("/").body.decode()
+
+    assert "<style" not in html
+    assert "style=" not in html
+    assert "%" not in html.split("<body>")[0]
+    assert all("src=" in tag for tag in html.split("<script")[1:])
+
+
+def test_a_file_known_to_the_browser_is_not_sent_again():
+    first = ask("/static/page.css")
+
+    again = ask("/static/page.css", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert first.headers["Cache-Control"] == "no-cache"
+    assert (again.status, again.body) == (304, b"")
+
+
+def test_the_chart_library_comes_from_its_package_and_is_kept_for_a_year():
+    path, asset = assets.chart_library()
+
+    answer = ask(f"/static/{path}", headers={"Accept-Encoding": "gzip"})
+
+    assert f'content="static/{path}"' in ask("/").body.decode()
+    assert gzip.decompress(answer.body) == asset.body
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
+
+
+def test_modules_come_without_comments_and_with_their_line_numbers():
+    source = (assets.STATIC / "page.js").read_text()
+    sent = ask("/static/page.js").body.decode()
+
+    assert "\n//" in source
+    assert "//" not in sent
+    assert len(sent.splitlines()) == len(source.splitlines())
+    for theirs, ours in zip(sent.splitlines(), source.splitlines(), strict=True):
+        assert theirs in {ours, ""}
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip"])
+def test_the_page_and_its_files_take_less_than_one_and_a_half_megabytes(coding):
+    page, files = assets.page_and_assets()
+
+    assert sum(len(file.encoded(coding)) for file in (page, *files.values())) < 1_500_000
+
+
+def test_a_file_comes_in_brotli_for_who_takes_it():
+    answer = ask("/static/page.css", headers={"Accept-Encoding": "gzip, deflate, br"})
+
+    assert answer.headers["Content-Encoding"] == "br"
+    assert bytes(cramjam.brotli.decompress(answer.body)) == ask("/static/page.css").body
+
+
+def test_the_page_works_without_the_chart_library(monkeypatch):
+    monkeypatch.setattr(assets, "CHART_LIBRARY", "a_package_that_nobody_has")
+
+    answer = ask("/")
+
+    assert answer.status == 200
+    assert 'name="chart-library" content=""' in answer.body.decode()
