@@ -25,7 +25,7 @@ BLOCKS = [body.splitlines() for _, body in blocks("sh")]
 
 #: What a line begins with that is not run here, and why.
 ELSEWHERE = {
-    "docker": "no container engine: tests/deploy/test_compose.py runs the services as processes",
+    "docker": "no container engine: test_compose_processes.py runs the services as processes",
     "TOKENSHARE_SIMULATED=true docker": "likewise",
     "python3 -m venv": "make has done so, to run this",
     ". .venv/bin/activate": "likewise",
