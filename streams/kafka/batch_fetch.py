@@ -21,6 +21,7 @@ from aiokafka.structs import TopicPartition
 
 from streams.kafka import record_batch
 from streams.kafka.errors import InvalidRecordError
+from streams.kafka.fetch_end import end_quietly
 from streams.kafka.fetch_pace import keep_pace
 
 if TYPE_CHECKING:
@@ -262,5 +263,6 @@ def read_in_batches(consumer: Any, topics: Iterable[str]) -> None:
     # An empty partition in the same fetch would delay the others by Faust's 1,500 ms.
     consumer._fetcher._fetch_max_wait_ms = 50
     keep_pace(consumer)
+    end_quietly(consumer)
     consumer._fetcher._fetch_max_bytes = FETCH_BYTES
     consumer._fetcher._records = _BatchedResults(frozenset(topics))

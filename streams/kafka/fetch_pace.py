@@ -14,6 +14,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.client import ConnectionGroup
 from aiokafka.protocol.fetch import FetchRequest
 
+from streams.kafka.fetch_end import end_quietly
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -52,6 +54,7 @@ class Reader(AIOKafkaConsumer):  # type: ignore[misc]
         """Connect. Raises KafkaError."""
         await super().start()
         keep_pace(self)
+        end_quietly(self)
         send: Callable[..., Coroutine[Any, Any, Any]] = self._client.send
 
         async def send_beside(
