@@ -10,7 +10,7 @@ from operator import itemgetter
 import pytest
 from hypothesis import HealthCheck, settings
 
-# The machines that run these are shared: a slow example is no finding.
+# The machines that run these are shared: a slow example is not a fault.
 settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # A fifth of the examples of each law, for `make check`: --hypothesis-profile short.
 settings.register_profile("short", settings.get_profile("full"), max_examples=20)

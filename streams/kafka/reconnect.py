@@ -144,7 +144,7 @@ async def _connect_anew(self: Any) -> Any:
     except (*_ERRORS, KafkaConnectionError) as error:
         # With TLS 1.3 a certificate is refused after the handshake: the first request fails.
         cause = error.__cause__ if isinstance(error, KafkaConnectionError) else error
-        # The end of a connection is no refusal: a broker that stops ends it as well.
+        # The end of a connection is not a refusal: a broker that stops ends it as well.
         if isinstance(cause, _ERRORS) and not isinstance(cause, ssl.SSLEOFError):
             REFUSALS.note(Refusal(server, unread or cause))
         raise

@@ -2,7 +2,7 @@
 
 A frozen broker keeps its connections open, and its system accepts new ones. Kafka elects other
 leaders within some ten seconds; aiokafka waits for the old one until a request times out, and then
-once more for a new connection to it. A short timeout of requests is no remedy: a large response
+once more for a new connection to it. A short timeout of requests does not help: a large response
 over a slow link takes long, and a join of the group waits for the other members. So the limit is
 for silence: no byte of a response, where the broker owes one at once.
 """

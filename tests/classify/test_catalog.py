@@ -425,8 +425,8 @@ def test_every_family_says_its_developer_and_where_that_can_be_read():
 
 def test_dates_are_years_or_months_until_the_day_the_facts_were_checked():
     checked = date.fromisoformat(facts()["as_of"])
-    told = [entry["released"] for entry in facts()["family"] if "released" in entry]
-    for released in told:
+    dates = [entry["released"] for entry in facts()["family"] if "released" in entry]
+    for released in dates:
         first = date.fromisoformat(f"{released}-01" if "-" in released else f"{released}-01-01")
         assert date(1997, 1, 1) < first <= checked
 

@@ -1,4 +1,4 @@
-"""What a deployment says of its own model names, and what it is told where that cannot be used."""
+"""What a deployment says of its own model names, and the error where that cannot be used."""
 
 from __future__ import annotations
 

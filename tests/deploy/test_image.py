@@ -414,7 +414,7 @@ def test_the_steps_of_the_build_make_a_tokenshare_that_runs(tmp_path):
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     tokenshare = tmp_path / "opt" / "bin" / "tokenshare"
-    told = subprocess.run(
+    answer = subprocess.run(
         [tokenshare, "language", "Wie spät ist es eigentlich gerade in Tokio, weißt du das?"],
         cwd=tmp_path,
         capture_output=True,
@@ -422,7 +422,7 @@ def test_the_steps_of_the_build_make_a_tokenshare_that_runs(tmp_path):
         check=True,
     ).stdout
 
-    assert '"language":"de"' in told
+    assert '"language":"de"' in answer
     assert not (tmp_path / "opt" / "bin" / "pip").exists()
     assert list((tmp_path / "opt").rglob("streams/decode/scan.*.so"))
     # What nothing reads at run time has gone.

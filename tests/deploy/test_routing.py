@@ -158,10 +158,10 @@ CASES = {
     "the hour tier mutes no day tier of the same key in another dimension": Case(
         [shift("Hour", key="other", dimension="language"), shift("Day", key="other")]
     ),
-    "a shift of tokens over the day and of requests over the hour is told once": Case(
+    "a shift of tokens over the day and of requests over the hour notifies once": Case(
         [shift("Day")], [shift("Hour", measure="requests")]
     ),
-    "a share that is up over the day and down over the hour is told once": Case(
+    "a share that is up over the day and down over the hour notifies once": Case(
         [shift("Day")], [shift("Hour", "down")]
     ),
     "tokens mute no requests of the same key in another dimension": Case(
@@ -170,7 +170,7 @@ CASES = {
             shift(key="other", measure="requests"),
         ]
     ),
-    "more requests with fewer tokens are told once": Case(
+    "more requests with fewer tokens notify once": Case(
         [shift(measure="requests")], [shift(direction="down")]
     ),
     "a model that the catalogue lacks notifies as unclassified only": Case(
@@ -196,7 +196,7 @@ CASES = {
             other("TokenshareRecordsRejected", gateway="-eu"),
         ]
     ),
-    "late events are told once": Case(
+    "late events notify once": Case(
         [other("LLMShareStale", cause="late")], [other("TokenshareLateData")]
     ),
     "a backlog does not mute late events": Case(
@@ -248,7 +248,7 @@ CASES = {
             other("TokensharePartitionNotOwned", partition="0"),
         ],
     ),
-    "the lag is told once": Case(
+    "the lag notifies once": Case(
         [other("TokenshareConsumerLagTime")], [other("TokenshareConsumerLagRecords")]
     ),
     "rejected records mute dead letters, and no corrupt batch": Case(

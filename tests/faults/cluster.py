@@ -34,7 +34,7 @@ AWAY_SECONDS = 20.0
 BACK_SECONDS = 150.0
 REFUSE_SECONDS = 4.0
 MAX_WORKERS = 4
-#: A group that is left without members is told from one with some after its session at the latest.
+#: A group that is left without members is distinguished from one with some after its session at the latest.
 GROUP_EMPTY_SECONDS = 30.0
 
 
@@ -109,7 +109,7 @@ class Cluster:
         worker = self._pick(dice)
         self._resume(worker)
         code = worker.stop(30)
-        # -15: it was told before it had started to listen.
+        # -15: it was stopped before it had started to listen.
         if code not in {0, -signal.SIGTERM} and not self._is_away.is_set():
             self.unasked.append(f"exit code {code} after SIGTERM\n{worker.tail()[-1500:]}")
         return f"SIGTERM ({code})"

@@ -18,7 +18,7 @@ MANY, SOME, FEW = 8_000, 4_000, 1_000
 #: A changelog that lacks what was counted: which words may name it. Each needs the thing and what
 #: has happened to it.
 CUT = r"\b(cut|shorter|truncat|lost|lack|miss|incomplete)"
-RECREATED = r"\b(delet|recreat|made anew|replac)"
+RECREATED = r"\b(delet|recreat|replac)"
 NO_CHANGELOG = rf"changelog.*({CUT}|{RECREATED})"
 #: Workers find out about a topic that is not theirs.
 NOTICE_SECONDS = 40.0
@@ -65,7 +65,7 @@ def changelog_cut_unseen(stage: Stage) -> Verdict:
 
 
 def changelog_recreated(stage: Stage) -> Verdict:
-    """The changelog is deleted and made anew under running workers."""
+    """The changelog is deleted and recreated under running workers."""
     _some_in_panes_that_nothing_writes_again(stage)
     stage.recreate(stage.changelog)
     # More than once: what is written to a topic that is not there yet fails.
@@ -119,7 +119,7 @@ def _counted_beyond(stage: Stage) -> dict[int, int]:
 
 
 def source_recreated(stage: Stage) -> Verdict:
-    """The source is deleted and made anew, and grows past what was counted at once."""
+    """The source is deleted and recreated, and grows past what was counted at once."""
     stage.ready_workers(2)
     stage.send(SOME, BEFORE)
     stage.wait_counted()

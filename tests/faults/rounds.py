@@ -84,7 +84,7 @@ class Sending(threading.Thread):
         """Send all; what went wrong is in `error`."""
         try:
             asyncio.run(self._send())
-        except Exception as error:  # noqa: BLE001 - told by whoever waits for it
+        except Exception as error:  # noqa: BLE001 - raised by whoever waits for it
             self.error = error
 
     async def _send(self) -> None:

@@ -1,4 +1,4 @@
-"""The fault suite can fail: one event too few or too many is told apart from the truth."""
+"""The fault suite can fail: one event too few or too many is not taken for the truth."""
 
 from __future__ import annotations
 

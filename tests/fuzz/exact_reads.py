@@ -180,7 +180,7 @@ def check(readers, broken, random):
 
 
 def run(runs, seed, seconds, note):
-    """Read so many broken batches; `note` is told each before it is read. Returns the totals."""
+    """Read so many broken batches, each after a call of `note` with it; return the totals."""
     from broken_batches import BatchMutator
 
     from streams.classify.origin.catalog import Catalog

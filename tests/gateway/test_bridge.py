@@ -277,9 +277,9 @@ def test_of_many_connections_those_last_heard_of_stay():
 def test_an_error_of_otlp_is_a_status_as_grpc_has_it(length):
     status = pytest.importorskip("google.rpc.status_pb2")
 
-    told = status.Status.FromString(status_message(3, "é" * length))
+    decoded = status.Status.FromString(status_message(3, "é" * length))
 
-    assert (told.code, told.message) == (3, "é" * length)
+    assert (decoded.code, decoded.message) == (3, "é" * length)
 
 
 def test_metrics_add_up_and_each_has_its_definition():

@@ -80,7 +80,7 @@ def flat(raws):
     return [each for raw in raws for each in record_batch.read(raw)]
 
 
-def told(records):
+def as_read(records):
     return [
         (each.offset, each.timestamp, each.key, each.value, [*each.headers]) for each in records
     ]
@@ -108,7 +108,7 @@ def test_parts_hold_each_record_once_as_it_was(codec, values, header):
         patch.setattr(oversized_batch, "PART_RECORDS", 3)
         found = [*parts(whole, MOST)]
 
-    assert told(flat(found)) == told(record_batch.read(whole))
+    assert as_read(flat(found)) == as_read(record_batch.read(whole))
     assert len(found) >= len(values) / 3
 
 

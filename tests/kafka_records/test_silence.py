@@ -24,7 +24,7 @@ API_VERSIONS = 18
 
 
 class Broker:
-    """Says which requests it knows, and answers no other one until it is told to."""
+    """Says which requests it knows, and answers no other one until it is asked to."""
 
     def __init__(self):
         self.connections = 0

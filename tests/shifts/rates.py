@@ -196,8 +196,8 @@ def unknown_rates(seeds, rates, trials) -> list[dict]:
             change = Change(0, dimension="origin", key="unknown", points=0.2)
             for _, fired in shifted(gateway, change, "origin", trials, 72):
                 said = {hours: notices(fired, hours) for hours in (24, 72)}
-                told = {each.rule.alert for notice in said[24] for each in notice.alerts}
-                names.update(told)
+                named = {each.rule.alert for notice in said[24] for each in notice.alerts}
+                names.update(named)
                 others.append([_has_others(said[hours]) for hours in (24, 72)])
                 calm.append(_has_others(notices(fired, 72, is_simpler=True)))
                 counts.append(len(said[24]))

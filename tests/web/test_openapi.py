@@ -91,12 +91,12 @@ def test_the_shares_of_a_worker_are_those_of_the_dimensions_asked_for(address):
 
 
 @pytest.mark.parametrize(
-    ("position", "end", "told"), [(12, 10, 12), (8, 10, 10), (None, 10, 10), (8, None, None)]
+    ("position", "end", "shown"), [(12, 10, 12), (8, 10, 10), (None, 10, 10), (8, None, None)]
 )
-def test_a_partition_is_never_read_beyond_its_end(position, end, told):
+def test_a_partition_is_never_read_beyond_its_end(position, end, shown):
     read = PartitionStatus(0, position, end, NOW, is_owned=True)
     seen = dataclasses.replace(worker().snapshot, partitions=(read,))
 
     (partition,) = responses.shares(seen)["pipeline"]["partitions"]
 
-    assert partition["end_offset"] == told
+    assert partition["end_offset"] == shown
