@@ -44,7 +44,7 @@ def _checked_extensions(value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, 
     for name, text in value:
         if not _EXTENSION.fullmatch(name) or name == "auth" or not _PRINTABLE.fullmatch(text):
             raise ValueError(
-                f"{name!r} is not an extension: write name=value, the name in letters (not auth), the "
+                f"{name!r} is not an extension: write name=value, name in letters (not auth), the "
                 "value in printable ASCII, such as logicalCluster=lkc-1"
             )
     return value

@@ -136,7 +136,7 @@ def _wait(process: subprocess.Popen[bytes], environment: Mapping[str, str], log:
 @contextmanager
 def _way_out(inside: tuple[str, ...], pid: int) -> Iterator[None]:
     """Lead what the engine's network sends elsewhere through this machine's."""
-    # 198.18.0.0/15 is for tests of networks; two engines at once are distinguished by their process.
+    # 198.18.0.0/15 is for tests of networks; two engines at once differ by their process.
     third, fourth = divmod(pid % 16384 * 4, 256)
     net = f"198.18.{third}"
     name = f"compose{pid}"[:15]

@@ -34,7 +34,7 @@ AWAY_SECONDS = 20.0
 BACK_SECONDS = 150.0
 REFUSE_SECONDS = 4.0
 MAX_WORKERS = 4
-#: A group that is left without members is distinguished from one with some after its session at the latest.
+#: How long a group that is left without members may keep a dead one: its session at the latest.
 GROUP_EMPTY_SECONDS = 30.0
 
 
