@@ -93,7 +93,7 @@ KNOWN_WRONG = {
     "source-recreated": "a mixture of both topics for up to 30 s",
     "foreign-member": "F4",
     "full-group": "F4",
-    "two-deployments": "F11: both may end where they start at the same moment; nothing is counted then",
+    "two-deployments": "F11: both may end where they start at once; then neither counts",
 }
 
 
