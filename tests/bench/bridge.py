@@ -306,18 +306,31 @@ def main() -> None:
         finally:
             bridge.stop()
     assert stored == posted, f"{posted} events were accepted, {stored} are in the topic"
-    rows = [
-        {
-            "case": case,
-            "rate": rate or "full speed",
-            **{
-                name: round(statistics.median(each[name] for each in rounds), 2)
-                for name in rounds[0]
-            },
-            "rounds": rounds,
+    rows = [median_row(case, rate, rounds) for (case, rate), rounds in found.items()]
+    print_rows(rows)
+    print(f"{stored:.0f} events accepted, as many in the topic; {memory} MB at most")
+    if chosen.json:
+        document = {
+            "command": " ".join(["tests/bench/bridge.py", *sys.argv[1:]]),
+            "machine": f"{platform.machine()}, {len(cores)} cores, shared",
+            "versions": versions(chosen.broker),
+            "connections": chosen.connections,
+            "seconds": seconds,
+            "memory_mb": memory,
+            "parts": rows,
         }
-        for (case, rate), rounds in found.items()
-    ]
+        chosen.json.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def median_row(case: str, rate: int, rounds: list[dict[str, float]]) -> dict[str, Any]:
+    """Return the medians of a part's figures, and the single rounds."""
+    medians = {
+        name: round(statistics.median(each[name] for each in rounds), 2) for name in rounds[0]
+    }
+    return {"case": case, "rate": rate or "full speed", **medians, "rounds": rounds}
+
+
+def print_rows(rows: list[dict[str, Any]]) -> None:
     print(f"{'':14}{'rate':>11}{'posts/s':>9}{'/CPU s':>9}{'core':>7}{'p50 ms':>9}{'p99 ms':>9}")
     for row in rows:
         print(
@@ -325,22 +338,14 @@ def main() -> None:
             f"{row['posts_per_cpu_second']:9.0f}{row['core_share']:7.0%}"
             f"{row['p50_ms']:9.1f}{row['p99_ms']:9.1f}"
         )
-    print(f"{stored:.0f} events accepted, as many in the topic; {memory} MB at most")
-    if chosen.json:
-        report = {
-            "command": " ".join(["tests/bench/bridge.py", *sys.argv[1:]]),
-            "machine": f"{platform.machine()}, {len(cores)} cores, shared",
-            "versions": {
-                "python": platform.python_version(),
-                "broker": f"Apache Kafka {VERSION}" if chosen.broker == "apache" else "embedded",
-                **{name: version(name) for name in ("aiohttp", "aiokafka", "msgspec", "orjson")},
-            },
-            "connections": chosen.connections,
-            "seconds": seconds,
-            "memory_mb": memory,
-            "parts": rows,
-        }
-        chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def versions(broker: str) -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "broker": f"Apache Kafka {VERSION}" if broker == "apache" else "embedded",
+        **{name: version(name) for name in ("aiohttp", "aiokafka", "msgspec", "orjson")},
+    }
 
 
 if __name__ == "__main__":

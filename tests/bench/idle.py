@@ -31,8 +31,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import run
 from aiokafka import AIOKafkaProducer
+from bench_report import machine
+from generated_events import events
 
 if TYPE_CHECKING:
     from processes import WorkerProcess
@@ -66,7 +67,7 @@ async def fill(bootstrap: str, topic: str, partitions: int) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, compression_type="lz4")
     await producer.start()
     try:
-        value = next(iter(run.events(1, time.time()))).value
+        value = next(iter(events(1, time.time()))).value
         sent = [await producer.send(topic, value, partition=number) for number in range(partitions)]
         await asyncio.gather(*sent)
     finally:
@@ -208,7 +209,7 @@ def main() -> None:
         arguments.part: {
             "date": datetime.now(UTC).date().isoformat(),
             "command": f"tests/bench/idle.py --part {arguments.part}",
-            "machine": run._machine(),
+            "machine": machine(),
             "conditions": "shared with other work; each figure of CPU is of "
             f"{arguments.seconds:g} s after {SETTLE_SECONDS:g} s of rest",
             "load average": os.getloadavg()[0],

@@ -43,7 +43,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import full_state
-import run
+from bench import Bench
+from bench_report import machine
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
@@ -206,12 +207,12 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def measured(bench: run.Bench, loads: int) -> dict[str, float]:
+def measured(bench: Bench, loads: int) -> dict[str, float]:
     """Return all figures."""
     bench.part("fill_state", **OPTIONS)
     two_years = "/api/v1/history?dimension=origin&step=1d"
     found: dict[str, float] = {}
-    with bench._worker(**OPTIONS) as (_, port, _ask), chromium() as browser:
+    with bench.worker(**OPTIONS) as (_, port, _ask), chromium() as browser:
         address = f"http://127.0.0.1:{port}/#range=2y"
         found["history, first question, ms"] = ask(port, two_years)
         found["seconds until history is added up"] = warm(port)
@@ -232,7 +233,7 @@ def measured(bench: run.Bench, loads: int) -> dict[str, float]:
         found["two years drawn, ms"] = statistics.median(each["chart"] for each in opened)
         found["wire, brotli, bytes"] = weight(browser, address, "br, gzip")
         found["wire, gzip, bytes"] = weight(browser, address, "gzip")
-        command = bench._command("latency", **OPTIONS, port=port)
+        command = bench.command("latency", **OPTIONS, port=port)
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as sender:
             time.sleep(3)
             live = update(browser, address)
@@ -257,9 +258,7 @@ def main() -> None:
     broker: Any = apache.ApacheKafka({}) if arguments.broker == "apache" else EmbeddedBroker()
     with broker:
         options = argparse.Namespace(events=0, rounds=1, only=None)
-        found = measured(
-            run.Bench(options, broker.bootstrap, lambda _topic: math.nan), arguments.loads
-        )
+        found = measured(Bench(options, broker.bootstrap, lambda _topic: math.nan), arguments.loads)
     for name, (relation, target) in TARGETS.items():
         print(
             "met   " if found[name] < target else "MISSED",
@@ -268,7 +267,7 @@ def main() -> None:
     result = {
         "conditions": {
             "date": dt.datetime.now(dt.UTC).date().isoformat(),
-            "machine": run._machine(),
+            "machine": machine(),
             "python": platform.python_version(),
             "tokenshare": version("tokenshare"),
             "broker": arguments.broker,

@@ -68,19 +68,7 @@ def _payload(number: int, ts: float, draw: random.Random, texts: list[str]) -> d
         "model_id": f"{draw.getrandbits(256):064x}",
         "model_group": "smart",
         "api_base": "https://llm.example/v1",
-        "metadata": {
-            "user_api_key_hash": f"{draw.getrandbits(256):064x}",
-            "user_api_key_alias": None,
-            "user_api_key_team_id": f"team-{number % 60}",
-            "user_api_key_org_id": None,
-            "user_api_key_user_id": f"user-{number % 900}",
-            "user_api_key_team_alias": None,
-            "spend_logs_metadata": None,
-            "requester_ip_address": "10.2.3.4",
-            "requester_metadata": {},
-            "applied_guardrails": [],
-            "usage_object": usage,
-        },
+        "metadata": _metadata(number, draw, usage),
         "cache_key": None,
         "cache_hit": None,
         "saved_cache_cost": 0.0,
@@ -90,20 +78,7 @@ def _payload(number: int, ts: float, draw: random.Random, texts: list[str]) -> d
             {"role": "system", "content": "You are a helpful assistant."},
             {"role": "user", "content": draw.choice(texts)},
         ],
-        "response": {
-            "id": name,
-            "created": int(ts),
-            "model": model,
-            "object": "chat.completion",
-            "choices": [
-                {
-                    "finish_reason": "stop",
-                    "index": 0,
-                    "message": {"content": draw.choice(texts), "role": "assistant"},
-                }
-            ],
-            "usage": usage,
-        },
+        "response": _response(name, ts, model, draw.choice(texts), usage),
         "error_str": None,
         "error_information": None,
         "model_parameters": {"temperature": 0.7, "stream": False, "max_tokens": 1024},
@@ -119,4 +94,37 @@ def _payload(number: int, ts: float, draw: random.Random, texts: list[str]) -> d
             "model_map_value": {"key": model, "max_tokens": 16384, "mode": "chat"},
         },
         "guardrail_information": None,
+    }
+
+
+def _metadata(number: int, draw: random.Random, usage: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "user_api_key_hash": f"{draw.getrandbits(256):064x}",
+        "user_api_key_alias": None,
+        "user_api_key_team_id": f"team-{number % 60}",
+        "user_api_key_org_id": None,
+        "user_api_key_user_id": f"user-{number % 900}",
+        "user_api_key_team_alias": None,
+        "spend_logs_metadata": None,
+        "requester_ip_address": "10.2.3.4",
+        "requester_metadata": {},
+        "applied_guardrails": [],
+        "usage_object": usage,
+    }
+
+
+def _response(name: str, ts: float, model: str, text: str, usage: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": name,
+        "created": int(ts),
+        "model": model,
+        "object": "chat.completion",
+        "choices": [
+            {
+                "finish_reason": "stop",
+                "index": 0,
+                "message": {"content": text, "role": "assistant"},
+            }
+        ],
+        "usage": usage,
     }
