@@ -271,7 +271,7 @@ def broker(kind: str) -> Iterator[str]:
         with EmbeddedBroker() as running:
             yield running.bootstrap
         return
-    with ApacheKafka() as running:
+    with ApacheKafka(is_short_lived=False) as running:
         yield running.bootstrap
 
 

@@ -201,7 +201,9 @@ def main() -> None:
         # A broker of its own: the first tree's topics must not slow down the second one's workers.
         with ExitStack() as stack:
             broker: Any = stack.enter_context(
-                apache.ApacheKafka({}) if arguments.broker == "apache" else EmbeddedBroker()
+                apache.ApacheKafka(is_short_lived=False)
+                if arguments.broker == "apache"
+                else EmbeddedBroker()
             )
             figures[name] = measured(broker.bootstrap, tree, name, arguments)
     before = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}

@@ -255,7 +255,11 @@ def main() -> None:
 
     from streams.demo.broker import EmbeddedBroker
 
-    broker: Any = apache.ApacheKafka({}) if arguments.broker == "apache" else EmbeddedBroker()
+    broker: Any = (
+        apache.ApacheKafka(is_short_lived=False)
+        if arguments.broker == "apache"
+        else EmbeddedBroker()
+    )
     with broker:
         options = argparse.Namespace(events=0, rounds=1, only=None)
         found = measured(Bench(options, broker.bootstrap, lambda _topic: math.nan), arguments.loads)

@@ -119,7 +119,9 @@ def main() -> None:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tokenshare-peers-")))
         _pin({cores[0]})
         # The events are older than Kafka would keep by default.
-        broker = stack.enter_context(apache.ApacheKafka({"log.retention.ms": "-1"}))
+        broker = stack.enter_context(
+            apache.ApacheKafka({"log.retention.ms": "-1"}, is_short_lived=False)
+        )
         _pin({cores[-1]})
         try:
             peers = Peers(arguments, broker.bootstrap, built, home)

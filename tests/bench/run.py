@@ -109,7 +109,11 @@ def main() -> None:
             "log.segment.bytes": str(50_000_000),
             "log.retention.check.interval.ms": "5000",
         }
-    broker: Any = apache.ApacheKafka(kept) if arguments.broker == "apache" else EmbeddedBroker()
+    broker: Any = (
+        apache.ApacheKafka(kept, is_short_lived=False)
+        if arguments.broker == "apache"
+        else EmbeddedBroker()
+    )
     with broker:
         log_bytes = getattr(broker, "log_bytes", lambda _topic: math.nan)
         figures = rounded(Bench(arguments, broker.bootstrap, log_bytes).run())

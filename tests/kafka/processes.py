@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from forked import Forked
 
 from streams.demo.broker import free_port
 
@@ -34,13 +35,13 @@ def wait_until(condition, what: str, seconds: float = WAIT_SECONDS) -> Any:
 
 @dataclass
 class WorkerProcess:
-    """A `tokenshare worker`, over the real command line: of this tree, or of another version's."""
+    """A `tokenshare worker` with its own command line: of this tree, or of another version's."""
 
     environment: dict[str, str]
     log: Path
     tree: Path = TREE
     python: str = sys.executable
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Forked | None = None
     port: int = field(default_factory=free_port)
     last_counted: int = 0
 
@@ -49,11 +50,16 @@ class WorkerProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> WorkerProcess:
+        command = ["worker", "--port", str(self.port)]
+        env = os.environ | self.environment
+        if (self.tree, self.python) == (TREE, sys.executable):
+            self.process = Forked(command, cwd=self.tree, env=env, log=self.log)
+            return self
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [self.python, "-m", "streams", "worker", "--port", str(self.port)],
+                [self.python, "-m", "streams", *command],
                 cwd=self.tree,
-                env=os.environ | self.environment,
+                env=env,
                 stdout=log,
                 stderr=log,
             )
