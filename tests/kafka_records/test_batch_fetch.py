@@ -294,9 +294,10 @@ def test_what_is_set_of_a_consumer_has_been_there_before():
 
     before, after = asyncio.run(before_and_after())
 
-    # A method of aiokafka's that this consumer has one of its own for.
-    assert after.keys() - before.keys() == {"_get_actions_per_node"}
+    # Methods of aiokafka's that this consumer has its own for.
+    assert after.keys() - before.keys() == {"_get_actions_per_node", "close"}
     assert hasattr(fetcher.Fetcher, "_get_actions_per_node")
+    assert hasattr(fetcher.Fetcher, "close")
     changed = {each for each in before if type(after[each]) is not type(before[each])}
     assert changed == {"_records"}
     assert isinstance(before["_records"], dict)
