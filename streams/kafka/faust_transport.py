@@ -32,9 +32,21 @@ if TYPE_CHECKING:
 class _Thread(driver.AIOKafkaConsumerThread):
     """The thread of aiokafka's consumer."""
 
+    #: How often Kafka's answers did not fit what the client knew of its topics.
+    surprises = 0
+
     async def on_start(self) -> None:
         await super().on_start()
-        read_in_batches(self._ensure_consumer(), cast("Any", self.app).source_topics)
+        consumer = self._ensure_consumer()
+        read_in_batches(consumer, cast("Any", self.app).source_topics)
+        client = consumer._client
+        ask_again = client.force_metadata_update
+
+        def note_and_ask() -> Any:
+            self.surprises += 1
+            return ask_again()
+
+        client.force_metadata_update = note_and_ask
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing: the stock check is of acknowledgements, which decide nothing here.
@@ -77,6 +89,15 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self.written = {}
         self.position_of = lambda _tp: None
+
+    @property
+    def surprises(self) -> int:
+        """Return how often Kafka's answers did not fit what was known of its topics, ever growing.
+
+        A leader has moved, a broker is away, or a topic was deleted or recreated.
+        """
+        thread = cast("_Thread | None", getattr(self, "_thread", None))
+        return thread.surprises if thread else 0
 
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)

@@ -54,6 +54,8 @@ log = logging.getLogger("tokenshare.process")
 GC_OBJECTS = 100_000
 #: How often the source topic is checked: the same topic, with as many partitions.
 SOURCE_CHECK_SECONDS = 30.0
+#: It is checked within this time of an answer of Kafka that does not fit what is known of it.
+SURPRISE_SECONDS = 1.0
 #: How often the overrides file is read again.
 OVERRIDES_CHECK_SECONDS = 5.0
 
@@ -192,10 +194,18 @@ def _exit_code(failure: BaseException | None) -> int:
 
 async def _watch_source(worker: Worker) -> None:
     settings, known = worker.settings, worker.source
+    surprises = 0
     while True:
-        await asyncio.sleep(SOURCE_CHECK_SECONDS)
+        deadline = time.monotonic() + SOURCE_CHECK_SECONDS
+        while worker.surprises == surprises and time.monotonic() < deadline:  # noqa: ASYNC110 - noted by another thread
+            await asyncio.sleep(SURPRISE_SECONDS)
+        surprises = worker.surprises
         try:
             now = await asyncio.to_thread(find_source, settings)
+            if now is None:
+                # A broker that has just started may not know its topics yet.
+                await asyncio.sleep(SURPRISE_SECONDS)
+                now = await asyncio.to_thread(find_source, settings)
         except (BrokerError, AdminError, OSError, SettingsError):
             # One broker of several may be away, and be the one that is asked; a file of the login
             # may be just about to be replaced.

@@ -166,6 +166,11 @@ class Worker:
         self._classifier.use(catalog)
         self.publisher.use(catalog)
 
+    @property
+    def surprises(self) -> int:
+        """Return how often Kafka's answers did not fit what was known of its topics."""
+        return self.app.group_consumer.surprises
+
     # What the web server, the demo and the benchmark read.
 
     @property

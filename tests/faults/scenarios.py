@@ -89,10 +89,6 @@ BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 #: What goes wrong today, by the number of the fault in issue 17. It is run with --all, or by its
 #: name; whoever mends a fault takes it out.
 KNOWN_WRONG = {
-    "source-cut": "F3",
-    "source-recreated": "a mixture of both topics for up to 30 s",
-    "foreign-member": "F4",
-    "full-group": "F4",
     "two-deployments": "F11: both may end where they start at once; then neither counts",
 }
 

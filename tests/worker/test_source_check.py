@@ -15,7 +15,7 @@ from streams.settings import Settings
 from streams.worker import run
 from streams.worker.worker import Worker
 
-WORKER = SimpleNamespace(settings=Settings(topic="usage"), source=Topic(4, "id"))
+WORKER = SimpleNamespace(settings=Settings(topic="usage"), source=Topic(4, "id"), surprises=0)
 
 
 @pytest.mark.parametrize(
@@ -40,5 +40,32 @@ def test_a_check_without_an_answer_is_made_again(error, monkeypatch):
     monkeypatch.setattr(run, "SOURCE_CHECK_SECONDS", 0.0)
     monkeypatch.setattr(run, "find_source", source_now)
     with pytest.raises(SourceReplacedError):
+        asyncio.run(run._watch_source(cast("Worker", WORKER)))
+    assert not answers
+
+
+def test_a_surprise_is_looked_into_at_once(monkeypatch):
+    worker = SimpleNamespace(settings=WORKER.settings, source=WORKER.source, surprises=0)
+    monkeypatch.setattr(run, "SURPRISE_SECONDS", 0.01)
+    monkeypatch.setattr(run, "find_source", lambda _: Topic(4, "another id"))
+
+    async def watch():
+        watching = asyncio.create_task(run._watch_source(cast("Worker", worker)))
+        await asyncio.sleep(0.05)
+        assert not watching.done()
+        worker.surprises += 1
+        await asyncio.wait_for(watching, 10)
+
+    with pytest.raises(SourceReplacedError, match="recreated"):
+        asyncio.run(watch())
+
+
+def test_a_topic_that_is_missing_for_a_moment_was_not_deleted(monkeypatch):
+    answers = [None, Topic(4, "id"), None, None]
+    monkeypatch.setattr(run, "SOURCE_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(run, "SURPRISE_SECONDS", 0.0)
+    monkeypatch.setattr(run, "find_source", lambda _: answers.pop(0))
+
+    with pytest.raises(SourceReplacedError, match=r"was deleted\. Set"):
         asyncio.run(run._watch_source(cast("Worker", WORKER)))
     assert not answers
