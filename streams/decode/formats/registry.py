@@ -98,12 +98,6 @@ FORMATS = (
 #: The values of TOKENSHARE_FORMAT, besides "auto".
 NAMES = tuple(dict.fromkeys(each.name for each in FORMATS if each.name != ACCESS_LOG))
 
-#: Gateways whose documents their own keys identify, also inside the field of a log shipper.
-GATEWAYS = frozenset(
-    each.NAME
-    for each in (agentgateway, azure_apim, bifrost, gravitee, one_api, posthog, tensorzero)
-)
-
 #: Every marker key of a format, except those that begin with `genai_`.
 _KEYS = frozenset(
     (
@@ -115,6 +109,7 @@ _KEYS = frozenset(
             "event",
             "provider",
             "model_name",
+            "model_id",
             "variant_name",
             "metric_name",
         ),
