@@ -30,6 +30,8 @@ ENV_PREFIX = "TOKENSHARE_"
 _ORIGIN = re.compile(r"https?://[^\s/?#]+")
 _SERVICE_LINK = re.compile(r"TOKENSHARE_(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?")
+#: A pair of a mapping; a key in brackets and quotes may hold a comma.
+_FIELD = re.compile(r"""(?:\["[^"]*"\]|\['[^']*'\]|[^,])+""")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _PASSWORD_FILE = f"{ENV_PREFIX}SASL_PASSWORD_FILE"
 
@@ -157,7 +159,9 @@ class Settings(BaseSettings):
     )
     fields: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
         (),
-        description="Custom format: name=dotted.path pairs, separated by commas.",
+        description=(
+            "Custom format: name=path pairs, separated by commas; sums and alternatives of paths."
+        ),
     )
     detect_language: bool = Field(
         True, description="Detect the language of logged prompts if none is declared."
@@ -239,7 +243,7 @@ class Settings(BaseSettings):
     def _pair(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        pairs = [part.partition("=") for part in _FIELD.findall(value) if part.strip()]
         for name, equals, _ in pairs:
             if not equals:
                 raise ValueError(

@@ -14,22 +14,23 @@ import orjson
 
 from streams.decode.event import Rejected, Skipped, UsageEvent
 from streams.decode.formats import (
-    apisix,
-    bedrock,
     cloudevents,
-    cloudflare,
     custom,
-    envoy,
-    helicone,
-    higress,
-    kong,
+    encodings,
+    envelopes,
     litellm,
     native,
     otlp,
     provider,
 )
-from streams.decode.formats.json_lines import BrokenLine, documents_of, safe_message
-from streams.decode.formats.lenient_json import leniently, loads
+from streams.decode.formats.json_lines import (
+    BrokenLine,
+    documents_of,
+    events_of,
+    is_stream,
+    safe_message,
+)
+from streams.decode.formats.lenient_json import leniently
 from streams.decode.formats.raw_usage import (
     MAX_ITEMS,
     MAX_VALUES,
@@ -43,7 +44,6 @@ from streams.decode.formats.raw_usage import (
 )
 from streams.decode.formats.registry import (
     ACCESS_LOG,
-    GATEWAYS,
     Format,
     format_of,
     formats_named,
@@ -53,18 +53,12 @@ from streams.decode.options import AUTO, Options
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from streams.decode.event import Reason, SkipReason
     from streams.kafka.record_batch import Headers
 
-#: Maximum nesting of envelopes and arrays; no gateway nests deeper.
-_MAX_DEPTH = 4
-#: Fields in which log shippers put the line that they ship.
-_SHIPPED = ("message", "log", "body", "value", "event", "line")
-#: The shipped formats: gateway logs, recognised by their own keys. A prompt may look like a
-#: response.
-SHIPPED = frozenset(
-    each.NAME
-    for each in (otlp, kong, apisix, higress, envoy, litellm, helicone, bedrock, cloudflare)
-) | {custom.NAME, ACCESS_LOG, *GATEWAYS}
+#: Maximum nesting of envelopes and arrays; no pipeline nests deeper.
+_MAX_DEPTH = 12
+_NESTED = Rejected("bad_envelope", "envelopes in envelopes")
 
 #: The detail reported when a reader fails on a document, which should not happen.
 FAILED = "cannot be read as what it seems to be"
@@ -84,10 +78,20 @@ class Decoded(NamedTuple):
 
 
 class _Judged(NamedTuple):
-    """The outcome of an item, and the format that it was read as."""
+    """The outcome of an item, and the format that it was read as.
+
+    `is_known` is False for what is neither of a format nor an envelope: in the field of a log
+    shipper it is a line like any other.
+    """
 
     format: str | None
     item: UsageEvent | Rejected | Skipped
+    is_known: bool = True
+
+    @property
+    def is_no_document(self) -> bool:
+        """Return whether there is not even JSON to be read."""
+        return isinstance(self.item, Rejected) and self.item.reason in {"not_json", "not_utf8"}
 
 
 class Decoder:
@@ -100,6 +104,7 @@ class Decoder:
         # The typed decoders follow the order of detection; they do not support mappings and pins.
         self._is_plain = self._custom is None and self._pinned is None
         self._is_litellm = False
+        self._budget = encodings.Budget()
         fields: Any = litellm.Fields if options.detect is None else litellm.FieldsWithText
         self._litellm = msgspec.json.Decoder(fields).decode
         self._litellm_batch = msgspec.json.Decoder(list[fields]).decode
@@ -116,6 +121,7 @@ class Decoder:
         unreadable = self._unreadable(value, is_protobuf=is_protobuf)
         if unreadable is not None or value is None:
             return Decoded(None, rejected=[unreadable] if unreadable else [])
+        self._budget.left = self._options.max_record_bytes
         envelope = cloudevents.from_headers(headers) if headers else None
         found = None
         if self._is_litellm and self._is_plain and not is_protobuf:
@@ -191,9 +197,21 @@ class Decoder:
     # -- the general path
 
     def _value(self, value: bytes, depth: int, *, is_protobuf: bool = False) -> list[_Judged]:
+        if encodings.is_plain(value):
+            return self._json(value, depth)
         if is_protobuf:
-            return self._protobuf(value)
-        if depth and _has_too_many_values(value):
+            inside = encodings.gunzip(value, self._budget) if encodings.is_gzip(value) else value
+            return _one(inside) if isinstance(inside, Rejected) else self._protobuf(inside)
+        opened = encodings.opened(value, self._budget)
+        if isinstance(opened, Rejected):
+            return _one(opened)
+        found = self._json(opened.value, depth, is_changed=opened.value is not value)
+        if opened.schema is not None and len(found) == 1 and found[0].is_no_document:
+            return _one(encodings.not_json_behind(opened.schema))
+        return found
+
+    def _json(self, value: bytes, depth: int, *, is_changed: bool = False) -> list[_Judged]:
+        if (depth or is_changed) and _has_too_many_values(value):
             return _one(TOO_MANY_VALUES)
         try:
             document = orjson.loads(value)
@@ -209,7 +227,7 @@ class Decoder:
     def _no_json(self, value: bytes, depth: int, error: orjson.JSONDecodeError) -> list[_Judged]:
         why = str(error)
         if not value.strip():
-            return _one(Rejected("empty", "the value has no content"))
+            return _unknown("empty", "the value has no content")
         # Its first byte is the tag of its first field, which JSON reads as white space.
         if value[:1] == b"\n":
             found = self._protobuf(value)
@@ -220,28 +238,35 @@ class Decoder:
             value.decode()
         except UnicodeDecodeError as invalid:
             hint = "; of binary formats only OTLP traces are read" if invalid.start < 8 else ""
-            return _one(Rejected("not_utf8", f"invalid UTF-8 at byte {invalid.start}{hint}"))
+            return _unknown("not_utf8", f"invalid UTF-8 at byte {invalid.start}{hint}")
         document = leniently(value, why)
         if document is not None:
             return self._any(document, depth)
+        if is_stream(value):
+            # A stream that was cut off before its first data is a piece of one.
+            events = events_of(value)
+            return self._each(events, depth) if events else _skip("stream_chunk")
         lines = documents_of(value)
         if lines:
             return self._each(lines, depth)
         is_too_deep = "depth" in why
-        return _one(
-            Rejected("not_json", "nested too deeply" if is_too_deep else safe_message(error))
-        )
+        return _unknown("not_json", "nested too deeply" if is_too_deep else safe_message(error))
 
     def _any(self, document: object, depth: int) -> list[_Judged]:
         if isinstance(document, dict):
             return self._object(document, depth)
+        if isinstance(document, (Rejected, Skipped)):
+            return [_Judged(None, document)]
         if isinstance(document, BrokenLine):
-            return _one(Rejected("not_json", str(document)))
+            return _unknown("not_json", str(document))
         if isinstance(document, list) and depth < _MAX_DEPTH:
-            if not document:
-                return [_Judged(None, Skipped("empty_batch"))]
-            return self._each(document, depth)
-        return _one(Rejected("not_an_object", f"{json_type(document)}, expected a JSON object"))
+            return self._each(document, depth) if document else _skip("empty_batch")
+        if isinstance(document, bytes):
+            return self._value(document, depth)
+        # Texts in texts end by themselves: each doubles the backslashes of the one inside.
+        if isinstance(document, str) and envelopes.may_hold(document):
+            return self._value(document.lstrip().encode(errors="replace"), depth)
+        return _unknown("not_an_object", f"{json_type(document)}, expected a JSON object")
 
     def _each(self, documents: Sequence[object], depth: int) -> list[_Judged]:
         """Judge each item; of the chunks of one streamed response only the last counts."""
@@ -251,7 +276,7 @@ class Decoder:
         last: dict[object, int] = {}
         for document in provider.assembled(documents):
             inside = self._any(document, depth + 1)
-            format_, item = inside[0]
+            format_, item, _ = inside[0]
             if (
                 format_ in {provider.NAME, provider.GEMINI}
                 and isinstance(item, UsageEvent)
@@ -268,7 +293,7 @@ class Decoder:
 
     def _object(self, document: dict[str, Any], depth: int) -> list[_Judged]:
         if depth > _MAX_DEPTH:
-            return _one(Rejected("bad_envelope", "envelopes in envelopes"))
+            return _one(_NESTED)
         if cloudevents.is_envelope(document):
             data = cloudevents.data_of(document)
             if isinstance(data, Rejected):
@@ -279,18 +304,32 @@ class Decoder:
                 else self._any(data, depth + 1)
             )
             return _completed(inner, cloudevents.envelope_of(document))
+        if envelopes.is_change(document):
+            return _skip("not_a_request")
         formats = self._formats_of(document)
+        # A gateway that logs ordinary traffic may log a response in one of the fields.
+        if formats is None or formats[0].name == ACCESS_LOG:
+            inside = self._inside(document, depth)
+            if inside is not None:
+                return inside
         if formats is not None:
             return self._read(document, formats)
-        line = _shipped(document)
-        if line is not None:
-            formats = self._formats_of(line)
-            # A text in a field may come from anywhere: only the marker keys of gateway logs count.
-            if formats is not None and (self._pinned is not None or formats[0].name in SHIPPED):
-                return self._read(line, formats)
-        return self._read(
-            document, formats_named(native.NAME) if self._pinned is None else self._pinned
-        )
+        unknown = formats_named(native.NAME) if self._pinned is None else self._pinned
+        return [each._replace(is_known=False) for each in self._read(document, unknown)]
+
+    def _inside(self, document: dict[str, Any], depth: int) -> list[_Judged] | None:
+        """Judge what an envelope or a log shipper's document holds; None where it is neither."""
+        inside = envelopes.unwrapped(document)
+        if isinstance(inside, envelopes.Inside):
+            return _completed(self._each(inside.documents, depth), inside.envelope)
+        if inside is not None:
+            return [_Judged(None, inside)]
+        for value in envelopes.shipped(document):
+            found = self._any(value, depth + 1)
+            # The fields may hold anything, and one line twice: as it was, and parsed.
+            if any(each.is_known for each in found):
+                return _completed(found, envelopes.around(document))
+        return None
 
     def _formats_of(self, document: dict[str, Any]) -> tuple[Format, ...] | None:
         """Return the formats that a document matches, None where it matches no accepted format."""
@@ -338,8 +377,16 @@ def _one(rejected: Rejected) -> list[_Judged]:
     return [_Judged(None, rejected)]
 
 
+def _unknown(reason: Reason, detail: str) -> list[_Judged]:
+    return [_Judged(None, Rejected(reason, detail), is_known=False)]
+
+
+def _skip(reason: SkipReason) -> list[_Judged]:
+    return [_Judged(None, Skipped(reason))]
+
+
 def _sorted(found: list[_Judged]) -> Decoded:
-    format_, item = found[0]
+    format_, item, _ = found[0]
     if len(found) == 1 and isinstance(item, UsageEvent):
         return Decoded(format_, (item,), formats=(format_ or "",))
     _skip_repeated(found)
@@ -356,7 +403,7 @@ def _sorted(found: list[_Judged]) -> Decoded:
 def _skip_repeated(found: list[_Judged]) -> None:
     """Skip the events that report a request again which an earlier one of the record reports."""
     seen: set[object] = set()
-    for at, (format_, item) in enumerate(found):
+    for at, (format_, item, _) in enumerate(found):
         if isinstance(item, UsageEvent) and type(item.id) is SharedId:
             if item.id in seen:
                 found[at] = _Judged(format_, Skipped("duplicate"))
@@ -365,9 +412,12 @@ def _skip_repeated(found: list[_Judged]) -> None:
 
 def _completed(found: list[_Judged], envelope: cloudevents.Envelope) -> list[_Judged]:
     """Set an envelope's time and id where the document inside has none."""
+    if envelope == cloudevents.Envelope():
+        return found
     completed = list(found)
     several = len(found) > 1
-    for index, (format_, item) in enumerate(found):
+    for index, each in enumerate(found):
+        item = each.item
         if isinstance(item, UsageEvent) and (item.ts is None or item.id is None):
             name = f"{envelope.id}/{index}" if several and envelope.id else envelope.id
             event = msgspec.structs.replace(
@@ -375,7 +425,7 @@ def _completed(found: list[_Judged], envelope: cloudevents.Envelope) -> list[_Ju
                 ts=envelope.time if item.ts is None else item.ts,
                 id=name if item.id is None else item.id,
             )
-            completed[index] = _Judged(format_, event)
+            completed[index] = each._replace(item=event)
     return completed
 
 
@@ -396,17 +446,3 @@ def _has_too_many_values(value: bytes) -> bool:
         len(value) > native.MANY_BYTES
         and sum(map(value.count, (b"{", b"[", b",", b"\n"))) > MAX_VALUES
     )
-
-
-def _shipped(document: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the line that a log shipper has wrapped, None where there is none."""
-    for name in _SHIPPED:
-        inside = document.get(name)
-        if type(inside) is str and inside.lstrip()[:1] == "{":
-            try:
-                inside = loads(inside)
-            except ValueError:
-                continue
-        if type(inside) is dict:
-            return inside
-    return None

@@ -417,6 +417,7 @@ class Reader:
             tenant,
             rows.format,
             rows.id,
+            rows.requests,
         )
 
 

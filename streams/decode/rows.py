@@ -11,7 +11,12 @@ import numpy as np
 
 from streams.classify.classifier import StaleNumbersError
 from streams.decode import compiled
-from streams.decode.event import EARLIEST_TIME, MILLISECONDS_FROM, event_time
+from streams.decode.event import (
+    EARLIEST_TIME,
+    MILLISECONDS_FROM,
+    AggregateEvent,
+    event_time,
+)
 from streams.decode.formats import custom, native
 from streams.decode.formats.raw_usage import request_id
 from streams.decode.formats.registry import NAMES
@@ -47,7 +52,8 @@ class Rows:
     `ts` is in unix seconds, NaN where it cannot be read as a time. `pair` and `tenant` are the
     classifier's numbers of (model, language) and of the tenant, -1 for none. `format` is the
     place of a format's name in `FORMAT_NAMES`. `id` is a hash of the event's id, 0 for none and
-    where ids are not asked for; hashes of different processes differ. `generation` is the
+    where ids are not asked for; hashes of different processes differ. `requests` is how many
+    requests a row stands for: one, but where a custom format says otherwise. `generation` is the
     classifier's when the numbers were assigned: in another one they are void.
     """
 
@@ -60,6 +66,7 @@ class Rows:
     tenant: NDArray[np.int64]
     format: NDArray[np.int64]
     id: NDArray[np.int64]
+    requests: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -79,7 +86,10 @@ class Rows:
         )
         none = np.zeros(size, dtype=np.int64)
         ts = np.empty(size, dtype=np.float64)
-        return cls(generation, offsets, ts, prompt, completion, pair, tenant, none, none.copy())
+        one = np.ones(size, dtype=np.int64)
+        return cls(
+            generation, offsets, ts, prompt, completion, pair, tenant, none, none.copy(), one
+        )
 
     def grown(self, filled: int, size: int) -> Rows:
         """Return rows of capacity `size`, of which the first `filled` are these."""
@@ -208,7 +218,17 @@ def rows_of(
         tenant=classifier.tenants(list(map(_tenant, events))),
         format=np.array(formats or [0] * len(events), dtype=np.int64),
         id=np.array([_id_number(each.id) for each in events] if with_ids else [0] * len(events)),
+        requests=_requests_of(events),
     )
+
+
+def _requests_of(events: Sequence[UsageEvent]) -> NDArray[np.int64]:
+    requests = np.ones(len(events), dtype=np.int64)
+    if AggregateEvent in set(map(type, events)):
+        for row, event in enumerate(events):
+            if isinstance(event, AggregateEvent):
+                requests[row] = event.requests
+    return requests
 
 
 def _id_number(name: object) -> int:

@@ -52,6 +52,22 @@ def values(posted):
 # --- what reaches Kafka
 
 
+def test_a_row_of_many_requests_is_refused_where_an_event_is_one_request():
+    fields = "model=m,prompt_tokens=p,requests=n"
+    with pytest.raises(SettingsError, match="requests"):
+        read({"m": "a", "p": 1, "n": 5}, fields=fields)
+
+    posted = read({"m": "a", "p": 1, "n": 5}, keep_bodies=True, fields=fields)
+    assert values(posted) == [{"m": "a", "p": 1, "n": 5}]
+
+
+def test_what_is_around_an_event_is_unwrapped_and_left_behind():
+    line = {"host": "my secret", "message": orjson.dumps(EVENT | {"note": "my secret"}).decode()}
+    posted = read(gzip.compress(orjson.dumps({"records": [line]})))
+
+    assert values(posted) == [EVENT | {"ts": NOW}]
+
+
 def test_an_event_loses_whatever_is_not_usage():
     posted = read(
         EVENT | {"messages": ["my secret"], "note": "my secret", "id": {"a": "my secret"}}

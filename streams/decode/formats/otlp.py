@@ -20,9 +20,9 @@ from streams.decode.formats.raw_usage import (
     Found,
     Item,
     add,
-    decimal,
     json_type,
     part,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def _item(span: _Span) -> Item:
     cached = add(_first(attributes, _CACHE_READ), _first(attributes, _CACHE_CREATION))
     # Some report Anthropic's input unchanged, without the cache: a part then exceeds its whole.
     prompt = with_cache(prompt, cached, is_beside=False)
-    start = decimal(span.start)
+    start = whole(span.start)
     return Found(
         model=_first(attributes, _MODEL),
         prompt=prompt,
@@ -335,7 +335,7 @@ def _json_value(value: object) -> object:
     ((kind, held),) = value.items()
     match kind:
         case "intValue":
-            return decimal(held)
+            return whole(held)
         case "stringValue" | "boolValue" | "doubleValue":
             return held
         case "arrayValue" | "kvlistValue" if type(held) is dict:

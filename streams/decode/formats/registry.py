@@ -98,20 +98,15 @@ FORMATS = (
 #: The values of TOKENSHARE_FORMAT, besides "auto".
 NAMES = tuple(dict.fromkeys(each.name for each in FORMATS if each.name != ACCESS_LOG))
 
-#: Gateways whose documents their own keys identify, also inside the field of a log shipper.
-GATEWAYS = frozenset(
-    each.NAME
-    for each in (agentgateway, azure_apim, bifrost, gravitee, one_api, posthog, tensorzero)
-)
-
 #: Every marker key of a format, except those that begin with `genai_`.
 _KEYS = frozenset(
     (
         *BEFORE_NATIVE,
         *("latencies", "apisix_latency", "startTime", "log", "tokens_out", "res_units"),
-        *("src.addr", "http.status", "event", "provider", "model_name", "variant_name"),
+        *("src.addr", "http.status", "event", "provider", "model_name", "model_id"),
         *("llm_model", "llm_prompt_tokens", "llm_completion_tokens", "api-id", "apiId"),
-        *("category", "Type", "metric_name", "custom_id", "recordId", "response", "usage_metadata"),
+        *("category", "Type", "custom_id", "recordId", "response", "usage_metadata"),
+        *("variant_name", "metric_name"),
         *("eval_count", "prompt_eval_count", "model", "type", "choices", "object", "created_at"),
         *_ACCESS_LOG,
     )

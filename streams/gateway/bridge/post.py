@@ -24,6 +24,7 @@ from streams.decode.event import (
 )
 from streams.decode.formats import native, otlp
 from streams.decode.options import Options
+from streams.settings import ENV_PREFIX, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +115,11 @@ class Reader:
     def __init__(self, settings: Settings, *, keep_bodies: bool = False) -> None:
         """Raise SettingsError for settings with which nothing could be read."""
         options = Options.of(settings)
+        if "requests" in options.paths and not keep_bodies:
+            raise SettingsError(
+                f"{ENV_PREFIX}FIELDS: a bridge writes an event a request, so requests cannot be "
+                "mapped"
+            )
         self._decode = Decoder(options).decode_many
         # The path determines the format; a custom mapping does not apply to it.
         self._traces = Decoder(replace(options, format=otlp.NAME, paths={})).decode_many
