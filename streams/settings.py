@@ -168,6 +168,17 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="Skip an event with the id of one of the N records before it in its partition.",
     )
+    trace_records: int = Field(
+        1000,
+        ge=0,
+        le=1_000_000,
+        description="Skip a span that repeats one of the N records before it in its partition.",
+    )
+    otlp_ignore: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Scopes, services and log events of OpenTelemetry that do not count, separated "
+        "by commas.",
+    )
     catalog_overrides: Path | None = Field(
         None, description="TOML file with the origins of a deployment's own model names."
     )
@@ -227,7 +238,7 @@ class Settings(BaseSettings):
         False, description="Mark the traffic as simulated on the page and in the API."
     )
 
-    @field_validator("web_cors_origins", "web_hosts", "bridge_hosts", mode="before")
+    @field_validator("web_cors_origins", "web_hosts", "bridge_hosts", "otlp_ignore", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

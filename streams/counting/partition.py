@@ -17,6 +17,7 @@ the shift; everywhere else offsets are Kafka's.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,11 @@ import numpy as np
 from streams.counting.aggregate import add_to_panes, columns_of, late_events, panes_of
 from streams.counting.dedupe import Recent
 from streams.counting.journal import Journal, nothing
+from streams.counting.nested import Nested
 from streams.counting.running_totals import add_events, add_results, count_up
 from streams.counting.verdicts import MAX_RUNS
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
+from streams.decode.formats import otlp
 from streams.state.codec import (
     SHIFTED_VERSION,
     STATE_VERSION,
@@ -99,9 +102,10 @@ class Partition:
     """The counting state of one source partition that this worker owns.
 
     `stored` are panes as the table holds them, decoded when an event needs one; `panes` are the
-    decoded ones. `recent` are ids of earlier events, and None where events are not deduplicated.
-    `read_to` is the next offset to be read, which is below the position while the ids of counted
-    records are read again. `stamps` are those found at restore that lie above the position,
+    decoded ones. `recent` are ids of earlier events, and None where events are not deduplicated;
+    `nested` are earlier spans, and None where they are not compared. `read_to` is the next offset
+    to be read, which is below the position while the ids and spans of counted records are read
+    again. `stamps` are those found at restore that lie above the position,
     ascending: up to the last of them an event may already be counted in some panes.
 
     `pending` is a flush that Kafka has not acknowledged. `lost` is what the changelog has lost, and
@@ -125,6 +129,7 @@ class Partition:
     is_moved: bool = False
     swept: int = -1
     recent: Recent | None = None
+    nested: Nested | None = None
     read_to: int = 0
     pending: Flush | None = None
     lost: Loss | None = None
@@ -147,6 +152,7 @@ class Partition:
         topic: str = "",
         dedupe_records: int = 0,
         *,
+        trace_records: int = 0,
         is_fenced: bool = False,
     ) -> Partition:
         """Return a partition from the values in the table.
@@ -156,7 +162,7 @@ class Partition:
         the group was deleted and counts from one again; with `is_fenced`, `generation` is already
         that of a fence among the records. `topic` is Kafka's id of the source. With
         `dedupe_records`, an event is skipped if another one within that many offsets before it had
-        the same id.
+        the same id; with `trace_records`, one whose span repeats another one within that many.
 
         Raises StateError, and SourceReplacedError where the state is of another topic.
         """
@@ -177,7 +183,8 @@ class Partition:
             stored=stored,
             stamps=sorted(stamp - known.shift for stamp in stamps if stamp >= known.s),
             recent=Recent(dedupe_records) if dedupe_records else None,
-            read_to=max(0, known.offset - dedupe_records),
+            nested=Nested(trace_records) if trace_records else None,
+            read_to=max(0, known.offset - _reach(dedupe_records, trace_records, known.totals)),
             lost=known.lost,
             epoch=known.epoch,
             shift=known.shift,
@@ -222,16 +229,27 @@ class Partition:
             rows = reading.rows[reading.rows.offsets < self.position]
             # No clock decides: what is after the newest event counted was rejected as `future`.
             self.recent.repeated(rows, rows.ts > self.newest)
+        if self.nested is not None:
+            spans = [each for each in reading.spans if each[0] < self.position]
+            self.nested.repeated(reading.rows, spans, reading.rows.ts > self.newest)
         self.read_to = min(reading.end, self.position)
 
     def _without_repeated(self, reading: Reading, now: float) -> Reading:
-        if self.recent is None:
+        rows = reading.rows
+        if self.recent is None and (self.nested is None or not reading.spans):
             return reading
-        rows, repeated = self.recent.split(reading.rows, self._ahead(reading.rows, now))
-        if not repeated:
+        ahead = self._ahead(rows, now)
+        repeated, skipped = np.zeros(len(rows), dtype=np.bool_), Counter(reading.skipped)
+        if self.nested is not None:
+            repeated, reasons = self.nested.repeated(rows, reading.spans, ahead)
+            skipped.update(reasons)
+        if self.recent is not None:
+            again = self.recent.repeated(rows, ahead) & ~repeated
+            skipped["duplicate"] += int(np.count_nonzero(again))
+            repeated |= again
+        if not repeated.any():
             return reading
-        count = reading.skipped.get("duplicate", 0) + len(repeated)
-        return replace(reading, rows=rows, skipped={**reading.skipped, "duplicate": count})
+        return replace(reading, rows=rows[~repeated], skipped=+skipped)
 
     def _ahead(self, rows: Rows, now: float) -> NDArray[np.bool_]:
         ceiling = now + ALLOWED_CLOCK_SKEW_SECONDS
@@ -323,6 +341,8 @@ class Partition:
         self.read_to = min(self.read_to, offset)
         if self.recent is not None:
             self.recent.forget_from(offset)
+        if self.nested is not None:
+            self.nested.forget_from(offset)
         self.is_moved = True
         return lost
 
@@ -445,6 +465,12 @@ class Partition:
             is_over = over and key not in self.dirty and self.panes.pop(key, None) is not None
             if is_over or key in self.stored:
                 self.stored[key] = value
+
+
+def _reach(dedupe_records: int, trace_records: int, totals: Totals) -> int:
+    """Return how many counted records are read again: none for spans where there were none."""
+    has_spans = otlp.NAME in totals.events or "skipped/not_a_request" in totals.records
+    return max(dedupe_records, 2 * trace_records if has_spans else 0)
 
 
 def _check_chain(partition: int, reading: Reading, expected: int) -> None:

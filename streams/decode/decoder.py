@@ -7,7 +7,8 @@ the general path; where both apply, they return the same result.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 import orjson
@@ -37,7 +38,6 @@ from streams.decode.formats.raw_usage import (
     TOO_MANY_VALUES,
     Found,
     Item,
-    SharedId,
     json_type,
     judge,
 )
@@ -48,11 +48,14 @@ from streams.decode.formats.registry import (
     format_of,
     formats_named,
 )
+from streams.decode.formats.traced import Line, Traced
+from streams.decode.judged import Judged, at, completed, skip_nested, skip_repeated
 from streams.decode.options import AUTO, Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from streams.decode.nesting import Node
     from streams.kafka.record_batch import Headers
 
 #: Maximum nesting of envelopes and arrays; no gateway nests deeper.
@@ -66,14 +69,21 @@ SHIPPED = frozenset(
     for each in (otlp, kong, apisix, higress, envoy, litellm, helicone, bedrock, cloudflare)
 ) | {custom.NAME, ACCESS_LOG, *GATEWAYS}
 
+#: What the line of a log record is read as that is none of a gateway's.
+_UNKNOWN = (None, native.NAME, ACCESS_LOG)
+
 #: The detail reported when a reader fails on a document, which should not happen.
 FAILED = "cannot be read as what it seems to be"
+
+
+#: What a format returns for one item.
+Read = Item | Traced | Line
 
 
 class Decoded(NamedTuple):
     """The contents of one record; `format` is that of its first item, None where it is unknown.
 
-    `formats` are those of its events, one each.
+    `formats` are those of its events, one each. `nodes` are the spans that it holds.
     """
 
     format: str | None
@@ -81,13 +91,7 @@ class Decoded(NamedTuple):
     rejected: Sequence[Rejected] = ()
     skipped: Sequence[Skipped] = ()
     formats: Sequence[str] = ()
-
-
-class _Judged(NamedTuple):
-    """The outcome of an item, and the format that it was read as."""
-
-    format: str | None
-    item: UsageEvent | Rejected | Skipped
+    nodes: Sequence[Node] = ()
 
 
 class Decoder:
@@ -99,6 +103,9 @@ class Decoder:
         self._pinned = None if options.format == AUTO else formats_named(options.format)
         # The typed decoders follow the order of detection; they do not support mappings and pins.
         self._is_plain = self._custom is None and self._pinned is None
+        self._accepts_otlp = any(each.name == otlp.NAME for each in self._pinned or ())
+        self._ignored = frozenset(options.ignored_sources)
+        self._inside = Decoder(replace(options, format=AUTO)) if self._accepts_otlp else self
         self._is_litellm = False
         fields: Any = litellm.Fields if options.detect is None else litellm.FieldsWithText
         self._litellm = msgspec.json.Decoder(fields).decode
@@ -123,7 +130,7 @@ class Decoder:
         if found is None:
             found = self._value(value, 0, is_protobuf=is_protobuf)
             self._is_litellm = found[0].format == litellm.NAME
-        return _sorted(found if envelope is None else _completed(found, envelope))
+        return _sorted(found if envelope is None else completed(found, envelope))
 
     def decode_many(
         self, values: Sequence[bytes | None], headers: Sequence[Headers]
@@ -145,15 +152,15 @@ class Decoder:
                 # Keeps the values before the failing one; the iterator is then past it.
                 decoded.extend(map(native.decode, events))
             except native.UNREADABLE:
-                decoded.append(self._decode_at(values, headers, len(decoded)))
+                decoded.append(self._decodeat(values, headers, len(decoded)))
                 # Formats come in runs: the next values usually have the same format.
                 while self._is_litellm and next(events, self) is not self:
-                    decoded.append(self._decode_at(values, headers, len(decoded)))
+                    decoded.append(self._decodeat(values, headers, len(decoded)))
         for index in native.nameless(decoded):
-            decoded[index] = self._decode_at(values, headers, index)
+            decoded[index] = self._decodeat(values, headers, index)
         return decoded
 
-    def _decode_at(
+    def _decodeat(
         self, values: Sequence[bytes | None], headers: Sequence[Headers], index: int
     ) -> Decoded:
         return self.decode(values[index], headers[index])
@@ -167,7 +174,7 @@ class Decoder:
         # Protobuf has its own count.
         return TOO_MANY_VALUES if not is_protobuf and _has_too_many_values(value) else None
 
-    def _fast_litellm(self, value: bytes) -> list[_Judged] | None:
+    def _fast_litellm(self, value: bytes) -> list[Judged] | None:
         """Return the result for a payload or an array of them, None where it may not be one."""
         try:
             # The typed decoder does not validate the texts that it skips.
@@ -182,7 +189,7 @@ class Decoder:
                 return None
             detect = self._options.detect
             return [
-                _Judged(litellm.NAME, _judge(litellm.read(document), detect))
+                Judged(litellm.NAME, _judge(litellm.read(document), detect))
                 for document in documents
             ]
         except Exception:  # noqa: BLE001 - what this rejects, the general path judges
@@ -190,23 +197,35 @@ class Decoder:
 
     # -- the general path
 
-    def _value(self, value: bytes, depth: int, *, is_protobuf: bool = False) -> list[_Judged]:
+    def _value(self, value: bytes, depth: int, *, is_protobuf: bool = False) -> list[Judged]:
         if is_protobuf:
             return self._protobuf(value)
         if depth and _has_too_many_values(value):
             return _one(TOO_MANY_VALUES)
+        if self._custom is None and (self._pinned is None or self._accepts_otlp):
+            found = otlp.read_typed(value)
+            if found is not None:
+                return self._judged(otlp.NAME, found, depth)
         try:
             document = orjson.loads(value)
         except orjson.JSONDecodeError as error:
             return self._no_json(value, depth, error)
         return self._any(document, depth)
 
-    def _protobuf(self, value: bytes) -> list[_Judged]:
-        if self._pinned is not None and all(each.name != otlp.NAME for each in self._pinned):
-            return [self._other_format()]
-        return self._judged(otlp.NAME, otlp.read_protobuf(value))
+    def _protobuf(self, value: bytes) -> list[Judged]:
+        return self._otlp(otlp.read_protobuf(value), 0)
 
-    def _no_json(self, value: bytes, depth: int, error: orjson.JSONDecodeError) -> list[_Judged]:
+    def _otlp(self, items: Sequence[Read], depth: int) -> list[Judged]:
+        """Judge a batch; where another format is pinned, it may hold that format's log lines."""
+        if self._pinned is None or self._accepts_otlp:
+            return self._judged(otlp.NAME, items, depth)
+        if not any(isinstance(each, Line) for each in items):
+            return [self._other_format()]
+        none = Skipped("not_a_request")
+        lines = [each if isinstance(each, Line) else none for each in items]
+        return self._judged(self._options.format, lines, depth)
+
+    def _no_json(self, value: bytes, depth: int, error: orjson.JSONDecodeError) -> list[Judged]:
         why = str(error)
         if not value.strip():
             return _one(Rejected("empty", "the value has no content"))
@@ -232,26 +251,26 @@ class Decoder:
             Rejected("not_json", "nested too deeply" if is_too_deep else safe_message(error))
         )
 
-    def _any(self, document: object, depth: int) -> list[_Judged]:
+    def _any(self, document: object, depth: int) -> list[Judged]:
         if isinstance(document, dict):
             return self._object(document, depth)
         if isinstance(document, BrokenLine):
             return _one(Rejected("not_json", str(document)))
         if isinstance(document, list) and depth < _MAX_DEPTH:
             if not document:
-                return [_Judged(None, Skipped("empty_batch"))]
+                return [Judged(None, Skipped("empty_batch"))]
             return self._each(document, depth)
         return _one(Rejected("not_an_object", f"{json_type(document)}, expected a JSON object"))
 
-    def _each(self, documents: Sequence[object], depth: int) -> list[_Judged]:
+    def _each(self, documents: Sequence[object], depth: int) -> list[Judged]:
         """Judge each item; of the chunks of one streamed response only the last counts."""
         if len(documents) > MAX_ITEMS:
             return _one(TOO_MANY_ITEMS)
-        found: list[_Judged] = []
+        found: list[Judged] = []
         last: dict[object, int] = {}
         for document in provider.assembled(documents):
             inside = self._any(document, depth + 1)
-            format_, item = inside[0]
+            format_, item = inside[0].format, inside[0].item
             if (
                 format_ in {provider.NAME, provider.GEMINI}
                 and isinstance(item, UsageEvent)
@@ -259,14 +278,14 @@ class Decoder:
             ):
                 before = last.get(item.id)
                 if before is not None:
-                    found[before] = _Judged(format_, Skipped("stream_chunk"))
+                    found[before] = Judged(format_, Skipped("stream_chunk"))
                 last[item.id] = len(found)
             found += inside
             if len(found) > MAX_ITEMS:
                 return _one(TOO_MANY_ITEMS)
         return found
 
-    def _object(self, document: dict[str, Any], depth: int) -> list[_Judged]:
+    def _object(self, document: dict[str, Any], depth: int) -> list[Judged]:
         if depth > _MAX_DEPTH:
             return _one(Rejected("bad_envelope", "envelopes in envelopes"))
         if cloudevents.is_envelope(document):
@@ -278,18 +297,20 @@ class Decoder:
                 if isinstance(data, bytes)
                 else self._any(data, depth + 1)
             )
-            return _completed(inner, cloudevents.envelope_of(document))
+            return completed(inner, cloudevents.envelope_of(document))
         formats = self._formats_of(document)
         if formats is not None:
-            return self._read(document, formats)
+            return self._read(document, formats, depth)
+        if otlp.is_otlp(document):
+            return self._otlp(otlp.read(document), depth)
         line = _shipped(document)
         if line is not None:
             formats = self._formats_of(line)
             # A text in a field may come from anywhere: only the marker keys of gateway logs count.
             if formats is not None and (self._pinned is not None or formats[0].name in SHIPPED):
-                return self._read(line, formats)
+                return self._read(line, formats, depth)
         return self._read(
-            document, formats_named(native.NAME) if self._pinned is None else self._pinned
+            document, formats_named(native.NAME) if self._pinned is None else self._pinned, depth
         )
 
     def _formats_of(self, document: dict[str, Any]) -> tuple[Format, ...] | None:
@@ -302,25 +323,61 @@ class Decoder:
         found_pinned = tuple(each for each in self._pinned if each.matches(document))
         return found_pinned or None
 
-    def _read(self, document: dict[str, Any], formats: Sequence[Format]) -> list[_Judged]:
+    def _read(
+        self, document: dict[str, Any], formats: Sequence[Format], depth: int
+    ) -> list[Judged]:
         for each in formats:
             # For our own event the native reader gives the best reason.
             if each.matches(document) or each.name == native.NAME:
                 try:
-                    return self._judged(each.name, each.read(document))
+                    return self._judged(each.name, each.read(document), depth)
                 except Exception:  # noqa: BLE001 - a record must not be able to stop a worker
-                    return [_Judged(each.name, Rejected("wrong_type", FAILED))]
+                    return [Judged(each.name, Rejected("wrong_type", FAILED))]
         return [self._other_format()]
 
-    def _other_format(self) -> _Judged:
+    def _other_format(self) -> Judged:
         name = self._options.format
-        return _Judged(name, Rejected("other_format", f"not of the format {name}"))
+        return Judged(name, Rejected("other_format", f"not of the format {name}"))
 
-    def _judged(self, name: str, items: Item | UsageEvent | list[Item]) -> list[_Judged]:
+    def _judged(
+        self, name: str, items: Read | UsageEvent | Sequence[Read], depth: int
+    ) -> list[Judged]:
         detect = self._options.detect
-        if not isinstance(items, list):
-            return [_Judged(name, _judge(items, detect))]
-        return [_Judged(name, _judge(each, detect)) for each in items]
+        found: list[Judged] = []
+        many = cast("list[Read | UsageEvent]", items if isinstance(items, list) else [items])
+        for each in many:
+            if isinstance(each, Traced):
+                found.append(self._traced(name, each))
+            elif isinstance(each, Line):
+                found += self._line(name, each, depth)
+            else:
+                found.append(Judged(name, _judge(each, detect)))
+        return found
+
+    def _traced(self, name: str, traced: Traced) -> Judged:
+        item, node, sources, link = traced
+        if self._ignored and not self._ignored.isdisjoint(sources):
+            item = Skipped("not_a_request")
+        elif isinstance(item, Found):
+            item = _judge(item, self._options.detect)
+        if node is not None and isinstance(item, UsageEvent):
+            node = node.counting(item.prompt_tokens, item.completion_tokens)
+        return Judged(name, item, node, link)
+
+    def _line(self, name: str, line: Line, depth: int) -> list[Judged]:
+        """Judge the line of a log record. Most of them hold no usage, and are ordinary."""
+        found: list[Judged] = []
+        if self._ignored.isdisjoint(line.sources):
+            found = self._inside.line(line.document, depth + 1)
+        if all(isinstance(each.item, Rejected) and each.format in _UNKNOWN for each in found):
+            return [Judged(name, Skipped("not_a_request"))]
+        return [at(each, line.ts) for each in found]
+
+    def line(self, document: dict[str, Any] | str, depth: int) -> list[Judged]:
+        """Judge a document that lies in another one, at a depth."""
+        if isinstance(document, dict):
+            return self._object(document, depth)
+        return self._value(document.encode(errors="replace"), depth)
 
 
 def _judge(
@@ -334,15 +391,16 @@ def _judge(
         return Rejected("wrong_type", FAILED)
 
 
-def _one(rejected: Rejected) -> list[_Judged]:
-    return [_Judged(None, rejected)]
+def _one(rejected: Rejected) -> list[Judged]:
+    return [Judged(None, rejected)]
 
 
-def _sorted(found: list[_Judged]) -> Decoded:
-    format_, item = found[0]
-    if len(found) == 1 and isinstance(item, UsageEvent):
+def _sorted(found: list[Judged]) -> Decoded:
+    format_, item, node, _ = found[0]
+    if len(found) == 1 and isinstance(item, UsageEvent) and node is None:
         return Decoded(format_, (item,), formats=(format_ or "",))
-    _skip_repeated(found)
+    skip_repeated(found)
+    nodes = skip_nested(found)
     events = [each for each in found if isinstance(each.item, UsageEvent)]
     return Decoded(
         next((each.format for each in found if each.format is not None), None),
@@ -350,33 +408,8 @@ def _sorted(found: list[_Judged]) -> Decoded:
         [each.item for each in found if isinstance(each.item, Rejected)],
         [each.item for each in found if isinstance(each.item, Skipped)],
         [each.format or "" for each in events],
+        nodes,
     )
-
-
-def _skip_repeated(found: list[_Judged]) -> None:
-    """Skip the events that report a request again which an earlier one of the record reports."""
-    seen: set[object] = set()
-    for at, (format_, item) in enumerate(found):
-        if isinstance(item, UsageEvent) and type(item.id) is SharedId:
-            if item.id in seen:
-                found[at] = _Judged(format_, Skipped("duplicate"))
-            seen.add(item.id)
-
-
-def _completed(found: list[_Judged], envelope: cloudevents.Envelope) -> list[_Judged]:
-    """Set an envelope's time and id where the document inside has none."""
-    completed = list(found)
-    several = len(found) > 1
-    for index, (format_, item) in enumerate(found):
-        if isinstance(item, UsageEvent) and (item.ts is None or item.id is None):
-            name = f"{envelope.id}/{index}" if several and envelope.id else envelope.id
-            event = msgspec.structs.replace(
-                item,
-                ts=envelope.time if item.ts is None else item.ts,
-                id=name if item.id is None else item.id,
-            )
-            completed[index] = _Judged(format_, event)
-    return completed
 
 
 def _is_protobuf(headers: Headers) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from streams.classify.classifier import Classifier
 from streams.counting.aggregate import add_to_panes, columns_of, panes_of
 from streams.counting.dedupe import Recent
+from streams.counting.nested import Nested
 from streams.decode.decoder import Decoder
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.decode.reader import Reader
@@ -56,11 +57,17 @@ class Count:
     """Counts the lines of files, one file after the other, as a worker counts a partition.
 
     `now` is the wall clock in unix seconds: an event may be slightly ahead of it. An event is
-    skipped if another event within the last `dedupe_records` lines had the same id.
+    skipped if another event within the last `dedupe_records` lines had the same id, or if its span
+    repeats another one within the last `trace_records`.
     """
 
     def __init__(
-        self, catalog: Catalog, options: Options, now: float, dedupe_records: int = 0
+        self,
+        catalog: Catalog,
+        options: Options,
+        now: float,
+        dedupe_records: int = 0,
+        trace_records: int = 0,
     ) -> None:
         self.panes: dict[int, Pane] = {}
         self.lines = self.counted = 0
@@ -69,7 +76,13 @@ class Count:
         self._now = now
         self._classifier = Classifier(catalog)
         self._recent = Recent(dedupe_records) if dedupe_records else None
-        self._reader = Reader(self._classifier, options, with_ids=bool(dedupe_records))
+        self._nested = Nested(trace_records) if trace_records else None
+        self._reader = Reader(
+            self._classifier,
+            options,
+            with_ids=bool(dedupe_records),
+            with_spans=bool(trace_records),
+        )
         self._decoder = Decoder(options)
         self._file, self._before, self._next = "", 0, 0
 
@@ -105,7 +118,7 @@ class Count:
     def _add(self, reading: Reading) -> None:
         for reason, count in reading.skipped.items():
             self.skipped.setdefault(reason, Uncounted()).count += count
-        rows = self._without_repeated(reading.rows)
+        rows = self._without_repeated(self._without_nested(reading))
         columns, untimely = columns_of(
             rows, 0.0, self._now, self._classifier, _EVERY_DAY.keep_seconds
         )
@@ -123,6 +136,19 @@ class Count:
         days, starts = panes_of(columns, _EVERY_DAY, 0.0)
         panes = {at: self.panes.setdefault(day, Pane()) for at, day in enumerate(starts)}
         add_to_panes(_EVERY_DAY, columns, days, panes, self._classifier)
+
+    def _without_nested(self, reading: Reading) -> Rows:
+        rows = reading.rows
+        if self._nested is None or not reading.spans:
+            return rows
+        ahead = rows.ts > self._now + ALLOWED_CLOCK_SKEW_SECONDS
+        repeated, reasons = self._nested.repeated(rows, reading.spans, ahead)
+        for reason, count in reasons.items():
+            uncounted = self.skipped.setdefault(reason, Uncounted())
+            uncounted.count += count
+            for offset in rows.offsets[repeated][:FIRST].tolist():
+                uncounted.note(self._place(offset))
+        return rows[~repeated] if reasons else rows
 
     def _without_repeated(self, rows: Rows) -> Rows:
         if self._recent is None:
