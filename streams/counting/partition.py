@@ -17,20 +17,17 @@ the shift; everywhere else offsets are Kafka's.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streams.counting.aggregate import add_to_panes, columns_of, late_events, panes_of
-from streams.counting.dedupe import Recent
 from streams.counting.journal import Journal, nothing
-from streams.counting.nested import Nested
+from streams.counting.repeats import Repeats
 from streams.counting.running_totals import add_events, add_results, count_up
 from streams.counting.verdicts import MAX_RUNS
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
-from streams.decode.formats import otlp
 from streams.state.codec import (
     SHIFTED_VERSION,
     STATE_VERSION,
@@ -102,11 +99,10 @@ class Partition:
     """The counting state of one source partition that this worker owns.
 
     `stored` are panes as the table holds them, decoded when an event needs one; `panes` are the
-    decoded ones. `recent` are ids of earlier events, and None where events are not deduplicated;
-    `nested` are earlier spans, and None where they are not compared. `read_to` is the next offset
-    to be read, which is below the position while the ids and spans of counted records are read
-    again. `stamps` are those found at restore that lie above the position,
-    ascending: up to the last of them an event may already be counted in some panes.
+    decoded ones. `repeats` remembers earlier events. `read_to` is the next offset to be read, which
+    is below the position while counted records are read again to be remembered. `stamps` are those
+    found at restore that lie above the position, ascending: up to the last of them an event may
+    already be counted in some panes.
 
     `pending` is a flush that Kafka has not acknowledged. `lost` is what the changelog has lost, and
     `leftover` are panes to be deleted, whose deletion it has lost.
@@ -128,8 +124,7 @@ class Partition:
     dirty: set[PaneKey] = field(default_factory=set)
     is_moved: bool = False
     swept: int = -1
-    recent: Recent | None = None
-    nested: Nested | None = None
+    repeats: Repeats = field(default_factory=lambda: Repeats.of(0, 0))
     read_to: int = 0
     pending: Flush | None = None
     lost: Loss | None = None
@@ -172,6 +167,7 @@ class Partition:
         journal = Journal.restore(generation, records, is_fenced=is_fenced)
         stored = {key: value for key, value in records.items() if key is not None}
         stamps = {known.judged, *(seal_header(value).s for value in stored.values())}
+        repeats = Repeats.of(dedupe_records, trace_records)
         restored = cls(
             number,
             journal.generation,
@@ -182,9 +178,8 @@ class Partition:
             totals=known.totals,
             stored=stored,
             stamps=sorted(stamp - known.shift for stamp in stamps if stamp >= known.s),
-            recent=Recent(dedupe_records) if dedupe_records else None,
-            nested=Nested(trace_records) if trace_records else None,
-            read_to=max(0, known.offset - _reach(dedupe_records, trace_records, known.totals)),
+            repeats=repeats,
+            read_to=max(0, known.offset - repeats.reach(known.totals)),
             lost=known.lost,
             epoch=known.epoch,
             shift=known.shift,
@@ -204,7 +199,7 @@ class Partition:
         anything is counted.
         """
         _check_chain(self.number, reading, self.position)
-        reading = self._without_repeated(reading, now)
+        reading = self.repeats.without(reading, self._ahead(reading.rows, now))
         rejected = [*reading.rejected]
         previous = self.newest
         untimely = 0
@@ -225,31 +220,8 @@ class Partition:
         Raises BrokenChainError where `reading.start` is not `read_to`.
         """
         _check_chain(self.number, reading, self.read_to)
-        if self.recent is not None:
-            rows = reading.rows[reading.rows.offsets < self.position]
-            # No clock decides: what is after the newest event counted was rejected as `future`.
-            self.recent.repeated(rows, rows.ts > self.newest)
-        if self.nested is not None:
-            spans = [each for each in reading.spans if each[0] < self.position]
-            self.nested.repeated(reading.rows, spans, reading.rows.ts > self.newest)
+        self.repeats.remember(reading, self.position, self.newest)
         self.read_to = min(reading.end, self.position)
-
-    def _without_repeated(self, reading: Reading, now: float) -> Reading:
-        rows = reading.rows
-        if self.recent is None and (self.nested is None or not reading.spans):
-            return reading
-        ahead = self._ahead(rows, now)
-        repeated, skipped = np.zeros(len(rows), dtype=np.bool_), Counter(reading.skipped)
-        if self.nested is not None:
-            repeated, reasons = self.nested.repeated(rows, reading.spans, ahead)
-            skipped.update(reasons)
-        if self.recent is not None:
-            again = self.recent.repeated(rows, ahead) & ~repeated
-            skipped["duplicate"] += int(np.count_nonzero(again))
-            repeated |= again
-        if not repeated.any():
-            return reading
-        return replace(reading, rows=rows[~repeated], skipped=+skipped)
 
     def _ahead(self, rows: Rows, now: float) -> NDArray[np.bool_]:
         ceiling = now + ALLOWED_CLOCK_SKEW_SECONDS
@@ -339,10 +311,7 @@ class Partition:
         self.stamps = []
         self.position = offset
         self.read_to = min(self.read_to, offset)
-        if self.recent is not None:
-            self.recent.forget_from(offset)
-        if self.nested is not None:
-            self.nested.forget_from(offset)
+        self.repeats.forget_from(offset)
         self.is_moved = True
         return lost
 
@@ -465,12 +434,6 @@ class Partition:
             is_over = over and key not in self.dirty and self.panes.pop(key, None) is not None
             if is_over or key in self.stored:
                 self.stored[key] = value
-
-
-def _reach(dedupe_records: int, trace_records: int, totals: Totals) -> int:
-    """Return how many counted records are read again: none for spans where there were none."""
-    has_spans = otlp.NAME in totals.events or "skipped/not_a_request" in totals.records
-    return max(dedupe_records, 2 * trace_records if has_spans else 0)
 
 
 def _check_chain(partition: int, reading: Reading, expected: int) -> None:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from streams.classify.classifier import Classifier
 from streams.counting.aggregate import add_to_panes, columns_of, panes_of
-from streams.counting.dedupe import Recent
-from streams.counting.nested import Nested
+from streams.counting.repeats import Repeats
 from streams.decode.decoder import Decoder
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.decode.reader import Reader
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from streams.classify.origin.catalog import Catalog
     from streams.decode.options import Options
-    from streams.decode.rows import Reading, Rows
+    from streams.decode.rows import Reading
     from streams.kafka.batch_fetch import Batch
 
 #: A store has a retention for days; a report covers everything in the files, in any order.
@@ -75,8 +74,7 @@ class Count:
         self.skipped: dict[str, Uncounted] = {}
         self._now = now
         self._classifier = Classifier(catalog)
-        self._recent = Recent(dedupe_records) if dedupe_records else None
-        self._nested = Nested(trace_records) if trace_records else None
+        self._repeats = Repeats.of(dedupe_records, trace_records)
         self._reader = Reader(
             self._classifier,
             options,
@@ -116,9 +114,13 @@ class Count:
                 self._add(reading)
 
     def _add(self, reading: Reading) -> None:
+        ahead = reading.rows.ts > self._now + ALLOWED_CLOCK_SKEW_SECONDS
+        before, reading = reading, self._repeats.without(reading, ahead)
+        if reading is not before:
+            self._note_repeated(before, reading)
         for reason, count in reading.skipped.items():
             self.skipped.setdefault(reason, Uncounted()).count += count
-        rows = self._without_repeated(self._without_nested(reading))
+        rows = reading.rows
         columns, untimely = columns_of(
             rows, 0.0, self._now, self._classifier, _EVERY_DAY.keep_seconds
         )
@@ -137,29 +139,15 @@ class Count:
         panes = {at: self.panes.setdefault(day, Pane()) for at, day in enumerate(starts)}
         add_to_panes(_EVERY_DAY, columns, days, panes, self._classifier)
 
-    def _without_nested(self, reading: Reading) -> Rows:
-        rows = reading.rows
-        if self._nested is None or not reading.spans:
-            return rows
-        ahead = rows.ts > self._now + ALLOWED_CLOCK_SKEW_SECONDS
-        repeated, reasons = self._nested.repeated(rows, reading.spans, ahead)
-        for reason, count in reasons.items():
-            uncounted = self.skipped.setdefault(reason, Uncounted())
-            uncounted.count += count
-            for offset in rows.offsets[repeated][:FIRST].tolist():
-                uncounted.note(self._place(offset))
-        return rows[~repeated] if reasons else rows
-
-    def _without_repeated(self, rows: Rows) -> Rows:
-        if self._recent is None:
-            return rows
-        rows, repeated = self._recent.split(rows, rows.ts > self._now + ALLOWED_CLOCK_SKEW_SECONDS)
-        if repeated:
-            uncounted = self.skipped.setdefault("duplicate", Uncounted())
-            uncounted.count += len(repeated)
-            for offset in repeated[:FIRST]:
-                uncounted.note(self._place(offset))
-        return rows
+    def _note_repeated(self, before: Reading, after: Reading) -> None:
+        """Record the first lines where an event repeats an earlier one."""
+        kept = Counter(after.rows.offsets.tolist())
+        repeated = (Counter(before.rows.offsets.tolist()) - kept).keys()
+        for reason, count in after.skipped.items():
+            if count > before.skipped.get(reason, 0):
+                uncounted = self.skipped.setdefault(reason, Uncounted())
+                for offset in sorted(repeated)[:FIRST]:
+                    uncounted.note(self._place(offset))
 
     def _find_skipped(self, reading: Reading, lines: Sequence[bytes], start: int) -> None:
         """Record the first lines where something was skipped; a reading does not report where."""

@@ -10,11 +10,12 @@ from laws import examples
 
 from streams.classify.classifier import Classifier
 from streams.classify.origin.catalog import Catalog
-from streams.counting.nested import Nested
 from streams.counting.partition import Partition
+from streams.counting.repeats import Repeats
 from streams.decode.decoder import Decoder
 from streams.decode.options import Options
 from streams.decode.reader import Reader
+from streams.decode.trace_memory import TraceMemory
 from streams.state.codec import parse_key
 
 NOW = 1_800_000_000.0
@@ -156,15 +157,15 @@ def test_a_log_event_and_its_span_count_once():
 
 
 def test_memory_is_bounded_by_spans():
-    nested = Nested(1000, spans=50)
+    memory = TraceMemory(1000, spans=50)
     partition = new()
-    partition.nested = nested
+    partition.repeats = Repeats(None, memory, 0, 1000)
     count(
         partition,
         [record(*(span(key, 99, (1, 1), trace=n) for key in range(9))) for n in range(99)],
     )
 
-    assert len(nested._links) + len(nested._usages) <= 2 * 50 + 9
+    assert len(memory) <= 2 * 50 + 9
 
 
 def test_spans_that_the_log_has_lost_are_forgotten():

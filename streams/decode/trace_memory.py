@@ -1,4 +1,4 @@
-"""The spans of the last records of a partition: a request that several of them report counts once.
+"""The spans of the last records of a log: a request that several of them report counts once.
 
 A span ends after the ones inside it, so its exporter often sends it in a later record. Which of the
 spans inside each other count is decided as within one record (`streams.decode.nesting`), except
@@ -14,17 +14,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from streams.decode.nesting import MAX_DEPTH, Node, is_same, repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from streams.decode.event import SkipReason
-    from streams.decode.rows import Rows, Spans
 
 #: Spans that are remembered, at some 300 bytes each.
 MAX_SPANS = 50_000
@@ -38,8 +34,8 @@ class _Usage(NamedTuple):
     is_covered: bool
 
 
-class Nested:
-    """Remembers the spans of the last `records` offsets of one partition.
+class TraceMemory:
+    """Remembers the spans of the last `records` offsets of a log.
 
     Spans are numbered in the order of the log. `_links` are the spans' parents, `_inside` the spans
     inside each span, in the order in which they came.
@@ -54,32 +50,16 @@ class Nested:
         self._begins: deque[tuple[int, int]] = deque()
         self._next = 0
 
+    def __len__(self) -> int:
+        return len(self._links) + len(self._usages)
+
     def repeated(
-        self, rows: Rows, spans: Sequence[Spans], ahead: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.bool_], dict[SkipReason, int]]:
-        """Return which rows repeat an earlier span's request, and why; remember all spans.
-
-        Spans are in the order of their offsets, over all calls. Those whose time cannot be read or
-        is `ahead` are not counted, so they repeat nothing and nothing repeats them.
-        """
-        repeated = np.zeros(len(rows), dtype=np.bool_)
-        reasons: dict[SkipReason, int] = {}
-        for offset, nodes in spans:
-            first, end = np.searchsorted(rows.offsets, (offset, offset + 1)).tolist()
-            places = dict(zip(rows.id[first:end].tolist(), range(first, end), strict=True))
-            times = ahead[first:end] | np.isnan(rows.ts[first:end])
-            void = set(rows.id[first:end][times].tolist())
-            for key, why in self._record(offset, nodes, void).items():
-                place = places.get(key)
-                if place is not None:
-                    repeated[place] = True
-                    reasons[why] = reasons.get(why, 0) + 1
-        return repeated, reasons
-
-    def _record(
-        self, offset: int, nodes: Sequence[Node], void: set[Hashable]
+        self, offset: int, nodes: Sequence[Node], void: AbstractSet[Hashable] = frozenset()
     ) -> dict[Hashable, SkipReason]:
-        """Remember a record's spans; return those that repeat an earlier one, and why."""
+        """Remember a record's spans; return those that repeat an earlier one, and why.
+
+        Offsets ascend over all calls. The spans in `void` are not counted, so nothing repeats them.
+        """
         begin = self._next
         self._begins.append((offset, begin))
         counted = [each for each in nodes if each.has_usage and each.key not in void]
@@ -174,3 +154,8 @@ class Nested:
         while self._begins and self._begins[-1][0] >= offset:
             self._next = self._begins.pop()[1]
         self._keep(0, self._next)
+
+    def forget(self, keys: Iterable[Hashable]) -> None:
+        """Forget what these spans count: they were not counted after all."""
+        for key in keys:
+            self._usages.pop(key, None)
