@@ -1,6 +1,6 @@
 """What decoding costs by format: events per second of CPU time, on one core.
 
-    .venv/bin/python tests/bench/formats.py [--seconds 2] [--only otlp-protobuf]
+    .venv/bin/python tests/bench/by_format.py [--seconds 2] [--only otlp-protobuf]
 
 The whole decoding path is measured: from a record's value to rows of numbers with their models and
 tenants classified, as a worker reads it. A value is one that its writer sends: a batch of 100 spans
