@@ -61,15 +61,11 @@ class Settings(BaseSettings):
         4, ge=1, le=1024, description="Partitions of the source topic if it is created."
     )
     replication_factor: int = Field(
-        -1,
-        ge=-1,
-        le=16,
-        description="Replicas of created topics; -1: the broker's default.",
+        -1, ge=-1, le=16, description="Replicas of created topics; -1: the broker's default."
     )
     create_topics: bool = Field(True, description="Create missing topics at startup.")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT",
-        description="Protocol to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
+        "PLAINTEXT", description="Protocol to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
     )
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
         "SCRAM-SHA-512",
@@ -159,9 +155,7 @@ class Settings(BaseSettings):
     )
     fields: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
         (),
-        description=(
-            "Custom format: name=path pairs, separated by commas; sums and alternatives of paths."
-        ),
+        description="Custom format: name=path pairs, separated by commas; path+path is a sum.",
     )
     detect_language: bool = Field(
         True, description="Detect the language of logged prompts if none is declared."
@@ -170,14 +164,22 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=10_000_000,
-        description="Skip an event with the id of one of the N records before it in its partition.",
+        description="Skip an event with the id of one of the N records before it.",
+    )
+    trace_records: int = Field(
+        1000,
+        ge=0,
+        le=1_000_000,
+        description="Skip a span that repeats one of the N records before.",
+    )
+    otlp_ignore: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Scopes, services and log events of OpenTelemetry that do not count."
     )
     catalog_overrides: OptionalFile = Field(
         None, description="TOML file with the origins of a deployment's own model names."
     )
     tenant_salt: SecretStr = Field(
-        SecretStr(""),
-        description="Key of the hash that replaces tenants; the same on all workers.",
+        SecretStr(""), description="Key of the hash that replaces tenants; the same on all workers."
     )
     session_timeout_seconds: float = Field(
         6.0,
@@ -195,13 +197,11 @@ class Settings(BaseSettings):
         "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."
     )
     bridge_host: str = Field(
-        "127.0.0.1",
-        description="Address for posts to the bridge; 0.0.0.0: all interfaces.",
+        "127.0.0.1", description="Address for posts to the bridge; 0.0.0.0: all interfaces."
     )
     bridge_port: int = Field(6067, ge=0, le=65535, description="Port for them.")
     bridge_token: SecretStr = Field(
-        SecretStr(""),
-        description="Bearer token for posts; required unless bound to the loopback.",
+        SecretStr(""), description="Bearer token for posts; required unless bound to the loopback."
     )
     bridge_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -231,7 +231,7 @@ class Settings(BaseSettings):
         False, description="Mark the traffic as simulated on the page and in the API."
     )
 
-    @field_validator("web_cors_origins", "web_hosts", "bridge_hosts", mode="before")
+    @field_validator("web_cors_origins", "web_hosts", "bridge_hosts", "otlp_ignore", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -25,7 +25,7 @@ from click.testing import CliRunner
 from streams.cli import cli
 from streams.decode.decoder import Decoder
 from streams.decode.event import event_time
-from streams.decode.formats import envoy, otlp
+from streams.decode.formats import envoy, otlp_names
 from streams.decode.formats.native import encode
 from streams.decode.options import Options
 from streams.gateway.bridge.http import POSTS
@@ -270,7 +270,7 @@ def test_the_collector_keeps_what_is_read_of_a_span_but_for_prompts():
     keys = kept("span")
 
     assert len(keys) == len(set(keys))
-    assert set(keys) == otlp._WANTED - set(otlp._TEXT)
+    assert set(keys) == set(otlp_names.WANTED) - set(otlp_names.TEXT)
     assert not {"gen_ai.input.messages", "gen_ai.output.messages", "input.value"} & set(keys)
 
 
@@ -293,7 +293,9 @@ def test_the_collector_drops_only_spans_without_usage_and_operation():
 
     assert all(re.fullmatch(r'span\.attributes\["[^"]+"\] == nil', each) for each in clauses)
     assert set(re.findall('"([^"]+)"', condition)) == {
-        *(*otlp._OPERATION, *otlp._INPUT, *otlp._OUTPUT)
+        *(otlp_names.OPERATION, *otlp_names.INPUT, *otlp_names.OUTPUT, otlp_names.EMBEDDED),
+        *(otlp_names.BARE_INPUT, otlp_names.BARE_OUTPUT),
+        *(otlp_names.LANGFUSE_USAGE, otlp_names.MLFLOW_USAGE),
     }
 
 

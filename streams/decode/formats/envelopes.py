@@ -64,10 +64,14 @@ def shipped(document: Mapping[str, Any]) -> Iterator[Any]:
 
 def around(document: Mapping[str, Any]) -> Envelope:
     """Return what a log shipper's document adds to the line that it ships: its time."""
-    time = time_of(document)
-    if event_time(time, None) is None:
+    return at_time(time_of(document))
+
+
+def at_time(time: object) -> Envelope:
+    """Return what the time of a shipper's document adds: nothing where it cannot be read."""
+    if not isinstance(time, int | float | str) or event_time(time, None) is None:
         return Envelope()
-    return Envelope(time if type(time) is str else float(time))
+    return Envelope(time if isinstance(time, str) else float(time))
 
 
 def is_change(document: Mapping[str, Any]) -> bool:

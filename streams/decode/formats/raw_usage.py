@@ -227,6 +227,8 @@ def whole(value: object) -> object:
     if type(value) is float:
         return int(value) if value.is_integer() and abs(value) < _WHOLE else value
     if type(value) is str and len(value) <= _MAX_DIGITS:
+        if value.isdecimal() and value.isascii():
+            return int(value)
         number = _WHOLE_TEXT.fullmatch(value)
         return value if number is None else int(number[1])
     return value

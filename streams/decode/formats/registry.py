@@ -31,6 +31,7 @@ from streams.decode.formats import (
     posthog,
     provider,
     tensorzero,
+    zipkin,
 )
 from streams.decode.formats.markers import BEFORE_NATIVE
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from streams.decode.event import UsageEvent
     from streams.decode.formats.raw_usage import Item
+    from streams.decode.formats.traced import Line, Traced
 
 
 class Format(NamedTuple):
@@ -46,7 +48,9 @@ class Format(NamedTuple):
 
     name: str
     matches: Callable[[Mapping[str, Any]], bool]
-    read: Callable[[Mapping[str, Any]], Item | UsageEvent | list[Item]]
+    read: Callable[
+        [dict[str, Any]], Item | UsageEvent | Traced | list[Item] | list[Item | Traced | Line]
+    ]
 
 
 #: Ordinary traffic: not a format of usage events.
@@ -91,6 +95,8 @@ FORMATS = (
     Format(openrouter.NAME, openrouter.is_openrouter, openrouter.read),
     Format(provider.NAME, provider.is_provider, provider.read),
     Format(native.NAME, native.is_native, native.read),
+    Format(otlp.NAME, zipkin.is_cloudwatch, zipkin.read_cloudwatch),
+    Format(otlp.NAME, zipkin.is_zipkin, zipkin.read_zipkin),
     Format(provider.NAME, provider.is_piece, provider.read),
     Format(ACCESS_LOG, _is_access_log, _read_access_log),
 )
@@ -108,7 +114,7 @@ _KEYS = frozenset(
         *("category", "Type", "custom_id", "recordId", "response", "usage_metadata"),
         *("variant_name", "metric_name"),
         *("eval_count", "prompt_eval_count", "model", "type", "choices", "object", "created_at"),
-        *_ACCESS_LOG,
+        *("traceId", *_ACCESS_LOG),
     )
 )
 
