@@ -73,6 +73,7 @@ format: $(VENV)/.installed-dev ## Lay the code out, and mend what can be mended
 
 bench: $(VENV)/.installed-dev ## Measure events a second of CPU time, beside raw fetch and stock Faust
 	@$(VENV)/bin/python tests/bench/run.py $(ARGS)
+	@$(VENV)/bin/python tests/bench/by_format.py
 
 peers: $(VENV)/.installed-dev ## Measure beside Kafka Streams and Flink on the same job; needs a JDK
 	@$(VENV)/bin/python tests/bench/peers.py $(ARGS)

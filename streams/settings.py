@@ -30,6 +30,8 @@ ENV_PREFIX = "TOKENSHARE_"
 _ORIGIN = re.compile(r"https?://[^\s/?#]+")
 _SERVICE_LINK = re.compile(r"TOKENSHARE_(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?")
+#: A pair of a mapping; a key in brackets and quotes may hold a comma.
+_FIELD = re.compile(r"""(?:\["[^"]*"\]|\['[^']*'\]|[^,])+""")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _PASSWORD_FILE = f"{ENV_PREFIX}SASL_PASSWORD_FILE"
 
@@ -59,15 +61,11 @@ class Settings(BaseSettings):
         4, ge=1, le=1024, description="Partitions of the source topic if it is created."
     )
     replication_factor: int = Field(
-        -1,
-        ge=-1,
-        le=16,
-        description="Replicas of created topics; -1: the broker's default.",
+        -1, ge=-1, le=16, description="Replicas of created topics; -1: the broker's default."
     )
     create_topics: bool = Field(True, description="Create missing topics at startup.")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT",
-        description="Protocol to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
+        "PLAINTEXT", description="Protocol to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
     )
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
         "SCRAM-SHA-512",
@@ -157,7 +155,7 @@ class Settings(BaseSettings):
     )
     fields: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
         (),
-        description="Custom format: name=dotted.path pairs, separated by commas.",
+        description="Custom format: name=path pairs, separated by commas; path+path is a sum.",
     )
     detect_language: bool = Field(
         True, description="Detect the language of logged prompts if none is declared."
@@ -166,14 +164,22 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=10_000_000,
-        description="Skip an event with the id of one of the N records before it in its partition.",
+        description="Skip an event with the id of one of the N records before it.",
+    )
+    trace_records: int = Field(
+        1000,
+        ge=0,
+        le=1_000_000,
+        description="Skip a span that repeats one of the N records before.",
+    )
+    otlp_ignore: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Scopes, services and log events of OpenTelemetry that do not count."
     )
     catalog_overrides: OptionalFile = Field(
         None, description="TOML file with the origins of a deployment's own model names."
     )
     tenant_salt: SecretStr = Field(
-        SecretStr(""),
-        description="Key of the hash that replaces tenants; the same on all workers.",
+        SecretStr(""), description="Key of the hash that replaces tenants; the same on all workers."
     )
     session_timeout_seconds: float = Field(
         6.0,
@@ -191,13 +197,11 @@ class Settings(BaseSettings):
         "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."
     )
     bridge_host: str = Field(
-        "127.0.0.1",
-        description="Address for posts to the bridge; 0.0.0.0: all interfaces.",
+        "127.0.0.1", description="Address for posts to the bridge; 0.0.0.0: all interfaces."
     )
     bridge_port: int = Field(6067, ge=0, le=65535, description="Port for them.")
     bridge_token: SecretStr = Field(
-        SecretStr(""),
-        description="Bearer token for posts; required unless bound to the loopback.",
+        SecretStr(""), description="Bearer token for posts; required unless bound to the loopback."
     )
     bridge_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -227,7 +231,7 @@ class Settings(BaseSettings):
         False, description="Mark the traffic as simulated on the page and in the API."
     )
 
-    @field_validator("web_cors_origins", "web_hosts", "bridge_hosts", mode="before")
+    @field_validator("web_cors_origins", "web_hosts", "bridge_hosts", "otlp_ignore", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -239,7 +243,7 @@ class Settings(BaseSettings):
     def _pair(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        pairs = [part.partition("=") for part in _FIELD.findall(value) if part.strip()]
         for name, equals, _ in pairs:
             if not equals:
                 raise ValueError(

@@ -16,7 +16,7 @@ from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.cli import common
 from streams.decode.decoder import Decoded, Decoder
-from streams.decode.event import Rejected, event_time
+from streams.decode.event import AggregateEvent, Rejected, event_time
 from streams.decode.formats.native import SCHEMA
 from streams.decode.options import Options
 from streams.settings import SettingsError
@@ -137,6 +137,7 @@ def _decoded(decoded: Decoded) -> dict[str, Any]:
                 "tenant": event.tenant,
                 "language": event.language,
             }
+            | ({"requests": event.requests} if isinstance(event, AggregateEvent) else {})
         )
     return {
         "format": decoded.format,

@@ -15,7 +15,7 @@ import click
 from streams import process
 from streams.cli import common
 from streams.decode.decoder import Decoder
-from streams.decode.event import REASONS, event_time
+from streams.decode.event import REASONS, AggregateEvent, event_time
 from streams.decode.options import Options
 from streams.kafka.admin import BrokerError
 from streams.kafka.topic_reader import TopicUnreadableError
@@ -313,7 +313,7 @@ def _event(event: UsageEvent) -> dict[str, Any]:
         "timestamp": event_time(event.ts, None),
         "tenant": event.tenant,
         "language": event.language,
-    }
+    } | ({"requests": event.requests} if isinstance(event, AggregateEvent) else {})
 
 
 def _format_of(each: Examined) -> str | None:

@@ -208,7 +208,8 @@ def _count(chosen: Settings, catalog: Catalog | None = None) -> tuple[Count, Cat
         options = Options.of(chosen)
     except (CatalogError, SettingsError) as error:
         common.fail(error)
-    return Count(catalog, options, time.time(), chosen.dedupe_records), catalog
+    kept = chosen.dedupe_records, chosen.trace_records
+    return Count(catalog, options, time.time(), *kept), catalog
 
 
 def _once(files: tuple[Path, ...]) -> tuple[Path, ...]:

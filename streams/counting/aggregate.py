@@ -52,7 +52,8 @@ class Columns:
     """The events of a batch that count, a row each: times in unix seconds, tokens, key numbers.
 
     The numbers index the classifier's tables of names; those of tenants with origins and languages
-    are `tenant * count of the others + other`.
+    are `tenant * count of the others + other`. `requests` is how many requests each row stands for,
+    None where each is one.
     """
 
     ts: NDArray[np.float64]
@@ -67,6 +68,7 @@ class Columns:
     tenant_origin: Keys
     tenant_language: Keys
     format: NDArray[np.int64]
+    requests: NDArray[np.int64] | None = None
     kept: dict[int, Sums] = field(default_factory=dict)
 
     def sums(self, keys: Keys) -> Sums:
@@ -87,13 +89,21 @@ class Columns:
     def _add_up(self, keys: Keys) -> Sums:
         place, size = keys
         prompt, completion, tokens = self.prompt, self.completion, self.tokens
+        weights = self.requests
         rows = place >= 0
         if not rows.all():
             place, prompt, completion = place[rows], prompt[rows], completion[rows]
             tokens = tokens[rows]
+            weights = None if weights is None else weights[rows]
         names = None
         if size > _DENSE:
             names, place = np.unique(place, return_inverse=True)
+        if weights is not None:
+            sums = _sums_of_many(place, weights, prompt, completion)
+            return [
+                (number if names is None else int(names[number]), counts)
+                for number, counts in sums.items()
+            ]
         requests = np.bincount(place)
         present = np.flatnonzero(requests)
         counts = np.empty((len(present), 4), dtype=np.int64)
@@ -110,6 +120,27 @@ class Columns:
                 each[3] = squares
         found = present if names is None else names[present]
         return list(zip(found.tolist(), added, strict=True))
+
+
+def _sums_of_many(
+    place: NDArray[np.int64],
+    requests: NDArray[np.int64],
+    prompt: NDArray[np.float64],
+    completion: NDArray[np.float64],
+) -> dict[int, Counts]:
+    """Return the counts by place where rows stand for many requests.
+
+    Their sums pass what doubles and 64 bits hold. The requests of one row count as equal, which
+    gives them the least sum of squares that they can have (rounded up, so that it is never zero).
+    """
+    sums: dict[int, Counts] = {}
+    for number, count, inside, outside in zip(
+        place.tolist(), requests.tolist(), prompt.tolist(), completion.tolist(), strict=True
+    ):
+        tokens = int(inside) + int(outside)
+        squares = -(-tokens * tokens // count)
+        add_counts(sums, number, [count, int(inside), int(outside), squares])
+    return sums
 
 
 def _large_squares(
@@ -176,6 +207,7 @@ def columns_of(
         tenant_origin=_beside(tenants, origin),
         tenant_language=_beside(tenants, language),
         format=rows.format,
+        requests=rows.requests if (rows.requests > 1).any() else None,
     ), rejected
 
 

@@ -17,14 +17,14 @@ the shift; everywhere else offsets are Kafka's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streams.counting.aggregate import add_to_panes, columns_of, late_events, panes_of
-from streams.counting.dedupe import Recent
 from streams.counting.journal import Journal, nothing
+from streams.counting.repeats import Repeats
 from streams.counting.running_totals import add_events, add_results, count_up
 from streams.counting.verdicts import MAX_RUNS
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
@@ -99,10 +99,10 @@ class Partition:
     """The counting state of one source partition that this worker owns.
 
     `stored` are panes as the table holds them, decoded when an event needs one; `panes` are the
-    decoded ones. `recent` are ids of earlier events, and None where events are not deduplicated.
-    `read_to` is the next offset to be read, which is below the position while the ids of counted
-    records are read again. `stamps` are those found at restore that lie above the position,
-    ascending: up to the last of them an event may already be counted in some panes.
+    decoded ones. `repeats` remembers earlier events. `read_to` is the next offset to be read, which
+    is below the position while counted records are read again to be remembered. `stamps` are those
+    found at restore that lie above the position, ascending: up to the last of them an event may
+    already be counted in some panes.
 
     `pending` is a flush that Kafka has not acknowledged. `lost` is what the changelog has lost, and
     `leftover` are panes to be deleted, whose deletion it has lost.
@@ -124,7 +124,7 @@ class Partition:
     dirty: set[PaneKey] = field(default_factory=set)
     is_moved: bool = False
     swept: int = -1
-    recent: Recent | None = None
+    repeats: Repeats = field(default_factory=lambda: Repeats.of(0, 0))
     read_to: int = 0
     pending: Flush | None = None
     lost: Loss | None = None
@@ -147,6 +147,7 @@ class Partition:
         topic: str = "",
         dedupe_records: int = 0,
         *,
+        trace_records: int = 0,
         is_fenced: bool = False,
     ) -> Partition:
         """Return a partition from the values in the table.
@@ -156,7 +157,7 @@ class Partition:
         the group was deleted and counts from one again; with `is_fenced`, `generation` is already
         that of a fence among the records. `topic` is Kafka's id of the source. With
         `dedupe_records`, an event is skipped if another one within that many offsets before it had
-        the same id.
+        the same id; with `trace_records`, one whose span repeats another one within that many.
 
         Raises StateError, and SourceReplacedError where the state is of another topic.
         """
@@ -166,6 +167,7 @@ class Partition:
         journal = Journal.restore(generation, records, is_fenced=is_fenced)
         stored = {key: value for key, value in records.items() if key is not None}
         stamps = {known.judged, *(seal_header(value).s for value in stored.values())}
+        repeats = Repeats.of(dedupe_records, trace_records)
         restored = cls(
             number,
             journal.generation,
@@ -176,8 +178,8 @@ class Partition:
             totals=known.totals,
             stored=stored,
             stamps=sorted(stamp - known.shift for stamp in stamps if stamp >= known.s),
-            recent=Recent(dedupe_records) if dedupe_records else None,
-            read_to=max(0, known.offset - dedupe_records),
+            repeats=repeats,
+            read_to=max(0, known.offset - repeats.reach(known.totals)),
             lost=known.lost,
             epoch=known.epoch,
             shift=known.shift,
@@ -197,7 +199,7 @@ class Partition:
         anything is counted.
         """
         _check_chain(self.number, reading, self.position)
-        reading = self._without_repeated(reading, now)
+        reading = self.repeats.without(reading, self._ahead(reading.rows, now))
         rejected = [*reading.rejected]
         previous = self.newest
         untimely = 0
@@ -218,20 +220,8 @@ class Partition:
         Raises BrokenChainError where `reading.start` is not `read_to`.
         """
         _check_chain(self.number, reading, self.read_to)
-        if self.recent is not None:
-            rows = reading.rows[reading.rows.offsets < self.position]
-            # No clock decides: what is after the newest event counted was rejected as `future`.
-            self.recent.repeated(rows, rows.ts > self.newest)
+        self.repeats.remember(reading, self.position, self.newest)
         self.read_to = min(reading.end, self.position)
-
-    def _without_repeated(self, reading: Reading, now: float) -> Reading:
-        if self.recent is None:
-            return reading
-        rows, repeated = self.recent.split(reading.rows, self._ahead(reading.rows, now))
-        if not repeated:
-            return reading
-        count = reading.skipped.get("duplicate", 0) + len(repeated)
-        return replace(reading, rows=rows, skipped={**reading.skipped, "duplicate": count})
 
     def _ahead(self, rows: Rows, now: float) -> NDArray[np.bool_]:
         ceiling = now + ALLOWED_CLOCK_SKEW_SECONDS
@@ -321,8 +311,7 @@ class Partition:
         self.stamps = []
         self.position = offset
         self.read_to = min(self.read_to, offset)
-        if self.recent is not None:
-            self.recent.forget_from(offset)
+        self.repeats.forget_from(offset)
         self.is_moved = True
         return lost
 

@@ -7,29 +7,31 @@ the general path; where both apply, they return the same result.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 import orjson
 
 from streams.decode.event import Rejected, Skipped, UsageEvent
 from streams.decode.formats import (
-    apisix,
-    bedrock,
     cloudevents,
-    cloudflare,
     custom,
-    envoy,
-    helicone,
-    higress,
-    kong,
+    encodings,
+    envelopes,
     litellm,
     native,
     otlp,
     provider,
 )
-from streams.decode.formats.json_lines import BrokenLine, documents_of, safe_message
-from streams.decode.formats.lenient_json import leniently, loads
+from streams.decode.formats.json_lines import (
+    BrokenLine,
+    documents_of,
+    events_of,
+    is_stream,
+    safe_message,
+)
+from streams.decode.formats.lenient_json import leniently
 from streams.decode.formats.raw_usage import (
     MAX_ITEMS,
     MAX_VALUES,
@@ -37,43 +39,41 @@ from streams.decode.formats.raw_usage import (
     TOO_MANY_VALUES,
     Found,
     Item,
-    SharedId,
     json_type,
     judge,
 )
 from streams.decode.formats.registry import (
     ACCESS_LOG,
-    GATEWAYS,
     Format,
     format_of,
     formats_named,
 )
+from streams.decode.formats.traced import Line, Traced
+from streams.decode.judged import Judged, completed, skip_nested, skip_repeated
 from streams.decode.options import AUTO, Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from streams.decode.event import Reason, SkipReason
+    from streams.decode.nesting import Node
     from streams.kafka.record_batch import Headers
 
-#: Maximum nesting of envelopes and arrays; no gateway nests deeper.
-_MAX_DEPTH = 4
-#: Fields in which log shippers put the line that they ship.
-_SHIPPED = ("message", "log", "body", "value", "event", "line")
-#: The shipped formats: gateway logs, recognised by their own keys. A prompt may look like a
-#: response.
-SHIPPED = frozenset(
-    each.NAME
-    for each in (otlp, kong, apisix, higress, envoy, litellm, helicone, bedrock, cloudflare)
-) | {custom.NAME, ACCESS_LOG, *GATEWAYS}
+#: Maximum nesting of envelopes and arrays; no pipeline nests deeper.
+_MAX_DEPTH = 12
+_NESTED = Rejected("bad_envelope", "envelopes in envelopes")
 
 #: The detail reported when a reader fails on a document, which should not happen.
 FAILED = "cannot be read as what it seems to be"
+
+#: What a format returns for one item.
+Read = Item | Traced | Line
 
 
 class Decoded(NamedTuple):
     """The contents of one record; `format` is that of its first item, None where it is unknown.
 
-    `formats` are those of its events, one each.
+    `formats` are those of its events, one each. `nodes` are the spans that it holds.
     """
 
     format: str | None
@@ -81,24 +81,27 @@ class Decoded(NamedTuple):
     rejected: Sequence[Rejected] = ()
     skipped: Sequence[Skipped] = ()
     formats: Sequence[str] = ()
-
-
-class _Judged(NamedTuple):
-    """The outcome of an item, and the format that it was read as."""
-
-    format: str | None
-    item: UsageEvent | Rejected | Skipped
+    nodes: Sequence[Node] = ()
 
 
 class Decoder:
     """Decodes records. No content of a record makes it raise."""
 
-    def __init__(self, options: Options | None = None) -> None:
+    def __init__(
+        self, options: Options | None = None, budget: encodings.Budget | None = None
+    ) -> None:
         self._options = options = options or Options()
         self._custom = custom.Mapped(options.paths) if options.paths else None
         self._pinned = None if options.format == AUTO else formats_named(options.format)
         # The typed decoders follow the order of detection; they do not support mappings and pins.
         self._is_plain = self._custom is None and self._pinned is None
+        self._accepts_otlp = self._pinned is None or _is_otlp_among(self._pinned)
+        self._ignored = frozenset(options.ignored_sources)
+        self._budget = budget or encodings.Budget()
+        self._of_lines = self
+        if self._pinned is not None and self._accepts_otlp:
+            # A log record may hold a line of any format.
+            self._of_lines = Decoder(replace(options, format=AUTO), self._budget)
         self._is_litellm = False
         fields: Any = litellm.Fields if options.detect is None else litellm.FieldsWithText
         self._litellm = msgspec.json.Decoder(fields).decode
@@ -116,6 +119,7 @@ class Decoder:
         unreadable = self._unreadable(value, is_protobuf=is_protobuf)
         if unreadable is not None or value is None:
             return Decoded(None, rejected=[unreadable] if unreadable else [])
+        self._budget.left = self._options.max_record_bytes
         envelope = cloudevents.from_headers(headers) if headers else None
         found = None
         if self._is_litellm and self._is_plain and not is_protobuf:
@@ -123,7 +127,7 @@ class Decoder:
         if found is None:
             found = self._value(value, 0, is_protobuf=is_protobuf)
             self._is_litellm = found[0].format == litellm.NAME
-        return _sorted(found if envelope is None else _completed(found, envelope))
+        return _sorted(found if envelope is None else completed(found, envelope))
 
     def decode_many(
         self, values: Sequence[bytes | None], headers: Sequence[Headers]
@@ -167,7 +171,7 @@ class Decoder:
         # Protobuf has its own count.
         return TOO_MANY_VALUES if not is_protobuf and _has_too_many_values(value) else None
 
-    def _fast_litellm(self, value: bytes) -> list[_Judged] | None:
+    def _fast_litellm(self, value: bytes) -> list[Judged] | None:
         """Return the result for a payload or an array of them, None where it may not be one."""
         try:
             # The typed decoder does not validate the texts that it skips.
@@ -182,7 +186,7 @@ class Decoder:
                 return None
             detect = self._options.detect
             return [
-                _Judged(litellm.NAME, _judge(litellm.read(document), detect))
+                Judged(litellm.NAME, _judge(litellm.read(document), detect))
                 for document in documents
             ]
         except Exception:  # noqa: BLE001 - what this rejects, the general path judges
@@ -190,26 +194,50 @@ class Decoder:
 
     # -- the general path
 
-    def _value(self, value: bytes, depth: int, *, is_protobuf: bool = False) -> list[_Judged]:
+    def _value(self, value: bytes, depth: int, *, is_protobuf: bool = False) -> list[Judged]:
+        if encodings.is_plain(value):
+            return self._json(value, depth)
         if is_protobuf:
-            return self._protobuf(value)
-        if depth and _has_too_many_values(value):
+            inside = encodings.gunzip(value, self._budget) if encodings.is_gzip(value) else value
+            return _one(inside) if isinstance(inside, Rejected) else self._protobuf(inside)
+        opened = encodings.opened(value, self._budget)
+        if isinstance(opened, Rejected):
+            return _one(opened)
+        found = self._json(opened.value, depth, is_changed=opened.value is not value)
+        if opened.schema is not None and len(found) == 1 and found[0].is_no_document:
+            return _one(encodings.not_json_behind(opened.schema))
+        return found
+
+    def _json(self, value: bytes, depth: int, *, is_changed: bool = False) -> list[Judged]:
+        if (depth or is_changed) and _has_too_many_values(value):
             return _one(TOO_MANY_VALUES)
+        if self._accepts_otlp and self._custom is None:
+            spans = otlp.read_typed(value)
+            if spans is not None:
+                return self._judged(otlp.NAME, spans, depth)
         try:
             document = orjson.loads(value)
         except orjson.JSONDecodeError as error:
             return self._no_json(value, depth, error)
         return self._any(document, depth)
 
-    def _protobuf(self, value: bytes) -> list[_Judged]:
-        if self._pinned is not None and all(each.name != otlp.NAME for each in self._pinned):
-            return [self._other_format()]
-        return self._judged(otlp.NAME, otlp.read_protobuf(value))
+    def _protobuf(self, value: bytes) -> list[Judged]:
+        return self._otlp(otlp.read_protobuf(value), 0)
 
-    def _no_json(self, value: bytes, depth: int, error: orjson.JSONDecodeError) -> list[_Judged]:
+    def _otlp(self, items: Sequence[Read], depth: int) -> list[Judged]:
+        """Judge a batch; where another format is pinned, it may hold that format's log lines."""
+        if self._accepts_otlp:
+            return self._judged(otlp.NAME, items, depth)
+        if not any(isinstance(each, Line) for each in items):
+            return [self._other_format()]
+        none = Skipped("not_a_request")
+        lines = [each if isinstance(each, Line) else none for each in items]
+        return self._judged(self._options.format, lines, depth)
+
+    def _no_json(self, value: bytes, depth: int, error: orjson.JSONDecodeError) -> list[Judged]:
         why = str(error)
         if not value.strip():
-            return _one(Rejected("empty", "the value has no content"))
+            return _unknown("empty", "the value has no content")
         # Its first byte is the tag of its first field, which JSON reads as white space.
         if value[:1] == b"\n":
             found = self._protobuf(value)
@@ -220,38 +248,45 @@ class Decoder:
             value.decode()
         except UnicodeDecodeError as invalid:
             hint = "; of binary formats only OTLP traces are read" if invalid.start < 8 else ""
-            return _one(Rejected("not_utf8", f"invalid UTF-8 at byte {invalid.start}{hint}"))
+            return _unknown("not_utf8", f"invalid UTF-8 at byte {invalid.start}{hint}")
         document = leniently(value, why)
         if document is not None:
             return self._any(document, depth)
+        if is_stream(value):
+            # A stream that was cut off before its first data is a piece of one.
+            events = events_of(value)
+            return self._each(events, depth) if events else _skip("stream_chunk")
         lines = documents_of(value)
         if lines:
             return self._each(lines, depth)
         is_too_deep = "depth" in why
-        return _one(
-            Rejected("not_json", "nested too deeply" if is_too_deep else safe_message(error))
-        )
+        return _unknown("not_json", "nested too deeply" if is_too_deep else safe_message(error))
 
-    def _any(self, document: object, depth: int) -> list[_Judged]:
+    def _any(self, document: object, depth: int) -> list[Judged]:
         if isinstance(document, dict):
             return self._object(document, depth)
+        if isinstance(document, (Rejected, Skipped)):
+            return [Judged(None, document)]
         if isinstance(document, BrokenLine):
-            return _one(Rejected("not_json", str(document)))
+            return _unknown("not_json", str(document))
         if isinstance(document, list) and depth < _MAX_DEPTH:
-            if not document:
-                return [_Judged(None, Skipped("empty_batch"))]
-            return self._each(document, depth)
-        return _one(Rejected("not_an_object", f"{json_type(document)}, expected a JSON object"))
+            return self._each(document, depth) if document else _skip("empty_batch")
+        if isinstance(document, bytes):
+            return self._value(document, depth)
+        # Texts in texts end by themselves: each doubles the backslashes of the one inside.
+        if isinstance(document, str) and envelopes.may_hold(document):
+            return self._value(document.lstrip().encode(errors="replace"), depth)
+        return _unknown("not_an_object", f"{json_type(document)}, expected a JSON object")
 
-    def _each(self, documents: Sequence[object], depth: int) -> list[_Judged]:
+    def _each(self, documents: Sequence[object], depth: int) -> list[Judged]:
         """Judge each item; of the chunks of one streamed response only the last counts."""
         if len(documents) > MAX_ITEMS:
             return _one(TOO_MANY_ITEMS)
-        found: list[_Judged] = []
+        found: list[Judged] = []
         last: dict[object, int] = {}
         for document in provider.assembled(documents):
             inside = self._any(document, depth + 1)
-            format_, item = inside[0]
+            format_, item = inside[0].format, inside[0].item
             if (
                 format_ in {provider.NAME, provider.GEMINI}
                 and isinstance(item, UsageEvent)
@@ -259,16 +294,16 @@ class Decoder:
             ):
                 before = last.get(item.id)
                 if before is not None:
-                    found[before] = _Judged(format_, Skipped("stream_chunk"))
+                    found[before] = Judged(format_, Skipped("stream_chunk"))
                 last[item.id] = len(found)
             found += inside
             if len(found) > MAX_ITEMS:
                 return _one(TOO_MANY_ITEMS)
         return found
 
-    def _object(self, document: dict[str, Any], depth: int) -> list[_Judged]:
+    def _object(self, document: dict[str, Any], depth: int) -> list[Judged]:
         if depth > _MAX_DEPTH:
-            return _one(Rejected("bad_envelope", "envelopes in envelopes"))
+            return _one(_NESTED)
         if cloudevents.is_envelope(document):
             data = cloudevents.data_of(document)
             if isinstance(data, Rejected):
@@ -278,19 +313,35 @@ class Decoder:
                 if isinstance(data, bytes)
                 else self._any(data, depth + 1)
             )
-            return _completed(inner, cloudevents.envelope_of(document))
+            return completed(inner, cloudevents.envelope_of(document))
+        if envelopes.is_change(document):
+            return _skip("not_a_request")
         formats = self._formats_of(document)
+        # A gateway that logs ordinary traffic may log a response in one of the fields.
+        if formats is None or formats[0].name == ACCESS_LOG:
+            inside = self._inside(document, depth)
+            if inside is not None:
+                return inside
         if formats is not None:
-            return self._read(document, formats)
-        line = _shipped(document)
-        if line is not None:
-            formats = self._formats_of(line)
-            # A text in a field may come from anywhere: only the marker keys of gateway logs count.
-            if formats is not None and (self._pinned is not None or formats[0].name in SHIPPED):
-                return self._read(line, formats)
-        return self._read(
-            document, formats_named(native.NAME) if self._pinned is None else self._pinned
-        )
+            return self._read(document, formats, depth)
+        if otlp.is_otlp(document):
+            return self._otlp(otlp.read(document), depth)
+        unknown = formats_named(native.NAME) if self._pinned is None else self._pinned
+        return [each._replace(is_known=False) for each in self._read(document, unknown, depth)]
+
+    def _inside(self, document: dict[str, Any], depth: int) -> list[Judged] | None:
+        """Judge what an envelope or a log shipper's document holds; None where it is neither."""
+        inside = envelopes.unwrapped(document)
+        if isinstance(inside, envelopes.Inside):
+            return completed(self._each(inside.documents, depth), inside.envelope)
+        if inside is not None:
+            return [Judged(None, inside)]
+        for value in envelopes.shipped(document):
+            found = self._any(value, depth + 1)
+            # The fields may hold anything, and one line twice: as it was, and parsed.
+            if any(each.is_known for each in found):
+                return completed(found, envelopes.around(document))
+        return None
 
     def _formats_of(self, document: dict[str, Any]) -> tuple[Format, ...] | None:
         """Return the formats that a document matches, None where it matches no accepted format."""
@@ -302,25 +353,58 @@ class Decoder:
         found_pinned = tuple(each for each in self._pinned if each.matches(document))
         return found_pinned or None
 
-    def _read(self, document: dict[str, Any], formats: Sequence[Format]) -> list[_Judged]:
+    def _read(
+        self, document: dict[str, Any], formats: Sequence[Format], depth: int
+    ) -> list[Judged]:
         for each in formats:
             # For our own event the native reader gives the best reason.
             if each.matches(document) or each.name == native.NAME:
                 try:
-                    return self._judged(each.name, each.read(document))
+                    return self._judged(each.name, each.read(document), depth)
                 except Exception:  # noqa: BLE001 - a record must not be able to stop a worker
-                    return [_Judged(each.name, Rejected("wrong_type", FAILED))]
+                    return [Judged(each.name, Rejected("wrong_type", FAILED))]
         return [self._other_format()]
 
-    def _other_format(self) -> _Judged:
+    def _other_format(self) -> Judged:
         name = self._options.format
-        return _Judged(name, Rejected("other_format", f"not of the format {name}"))
+        return Judged(name, Rejected("other_format", f"not of the format {name}"))
 
-    def _judged(self, name: str, items: Item | UsageEvent | list[Item]) -> list[_Judged]:
+    def _judged(
+        self, name: str, items: Read | UsageEvent | Sequence[Read], depth: int
+    ) -> list[Judged]:
         detect = self._options.detect
-        if not isinstance(items, list):
-            return [_Judged(name, _judge(items, detect))]
-        return [_Judged(name, _judge(each, detect)) for each in items]
+        found: list[Judged] = []
+        many = cast("list[Read | UsageEvent]", items if isinstance(items, list) else [items])
+        for each in many:
+            if isinstance(each, Traced):
+                found.append(self._traced(name, each))
+            elif isinstance(each, Line):
+                found += self._line(name, each, depth)
+            else:
+                found.append(Judged(name, _judge(each, detect)))
+        return found
+
+    def _traced(self, name: str, traced: Traced) -> Judged:
+        item, node, sources, link = traced
+        if self._ignored and not self._ignored.isdisjoint(sources):
+            item = Skipped("not_a_request")
+        elif isinstance(item, Found):
+            item = _judge(item, self._options.detect)
+        if node is not None and isinstance(item, UsageEvent):
+            node = node.counting(item.prompt_tokens, item.completion_tokens)
+        return Judged(name, item, node, link)
+
+    def _line(self, name: str, line: Line, depth: int) -> list[Judged]:
+        """Judge the line of a log record. Most of them hold no usage, and are ordinary."""
+        if self._ignored.isdisjoint(line.sources):
+            found = self._of_lines.line(line.document, depth + 1)
+            if any(each.is_known for each in found):
+                return completed(found, envelopes.at_time(line.ts))
+        return [Judged(name, Skipped("not_a_request"))]
+
+    def line(self, document: object, depth: int) -> list[Judged]:
+        """Judge a document that lies in another one, at a depth."""
+        return self._any(document, depth)
 
 
 def _judge(
@@ -334,15 +418,24 @@ def _judge(
         return Rejected("wrong_type", FAILED)
 
 
-def _one(rejected: Rejected) -> list[_Judged]:
-    return [_Judged(None, rejected)]
+def _one(rejected: Rejected) -> list[Judged]:
+    return [Judged(None, rejected)]
 
 
-def _sorted(found: list[_Judged]) -> Decoded:
-    format_, item = found[0]
-    if len(found) == 1 and isinstance(item, UsageEvent):
+def _unknown(reason: Reason, detail: str) -> list[Judged]:
+    return [Judged(None, Rejected(reason, detail), is_known=False)]
+
+
+def _skip(reason: SkipReason) -> list[Judged]:
+    return [Judged(None, Skipped(reason))]
+
+
+def _sorted(found: list[Judged]) -> Decoded:
+    format_, item, node = found[0].format, found[0].item, found[0].node
+    if len(found) == 1 and isinstance(item, UsageEvent) and node is None:
         return Decoded(format_, (item,), formats=(format_ or "",))
-    _skip_repeated(found)
+    skip_repeated(found)
+    nodes = skip_nested(found)
     events = [each for each in found if isinstance(each.item, UsageEvent)]
     return Decoded(
         next((each.format for each in found if each.format is not None), None),
@@ -350,33 +443,12 @@ def _sorted(found: list[_Judged]) -> Decoded:
         [each.item for each in found if isinstance(each.item, Rejected)],
         [each.item for each in found if isinstance(each.item, Skipped)],
         [each.format or "" for each in events],
+        nodes,
     )
 
 
-def _skip_repeated(found: list[_Judged]) -> None:
-    """Skip the events that report a request again which an earlier one of the record reports."""
-    seen: set[object] = set()
-    for at, (format_, item) in enumerate(found):
-        if isinstance(item, UsageEvent) and type(item.id) is SharedId:
-            if item.id in seen:
-                found[at] = _Judged(format_, Skipped("duplicate"))
-            seen.add(item.id)
-
-
-def _completed(found: list[_Judged], envelope: cloudevents.Envelope) -> list[_Judged]:
-    """Set an envelope's time and id where the document inside has none."""
-    completed = list(found)
-    several = len(found) > 1
-    for index, (format_, item) in enumerate(found):
-        if isinstance(item, UsageEvent) and (item.ts is None or item.id is None):
-            name = f"{envelope.id}/{index}" if several and envelope.id else envelope.id
-            event = msgspec.structs.replace(
-                item,
-                ts=envelope.time if item.ts is None else item.ts,
-                id=name if item.id is None else item.id,
-            )
-            completed[index] = _Judged(format_, event)
-    return completed
+def _is_otlp_among(formats: Sequence[Format]) -> bool:
+    return any(each.name == otlp.NAME for each in formats)
 
 
 def _is_protobuf(headers: Headers) -> bool:
@@ -396,17 +468,3 @@ def _has_too_many_values(value: bytes) -> bool:
         len(value) > native.MANY_BYTES
         and sum(map(value.count, (b"{", b"[", b",", b"\n"))) > MAX_VALUES
     )
-
-
-def _shipped(document: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the line that a log shipper has wrapped, None where there is none."""
-    for name in _SHIPPED:
-        inside = document.get(name)
-        if type(inside) is str and inside.lstrip()[:1] == "{":
-            try:
-                inside = loads(inside)
-            except ValueError:
-                continue
-        if type(inside) is dict:
-            return inside
-    return None

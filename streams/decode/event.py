@@ -6,6 +6,7 @@ so that the reason can be a label and a dead letter can carry it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
@@ -21,7 +22,7 @@ Reason = Literal[
     "not_json",
     "not_an_object",  # JSON, but an array, a string, a number, true, false or null
     "not_protobuf",  # declared as protobuf, or binary, but not OTLP traces
-    "bad_envelope",  # a CloudEvent whose data cannot be unwrapped
+    "bad_envelope",  # an envelope or an encoding whose contents cannot be unwrapped
     "other_format",  # not in the format that TOKENSHARE_FORMAT pins
     "missing_field",
     "wrong_type",
@@ -36,6 +37,11 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 
 #: More tokens than any request can have: no model's context comes near 1,000,000,000.
 MAX_TOKENS = 1_000_000_000
+
+#: The most requests, and the most tokens of one kind, of a row that stands for many requests: so
+#: many rows of one reading as there can be stay far below 64 bits.
+MAX_REQUESTS = 1_000_000_000
+MAX_ROW_TOKENS = 10_000_000_000_000
 
 #: Kept length of the name of a model or tenant and of a request id: real ones are short.
 MAX_CHARACTERS = 512
@@ -52,6 +58,9 @@ MILLISECONDS_FROM = 1e11
 _MILLISECONDS_BELOW = 1e14
 _MICROSECONDS_BELOW = 1e17
 _NANOSECONDS_BELOW = 1e20
+
+#: Digits that are no date, which has eight: the earliest time in seconds has nine.
+_NUMBER = re.compile(r"[0-9]{9,20}(?:\.[0-9]{1,9})?")
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
 
@@ -72,6 +81,17 @@ class UsageEvent(msgspec.Struct, frozen=True, gc=False):
     language: str | None = None
     tenant: str | None = None
     id: Any = None
+
+
+class AggregateEvent(UsageEvent, frozen=True, gc=False):
+    """The tokens of several requests in one row, as a custom format declares them."""
+
+    requests: int = 1
+
+    @classmethod
+    def of(cls, event: UsageEvent, requests: int) -> AggregateEvent:
+        """Return an event as the sum of so many requests."""
+        return cls(**msgspec.structs.asdict(event), requests=requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +133,12 @@ def event_time(ts: float | str | None, record_time: float | None) -> float | Non
     if ts is None:
         seconds = -1.0 if record_time is None else record_time
     elif isinstance(ts, str):
-        try:
-            moment = datetime.fromisoformat(ts.strip())
-        except ValueError:
+        text = ts.strip()
+        # Where all fields are texts, so is a number of seconds, milliseconds and so on.
+        found = event_time(float(text), None) if _NUMBER.fullmatch(text) else _iso_time(text)
+        if found is None:
             return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        try:
-            seconds = moment.timestamp()
-        except (OverflowError, ValueError):
-            return None
+        seconds = found
     elif ts < MILLISECONDS_FROM:
         seconds = ts
     elif ts < _MILLISECONDS_BELOW:
@@ -134,3 +150,16 @@ def event_time(ts: float | str | None, record_time: float | None) -> float | Non
     else:
         return None
     return seconds if seconds >= EARLIEST_TIME else None
+
+
+def _iso_time(text: str) -> float | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        return moment.timestamp()
+    except (OverflowError, ValueError):
+        return None

@@ -23,13 +23,14 @@ class Options:
     """How records are decoded.
 
     `format` pins one format, `paths` is the mapping of a custom format, and `detect` detects the
-    language of the prompt where none is declared.
+    language of the prompt where none is declared. Spans and logs of `ignored_sources` do not count.
     """
 
     max_record_bytes: int = 16 * 1024 * 1024
     format: str = AUTO
     paths: Mapping[str, str] = field(default_factory=dict)
     detect: Callable[[object], str] | None = None
+    ignored_sources: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> Options:
@@ -48,6 +49,7 @@ class Options:
             settings.format,
             paths,
             language_of if settings.detect_language else None,
+            settings.otlp_ignore,
         )
 
 

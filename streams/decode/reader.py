@@ -20,7 +20,7 @@ from streams.decode.event import Rejected, UsageEvent
 from streams.decode.formats import litellm, native
 from streams.decode.options import AUTO
 from streams.decode.peekable_batches import PeekableBatches, reason_of
-from streams.decode.rows import FORMAT_NUMBERS, CorruptRange, Reading, Rows, rows_of
+from streams.decode.rows import FORMAT_NUMBERS, CorruptRange, Reading, Rows, numbered, rows_of
 from streams.kafka import compression, oversized_batch, record_batch
 from streams.kafka.compression import DecompressionBuffer
 from streams.kafka.record_batch import Record
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from streams.classify.classifier import Classifier
     from streams.decode.event import SkipReason
     from streams.decode.options import Options
+    from streams.decode.rows import Spans
 
 #: What one piece holds, about: rows, and bytes of values that are decoded in Python.
 PIECE_ROWS, PIECE_BYTES = 32_768, 512 * 1024
@@ -63,6 +64,15 @@ class _Read(NamedTuple):
     others: list[Record]
     last: int
     why: str
+
+
+class _Others(NamedTuple):
+    """The contents of records that were decoded in Python."""
+
+    rows: Rows
+    rejected: list[tuple[int, Rejected]]
+    skipped: Mapping[SkipReason, int]
+    spans: list[Spans]
 
 
 class _Scanned:
@@ -118,8 +128,16 @@ class _Scanned:
 class Reader:
     """Reads record batches into rows with the numbers of its classifier."""
 
-    def __init__(self, classifier: Classifier, options: Options, *, with_ids: bool = False) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        options: Options,
+        *,
+        with_ids: bool = False,
+        with_spans: bool = False,
+    ) -> None:
         self._classifier = classifier
+        self._with_spans = with_spans
         self._max_record_bytes = options.max_record_bytes
         # Compiled code reads native events and LiteLLM's, which a mapping or a pin may exclude.
         self._may_scan = (
@@ -160,6 +178,7 @@ class Reader:
             [each for piece in pieces for each in piece.rejected],
             skipped,
             corrupt=[each for piece in pieces for each in piece.corrupt],
+            spans=[each for piece in pieces for each in piece.spans],
         )
 
     def readings(
@@ -230,17 +249,16 @@ class Reader:
             first, last = np.searchsorted(rows.offsets, (start, upto))
             if size > 2 * PIECE_BYTES:
                 yield None
-            more, rejected, skipped = self._decode_safely(others)
-            merged = rows[first:last].merged(more)
+            more = self._decode_safely(others)
             yield Reading(
-                *(start, upto, merged, rejected, skipped, batches, others),
+                *(start, upto, rows[first:last].merged(more.rows), more.rejected, more.skipped),
+                *(batches, others),
                 corrupt=corrupt if is_last else (),
+                spans=more.spans,
             )
             start = upto
 
-    def _decode_safely(
-        self, others: list[Record]
-    ) -> tuple[Rows, list[tuple[int, Rejected]], Mapping[SkipReason, int]]:
+    def _decode_safely(self, others: list[Record]) -> _Others:
         try:
             return self._decode(others)
         except Exception as error:  # noqa: BLE001 - the other records of the batch count
@@ -249,20 +267,19 @@ class Reader:
                 kind = type(error).__name__
                 log.error("the record at offset %s cannot be decoded: %s", others[0].offset, kind)  # noqa: TRY400
                 none = Rows.empty(0, self._generation)
-                return none, [(others[0].offset, Rejected("wrong_type", FAILED))], {}
+                failed = Rejected("wrong_type", FAILED)
+                return _Others(none, [(others[0].offset, failed)], {}, [])
         # Bisection finds the record that fails; its neighbours count.
         half = len(others) // 2
-        rows, rejected, skipped = self._decode_safely(others[:half])
-        more, more_rejected, more_skipped = self._decode_safely(others[half:])
-        return (
-            rows.merged(more) if len(rows) else more,
-            [*rejected, *more_rejected],
-            Counter(skipped) + Counter(more_skipped),
+        some, more = self._decode_safely(others[:half]), self._decode_safely(others[half:])
+        return _Others(
+            some.rows.merged(more.rows) if len(some.rows) else more.rows,
+            [*some.rejected, *more.rejected],
+            Counter(some.skipped) + Counter(more.skipped),
+            [*some.spans, *more.spans],
         )
 
-    def _decode(
-        self, others: list[Record]
-    ) -> tuple[Rows, list[tuple[int, Rejected]], Mapping[SkipReason, int]]:
+    def _decode(self, others: list[Record]) -> _Others:
         offsets, times, _, values, headers = zip(*others, strict=True)
         decoded = self._decoder.decode_many(values, headers)
         events: list[UsageEvent] = []
@@ -270,6 +287,7 @@ class Reader:
         formats: list[int] = []
         rejected: list[tuple[int, Rejected]] = []
         skipped: Counter[SkipReason] = Counter()
+        spans: list[Spans] = []
         for index, each in enumerate(decoded):
             if isinstance(each, UsageEvent):
                 events.append(each)
@@ -282,6 +300,8 @@ class Reader:
                 formats += map(FORMAT_NUMBERS.__getitem__, each.formats)
             rejected += ((offsets[index], why) for why in each.rejected)
             skipped.update(what.reason for what in each.skipped)
+            if each.nodes and self._with_spans:
+                spans.append((offsets[index], list(map(numbered, each.nodes))))
         rows = rows_of(
             [offsets[index] for index in of],
             [times[index] for index in of],
@@ -290,7 +310,7 @@ class Reader:
             formats,
             with_ids=self._with_ids,
         )
-        return rows, rejected, skipped
+        return _Others(rows, rejected, skipped, spans)
 
     def _scan(self, start: int, ahead: PeekableBatches, damaged: frozenset[int]) -> _Scanned:
         """Read record batches until there is enough for a piece, or the next one is large.
@@ -417,6 +437,7 @@ class Reader:
             tenant,
             rows.format,
             rows.id,
+            rows.requests,
         )
 
 

@@ -11,10 +11,17 @@ import numpy as np
 
 from streams.classify.classifier import StaleNumbersError
 from streams.decode import compiled
-from streams.decode.event import EARLIEST_TIME, MILLISECONDS_FROM, event_time
-from streams.decode.formats import custom, native
+from streams.decode.event import (
+    EARLIEST_TIME,
+    MAX_CHARACTERS,
+    MILLISECONDS_FROM,
+    AggregateEvent,
+    event_time,
+)
+from streams.decode.formats import custom, native, otlp
 from streams.decode.formats.raw_usage import request_id
 from streams.decode.formats.registry import NAMES
+from streams.decode.nesting import Node
 from streams.kafka import record_batch
 
 if TYPE_CHECKING:
@@ -31,6 +38,8 @@ if TYPE_CHECKING:
 FORMAT_NAMES = (native.NAME, *(name for name in NAMES if name != native.NAME), custom.NAME)
 FORMAT_NUMBERS: dict[str, int] = {name: at for at, name in enumerate(FORMAT_NAMES)}
 
+_OTLP = FORMAT_NUMBERS[otlp.NAME]
+
 _SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 _pair = attrgetter("model", "language")
@@ -46,9 +55,10 @@ class Rows:
 
     `ts` is in unix seconds, NaN where it cannot be read as a time. `pair` and `tenant` are the
     classifier's numbers of (model, language) and of the tenant, -1 for none. `format` is the
-    place of a format's name in `FORMAT_NAMES`. `id` is a hash of the event's id, 0 for none and
-    where ids are not asked for; hashes of different processes differ. `generation` is the
-    classifier's when the numbers were assigned: in another one they are void.
+    place of a format's name in `FORMAT_NAMES`. `id` is a hash of the event's id, 0 for none; where
+    ids are not asked for, only spans have one. Hashes of different processes differ. `requests` is
+    how many requests a row stands for: one, but where a custom format says otherwise. `generation`
+    is the classifier's when the numbers were assigned: in another one they are void.
     """
 
     generation: int
@@ -60,6 +70,7 @@ class Rows:
     tenant: NDArray[np.int64]
     format: NDArray[np.int64]
     id: NDArray[np.int64]
+    requests: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -79,7 +90,10 @@ class Rows:
         )
         none = np.zeros(size, dtype=np.int64)
         ts = np.empty(size, dtype=np.float64)
-        return cls(generation, offsets, ts, prompt, completion, pair, tenant, none, none.copy())
+        one = np.ones(size, dtype=np.int64)
+        return cls(
+            generation, offsets, ts, prompt, completion, pair, tenant, none, none.copy(), one
+        )
 
     def grown(self, filled: int, size: int) -> Rows:
         """Return rows of capacity `size`, of which the first `filled` are these."""
@@ -114,6 +128,10 @@ class Rows:
 _columns = attrgetter(*(each.name for each in fields(Rows) if each.name != "generation"))
 
 
+#: The spans of the record at an offset. Their keys are numbers, like those in a row's `id`.
+Spans = tuple[int, "Sequence[Node]"]
+
+
 @dataclass(frozen=True, slots=True)
 class CorruptRange:
     """Offsets of a record batch that cannot be read: `first` to `last`, both included.
@@ -137,7 +155,8 @@ class Reading:
     `start` is where the read began and `end` where the next one begins, so that readings chain
     without holes even where the log has some. Each item of a record is a row, rejected or skipped:
     `rejected` by offset, ascending, several of one offset where a record holds several bad items.
-    What cannot be read at all is `corrupt`. `record_batches` are the source, with the parts of a
+    What cannot be read at all is `corrupt`. `spans` are those of each record that holds any, by
+    offset. `record_batches` are the source, with the parts of a
     large batch in its place; `others` are the records that were decoded in Python.
     """
 
@@ -149,6 +168,7 @@ class Reading:
     record_batches: Sequence[bytes | memoryview] = ()
     others: Sequence[Record] = ()
     corrupt: Sequence[CorruptRange] = ()
+    spans: Sequence[Spans] = ()
 
     def records_at(self, offsets: Iterable[int]) -> dict[int, Record]:
         """Return the records at these offsets; those that cannot be read again are left out."""
@@ -207,13 +227,44 @@ def rows_of(
         pair=classifier.pairs(list(map(_pair, events))),
         tenant=classifier.tenants(list(map(_tenant, events))),
         format=np.array(formats or [0] * len(events), dtype=np.int64),
-        id=np.array([_id_number(each.id) for each in events] if with_ids else [0] * len(events)),
+        id=np.array(_ids(events, formats, with_ids=with_ids), dtype=np.int64),
+        requests=_requests_of(events),
     )
 
 
-def _id_number(name: object) -> int:
+def _requests_of(events: Sequence[UsageEvent]) -> NDArray[np.int64]:
+    requests = np.ones(len(events), dtype=np.int64)
+    if AggregateEvent in set(map(type, events)):
+        for row, event in enumerate(events):
+            if isinstance(event, AggregateEvent):
+                requests[row] = event.requests
+    return requests
+
+
+def _ids(
+    events: Sequence[UsageEvent], formats: Sequence[int] | None, *, with_ids: bool
+) -> list[int]:
+    if with_ids:
+        return [id_number(each.id) for each in events]
+    if formats is None or _OTLP not in formats:
+        return [0] * len(events)
+    return [
+        id_number(each.id) if number == _OTLP else 0
+        for each, number in zip(events, formats, strict=True)
+    ]
+
+
+def numbered(node: Node) -> Node:
+    """Return a span with the hashes of its keys."""
+    key, parent, start, end, is_sum, prompt, completion = node
+    parent = None if parent is None else id_number(parent)
+    return Node(id_number(key), parent, start, end, is_sum, prompt, completion)
+
+
+def id_number(name: object) -> int:
     """Return the hash of an event's id, the same as in compiled code; 0 for none."""
-    name = request_id(name)
+    if type(name) is not str or not 0 < len(name) <= MAX_CHARACTERS:
+        name = request_id(name)
     if name is None:
         return 0
     text = str(name).encode(errors="replace")

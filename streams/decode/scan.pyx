@@ -23,7 +23,7 @@ from libc.string cimport memcmp, memcpy, memset
 import os
 
 from streams.decode.event import EARLIEST_TIME, MAX_CHARACTERS, MAX_TOKENS
-from streams.decode.formats.markers import BEFORE_LITELLM, BEFORE_NATIVE
+from streams.decode.formats.markers import BEFORE_LITELLM, BEFORE_NATIVE, TIMES
 
 cdef extern from *:
     """

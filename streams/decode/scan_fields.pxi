@@ -12,7 +12,9 @@ cdef enum:
     S_META_TEAM, S_META_TEAM_ALIAS, S_META_ORG, S_META_USER, S_META_ALIAS
     S_META_LANGUAGE, S_REQUESTER_LANGUAGE, S_SPEND_LANGUAGE
     S_RESPONSE_MODEL, S_HIDDEN_MODEL, S_MAP_MODEL
-    SLOTS
+    # One for each of TIMES, in their order.
+    S_TIMES
+    SLOTS = S_TIMES + 7
     GUARD_LITELLM = 100
     GUARD_NATIVE = 101
     GUARD_SPEND = 102
@@ -60,6 +62,7 @@ _MEMBERS = [
     (TOP, S_TS, "ts"),
     (TOP, S_LANGUAGE, "language"),
     (TOP, S_TENANT, "tenant"),
+    *((TOP, S_TIMES + number, name) for number, name in enumerate(TIMES)),
     (TOP, INTO + METADATA, "metadata"),
     (TOP, INTO + RESPONSE, "response"),
     (TOP, INTO + HIDDEN, "hidden_params"),

@@ -93,6 +93,8 @@ cdef Format _read_payload(
 
 cdef Format _read_native(Walk* walk, Event* event) noexcept:
     cdef Span time = walk.slots[S_TS]
+    cdef bint is_own
+    cdef int number
     if walk.guards & HAS_NATIVE_GUARD or walk.slots[S_CALL_TYPE].start != NULL:
         return NOT_READ
     # An empty language or tenant is none here and in Python; a blank language counts as none.
@@ -100,9 +102,16 @@ cdef Format _read_native(Walk* walk, Event* event) noexcept:
         return NOT_READ
     if _text_in(walk.slots[S_TENANT], &event.tenant) == UNCLEAR:
         return NOT_READ
-    event.has_ts = time.start != NULL and time.start[0] != 0x6E
+    is_own = event.has_ts = time.start != NULL and time.start[0] != 0x6E
+    # Flat records have it under other names.
+    for number in range(7):
+        if event.has_ts:
+            break
+        time = walk.slots[S_TIMES + number]
+        event.has_ts = time.start != NULL and time.start[0] != 0x6E
     if event.has_ts and (
         _number(time.start, time.start + time.size, &event.ts) != time.start + time.size
+        or not (is_own or _seconds(event.ts) >= _EARLIEST_TIME)
     ):
         return NOT_READ
     return NATIVE

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from streams.classify.classifier import Classifier
 from streams.counting.aggregate import add_to_panes, columns_of, panes_of
-from streams.counting.dedupe import Recent
+from streams.counting.repeats import Repeats
 from streams.decode.decoder import Decoder
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.decode.reader import Reader
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from streams.classify.origin.catalog import Catalog
     from streams.decode.options import Options
-    from streams.decode.rows import Reading, Rows
+    from streams.decode.rows import Reading
     from streams.kafka.batch_fetch import Batch
 
 #: A store has a retention for days; a report covers everything in the files, in any order.
@@ -56,11 +56,17 @@ class Count:
     """Counts the lines of files, one file after the other, as a worker counts a partition.
 
     `now` is the wall clock in unix seconds: an event may be slightly ahead of it. An event is
-    skipped if another event within the last `dedupe_records` lines had the same id.
+    skipped if another event within the last `dedupe_records` lines had the same id, or if its span
+    repeats another one within the last `trace_records`.
     """
 
     def __init__(
-        self, catalog: Catalog, options: Options, now: float, dedupe_records: int = 0
+        self,
+        catalog: Catalog,
+        options: Options,
+        now: float,
+        dedupe_records: int = 0,
+        trace_records: int = 0,
     ) -> None:
         self.panes: dict[int, Pane] = {}
         self.lines = self.counted = 0
@@ -68,8 +74,13 @@ class Count:
         self.skipped: dict[str, Uncounted] = {}
         self._now = now
         self._classifier = Classifier(catalog)
-        self._recent = Recent(dedupe_records) if dedupe_records else None
-        self._reader = Reader(self._classifier, options, with_ids=bool(dedupe_records))
+        self._repeats = Repeats.of(dedupe_records, trace_records)
+        self._reader = Reader(
+            self._classifier,
+            options,
+            with_ids=bool(dedupe_records),
+            with_spans=bool(trace_records),
+        )
         self._decoder = Decoder(options)
         self._file, self._before, self._next = "", 0, 0
 
@@ -103,9 +114,13 @@ class Count:
                 self._add(reading)
 
     def _add(self, reading: Reading) -> None:
+        ahead = reading.rows.ts > self._now + ALLOWED_CLOCK_SKEW_SECONDS
+        before, reading = reading, self._repeats.without(reading, ahead)
+        if reading is not before:
+            self._note_repeated(before, reading)
         for reason, count in reading.skipped.items():
             self.skipped.setdefault(reason, Uncounted()).count += count
-        rows = self._without_repeated(reading.rows)
+        rows = reading.rows
         columns, untimely = columns_of(
             rows, 0.0, self._now, self._classifier, _EVERY_DAY.keep_seconds
         )
@@ -124,16 +139,15 @@ class Count:
         panes = {at: self.panes.setdefault(day, Pane()) for at, day in enumerate(starts)}
         add_to_panes(_EVERY_DAY, columns, days, panes, self._classifier)
 
-    def _without_repeated(self, rows: Rows) -> Rows:
-        if self._recent is None:
-            return rows
-        rows, repeated = self._recent.split(rows, rows.ts > self._now + ALLOWED_CLOCK_SKEW_SECONDS)
-        if repeated:
-            uncounted = self.skipped.setdefault("duplicate", Uncounted())
-            uncounted.count += len(repeated)
-            for offset in repeated[:FIRST]:
-                uncounted.note(self._place(offset))
-        return rows
+    def _note_repeated(self, before: Reading, after: Reading) -> None:
+        """Record the first lines where an event repeats an earlier one."""
+        kept = Counter(after.rows.offsets.tolist())
+        repeated = (Counter(before.rows.offsets.tolist()) - kept).keys()
+        for reason, count in after.skipped.items():
+            if count > before.skipped.get(reason, 0):
+                uncounted = self.skipped.setdefault(reason, Uncounted())
+                for offset in sorted(repeated)[:FIRST]:
+                    uncounted.note(self._place(offset))
 
     def _find_skipped(self, reading: Reading, lines: Sequence[bytes], start: int) -> None:
         """Record the first lines where something was skipped; a reading does not report where."""

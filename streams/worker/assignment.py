@@ -189,6 +189,7 @@ class Assignment:
                 self._view.of_partition(number),
                 self._source.topic_id,
                 self._settings.dedupe_records,
+                trace_records=self._settings.trace_records,
                 is_fenced=is_fenced,
             )
         for partition in partitions.values():

@@ -212,7 +212,12 @@ def _make_counter(
     settings: Settings, classifier: Classifier, owned: Owned, worker: Worker
 ) -> Counter:
     return Counter(
-        Reader(classifier, Options.of(settings), with_ids=settings.dedupe_records > 0),
+        Reader(
+            classifier,
+            Options.of(settings),
+            with_ids=settings.dedupe_records > 0,
+            with_spans=settings.trace_records > 0,
+        ),
         classifier,
         owned=owned,
         assignment=worker.assignment,

@@ -347,7 +347,7 @@ def test_a_post_counts_whatever_characters_are_in_its_prompt():
         for odd in NONCHARACTERS:
             for document in (payload, payload, spans, langfuse):
                 body = orjson.dumps(document(place(odd)))
-                posted = reader.read(body, (), NOW, only_traces=document is spans)
+                posted = reader.read(body, (), NOW, signal="traces" if document is spans else "")
                 assert not posted.rejected
                 [record] = posted.records
                 assert orjson.loads(record.value)["prompt_tokens"] == 10
@@ -502,7 +502,7 @@ def test_the_log_says_once_that_something_fails_and_not_on_what(caplog, monkeypa
     ("place", "name"),
     [
         (read, "_sorted"),
-        (read, "_completed"),
+        (read, "completed"),
         (read, "judge"),
         (read, "format_of"),
         (read, "_has_too_many_values"),

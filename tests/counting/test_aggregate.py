@@ -11,9 +11,16 @@ from streams.classify.classifier import TABLE_SIZE, Classifier, StaleNumbersErro
 from streams.classify.origin.catalog import Catalog
 from streams.counting.aggregate import columns_of, late_events, panes_of
 from streams.counting.partition import Partition
-from streams.decode.event import MAX_TOKENS, UsageEvent
+from streams.decode.event import (
+    MAX_REQUESTS,
+    MAX_ROW_TOKENS,
+    MAX_TOKENS,
+    AggregateEvent,
+    UsageEvent,
+)
 from streams.decode.rows import Reading, rows_of
 from streams.state.codec import PaneKey
+from streams.state.packing import pack, unpack
 from streams.state.pane import ALL_LEVELS, CROWDED_KEYS, DAY, FINE, TENANTS, is_kept, pane_start
 
 NOW = 1_800_000_000.0
@@ -99,15 +106,51 @@ def test_late_is_against_the_newest_before():
     assert late_events(ts, 1000.0, 60.0) == 6
 
 
-def test_a_number_as_text_is_not_a_time_whatever_else_is_in_the_batch():
+def test_a_number_as_text_is_a_time_whatever_else_is_in_the_batch():
     # Which events share a batch is chance: it must not decide what counts.
-    number, iso, plain = (UsageEvent("m", 1, 1, ts) for ts in (str(NOW), "2027-01-15", NOW))
-    for log in ([number], [plain, number], [number, iso], [plain, number, iso, plain]):
+    number, iso, plain, odd = (
+        UsageEvent("m", 1, 1, ts) for ts in (str(NOW), "2027-01-15", NOW, "17")
+    )
+    for log in ([number], [plain, number], [number, iso], [odd, plain, number, iso, plain]):
         classifier = Classifier(CATALOG)
-        _, rejected = columns_of(reading(log, classifier).rows, 0.0, NOW, classifier)
-        assert [(offset, why.reason) for offset, why in rejected] == [
-            (log.index(number), "bad_time")
-        ]
+        columns, rejected = columns_of(reading(log, classifier).rows, 0.0, NOW, classifier)
+        assert columns.ts.tolist().count(NOW) == log.count(number) + log.count(plain)
+        assert [why.reason for _, why in rejected] == ["bad_time"] * log.count(odd)
+
+
+def test_a_row_of_many_requests_counts_as_so_many():
+    def row(model, requests, prompt, completion, ts=NOW):
+        event = UsageEvent(model, prompt, completion, ts, None, "red")
+        return event if requests == 1 else AggregateEvent.of(event, requests)
+
+    log = [
+        row("gpt-4o", MAX_REQUESTS, MAX_ROW_TOKENS, MAX_ROW_TOKENS - 1),
+        row("gpt-4o", 1, 10, 5),
+        row("gpt-4o", 3, 10, 0, NOW - DAY.seconds),
+        *[row("gpt-4o", MAX_REQUESTS, MAX_ROW_TOKENS, MAX_ROW_TOKENS)] * 1000,
+    ]
+    partition, classifier = Partition(0, 1), Classifier(CATALOG)
+    partition.apply(reading(log, classifier), classifier, NOW)
+
+    squares = -(-((2 * MAX_ROW_TOKENS - 1) ** 2) // MAX_REQUESTS) + 15 * 15
+    squares += 1000 * (4 * MAX_ROW_TOKENS**2 // MAX_REQUESTS)
+    days = [partition.panes[PaneKey(DAY, start)] for start in sorted(_starts(partition))]
+    assert [day.cells["row-proprietary/und"] for day in days] == [
+        [3, 10, 0, 34],
+        [
+            1001 * MAX_REQUESTS + 1,
+            1001 * MAX_ROW_TOKENS + 10,
+            1001 * MAX_ROW_TOKENS + 4,
+            squares,
+        ],
+    ]
+    assert partition.totals.origins["row-proprietary"][0] == 1001 * MAX_REQUESTS + 4
+    # A pane of it is stored like any other.
+    assert unpack(pack(days[1].cells)) == [days[1].cells]
+
+
+def _starts(partition):
+    return [key.start for key in partition.panes if key.level == DAY]
 
 
 def test_rows_whose_pane_is_gone_have_no_pane():

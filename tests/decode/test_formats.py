@@ -84,6 +84,7 @@ def test_a_sample_is_read_as_its_rules_say(sample):
             "tenant": event.tenant,
             "language": event.language,
             "id": event.id,
+            "requests": getattr(event, "requests", None),
         }
         events.append(
             {name: value for name, value in said.items() if value is not None or name in expected}

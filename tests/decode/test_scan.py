@@ -20,7 +20,7 @@ from streams.classify.origin.catalog import Catalog
 from streams.decode import compiled as compiled_reader
 from streams.decode import reader as reading
 from streams.decode.event import MAX_TOKENS
-from streams.decode.formats.markers import BEFORE_NATIVE
+from streams.decode.formats.markers import BEFORE_NATIVE, TIMES
 from streams.decode.options import Options
 from streams.decode.reader import Reader
 from streams.decode.rows import FORMAT_NAMES
@@ -89,12 +89,24 @@ time = (
     | st.sampled_from([10**11, 10**14, 10**17, 10**20, "2026-11-24T00:00:00Z", 946684799, 0.1])
 )
 anything = st.none() | st.booleans() | number | text | st.just([1]) | st.just({"a": 1})
+#: A whole number in every way that it may be written, and in some that are none.
+count = (
+    st.integers(0, 10**6)
+    | st.integers(0, 10**6).map(float)
+    | st.integers(-3, 10**6).map(str)
+    | st.sampled_from(["812.0", "1.5", "abc", "", "007", -0.0, 0.5, "9" * 30])
+)
 likely = {
     "id": text,
     "ts": time,
     "model": text,
-    "prompt_tokens": st.integers(0, 10**6),
-    "completion_tokens": st.integers(0, 10**6),
+    "prompt_tokens": st.integers(0, 10**6) | count,
+    "completion_tokens": st.integers(0, 10**6) | count,
+    **dict.fromkeys(TIMES, time | st.sampled_from([None, 1.25, "yesterday", "1795003280", {}])),
+    "model_name": text,
+    "input_tokens": count,
+    "output_tokens": count,
+    "__op": st.sampled_from(["c", "u"]),
     "language": st.none() | text,
     "tenant": st.none() | text,
 }
@@ -210,8 +222,8 @@ payloads = st.builds(
         {
             "call_type": st.sampled_from(CALLS),
             "startTime": st.floats(1e9, 2e9) | time | anything,
-            "prompt_tokens": st.integers(0, 3) | anything,
-            "completion_tokens": st.integers(0, 3) | anything,
+            "prompt_tokens": st.integers(0, 3) | count | anything,
+            "completion_tokens": st.integers(0, 3) | count | anything,
             "model": text | anything | st.sampled_from(ARNS),
         },
         optional={
@@ -220,7 +232,8 @@ payloads = st.builds(
             "request_id": name,
             "status": st.sampled_from(["success", "failure", None]),
             "cache_hit": st.sampled_from([None, True, False, "True", "False", "None", 1]),
-            "total_tokens": st.integers(0, 9) | anything,
+            "total_tokens": st.integers(0, 9) | count | anything,
+            "__op": st.sampled_from(["c", "u"]),
             "model_group": name,
             "team_id": name,
             "user": name,
@@ -364,12 +377,14 @@ def test_plain_events_need_no_python(monkeypatch):
         GOOD | {"ts": 1763900000123, "language": None, "tenant": None},
         GOOD | {"ts": None},
         GOOD | {"ts": 1763900000.123456},
+        GOOD | {"timestamp": 1763900000.5, "level": "info"},
     ]
     raw = batch_of([json.dumps(each).encode() for each in events])
-    read = Reader(Classifier(CATALOG), Options(LIMIT)).read(0, 5, [raw])
+    read = Reader(Classifier(CATALOG), Options(LIMIT)).read(0, 6, [raw])
 
-    assert len(read.rows) == 5
+    assert len(read.rows) == 6
     assert read.rows.ts[1] == 1763900000.123
+    assert read.rows.ts[5] == 1763900000.5
 
 
 @pytest.mark.parametrize("compression", [NONE, GZIP, SNAPPY, LZ4, ZSTD])

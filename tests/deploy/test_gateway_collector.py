@@ -10,7 +10,7 @@ import orjson
 from gateway_files import configuration, sample
 
 from streams.decode.decoder import Decoder
-from streams.decode.formats import otlp
+from streams.decode.formats import otlp_names
 from streams.decode.options import Options
 
 COLLECTOR = configuration("otel-collector", "collector.yaml")
@@ -31,7 +31,7 @@ def test_the_collector_keeps_what_is_read_of_a_span_but_for_prompts():
     keys = kept("span")
 
     assert len(keys) == len(set(keys))
-    assert set(keys) == otlp._WANTED - set(otlp._TEXT)
+    assert set(keys) == set(otlp_names.WANTED) - set(otlp_names.TEXT)
     assert not {"gen_ai.input.messages", "gen_ai.output.messages", "input.value"} & set(keys)
 
 
@@ -54,7 +54,9 @@ def test_the_collector_drops_only_spans_without_usage_and_operation():
 
     assert all(re.fullmatch(r'span\.attributes\["[^"]+"\] == nil', each) for each in clauses)
     assert set(re.findall('"([^"]+)"', condition)) == {
-        *(*otlp._OPERATION, *otlp._INPUT, *otlp._OUTPUT)
+        *(otlp_names.OPERATION, *otlp_names.INPUT, *otlp_names.OUTPUT, otlp_names.EMBEDDED),
+        *(otlp_names.BARE_INPUT, otlp_names.BARE_OUTPUT),
+        *(otlp_names.LANGFUSE_USAGE, otlp_names.MLFLOW_USAGE),
     }
 
 

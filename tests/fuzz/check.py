@@ -12,8 +12,8 @@ from odd import ENGLISH
 
 from streams.classify.enrichment import failures
 from streams.decode.decoder import FAILED, Decoded, Decoder
-from streams.decode.event import MAX_TOKENS, REASONS, SKIP_REASONS, UsageEvent
-from streams.decode.formats.raw_usage import request_id
+from streams.decode.event import MAX_REQUESTS, REASONS, SKIP_REASONS, UsageEvent
+from streams.decode.formats.raw_usage import limit_of, request_id
 from streams.decode.options import language_of
 
 #: The longest a value of a few kilobytes may take. Decoding one takes some 20 us.
@@ -85,8 +85,11 @@ def _never_fails(name, function, *arguments):
 
 
 def _look_at(event):
+    requests = getattr(event, "requests", 1)
+    if type(requests) is not int or not 1 <= requests <= MAX_REQUESTS:
+        raise BrokenError("a number of requests is none")
     for count in (event.prompt_tokens, event.completion_tokens):
-        if type(count) is not int or not 0 <= count <= MAX_TOKENS:
+        if type(count) is not int or not 0 <= count <= limit_of(requests):
             raise BrokenError("a count is none")
     if type(event.model) is not str or not event.model.strip():
         raise BrokenError("a model has no name")
@@ -113,6 +116,7 @@ def same(decoded):
 
 def facts(event):
     said = {name: getattr(event, name) for name in UsageEvent.__struct_fields__}
+    said["requests"] = getattr(event, "requests", 1)
     # As it is compared with others: nothing else is done with it.
     said["id"] = request_id(event.id)
     return said

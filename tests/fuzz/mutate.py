@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import sys
 from dataclasses import replace
@@ -42,6 +44,39 @@ _LONG = (600, 5_000, 70_000)
 #: Of the values, in so many the language of prompts is read.
 _DETECTING = 0.3
 _BYTES = (b"\x00", b"\xff", b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"\n", b"\xed\xa0\x80")
+
+
+def _text(value):
+    return json.dumps(value.decode(errors="replace")).encode()
+
+
+#: What carries a value to a topic: each makes another value of it.
+ENVELOPES = (
+    lambda value: b"[" + value + b"," + value + b"]",
+    lambda value: value + b"\n" + value + b"\n",
+    lambda value: value + value,
+    lambda value: b"data: " + value + b"\n\ndata: [DONE]\n\n",
+    lambda value: b'{"specversion":"1.0","id":"1","source":"/s","data":' + value + b"}",
+    lambda value: (
+        b'{"specversion":"1.0","id":"1","data_base64":"' + base64.b64encode(value) + b'"}'
+    ),
+    lambda value: b'{"message":' + _text(value) + b',"@timestamp":"2026-11-18T12:01:20Z"}',
+    lambda value: b'{"log_processed":' + value + b',"log":' + _text(value) + b"}",
+    lambda value: b'{"records":[' + value + b',{"body":' + _text(value) + b"}]}",
+    lambda value: b'{"records":[{"data":"' + base64.b64encode(value) + b'"}]}',
+    lambda value: (
+        b'{"messageType":"DATA_MESSAGE","logEvents":[{"timestamp":1795003280500,"message":'
+        + _text(value)
+        + b"}]}"
+    ),
+    lambda value: b'{"schema":null,"payload":' + value + b"}",
+    lambda value: b'{"op":"c","before":null,"after":' + value + b',"source":{"ts_ms":1}}',
+    _text,
+    lambda value: gzip.compress(value, 1, mtime=0),
+    lambda value: b"\xef\xbb\xbf" + value,
+    lambda value: value.decode(errors="replace").encode("utf-16"),
+    lambda value: b"\0\0\0\0\x07" + value,
+)
 
 
 class Mutator:
@@ -115,15 +150,8 @@ class Mutator:
         for number, raw in enumerate(holes):
             text = text.replace(json.dumps(_HOLE % number), raw)
         value = text.encode("utf-8", "surrogatepass")
-        match self._random.randrange(20):
-            case 0:
-                return b"[" + value + b"," + value + b"]"
-            case 1:
-                return value + b"\n" + value + b"\n"
-            case 2:
-                return b'{"specversion":"1.0","id":"1","source":"/s","data":' + value + b"}"
-            case 3:
-                return json.dumps({"message": text}).encode()
+        for _ in range(self._random.choice((0, 0, 0, 0, 0, 0, 1, 1, 2, 5))):
+            value = self._random.choice(ENVELOPES)(value)
         return value
 
     def _hole(self, raw, holes):

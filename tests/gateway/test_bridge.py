@@ -27,6 +27,7 @@ from streams.gateway.bridge.metrics import (
     State,
 )
 from streams.gateway.bridge.post import InflateError, Reader, inflate
+from streams.gateway.bridge.repeats import Repeats
 from streams.settings import Settings, SettingsError
 from streams.web.connection_limit import Connections
 
@@ -39,10 +40,10 @@ def settings(**given):
     return Settings(_env_file=None, **given)
 
 
-def read(document, headers=(), *, keep_bodies=False, only_traces=False, **given):
+def read(document, headers=(), *, keep_bodies=False, signal="", **given):
     body = document if isinstance(document, bytes) else orjson.dumps(document)
     reader = Reader(settings(**given), keep_bodies=keep_bodies)
-    return reader.read(body, headers, NOW, only_traces=only_traces)
+    return reader.read(body, headers, NOW, signal=signal)
 
 
 def values(posted):
@@ -50,6 +51,22 @@ def values(posted):
 
 
 # --- what reaches Kafka
+
+
+def test_a_row_of_many_requests_is_refused_where_an_event_is_one_request():
+    fields = "model=m,prompt_tokens=p,requests=n"
+    with pytest.raises(SettingsError, match="requests"):
+        read({"m": "a", "p": 1, "n": 5}, fields=fields)
+
+    posted = read({"m": "a", "p": 1, "n": 5}, keep_bodies=True, fields=fields)
+    assert values(posted) == [{"m": "a", "p": 1, "n": 5}]
+
+
+def test_what_is_around_an_event_is_unwrapped_and_left_behind():
+    line = {"host": "my secret", "message": orjson.dumps(EVENT | {"note": "my secret"}).decode()}
+    posted = read(gzip.compress(orjson.dumps({"records": [line]})))
+
+    assert values(posted) == [EVENT | {"ts": NOW}]
 
 
 def test_an_event_loses_whatever_is_not_usage():
@@ -157,7 +174,7 @@ def test_a_kept_body_is_forwarded_as_it_came():
 
 @pytest.mark.parametrize("body", [b"{}", b'{"resourceSpans":[]}', b' {"resourceSpans": [ ] }'])
 def test_a_batch_of_traces_may_be_empty(body):
-    posted = read(body, only_traces=True)
+    posted = read(body, signal="traces")
 
     assert not posted.records
     assert not posted.rejected
@@ -165,7 +182,7 @@ def test_a_batch_of_traces_may_be_empty(body):
 
 
 def test_where_traces_are_posted_nothing_else_is_read():
-    posted = read(EVENT, only_traces=True)
+    posted = read(EVENT, signal="traces")
 
     assert posted.is_unreadable
     assert [each.reason for each in posted.rejected] == ["other_format"]
@@ -243,9 +260,9 @@ def test_a_large_body_that_has_waited_long_is_not_read():
     reading = bridge_http.Bridge(settings())._read_aside
     body, now = orjson.dumps(EVENT), time.monotonic()
 
-    assert reading(body, "", (), NOW, now + 60, only_traces=False).events == 1
+    assert reading(body, "", (), NOW, now + 60, signal="").events == 1
     with pytest.raises(RefusedError) as caught:
-        reading(body, "", (), NOW, now - 1, only_traces=False)
+        reading(body, "", (), NOW, now - 1, signal="")
     assert caught.value.status == 429
 
 
@@ -297,3 +314,65 @@ def test_metrics_add_up_and_each_has_its_definition():
     assert f'tokenshare_bridge_post_seconds_bucket{{le="+Inf"}} {len(BUCKETS) + 2}.0' in text
     assert 'tokenshare_bridge_post_seconds_bucket{le="0.0025"} 2.0' in text
     assert f"tokenshare_bridge_post_seconds_count {len(BUCKETS) + 2}.0" in text
+
+
+# --- spans in several posts
+
+
+def spans(*parents, counts=(10, 1)):
+    """Return a batch of spans with the same counts, numbered from 1, inside their parents."""
+    usage = {"gen_ai.usage.input_tokens": counts[0], "gen_ai.usage.output_tokens": counts[1]}
+    attributes = [
+        {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
+        {"key": "gen_ai.request.model", "value": {"stringValue": "gpt-4o"}},
+        *({"key": key, "value": {"intValue": str(value)}} for key, value in usage.items()),
+    ]
+    made = [
+        {
+            "traceId": "7" * 32,
+            "spanId": f"{number:016x}",
+            "parentSpanId": f"{parent:016x}" if parent else "",
+            "startTimeUnixNano": str(int(NOW) * 10**9),
+            "attributes": attributes,
+        }
+        for number, parent in parents
+    ]
+    return {"resourceSpans": [{"scopeSpans": [{"spans": made}]}]}
+
+
+def test_a_request_whose_spans_come_in_two_posts_is_written_once():
+    repeats = Repeats(settings())
+    inner = repeats.without(read(spans((2, 1)), signal="traces"))
+    outer = repeats.without(read(spans((1, 0)), signal="traces"))
+
+    assert (inner.events, len(inner.records)) == (1, 1)
+    assert (outer.events, len(outer.records)) == (0, 0)
+    assert list(outer.skipped) == [Skipped("duplicate")]
+
+
+def test_a_post_that_kafka_did_not_take_is_written_when_it_comes_again():
+    repeats = Repeats(settings())
+    posted = repeats.without(read(spans((2, 1)), signal="traces"))
+    repeats.forget(posted)
+
+    assert repeats.without(read(spans((2, 1)), signal="traces")).events == 1
+    assert repeats.without(read(spans((2, 1)), signal="traces")).events == 0
+
+
+def test_bodies_that_are_kept_whole_are_compared_by_workers():
+    repeats = Repeats(settings())
+    for _ in range(2):
+        assert repeats.without(read(spans((2, 1)), keep_bodies=True, signal="traces")).events == 1
+
+
+def test_without_records_to_compare_all_spans_are_written():
+    repeats = Repeats(settings(trace_records=0))
+    for _ in range(2):
+        assert repeats.without(read(spans((2, 1)), signal="traces")).events == 1
+
+
+def test_a_log_line_of_any_format_is_read_where_logs_are_posted():
+    body = {"stringValue": orjson.dumps(EVENT).decode()}
+    logs = {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": body}]}]}]}
+
+    assert values(read(logs, signal="logs")) == [EVENT | {"ts": NOW}]

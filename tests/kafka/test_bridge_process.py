@@ -380,7 +380,7 @@ def test_an_unknown_compression_is_refused_with_those_that_are_known(shared):
 
 
 def test_other_paths_and_methods_are_refused(shared):
-    assert shared.post(EVENT, "/v1/logs")[0] == 404
+    assert shared.post(EVENT, "/v1/metrics")[0] == 404
     status, headers, answer = shared.ask("GET", "/v1/events")
     assert (status, headers["Allow"]) == (405, "POST")
     assert orjson.loads(answer).keys() == {"error", "remedy"}
@@ -477,6 +477,28 @@ def test_traces_are_answered_as_otlp_wants_it(shared):
     )
     assert status == 200
     assert answer["partialSuccess"]["rejectedSpans"] == "1"
+    assert "bad_count" in answer["partialSuccess"]["errorMessage"]
+
+
+def test_logs_are_answered_as_otlp_wants_it(shared):
+    def logs(tokens):
+        attributes = {
+            "event.name": "api_request",
+            "model": "claude-opus-4-6",
+            "input_tokens": tokens,
+        }
+        record = {
+            "attributes": [
+                {"key": key, "value": {"stringValue": value}} for key, value in attributes.items()
+            ]
+        }
+        return {"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}
+
+    assert authorized(shared, logs("12"), "/v1/logs") == (200, {})
+    assert authorized(shared, {}, "/v1/logs") == (200, {})
+    status, answer = authorized(shared, logs("-1"), "/v1/logs")
+    assert status == 200
+    assert answer["partialSuccess"]["rejectedLogRecords"] == "1"
     assert "bad_count" in answer["partialSuccess"]["errorMessage"]
 
 

@@ -145,6 +145,62 @@ def test_an_id_counts_once_also_after_a_crash(bootstrap, make_worker):
     assert second.records() == {"counted/": 303, "skipped/duplicate": 400}
 
 
+def _spans(trace, *spans):
+    """Return a batch of spans of a trace: their numbers, those around them, and their operation."""
+    made = []
+    for number, parent, operation in spans:
+        usage = {"gen_ai.usage.input_tokens": "10", "gen_ai.usage.output_tokens": "1"}
+        texts = {"gen_ai.request.model": "gpt-4o"}
+        if operation:
+            texts["gen_ai.operation.name"] = operation
+        attributes = [
+            *({"key": key, "value": {"stringValue": text}} for key, text in texts.items()),
+            *({"key": key, "value": {"intValue": count}} for key, count in usage.items()),
+        ]
+        made.append(
+            {
+                "traceId": f"{trace:032x}",
+                "spanId": f"{number:016x}",
+                "parentSpanId": f"{parent:016x}" if parent else "",
+                "startTimeUnixNano": str(int(time.time() * 1e9)),
+                "attributes": attributes,
+            }
+        )
+    return orjson.dumps({"resourceSpans": [{"scopeSpans": [{"spans": made}]}]})
+
+
+def test_spans_of_one_request_count_once_also_after_crashes(bootstrap, make_worker):
+    traces = range(1, 101)
+    inner = [_spans(trace, (3, 2, "chat")) for trace in traces]
+    between = [_spans(trace, (2, 1, "execute_tool")) for trace in traces]
+    outer = [_spans(trace, (1, 0, None)) for trace in traces]
+    worker = make_worker().start().wait_ready()
+    produce(bootstrap, make_worker.topic, inner, partitions=1)
+    worker.wait_counted(100)
+
+    # Each worker knows the spans of the ones before it, and what comes while nobody looks.
+    worker.kill()
+    produce(bootstrap, make_worker.topic, between, partitions=1)
+    worker = make_worker().start().wait_ready()
+    produce(bootstrap, make_worker.topic, [*outer[:50], _spans(101, (1, 0, "chat"))], partitions=1)
+    worker.wait_counted(101)
+    worker.kill()
+    produce(
+        bootstrap,
+        make_worker.topic,
+        [*outer[50:], *inner, _spans(102, (1, 0, "chat"))],
+        partitions=1,
+    )
+    worker = make_worker().start().wait_ready()
+    worker.wait_counted(102)
+
+    assert worker.records() == {
+        "counted/": 102,
+        "skipped/duplicate": 100,
+        "skipped/not_a_request": 200,
+    }
+
+
 def test_a_format_that_is_pinned_and_one_by_a_mapping(bootstrap, make_worker):
     worker = make_worker(
         fields="model=llm.name,prompt_tokens=llm.in,completion_tokens=llm.out"

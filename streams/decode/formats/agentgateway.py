@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped, event_time
 from streams.decode.formats.provider_usage import is_claude, with_cache
-from streams.decode.formats.raw_usage import Found, Item, decimal, first, first_text, is_error
+from streams.decode.formats.raw_usage import Found, Item, first, first_text, is_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +36,8 @@ def is_agentgateway(document: Mapping[str, Any]) -> bool:
 def read(document: Mapping[str, Any]) -> Item:
     """Return the result for a line. Calls of tools have fields of the same prefix, and no model."""
     model = first_text(document.get("gen_ai.response.model"), document.get("gen_ai.request.model"))
-    prompt = decimal(document.get("gen_ai.usage.input_tokens"))
-    completion = decimal(document.get("gen_ai.usage.output_tokens"))
+    prompt = document.get("gen_ai.usage.input_tokens")
+    completion = document.get("gen_ai.usage.output_tokens")
     if prompt is None and completion is None:
         return Skipped("no_llm" if model is None else "no_usage")
     return Found(

@@ -14,7 +14,6 @@ from streams.decode.formats.raw_usage import (
     Found,
     Item,
     add,
-    decimal,
     first,
     first_text,
     is_error,
@@ -80,7 +79,7 @@ def read_own_format(document: Mapping[str, Any]) -> Item:
         return Skipped("no_llm")
     summary = {name.removeprefix("llm_"): document[name] for name in _OWN if name in document}
     # Without a response the variables keep their first values, which are texts.
-    if is_nothing(*(decimal(summary.get(name)) for name in ("prompt_tokens", "completion_tokens"))):
+    if is_nothing(summary.get("prompt_tokens"), summary.get("completion_tokens")):
         return Skipped("no_usage")
     return Found(
         model,
@@ -97,7 +96,7 @@ def _usage(summary: Mapping[str, Any], *, is_anthropic: bool) -> Usage:
     # nginx initialises its variables as strings, and they stay strings where a request has no
     # usage.
     prompt, completion, total, *cache = (
-        decimal(summary.get(name))
+        summary.get(name)
         for name in (
             *("prompt_tokens", "completion_tokens", "total_tokens"),
             *("cache_read_input_tokens", "cache_creation_input_tokens"),

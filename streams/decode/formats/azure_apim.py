@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from streams.decode.event import Skipped
 from streams.decode.formats.lenient_json import parsed
 from streams.decode.formats.provider_usage import is_claude, with_cache, with_surplus
-from streams.decode.formats.raw_usage import Found, Item, decimal, first, first_text, is_nothing
+from streams.decode.formats.raw_usage import Found, Item, first, first_text, is_nothing, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,9 +55,9 @@ def read(document: Mapping[str, Any]) -> Item:
     model, deployment = properties.get("modelName"), properties.get("deploymentName")
     # Anthropic's own prompt leaves the cache out, and a total may hold it.
     is_beside = is_claude(model, deployment)
-    prompt, completion, total, cached = (decimal(properties.get(name)) for name in _COUNTS)
+    prompt, completion, total, cached = map(properties.get, _COUNTS)
     # A long request or response takes several entries, and the further ones hold only text.
-    number = decimal(properties.get("sequenceNumber"))
+    number = whole(properties.get("sequenceNumber"))
     if type(number) is int and number > 0 and is_nothing(prompt, completion):
         return Skipped("stream_chunk")
     prompt, completion = with_surplus(prompt, completion, None if is_beside else total)

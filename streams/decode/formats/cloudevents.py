@@ -22,7 +22,7 @@ _PREFIX = "ce_"
 class Envelope(NamedTuple):
     """The time and id that an envelope gives for the document inside, None where absent."""
 
-    time: str | None = None
+    time: float | str | None = None
     id: str | None = None
 
 

@@ -1,10 +1,12 @@
-"""A custom format: its fields as dotted paths in the settings."""
+"""A custom format: its fields as paths in the settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from streams.decode.event import MAX_ROW_TOKENS, MAX_TOKENS
+from streams.decode.formats.paths import alternatives, value_of
 from streams.decode.formats.raw_usage import Found
 
 if TYPE_CHECKING:
@@ -13,16 +15,20 @@ if TYPE_CHECKING:
 NAME = "custom"
 
 #: The fields of a mapping; the model and one of the counts are required to recognise a document.
-FIELDS = ("model", "prompt_tokens", "completion_tokens", "ts", "language", "tenant", "id", "text")
+FIELDS = (
+    *("model", "prompt_tokens", "completion_tokens", "ts", "language", "tenant", "id", "text"),
+    "requests",
+)
 _COUNTS = ("prompt_tokens", "completion_tokens")
+#: The fields that may be sums.
+_SUMS = (*_COUNTS, "requests")
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A format by its field mapping: names of `FIELDS` to dotted paths.
+    """A format by its field mapping: names of `FIELDS` to paths (see streams.decode.formats.paths).
 
-    A path is names joined by dots, with numbers for array indices (`choices.0.model`). A key that
-    contains dots is found as well: `usage.gen_ai.input` is tried as one name first.
+    `requests` is how many requests a document is the sum of; where it is not there, it is one.
     """
 
     paths: Mapping[str, str]
@@ -35,29 +41,19 @@ class Mapped:
 
     def read(self, document: Mapping[str, Any]) -> Found:
         """Return the values at the paths."""
-        model, prompt, completion, ts, language, tenant, id_, text = (
+        model, prompt, completion, ts, language, tenant, id_, text, requests = (
             self._at(document, name) for name in FIELDS
         )
-        return Found(model, prompt, completion, ts, language, tenant, id_, text)
+        return Found(
+            *(model, prompt, completion, ts, language, tenant, id_, text), requests=requests
+        )
 
     def _at(self, document: Mapping[str, Any], field: str) -> object:
         path = self.paths.get(field)
-        return None if path is None else at_path(document, path)
-
-
-def at_path(value: object, path: str) -> object:
-    """Return the value at a dotted path, None where there is none."""
-    while path:
-        if isinstance(value, dict) and path in value:
-            return value[path]
-        name, _, path = path.partition(".")
-        if isinstance(value, dict):
-            value = value.get(name)
-        elif isinstance(value, list) and name.isascii() and name.isdigit() and len(name) < 10:
-            value = value[int(name)] if int(name) < len(value) else None
-        else:
+        if path is None:
             return None
-    return value
+        limit = MAX_ROW_TOKENS if "requests" in self.paths else MAX_TOKENS
+        return value_of(document, alternatives(path), limit)
 
 
 def problem(paths: Mapping[str, object]) -> str | None:
@@ -65,8 +61,14 @@ def problem(paths: Mapping[str, object]) -> str | None:
     for name, path in paths.items():
         if name not in FIELDS:
             return f"{name} is not one of {', '.join(FIELDS)}"
-        if not isinstance(path, str) or not path.strip("."):
-            return f"{name} needs a dotted path, such as usage.input"
+        try:
+            parts = alternatives(path) if isinstance(path, str) else ()
+        except ValueError:
+            parts = ()
+        if not parts:
+            return f"{name} needs a path, such as usage.input or usage.input+usage.cache_read"
+        if name not in _SUMS and any(len(each) > 1 for each in parts):
+            return f"{name} cannot be a sum"
     if "model" not in paths or not any(name in paths for name in _COUNTS):
         return "it needs model, and prompt_tokens or completion_tokens"
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
-from streams.decode.formats.raw_usage import Found, Item, decimal, first, first_text, is_error
+from streams.decode.formats.raw_usage import Found, Item, first, first_text, is_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +34,8 @@ def is_gravitee(document: Mapping[str, Any]) -> bool:
 def read(document: Mapping[str, Any]) -> Item:
     """Return the result for a request; one to an API without a model has none of the metrics."""
     metrics = _metrics(first(document, "additional-metrics", "additionalMetrics"))
-    prompt = decimal(metrics.get("long_llm-proxy_tokens-sent"))
-    completion = decimal(metrics.get("long_llm-proxy_tokens-received"))
+    prompt = metrics.get("long_llm-proxy_tokens-sent")
+    completion = metrics.get("long_llm-proxy_tokens-received")
     model = metrics.get("keyword_llm-proxy_model")
     if prompt is None and completion is None:
         return Skipped("no_llm" if model is None else "no_usage")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from streams.decode.event import Rejected, Skipped
 from streams.decode.formats.lenient_json import loads
 from streams.decode.formats.provider_usage import with_surplus
-from streams.decode.formats.raw_usage import Found, Item, decimal, first, first_text
+from streams.decode.formats.raw_usage import Found, Item, first, first_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,9 +36,7 @@ def read(document: Mapping[str, Any]) -> Item:
         return Rejected("wrong_type", "ai_log holds no JSON object")
     return Found(
         log.get("model"),
-        *with_surplus(
-            *(decimal(log.get(f"{name}_token")) for name in ("input", "output", "total"))
-        ),
+        *with_surplus(*(log.get(f"{name}_token") for name in ("input", "output", "total"))),
         ts=first(document, "start_time", "timestamp"),
         tenant=first_text(log.get("consumer"), document.get("consumer")),
         id=first_text(document.get("x_request_id"), document.get("request_id")),

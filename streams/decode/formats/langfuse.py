@@ -83,7 +83,7 @@ def _item(body: dict[str, Any], timestamp: object) -> Item:
     usage = body.get("usage")
     if type(usage) is dict and usage.get("unit") not in (None, "TOKENS"):
         return Skipped("no_usage")
-    found = _details(body.get("usageDetails"))
+    found = details(body.get("usageDetails"))
     if found == (None, None):
         found = _usage(usage)
     if found == (None, None):
@@ -111,7 +111,7 @@ def _usage(usage: object) -> Usage:
     return usage_of(usage)
 
 
-def _details(details: object) -> Usage:
+def details(details: object) -> Usage:
     """Return the sums of custom keys, which are disjoint; or the counts of OpenAI's shape."""
     if type(details) is not dict or not details:
         return Usage(None, None)

@@ -24,6 +24,7 @@ from streams.decode.formats.raw_usage import (
     first_text,
     is_nothing,
     part,
+    whole,
     wrong_count,
 )
 
@@ -131,7 +132,7 @@ def read(document: Mapping[str, Any]) -> Item:
     prompt, completion = document.get("prompt_tokens"), document.get("completion_tokens")
     response = document.get("response")
     if is_nothing(prompt, completion):
-        total = document.get("total_tokens")
+        total = whole(document.get("total_tokens"))
         if type(total) is int and total > 0 and wrong_count("", total) is None:
             # The responses API loses the split on the way (LiteLLM issue 33688).
             split = usage_of(part(response, "usage"))

@@ -13,6 +13,12 @@ import msgspec
 #: A type without values: two bounds that exclude each other.
 Never: Any = Annotated[int, msgspec.Meta(ge=1, le=0)]
 
+#: What Debezium's unwrapping leaves in a row that may be no new one.
+CHANGES = ("__op", "__deleted")
+
+#: The time of a flat record, where it has no `ts`.
+TIMES = ("timestamp", "time", "@timestamp", "created_at", "created", "date", "start_time")
+
 #: Of formats that are tried before LiteLLM's.
 BEFORE_LITELLM = (
     *("specversion", "resourceSpans", "resourceMetrics", "resourceLogs", "batch"),
@@ -21,6 +27,7 @@ BEFORE_LITELLM = (
     *("genai_tokens_input", "genai_tokens_output", "genai_tokens_total"),
     *("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"),
     *("gen_ai.usage.prompt_tokens", "gen_ai.usage.completion_tokens"),
+    *CHANGES,
 )
 
 #: Of formats that are tried before tokenshare's own event.

@@ -1,5 +1,7 @@
 """tokenshare's own flat event: one JSON object a record, one request an object.
 
+A flat record of somebody else's is one too, where its fields have the names that people use.
+
 Values are decoded one by one by a typed decoder. Joining a batch into one array is not faster
 (msgspec 0.22: 0.51 us an event one by one, 0.58 us joined with a separator that cannot be forged)
 and would let two broken values swallow a good one between them.
@@ -12,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from streams.decode.event import MAX_TOKENS, Rejected, UsageEvent
-from streams.decode.formats.markers import BEFORE_NATIVE, Never
-from streams.decode.formats.raw_usage import json_type, wrong_count
+from streams.decode.event import MAX_TOKENS, Rejected, UsageEvent, event_time
+from streams.decode.formats.markers import BEFORE_NATIVE, TIMES, Never
+from streams.decode.formats.raw_usage import add, first, json_type, whole, wrong_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,16 +25,26 @@ if TYPE_CHECKING:
 
 NAME = "native"
 
+#: The names of fields, the first that is there counts: the event's own, and what flat records use.
+_MODELS = ("model", "model_name", "model_id")
+_PROMPTS = ("prompt_tokens", "input_tokens")
+_COMPLETIONS = ("completion_tokens", "output_tokens")
+#: Anthropic's, which lie beside its `input_tokens`.
+_CACHE = ("cache_read_input_tokens", "cache_creation_input_tokens")
+
+#: The typed decoder reads no other name of the time than `ts`.
+_NOT_PLAIN = (*BEFORE_NATIVE, *TIMES)
+
 #: Decodes a value that is exactly one event; raises one of `UNREADABLE` for every other.
 decode: Callable[[bytes | None], UsageEvent] = msgspec.json.Decoder(
     msgspec.defstruct(
         "PlainEvent",
         [
             (f"not_{number}", Never | msgspec.UnsetType, msgspec.UNSET)
-            for number in range(len(BEFORE_NATIVE))
+            for number in range(len(_NOT_PLAIN))
         ],
         bases=(UsageEvent,),
-        rename={f"not_{number}": key for number, key in enumerate(BEFORE_NATIVE)},
+        rename={f"not_{number}": key for number, key in enumerate(_NOT_PLAIN)},
         frozen=True,
         gc=False,
     )
@@ -46,7 +58,6 @@ MAY_BE_ENVOY = b'"gen'
 _WRITTEN = ("id", "ts", "model", "prompt_tokens", "completion_tokens", "language", "tenant")
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
 _NAMELESS = Rejected("no_model", "model is empty")
-_TOKEN_FIELDS = ("prompt_tokens", "completion_tokens")
 
 
 def readable(
@@ -113,28 +124,61 @@ def encode(event: UsageEvent) -> bytes:
 
 def is_native(document: Mapping[str, Any]) -> bool:
     """Return whether a document is an event: it names a model and a pair of token counts."""
-    return "model" in document and all(name in document for name in _TOKEN_FIELDS)
+    return all(
+        any(name in document for name in names) for names in (_MODELS, _PROMPTS, _COMPLETIONS)
+    )
 
 
 def read(document: Mapping[str, Any]) -> UsageEvent | Rejected:
     """Return the event of a parsed document, or what is wrong with it."""
+    prompt = first(document, *_PROMPTS)
+    if document.get("prompt_tokens") is None and any(name in document for name in _CACHE):
+        prompt = add(prompt, *(document.get(name) for name in _CACHE))
+    fields = {
+        "model": first(document, *_MODELS),
+        "prompt_tokens": whole(prompt),
+        "completion_tokens": whole(first(document, *_COMPLETIONS)),
+        "ts": time_of(document),
+        "language": document.get("language"),
+        "tenant": document.get("tenant"),
+    }
     try:
-        event = msgspec.convert(document, UsageEvent)
+        event = msgspec.convert(fields | {"id": document.get("id")}, UsageEvent)
     except (msgspec.ValidationError, OverflowError):
-        return _explain_fields(document)
+        return _explain(document, fields)
     return event if event.model.strip() else _NAMELESS
 
 
-def _explain_fields(document: Mapping[str, Any]) -> Rejected:
-    for name in ("model", *_TOKEN_FIELDS):
-        if name not in document:
-            return Rejected("missing_field", f"no {name}")
-    for name in _TOKEN_FIELDS:
-        wrong = wrong_count(name, document[name])
+def time_of(document: Mapping[str, Any]) -> Any:
+    """Return the time of a flat record: `ts`, or the first field that is one by its name and value.
+
+    A number that is too small, or no number and no text, is something else: a duration, a counter.
+    Where only a text is left, it is returned: a time that cannot be read.
+    """
+    ts = document.get("ts")
+    if ts is not None:
+        return ts
+    unreadable = None
+    for name in TIMES:
+        value = document.get(name)
+        if type(value) in {int, float, str}:
+            if event_time(value, None) is not None:
+                return value
+            if type(value) is str and value.strip() and unreadable is None:
+                unreadable = value
+    return unreadable
+
+
+def _explain(document: Mapping[str, Any], fields: Mapping[str, Any]) -> Rejected:
+    for names in (_MODELS, _PROMPTS, _COMPLETIONS):
+        if not any(name in document for name in names):
+            return Rejected("missing_field", f"no {names[0]}")
+    for name in ("prompt_tokens", "completion_tokens"):
+        wrong = wrong_count(name, fields[name])
         if wrong is not None:
             return wrong
     for name, types in _TYPES.items():
-        value = document.get(name)
+        value = fields[name]
         if isinstance(value, bool) or not isinstance(value, types):
             return Rejected("wrong_type", f"{name} is {json_type(value)}")
     return Rejected("wrong_type", "a field occurs twice, or has an unexpected type")
@@ -180,15 +224,13 @@ SCHEMA: dict[str, Any] = {
             "type": "integer",
             "minimum": 0,
             "maximum": MAX_TOKENS,
-            "description": (
-                "All input tokens, cache reads and writes included; written without a fraction."
-            ),
+            "description": ("All input tokens, cache reads and writes included: a whole number."),
         },
         "completion_tokens": {
             "type": "integer",
             "minimum": 0,
             "maximum": MAX_TOKENS,
-            "description": "All output tokens, reasoning included; written without a fraction.",
+            "description": "All output tokens, reasoning included: a whole number.",
         },
         "language": {
             "type": ["string", "null"],

@@ -15,10 +15,10 @@ from streams.decode.formats.provider_usage import with_cache
 from streams.decode.formats.raw_usage import (
     Found,
     Item,
-    decimal,
     first,
     first_text,
     is_nothing,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -38,11 +38,9 @@ def is_one_api(document: Mapping[str, Any]) -> bool:
 
 def read(document: Mapping[str, Any]) -> Item:
     """Return the result for a row; top-ups, errors, refunds and settlements are no requests."""
-    if decimal(document["type"]) != _CONSUMPTION:
+    if whole(document["type"]) != _CONSUMPTION:
         return Skipped("not_a_request")
-    prompt, completion = (
-        decimal(document.get(name)) for name in ("prompt_tokens", "completion_tokens")
-    )
+    prompt, completion = document.get("prompt_tokens"), document.get("completion_tokens")
     # What is charged by the picture or the second, and what is charged later.
     if is_nothing(prompt, completion):
         return Skipped("no_usage")
@@ -58,7 +56,7 @@ def read(document: Mapping[str, Any]) -> Item:
             is_beside=other.get("claude") is True or other.get("usage_semantic") == "anthropic",
         ),
         completion=completion,
-        ts=decimal(document.get("created_at")),
+        ts=document.get("created_at"),
         tenant=first_text(document.get("username"), document["token_name"]),
         id=first_text(document.get("request_id")) or document.get("id"),
     )

@@ -18,7 +18,6 @@ from streams.decode.formats.raw_usage import (
     Found,
     Item,
     add,
-    decimal,
     first,
     first_text,
     json_type,
@@ -75,7 +74,7 @@ def _item(event: Mapping[str, Any]) -> Item:
     return Found(
         model=properties.get("$ai_model"),
         prompt=with_cache(
-            decimal(properties.get("$ai_input_tokens")),
+            properties.get("$ai_input_tokens"),
             properties.get("$ai_cache_read_input_tokens"),
             properties.get("$ai_cache_creation_input_tokens"),
             is_beside=_is_cache_beside(properties),
@@ -101,7 +100,7 @@ def _is_cache_beside(properties: Mapping[str, Any]) -> bool:
 
 
 def _output(properties: Mapping[str, Any]) -> object:
-    output = decimal(properties.get("$ai_output_tokens"))
+    output = properties.get("$ai_output_tokens")
     model = properties.get("$ai_model")
     if type(model) is str and _THINKS_BESIDE.match(model.lower()):
         return add(output, properties.get("$ai_reasoning_tokens"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from streams.decode.formats.raw_usage import add, first, wrong_count
+from streams.decode.formats.raw_usage import add, first, whole, wrong_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,6 +97,7 @@ def _one_pass(usage: Mapping[str, Any]) -> Usage:
 
 def with_surplus(prompt: object, completion: object, total: object) -> Usage:
     """Return both counts; a total above their sum adds to the output: omitted reasoning."""
+    prompt, completion, total = whole(prompt), whole(completion), whole(total)
     parts = add(prompt, completion)
     if (
         type(total) is int
@@ -113,7 +114,7 @@ def with_surplus(prompt: object, completion: object, total: object) -> Usage:
 def _with_surplus(usage: Mapping[str, Any], prompt: str, completion: str) -> Usage:
     found = with_surplus(usage.get(prompt), usage.get(completion), usage.get("total_tokens"))
     if usage.get("total_tokens") is None:
-        reasoning = _reasoning(usage)
+        reasoning = whole(_reasoning(usage))
         output = found.completion
         # A part cannot exceed its whole, so this one is not a part of it.
         if type(reasoning) is int and type(output) is int and reasoning > output:
@@ -141,7 +142,7 @@ def gemini(usage: Mapping[str, Any]) -> Usage:
     )
     candidates = first(usage, "candidatesTokenCount", "candidates_token_count")
     thoughts = first(usage, "thoughtsTokenCount", "thoughts_token_count")
-    total = first(usage, "totalTokenCount", "total_token_count")
+    total = whole(first(usage, "totalTokenCount", "total_token_count"))
     if thoughts is not None and candidates is not None:
         without = add(prompt, candidates)
         if type(total) is int and type(without) is int and without == total:
@@ -154,7 +155,7 @@ def with_cache(prompt: object, *cache: object, is_beside: bool) -> object:
 
     Parts that exceed their whole lie beside it, whatever the report says.
     """
-    parts = add(*cache)
+    parts, prompt = add(*cache), whole(prompt)
     is_more = (
         type(parts) is int
         and type(prompt) is int

@@ -12,12 +12,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from streams.classify.enrichment import attempt
 from streams.classify.language.tags import UNDETERMINED
-from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, Rejected, Skipped, UsageEvent
+from streams.decode.event import (
+    MAX_CHARACTERS,
+    MAX_REQUESTS,
+    MAX_ROW_TOKENS,
+    MAX_TOKENS,
+    AggregateEvent,
+    Rejected,
+    Skipped,
+    UsageEvent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_DECIMAL = re.compile("-?[0-9]+")
+#: A whole number in a text; some writers have one type for all numbers and add a fraction of zero.
+_WHOLE_TEXT = re.compile(r"(-?[0-9]+)(?:\.0+)?")
 
 #: Requests in one record; gateways batch hundreds, the OpenTelemetry Collector thousands.
 MAX_ITEMS = 100_000
@@ -32,7 +42,8 @@ class Found(NamedTuple):
 
     `prompt` is all input and `completion` all output, None where absent. `text` is the prompt, in
     any structure, for detecting the language where none is declared. `failed` is a request that was
-    not answered: without tokens there is nothing to count.
+    not answered: without tokens there is nothing to count. `requests` is how many requests the
+    counts are the sum of, None for one.
     """
 
     model: object
@@ -44,6 +55,7 @@ class Found(NamedTuple):
     id: object = None
     text: object = None
     failed: bool = False
+    requests: object = None
 
 
 class SharedId(str):
@@ -57,6 +69,8 @@ class SharedId(str):
 
 #: From here on, some decoders read numbers as integers and others as doubles.
 _WHOLE = 2**63
+#: Digits of the longest number in a text, with a sign and a fraction of zero.
+_MAX_DIGITS = 24
 
 #: What a format returns for one item.
 Item = Found | Rejected | Skipped
@@ -71,13 +85,15 @@ def judge(
     to count. `detect` returns the language of `text`, and is called only where none is declared;
     where it fails the language is `und`.
     """
-    prompt, completion = found.prompt, found.completion
+    prompt, completion = whole(found.prompt), whole(found.completion)
     if prompt is None and completion is None:
         return Skipped("no_usage")
     if found.failed and is_nothing(prompt, completion):
         return Skipped("no_usage")
-    for name, count in (("prompt_tokens", prompt), ("completion_tokens", completion)):
-        wrong = None if count is None else wrong_count(name, count)
+    requests = 1 if found.requests is None else whole(found.requests)
+    # Nearly all are two small numbers.
+    if not (found.requests is None and _is_count(prompt) and _is_count(completion)):
+        wrong = _wrong_counts(prompt, completion, requests)
         if wrong is not None:
             return wrong
     model = found.model
@@ -98,7 +114,7 @@ def judge(
     language = _text(found.language)
     if language is None and detect is not None and found.text is not None:
         language = attempt("language", detect, found.text, otherwise=UNDETERMINED)
-    return UsageEvent(
+    event = UsageEvent(
         model=model,
         prompt_tokens=cast("int", prompt or 0),
         completion_tokens=cast("int", completion or 0),
@@ -107,6 +123,35 @@ def judge(
         tenant=_text(found.tenant),
         id=request_id(found.id),
     )
+    return event if requests == 1 else AggregateEvent.of(event, cast("int", requests))
+
+
+def _is_count(count: object) -> bool:
+    return type(count) is int and 0 <= count <= MAX_TOKENS
+
+
+def _wrong_counts(
+    prompt: object, completion: object, requests: object
+) -> Rejected | Skipped | None:
+    """Return why counts do not count, None where they do."""
+    if requests == 0 and is_nothing(prompt, completion):
+        return Skipped("no_usage")
+    wrong = wrong_count("requests", requests, MAX_REQUESTS)
+    if wrong is not None:
+        return wrong
+    if requests == 0:
+        return Rejected("bad_count", "tokens of no requests")
+    limit = limit_of(cast("int", requests))
+    for name, count in (("prompt_tokens", prompt), ("completion_tokens", completion)):
+        wrong = None if count is None else wrong_count(name, count, limit)
+        if wrong is not None:
+            return wrong
+    return None
+
+
+def limit_of(requests: int) -> int:
+    """Return the most tokens that so many requests may have."""
+    return min(MAX_TOKENS * requests, MAX_ROW_TOKENS) if requests > 1 else MAX_TOKENS
 
 
 def _double(number: int) -> float:
@@ -128,7 +173,9 @@ def request_id(value: object) -> str | int | None:
 
 def is_nothing(*counts: object) -> bool:
     """Return whether counts are all absent or zero."""
-    return all(count is None or (type(count) is int and count == 0) for count in counts)
+    return all(
+        count is None or (type(number := whole(count)) is int and number == 0) for count in counts
+    )
 
 
 def _text(value: object) -> str | None:
@@ -137,12 +184,13 @@ def _text(value: object) -> str | None:
     return str(value) if type(value) is int else None
 
 
-def wrong_count(name: str, count: object) -> Rejected | None:
-    """Return what is wrong with a token count, or None."""
+def wrong_count(name: str, count: object, limit: int = MAX_TOKENS) -> Rejected | None:
+    """Return what is wrong with a token count, or None; `whole` says how one may be written."""
+    count = whole(count)
     if type(count) is int:
-        if 0 <= count <= MAX_TOKENS:
+        if 0 <= count <= limit:
             return None
-        return Rejected("bad_count", f"{name} is not between 0 and {MAX_TOKENS}")
+        return Rejected("bad_count", f"{name} is not between 0 and {limit}")
     if type(count) is float:
         return Rejected("bad_count", f"{name} is not an integer")
     return Rejected("wrong_type", f"{name} is {json_type(count)}, expected an integer")
@@ -150,11 +198,11 @@ def wrong_count(name: str, count: object) -> Rejected | None:
 
 def is_error(status: object) -> bool:
     """Return whether an HTTP status is an error's; it may be a string."""
-    status = decimal(status)
+    status = whole(status)
     return type(status) is int and status >= 400
 
 
-def add(*counts: object) -> object:
+def add(*counts: object, limit: int = MAX_TOKENS) -> object:
     """Return the sum of counts, None if there are none, or the first invalid count.
 
     A bad count is returned unchanged so that `judge` rejects it: in a sum it could look valid.
@@ -163,16 +211,26 @@ def add(*counts: object) -> object:
     for count in counts:
         if count is None:
             continue
-        if wrong_count("", count) is not None:
+        if wrong_count("", count, limit) is not None:
             return count
-        total = (total or 0) + count  # type: ignore[operator]
+        total = (total or 0) + cast("int", whole(count))
     return total
 
 
-def decimal(value: object) -> object:
-    """Return an integer that is written as text as a number; any other value unchanged."""
-    if type(value) is str and len(value) <= 20 and _DECIMAL.fullmatch(value):
-        return int(value)
+def whole(value: object) -> object:
+    """Return a whole number that is written as 812, 812.0 or "812" as an integer.
+
+    Any other value is returned unchanged. This is how a count may be written in every format.
+    """
+    if type(value) is int:
+        return value
+    if type(value) is float:
+        return int(value) if value.is_integer() and abs(value) < _WHOLE else value
+    if type(value) is str and len(value) <= _MAX_DIGITS:
+        if value.isdecimal() and value.isascii():
+            return int(value)
+        number = _WHOLE_TEXT.fullmatch(value)
+        return value if number is None else int(number[1])
     return value
 
 

@@ -31,6 +31,7 @@ from streams.decode.formats import (
     posthog,
     provider,
     tensorzero,
+    zipkin,
 )
 from streams.decode.formats.markers import BEFORE_NATIVE
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from streams.decode.event import UsageEvent
     from streams.decode.formats.raw_usage import Item
+    from streams.decode.formats.traced import Line, Traced
 
 
 class Format(NamedTuple):
@@ -46,7 +48,9 @@ class Format(NamedTuple):
 
     name: str
     matches: Callable[[Mapping[str, Any]], bool]
-    read: Callable[[Mapping[str, Any]], Item | UsageEvent | list[Item]]
+    read: Callable[
+        [dict[str, Any]], Item | UsageEvent | Traced | list[Item] | list[Item | Traced | Line]
+    ]
 
 
 #: Ordinary traffic: not a format of usage events.
@@ -91,6 +95,8 @@ FORMATS = (
     Format(openrouter.NAME, openrouter.is_openrouter, openrouter.read),
     Format(provider.NAME, provider.is_provider, provider.read),
     Format(native.NAME, native.is_native, native.read),
+    Format(otlp.NAME, zipkin.is_cloudwatch, zipkin.read_cloudwatch),
+    Format(otlp.NAME, zipkin.is_zipkin, zipkin.read_zipkin),
     Format(provider.NAME, provider.is_piece, provider.read),
     Format(ACCESS_LOG, _is_access_log, _read_access_log),
 )
@@ -98,22 +104,17 @@ FORMATS = (
 #: The values of TOKENSHARE_FORMAT, besides "auto".
 NAMES = tuple(dict.fromkeys(each.name for each in FORMATS if each.name != ACCESS_LOG))
 
-#: Gateways whose documents their own keys identify, also inside the field of a log shipper.
-GATEWAYS = frozenset(
-    each.NAME
-    for each in (agentgateway, azure_apim, bifrost, gravitee, one_api, posthog, tensorzero)
-)
-
 #: Every marker key of a format, except those that begin with `genai_`.
 _KEYS = frozenset(
     (
         *BEFORE_NATIVE,
         *("latencies", "apisix_latency", "startTime", "log", "tokens_out", "res_units"),
-        *("src.addr", "http.status", "event", "provider", "model_name", "variant_name"),
+        *("src.addr", "http.status", "event", "provider", "model_name", "model_id"),
         *("llm_model", "llm_prompt_tokens", "llm_completion_tokens", "api-id", "apiId"),
-        *("category", "Type", "metric_name", "custom_id", "recordId", "response", "usage_metadata"),
+        *("category", "Type", "custom_id", "recordId", "response", "usage_metadata"),
+        *("variant_name", "metric_name"),
         *("eval_count", "prompt_eval_count", "model", "type", "choices", "object", "created_at"),
-        *_ACCESS_LOG,
+        *("traceId", *_ACCESS_LOG),
     )
 )
 

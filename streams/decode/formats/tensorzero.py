@@ -13,7 +13,7 @@ from uuid import UUID
 from streams.decode.event import Skipped
 from streams.decode.formats.lenient_json import parsed
 from streams.decode.formats.provider_usage import with_cache
-from streams.decode.formats.raw_usage import Found, Item, decimal, first
+from streams.decode.formats.raw_usage import Found, Item, first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,12 +44,12 @@ def read(document: Mapping[str, Any]) -> Item:
     return Found(
         model=document.get("model_name"),
         prompt=with_cache(
-            decimal(document.get("input_tokens")),
+            document.get("input_tokens"),
             document.get("provider_cache_read_input_tokens"),
             document.get("provider_cache_write_input_tokens"),
             is_beside=False,
         ),
-        completion=decimal(document.get("output_tokens")),
+        completion=document.get("output_tokens"),
         ts=first(document, "timestamp", "created_at") or _time_of(document.get("id")),
         id=document.get("id"),
         text=parsed(document.get("input_messages")),

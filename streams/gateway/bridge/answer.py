@@ -16,7 +16,7 @@ from streams.settings import ENV_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streams.gateway.bridge.post import Posted
+    from streams.gateway.bridge.post import Posted, Signal
     from streams.gateway.bridge.writer import Refusal
 
 #: Rejections that a response lists individually.
@@ -116,19 +116,21 @@ def events(posted: Posted) -> Answer:
     return json(HTTPStatus.ACCEPTED, _outcome(posted))
 
 
-def traces(posted: Posted, *, protobuf: bool) -> Answer:
-    """Return the same response as an ExportTraceServiceResponse."""
+def otlp(posted: Posted, signal: Signal, *, protobuf: bool) -> Answer:
+    """Return the same response as OTLP's for a signal."""
     count = len(posted.rejected)
     why = ""
     if count:
         first = posted.rejected[0]
         why = f"{first.reason}: {first.detail}" + (f" (and {count - 1} more)" if count > 1 else "")
     if not protobuf:
-        body_json = {"partialSuccess": {"rejectedSpans": str(count), "errorMessage": why}}
+        name = "rejectedLogRecords" if signal == "logs" else "rejectedSpans"
+        body_json = {"partialSuccess": {name: str(count), "errorMessage": why}}
         return json(HTTPStatus.OK, body_json if count else {})
     body = b""
     if count:
-        # The import takes a tenth of a second, and most bridges never need it.
+        # The import takes a tenth of a second, and most bridges never need it. Log records have the
+        # same fields in a message of another name.
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: PLC0415
             ExportTracePartialSuccess,
             ExportTraceServiceResponse,
@@ -139,16 +141,16 @@ def traces(posted: Posted, *, protobuf: bool) -> Answer:
     return Answer(HTTPStatus.OK, body, {"Content-Type": PROTOBUF})
 
 
-def refused(why: RefusedError, *, only_traces: bool, protobuf: bool) -> Answer:
+def refused(why: RefusedError, *, signal: Signal, protobuf: bool) -> Answer:
     """Return the response to a refused post."""
     code, text = _CODES.get(why.status, _UNKNOWN_CODE), f"{why.error} {why.remedy}"
-    if only_traces and protobuf:
+    if signal and protobuf:
         headers = {"Content-Type": PROTOBUF, **why.headers}
         return Answer(why.status, status_message(code, text), headers, why.is_last)
     body: dict[str, Any] = {"error": why.error, "remedy": why.remedy}
     if why.posted is not None:
         body |= _outcome(why.posted)
-    if only_traces:
+    if signal:
         body |= {"code": code, "message": text}
     return json(why.status, body, why.headers, is_last=why.is_last)
 

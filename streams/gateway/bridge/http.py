@@ -23,7 +23,8 @@ from streams.gateway.bridge import answer as answers
 from streams.gateway.bridge.answer import Answer, RefusedError
 from streams.gateway.bridge.buffer import Buffer, Reservation
 from streams.gateway.bridge.metrics import Counts, Exposition, State
-from streams.gateway.bridge.post import CODINGS, InflateError, Posted, Reader, inflate
+from streams.gateway.bridge.post import CODINGS, InflateError, Posted, Reader, Signal, inflate
+from streams.gateway.bridge.repeats import Repeats
 from streams.gateway.bridge.writer import Writer
 from streams.settings import ENV_PREFIX
 from streams.web import hosts
@@ -45,11 +46,16 @@ INLINE_BYTES = 32 * 1024
 #: 10 s, and a body that they send again must not be read twice.
 TURN_SECONDS = 5.0
 
-#: Path -> whether it accepts OTLP traces only.
-POSTS: Final = {"/": False, "/v1/events": False, "/v1/traces": True}
+#: Path -> the signal of OTLP that it accepts, "" for any format.
+POSTS: Final[dict[str, Signal]] = {
+    "/": "",
+    "/v1/events": "",
+    "/v1/traces": "traces",
+    "/v1/logs": "logs",
+}
 ROUTES_REMEDY = (
-    "Paths: POST / and /v1/events (any format that tokenshare reads), POST /v1/traces (OTLP), "
-    "GET /metrics, /healthz and /readyz. OTLP metrics and logs repeat the traces: switch them off."
+    "Paths: POST / and /v1/events (any format that tokenshare reads), POST /v1/traces and /v1/logs "
+    "(OTLP), GET /metrics, /healthz and /readyz. OTLP metrics repeat the traces: switch them off."
 )
 
 #: The header with which browsers describe the requesting page, and its values for our page or none.
@@ -75,6 +81,7 @@ class Bridge:
         # One thread: reading a large body takes much more memory than its size.
         self._aside = ThreadPoolExecutor(1, "bridge-reader")
         self._aside_reader = Reader(settings, keep_bodies=settings.bridge_keep_bodies)
+        self._repeats = Repeats(settings)
         self._exposition = Exposition(self._state)
         self._gets: dict[str, Callable[[web.BaseRequest], Answer]] = {
             "/metrics": self._metrics,
@@ -94,7 +101,7 @@ class Bridge:
         response: web.StreamResponse
         if path in POSTS and request.method == hdrs.METH_POST:
             began = time.monotonic()
-            response = await self._answer_post(request, only_traces=POSTS[path])
+            response = await self._answer_post(request, signal=POSTS[path])
             self.counts.took(time.monotonic() - began)
         else:
             response = _response(self._answer_other(request, path))
@@ -114,7 +121,7 @@ class Bridge:
         try:
             self._compare_host(request)
         except RefusedError as refused:
-            return answers.refused(refused, only_traces=False, protobuf=False)
+            return answers.refused(refused, signal="", protobuf=False)
         get = self._gets.get(path)
         if get is None and path not in POSTS:
             error = f"Nothing is served at {path:.200}."
@@ -150,12 +157,10 @@ class Bridge:
 
     # -- posts
 
-    async def _answer_post(
-        self, request: web.BaseRequest, *, only_traces: bool
-    ) -> web.StreamResponse:
+    async def _answer_post(self, request: web.BaseRequest, *, signal: Signal) -> web.StreamResponse:
         try:
             with Reservation(self.buffer) as held:
-                posted = await self._take(request, held, only_traces=only_traces)
+                posted = await self._take(request, held, signal=signal)
         except RefusedError as refused:
             # Its traceback references the body, which would stay until garbage collection.
             why = refused.with_traceback(None)
@@ -168,28 +173,26 @@ class Bridge:
                 "The bridge's log says why.",
             )
         else:
-            if only_traces:
-                return _response(answers.traces(posted, protobuf=_is_protobuf(request)))
+            if signal:
+                return _response(answers.otlp(posted, signal, protobuf=_is_protobuf(request)))
             return _response(answers.events(posted))
-        return _response(
-            answers.refused(why, only_traces=only_traces, protobuf=_is_protobuf(request))
-        )
+        return _response(answers.refused(why, signal=signal, protobuf=_is_protobuf(request)))
 
-    async def _take(
-        self, request: web.BaseRequest, held: Reservation, *, only_traces: bool
-    ) -> Posted:
+    async def _take(self, request: web.BaseRequest, held: Reservation, *, signal: Signal) -> Posted:
         """Return the contents of a post once they are in Kafka. Raises RefusedError."""
         self._admit(request)
         coding = _coding(request)
         body = await self._body(request, held)
-        posted = await self._read(body, coding, _headers(request), held, only_traces)
-        if _is_refused(posted, only_traces=only_traces):
+        posted = await self._read(body, coding, _headers(request), held, signal)
+        if _is_refused(posted, signal=signal):
             self.counts.judged(posted)
             raise answers.unreadable(posted)
+        posted = self._repeats.without(posted)
         if posted.records:
             held.take_events(posted.events)
             refusal = await self.writer.write(posted.records)
             if refusal is not None:
+                self._repeats.forget(posted)
                 self.counts.events["refused", refusal.reason] += posted.events
                 raise answers.not_written(refusal)
             self.counts.events["accepted", ""] += posted.events
@@ -276,7 +279,7 @@ class Bridge:
         return b"".join(pieces)
 
     async def _read(
-        self, body: bytes, coding: str, headers: Headers, held: Reservation, only_traces: bool
+        self, body: bytes, coding: str, headers: Headers, held: Reservation, signal: Signal
     ) -> Posted:
         now = time.time()
         if coding and len(body) <= INLINE_BYTES:
@@ -287,9 +290,9 @@ class Bridge:
                     # It waits for Kafka decompressed.
                     held.take_bytes(len(body))
         if not coding and len(body) <= INLINE_BYTES:
-            return self._reader.read(body, headers, now, only_traces=only_traces)
+            return self._reader.read(body, headers, now, signal=signal)
         by = time.monotonic() + TURN_SECONDS
-        job = partial(self._read_aside, body, coding, headers, now, by, only_traces=only_traces)
+        job = partial(self._read_aside, body, coding, headers, now, by, signal=signal)
         try:
             posted = await asyncio.get_running_loop().run_in_executor(self._aside, job)
         except InflateError as error:
@@ -312,14 +315,14 @@ class Bridge:
         now: float,
         by: float,
         *,
-        only_traces: bool,
+        signal: Signal,
     ) -> Posted:
         """Read a body in the thread: only one at a time is decompressed there."""
         if time.monotonic() > by:
             raise answers.full()
         if coding:
             body = inflate(body, coding, self.settings.bridge_max_body_bytes)
-        return self._aside_reader.read(body, headers, now, only_traces=only_traces)
+        return self._aside_reader.read(body, headers, now, signal=signal)
 
     def _too_large(self) -> RefusedError:
         return RefusedError(
@@ -376,12 +379,12 @@ def _headers(request: web.BaseRequest) -> Headers:
     return found
 
 
-def _is_refused(posted: Posted, *, only_traces: bool) -> bool:
+def _is_refused(posted: Posted, *, signal: Signal) -> bool:
     """Return whether a post is to be refused because of its contents."""
     if posted.events or posted.skipped or not posted.rejected:
         return False
-    # OTLP reports rejected spans in a successful response.
-    return posted.is_unreadable or not only_traces
+    # OTLP reports rejected items in a successful response.
+    return posted.is_unreadable or not signal
 
 
 def _is_protobuf(request: web.BaseRequest) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from streams.classify.language.tags import UNDETERMINED, canonical
 from streams.classify.tenant import marked
@@ -24,12 +24,17 @@ from streams.decode.event import (
 )
 from streams.decode.formats import native, otlp
 from streams.decode.options import Options
+from streams.settings import ENV_PREFIX, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from streams.decode.nesting import Node
     from streams.kafka.record_batch import Headers
     from streams.settings import Settings
+
+#: The signals of OTLP that carry usage; "" for any format.
+Signal = Literal["", "traces", "logs"]
 
 #: `Content-Encoding` -> zlib's name for it. A deflate body has zlib's own framing.
 CODINGS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
@@ -67,12 +72,18 @@ class Record(NamedTuple):
 
 
 class Posted(NamedTuple):
-    """The contents of one post: records for Kafka, their number of events, and everything else."""
+    """The contents of one post: records for Kafka, their number of events, and everything else.
+
+    `nodes` are its spans, and `keys` the ids of the records' events; both only where the records
+    are to be compared with those of other posts.
+    """
 
     records: Sequence[Record]
     events: int
     rejected: Sequence[Rejected]
     skipped: Sequence[Skipped]
+    nodes: Sequence[Node] = ()
+    keys: Sequence[object] = ()
 
     @property
     def is_unreadable(self) -> bool:
@@ -114,29 +125,33 @@ class Reader:
     def __init__(self, settings: Settings, *, keep_bodies: bool = False) -> None:
         """Raise SettingsError for settings with which nothing could be read."""
         options = Options.of(settings)
+        if "requests" in options.paths and not keep_bodies:
+            raise SettingsError(
+                f"{ENV_PREFIX}FIELDS: a bridge writes an event a request, so requests cannot be "
+                "mapped"
+            )
         self._decode = Decoder(options).decode_many
         # The path determines the format; a custom mapping does not apply to it.
-        self._traces = Decoder(replace(options, format=otlp.NAME, paths={})).decode_many
+        self._otlp = Decoder(replace(options, format=otlp.NAME, paths={})).decode_many
         self._keep_bodies = keep_bodies
         salt = settings.tenant_salt.get_secret_value().encode()
         self._tenant = lru_cache(_TENANTS)(lambda name: marked(name, salt))
 
-    def read(
-        self, body: bytes, headers: Headers, now: float, *, only_traces: bool = False
-    ) -> Posted:
+    def read(self, body: bytes, headers: Headers, now: float, *, signal: Signal = "") -> Posted:
         """Return the contents of a body; `headers` are those that it would have as a record.
 
-        `now` (unix seconds) is the time of an event without one. With `only_traces` the body has to
-        be an OTLP traces request.
+        `now` (unix seconds) is the time of an event without one. With a `signal` the body has to be
+        an OTLP request.
         """
-        if only_traces and body.strip() == b"{}":
+        if signal and body.strip() == b"{}":
             # An empty message, as JSON encodes protobuf.
             return Posted((), 0, (), (Skipped("empty_batch"),))
         relevant = [each for each in headers if _counts(*each)]
-        decode = self._traces if only_traces else self._decode
+        decode = self._otlp if signal else self._decode
         found = decode((body,), (relevant,))[0]
         decoded = found if isinstance(found, Decoded) else Decoded(native.NAME, (found,))
         records: list[Record] = []
+        keys: list[object] = []
         rejected = decoded.rejected
         for event in decoded.events:
             plain = self._stripped(event, now)
@@ -144,10 +159,13 @@ class Reader:
                 rejected = [*rejected, plain]
             else:
                 records.append(Record(_key(plain), native.encode(plain)))
+                keys.append(event.id)
         events = len(records)
         if self._keep_bodies and records:
-            records = [Record(records[0].key if events == 1 else None, body, headers)]
-        return Posted(records, events, rejected, decoded.skipped)
+            # Workers read the same body, and compare its spans themselves.
+            whole = [Record(records[0].key if events == 1 else None, body, headers)]
+            return Posted(whole, events, rejected, decoded.skipped)
+        return Posted(records, events, rejected, decoded.skipped, decoded.nodes, keys)
 
     def _stripped(self, event: UsageEvent, now: float) -> UsageEvent | Rejected:
         """Return an event without any field that could hold a user's text."""

@@ -103,10 +103,43 @@ def logs():
     return request.SerializeToString()
 
 
+def agent_logs():
+    """Return a coding agent's log event, an access log's line in a body, and a mapping in one."""
+    request = ExportLogsServiceRequest()
+    scope = request.resource_logs.add().scope_logs.add()
+    event = {"event.name": "api_request", "model": "claude-opus-4-6", "request_id": "req_c1"}
+    counts = {"input_tokens": 6, "output_tokens": 42, "cache_read_tokens": 3800}
+    scope.log_records.add(time_unix_nano=START, attributes=attributes(event | counts))
+    line = '{"genai_model_name": "phi-4", "genai_tokens_input": 7, "genai_tokens_output": 1}'
+    scope.log_records.add(time_unix_nano=START, body=AnyValue(string_value=line))
+    scope.log_records.add(observed_time_unix_nano=START, body=AnyValue(string_value="started"))
+    return request.SerializeToString()
+
+
+def emitters():
+    """Return spans with counts as texts and doubles, long texts, and usage in a JSON text."""
+    usage = '{"prompt_tokens": 300, "completion_tokens": 21, "total_tokens": 321}'
+    langfuse = {
+        "langfuse.observation.type": "generation",
+        "langfuse.observation.model.name": "gpt-4o-mini",
+        "langfuse.observation.usage_details": usage + " " * 100,
+    }
+    chat = {OPERATION: "chat", MODEL: "mistral-large"}
+    return traces(
+        (0xD1, 0, START, chat | {PROMPT: "812", COMPLETION: "64"}),
+        (0xD2, 0, START, chat | {PROMPT: 12.0, COMPLETION: 3.0}),
+        (0xD3, 0, START, langfuse),
+        (0xD4, 0xD5, START, chat | {PROMPT: 2**31, COMPLETION: 3}),
+        (0xD5, 0, START, {OPERATION: "invoke_agent", PROMPT: 5, COMPLETION: 5}),
+    )
+
+
 def samples():
     chat = traces((0xB1, 0xB0, START, CHAT))
     return {
         "chat": chat,
+        "agent-logs": agent_logs(),
+        "emitters": emitters(),
         "agent": traces(
             (
                 0xA1,

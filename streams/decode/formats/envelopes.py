@@ -1,0 +1,150 @@
+"""What carries documents to a topic: envelopes that know themselves, and fields of log shippers.
+
+Sources: Azure Monitor's stream of resource logs to Event Hubs (`records`); CloudWatch Logs'
+subscription filters and Data Firehose; Kafka Connect's JsonConverter; Debezium's change events and
+its unwrapping of them; the fields in which Fluent Bit, Fluentd, Logstash, Filebeat, Vector,
+Promtail and others put the line that they ship.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from streams.decode.event import Rejected, Skipped, event_time
+from streams.decode.formats.cloudevents import Envelope
+from streams.decode.formats.markers import CHANGES
+from streams.decode.formats.native import time_of
+from streams.decode.formats.raw_usage import json_type, part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: Fields in which log shippers, streams and queues put what they ship, as a text or parsed.
+SHIPPED = (
+    *("log_processed", "message", "log", "body", "value", "event", "line", "json", "original"),
+    *("payload", "jsonPayload", "textPayload", "msg", "MESSAGE", "LogMessage", "LogEntry", "_raw"),
+)
+_SHIPPED = frozenset(SHIPPED)
+#: Beginnings of texts that may hold documents. Most log lines hold none.
+_MAY_HOLD = re.compile(r"[\ufeff\s]*(?:[{\[\"]|(?:data|event|id|retry)?:)")
+
+#: Debezium's operations on a row that make a new one: created, and read in a snapshot.
+_NEW_ROWS = ("c", "r")
+_OPERATIONS = (*_NEW_ROWS, "u", "d", "t", "m")
+#: Two fields, and no others.
+_CONNECT = {"schema", "payload"}
+_NOT_BASE64 = Rejected("bad_envelope", "the payload is not base64")
+
+
+class Inside(NamedTuple):
+    """The documents in an envelope, or their texts and bytes, and what the envelope adds."""
+
+    documents: list[Any]
+    envelope: Envelope = Envelope()
+
+
+def may_hold(value: object) -> bool:
+    """Return whether a shipped value may hold documents."""
+    if type(value) is str:
+        return _MAY_HOLD.match(value) is not None
+    return type(value) in {dict, list} and bool(value)
+
+
+def shipped(document: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the values that may be what a log shipper has wrapped, the likeliest first."""
+    if document.keys().isdisjoint(_SHIPPED):
+        return
+    for name in SHIPPED:
+        if name in document and may_hold(document[name]):
+            yield document[name]
+
+
+def around(document: Mapping[str, Any]) -> Envelope:
+    """Return what a log shipper's document adds to the line that it ships: its time."""
+    return at_time(time_of(document))
+
+
+def at_time(time: object) -> Envelope:
+    """Return what the time of a shipper's document adds: nothing where it cannot be read."""
+    if not isinstance(time, int | float | str) or event_time(time, None) is None:
+        return Envelope()
+    return Envelope(time if isinstance(time, str) else float(time))
+
+
+def is_change(document: Mapping[str, Any]) -> bool:
+    """Return whether a row, unwrapped by Debezium, is an old one that changed or went."""
+    if document.keys().isdisjoint(CHANGES):
+        return False
+    operation = document.get("__op")
+    return (type(operation) is str and operation not in _NEW_ROWS) or document.get("__deleted") in (
+        True,
+        "true",
+    )
+
+
+def unwrapped(document: Mapping[str, Any]) -> Inside | Rejected | Skipped | None:
+    """Return what an envelope that its own keys identify holds; None for any other document."""
+    if document.keys() == _CONNECT:
+        return _connect(document)
+    if document.get("op") in _OPERATIONS and ("after" in document or "before" in document):
+        return _debezium(document)
+    if type(document.get("logEvents")) is list and "messageType" in document:
+        return _cloudwatch(document)
+    for name in ("records", "Records"):
+        records = document.get(name)
+        if type(records) is list:
+            return Inside([*map(_record, records)]) if records else Skipped("empty_batch")
+    return None
+
+
+def _connect(document: Mapping[str, Any]) -> Inside | Rejected:
+    payload = document["payload"]
+    if payload is None:
+        return Rejected("tombstone", "the payload is null")
+    if part(document, "schema", "type") == "bytes" and type(payload) is str:
+        return Inside([_decoded(payload)])
+    return Inside([payload])
+
+
+def _debezium(document: Mapping[str, Any]) -> Inside | Rejected | Skipped:
+    # A row that was counted when it was made is no new request when it changes.
+    if document["op"] not in _NEW_ROWS:
+        return Skipped("not_a_request")
+    after = document.get("after")
+    if type(after) not in {dict, str}:
+        return Rejected("bad_envelope", f"after is {json_type(after)}")
+    # A snapshot reads old rows, so its own time says nothing about them.
+    made = part(document, "source", "ts_ms") if document["op"] == "c" else None
+    return Inside([after], around({"time": made}))
+
+
+def _cloudwatch(document: Mapping[str, Any]) -> Inside | Skipped:
+    if document["messageType"] != "DATA_MESSAGE" or not document["logEvents"]:
+        return Skipped("empty_batch")
+    return Inside([*map(_log_event, document["logEvents"])])
+
+
+def _log_event(event: Any) -> Any:
+    """Return an event of a log group; a line that holds no document is ordinary traffic."""
+    message = event.get("message") if type(event) is dict else None
+    if type(message) is str and not may_hold(message):
+        return Skipped("not_a_request")
+    return event
+
+
+def _record(record: Any) -> Any:
+    """Return what a record of a batch holds: Firehose and Kinesis write its bytes in base64."""
+    for data in (part(record, "data"), part(record, "kinesis", "data")):
+        if type(data) is str and data:
+            return _decoded(data)
+    return record
+
+
+def _decoded(text: str) -> bytes | Rejected:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return _NOT_BASE64

@@ -1,0 +1,308 @@
+"""OTLP as JSON: the spans and log records of a document.
+
+Source: opentelemetry-proto, docs/specification.md (64-bit integers are decimal strings, and readers
+accept numbers as well).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import orjson
+
+from streams.decode.event import Rejected
+from streams.decode.formats import otlp_names as names
+from streams.decode.formats.otlp_span import FAILED, Source, Span
+from streams.decode.formats.raw_usage import json_type, part, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.decode.formats.otlp_log import Record
+
+#: Messages hold parts which hold texts: a deeper structure is not a prompt.
+_MAX_DEPTH: Final = 8
+_SERVICE: Final = "service.name"
+
+
+def spans(document: dict[str, Any]) -> Iterator[tuple[Span, Source] | Rejected]:
+    """Yield the spans of a document with their sources, and what is wrong with it."""
+    for inside in _scopes(document, "resourceSpans", "scopeSpans", "instrumentationLibrarySpans"):
+        if isinstance(inside, Rejected):
+            yield inside
+            continue
+        scope, source = inside
+        for span in _objects(scope.get("spans"), "spans"):
+            yield span if isinstance(span, Rejected) else (_span(span), source)
+
+
+def _scopes(
+    document: dict[str, Any], resources: str, scopes: str, older: str
+) -> Iterator[tuple[dict[str, Any], Source] | Rejected]:
+    for resource in _objects(document.get(resources), resources):
+        if isinstance(resource, Rejected):
+            yield resource
+            continue
+        service = _attribute(part(resource, "resource", "attributes"), _SERVICE)
+        for scope in _objects(resource.get(scopes, resource.get(older)), scopes):
+            if isinstance(scope, Rejected):
+                yield scope
+                continue
+            yield scope, Source.of(part(scope, "scope", "name"), service)
+
+
+def _objects(value: object, name: str) -> Iterator[dict[str, Any] | Rejected]:
+    if value is None:
+        return
+    if type(value) is not list:
+        yield Rejected("wrong_type", f"{name} is {json_type(value)}, expected an array")
+        return
+    for each in value:
+        if type(each) is dict:
+            yield each
+        else:
+            yield Rejected("wrong_type", f"{name} holds {json_type(each)}")
+
+
+def _span(span: dict[str, Any]) -> Span:
+    return Span(
+        _text(span.get("traceId")),
+        _text(span.get("spanId")),
+        _text(span.get("parentSpanId")),
+        _plain(span.get("kind")),
+        span.get("startTimeUnixNano"),
+        span.get("endTimeUnixNano"),
+        _plain(part(span, "status", "code")) in FAILED,
+        _wanted(span.get("attributes")),
+    )
+
+
+def _plain(value: object) -> object:
+    """Return a number or a text; anything else cannot be looked up."""
+    return value if type(value) in {int, str} else None
+
+
+def _text(value: object) -> str:
+    return value if type(value) is str else ""
+
+
+def _wanted(attributes: object) -> dict[str, object]:
+    found: dict[str, object] = {}
+    if type(attributes) is not list:
+        return found
+    for each in attributes:
+        if type(each) is dict:
+            key = each.get("key")
+            name = names.WANTED.get(key) if type(key) is str else None
+            if name is not None and name not in found:
+                found[name] = value_of(each.get("value"))
+    return found
+
+
+def _attribute(attributes: object, name: str) -> object:
+    if type(attributes) is list:
+        for each in attributes:
+            if type(each) is dict and each.get("key") == name:
+                return value_of(each.get("value"))
+    return None
+
+
+def value_of(value: object) -> object:
+    """Return the plain value of an OTLP value, None where it is none."""
+    if type(value) is not dict:
+        return None
+    text = value.get("stringValue")
+    if text is not None:
+        return text
+    number = value.get("intValue")
+    if number is not None:
+        return whole(number)
+    for kind in ("doubleValue", "boolValue"):
+        held = value.get(kind)
+        if held is not None:
+            return held
+    for kind in ("arrayValue", "kvlistValue"):
+        held = value.get(kind)
+        if type(held) is dict:
+            return _values(held.get("values"), depth=0)
+    return None
+
+
+def _values(values: object, depth: int) -> object:
+    """Return any structure as plain lists and dictionaries, to the depth that prompts have."""
+    if type(values) is not list or depth > _MAX_DEPTH:
+        return None
+    plain: list[object] = []
+    keyed: dict[str, object] = {}
+    for each in values:
+        if type(each) is not dict:
+            continue
+        if type(each.get("key")) is str:
+            keyed[each["key"]] = _inner(each.get("value"), depth)
+        else:
+            plain.append(_inner(each, depth))
+    return keyed or plain
+
+
+def _inner(value: object, depth: int) -> object:
+    if type(value) is dict and len(value) == 1:
+        ((kind, held),) = value.items()
+        if kind in {"arrayValue", "kvlistValue"} and type(held) is dict:
+            return _values(held.get("values"), depth + 1)
+    return value_of(value)
+
+
+# --- log records
+
+
+def records(document: dict[str, Any]) -> Iterator[tuple[Record, Source] | Rejected]:
+    """Yield the log records of a document with their sources, and what is wrong with it."""
+    from streams.decode.formats.otlp_log import Record  # noqa: PLC0415 - it reads what this yields
+
+    older = "instrumentationLibraryLogs"
+    for inside in _scopes(document, "resourceLogs", "scopeLogs", older):
+        if isinstance(inside, Rejected):
+            yield inside
+            continue
+        scope, source = inside
+        for each in _objects(scope.get("logRecords"), "logRecords"):
+            if isinstance(each, Rejected):
+                yield each
+                continue
+            yield (
+                Record(
+                    _text(each.get("traceId")),
+                    _text(each.get("spanId")),
+                    whole(each.get("timeUnixNano")) or whole(each.get("observedTimeUnixNano")),
+                    _text(each.get("eventName")),
+                    _all(each.get("attributes")),
+                    value_of(each.get("body")),
+                ),
+                source,
+            )
+
+
+def _all(attributes: object) -> dict[str, object]:
+    found = _values(attributes, depth=0)
+    return found if type(found) is dict else {}
+
+
+# --- the same, without building what is not wanted
+
+
+class _Value(msgspec.Struct, gc=False, rename="camel"):
+    string_value: str | None = None
+    int_value: str | int | None = None
+    double_value: float | None = None
+    bool_value: bool | None = None
+    array_value: msgspec.Raw = msgspec.Raw()
+    kvlist_value: msgspec.Raw = msgspec.Raw()
+
+
+class _Attribute(msgspec.Struct, gc=False):
+    key: str
+    value: _Value
+
+
+class _Status(msgspec.Struct, gc=False):
+    code: int | str = 0
+
+
+class _TypedSpan(msgspec.Struct, gc=False, rename="camel"):
+    trace_id: str = ""
+    span_id: str = ""
+    parent_span_id: str = ""
+    kind: int | str = 0
+    start_time_unix_nano: str | int = 0
+    end_time_unix_nano: str | int = 0
+    status: _Status | None = None
+    attributes: list[_Attribute] = []
+
+
+class _Scope(msgspec.Struct, gc=False):
+    name: str = ""
+
+
+class _Spans(msgspec.Struct, gc=False):
+    spans: list[_TypedSpan]
+    scope: _Scope | None = None
+
+
+class _Resource(msgspec.Struct, gc=False):
+    attributes: list[_Attribute] = []
+
+
+class _ScopeSpans(msgspec.Struct, gc=False, rename="camel"):
+    scope_spans: list[_Spans]
+    resource: _Resource | None = None
+
+
+class _Traces(msgspec.Struct, gc=False, rename="camel", forbid_unknown_fields=True):
+    resource_spans: list[_ScopeSpans]
+
+
+#: How a batch begins that is written without white space.
+TYPED: Final = b'{"resourceSpans":'
+_decode: Final = msgspec.json.Decoder(_Traces).decode
+
+
+def typed_spans(value: bytes) -> list[tuple[Span, Source]]:
+    """Return the spans of a batch without building what is not wanted; the same as `spans`.
+
+    Raises msgspec.DecodeError or UnicodeDecodeError for anything that is not exactly one.
+    """
+    # The typed decoder does not validate the texts that it skips.
+    if not value.isascii():
+        value.decode()
+    found: list[tuple[Span, Source]] = []
+    for resource in _decode(value).resource_spans:
+        service = None
+        if resource.resource is not None:
+            for each in resource.resource.attributes:
+                if each.key == _SERVICE:
+                    service = _typed_value(each.value)
+                    break
+        for scope in resource.scope_spans:
+            source = Source.of(scope.scope and scope.scope.name, service)
+            found += [(_typed_span(each), source) for each in scope.spans]
+    return found
+
+
+def _typed_span(span: _TypedSpan) -> Span:
+    attributes: dict[str, object] = {}
+    wanted = names.WANTED.get
+    for each in span.attributes:
+        name = wanted(each.key)
+        if name is not None and name not in attributes:
+            held = each.value
+            text = held.string_value
+            attributes[name] = _typed_value(held) if text is None else text
+    status = span.status
+    return Span(
+        span.trace_id,
+        span.span_id,
+        span.parent_span_id,
+        span.kind,
+        span.start_time_unix_nano,
+        span.end_time_unix_nano,
+        status is not None and status.code in FAILED,
+        attributes,
+    )
+
+
+def _typed_value(value: _Value) -> object:
+    if value.string_value is not None:
+        return value.string_value
+    if value.int_value is not None:
+        return whole(value.int_value)
+    if value.double_value is not None:
+        return value.double_value
+    if value.bool_value is not None:
+        return value.bool_value
+    for raw in (value.array_value, value.kvlist_value):
+        text = bytes(raw)
+        held = orjson.loads(text) if text else None
+        if type(held) is dict:
+            return _values(held.get("values"), depth=0)
+    return None

@@ -1,0 +1,194 @@
+"""The attributes of spans and log events that say what a request used, by all known names.
+
+Names of one list are alternatives, never summed: several emitters write two sets on one span.
+Sources, emitter by emitter: `tests/formats/README.md`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OPERATION: Final = "gen_ai.operation.name"
+#: Operations that are one request to a model; the second line are LiteLLM's call types.
+REQUESTS: Final = frozenset(
+    (
+        *("chat", "text_completion", "generate_content", "embeddings"),
+        *("completion", "acompletion", "embedding", "aembedding", "atext_completion"),
+        *("responses", "aresponses", "anthropic_messages", "agenerate_content"),
+        *("generate_content_stream", "agenerate_content_stream"),
+    )
+)
+#: Operations whose spans hold the sum of the requests inside, or run no model.
+NO_REQUESTS: Final = frozenset(
+    (
+        *("create_agent", "invoke_workflow", "execute_tool", "plan", "fetch_response"),
+        *("count_tokens", "chain", "tool", "retriever", "retrieval", "prompt", "parser"),
+        *("agent", "workflow", "task", "framework", "execute_event_loop_cycle"),
+        *("orchestrate_tools", "search_memory", "handoff"),
+    )
+)
+#: An agent elsewhere is asked by a client, and one in the same process is not.
+INVOKE_AGENT: Final = "invoke_agent"
+CLIENT: Final = frozenset((3, "SPAN_KIND_CLIENT", "CLIENT"))
+
+#: The kind of a span where no operation says it: OpenInference, LangSmith, MLflow, Langfuse.
+KIND: Final = (
+    *("openinference.span.kind", "langsmith.span.kind", "mlflow.spanType"),
+    *("langfuse.observation.type", "traceloop.span.kind", "span.type"),
+)
+REQUEST_KINDS: Final = frozenset(
+    ("LLM", "EMBEDDING", "CHAT_MODEL", "GENERATION", "COMPLETION", "LLM_REQUEST")
+)
+SUM_KINDS: Final = frozenset(
+    (
+        *("AGENT", "CHAIN", "TOOL", "WORKFLOW", "TASK", "RETRIEVER", "PARSER", "PROMPT"),
+        *("SPAN", "EVENT", "INTERACTION", "MEMORY"),
+    )
+)
+#: The AI SDK's name of an operation: that of the parent has no step.
+AI_OPERATION: Final = "ai.operationId"
+
+INPUT: Final = (
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.prompt_tokens",
+    "llm.token_count.prompt",
+    "llm.usage.prompt_tokens",
+    "gen_ai.response.input_tokens",
+    "gen_ai.response.prompt_tokens",
+)
+OUTPUT: Final = (
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.completion_tokens",
+    "llm.token_count.completion",
+    "llm.usage.completion_tokens",
+    "gen_ai.response.output_tokens",
+    "gen_ai.response.completion_tokens",
+)
+TOTAL: Final = ("gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens")
+#: The AI SDK's embeddings have no output.
+EMBEDDED: Final = "ai.usage.tokens"
+CACHE_READ: Final = (
+    "gen_ai.usage.cache_read.input_tokens",
+    "gen_ai.usage.cache_read_input_tokens",
+    "llm.token_count.prompt_details.cache_read",
+)
+CACHE_CREATION: Final = (
+    "gen_ai.usage.cache_creation.input_tokens",
+    "gen_ai.usage.cache_creation_input_tokens",
+    "gen_ai.usage.cache_write_input_tokens",
+    "gen_ai.usage.cache_write.input_tokens",
+    "llm.token_count.prompt_details.cache_write",
+)
+#: Claude Code's own, beside which the cache lies.
+BARE_INPUT: Final = "input_tokens"
+BARE_OUTPUT: Final = "output_tokens"
+BARE_CACHE: Final = ("cache_read_tokens", "cache_creation_tokens")
+#: Usage as JSON in a text: Langfuse's SDK and MLflow.
+LANGFUSE_USAGE: Final = "langfuse.observation.usage_details"
+MLFLOW_USAGE: Final = "mlflow.chat.tokenUsage"
+MLFLOW_PROVIDER: Final = "mlflow.llm.provider"
+
+MODEL: Final = (
+    "gen_ai.response.model",
+    "ai.response.model",
+    "gen_ai.request.model",
+    "llm.response.model",
+    "llm.model_name",
+    "embedding.model_name",
+    "langfuse.observation.model.name",
+    "mlflow.llm.model",
+    "ai.model.id",
+    "llm.request.model",
+    "model",
+)
+PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system", "llm.system", "llm.provider")
+#: The provider that Strands' and AgentCore's spans name.
+STRANDS: Final = "strands-agents"
+#: Scopes of instrumentation that reports Anthropic's usage unchanged, the cache beside the input.
+CACHE_BESIDE: Final = (
+    "openinference.instrumentation.claude_agent_sdk",
+    "openinference.instrumentation.claude_code",
+    "@arizeai/openinference-instrumentation-claude-agent-sdk",
+    "mlflow.anthropic",
+    "mlflow.claude_code",
+)
+#: A scope of Spring, which reports a provider's own input.
+SPRING: Final = "org.springframework"
+#: Scopes whose agents' spans are the only ones with usage.
+ONLY_AGENTS: Final = CACHE_BESIDE[:3]
+
+TENANT: Final = (
+    "tenant.id",
+    "tenant",
+    "metadata.user_api_key_team_id",
+    "enduser.id",
+    "organization.id",
+    "langfuse.user.id",
+    "user.id",
+)
+LANGUAGE: Final = ("gen_ai.prompt.language", "tokenshare.language", "language")
+TEXT: Final = (
+    "gen_ai.input.messages",
+    "gen_ai.prompt_json",
+    "gen_ai.prompt",
+    "gen_ai.prompt.0.content",
+    "llm.input_messages.0.message.content",
+    "langfuse.observation.input",
+    "mlflow.spanInputs",
+    "ai.prompt.messages",
+    "input.value",
+)
+ERROR: Final = "error.type"
+#: The id of a request to Anthropic, which Claude Code's span and its log event share.
+REQUEST_ID: Final = "request_id"
+
+#: All attributes of a span that are read. Each name leads to one text, which compares fast.
+WANTED: Final[Mapping[str, str]] = {
+    name: name
+    for name in (
+        *(OPERATION, AI_OPERATION, EMBEDDED, BARE_INPUT, BARE_OUTPUT, ERROR, REQUEST_ID),
+        *(LANGFUSE_USAGE, MLFLOW_USAGE, MLFLOW_PROVIDER),
+        *(*KIND, *INPUT, *OUTPUT, *TOTAL, *CACHE_READ, *CACHE_CREATION, *BARE_CACHE),
+        *(*MODEL, *PROVIDER, *TENANT, *LANGUAGE, *TEXT),
+    )
+}
+
+
+class Present(NamedTuple):
+    """The names of each kind that a span's attributes have, in the order of preference."""
+
+    model: tuple[str, ...]
+    prompt: tuple[str, ...]
+    completion: tuple[str, ...]
+    cache_read: tuple[str, ...]
+    cache_creation: tuple[str, ...]
+    total: tuple[str, ...]
+    kind: tuple[str, ...]
+    provider: tuple[str, ...]
+    tenant: tuple[str, ...]
+    language: tuple[str, ...]
+    text: tuple[str, ...]
+
+
+_KINDS: Final = (
+    *(MODEL, INPUT, OUTPUT, CACHE_READ, CACHE_CREATION, TOTAL),
+    *(KIND, PROVIDER, TENANT, LANGUAGE, TEXT),
+)
+#: Different sets of names that are remembered: an emitter has a handful.
+_MAX_KNOWN: Final = 1024
+_known: Final[dict[tuple[str, ...], Present]] = {}
+
+
+def present(attributes: Mapping[str, object]) -> Present:
+    """Return which names the attributes have; the spans of one emitter have the same ones."""
+    keys = tuple(attributes)
+    found = _known.get(keys)
+    if found is None:
+        found = Present(*(tuple(key for key in kind if key in attributes) for kind in _KINDS))
+        if len(_known) >= _MAX_KNOWN:
+            _known.clear()
+        _known[keys] = found
+    return found

@@ -1,0 +1,161 @@
+"""Which spans are requests to a model, and which are the sum of the ones inside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, Skipped, UsageEvent
+from streams.decode.formats import otlp_names as names
+from streams.decode.formats.otlp_usage import first, unquoted, usage
+from streams.decode.formats.raw_usage import Found, Item, whole
+from streams.decode.formats.traced import Traced
+from streams.decode.nesting import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NOT_A_REQUEST: Final = Skipped("not_a_request")
+_NO_USAGE: Final = Skipped("no_usage")
+_MAX_TIME: Final = 2**63
+#: The status code of a failed span.
+FAILED: Final = frozenset((2, "STATUS_CODE_ERROR", "ERROR"))
+
+
+class Source(NamedTuple):
+    """Who wrote a span: its instrumentation scope, and all names that a setting may leave out.
+
+    `is_beside` if the scope reports a cache beside the input, `is_spring` if it does on Anthropic.
+    """
+
+    scope: str = ""
+    names: frozenset[str] = frozenset()
+    is_beside: bool = False
+    is_spring: bool = False
+
+    @classmethod
+    def of(cls, scope: object, service: object) -> Source:
+        """Return a source from the names of its scope and service, of any type."""
+        found = frozenset(each for each in (scope, service) if type(each) is str and each)
+        name = scope if type(scope) is str else ""
+        beside = name.startswith(names.CACHE_BESIDE)
+        return cls(name, found, beside, name.startswith(names.SPRING))
+
+
+class Span(NamedTuple):
+    """The required fields of a span, from any encoding; only the attributes that are wanted."""
+
+    trace: str
+    id: str
+    parent: str
+    kind: object
+    start: object
+    end: object
+    failed: bool
+    attributes: Mapping[str, object]
+
+
+def traced(span: Span, source: Source) -> Traced:
+    """Return what a span is."""
+    if not span.id:
+        return Traced(_item(span, source, None)[0], None, source.names)
+    key = f"{span.trace}/{span.id}"
+    parent = f"{span.trace}/{span.parent}" if span.parent else None
+    item, is_sum = _item(span, source, key)
+    if type(item) is Skipped:
+        return Traced(item, Node(key, parent), source.names)
+    start, end = whole(span.start), whole(span.end)
+    node = Node(
+        key,
+        parent,
+        start if type(start) is int else 0,
+        end if type(end) is int else 0,
+        is_sum,
+    )
+    request = span.attributes.get(names.REQUEST_ID)
+    if type(request) is str and request:
+        return Traced(item, node, source.names, Node(request, key))
+    return Traced(item, node, source.names)
+
+
+def _item(span: Span, source: Source, key: str | None) -> tuple[Item | UsageEvent, bool]:
+    """Return a span's item, and whether it may be the sum of the ones inside it."""
+    attributes = span.attributes
+    if not attributes:
+        return _NOT_A_REQUEST, False
+    has = names.present(attributes)
+    operation = _plain(attributes.get(names.OPERATION))
+    if operation in names.REQUESTS:
+        is_request = True
+    elif operation in names.NO_REQUESTS:
+        return _NOT_A_REQUEST, False
+    else:
+        kind = _kind(attributes, has)
+        if _is_sum(span, source.scope, operation, kind):
+            return _NOT_A_REQUEST, False
+        is_request = kind in names.REQUEST_KINDS
+    prompt, completion = usage(attributes, has, source)
+    if prompt is None and completion is None:
+        return _NO_USAGE if is_request else _NOT_A_REQUEST, False
+    model = unquoted(first(attributes, has.model))
+    start = whole(span.start) or None
+    language = first(attributes, has.language) if has.language else None
+    tenant = first(attributes, has.tenant) if has.tenant else None
+    text = first(attributes, has.text) if has.text else None
+    failed = span.failed or attributes.get(names.ERROR) is not None
+    if text is None and not failed:
+        event = _event(model, prompt, completion, start, language, tenant, key)
+        if event is not None:
+            return event, not is_request
+    found = Found(model, prompt, completion, start, language, tenant, key, text, failed)
+    return found, not is_request
+
+
+def _event(  # noqa: PLR0917 - once a span
+    model: object,
+    prompt: object,
+    completion: object,
+    start: object,
+    language: object,
+    tenant: object,
+    key: str | None,
+) -> UsageEvent | None:
+    """Return the event of a span that has nothing unusual, None for all others.
+
+    Most spans are such ones: to judge every field takes longer than to read them.
+    """
+    if (
+        type(model) is str
+        and type(prompt) is int
+        and type(completion) is int
+        and type(start) is int
+        and 0 <= prompt <= MAX_TOKENS
+        and 0 <= completion <= MAX_TOKENS
+        and len(model) <= MAX_CHARACTERS
+        and model.strip()
+        and (language is None or (type(language) is str and len(language) <= MAX_CHARACTERS))
+        and (tenant is None or (type(tenant) is str and len(tenant) <= MAX_CHARACTERS))
+        and abs(start) < _MAX_TIME
+        and (key is None or len(key) <= MAX_CHARACTERS)
+    ):
+        return UsageEvent(model, prompt, completion, float(start), language, tenant, key)
+    return None
+
+
+def _plain(value: object) -> object:
+    """Return a text; anything else names no operation."""
+    return value if type(value) is str else None
+
+
+def _kind(attributes: Mapping[str, object], has: names.Present) -> str:
+    kind = unquoted(first(attributes, has.kind))
+    return kind.upper() if type(kind) is str else ""
+
+
+def _is_sum(span: Span, scope: str, operation: object, kind: str) -> bool:
+    """Return whether a span without a request's operation holds a sum by what it says itself."""
+    if operation == names.INVOKE_AGENT:
+        return span.kind not in names.CLIENT
+    if kind in names.SUM_KINDS:
+        return not scope.startswith(names.ONLY_AGENTS)
+    step = span.attributes.get(names.AI_OPERATION)
+    return type(step) is str and step.startswith("ai.") and ".do" not in step

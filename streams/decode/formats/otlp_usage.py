@@ -1,0 +1,129 @@
+"""What a span or a log event used: all input and all output, from attributes by many names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from streams.decode.formats import langfuse
+from streams.decode.formats import otlp_names as names
+from streams.decode.formats.provider_usage import Usage, is_claude, usage_of, with_cache
+from streams.decode.formats.raw_usage import add, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.decode.formats.otlp_span import Source
+
+NONE: Final = Usage(None, None)
+#: A text of usage is short.
+_MAX_TEXT: Final = 65_536
+
+
+def first(attributes: Mapping[str, object], keys: tuple[str, ...]) -> object:
+    """Return the first of several attributes that has a value."""
+    for key in keys:
+        value = attributes.get(key)
+        if value is not None and value != "":
+            return value
+    return None
+
+
+def usage(attributes: Mapping[str, object], has: names.Present, source: Source) -> Usage:
+    """Return the input and output of a span, absent where it has none.
+
+    `has` are its attributes' names. Where the cache lies, its source may tell.
+    """
+    prompt = whole(first(attributes, has.prompt))
+    completion = whole(first(attributes, has.completion))
+    if prompt is None and completion is None:
+        return _others(attributes, has, source)
+    if not has.cache_read and not has.cache_creation:
+        return Usage(prompt, completion)
+    read = whole(first(attributes, has.cache_read))
+    written = whole(first(attributes, has.cache_creation))
+    total = whole(first(attributes, has.total)) if has.total else None
+    beside = _is_beside(attributes, has, source)
+    prompt = _with_cache(prompt, completion, total, (read, written), is_beside=beside)
+    return Usage(prompt, completion)
+
+
+def _is_beside(attributes: Mapping[str, object], has: names.Present, source: Source) -> bool:
+    if source.is_beside:
+        return True
+    for name in has.provider:
+        provider = attributes[name]
+        if provider == names.STRANDS or (source.is_spring and is_claude(provider)):
+            return True
+    return False
+
+
+def _with_cache(
+    prompt: object,
+    completion: object,
+    total: object,
+    cache: tuple[object, object],
+    *,
+    is_beside: bool,
+) -> object:
+    """Return all input. Parts that exceed their whole lie beside it, as does what a total adds."""
+    is_added = (
+        total is not None and type(completion) is int and total == add(prompt, *cache, completion)
+    )
+    return with_cache(prompt, *cache, is_beside=is_beside or is_added or prompt is None)
+
+
+def _others(attributes: Mapping[str, object], has: names.Present, source: Source) -> Usage:
+    """Return the usage of emitters whose attributes have names of their own."""
+    bare = whole(attributes.get(names.BARE_INPUT)), whole(attributes.get(names.BARE_OUTPUT))
+    if bare != (None, None):
+        return Usage(
+            add(bare[0], *(whole(attributes.get(key)) for key in names.BARE_CACHE)), bare[1]
+        )
+    details = _json(attributes.get(names.LANGFUSE_USAGE))
+    if details is not None:
+        return langfuse.details(details)
+    details = _json(attributes.get(names.MLFLOW_USAGE))
+    if details is not None:
+        beside = _is_beside(attributes, has, source)
+        return _mlflow(
+            details, is_beside=beside or is_claude(attributes.get(names.MLFLOW_PROVIDER))
+        )
+    embedded = whole(attributes.get(names.EMBEDDED))
+    return NONE if embedded is None else Usage(embedded, None)
+
+
+def _mlflow(details: dict[str, object], *, is_beside: bool) -> Usage:
+    prompt, completion = whole(details.get("input_tokens")), whole(details.get("output_tokens"))
+    if prompt is None and completion is None:
+        return usage_of(details)
+    cache = (
+        whole(details.get("cache_read_input_tokens")),
+        whole(details.get("cache_creation_input_tokens")),
+    )
+    total = whole(details.get("total_tokens"))
+    return Usage(_with_cache(prompt, completion, total, cache, is_beside=is_beside), completion)
+
+
+def _json(text: object) -> dict[str, object] | None:
+    """Return the object that a text holds, None where it holds none."""
+    if type(text) is dict:
+        return text
+    if type(text) is not str or len(text) > _MAX_TEXT:
+        return None
+    try:
+        found = orjson.loads(text)
+    except ValueError:
+        return None
+    return found if type(found) is dict else None
+
+
+def unquoted(value: object) -> object:
+    """Return the text inside a JSON text, as MLflow writes texts; any other value unchanged."""
+    if type(value) is str and value[:1] == '"' == value[-1:] and len(value) > 2:
+        try:
+            return orjson.loads(value)
+        except ValueError:
+            return value
+    return value

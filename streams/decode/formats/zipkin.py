@@ -1,0 +1,91 @@
+"""Spans in other shapes than OTLP's, with the same attributes.
+
+* Zipkin's JSON, as the Collector's Kafka exporter writes it (`encoding: zipkin_json`): every
+  attribute is a text, times are microseconds.
+* CloudWatch's `aws/spans`: one span a line, attributes and resource as plain maps.
+
+Sources: openzipkin/zipkin-api, zipkin2-api.yaml; AWS, CloudWatch's Transaction Search.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from streams.decode.formats import otlp_names as names
+from streams.decode.formats.otlp_span import FAILED, Source, Span, traced
+from streams.decode.formats.raw_usage import part, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.decode.formats.traced import Traced
+
+_MICROSECOND: Final = 1000
+#: Tags of a Zipkin span that the Collector takes from the scope.
+_SCOPES: Final = ("otel.scope.name", "otel.library.name")
+
+
+def is_zipkin(document: Mapping[str, Any]) -> bool:
+    """Return whether a document is a span of Zipkin's."""
+    return (
+        type(document.get("traceId")) is str
+        and type(document.get("id")) is str
+        and "spanId" not in document
+        and ("tags" in document or "timestamp" in document or "localEndpoint" in document)
+    )
+
+
+def read_zipkin(span: Mapping[str, Any]) -> Traced:
+    """Return what a span of Zipkin's is."""
+    tags = span.get("tags")
+    attributes = tags if type(tags) is dict else {}
+    begin, lasts = whole(span.get("timestamp")), whole(span.get("duration"))
+    start = begin * _MICROSECOND if type(begin) is int else None
+    end = None if start is None or type(lasts) is not int else start + lasts * _MICROSECOND
+    failed = "error" in attributes or attributes.get("otel.status_code") == "ERROR"
+    found = Span(
+        _text(span.get("traceId")),
+        _text(span.get("id")),
+        _text(span.get("parentId")),
+        _plain(span.get("kind")),
+        start,
+        end,
+        failed,
+        attributes,
+    )
+    scope = next((attributes[key] for key in _SCOPES if attributes.get(key)), "")
+    return traced(found, Source.of(scope, part(span, "localEndpoint", "serviceName")))
+
+
+def is_cloudwatch(document: Mapping[str, Any]) -> bool:
+    """Return whether a document is a span of CloudWatch's."""
+    return (
+        type(document.get("traceId")) is str
+        and type(document.get("spanId")) is str
+        and type(document.get("attributes")) is dict
+        and "startTimeUnixNano" in document
+    )
+
+
+def read_cloudwatch(span: Mapping[str, Any]) -> Traced:
+    """Return what a span of CloudWatch's is."""
+    found = Span(
+        _text(span.get("traceId")),
+        _text(span.get("spanId")),
+        _text(span.get("parentSpanId")),
+        _plain(span.get("kind")),
+        span.get("startTimeUnixNano"),
+        span.get("endTimeUnixNano"),
+        _plain(part(span, "status", "code")) in FAILED,
+        {key: value for key, value in span["attributes"].items() if key in names.WANTED},
+    )
+    service = part(span, "resource", "attributes", "service.name")
+    return traced(found, Source.of(part(span, "scope", "name"), service))
+
+
+def _text(value: object) -> str:
+    return value if type(value) is str else ""
+
+
+def _plain(value: object) -> object:
+    return value if type(value) in {int, str} else None

@@ -1,0 +1,161 @@
+"""The spans of the last records of a log: a request that several of them report counts once.
+
+A span ends after the ones inside it, so its exporter often sends it in a later record. Which of the
+spans inside each other count is decided as within one record (`streams.decode.nesting`), except
+that a span that has been counted stays counted: what arrives later and repeats it is skipped.
+
+Only the log decides: the spans of at most so many records before, and of these the last
+`MAX_SPANS`. A decision may depend on an earlier one, whose reach lies before it: so a worker that
+reads twice that many records again at its start decides like its predecessor.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from streams.decode.nesting import MAX_DEPTH, Node, is_same, repeats
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from streams.decode.event import SkipReason
+
+#: Spans that are remembered, at some 300 bytes each.
+MAX_SPANS = 50_000
+
+
+class _Usage(NamedTuple):
+    """A span with usage. `is_covered` if spans inside it that came before or with it repeat it."""
+
+    node: Node
+    number: int
+    is_covered: bool
+
+
+class TraceMemory:
+    """Remembers the spans of the last `records` offsets of a log.
+
+    Spans are numbered in the order of the log. `_links` are the spans' parents, `_inside` the spans
+    inside each span, in the order in which they came.
+    """
+
+    def __init__(self, records: int, spans: int = MAX_SPANS) -> None:
+        self._records = records
+        self._spans = spans
+        self._links: dict[Hashable, tuple[Hashable, int]] = {}
+        self._inside: dict[Hashable, list[Hashable]] = {}
+        self._usages: dict[Hashable, _Usage] = {}
+        self._begins: deque[tuple[int, int]] = deque()
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._links) + len(self._usages)
+
+    def repeated(
+        self, offset: int, nodes: Sequence[Node], void: AbstractSet[Hashable] = frozenset()
+    ) -> dict[Hashable, SkipReason]:
+        """Remember a record's spans; return those that repeat an earlier one, and why.
+
+        Offsets ascend over all calls. The spans in `void` are not counted, so nothing repeats them.
+        """
+        begin = self._next
+        self._begins.append((offset, begin))
+        counted = [each for each in nodes if each.has_usage and each.key not in void]
+        for each in nodes:
+            self._link(each)
+        floor = self._floor(offset)
+        found: dict[Hashable, SkipReason] = {}
+        for each in counted:
+            before = self._usages.get(each.key)
+            if before is not None and floor <= before.number < begin:
+                found[each.key] = "duplicate"
+        for each in counted:
+            self._usages[each.key] = _Usage(each, self._links_number(each.key, begin), False)
+        for each in counted:
+            why = repeats(each, self._nearest_inside(each.key, floor))
+            if why is not None:
+                self._usages[each.key] = self._usages[each.key]._replace(is_covered=True)
+            elif each.key not in found:
+                why = self._repeats_outer(each, begin, floor)
+            if why is not None:
+                found.setdefault(each.key, why)
+        self._prune(floor)
+        return found
+
+    def _link(self, node: Node) -> None:
+        self._next += 1
+        if node.parent is None or node.parent == node.key:
+            return
+        before = self._links.get(node.key)
+        self._links[node.key] = node.parent, self._next - 1
+        if before is None or before[0] != node.parent:
+            self._inside.setdefault(node.parent, []).append(node.key)
+
+    def _links_number(self, key: Hashable, begin: int) -> int:
+        link = self._links.get(key)
+        return begin if link is None else max(begin, link[1])
+
+    def _floor(self, offset: int) -> int:
+        """Return the number of the first span that counts for a record."""
+        while self._begins and self._begins[0][0] < offset - self._records:
+            self._begins.popleft()
+        return max(self._begins[0][1] if self._begins else 0, self._next - self._spans)
+
+    def _nearest_inside(self, key: Hashable, floor: int) -> Iterator[Node]:
+        """Yield the nearest spans with usage inside a span."""
+        todo, seen = [key], {key}
+        while todo:
+            outer = todo.pop()
+            for inner in self._inside.get(outer, ()):
+                link = self._links.get(inner)
+                if link is None or link[0] != outer or link[1] < floor or inner in seen:
+                    continue
+                seen.add(inner)
+                usage = self._usages.get(inner)
+                if usage is not None and usage.number >= floor:
+                    yield usage.node
+                else:
+                    todo.append(inner)
+
+    def _repeats_outer(self, node: Node, begin: int, floor: int) -> SkipReason | None:
+        """Return why a span does not count inside one that was counted before."""
+        outer: Hashable = node.key
+        for _ in range(MAX_DEPTH):
+            link = self._links.get(outer)
+            if link is None or link[1] < floor or link[0] == node.key:
+                return None
+            outer = link[0]
+            usage = self._usages.get(outer)
+            if usage is not None and usage.number >= floor:
+                if usage.number >= begin or usage.is_covered:
+                    return None
+                return "duplicate" if usage.node.is_sum or is_same(usage.node, node) else None
+        return None
+
+    def _prune(self, floor: int) -> None:
+        if len(self._links) + len(self._usages) <= 2 * self._spans:
+            return
+        self._keep(floor, self._next)
+
+    def _keep(self, first: int, end: int) -> None:
+        """Keep the spans of these numbers."""
+        self._links = {key: link for key, link in self._links.items() if first <= link[1] < end}
+        self._usages = {
+            key: usage for key, usage in self._usages.items() if first <= usage.number < end
+        }
+        self._inside = {}
+        for key, (parent, _) in self._links.items():
+            self._inside.setdefault(parent, []).append(key)
+
+    def forget_from(self, offset: int) -> None:
+        """Forget the spans of records from an offset on: the log no longer holds them."""
+        while self._begins and self._begins[-1][0] >= offset:
+            self._next = self._begins.pop()[1]
+        self._keep(0, self._next)
+
+    def forget(self, keys: Iterable[Hashable]) -> None:
+        """Forget what these spans count: they were not counted after all."""
+        for key in keys:
+            self._usages.pop(key, None)

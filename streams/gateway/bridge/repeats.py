@@ -1,0 +1,59 @@
+"""Spans of one request that come in several posts: Kafka gets the request once.
+
+What a bridge writes holds no spans, so it compares them itself: those of the last
+TOKENSHARE_TRACE_RECORDS posts. A post that Kafka did not take is forgotten, as it is sent again.
+This is the memory of one process: several bridges behind a balancer, or a bridge that restarts
+between two posts, do not see what the other one got.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streams.decode.event import Skipped
+from streams.decode.nesting import Node
+from streams.decode.trace_memory import TraceMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from streams.gateway.bridge.post import Posted
+    from streams.settings import Settings
+
+
+class Repeats:
+    """Compares the spans of posts. Its methods are to be called by one thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        records = settings.trace_records
+        self._memory = TraceMemory(records) if records else None
+        self._posts = 0
+
+    def without(self, posted: Posted) -> Posted:
+        """Return a post without the records that repeat a span of an earlier one; remember it."""
+        if self._memory is None or not posted.nodes:
+            return posted
+        self._posts += 1
+        repeated = self._memory.repeated(self._posts, [_hashed(each) for each in posted.nodes])
+        if not repeated:
+            return posted
+        reasons = [repeated.get(hash(key)) for key in posted.keys]
+        kept = [at for at, why in enumerate(reasons) if why is None]
+        return posted._replace(
+            records=[posted.records[at] for at in kept],
+            events=len(kept),
+            skipped=[*posted.skipped, *(Skipped(why) for why in reasons if why is not None)],
+            keys=[posted.keys[at] for at in kept],
+        )
+
+    def forget(self, posted: Posted) -> None:
+        """Forget a post that Kafka did not take."""
+        if self._memory is not None:
+            self._memory.forget(hash(key) for key in posted.keys)
+
+
+def _hashed(node: Node) -> Node:
+    """Return a span with hashes for keys, which take less memory."""
+    key, parent, start, end, is_sum, prompt, completion = node
+    outer: Hashable = None if parent is None else hash(parent)
+    return Node(hash(key), outer, start, end, is_sum, prompt, completion)

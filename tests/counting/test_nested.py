@@ -1,0 +1,248 @@
+"""Spans of one request in several records count once, also after a restart at any record."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from laws import examples
+
+from streams.classify.classifier import Classifier
+from streams.classify.origin.catalog import Catalog
+from streams.counting.partition import Partition
+from streams.counting.repeats import Repeats
+from streams.decode.decoder import Decoder
+from streams.decode.options import Options
+from streams.decode.reader import Reader
+from streams.decode.trace_memory import TraceMemory
+from streams.state.codec import parse_key
+
+NOW = 1_800_000_000.0
+START = int(NOW - 60) * 10**9
+SECOND = 10**9
+CLASSIFIER = Classifier(Catalog.load())
+READER = Reader(CLASSIFIER, Options(), with_spans=True)
+CHAT = "chat"
+
+
+def span(key, parent=0, counts=None, *, operation=CHAT, at=0, lasts=10, trace=1):
+    """Return a span; `counts` are its prompt and completion, None for a span without usage."""
+    attributes = {}
+    if operation is not None:
+        attributes["gen_ai.operation.name"] = {"stringValue": operation}
+    if counts is not None:
+        attributes["gen_ai.request.model"] = {"stringValue": "gpt-4o"}
+        attributes["gen_ai.usage.input_tokens"] = {"intValue": str(counts[0])}
+        attributes["gen_ai.usage.output_tokens"] = {"intValue": str(counts[1])}
+    made = {
+        "traceId": f"{trace:032x}",
+        "spanId": f"{key:016x}",
+        "startTimeUnixNano": str(START + at * SECOND),
+        "endTimeUnixNano": str(START + (at + lasts) * SECOND),
+        "attributes": [{"key": name, "value": value} for name, value in attributes.items()],
+    }
+    return made | ({"parentSpanId": f"{parent:016x}"} if parent else {})
+
+
+def record(*spans):
+    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
+
+
+def new(records=(), generation=1, trace_records=100):
+    return Partition.restore(0, generation, dict(records), trace_records=trace_records)
+
+
+def count(partition, values, start=0):
+    for reading in READER.values(start, values):
+        partition.apply(reading, CLASSIFIER, NOW)
+
+
+def counted(*values, trace_records=100):
+    """Return how many requests, and how many tokens, are counted of records."""
+    partition = new(trace_records=trace_records)
+    count(partition, list(values))
+    return totals(partition)
+
+
+def totals(partition):
+    found = list(partition.totals.origins.values())
+    return sum(each[0] for each in found), sum(sum(each[1:3]) for each in found)
+
+
+def test_a_sum_in_a_later_record_does_not_count():
+    part, whole = span(2, 1, (10, 1)), span(1, 0, (10, 1), operation=None)
+
+    assert counted(record(part), record(whole)) == (1, 11)
+
+
+def test_a_sum_is_found_through_spans_without_usage_in_any_record():
+    inner, tool, agent = span(3, 2, (10, 1)), span(2, 1), span(1, 0, (30, 3), operation=None)
+
+    assert counted(record(inner), record(tool), record(agent)) == (1, 11)
+    assert counted(record(tool), record(inner), record(agent)) == (1, 11)
+
+
+def test_the_client_and_the_gateway_count_once_whichever_comes_first():
+    client, way, gateway = span(1, 0, (10, 1)), span(2, 1), span(3, 2, (10, 1), at=1, lasts=5)
+
+    assert counted(record(client, way), record(gateway)) == (1, 11)
+    assert counted(record(gateway), record(way), record(client)) == (1, 11)
+
+
+def test_a_sum_that_came_first_holds_what_comes_later():
+    whole = span(1, 0, (30, 3), operation=None)
+    parts = [record(span(key, 1, (10, 1))) for key in (2, 3, 4)]
+
+    assert counted(record(whole), *parts) == (1, 33)
+
+
+def test_what_comes_after_a_sum_that_was_skipped_counts():
+    whole = span(1, 0, (30, 3), operation=None)
+
+    assert counted(record(span(2, 1, (10, 1))), record(whole), record(span(3, 1, (20, 2)))) == (
+        2,
+        33,
+    )
+
+
+def test_requests_named_as_such_count_beside_each_other():
+    outer, inner = span(1, 0, (50, 5)), span(2, 1, (10, 1))
+    late = span(4, 3, (10, 1), at=20)
+
+    assert counted(record(inner), record(outer)) == (2, 66)
+    # It began after the one around it had ended.
+    assert counted(record(span(3, 0, (10, 1))), record(late)) == (2, 22)
+
+
+def test_a_span_that_is_exported_again_counts_once():
+    assert counted(record(span(1, 0, (10, 1))), record(span(1, 0, (10, 1)))) == (1, 11)
+    assert counted(record(span(1, 0, (10, 1))), record(span(1, 0, (10, 1), trace=2))) == (2, 22)
+
+
+def test_spans_beyond_the_window_are_forgotten():
+    part, whole = record(span(2, 1, (10, 1))), record(span(1, 0, (10, 1), operation=None))
+    others = [record(span(1, 0, (1, 0), trace=number)) for number in range(2, 7)]
+
+    assert counted(part, *others, whole, trace_records=6) == (6, 16)
+    assert counted(part, *others, whole, trace_records=5) == (7, 27)
+
+
+def test_zero_records_compare_nothing():
+    part, whole = record(span(2, 1, (10, 1))), record(span(1, 0, (10, 1), operation=None))
+
+    assert counted(part, whole, trace_records=0) == (2, 22)
+
+
+def test_a_span_of_the_future_repeats_nothing_and_is_not_repeated():
+    ahead = span(2, 1, (10, 1), at=10_000)
+    whole = span(1, 0, (10, 1), operation=None)
+
+    assert counted(record(ahead), record(whole)) == (1, 11)
+
+
+def test_a_log_event_and_its_span_count_once():
+    event = {
+        "traceId": f"{1:032x}",
+        "spanId": f"{7:016x}",
+        "timeUnixNano": str(START),
+        "eventName": "gen_ai.client.inference.operation.details",
+        "attributes": span(7, 0, (10, 1))["attributes"],
+    }
+    logs = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [event]}]}]}).encode()
+
+    assert counted(logs, record(span(7, 0, (10, 1)))) == (1, 11)
+    assert counted(record(span(7, 0, (10, 1))), logs) == (1, 11)
+    assert counted(logs) == (1, 11)
+
+
+def test_memory_is_bounded_by_spans():
+    memory = TraceMemory(1000, spans=50)
+    partition = new()
+    partition.repeats = Repeats(None, memory, 0, 1000)
+    count(
+        partition,
+        [record(*(span(key, 99, (1, 1), trace=n) for key in range(9))) for n in range(99)],
+    )
+
+    assert len(memory) <= 2 * 50 + 9
+
+
+def test_spans_that_the_log_has_lost_are_forgotten():
+    partition = new()
+    count(partition, [record(span(2, 1, (10, 1)))])
+    partition.cut_to(0)
+    count(partition, [record(span(2, 1, (10, 1)))])
+
+    assert totals(partition) == (2, 22)
+
+
+def test_a_source_without_spans_is_not_read_again():
+    partition = new()
+    count(partition, [b'{"model":"gpt-4o","prompt_tokens":1,"completion_tokens":1}'] * 5)
+
+    assert restarted(partition, []).read_to == 5
+
+
+# --- laws
+
+
+@st.composite
+def traces(draw):
+    """Return records of spans of some traces: parents come before, with or after their parts."""
+    spans = []
+    for trace in range(1, draw(st.integers(2, 4))):
+        for key in range(1, draw(st.integers(2, 8))):
+            parent = draw(st.integers(0, key - 1))
+            counts = draw(st.sampled_from((None, (10, 1), (10, 1), (20, 2), (30, 3))))
+            operation = draw(st.sampled_from((CHAT, CHAT, None)))
+            spans.append(span(key, parent, counts, operation=operation, trace=trace))
+    spans = draw(st.permutations(spans + spans[:2]))
+    size = draw(st.integers(1, 4))
+    return [record(*spans[at : at + size]) for at in range(0, len(spans), size)]
+
+
+def stored(partition):
+    """Return the table after a flush, by pane."""
+    flush = partition.begin_flush()
+    partition.end_flush(flush, written=True)
+    written = dict(flush.panes) | {flush.position[0]: flush.position[1]}
+    return {parse_key(key)[1]: value for key, value in written.items()}
+
+
+def restarted(partition, values, trace_records=100):
+    """Return the partition of the next owner, which has read again what it has to remember."""
+    owner = new(stored(partition), partition.generation + 1, trace_records)
+    while owner.read_to < owner.position:
+        for reading in READER.values(owner.read_to, values[owner.read_to : owner.position]):
+            owner.remember(reading)
+    return owner
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(traces(), st.data())
+def test_a_restart_changes_nothing(values, data):
+    reach = data.draw(st.integers(1, 6))
+    at = data.draw(st.integers(0, len(values)))
+    whole = new(trace_records=reach)
+    count(whole, values)
+
+    first = new(trace_records=reach)
+    count(first, values[:at])
+    second = restarted(first, values, reach)
+    count(second, values[at:], at)
+
+    assert second.totals == whole.totals
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(traces())
+def test_no_order_of_records_counts_a_request_twice(values):
+    # Each key is one span; more requests than spans with usage would be counted twice.
+    together = Decoder(Options()).decode(b"\n".join(values))
+    keys = {node.key for node in together.nodes if node.has_usage}
+    requests, _ = counted(*values)
+
+    assert requests <= len(keys)
+    assert len(together.events) <= len(keys)
+    assert (requests > 0) == bool(keys)
