@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streams.counting.dedupe import Recent
-from streams.decode.formats import otlp
+from streams.decode.formats import litellm, otlp
 from streams.decode.trace_memory import TraceMemory
 
 if TYPE_CHECKING:
@@ -45,9 +45,12 @@ class Repeats:
     def reach(self, totals: Totals) -> int:
         """Return how many counted records to read again, given what has been counted.
 
-        Without any span there is none to be remembered.
+        Without any span and any batch of LiteLLM's there is none to be remembered.
         """
-        has_spans = otlp.NAME in totals.events or "skipped/not_a_request" in totals.records
+        has_spans = (
+            not totals.events.keys().isdisjoint((otlp.NAME, litellm.NAME))
+            or "skipped/not_a_request" in totals.records
+        )
         return max(self.dedupe_records, 2 * self.trace_records if has_spans else 0)
 
     def without(self, reading: Reading, ahead: NDArray[np.bool_]) -> Reading:

@@ -49,7 +49,7 @@ from streams.decode.formats.registry import (
     formats_named,
 )
 from streams.decode.formats.traced import Line, Traced
-from streams.decode.judged import Judged, completed, skip_nested, skip_repeated
+from streams.decode.judged import Judged, completed, is_traced, skip_nested
 from streams.decode.options import AUTO, Options
 
 if TYPE_CHECKING:
@@ -431,10 +431,9 @@ def _skip(reason: SkipReason) -> list[Judged]:
 
 
 def _sorted(found: list[Judged]) -> Decoded:
-    format_, item, node = found[0].format, found[0].item, found[0].node
-    if len(found) == 1 and isinstance(item, UsageEvent) and node is None:
+    format_, item = found[0].format, found[0].item
+    if len(found) == 1 and isinstance(item, UsageEvent) and not is_traced(found[0]):
         return Decoded(format_, (item,), formats=(format_ or "",))
-    skip_repeated(found)
     nodes = skip_nested(found)
     events = [each for each in found if isinstance(each.item, UsageEvent)]
     return Decoded(

@@ -31,24 +31,27 @@ class Judged(NamedTuple):
         return isinstance(self.item, Rejected) and self.item.reason in {"not_json", "not_utf8"}
 
 
+def is_traced(judged: Judged) -> bool:
+    """Return whether an item may repeat another one by its place in a trace or a shared id."""
+    item = judged.item
+    return judged.node is not None or (isinstance(item, UsageEvent) and type(item.id) is SharedId)
+
+
+def _node(judged: Judged) -> Node | None:
+    """Return the place of an item in its trace; an event of a shared id lies under that id."""
+    item = judged.item
+    if judged.node is None and isinstance(item, UsageEvent) and type(item.id) is SharedId:
+        return Node(item.id).counting(item.prompt_tokens, item.completion_tokens)
+    return judged.node
+
+
 def skip_nested(found: list[Judged]) -> list[Node]:
-    """Skip the events that repeat one inside them; return all spans of the record."""
-    nodes = [each.node for each in found]
+    """Skip events that repeat one inside them or share its id; return all spans of the record."""
+    nodes = [_node(each) for each in found]
     nodes += [each.link for each in found if each.link is not None]
     for at, why in within(nodes).items():
         found[at] = found[at]._replace(item=Skipped(why))
     return [each for each in nodes if each is not None]
-
-
-def skip_repeated(found: list[Judged]) -> None:
-    """Skip the events that report a request again which an earlier one of the record reports."""
-    seen: set[object] = set()
-    for at, each in enumerate(found):
-        item = each.item
-        if isinstance(item, UsageEvent) and type(item.id) is SharedId:
-            if item.id in seen:
-                found[at] = each._replace(item=Skipped("duplicate"))
-            seen.add(item.id)
 
 
 def completed(found: list[Judged], envelope: cloudevents.Envelope) -> list[Judged]:

@@ -19,7 +19,7 @@ from streams.decode.event import (
     event_time,
 )
 from streams.decode.formats import custom, native, otlp
-from streams.decode.formats.raw_usage import request_id
+from streams.decode.formats.raw_usage import SharedId, request_id
 from streams.decode.formats.registry import NAMES
 from streams.decode.nesting import Node
 from streams.kafka import record_batch
@@ -56,9 +56,10 @@ class Rows:
     `ts` is in unix seconds, NaN where it cannot be read as a time. `pair` and `tenant` are the
     classifier's numbers of (model, language) and of the tenant, -1 for none. `format` is the
     place of a format's name in `FORMAT_NAMES`. `id` is a hash of the event's id, 0 for none; where
-    ids are not asked for, only spans have one. Hashes of different processes differ. `requests` is
-    how many requests a row stands for: one, but where a custom format says otherwise. `generation`
-    is the classifier's when the numbers were assigned: in another one they are void.
+    ids are not asked for, only spans and requests of a shared id have one. Hashes of different
+    processes differ. `requests` is how many requests a row stands for: one, but where a custom
+    format says otherwise. `generation` is the classifier's when the numbers were assigned: in
+    another one they are void.
     """
 
     generation: int
@@ -246,10 +247,10 @@ def _ids(
 ) -> list[int]:
     if with_ids:
         return [id_number(each.id) for each in events]
-    if formats is None or _OTLP not in formats:
+    if formats is None:
         return [0] * len(events)
     return [
-        id_number(each.id) if number == _OTLP else 0
+        id_number(each.id) if number == _OTLP or type(each.id) is SharedId else 0
         for each, number in zip(events, formats, strict=True)
     ]
 

@@ -120,6 +120,38 @@ def test_a_span_that_is_exported_again_counts_once():
     assert counted(record(span(1, 0, (10, 1))), record(span(1, 0, (10, 1), trace=2))) == (2, 22)
 
 
+def batch(name, call="aretrieve_batch"):
+    """Return LiteLLM's payload of a finished batch, as each retrieval logs it."""
+    return json.dumps(
+        {
+            "id": name,
+            "call_type": call,
+            "model": "gpt-4o",
+            "prompt_tokens": 300,
+            "completion_tokens": 20,
+            "startTime": NOW - 60,
+        }
+    ).encode()
+
+
+def test_a_batch_that_litellm_logs_at_each_retrieval_counts_once():
+    assert counted(batch("batch_1"), batch("batch_1"), batch("batch_2")) == (2, 640)
+    assert counted(batch("r-1", "acompletion"), batch("r-1", "acompletion")) == (2, 640)
+
+
+def test_batches_without_an_id_repeat_nothing():
+    assert counted(b"[" + batch("") + b"," + batch("") + b"]", batch("")) == (3, 960)
+
+
+def test_a_batch_is_counted_once_across_a_restart():
+    partition = new()
+    count(partition, [batch("batch_1")])
+    after = restarted(partition, [batch("batch_1")])
+    count(after, [batch("batch_1")], start=1)
+
+    assert totals(after) == (1, 320)
+
+
 def test_spans_beyond_the_window_are_forgotten():
     part, whole = record(span(2, 1, (10, 1))), record(span(1, 0, (10, 1), operation=None))
     others = [record(span(1, 0, (1, 0), trace=number)) for number in range(2, 7)]

@@ -61,7 +61,7 @@ class Found(NamedTuple):
 class SharedId(str):
     """The id of a request that several records report, by what their writer is known to do.
 
-    It counts once in a record, also where ids are not compared.
+    It counts once in a record and across records, also where ids are not compared.
     """
 
     __slots__ = ()
@@ -167,7 +167,7 @@ def request_id(value: object) -> str | int | None:
     if type(value) is str:
         return value[:MAX_CHARACTERS] or None
     if type(value) is SharedId:
-        return SharedId(value[:MAX_CHARACTERS])
+        return SharedId(value[:MAX_CHARACTERS]) if value else None
     return value if type(value) is int and abs(value) < _WHOLE else None
 
 
