@@ -1,58 +1,29 @@
-"""Which language a prompt is in: texts, pasted code, and the shapes that gateways log."""
+"""The language of a text: scripts first, then the detectors."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import textwrap
-import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from prompts import COUNTED, FOLDER, Prompts, Watch, check
-from steps import steps
+from detect_texts import CHINESE, OF_SHARED_SCRIPTS, PYTHON, RUSSIAN, THAI, UND
 
-from streams.classify.language import opinion, prompt, script
+from streams.classify.language import opinion, script
 from streams.classify.language.detect import (
     HAS_MODEL,
-    MAX_TEXTS,
-    PREFIX_CHARACTERS,
     Detection,
     detect,
     detect_messages,
 )
 from streams.classify.language.malay import indonesian_words
 from streams.classify.language.prose import prose
-from streams.classify.language.tags import canonical
 
 # In CI the extra is there, or these tests fail.
 needs_detectors = pytest.mark.skipif(
     not HAS_MODEL and not os.environ.get("CI"), reason="the extra `language` is not installed"
 )
-
-UND = Detection("und", 0.0, "none")
-RUSSIAN = "Напиши короткое письмо моей учительнице, пожалуйста."
-CHINESE = "请帮我写一封感谢信。"
-THAI = "ช่วยเขียนจดหมายขอบคุณให้หน่อย"
-PYTHON = textwrap.dedent(
-    """
-    import os
-
-    def total(values):
-        # add them up
-        result = 0
-        for value in values:
-            result += value
-        return result
-    """
-).strip()
-
 OF_ONE_SCRIPT = {
     "th": THAI,
     "ko": "감사 편지를 써 주세요",
@@ -66,32 +37,6 @@ OF_ONE_SCRIPT = {
     "am": "ደብዳቤ ጻፍልኝ",
     "zh-Hans": CHINESE,
     "zh-Hant": "請幫我寫一封感謝信。",
-}
-OF_SHARED_SCRIPTS = {
-    "en": "Please write a short letter to thank my teacher.",
-    "ru": RUSSIAN,
-    "uk": "Напиши, будь ласка, короткого листа моїй вчительці.",
-    "bg": "Напиши ми кратко писмо до учителката, моля те.",
-    "es": "Escribe una carta corta para dar las gracias a mi maestra.",
-    "pt": "Escreva uma carta curta para agradecer à minha professora.",
-    "fr": "Écris une courte lettre pour remercier ma maîtresse d'école.",
-    "de": "Schreib bitte einen kurzen Brief, um meiner Lehrerin zu danken.",
-    "nl": "Schrijf een korte brief om mijn lerares te bedanken, alsjeblieft.",
-    "nb": "Skriv et kort brev for å takke læreren min, er du snill.",
-    "pl": "Napisz krótki list, żeby podziękować mojej nauczycielce.",
-    "tr": "Öğretmenime teşekkür etmek için kısa bir mektup yazar mısın?",
-    "vi": "Hãy viết một bức thư ngắn để cảm ơn cô giáo của tôi.",
-    "id": "Tolong buatkan surat singkat karena saya mau berterima kasih kepada guru.",
-    "ms": "Sila tulis surat ringkas kerana saya mahu berterima kasih kepada cikgu.",
-    "fil": "Sumulat ka ng maikling liham upang pasalamatan ang aking guro.",
-    "ar": "اكتب رسالة قصيرة لأشكر معلمتي من فضلك",
-    "fa": "لطفاً یک نامه کوتاه برای تشکر از معلمم بنویس",
-    "ur": "براہ کرم میری استانی کا شکریہ ادا کرنے کے لیے ایک خط لکھیں",
-    "hi": "कृपया मेरी अध्यापिका को धन्यवाद देने के लिए एक पत्र लिखो",
-    # These only the second detector knows.
-    "sw": "Tafadhali niandikie barua fupi ya kumshukuru mwalimu wangu.",
-    "mk": "Те молам напиши кратко писмо за да ѝ се заблагодарам на учителката.",
-    "eo": "Bonvolu skribi mallongan leteron por danki mian instruistinon.",
 }
 
 
@@ -233,9 +178,6 @@ def test_traditional_and_simplified_are_distinguished_and_a_tie_is_simplified():
     assert not script.is_traditional("你好")
 
 
-# -- without the extra ----------------------------------------------------------------------------
-
-
 def test_without_detectors_scripts_still_tell_and_the_rest_is_undetermined(monkeypatch):
     monkeypatch.setattr(opinion, "_loaded", lambda: None)
 
@@ -276,268 +218,3 @@ def test_threads_agree():
         found = list(pool.map(detect, texts))
 
     assert found == [detect(text) for text in texts]
-
-
-# -- prompts as gateways log them -----------------------------------------------------------------
-
-USER = {"role": "user", "content": CHINESE}
-SHAPES = {
-    "text": CHINESE,
-    "openai chat": [{"role": "system", "content": "Be brief."}, USER],
-    "openai parts": [
-        {
-            "role": "user",
-            "content": [
-                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
-                {"type": "text", "text": CHINESE},
-            ],
-        }
-    ],
-    "openai responses text": {"model": "m", "input": CHINESE},
-    "openai responses items": [
-        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": CHINESE}]},
-        {"type": "function_call", "name": "find", "arguments": "{}"},
-        {"type": "function_call_output", "call_id": "1", "output": THAI},
-    ],
-    "openai completions": {"prompt": [CHINESE]},
-    "anthropic": {
-        "system": [{"type": "text", "text": "Be brief."}],
-        "messages": [
-            {"role": "user", "content": [{"type": "text", "text": CHINESE}]},
-            {"role": "assistant", "content": [{"type": "tool_use", "name": "f", "input": {}}]},
-            {"role": "user", "content": [{"type": "tool_result", "content": THAI}]},
-        ],
-    },
-    "gemini": {"contents": [{"role": "user", "parts": [{"text": CHINESE}]}]},
-    "gemini without role": {"contents": [{"parts": [{"text": CHINESE}]}]},
-    "gemini tool": {
-        "contents": [
-            {"role": "user", "parts": [{"text": CHINESE}]},
-            {"role": "user", "parts": [{"functionResponse": {"response": {"text": THAI}}}]},
-        ]
-    },
-    "bedrock converse": [{"role": "user", "content": [{"text": CHINESE}]}],
-    "opentelemetry": [{"role": "user", "parts": [{"type": "text", "content": CHINESE}]}],
-    "opentelemetry tool": [
-        {"role": "user", "parts": [{"type": "text", "content": CHINESE}]},
-        {"role": "tool", "parts": [{"type": "tool_call_response", "response": THAI}]},
-    ],
-    "one message": USER,
-    "json": json.dumps([USER]),
-    "json escaped": json.dumps({"messages": [USER]}, ensure_ascii=True),
-    "json in a body": {"messages": json.dumps([USER])},
-    "json of text": json.dumps(CHINESE),
-}
-
-
-@pytest.mark.parametrize("logged", SHAPES.values(), ids=SHAPES)
-def test_each_shape_of_prompt_is_read(logged):
-    assert detect_messages(logged).language == "zh-Hans"
-
-
-def test_the_last_user_message_decides():
-    messages = [
-        {"role": "user", "content": THAI},
-        {"role": "assistant", "content": "คำตอบ"},
-        USER,
-        {"role": "assistant", "content": "คำตอบ"},
-    ]
-
-    assert detect_messages(messages).language == "zh-Hans"
-
-
-@pytest.mark.parametrize(
-    "last", ["ok", PYTHON, "", [{"type": "image_url", "image_url": {"url": "x"}}], None]
-)
-def test_earlier_user_messages_decide_where_the_last_one_does_not(last):
-    messages = [
-        {"role": "user", "content": THAI},
-        USER,
-        {"role": "user", "content": last},
-    ]
-
-    assert detect_messages(messages).language == "zh-Hans"
-
-
-@pytest.mark.parametrize(
-    "logged",
-    [
-        [{"role": "system", "content": THAI}, {"role": "user", "content": "ok"}],
-        [{"role": "developer", "content": THAI}],
-        {"instructions": THAI, "input": "ok"},
-        {"system": THAI, "messages": [{"role": "user", "content": "1"}]},
-        {
-            "systemInstruction": {"parts": [{"text": THAI}]},
-            "contents": [{"parts": [{"text": "1"}]}],
-        },
-        [{"role": "system", "content": THAI}, *[{"role": "assistant", "content": "x"}] * 500],
-    ],
-)
-def test_the_system_prompt_decides_without_a_user(logged):
-    assert detect_messages(logged).language == "th"
-
-
-@pytest.mark.parametrize(
-    "logged",
-    [
-        [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}],
-        [{"role": "assistant", "content": THAI}],
-        [{"role": "tool", "content": THAI}],
-        [[1, 2, 3]],
-        {"prompt": [1, 2, 3]},
-        {"model": "m"},
-        [],
-        {},
-        None,
-        7,
-        3.5,
-        True,
-        b"bytes",
-        [{"role": ["user"], "type": {}, "content": {"text": 3}}],
-        "redacted-by-litellm",
-        "[REDACTED]",
-        '{"messages": "redacted"}',
-        "[" * 100_000,
-        '{"a":' * 2,
-    ],
-    ids=lambda logged: repr(logged)[:30],
-)
-def test_prompts_without_text_of_users_are_undetermined(logged):
-    assert detect_messages(logged) == UND
-
-
-def test_json_that_breaks_off_is_read_up_to_the_break():
-    whole = json.dumps({"messages": [USER, {"role": "user", "content": "1 " * 50}]})
-    start = whole.index("1 1")
-
-    assert {detect_messages(whole[:end]).language for end in range(start, len(whole))} == {
-        "zh-Hans"
-    }
-
-
-def test_long_json_is_read_at_its_beginning():
-    messages = [USER, *[{"role": "assistant", "content": "x" * 500}] * 1000]
-
-    assert detect_messages(json.dumps(messages)).language == "zh-Hans"
-
-
-def test_a_prompt_that_only_begins_like_json_is_text():
-    assert detect_messages(f"[{CHINESE}").language == "zh-Hans"
-    assert detect_messages(f'"{CHINESE}" 是什么意思').language == "zh-Hans"
-
-
-def test_only_the_latest_messages_are_read():
-    endless = [{"role": "user", "content": "ok"}] * MAX_TEXTS
-    assert detect_messages([USER, *endless]) == UND
-    assert len(prompt.texts([USER] * 10_000)) <= prompt.MAX_MESSAGES + prompt.FIRST_MESSAGES
-
-
-def test_structures_that_contain_themselves_end():
-    messages: list[object] = []
-    messages.append({"role": "user", "content": messages})
-    body: dict[str, object] = {}
-    body["messages"] = body
-
-    assert detect_messages(messages) == UND
-    assert detect_messages(body) == UND
-
-
-# -- laws -----------------------------------------------------------------------------------------
-
-ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=600)
-WORDS = st.sampled_from(
-    ["the", "привет", "你好", "```", "\n", " ", "def f(x):", "{", "}", ";", "a.b", "<b>", "\\", "ß"]
-)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | ANY_TEXT | st.sampled_from([CHINESE, THAI]),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    "role",
-                    "content",
-                    "type",
-                    "text",
-                    "parts",
-                    "messages",
-                    "input",
-                    "prompt",
-                    "system",
-                ]
-            ),
-            inner | st.sampled_from(["user", "system", "text", "tool"]),
-            max_size=5,
-        )
-    ),
-    max_leaves=20,
-)
-
-
-@given(ANY_TEXT | st.lists(WORDS, max_size=200).map("".join))
-def test_no_text_raises_and_each_answer_is_a_canonical_tag(text):
-    found = detect(text)
-
-    assert canonical(found.language) == found.language
-    assert 0 <= found.confidence <= 1
-    assert (found.language == "und") == (found.method == "none") == (found.confidence == 0)
-
-
-@given(ANY_TEXT, ANY_TEXT)
-def test_what_follows_the_prefix_changes_nothing(text, rest):
-    start = (text + "-" * PREFIX_CHARACTERS)[:PREFIX_CHARACTERS]
-
-    assert detect(start + rest) == detect(start)
-
-
-@given(JSON)
-def test_no_logged_value_raises(logged):
-    found = detect_messages(logged)
-
-    assert canonical(found.language) == found.language
-
-
-@given(JSON.filter(lambda value: isinstance(value, list | dict)), st.integers(0, 400))
-def test_no_piece_of_json_raises(logged, end):
-    detect_messages(json.dumps(logged)[:end])
-
-
-def test_a_long_text_takes_the_steps_of_its_beginning():
-    text = OF_SHARED_SCRIPTS["en"] * 20
-    detect(text)
-
-    assert steps(FOLDER, detect, text * 1000) == steps(FOLDER, detect, text) > 0
-
-
-def test_texts_of_all_planes_in_prompts_of_any_shape_keep_the_rules(monkeypatch):
-    prompts, watch = Prompts(Random(20_261_129)), Watch(monkeypatch.setattr)
-    for run in range(1_000):
-        text = prompts.text()
-        check(text, prompts.shaped(text), watch, is_counted=run % COUNTED == 0)
-
-    assert 0 < watch.opinion <= watch.prose
-
-
-def test_blanks_before_a_prompt_are_not_searched_to_their_end():
-    blanks = " " * 1_000_000
-    start = time.process_time()
-    for _ in range(20):
-        detect_messages(blanks)
-
-    assert time.process_time() - start < 0.1
-
-
-# -- what is promised -----------------------------------------------------------------------------
-
-
-def test_the_committed_accuracy_keeps_its_promises():
-    results = Path(__file__).parents[1] / "accuracy" / "results" / "languages.json"
-    found = json.loads(results.read_text(encoding="utf-8"))
-
-    assert found["conditions"]["part"] == "measure"
-    assert found["sentences"]["macro_f1"] >= 0.985
-    assert found["by_length"]["English"]["<16"]["wrong"] <= 0.02
-    assert found["code"]["undetermined"] >= 0.80
-    assert found["speed_texts_per_cpu_second"]["80 characters"] >= 20_000
-    assert found["speed_texts_per_cpu_second"]["800 characters"] >= 8_000
-    assert found["memory_mb"]["detector and catalogue"] <= 60

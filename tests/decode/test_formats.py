@@ -1,8 +1,4 @@
-"""What gateways write is read as their own documents say: samples made by hand, and laws.
-
-The samples lie in `formats/`, each folder with what is expected of it; its README says where the
-rules come from.
-"""
+"""Every sample is read as its rules say, alike in every way to read it."""
 
 from __future__ import annotations
 
@@ -10,7 +6,6 @@ import base64
 import json
 import re
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -25,43 +20,32 @@ from streams.classify.origin.catalog import Catalog
 from streams.decode import compiled as compiled_reader
 from streams.decode import reader as reading
 from streams.decode.decoder import FAILED, Decoder
-from streams.decode.event import REASONS, SKIP_REASONS, UsageEvent, event_time
+from streams.decode.event import REASONS, SKIP_REASONS, event_time
 from streams.decode.formats.registry import NAMES
 from streams.decode.options import Options
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
 
 from check import facts, same
+from format_documents import (
+    DOCUMENTS,
+    OBJECTS,
+    PLAIN,
+    SAMPLES,
+    answers,
+    decode,
+    items,
+    natives,
+    payloads,
+    values,
+)
 
-SAMPLES = samples.load()
-#: Those whose value alone says how it is read, as values and as documents.
-PLAIN = [sample for sample in SAMPLES if sample.is_plain]
 #: What only a worker notices: its clock, and the batch that a record is in.
 OF_A_WORKER = {"future", "too_old", "corrupt_batch"}
 
 
-def _document(sample):
-    try:
-        return json.loads(sample.value)
-    except ValueError:
-        return None
-
-
-DOCUMENTS = {sample.name: document for sample in PLAIN if (document := _document(sample))}
-OBJECTS = [document for document in DOCUMENTS.values() if isinstance(document, dict)]
-
-
-def decode(value, headers=(), options=None):
-    if not isinstance(value, bytes | None):
-        value = json.dumps(value).encode()
-    return Decoder(options).decode(value, headers)
-
-
 def by_name(sample):
     return sample.name
-
-
-# --- samples
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=by_name)
@@ -129,61 +113,6 @@ def test_a_reason_to_skip_is_met_by_a_sample(reason):
     assert any(reason in sample.skipped for sample in SAMPLES)
 
 
-# --- laws
-
-#: What may stand where a number, a name or an object is expected.
-odd = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**70), 2**70),
-    st.integers(0, 10),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.sampled_from(["", " ", "-", "12", "True", "False", "None", "gpt-4o", "UNSPECIFIED", "{}"]),
-    st.lists(st.integers(0, 3), max_size=2),
-    st.dictionaries(st.sampled_from(["model", "usage", "language"]), st.integers(0, 3), max_size=2),
-)
-counts = st.integers(0, 10**9) | odd
-usages = st.fixed_dictionaries(
-    {},
-    optional={
-        **dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), counts),
-        **dict.fromkeys(("input_tokens", "output_tokens", "promptTokenCount"), counts),
-        **dict.fromkeys(("inputTokens", "cache_read_input_tokens"), counts),
-        "input_tokens_details": odd,
-        "completion_tokens_details": st.fixed_dictionaries({"reasoning_tokens": counts}) | odd,
-        "output_tokens_details": st.fixed_dictionaries({"reasoning_tokens": counts}) | odd,
-    },
-)
-natives = st.fixed_dictionaries(
-    {"model": st.just("gpt-4o") | odd},
-    optional={
-        **dict.fromkeys(("prompt_tokens", "completion_tokens"), counts),
-        **dict.fromkeys(("ts", "language", "tenant", "usage", "done", "data"), odd),
-        "genai_other": odd,
-    },
-)
-payloads = st.fixed_dictionaries(
-    {"call_type": st.just("acompletion") | odd, "startTime": st.just(1795003280.5) | odd},
-    optional={
-        "prompt_tokens": st.just(0) | counts,
-        "completion_tokens": st.just(0) | counts,
-        "total_tokens": counts,
-        "response": st.fixed_dictionaries({"usage": usages | odd}, optional={"model": odd}) | odd,
-        "metadata": st.fixed_dictionaries(
-            {}, optional={"user_api_key_team_id": odd, "requester_metadata": odd}
-        )
-        | odd,
-        "hidden_params": st.fixed_dictionaries({"litellm_model_name": odd}) | odd,
-        **dict.fromkeys(("model", "model_group", "status", "cache_hit", "team_id", "user"), odd),
-        **dict.fromkeys(("usage", "messages", "batch", "genai_other", "gen_ai.usage.other"), odd),
-    },
-)
-answers = st.fixed_dictionaries(
-    {"usage": usages}, optional={"model": st.just("m") | odd, "object": st.just("response") | odd}
-)
-items = st.one_of(st.sampled_from(OBJECTS), natives, payloads, answers, odd)
-
-
 @given(st.lists(items, max_size=6))
 def test_each_item_of_a_batch_is_judged_alone(documents):
     # These are no JSON: one spoils a whole array.
@@ -246,14 +175,6 @@ def test_metadata_in_a_text_that_was_cut_off_in_an_emoji_name_the_tenant():
     for document in (payload, cloudflare):
         [event] = Decoder().decode(json.dumps(document).encode()).events
         assert event.tenant == "search"
-
-
-values = st.one_of(
-    st.sampled_from([sample.value for sample in PLAIN]),
-    st.none(),
-    items.map(lambda item: json.dumps(item).encode()),
-    st.lists(payloads, max_size=3).map(lambda batch: json.dumps(batch).encode()),
-)
 
 
 @given(st.lists(values, max_size=12))
@@ -420,132 +341,3 @@ def _unordered(decoded):
 def test_a_pin_changes_nothing_for_its_own_format(sample):
     pinned = decode(sample.value, options=Options(format=sample.format))
     assert same(pinned) == same(decode(sample.value))
-
-
-# --- bombs: a megabyte that takes long, or much memory
-
-DEEP = 100_000
-#: Of a megabyte that is decoded twice, on a machine that others use as well.
-MOST_SECONDS, MOST_KILOBYTES = 3.0, 100 * 1024
-STATUS = Path("/proc/self/status")
-EVENT = '{"model": "gpt-4o", "prompt_tokens": 1, "completion_tokens": 2, "x": %s}'
-
-
-def _field(tag, content):
-    size, varint = len(content), bytearray()
-    while size > 0x7F:
-        varint.append(size & 0x7F | 0x80)
-        size >>= 7
-    return bytes([tag, *varint, size]) + content
-
-
-def _otlp(spans):
-    return _field(0x0A, _field(0x12, spans))
-
-
-def _wrapped(depth):
-    text = EVENT % 1
-    for _ in range(depth):
-        text = json.dumps({"message": text})
-    return text.encode()
-
-
-def _enveloped(depth):
-    text = EVENT % 1
-    for _ in range(depth):
-        text = f'{{"specversion": "1.0", "id": "1", "data": {text}}}'
-    return text.encode()
-
-
-def _nested_attribute(depth):
-    value = '{"arrayValue": {"values": [' * depth + "]}}" * depth
-    attributes = f'[{{"key": "gen_ai.input.messages", "value": {value}}}]'
-    spans = f'[{{"attributes": {attributes}}}]'
-    return f'{{"resourceSpans": [{{"scopeSpans": [{{"spans": {spans}}}]}}]}}'.encode()
-
-
-def _updates():
-    body = {"id": "x"} | {f"k{number}": 0 for number in range(50_000)}
-    update = {"type": "generation-update", "body": {"id": "x"}}
-    first = {"type": "generation-create", "body": body}
-    return json.dumps({"batch": [first, *[update] * 9_000]}).encode()
-
-
-BOMBS = {
-    "arrays in arrays": (b"[" * DEEP, b"[" * DEEP + b"]" * DEEP),
-    "objects in objects": (b'{"a":' * DEEP, b'{"a":' * DEEP + b"1" + b"}" * DEEP),
-    "arrays in a field": tuple(
-        (EVENT % ("[" * depth + "]" * depth)).encode() for depth in (900, 1023, 1024, DEEP)
-    ),
-    "arrays in the text of Higress": (
-        json.dumps({"ai_log": "[" * DEEP + "]" * DEEP}).encode(),
-        json.dumps({"ai_log": '{"model":' + "[" * DEEP}).encode(),
-    ),
-    "arrays in the metadata of Cloudflare": (
-        json.dumps({"tokens_in": 1, "tokens_out": 2, "metadata": "[" * DEEP}).encode(),
-    ),
-    "envelopes in envelopes": tuple(map(_enveloped, (5, 6, 200, 900))),
-    "wrappings in wrappings": tuple(map(_wrapped, (5, 6, 15))),
-    "values of OTLP in values": tuple(map(_nested_attribute, (8, 9, 300))),
-    "a number of a million digits": (
-        (EVENT % ("9" * 1_000_000)).encode(),
-        b'{"model": "m", "completion_tokens": 1, "prompt_tokens": ' + b"9" * 1_000_000 + b"}",
-        b'{"call_type": "c", "startTime": ' + b"9" * 1_000_000 + b"}",
-    ),
-    "lines that are no JSON": (b"x\n" * 500_000, b"{\n" * 500_000),
-    "lines of numbers": (b"1\n" * 500_000,),
-    "updates of a large generation": (_updates(),),
-    "empty spans": (_otlp(b"\x12\x00" * 500_000),),
-    "empty attributes": (_otlp(_field(0x12, b"\x4a\x00" * 500_000)),),
-    "values of OTLP in values, as protobuf": (b"\x0a\x80" * 500_000,),
-    "spaces": (b" " * 1_000_000, b"\n" * 1_000_000, b'{"ai_log": "' + b" " * 1_000_000 + b'"}'),
-}
-
-
-def _peak_kilobytes(*, anew=False):
-    """Return the most memory that this process has had; Linux can be told to look anew."""
-    if not STATUS.exists():
-        return 0
-    if anew:
-        STATUS.with_name("clear_refs").write_text("5")
-    return int(re.search(r"VmHWM:\s+(\d+)", STATUS.read_text())[1])
-
-
-@pytest.mark.parametrize("values", BOMBS.values(), ids=BOMBS)
-def test_a_megabyte_takes_little_time_and_memory(values):
-    # Any value is decoded first, so that what is imported late is no part of it.
-    decoder = Decoder()
-    decoder.decode(b"", [("content-type", b"application/x-protobuf")])
-    for value in values:
-        before = _peak_kilobytes(anew=True)
-        began = time.process_time()
-        decoded = decoder.decode(value)
-        (together,) = decoder.decode_many([value], [()])
-        assert time.process_time() - began < MOST_SECONDS
-        assert _peak_kilobytes() - before < MOST_KILOBYTES
-        assert decoded.events or decoded.rejected or decoded.skipped
-        assert same(together) == same(decoded)
-        assert FAILED not in {each.detail for each in decoded.rejected}
-
-
-def test_many_values_are_refused_in_every_way_to_decode():
-    value = (EVENT % ("[" + "0," * 1_000_001 + "0]")).encode()
-    assert [each.reason for each in decode(value).rejected] == ["too_large"]
-    (together,) = Decoder().decode_many([value], [()])
-    assert same(together) == same(decode(value))
-
-
-def test_an_event_is_one_struct_whichever_way_it_came():
-    value = (EVENT % 1).encode()
-    (together,) = Decoder().decode_many([value], [()])
-    assert isinstance(together, UsageEvent)
-
-
-def test_a_time_of_too_many_digits_is_the_same_whatever_came_before():
-    value = b'{"call_type":"","startTime":-%b,"model":"p","prompt_tokens":1}' % (b"9" * 330)
-    payload = b'{"call_type":"","startTime":1763990000,"model":"p","prompt_tokens":1}'
-    decoder = Decoder(Options())
-    first = decoder.decode(value)
-    decoder.decode(payload)
-
-    assert decoder.decode(value) == first

@@ -6,9 +6,13 @@ import os
 
 import pytest
 from apache import ApacheKafka, MissingToolError, jars
+from bridge_posts import make_bridge, shared, topic
 from processes import WorkerProcess
 
 from streams.demo.broker import EmbeddedBroker
+
+# Fixtures of a bridge process.
+__all__ = ["make_bridge", "shared", "topic"]
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from bridge_posts import BridgeProcess
 from dense import JSON, MOST, OF_SAMPLES, PROTOBUF
-from test_bridge_process import BridgeProcess
 
 from streams.decode.formats.registry import NAMES
 from streams.gateway.bridge.post import CODINGS

@@ -10,10 +10,10 @@ from itertools import groupby
 
 import orjson
 import pytest
+from bridge_posts import BridgeProcess, records
 from canaries import found_in, planted
 from formats import samples
 from processes import wait_until
-from test_bridge_process import BridgeProcess, records
 from test_worker import produce, read_all
 
 from streams.decode.formats.registry import NAMES

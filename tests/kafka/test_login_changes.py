@@ -7,10 +7,10 @@ import http.client
 import shutil
 
 import pytest
+from bridge_posts import BridgeProcess
 from processes import wait_until
 from scram_cluster import PASSWORD, USER, ScramCluster
 from secure import SecureKafka
-from test_bridge_process import BridgeProcess
 from test_doctor import tokenshare
 
 pytestmark = pytest.mark.kafka

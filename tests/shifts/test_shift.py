@@ -1,200 +1,25 @@
-"""Shifts of shares, against examples worked out by hand and against simulation."""
+"""The shift of each key at one moment, whatever comes."""
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shift_inputs import DAY, HOUR, MONDAY, NOW, PANE, grid, steady, told
 
 from streams.shifts import alert_rules
 from streams.shifts.baseline import (
     NEEDED_HOURS,
     baseline_days,
     baseline_of,
-    day_shifts,
-    expected_shares,
-    hour_shifts,
-    usual_spread,
 )
-from streams.shifts.estimate import Stretches, estimate, zscores
 from streams.shifts.evaluation import centre
-from streams.shifts.series import MEASURES, Measure, Series, Tenants
+from streams.shifts.series import MEASURES, Measure
 from streams.shifts.shift import Traffic, shifts
-from streams.shifts.tenant_guard import baseline_hours, in_window, without_top_tenant
-
-HOUR, PANE, DAY = 3600, 300, 86400
-#: A Monday, 00:00 UTC.
-MONDAY = 1_767_571_200
-NOW = MONDAY + 40 * DAY + 12 * HOUR + 1000
-
-
-@pytest.fixture(autouse=True)
-def _no_warning_of_numpy():
-    with warnings.catch_warnings(), np.errstate(all="raise"):
-        warnings.simplefilter("error")
-        yield
-
-
-def grid(values, *, seconds=HOUR, start=MONDAY, keys=None) -> Series:
-    """Counts of one token a request, so that both measures are the same."""
-    values = np.array(values, dtype=float)
-    names = keys or tuple("abcdefgh"[: values.shape[1]])
-    return Series(names, start, seconds, values, values, values)
-
-
-def steady(shares=(3.0, 1.0), *, days=41, per_pane=1.0, now=NOW) -> tuple[Series, Series]:
-    """Return 5-minute panes of 25 h and hours of traffic that never changes, until `now`."""
-    last, here = now // PANE * PANE, now // HOUR * HOUR
-    panes = np.tile(np.array(shares) * per_pane, (300, 1))
-    hours = np.tile(np.array(shares) * per_pane * 12, (days * 24, 1))
-    hours[-1] *= ((last - here) // PANE + 1) / 12
-    return (
-        grid(panes, seconds=PANE, start=last - 299 * PANE),
-        grid(hours, start=here - (days * 24 - 1) * HOUR),
-    )
-
-
-def told(panes, hours, *, tenants=None, now=NOW, dimension="origin"):
-    """Return {(measure, window): Shifts}."""
-    hour = now // HOUR * HOUR
-    baselines = {each: baseline_of(hours, each, hour) for each in MEASURES}
-    said = shifts(Traffic(dimension, panes, hours, tenants), baselines, now)
-    return {(each.measure, each.window): each for each in said}
-
-
-# --- Share and standard error, by hand -----------------------------------------------------------
-
-
-def one_window(counts, squares, expected) -> Stretches:
-    counts = np.array(counts, dtype=float)
-    expected = np.tile(np.array(expected, dtype=float), (len(counts), 1)) * counts.sum(
-        axis=1, keepdims=True
-    )
-    return Stretches(counts, expected, np.array(squares, dtype=float), np.array([True]))
-
-
-def test_the_standard_error_is_the_delta_method_where_that_is_largest():
-    # One stretch after the other alike, so their means say nothing; B = 1/2.
-    # t = (30, 10), T = 40, R = 0.75; q = (500, 100), Q = 600; n_eff = 1600/600 = 2.667.
-    # delta: sqrt(0.25^2 * 500 + 0.75^2 * 100) / 40 = sqrt(31.25 + 56.25) / 40 = 9.354/40 = 0.23385
-    # null:  sqrt(B(1-B) / n_eff) with B = 0.02: sqrt(0.0196 / 2.667) = 0.0857
-    found = estimate(one_window([[15, 5], [15, 5]], [500, 100], [0.02, 0.98]))
-
-    assert found.share.tolist() == [0.75, 0.25]
-    assert found.effective.tolist() == pytest.approx([1600 / 600])
-    assert found.error.tolist() == pytest.approx([0.233854, 0.233854], abs=1e-6)
-    assert found.shift.tolist() == pytest.approx([0.73, -0.73])
-
-
-def test_the_standard_error_is_the_null_form_where_a_key_is_rare():
-    # Key `a` has nothing: delta = sqrt(1 * 0 + 0 * 100) / 100 = 0.
-    # n_eff = 100^2 / 400 = 25; null, B = 0.1: sqrt(0.09 / 25) = 0.06.
-    found = estimate(one_window([[0, 50], [0, 50]], [0, 400], [0.1, 0.9]))
-
-    assert found.error.tolist() == pytest.approx([0.06, 0.06])
-    assert found.baseline.tolist() == pytest.approx([0.1, 0.9])
-
-
-def test_the_standard_error_is_of_the_stretches_where_requests_come_in_sessions():
-    # m = 4, T_j = 100, t = (90, 10, 90, 10): R = 0.5, residuals +-40.
-    # sqrt(4/3 * 4 * 1600) / 400 = sqrt(8533.3) / 400 = 92.376 / 400 = 0.23094
-    # delta with q = (200, 200): sqrt(0.25 * 400) / 400 = 10/400 = 0.025
-    # n_eff = 160000/400 = 400; null: sqrt(0.25/400) = 0.025
-    found = estimate(one_window([[90, 10], [10, 90]] * 2, [200, 200], [0.5, 0.5]))
-
-    assert found.error.tolist() == pytest.approx([0.230940, 0.230940], abs=1e-6)
-
-
-def test_a_cycle_that_is_expected_is_not_an_error():
-    # The stretches differ as they are expected to, so nothing is left of them.
-    counts = np.array([[90.0, 10.0], [10.0, 90.0]] * 12)
-    window = Stretches(counts, counts.copy(), np.array([1200.0, 1200.0]), np.array([True]))
-
-    # T = 2400, n_eff = 2400: sqrt(0.25 / 2400) = 0.0102
-    assert estimate(window).error.tolist() == pytest.approx([0.010206, 0.010206], abs=1e-6)
-
-
-def test_z_is_the_shift_in_units_of_the_larger_uncertainty():
-    found = estimate(one_window([[15, 5], [15, 5]], [500, 100], [0.02, 0.98]))
-
-    # 0.73 / max(S, 0.233854)
-    assert zscores(found, np.array([0.1, 0.1])).tolist() == pytest.approx(
-        [3.1216, -3.1216], abs=1e-4
-    )
-    assert zscores(found, np.array([0.365, 0.365])).tolist() == pytest.approx([2.0, -2.0])
-
-
-# --- The past, by hand ---------------------------------------------------------------------------
-
-
-def test_a_baseline_is_a_ratio_of_sums_over_three_hours_of_seven_days():
-    # Ten days of 10 requests an hour, half of them `a`; three hours around 12:00 are different.
-    #   day 9   11:00 (30, 10)   12:00 (0, 0)   13:00 (10, 30)
-    counts = np.full((11 * 24, 2), 5.0)
-    noon = 10 * 24 + 12
-    counts[noon - 25 : noon - 22] = [[30, 10], [0, 0], [10, 30]]
-    counts[noon - 22] = [1000, 0]  # 14:00 is not near noon
-    expected = expected_shares(counts, counts.sum(axis=1))
-
-    # a: 40 + 6 days * 3 hours * 5 = 130 of 80 + 180 = 260
-    assert expected[noon].tolist() == pytest.approx([130 / 260, 130 / 260])
-    # At 13:00 the three hours of day 9 are 12:00, 13:00 and 14:00: 1010 + 90 of 1040 + 180.
-    assert expected[noon + 1].tolist() == pytest.approx([1100 / 1220, 120 / 1220])
-
-
-def test_the_eighth_day_before_is_in_no_baseline():
-    counts = np.full((9 * 24, 2), 5.0)
-    counts[: 24 - 1] = [1000, 0]  # day 0, up to 22:00
-
-    assert expected_shares(counts, counts.sum(axis=1))[8 * 24 + 12].tolist() == [0.5, 0.5]
-    assert expected_shares(counts, counts.sum(axis=1))[7 * 24 + 12, 0] > 0.5
-
-
-def test_the_shift_of_a_day_is_what_was_counted_over_what_was_expected():
-    # Eight days of (5, 5); then the ninth has (8, 2) in 6 of its hours: 18 tokens more than
-    # expected of 240. The day cycle of volume is in neither.
-    counts = np.full((9 * 24, 2), 5.0)
-    counts[8 * 24 + 4 : 8 * 24 + 10] = [8, 2]
-    expected = expected_shares(counts, counts.sum(axis=1))
-
-    assert day_shifts(counts, expected)[-1].tolist() == pytest.approx([18 / 240, -18 / 240])
-    assert hour_shifts(counts, expected)[8 * 24 + 4].tolist() == pytest.approx([0.3, -0.3])
-
-
-def test_the_usual_spread_is_a_quantile_that_one_freak_hour_does_not_move():
-    shifts_ = np.full((672, 1), 0.0196)
-    assert usual_spread(shifts_).tolist() == pytest.approx([0.01])
-    shifts_[100] = 0.9
-    assert usual_spread(shifts_).tolist() == pytest.approx([0.01])
-    shifts_[:68] = -0.196  # a tenth of the hours
-    assert usual_spread(shifts_).tolist() == pytest.approx([0.1])
-
-
-def test_hours_of_which_nothing_can_be_said_are_in_no_usual_spread():
-    shifts_ = np.full((100, 1), 0.0196)
-    shifts_[:90] = np.nan
-
-    assert usual_spread(shifts_).tolist() == pytest.approx([0.01])
-    assert np.isnan(usual_spread(shifts_[:90])).all()
-
-
-def test_the_hour_that_runs_changes_nothing_of_its_past():
-    panes, hours = steady()
-    before = baseline_of(hours, "tokens", NOW // HOUR * HOUR)
-    hours.tokens[-1] = [1e6, 0]
-    after = baseline_of(hours, "tokens", NOW // HOUR * HOUR)
-
-    assert before.shares.tolist() == after.shares.tolist()
-    assert before.hour_spread.tolist() == after.hour_spread.tolist() == [[0.0, 0.0]]
-    assert len(panes.keys) == before.shares.shape[1]
-
-
-# --- Days of history -----------------------------------------------------------------------------
 
 
 def days_of(busy, as_of_hours: float) -> float:
@@ -231,9 +56,6 @@ def test_z_is_reported_from_21_days_on_and_the_days_before(days, is_said):
     assert all((key.zscore is not None) is is_said for key in said.keys)
     assert all((key.detectable is not None) is is_said for key in said.keys)
     assert all(key.usual_spread is not None for key in said.keys)
-
-
-# --- All of it, at one moment --------------------------------------------------------------------
 
 
 def test_traffic_that_never_changes_has_shifted_nowhere():
@@ -304,9 +126,6 @@ def test_the_past_must_be_of_the_hour_and_of_the_keys():
 
     with pytest.raises(ValueError, match="not of these keys in the hour"):
         shifts(Traffic("origin", panes, hours, None), baselines, NOW)
-
-
-# --- Whatever comes, what is told is a number or nothing ------------------------------------------
 
 
 def is_sound(said) -> bool:
@@ -415,144 +234,3 @@ def test_what_is_reported_is_sound_and_adds_up(values, offset):
         moved = [key.shift for key in each.keys if key.shift is not None]
         assert not shares or sum(shares) == pytest.approx(1.0)
         assert not moved or sum(moved) == pytest.approx(0.0, abs=1e-9)
-
-
-# --- The guard against one tenant -----------------------------------------------------------------
-
-
-def test_a_shift_without_the_tenant_that_makes_it_is_gone():
-    # now (60, 40) of 100, before (40, 60): D = +0.2. Tenant x: now (30, 0), before (0, 0).
-    # Without x: (30, 40)/70 - (40, 60)/100 = 0.428571 - 0.4 = 0.028571
-    # Without y, who sends (10, 10) always: (50, 30)/80 - (30, 50)/80 = 0.25
-    now, before = np.array([60.0, 40.0]), np.array([40.0, 60.0])
-    tenants_now = np.array([[30.0, 0.0], [10.0, 10.0]])
-    tenants_before = np.array([[0.0, 0.0], [10.0, 10.0]])
-    left = without_top_tenant(now, before, tenants_now, tenants_before)
-
-    assert left.tolist() == pytest.approx([0.0285714, -0.0285714], abs=1e-6)
-
-
-def test_nothing_is_left_of_a_gateway_with_one_tenant():
-    now, before = np.array([60.0, 40.0]), np.array([40.0, 60.0])
-
-    assert without_top_tenant(now, before, now[None], before[None]).tolist() == [0.0, 0.0]
-
-
-def test_a_window_takes_of_the_hour_before_what_it_still_holds():
-    # 11:00 [= 40 of 60 still held =]12:00 [= all of 20 =]
-    # x has 3/4 of the hour before and half of the running one: 0.75 * 40 + 10 = 40.
-    tenants = np.array([[[45.0], [15.0]], [[10.0], [10.0]]])
-    found = in_window(np.array([60.0]), np.array([[60.0], [20.0]]), tenants)
-
-    assert found.ravel().tolist() == pytest.approx([40.0, 20.0])
-
-
-def of_tenants(hours: Series, parts: dict[str, tuple[float, ...]], burst=None) -> Tenants:
-    """Tenants with fixed parts of each key in the last nine days; `burst` in the running hour."""
-    rows_ = hours.tokens[-217:, None] * np.array([*parts.values()])[None]
-    if burst is not None:
-        rows_[-1] = burst
-    return Tenants(tuple(parts), hours.start + (len(hours.tokens) - 217) * HOUR, rows_, rows_)
-
-
-def test_without_tenants_nothing_is_reported_without_the_top_one():
-    panes, hours = steady()
-    few = of_tenants(hours, {"x": (0.2, 0.2), "y": (0.2, 0.2)})
-    most = of_tenants(hours, {"x": (0.3, 0.3), "y": (0.3, 0.3)})
-    small = of_tenants(hours, {"other": (1.0, 1.0)})
-
-    for tenants, is_told in ((None, False), (few, False), (most, True), (small, False)):
-        hour = told(panes, hours, tenants=tenants)["tokens", "1h"].keys[0]
-        assert (hour.without_top_tenant is not None) is is_told
-        detectable = pytest.approx(hour.standard_error * 4.0, rel=1e-6) if is_told else None
-        assert hour.detectable == detectable
-        day = told(panes, hours, tenants=tenants)["tokens", "24h"].keys[0]
-        assert day.without_top_tenant is None
-
-
-@pytest.mark.parametrize("is_broad", [True, False], ids=["all-tenants", "one-tenant"])
-def test_a_shift_of_all_tenants_survives_and_one_of_a_single_tenant_does_not(is_broad):
-    panes, hours = steady((1.0, 1.0), per_pane=100.0)
-    running = NOW % HOUR // PANE + 1
-    for each in (panes.requests, panes.tokens, panes.squares):
-        each[-running:] = [300.0, 100.0]
-    for each in (hours.requests, hours.tokens, hours.squares):
-        each[-1] = [300.0 * running, 100.0 * running]
-    quarter: dict[str, tuple[float, ...]] = dict.fromkeys("wxyz", (0.25, 0.25))
-    # Before 12:00 all tenants send (25, 25) a pane; then all send more of `a`, or only `w` does.
-    burst = [[75.0, 25.0]] * 4 if is_broad else [[225.0, 25.0], *[[25.0, 25.0]] * 3]
-    tenants = of_tenants(hours, quarter, np.array(burst) * running)
-    hour = told(panes, hours, tenants=tenants)["tokens", "1h"].keys[0]
-
-    assert hour.shift > 0.1
-    kept = hour.without_top_tenant / hour.shift
-    assert kept == pytest.approx(1.0) if is_broad else kept == pytest.approx(0.0, abs=1e-9)
-
-
-def test_the_baseline_of_tenants_is_of_the_same_hours():
-    noon = MONDAY + 8 * DAY + 12 * HOUR
-
-    found = baseline_hours(noon)
-    assert len(found) == 21
-    assert found[0] == MONDAY + DAY + 11 * HOUR
-    assert found[-1] == MONDAY + 7 * DAY + 13 * HOUR
-
-
-# --- Coverage -------------------------------------------------------------------------------------
-
-
-def coverage(requests: int, session: int, runs: int = 400) -> dict[str, float]:
-    """How often R +- 1.96 se holds the true share of 13 %: requests come alone or in sessions.
-
-    Sessions keep to one key and to neighbouring panes; tokens are log-normal with a cap.
-    """
-    random = np.random.default_rng(requests * 10 + session)
-    sessions = requests // session
-    hits = {"share": 0, "binomial": 0}
-    for _ in range(runs):
-        is_key = np.repeat(random.random(sessions) < 0.13, session)
-        pane = np.repeat(random.integers(0, 12, sessions), session)
-        tokens = np.minimum(random.lognormal(np.log(300), 1.75, len(is_key)), 128_000)
-        counts = np.zeros((12, 2))
-        np.add.at(counts, (pane, 1 - is_key.astype(int)), tokens)
-        squares = [(tokens[is_key] ** 2).sum(), (tokens[~is_key] ** 2).sum()]
-        found = estimate(one_window(counts, squares, [0.13, 0.87]))
-        off = abs(found.share[0] - 0.13)
-        hits["share"] += off <= 1.96 * found.error[0]
-        hits["binomial"] += off <= 1.96 * np.sqrt(0.13 * 0.87 / len(is_key))
-    return {name: hit / runs for name, hit in hits.items()}
-
-
-@pytest.mark.parametrize(
-    ("requests", "session", "stated"),
-    [(36, 1, 0.99), (360, 1, 0.99), (3600, 1, 0.98), (360, 10, 0.96), (3600, 10, 0.93)],
-)
-def test_an_interval_of_95_percent_holds_the_share_about_as_often(requests, session, stated):
-    found = coverage(requests, session)
-
-    # 400 runs at 0.95 have a deviation of 0.011: three of them, and the table has two digits.
-    assert found["share"] == pytest.approx(stated, abs=0.04)
-    assert found["share"] >= 0.90
-    # What the largest of three is for: the textbook error is too small by far.
-    assert found["binomial"] < 0.70
-
-
-# --- Cost -----------------------------------------------------------------------------------------
-
-
-def test_the_baseline_is_of_no_more_hours_than_a_worker_keeps():
-    from streams.state.pane import HOUR as LEVEL
-
-    assert LEVEL.keep_seconds >= NEEDED_HOURS * HOUR + HOUR
-
-
-def test_older_hours_change_nothing():
-    _, hours = steady(days=60)
-    hour = NOW // HOUR * HOUR
-    before = baseline_of(hours, "tokens", hour)
-    rest = replace(hours)
-    rest.tokens[: -NEEDED_HOURS - 1] = [0.0, 1e6]
-
-    after = baseline_of(rest, "tokens", hour)
-    assert before.shares.tolist() == after.shares.tolist()
-    assert before.day_spread.tolist() == after.day_spread.tolist()
