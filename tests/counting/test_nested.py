@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import examples
@@ -118,6 +119,13 @@ def test_requests_named_as_such_count_beside_each_other():
 def test_a_span_that_is_exported_again_counts_once():
     assert counted(record(span(1, 0, (10, 1))), record(span(1, 0, (10, 1)))) == (1, 11)
     assert counted(record(span(1, 0, (10, 1))), record(span(1, 0, (10, 1), trace=2))) == (2, 22)
+
+
+@pytest.mark.parametrize(("key", "trace"), [(0, 1), (1, 0), (0, 0)])
+def test_ids_of_zeros_are_no_ids(key, trace):
+    nobody = span(key, counts=(30, 3), trace=trace)
+
+    assert counted(record(nobody, nobody), record(nobody)) == (3, 99)
 
 
 def batch(name, call="aretrieve_batch"):

@@ -55,8 +55,11 @@ class Span(NamedTuple):
 
 
 def traced(span: Span, source: Source) -> Traced:
-    """Return what a span is."""
-    if not span.id:
+    """Return what a span is.
+
+    Ids of zeros are none: https://opentelemetry.io/docs/specs/otel/trace/api/#spancontext.
+    """
+    if not (span.id.strip("0") and span.trace.strip("0")):
         return Traced(_item(span, source, None)[0], None, source.names)
     key = f"{span.trace}/{span.id}"
     parent = f"{span.trace}/{span.parent}" if span.parent else None
