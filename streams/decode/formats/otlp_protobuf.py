@@ -225,17 +225,23 @@ class Attributes:
     def of(self, attributes: Any) -> dict[str, object]:
         """Return the wanted attributes; of a repeated name the first. Raises DecodeError."""
         found: dict[str, object] = {}
-        known = self._known
+        known, missing = self._known.get, _MISSING
         for raw in attributes:
-            pair = known.get(raw, _MISSING) if len(raw) <= _MAX_LENGTH else self._pair(raw)
-            if pair is _MISSING:
+            pair = known(raw, missing)
+            if pair is missing:
                 pair = self._pair(raw)
-                if len(known) >= _MAX_CACHED:
-                    known.clear()
-                known[raw] = pair
-            if pair is not None and pair[0] not in found:
-                found[pair[0]] = pair[1]
+                if len(raw) <= _MAX_LENGTH:
+                    self._remember(raw, pair)
+            if pair is not None:
+                name, value = pair
+                if name not in found:
+                    found[name] = value
         return found
+
+    def _remember(self, raw: bytes, pair: _Pair | None) -> None:
+        if len(self._known) >= _MAX_CACHED:
+            self._known.clear()
+        self._known[raw] = pair
 
     def _pair(self, raw: bytes) -> _Pair | None:
         """Return name and value, None for a name that is not wanted."""

@@ -60,13 +60,13 @@ def traced(span: Span, source: Source) -> Traced:
     Ids of zeros are none: https://opentelemetry.io/docs/specs/otel/trace/api/#spancontext.
     """
     if not (span.id.strip("0") and span.trace.strip("0")):
-        return Traced(_item(span, source, None)[0], None, source.names)
+        return Traced(_item(span, source, None, whole(span.start))[0], None, source.names)
+    start, end = whole(span.start), whole(span.end)
     key = f"{span.trace}/{span.id}"
     parent = f"{span.trace}/{span.parent}" if span.parent else None
-    item, is_sum = _item(span, source, key)
+    item, is_sum = _item(span, source, key, start)
     if type(item) is Skipped:
         return Traced(item, Node(key, parent), source.names)
-    start, end = whole(span.start), whole(span.end)
     node = Node(
         key,
         parent,
@@ -80,7 +80,9 @@ def traced(span: Span, source: Source) -> Traced:
     return Traced(item, node, source.names)
 
 
-def _item(span: Span, source: Source, key: str | None) -> tuple[Item | UsageEvent, bool]:
+def _item(
+    span: Span, source: Source, key: str | None, start: object
+) -> tuple[Item | UsageEvent, bool]:
     """Return a span's item, and whether it may be the sum of the ones inside it."""
     attributes = span.attributes
     if not attributes:
@@ -100,7 +102,7 @@ def _item(span: Span, source: Source, key: str | None) -> tuple[Item | UsageEven
     if prompt is None and completion is None:
         return _NO_USAGE if is_request else _NOT_A_REQUEST, False
     model = unquoted(first(attributes, has.model))
-    start = whole(span.start) or None
+    start = start or None
     language = first(attributes, has.language) if has.language else None
     tenant = first(attributes, has.tenant) if has.tenant else None
     text = first(attributes, has.text) if has.text else None

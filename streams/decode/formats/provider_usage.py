@@ -159,9 +159,9 @@ def with_cache(prompt: object, *cache: object, is_beside: bool) -> object:
     is_more = (
         type(parts) is int
         and type(prompt) is int
+        and parts > prompt
         and wrong_count("", parts) is None
         and wrong_count("", prompt) is None
-        and parts > prompt
     )
     return add(prompt, *cache) if is_beside or is_more else prompt
 

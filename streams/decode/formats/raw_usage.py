@@ -211,9 +211,10 @@ def add(*counts: object, limit: int = MAX_TOKENS) -> object:
     for count in counts:
         if count is None:
             continue
-        if wrong_count("", count, limit) is not None:
+        number = whole(count)
+        if type(number) is not int or not 0 <= number <= limit:
             return count
-        total = (total or 0) + cast("int", whole(count))
+        total = (total or 0) + number
     return total
 
 
@@ -222,7 +223,8 @@ def whole(value: object) -> object:
 
     Any other value is returned unchanged. This is how a count may be written in every format.
     """
-    if type(value) is int:
+    # Most values are one of these.
+    if value is None or type(value) is int:
         return value
     if type(value) is float:
         return int(value) if value.is_integer() and abs(value) < _WHOLE else value
