@@ -1,0 +1,38 @@
+"""Histories that the tests of `tokenshare backtest` read."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import orjson
+import traffic_model as model
+from traffic_model import DAY_PANES, START, Change, Gateway
+
+from streams.shifts.backtest import history_file
+
+DAY, HOUR, PANE = 86400, 3600, 300
+
+
+def line(**given) -> bytes:
+    cell = {
+        "start": START,
+        "seconds": 300,
+        "origin": "cn-open",
+        "language": "en",
+        "tenant": "t1",
+        "requests": 2,
+        "tokens": 30,
+        "tokens_squared": 500,
+    }
+    return orjson.dumps(cell | given)
+
+
+def read(*lines: bytes):
+    return history_file.read([("history.ndjson", io.BytesIO(b"\n".join(lines) + b"\n"))])
+
+
+def history(*, rate=3.0, days=25, change: Change | None = None, dimension="origin", seed=5):
+    gateway = Gateway(seed, rate, days)
+    drawn = gateway.plan().draw(dimension, np.random.default_rng(seed), 0, days * DAY_PANES, change)
+    return model.timeline(dimension, drawn)
