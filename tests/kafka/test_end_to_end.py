@@ -171,8 +171,41 @@ def look(link: str) -> tuple[str, str, list[str]]:
     return headline, opened, complaints
 
 
+def start_alerting(tools, started, tmp_path, hook, workers, bridge_port):
+    """Start an Alertmanager that posts to the hook, and a Prometheus with the rules."""
+    prometheus, alertmanager = tools
+    port = free_port()
+    (tmp_path / "am").mkdir()
+    routes = quick_routes(tmp_path, hook.address)
+    started(
+        "alertmanager",
+        *(alertmanager, f"--config.file={routes}", f"--storage.path={tmp_path / 'am'}"),
+        *(f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="),
+    )
+    ports = {
+        "tokenshare": [worker.port for worker in workers],
+        "tokenshare-bridge": [bridge_port],
+    }
+    rules = quick_rules(tmp_path, ports, port)
+    started(
+        "prometheus",
+        *(prometheus, f"--config.file={rules}", f"--storage.tsdb.path={tmp_path / 'data'}"),
+        f"--web.listen-address=127.0.0.1:{free_port()}",
+    )
+
+
+def assert_movers_add_up(worker):
+    moved = worker.get(
+        "/api/v1/shifts/movers?dimension=origin&key=cn-open&measure=tokens&window=24h"
+    )
+    assert moved["models"]["movers"][0]["name"] == "deepseek-chat"
+    for split in ("models", "joint", "tenants"):
+        parts = [each["contribution"] for each in moved[split]["movers"]]
+        assert sum(parts) + moved[split]["rest"] == moved["shift"]
+
+
 def test_a_shift_is_one_notification_and_is_on_the_page(bootstrap, make_worker, tmp_path, started):
-    prometheus, alertmanager = tool("prometheus"), tool("prometheus-alertmanager", "alertmanager")
+    tools = tool("prometheus"), tool("prometheus-alertmanager", "alertmanager")
     workers = [make_worker(partitions="2").start().wait_ready() for _ in range(2)]
     bridge_port = free_port()
     started(
@@ -196,24 +229,7 @@ def test_a_shift_is_one_notification_and_is_on_the_page(bootstrap, make_worker, 
         )
 
     hook = Webhook()
-    port = free_port()
-    (tmp_path / "am").mkdir()
-    routes = quick_routes(tmp_path, hook.address)
-    started(
-        "alertmanager",
-        *(alertmanager, f"--config.file={routes}", f"--storage.path={tmp_path / 'am'}"),
-        *(f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="),
-    )
-    ports = {
-        "tokenshare": [worker.port for worker in workers],
-        "tokenshare-bridge": [bridge_port],
-    }
-    rules = quick_rules(tmp_path, ports, port)
-    started(
-        "prometheus",
-        *(prometheus, f"--config.file={rules}", f"--storage.tsdb.path={tmp_path / 'data'}"),
-        f"--web.listen-address=127.0.0.1:{free_port()}",
-    )
+    start_alerting(tools, started, tmp_path, hook, workers, bridge_port)
 
     def shifts():
         return [body for body in hook.bodies if body["path"] == "/shares"]
@@ -228,13 +244,7 @@ def test_a_shift_is_one_notification_and_is_on_the_page(bootstrap, make_worker, 
     assert 'origin "cn-open": share of tokens rose to' in alert["annotations"]["summary"]
 
     for worker in workers:
-        moved = worker.get(
-            "/api/v1/shifts/movers?dimension=origin&key=cn-open&measure=tokens&window=24h"
-        )
-        assert moved["models"]["movers"][0]["name"] == "deepseek-chat"
-        for split in ("models", "joint", "tenants"):
-            parts = [each["contribution"] for each in moved[split]["movers"]]
-            assert sum(parts) + moved[split]["rest"] == moved["shift"]
+        assert_movers_add_up(worker)
 
     (link,) = re.findall(r"https?://\S+", alert["annotations"]["description"])
     assert link.startswith(PAGE)

@@ -45,9 +45,24 @@ KEY = f"sk-{secrets.token_hex(32)}"
 ANSWER = "It works with entangled qubits."
 
 
+def configuration(settings):
+    """Return the proxy's configuration: mocked models, and some settings."""
+    return {
+        "model_list": [
+            {
+                "model_name": alias,
+                "litellm_params": {"model": model, "api_key": "-", "mock_response": ANSWER},
+            }
+            for alias, (model, _) in MODELS.items()
+        ],
+        # Otherwise it asks a hub for the tokenizers of some, at each request.
+        "litellm_settings": {"disable_hf_tokenizer_download": True} | settings,
+    }
+
+
 @pytest.fixture
 def proxy(tmp_path):
-    """Starts the proxy with some settings; returns its address."""
+    """Return a function that starts the proxy with some settings and returns its address."""
     if importlib.util.find_spec("litellm") is None or importlib.util.find_spec("fastapi") is None:
         if os.environ.get("CI"):
             pytest.fail("litellm[proxy] is not installed")
@@ -56,20 +71,9 @@ def proxy(tmp_path):
 
     def start(settings, environment):
         port = free_port()
-        configuration = {
-            "model_list": [
-                {
-                    "model_name": alias,
-                    "litellm_params": {"model": model, "api_key": "-", "mock_response": ANSWER},
-                }
-                for alias, (model, _) in MODELS.items()
-            ],
-            # Otherwise it asks a hub for the tokenizers of some, at each request.
-            "litellm_settings": {"disable_hf_tokenizer_download": True} | settings,
-        }
         # JSON is YAML.
         path = tmp_path / "proxy.yaml"
-        path.write_text(json.dumps(configuration))
+        path.write_text(json.dumps(configuration(settings)))
         log = (tmp_path / "proxy.log").open("wb")
         process = subprocess.Popen(
             [

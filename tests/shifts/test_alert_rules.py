@@ -12,6 +12,7 @@ from test_alerts import PROMETHEUS, RULE_TESTS, run, tool
 from streams.shifts.alert_rules import RULES as SHIFT_RULES
 from streams.shifts.alert_rules import UNCLASSIFIED, Gauges, met
 from streams.shifts.backtest.alerts import spans
+from streams.shifts.series import Measure
 
 MINUTES = 900
 BLOCK = 15
@@ -63,12 +64,10 @@ def series(gauges: Gauges, window: str, measure: str) -> list[dict]:
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("measure", ["tokens", "requests"])
-@pytest.mark.parametrize("window", ["1h", "24h"])
-@pytest.mark.parametrize("seed", [1, 2])
-def test_rules_and_conditions_fire_at_the_same_minutes(tmp_path, window, measure, seed):
-    gauges = drawn(seed)
+def firing_by_minute(
+    gauges: Gauges, window: str, measure: Measure
+) -> dict[int, list[dict[str, str]]]:
+    """Return the alerts that fire at some minutes, as the conditions of the backtest have it."""
     firing: dict[int, list[dict[str, str]]] = {minute: [] for minute in range(5, MINUTES, 13)}
     count = 0
     for rule in SHIFT_RULES:
@@ -85,6 +84,16 @@ def test_rules_and_conditions_fire_at_the_same_minutes(tmp_path, window, measure
                     alerts.append({"direction": rule.direction, "alertname": rule.alert})
     # A test of nothing but silence would prove little.
     assert count or measure == "requests"
+    return firing
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("measure", ["tokens", "requests"])
+@pytest.mark.parametrize("window", ["1h", "24h"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_rules_and_conditions_fire_at_the_same_minutes(tmp_path, window, measure, seed):
+    gauges = drawn(seed)
+    firing = firing_by_minute(gauges, window, measure)
 
     head = yaml.safe_load(RULE_TESTS[0].read_text())
     alert = {"24h": "LLMShareShiftDay", "1h": "LLMShareShiftHour"}[window]
