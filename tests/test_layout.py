@@ -1,4 +1,4 @@
-"""Files, classes and functions of streams/ are short enough to be read at once."""
+"""Files, classes and functions of streams/ and tests/ are short enough to be read at once."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import streams
-
-ROOT = Path(streams.__file__).parent
-MODULES = sorted(ROOT.rglob("*.py"))
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(path for folder in ("streams", "tests") for path in (ROOT / folder).rglob("*.py"))
 
 MAX_FILE_LINES = 500
 MAX_CLASS_LINES = 350
