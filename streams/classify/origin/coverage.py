@@ -89,7 +89,7 @@ def _lacking(model: str, known: Classification, catalog: Catalog) -> Unknown:
         return Unknown(shown, "alias", family or "preset", because)
     if because.startswith("two families"):
         return Unknown(shown, "two families", because.partition(", ")[2].replace('"', ""), because)
-    if because.endswith(_WORD):
+    if any(sign in because for sign in _WORD):
         return Unknown(shown, "word", family, because)
     if family:
         return Unknown(shown, "version", family, because)
