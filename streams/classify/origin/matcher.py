@@ -242,11 +242,7 @@ class Matcher:
             return unknown(shown, f"{because}{doubt}")
 
         openness, base, because = _by_rules(family, match.after, rest)
-        if base is None:
-            # A parent belongs to another developer: `codex-mini` in `gpt-5.1-codex-mini` is not
-            # one.
-            makers = (m.family for m in matches if m.family.developer is not family.developer)
-            base = next((maker.title for maker in makers), None)
+        base = base or _parent(family, matches)
         strange = [
             w
             for w in rest
@@ -393,6 +389,13 @@ def _by_rules(
         if decided is not None:
             return rule.openness, rule.base or family.base, f"{because}, {decided}"
     return family.openness, family.base, because
+
+
+def _parent(family: Family, matches: list[Match]) -> str | None:
+    """Return the family of another developer that a name mentions: its parent."""
+    # A parent belongs to another developer: `codex-mini` in `gpt-5.1-codex-mini` is not one.
+    makers = (m.family for m in matches if m.family.developer is not family.developer)
+    return next((maker.title for maker in makers), None)
 
 
 def _contradicted(family: Family, context: Context) -> bool:
