@@ -1,4 +1,4 @@
-"""Commands for maintaining a catalogue or an overrides file: `catalog check`, `catalog diff`."""
+"""Commands for maintaining a catalogue or an overrides file: check, coverage, diff."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from streams.classify.origin import catalog_file, overrides, review
+from streams.classify.origin import coverage as covering
 from streams.classify.origin.catalog import Catalog
-from streams.classify.origin.values import CatalogError
+from streams.classify.origin.values import ORIGIN_NAMES, CatalogError
 from streams.cli import client, common
 
 if TYPE_CHECKING:
@@ -68,6 +69,55 @@ def _findings(file: str, read: Catalog) -> list[str]:
 
 
 @catalog_group.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--catalog", "chosen", help="A catalogue or an overrides file to measure instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line per unknown id.")
+def coverage(file: str, chosen: str | None, as_json: bool) -> None:
+    """Measure how many ids of FILE are answered, and group the unknown ones by what they lack.
+
+    FILE has one id per line, `-` is standard input; empty lines and lines that begin with `# ` are
+    skipped. Without --catalog, the package's catalogue and the overrides of
+    TOKENSHARE_CATALOG_OVERRIDES are measured.
+    """
+    try:
+        read = (
+            Catalog.load(common.settings().catalog_overrides) if chosen is None else _read(chosen)
+        )
+    except CatalogError as error:
+        common.fail(error)
+    found = covering.coverage(_lines(file), read)
+    if as_json:
+        for each in found.unknown:
+            common.print_line(
+                {
+                    "model": each.model,
+                    "lacks": each.lack,
+                    "key": each.key,
+                    "matched_by": f"unknown: {each.because}",
+                }
+            )
+        return
+    answered = found.ids - len(found.unknown)
+    click.echo(f"{answered:,} of {found.ids:,} ids are answered ({found.answered:.1%})")
+    for origin, title in ORIGIN_NAMES.items():
+        click.echo(f"  {title}: {found.origins[origin]:,}")
+    last = None
+    for lack, key, models in found.groups():
+        if lack != last:
+            click.echo(f"\n{lack} ({covering.REMEDIES[lack]})")
+            last = lack
+        click.echo(f"  {key}: {', '.join(models)}")
+
+
+def _lines(file: str) -> Iterable[str]:
+    with click.open_file(file, "rb") as stream:
+        for line in stream:
+            name = line.decode(errors="replace").strip()
+            if name and not name.startswith("# "):
+                yield name
+
+
+@catalog_group.command()
 @click.argument("old")
 @click.argument("new")
 @click.option(
@@ -106,10 +156,7 @@ def diff(old: str, new: str, ids: str | None, url: str | None, as_json: bool) ->
 
 def _ids(before: Catalog, after: Catalog, ids: str | None, url: str | None) -> Iterable[str]:
     if ids is not None:
-        with click.open_file(ids, "rb") as stream:
-            for line in stream:
-                if name := line.decode(errors="replace").strip():
-                    yield name
+        yield from _lines(ids)
     if url is not None:
         try:
             shares = client.get(url, "/api/v1/shares")

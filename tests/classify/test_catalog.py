@@ -298,6 +298,65 @@ def test_hosts_serve_the_first_ministral_3b_without_a_date(model, origin):
     assert origin_of(model) == origin
 
 
+@pytest.mark.parametrize(
+    ("model", "origin"),
+    [
+        # A vendor's word in another sense.
+        ("claude-monet-gallery", "unknown"),
+        ("gemini-season-newsletter", "unknown"),
+        ("kling-restaurant-bot", "unknown"),
+        ("gemma-jewellery-shop", "unknown"),
+        ("sora-sushi-orders-v2", "unknown"),
+        ("alpaca-wool-shop", "unknown"),
+        ("vicuna", "unknown"),
+        ("lmsys/vicuna-13b-v1.5", "row-open"),
+        ("claude-sonnet-4-5-myteam", "row-proprietary"),
+        ("claude-opus4-8", "row-proprietary"),
+        ("gemini-2.5-flash-team-x", "row-proprietary"),
+        # Openness by version.
+        ("ideogram-v3", "row-proprietary"),
+        ("ideogram-4-nf4", "row-open"),
+        ("cogview-3", "cn-proprietary"),
+        ("cogview-2", "cn-open"),
+        ("arcee-ai/maestro-reasoning", "row-proprietary"),
+        ("arcee-ai/coder-large", "row-proprietary"),
+        ("arcee-ai/arcee-lite", "row-open"),
+        ("arcee-ai/zork", "unknown"),
+        # An organisation that contradicts the family.
+        ("facebook/sora-x", "row-open"),
+        ("nvidia/megatron-gpt2-345m", "row-open"),
+        ("somelab/Llama-3.2-3B-Audio", "unknown"),
+        ("somelab/Qwen3-8B-GRPO", "unknown"),
+        ("somelab/Qwen3-8B", "cn-open"),
+        ("somelab/Qwen3-Omni-30B-A3B", "cn-open"),
+        # A closed family with one published size.
+        ("models/gemini-1.5-flash-8b-latest", "row-proprietary"),
+        ("gemini-2.5-pro-8b", "unknown"),
+        # Wrappers of clouds.
+        ("azureml://registries/azureml-meta/models/Llama-3.3-70B-Instruct/versions/9", "row-open"),
+        ("azureml://registries/azureml-deepseek/models/DeepSeek-R1/versions/1", "cn-open"),
+        ("jumpstart-dft-meta-textgeneration-llama-3-8b", "row-open"),
+        ("huggingface-textgeneration1-bloom-7b", "row-open"),
+        ("nvcr.io/nim/meta/llama-3.1-8b-instruct:latest", "row-open"),
+        ("registry.ollama.ai/library/gemma3:27b", "row-open"),
+        # Words of repacks.
+        ("somelab/gemma-3-27b-it-apex-balanced", "row-open"),
+        ("qwen3-32b-eagle3", "cn-open"),
+        # A family of its own before the base that it is made from.
+        ("OpenGVLab/InternVL3-Qwen2.5-7B", "cn-open"),
+        ("Skywork/Skywork-Critic-Gemma-2-9B", "cn-open"),
+        ("qwen-llama-blend-13b", "unknown"),
+        # Organisations that have only released weights.
+        ("facebook/zork-1b", "row-open"),
+        ("ibm-granite/zork-1b", "row-open"),
+        ("AIDC-AI/Zork-7B", "cn-open"),
+        ("meta/zork-1b", "unknown"),
+    ],
+)
+def test_the_words_around_a_name_decide_whether_it_is_the_family(model, origin):
+    assert CATALOG.classify(model).origin == origin, CATALOG.classify(model)
+
+
 def test_the_answer_names_the_rule():
     assert CATALOG.classify("qwen3-max").matched_by == 'family "Qwen", tier "max"'
     assert CATALOG.classify("qwen-llama-merge").matched_by.startswith("unknown: two families")

@@ -202,6 +202,37 @@ def test_catalog_check_takes_a_file_without_entries_for_overrides(tmp_path):
     assert done.returncode == 0
 
 
+def test_catalog_coverage_groups_the_unknown_ids_by_what_they_lack():
+    ids = "# list\nqwen/qwen3-32b\nprod-router\ngoogle/zork\nlab/zork-7b\nlab/zork-8b\n\ngpt-4o\n"
+    done = called("catalog", "coverage", "-", stdin=ids + "gpt-4o\n")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "2 of 6 ids are answered (33.3%)"
+    assert lines[1] == "  Chinese open: 1"
+    assert [line for line in lines[6:] if line.startswith("  ")] == [
+        "  Google: google/zork",
+        "  lab: lab/zork-7b, lab/zork-8b",
+        "  prod: prod-router",
+    ]
+
+
+def test_catalog_coverage_prints_a_json_line_per_unknown_id():
+    done = called("catalog", "coverage", "-", "--json", stdin="gpt-4o\nlab/zork-7b\n")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {
+            "model": "lab/zork-7b",
+            "lacks": "developer",
+            "key": "lab",
+            "matched_by": "unknown: no known name",
+        }
+    ]
+
+
+def test_catalog_coverage_of_no_ids_is_whole():
+    done = called("catalog", "coverage", "-", stdin="\n")
+    assert done.stdout.startswith("0 of 0 ids are answered (100.0%)")
+
+
 def test_catalog_diff_says_which_ids_change(tmp_path):
     old, new = tmp_path / "old.toml", tmp_path / "new.toml"
     old.write_text("")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Required lists of `[words]` in a catalogue.
 _LISTS = ("hosts", "repackers", "path", "neutral", "tuned", "aliases")
+# Lists that a catalogue may leave out.
+_OPTIONAL_LISTS = ("tiers", "coined", "trained")
 _COMPARISON = re.compile(r"(>=|<=|==|<|>)(\d+)(?:\.(\d+))?")
 
 
@@ -77,6 +79,7 @@ def _rule(entry: Mapping[str, Any], where: str) -> Rule:
 def _facts(data: Mapping[str, Any], file: str) -> Facts:
     developers: dict[str, Developer] = {}
     slugs: dict[tuple[str, ...], Developer] = {}
+    open_slugs: set[tuple[str, ...]] = set()
     for entry in data["developer"]:
         where = f"{file}: developer {entry['name']!r}"
         country = entry.get("country")
@@ -90,6 +93,7 @@ def _facts(data: Mapping[str, Any], file: str) -> Facts:
         )
         developers[developer.name] = developer
         slugs.update(dict.fromkeys(_phrases(entry["slugs"]), developer))
+        open_slugs |= _phrases(entry.get("open_slugs", ()))
     names: dict[tuple[str, ...], tuple[Family, ...]] = {}
     for entry in data["family"]:
         where = f"{file}: family {entry['title']!r}"
@@ -111,10 +115,19 @@ def _facts(data: Mapping[str, Any], file: str) -> Facts:
             owner_only=entry.get("owner_only", False),
             derived=entry.get("derived", False),
             unsized=entry.get("unsized", False),
+            sized_only=entry.get("sized_only", False),
+            sized=_pattern(entry.get("sized"), where),
             retrained=entry.get("retrained", False),
             base=entry.get("base"),
         )
         for phrase in family.names:
             names[phrase] = (*names.get(phrase, ()), family)
     vocabulary = {key: _phrases(data["words"][key]) for key in _LISTS}
-    return Facts(developers=developers, slugs=slugs, names=names, vocabulary=vocabulary)
+    vocabulary |= {key: _phrases(data["words"].get(key, ())) for key in _OPTIONAL_LISTS}
+    return Facts(
+        developers=developers,
+        slugs=slugs,
+        names=names,
+        vocabulary=vocabulary,
+        open_slugs=frozenset(open_slugs),
+    )

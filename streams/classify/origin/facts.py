@@ -93,6 +93,9 @@ class Family:
     owner_only: bool
     derived: bool
     unsized: bool
+    # The published sizes of an unsized family.
+    sized: re.Pattern[str] | None
+    sized_only: bool
     retrained: bool
     base: str | None
 
@@ -109,6 +112,8 @@ class Facts:
     slugs: Mapping[tuple[str, ...], Developer]
     names: Mapping[tuple[str, ...], tuple[Family, ...]]
     vocabulary: Mapping[str, frozenset[tuple[str, ...]]]
+    # Slugs under which an organisation has only ever released weights.
+    open_slugs: frozenset[tuple[str, ...]] = frozenset()
 
 
 def _compares(version: tuple[int, ...], test: tuple[str, tuple[int, int]]) -> bool:

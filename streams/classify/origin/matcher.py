@@ -27,6 +27,7 @@ MAX_WORDS = 32
 _GLUED = re.compile(r"([^\W\d]+)(\d[\d.]*)([a-z]*)")
 _BEDROCK_REVISION = re.compile(r"-v[01]:\d+(:\d+k)?$")
 _QUANTISATION_TAG = re.compile(r"[-_.:]i?q\d(?:_[a-z0-9]+)*(?=$|[-_.:])")
+_SAYS_NOTHING = "says nothing of a model"
 # Dropped from a model's name: they name a distribution of the same weights.
 _VARIANTS = frozenset({"latest", "free", "maas", "hf", "tee"})
 
@@ -39,6 +40,8 @@ class Match:
     start: int
     end: int
     after: tuple[str, ...]
+    # The name has no other sense: several words, or one that was made up.
+    coined: bool = False
 
 
 class Span(NamedTuple):
@@ -154,6 +157,8 @@ class Matcher:
         named = [family for family in families if family.developer.name in context.owners]
         for family in named or families:
             agrees = family.developer.name in context.owners
+            if _contradicted(family, context):
+                continue
             if family.owner_only and not agrees:
                 continue
             # A transport may have the developer's name, so only an ordinary word beside the
@@ -163,7 +168,8 @@ class Matcher:
                 continue
             if family.common and not self._agree(words, span, family, owned=agrees):
                 continue
-            return Match(family, span.start, span.end, span.after)
+            coined = len(key) > 1 or key in self.facts.vocabulary["coined"]
+            return Match(family, span.start, span.end, span.after, coined)
         return None
 
     def _agree(self, words: tuple[str, ...], span: Span, family: Family, *, owned: bool) -> bool:
@@ -190,6 +196,29 @@ class Matcher:
 
     # --- the decision
 
+    @cached_property
+    def _bases(self) -> frozenset[str]:
+        """Return the families that others build on."""
+        families = {family for named in self.facts.names.values() for family in named}
+        return frozenset(
+            parent
+            for family in families
+            for parent in (family.base, *family.on)
+            if parent is not None
+        )
+
+    def _own_before_bases(self, matches: list[Match]) -> Match | None:
+        """Return the first match where it is a family of its own and only bases follow it."""
+        first = matches[0]
+        others = {match.family for match in matches} - {first.family}
+        if (
+            first.family.title in self._bases
+            or first.family.unsized
+            or any(other.unsized or other.title not in self._bases for other in others)
+        ):
+            return None
+        return first
+
     def _chosen(
         self,
         shown: str,
@@ -198,7 +227,7 @@ class Matcher:
         matches: list[Match],
         context: Context,
     ) -> Classification:
-        match = _winner(matches)
+        match = _winner(matches) or self._own_before_bases(matches)
         if match is None:
             titles = sorted({f'"{match.family.title}"' for match in matches})
             return unknown(shown, f"two families, {' and '.join(titles)}")
@@ -209,19 +238,11 @@ class Matcher:
         own = set(family.own)
         for other in matches:
             own.update(other.family.words, words[other.start : other.end])
-        if alias := next(
-            (w for w in rest if (w,) in self.facts.vocabulary["aliases"] and w not in own), None
-        ):
-            return unknown(shown, f'{because}, but "{alias}" is a name for whatever is behind it')
-        if family.unsized and (size := next((w for w in rest if _parameters(w)), None)):
-            return unknown(shown, f'{because} has no published size, but the name says "{size}"')
+        if doubt := self._doubt(family, rest, own):
+            return unknown(shown, f"{because}{doubt}")
 
         openness, base, because = _by_rules(family, match.after, rest)
-        if base is None:
-            # A parent belongs to another developer: `codex-mini` in `gpt-5.1-codex-mini` is not
-            # one.
-            makers = (m.family for m in matches if m.family.developer is not family.developer)
-            base = next((maker.title for maker in makers), None)
+        base = base or _parent(family, matches)
         strange = [
             w
             for w in rest
@@ -232,9 +253,14 @@ class Matcher:
             # `deepseek.r1` and `deepseek-r1` are one model.
             model = f"{family.title.lower()}-{model}"[: naming.SHOWN_CHARACTERS]
         developer = family.developer
+        word = None if openness == "proprietary" else self._training(family, context, rest, own)
+        if strange and not self._is_model(family, match, rest, context):
+            return unknown(shown, f'{because}, but "{strange[0]}" {_SAYS_NOTHING}')
+        if word is not None:
+            return unknown(shown, f'{because}, but "{word}" may be a release of others')
         if strange and openness != "proprietary":
             owner = context.nearest
-            if self._released_on_top(family, owner) and owner is not None:
+            if self._released_on_top(family, owner, context) and owner is not None:
                 developer, base, openness = owner, family.title, "open"
                 because = f'"{owner.name}" releases its own on family "{family.title}"'
             elif self._may_be_of_others(family, context, strange, before):
@@ -242,12 +268,58 @@ class Matcher:
         names = Names(shown, model)
         return _classified(names, developer, openness, base, because)
 
-    def _released_on_top(self, family: Family, owner: Developer | None) -> bool:
+    def _is_model(
+        self, family: Family, match: Match, rest: tuple[str, ...], context: Context
+    ) -> bool:
+        """Return whether words beside a family's name, some unknown, still describe a model.
+
+        A vendor's word has other senses (`gemini-horoscope-bot`). A version, a size, a tier or a
+        word of the family beside its name shows that the model is meant, and so does its maker.
+        """
+        if match.coined:
+            return True
+        if context.nearest is family.developer:
+            return True
+        if any(map(naming.is_size, rest)) or any(map(naming.is_quantised, rest)):
+            return True
+        if not match.after:
+            return False
+        word = match.after[0].rstrip(".0123456789")
+        return (
+            naming.is_number(match.after[0])
+            or word in family.own
+            or (word,) in self.facts.vocabulary["tiers"]
+            or (word,) in self._family_words
+        )
+
+    def _doubt(self, family: Family, rest: tuple[str, ...], own: set[str]) -> str | None:
+        """Return why the words beside a name rule the family out; None where they do not."""
+        aliases = self.facts.vocabulary["aliases"]
+        if alias := next((w for w in rest if (w,) in aliases and w not in own), None):
+            return f', but "{alias}" is a name for whatever is behind it'
+        if family.sized_only and not any(map(naming.is_size, rest)):
+            return f", but a name without a size {_SAYS_NOTHING}"
+        published = family.sized is not None and family.sized.search(" ".join(rest))
+        if family.unsized and not published:
+            size = next((w for w in rest if _parameters(w)), None)
+            return f' has no published size, but the name says "{size}"' if size else None
+        return None
+
+    def _training(
+        self, family: Family, context: Context, rest: tuple[str, ...], own: set[str]
+    ) -> str | None:
+        """Return the word of training that an unknown organisation adds to a family's name."""
+        if not context.foreign or not family.retrained:
+            return None
+        trained = self.facts.vocabulary["trained"]
+        return next((word for word in rest if (word,) in trained and word not in own), None)
+
+    def _released_on_top(self, family: Family, owner: Developer | None, context: Context) -> bool:
         """Return whether the organisation releases its own models made from the family's."""
         return (
             owner is not None
             and owner.name != family.developer.name
-            and owner.openness == "open"
+            and (owner.openness == "open" or owner.name == context.open_owner)
             and not family.derived
         )
 
@@ -279,15 +351,18 @@ class Matcher:
             dotted = path[index].endswith(VENDOR)
             if words in self.facts.vocabulary["hosts"] and not dotted:
                 break
-            if developer.openness is None:
+            openness = "open" if words in self.facts.open_slugs else developer.openness
+            if openness is None:
                 break
             name = tuple(word for segment in cut[index + 1 :] for word in segment)
             if not name or any((word,) in self.facts.vocabulary["aliases"] for word in name):
                 break
             model = f"{'-'.join(words)}/{'-'.join(name)}"[: naming.SHOWN_CHARACTERS]
-            because = f'developer "{developer.name}", all its releases are {developer.openness}'
+            because = f'developer "{developer.name}", all its releases are {openness}'
+            if developer.openness is None:
+                because = f'"{"-".join(words)}" of "{developer.name}" has only released weights'
             names = Names(shown, model)
-            return _classified(names, developer, developer.openness, None, because)
+            return _classified(names, developer, openness, None, because)
         return unknown(shown, "no known name")
 
     def _canonical(self, segment: str, words: tuple[str, ...], start: int) -> str:
@@ -314,6 +389,25 @@ def _by_rules(
         if decided is not None:
             return rule.openness, rule.base or family.base, f"{because}, {decided}"
     return family.openness, family.base, because
+
+
+def _parent(family: Family, matches: list[Match]) -> str | None:
+    """Return the family of another developer that a name mentions: its parent."""
+    # A parent belongs to another developer: `codex-mini` in `gpt-5.1-codex-mini` is not one.
+    makers = (m.family for m in matches if m.family.developer is not family.developer)
+    return next((maker.title for maker in makers), None)
+
+
+def _contradicted(family: Family, context: Context) -> bool:
+    """Return whether a closed family stands below an organisation that has only released weights.
+
+    Nobody else can publish its weights, so the word has another sense there.
+    """
+    return (
+        context.open_owner is not None
+        and context.open_owner != family.developer.name
+        and family.openness == "proprietary"
+    )
 
 
 def _parameters(word: str) -> bool:

@@ -28,6 +28,8 @@ class Context:
     nearest: Developer | None
     # An unknown part of the path: the name may be a third party's release.
     foreign: bool
+    # The developer whose part of the path stands for released weights only.
+    open_owner: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +74,22 @@ class Paths:
         owners: set[str] = set()
         nearest: Developer | None = None
         foreign = False
+        open_owner: str | None = None
         for segment, words in zip(path[:index], cut, strict=False):
             developer = self.facts.slugs.get(words)
             if developer is not None:
                 nearest = developer
+                only_open = words in self.facts.open_slugs or (
+                    developer.openness == "open" and words not in self.facts.vocabulary["hosts"]
+                )
+                open_owner = developer.name if only_open else None
                 if words not in self.facts.vocabulary["hosts"] or segment.endswith(VENDOR):
                     owners.add(developer.name)
             elif words in self.facts.vocabulary["repackers"]:
                 nearest = None
+            elif len(self.lead(words)) == len(words):
+                # A host joined to a developer: `azureml-mistral`.
+                nearest = self._named_in(words) or nearest
             elif not self.serves(words) and not all(self.says_nothing(word) for word in words):
                 foreign = True
                 nearest = None
@@ -88,7 +98,11 @@ class Paths:
             developer = self.facts.slugs.get(lead[start:end])
             if developer is not None:
                 owners.add(developer.name)
-        return Context(frozenset(owners), nearest, foreign)
+        return Context(frozenset(owners), nearest, foreign, open_owner)
+
+    def _named_in(self, words: tuple[str, ...]) -> Developer | None:
+        slugs = self.facts.slugs
+        return next((slugs[words[at:]] for at in range(len(words)) if words[at:] in slugs), None)
 
     def lead(self, words: tuple[str, ...]) -> tuple[str, ...]:
         """Return the words at the start of a name that only name who serves it or who made it."""
