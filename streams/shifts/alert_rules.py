@@ -76,7 +76,7 @@ UNCLASSIFIED_KEYS = {"origin": UNKNOWN, "language": UNDETERMINED}
 # How Alertmanager groups the alerts of a dimension into notifications.
 GROUP_WAIT_SECONDS = 120
 GROUP_INTERVAL_SECONDS = 30 * 60
-REPEAT_INTERVAL_SECONDS = 24 * 3600
+REPEAT_INTERVAL_SECONDS = 96 * 3600
 
 
 class Inhibition(NamedTuple):

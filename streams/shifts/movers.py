@@ -184,20 +184,20 @@ class _Split:
         return (name if self._shift.dimension == "origin" else self._named(name)) == key
 
     def _against(self, window: Amounts, hours: Amounts) -> Attribution | None:
-        total = sum(self._window.values())
-        if total <= 0 or self._shift.statistics.baseline is None:
+        total, baseline = sum(self._window.values()), self._shift.statistics.baseline
+        if total <= 0 or baseline is None:
             return None
         window, hours = _with_largest_names(window, hours)
         # Recompute the key from the same counts as its members: requests have arrived since its
         # shift was computed.
         key = self._shift.key
+        expected = self._expected(window, hours)
+        whole = self._expected(self._key_window, self._key_hours).get(key, 0)
+        # What is usual of weekends is known of keys and not of members: each has its part of it.
+        usual = baseline * total / whole if whole else 1.0
         return attribute(
             Part(_added_up(window), _added_up(self._key_window).get(key, 0), total),
-            Part(
-                self._expected(window, hours),
-                self._expected(self._key_window, self._key_hours).get(key, 0),
-                total,
-            ),
+            Part({name: amount * usual for name, amount in expected.items()}, whole * usual, total),
             MAX_MOVERS,
         )
 

@@ -6,9 +6,9 @@
     D = R - B,   z = D / max(S, se)
 
 There are two windows. The hour is compared with the three hours around this time of day on each of
-the last seven days. In the day, every hour is compared with its own baseline, so that the daily
-cycle is in neither. Times are UTC. A window is a sum of 5-minute panes and ends with the running
-one; baselines and usual spreads come from whole hours.
+the last seven days, the nearest of which count most. In the day, every hour is compared with its
+own baseline, so that the daily cycle is in neither. Times are UTC. A window is a sum of 5-minute
+panes and ends with the running one; baselines and usual spreads come from whole hours.
 
 The scale is the larger of two: the standard error of this window (`se`, which shrinks as traffic
 grows) and the usual spread of this share (`S`, which does not, because tenants come and go).
@@ -24,9 +24,9 @@ import numpy as np
 from streams.classify.keys import OTHER
 from streams.shifts import alert_rules
 from streams.shifts.baseline import baseline_days
-from streams.shifts.evaluation import PANES_AN_HOUR, evaluate
+from streams.shifts.evaluation import PANES_AN_HOUR, centre, evaluate
 from streams.shifts.series import rows, rows_at
-from streams.shifts.tenant_guard import guard_hours, guarded
+from streams.shifts.tenant_guard import Guarded, guard_hours, guarded
 from streams.state.pane import HOUR, MIDDLE, pane_start
 
 if TYPE_CHECKING:
@@ -76,12 +76,14 @@ class Traffic:
 
     `panes` are of 5 minutes, the last 288 up to the running one; `hours` are the last 37 days, with
     the running one; `tenants` the last nine days of the same hours, None where none are counted.
+    `days` are the last 58 whole days before the running one, None where weekends are not compared.
     """
 
     dimension: str
     panes: Series
     hours: Series
     tenants: Tenants | None
+    days: Series | None = None
 
 
 def shifts(
@@ -94,13 +96,13 @@ def shifts(
     """
     last, here = pane_start(MIDDLE, as_of), pane_start(HOUR, as_of)
     moment = range(last, last + MIDDLE.seconds, MIDDLE.seconds)
-    days = baseline_days(traffic.hours, as_of)
+    history = baseline_days(traffic.hours, as_of)
     found = []
     for each, before in baselines.items():
         if before.hour != here or before.shares.shape[1] != len(traffic.panes.keys):
             raise ValueError(f"the baseline is not of these keys in the hour from {here}")
-        windows = evaluate(traffic.panes, each, before, moment, np.array([days]))
-        guard = _guard(traffic, each, last)
+        windows = evaluate(traffic.panes, each, before, moment, np.array([history]))
+        guard = _guard(traffic, each, before, last)
         found += [
             _shifts(traffic, each, "1h", windows["1h"], guard),
             _shifts(traffic, each, "24h", windows["24h"], None),
@@ -108,18 +110,19 @@ def shifts(
     return tuple(found)
 
 
-def _guard(traffic: Traffic, each: Measure, last: int) -> Array | None:
+def _guard(traffic: Traffic, each: Measure, before: Baseline, last: int) -> Array | None:
     panes, hours, tenants = traffic.panes, traffic.hours, traffic.tenants
     if tenants is None:
         return None
     first = last - (PANES_AN_HOUR - 1) * MIDDLE.seconds
     wanted = guard_hours(last)
-    return guarded(
+    counts = Guarded(
         rows(panes.counts(each), panes.start, MIDDLE.seconds, first, PANES_AN_HOUR).sum(axis=0),
         rows_at(hours.counts(each), hours.start, HOUR.seconds, wanted),
         rows_at(tenants.counts(each), tenants.start, HOUR.seconds, wanted),
         np.array([name != OTHER for name in tenants.names], dtype=bool),
     )
+    return guarded(counts, before.shares[before.rows(np.array([centre(last)]))[0]])
 
 
 def _shifts(

@@ -60,7 +60,8 @@ USUAL_SPREAD = Definition(
     "llm_share_usual_spread_ratio",
     "gauge",
     _OF_SHIFT,
-    "How far the share usually is from its baseline, over 28 days (95 % quantile / 1.96).",
+    "How far the share usually is from its baseline, over 28 days "
+    "(quantile of 95 % / 1.96; for 24h of 80 % / 1.28).",
 )
 ZSCORE = Definition(
     "llm_share_shift_zscore",
