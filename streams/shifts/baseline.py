@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streams.shifts.drift import Drift, HourCounts, drift_of
 from streams.shifts.series import ratio, rolling, rows
 from streams.shifts.weekend import weekend_of
 from streams.state.pane import HOUR, pane_start
@@ -50,13 +51,15 @@ class Baseline:
 
     `shares` [hours + 24, keys] are the expected shares, from a day before the first hour on; NaN
     for an hour that was empty on all seven days before. Usual spreads are [hours, keys], NaN
-    without any history. All of them end with the row of `hour`.
+    without any history. `drift` is how far the last week is from the weeks before. All of them end
+    with the row of `hour`.
     """
 
     hour: int
     shares: Array
     hour_spread: Array
     day_spread: Array
+    drift: Drift
 
     def rows(self, times: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the row of the hour that holds each time, from the end (-1 is the last)."""
@@ -148,16 +151,23 @@ def baseline_of(
     as empty. Without `days`, the counts by whole day, weekends are taken to be like other days.
     """
     first = hour - (NEEDED_HOURS + number - 1) * HOUR.seconds
-    counts = rows(hours.counts(measure), hours.start, HOUR.seconds, first, NEEDED_HOURS + number)
+    counts, squares, requests = (
+        rows(values, hours.start, HOUR.seconds, first, NEEDED_HOURS + number)
+        for values in (hours.counts(measure), hours.squared(measure), hours.requests)
+    )
     # The last hour has a baseline too, but its own counts so far are in no baseline.
     counts[-1] = 0.0
     weekend = None if days is None else weekend_of(days, measure, first, len(counts))
     expected = expected_shares(counts, counts.sum(axis=-1), weekend)
+    day_spread = _usual_spreads(
+        day_shifts(counts, expected), DAY_SPREAD_QUANTILE, DAY_QUANTILE_OF_NORMAL
+    )
     return Baseline(
         hour,
         expected[NEEDED_HOURS - HOURS_A_DAY :],
         _usual_spreads(hour_shifts(counts, expected), SPREAD_QUANTILE, QUANTILE_OF_NORMAL),
-        _usual_spreads(day_shifts(counts, expected), DAY_SPREAD_QUANTILE, DAY_QUANTILE_OF_NORMAL),
+        day_spread,
+        drift_of(HourCounts(counts, squares, requests), day_spread, hour),
     )
 
 

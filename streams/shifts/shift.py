@@ -5,9 +5,10 @@
 
     D = R - B,   z = D / max(S, se)
 
-There are two windows. The hour is compared with the three hours around this time of day on each of
-the last seven days, the nearest of which count most. In the day, every hour is compared with its
-own baseline, so that the daily cycle is in neither. Times are UTC. A window is a sum of 5-minute
+There are three windows. The hour is compared with the three hours around this time of day on each
+of the last seven days, the nearest of which count most. In the day, every hour is compared with its
+own baseline, so that the daily cycle is in neither. The week is compared with the four weeks before
+(drift.py). Times are UTC. A window is a sum of 5-minute
 panes and ends with the running one; baselines and usual spreads come from whole hours.
 
 The scale is the larger of two: the standard error of this window (`se`, which shrinks as traffic
@@ -43,7 +44,8 @@ class KeyShift:
 
     None where unknown: the window is empty, the days before have no data, or (`zscore`,
     `detectable`) history is shorter than `alert_rules.MIN_HISTORY_DAYS`. `without_top_tenant` is
-    for the hour only, and None where requests name no tenants.
+    for the hour only, and None where requests name no tenants. `since` is when a drift began, in
+    unix seconds, for the week only.
     """
 
     key: str
@@ -56,6 +58,7 @@ class KeyShift:
     detectable: float | None
     without_top_tenant: float | None
     evidence_requests: float
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ def shifts(
         found += [
             _shifts(traffic, each, "1h", windows["1h"], guard),
             _shifts(traffic, each, "24h", windows["24h"], None),
+            _shifts(traffic, each, "7d", windows["7d"], None),
         ]
     return tuple(found)
 
@@ -133,7 +137,7 @@ def _shifts(
     guard: Array | None,
 ) -> Shifts:
     """Return the shifts of the one moment that was evaluated."""
-    gauges, error, spread = evaluation
+    gauges, error, spread, since = evaluation
     days = float(gauges.days[0, 0])
     threshold = alert_rules.zscore_threshold(
         window, traffic.dimension, has_tenants=guard is not None
@@ -150,6 +154,7 @@ def _shifts(
         threshold * np.maximum(spread, error) if is_old and threshold else absent,
         absent if guard is None else guard[None],
         gauges.evidence,
+        absent if since is None else since,
     )
     values = [[_number(value) for value in column[0].tolist()] for column in columns]
     return Shifts(

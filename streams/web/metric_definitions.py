@@ -48,7 +48,8 @@ BASELINE = Definition(
     "llm_share_baseline_ratio",
     "gauge",
     _OF_SHIFT,
-    "Share to expect at this time of day, from the seven days before.",
+    "Share to expect at this time of day, from the seven days before; for 7d the share of the 28 "
+    "days before.",
 )
 SHIFT = Definition(
     "llm_share_shift_ratio",
@@ -67,7 +68,8 @@ ZSCORE = Definition(
     "llm_share_shift_zscore",
     "gauge",
     _OF_SHIFT,
-    "Shift in units of the larger of usual spread and standard error; absent for 21 days.",
+    "Shift in units of the larger of usual spread and standard error, for 7d without jumps; absent "
+    "for 21 days.",
 )
 DETECTABLE = Definition(
     "llm_share_detectable_shift_ratio",
@@ -80,6 +82,12 @@ WITHOUT_TOP_TENANT = Definition(
     "gauge",
     _OF_SHIFT,
     "What remains of the hour's shift without the tenant that contributes most.",
+)
+DRIFT_SINCE = Definition(
+    "llm_share_drift_since_timestamp_seconds",
+    "gauge",
+    ("dimension", "key", "measure"),
+    "When a share left the level that it had, in unix time, of the last 35 days.",
 )
 EVIDENCE = Definition(
     "llm_share_evidence_requests",
@@ -246,6 +254,7 @@ DEFINITIONS = (
     ZSCORE,
     DETECTABLE,
     WITHOUT_TOP_TENANT,
+    DRIFT_SINCE,
     EVIDENCE,
     EFFECTIVE_REQUESTS,
     HISTORY_DAYS,

@@ -22,6 +22,7 @@ from streams.web.metric_definitions import (
     CLOCK_OFFSET,
     DEAD_LETTERS_LOST,
     DETECTABLE,
+    DRIFT_SINCE,
     EFFECTIVE_REQUESTS,
     EVENTS,
     EVIDENCE,
@@ -142,7 +143,7 @@ def _shift_families(snapshot: Snapshot) -> Iterable[Metric]:
         (gauge(WITHOUT_TOP_TENANT), "without_top_tenant"),
         (gauge(EVIDENCE), "evidence_requests"),
     ]
-    effective, days = gauge(EFFECTIVE_REQUESTS), gauge(HISTORY_DAYS)
+    effective, days, since = gauge(EFFECTIVE_REQUESTS), gauge(HISTORY_DAYS), gauge(DRIFT_SINCE)
     for table in snapshot.shifts:
         if table.effective_requests is not None:
             labels = (table.dimension, table.measure, table.window)
@@ -153,10 +154,12 @@ def _shift_families(snapshot: Snapshot) -> Iterable[Metric]:
                 value = getattr(each, name)
                 if value is not None:
                     family.add_metric(labels_of_key, value)
+            if each.since is not None:
+                since.add_metric((table.dimension, each.key, table.measure), each.since)
     if snapshot.shifts:
         days.add_metric((), snapshot.shifts[0].baseline_days)
     yield from (family for family, _ in gauges)
-    yield from (effective, days)
+    yield from (effective, days, since)
 
 
 def _total_families(snapshot: Snapshot) -> Iterable[Metric]:

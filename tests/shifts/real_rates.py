@@ -49,14 +49,16 @@ def quiet(real: Real) -> dict:
     """Return what starts on shares to which nothing was added."""
     found = fired(real)
     weeks = (real.days - 21) / 7
-    series = 2 * len(real.keys)
+    series_weeks = weeks * 2 * len(real.keys)
     end = real.start + real.days * 86400
     sent = [each for each in notifications(found, end) if each.reason == "firing"]
     return {
         "shares": real.name,
-        "series_weeks": round(weeks * series, 1),
-        "starts": dict(Counter(alert.rule.alert for alert in found)),
-        "starts_a_series_week": round(len(found) / (weeks * series), 3),
+        "series_weeks": round(series_weeks, 1),
+        "starts_a_series_week": {
+            name: round(starts / series_weeks, 3)
+            for name, starts in Counter(alert.rule.alert for alert in found).items()
+        },
         "notifications_a_week": round(len(sent) / weeks, 2),
     }
 
@@ -76,11 +78,15 @@ def step(real: Real, key: str, points: float, hours: int) -> dict:
         since = np.arange(len(real.tokens)) >= pane
         shifted = real.moved(key, points * since).until(pane + hours * HOUR_PANES)
         begins = real.start + pane * PANE
-        found = fired(shifted, begins)
-        times = [alert.firing for alert in found if alert.key == key and alert.direction == "up"]
+        found = fired(shifted, begins - 2 * 86400)
+        times = [
+            alert.firing
+            for alert in found
+            if (alert.key, alert.direction) == (key, "up") and alert.firing > begins
+        ]
         after.append((min(times) - begins) / 3600 if times else None)
         said = notifications(found, begins + hours * 3600)
-        sent.append(sum(each.reason != "resolved" for each in said))
+        sent.append(sum(each.reason == "firing" and each.at > begins for each in said))
     hit = [hours for hours in after if hours is not None]
     told = [number for number, hours in zip(sent, after, strict=True) if hours is not None]
     return {

@@ -20,6 +20,7 @@ from streams.shifts.alert_rules import (
     DAY_UP,
     HOUR_DOWN,
     HOUR_UP,
+    RULES,
     UNCLASSIFIED,
     Gauges,
     is_inhibited,
@@ -287,7 +288,7 @@ def test_at_every_moment_the_statistics_are_those_of_a_worker():
             each: baseline_of(traffic.hours, each, hour, days=traffic.days) for each in MEASURES
         }
         for said in shifts(traffic, baselines, moment - 1):
-            for rule in (DAY_UP, DAY_DOWN) if said.window == "24h" else (HOUR_UP, HOUR_DOWN):
+            for rule in (each for each in RULES if each.window == said.window and each.direction):
                 mine = watched[rule, said.measure]
                 row = (moment - mine.first) // PANE
                 assert [key.zscore for key in said.keys] == pytest.approx(mine.zscore[row].tolist())

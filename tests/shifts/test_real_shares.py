@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from real_rates import fired, quiet, step
+from real_rates import drift, fired, quiet, step
 from real_shares import GROUPS, developer_of, openrouter, servegen
 from traffic_model import DAY_PANES
 
@@ -50,9 +50,11 @@ def test_an_added_shift_moves_one_share_and_no_total(points):
 @pytest.mark.slow
 @pytest.mark.parametrize("course", [False, True], ids=["even", "course"])
 def test_few_alerts_start_on_real_shares(course):
-    found = quiet(openrouter(course=course))
+    starts = quiet(openrouter(course=course))["starts_a_series_week"]
 
-    assert 0 < found["starts_a_series_week"] <= 0.15
+    assert 0 < starts["LLMShareShiftDay"] <= 0.15
+    # Chinese open models went from 42 to 65 % in these weeks.
+    assert 0 < starts["LLMShareDrift"] <= 0.1
 
 
 @pytest.mark.slow
@@ -62,6 +64,26 @@ def test_ten_points_of_a_large_key_are_found_within_a_day(key):
 
     assert found["found"] >= 11
     assert found["notifications"] <= 1.5
+
+
+@pytest.mark.slow
+def test_shares_that_moved_for_weeks_are_found_and_one_that_jumped_is_no_drift():
+    drifts = [each for each in fired(openrouter()) if each.rule.alert == "LLMShareDrift"]
+
+    assert {(each.key, each.direction) for each in drifts} == {
+        ("cn-open", "up"),
+        ("row-proprietary", "down"),
+    }
+    real = openrouter()
+    since = np.arange(len(real.tokens)) >= 30 * DAY_PANES
+    jumped = fired(real.moved("row-open", 0.1 * since), real.start + 28 * 86400)
+    assert {each.rule.alert for each in jumped if each.key == "row-open"} == {"LLMShareShiftDay"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["row-open", "cn-open"])
+def test_a_drift_of_twenty_points_in_eight_weeks_is_found_within_two(key):
+    assert drift(openrouter(course=True), key)["found_after_days"] <= 14
 
 
 @pytest.mark.slow

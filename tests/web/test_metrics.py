@@ -54,7 +54,7 @@ def snapshot() -> Snapshot:
     windows = Windows(view, SumsCache(view, Catalog.load()))
     windows.advance(view.as_of(NOW, 300.0))
     picture = take(windows, view.positions.values(), Catalog.load(), NOW, statuses, (), None)
-    large = KeyShift("cn-open", 0.6, 0.01, 0.5, 0.1, 0.02, 5.0, 0.08, 0.09, 300.0)
+    large = KeyShift("cn-open", 0.6, 0.01, 0.5, 0.1, 0.02, 5.0, 0.08, 0.09, 300.0, NOW - 9 * 86400)
     young = KeyShift("row-open", 0.4, 0.01, None, None, None, None, None, None, 3.0)
     told = Shifts("origin", "tokens", "1h", 41.5, 30.25, (large, young))
     return replace(picture, shifts=(told,), shifts_as_of=NOW)
