@@ -85,7 +85,8 @@ accuracy: $(VENV)/.installed-dev ## Measure how often origins and languages are 
 # Hashes of every file of a release: the image is built for more than one kind of processor.
 COMPILE = $(RUN) uv pip compile --quiet --python-version 3.13 --only-binary :all: --generate-hashes \
   --no-annotate --no-emit-index-url --custom-compile-command 'make requirements' $(ARGS)
-alerts: $(VENV)/.installed-dev ## Measure false and missed alerts on simulated traffic; ARGS="--seeds 7 8"
+alerts: $(VENV)/.installed-dev ## Measure false and missed alerts on real shares and simulated traffic; ARGS="--seeds 7 8"
+	@$(VENV)/bin/python tests/shifts/real_rates.py
 	@$(VENV)/bin/python tests/shifts/rates.py $(ARGS)
 
 requirements: $(VENV)/.installed-dev ## Write the versions and hashes that the image installs; ARGS=--upgrade

@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Direction = Literal["up", "down"]
-Window = Literal["1h", "24h"]
+Window = Literal["1h", "24h", "7d"]
 SHIFT_WINDOWS: tuple[Window, ...] = get_args(Window)
 
 #: A shift above these multiples of max(usual spread, standard error) is unusual. There are several
 #: times as many languages as origins, so the threshold for languages is higher.
 DAY_ZSCORE = {"origin": 3.0, "language": 3.5}
 HOUR_ZSCORE = 4.0
+#: The z of a drift leaves jumps out, so it is lower.
+DRIFT_ZSCORE = {"origin": 2.5, "language": 3.0}
 #: A shift matters from this many points on …
-DAY_SHIFT, HOUR_SHIFT = 0.01, 0.03
+DAY_SHIFT, HOUR_SHIFT, DRIFT_SHIFT = 0.01, 0.03, 0.02
 #: … or, for a small key, where its share is this many times the expected one, or the inverse of it.
 SMALL_SHIFT, FOLD = 0.005, 1.5
 #: The fraction of an hour's shift that must remain without the tenant that adds most to it.
@@ -67,7 +69,10 @@ DAY_DOWN = DAY_UP._replace(direction="down")
 HOUR_UP = Rule("LLMShareShiftHour", "1h", "up", 30 * 60, 150 * 60, 24 * 3600)
 HOUR_DOWN = HOUR_UP._replace(direction="down")
 UNCLASSIFIED = Rule("LLMShareUnclassified", "1h", None, 15 * 60, 15 * 60, 48 * 3600)
-RULES = (DAY_UP, DAY_DOWN, HOUR_UP, HOUR_DOWN, UNCLASSIFIED)
+# A drift pauses for days and goes on: it is one alert until a week after its condition last held.
+DRIFT_UP = Rule("LLMShareDrift", "7d", "up", 6 * 3600, 12 * 3600, 7 * 86400)
+DRIFT_DOWN = DRIFT_UP._replace(direction="down")
+RULES = (DAY_UP, DAY_DOWN, HOUR_UP, HOUR_DOWN, DRIFT_UP, DRIFT_DOWN, UNCLASSIFIED)
 
 #: The only measure of the alert on unclassified traffic: a request is unknown, however long it is.
 UNCLASSIFIED_MEASURE = "requests"
@@ -76,7 +81,7 @@ UNCLASSIFIED_KEYS = {"origin": UNKNOWN, "language": UNDETERMINED}
 # How Alertmanager groups the alerts of a dimension into notifications.
 GROUP_WAIT_SECONDS = 120
 GROUP_INTERVAL_SECONDS = 30 * 60
-REPEAT_INTERVAL_SECONDS = 24 * 3600
+REPEAT_INTERVAL_SECONDS = 96 * 3600
 
 
 class Inhibition(NamedTuple):
@@ -92,18 +97,29 @@ class Inhibition(NamedTuple):
 INHIBITIONS = (
     Inhibition(
         {"alertname": "LLMShareStale"},
-        {"alertname": "LLMShareShift.*|LLMShareUnclassified"},
+        {"alertname": "LLMShareShift.*|LLMShareDrift|LLMShareUnclassified"},
         ("job", "gateway"),
     ),
     Inhibition(
         {"alertname": "LLMShareUnclassified"},
-        {"alertname": "LLMShareShift.*"},
+        {"alertname": "LLMShareShift.*|LLMShareDrift"},
         ("job", "gateway", "dimension"),
     ),
     Inhibition(
         {"alertname": "LLMShareShift.*", "direction": "up"},
         {"direction": "down"},
         ("job", "gateway", "dimension"),
+    ),
+    # A drift lasts for weeks, in which shifts of other keys are news.
+    Inhibition(
+        {"alertname": "LLMShareDrift", "direction": "up"},
+        {"alertname": "LLMShareDrift", "direction": "down"},
+        ("job", "gateway", "dimension"),
+    ),
+    Inhibition(
+        {"alertname": "LLMShareShift.*"},
+        {"alertname": "LLMShareDrift"},
+        ("job", "gateway", "dimension", "key", "measure", "direction"),
     ),
     Inhibition(
         {"alertname": "LLMShareShiftHour"},
@@ -113,6 +129,11 @@ INHIBITIONS = (
     Inhibition(
         {"alertname": "LLMShareShift.*", "measure": "tokens"},
         {"alertname": "LLMShareShift.*", "measure": "requests"},
+        ("job", "gateway", "dimension", "key", "direction"),
+    ),
+    Inhibition(
+        {"alertname": "LLMShareDrift", "measure": "tokens"},
+        {"alertname": "LLMShareDrift", "measure": "requests"},
         ("job", "gateway", "dimension", "key", "direction"),
     ),
 )
@@ -145,8 +166,9 @@ def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:
         return _is_large(rule, gauges, HOUR_SHIFT, HOUR_EFFECTIVE_REQUESTS) & _is_broad(
             rule, gauges
         )
-    far = _signed(rule, gauges.zscore) >= DAY_ZSCORE.get(dimension, np.inf)
-    return far & _is_large(rule, gauges, DAY_SHIFT, DAY_EFFECTIVE_REQUESTS)
+    zscores, shift = (DRIFT_ZSCORE, DRIFT_SHIFT) if rule.window == "7d" else (DAY_ZSCORE, DAY_SHIFT)
+    far = _signed(rule, gauges.zscore) >= zscores.get(dimension, np.inf)
+    return far & _is_large(rule, gauges, shift, DAY_EFFECTIVE_REQUESTS)
 
 
 def is_inhibited(target: Mapping[str, str], firing: Iterable[Mapping[str, str]]) -> bool:
@@ -179,8 +201,8 @@ def zscore_threshold(window: Window, dimension: str, *, has_tenants: bool) -> fl
     Where requests name no tenant, one customer's batch looks like a shift of all traffic, so there
     is no alert on the hour.
     """
-    if window == "24h":
-        return DAY_ZSCORE.get(dimension)
+    if window != "1h":
+        return (DRIFT_ZSCORE if window == "7d" else DAY_ZSCORE).get(dimension)
     return HOUR_ZSCORE if dimension in DAY_ZSCORE and has_tenants else None
 
 

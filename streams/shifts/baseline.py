@@ -3,7 +3,9 @@
     (------------ 28 days: usual spread -------------)
                             (-- 7 days: baseline --)[hour]
 
-Both come from whole hours in UTC, so a restart loses nothing that hour panes hold.
+Both come from whole hours in UTC, so a restart loses nothing that hour panes hold. In the baseline,
+a day counts half as much as the day after it, because shares wander and a launch of last week is
+soon usual. How weekends differ comes from four weeks of whole days (weekend.py).
 """
 
 from __future__ import annotations
@@ -13,24 +15,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streams.shifts.drift import Drift, HourCounts, drift_of
 from streams.shifts.series import ratio, rolling, rows
+from streams.shifts.weekend import weekend_of
 from streams.state.pane import HOUR, pane_start
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streams.shifts.series import Array, Measure, Series
+    from streams.shifts.weekend import Weekend
 
 HOURS_A_DAY = 24
 BASELINE_DAYS = 7
+#: The weight of each day in the baseline, the nearest first.
+DAY_WEIGHTS = tuple(0.5**day for day in range(BASELINE_DAYS))
 #: The hour before the earliest of seven days, to be centred on.
 BASELINE_HOURS = BASELINE_DAYS * HOURS_A_DAY + 1
 SPREAD_HOURS = 28 * HOURS_A_DAY
 #: The usual spread of the day needs 28 days of days, each hour with its baseline.
 NEEDED_HOURS = SPREAD_HOURS + HOURS_A_DAY + BASELINE_HOURS
-#: A quantile, not a standard deviation: a single extreme hour does not blind the alerts for a
-#: month. For a normal distribution, it equals the standard deviation.
+#: Quantiles, not a standard deviation: extreme hours do not blind the alerts for a month. For a
+#: normal distribution, each equals the standard deviation.
 SPREAD_QUANTILE, QUANTILE_OF_NORMAL = 0.95, 1.96
+#: The day's quantile is lower: after a launch, the days are far from their baseline for about three
+#: days, and the next launch must not be hidden by that.
+DAY_SPREAD_QUANTILE, DAY_QUANTILE_OF_NORMAL = 0.8, 1.2816
 #: The fraction of a day's counts that must lie in hours with a baseline.
 MIN_EXPECTED_PART = 0.5
 
@@ -41,13 +51,15 @@ class Baseline:
 
     `shares` [hours + 24, keys] are the expected shares, from a day before the first hour on; NaN
     for an hour that was empty on all seven days before. Usual spreads are [hours, keys], NaN
-    without any history. All of them end with the row of `hour`.
+    without any history. `drift` is how far the last week is from the weeks before. All of them end
+    with the row of `hour`.
     """
 
     hour: int
     shares: Array
     hour_spread: Array
     day_spread: Array
+    drift: Drift
 
     def rows(self, times: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the row of the hour that holds each time, from the end (-1 is the last)."""
@@ -55,25 +67,45 @@ class Baseline:
         return found
 
 
-def expected_shares(counts: Array, totals: Array) -> Array:
+def expected_shares(counts: Array, totals: Array, weekend: Weekend | None = None) -> Array:
     """Return the baseline of every hour, [hours, keys].
 
-    `counts` [hours, keys] and `totals` [hours]: a ratio of sums over the three hours centred on the
-    same hour of each of the last seven days. NaN where all of these are empty.
+    `counts` [hours, keys] and `totals` [hours]: a ratio of weighted sums over the three hours
+    centred on the same hour of each of the last seven days. NaN where all of these are empty. With
+    `weekend`, the shares of weekdays are converted to those of weekends and vice versa; `counts`
+    are then those of all keys.
     """
-    return ratio(_seasonal(counts), _seasonal(totals[:, None]))
+    if weekend is None:
+        return ratio(_seasonal(counts), _seasonal(totals[:, None]))
+    converted = _seasonal(counts, weekend)
+    shares = ratio(converted, converted.sum(axis=-1, keepdims=True))
+    return np.where(_seasonal(totals[:, None]) > 0, shares, np.nan)
 
 
-def _seasonal(counts: Array) -> Array:
+def _seasonal(counts: Array, weekend: Weekend | None = None) -> Array:
     # Row 0 is the hour before the first; its centred sum includes the first hour.
     near = np.concatenate([np.zeros_like(counts[:1]), counts])
     near[:-1] += counts
     near[2:] += counts[:-1]
     sums = np.zeros_like(counts)
-    for day in range(1, BASELINE_DAYS + 1):
+    for day, weight in enumerate(DAY_WEIGHTS, 1):
         first = day * HOURS_A_DAY - 1
-        sums[first:] += near[: max(0, len(counts) - first)]
+        before = near[: max(0, len(counts) - first)]
+        if weekend is not None:
+            before = before * _conversion(weekend, first)
+        sums[first:] += weight * before
     return sums
+
+
+def _conversion(weekend: Weekend, first: int) -> Array:
+    """Return the factors for the hours from `first` on, each with the row of the hour it uses."""
+    factors, is_free = weekend.factors[first:], weekend.is_free[first + 1 :]
+    was_free = weekend.is_free[: len(factors)]
+    to_free, from_free = is_free & ~was_free, ~is_free & was_free
+    found: Array = np.where(
+        to_free[:, None], factors, np.where(from_free[:, None], 1 / factors, 1.0)
+    )
+    return found
 
 
 def hour_shifts(counts: Array, expected: Array) -> Array:
@@ -95,42 +127,55 @@ def day_shifts(counts: Array, expected: Array) -> Array:
     return shifts
 
 
-def usual_spread(shifts: Array) -> Array:
+def usual_spread(
+    shifts: Array, quantile: float = SPREAD_QUANTILE, of_normal: float = QUANTILE_OF_NORMAL
+) -> Array:
     """Return the usual distance of a share from its baseline, [keys], from shifts [hours, keys].
 
-    Hours without a shift are skipped; NaN where all hours lack one.
+    It is a quantile of the distances, divided by that of the standard normal distribution. Hours
+    without a shift are skipped; NaN where all hours lack one.
     """
     known = np.abs(shifts[~np.isnan(shifts).any(axis=-1)])
     if not known.size:
         return np.full(shifts.shape[-1], np.nan)
-    return np.quantile(known, SPREAD_QUANTILE, axis=0) / QUANTILE_OF_NORMAL
+    return np.quantile(known, quantile, axis=0) / of_normal
 
 
-def baseline_of(hours: Series, measure: Measure, hour: int, number: int = 1) -> Baseline:
+def baseline_of(
+    hours: Series, measure: Measure, hour: int, number: int = 1, days: Series | None = None
+) -> Baseline:
     """Return baseline and usual spread of `number` hours up to the one at `hour` (unix seconds).
 
     It changes when an hour has ended, when late data changes an hour, and when the keys change:
     cache it until then. Each hour has `NEEDED_HOURS` rows of `hours` before it; missing rows count
-    as empty.
+    as empty. Without `days`, the counts by whole day, weekends are taken to be like other days.
     """
     first = hour - (NEEDED_HOURS + number - 1) * HOUR.seconds
-    counts = rows(hours.counts(measure), hours.start, HOUR.seconds, first, NEEDED_HOURS + number)
+    counts, squares, requests = (
+        rows(values, hours.start, HOUR.seconds, first, NEEDED_HOURS + number)
+        for values in (hours.counts(measure), hours.squared(measure), hours.requests)
+    )
     # The last hour has a baseline too, but its own counts so far are in no baseline.
     counts[-1] = 0.0
-    expected = expected_shares(counts, counts.sum(axis=-1))
+    weekend = None if days is None else weekend_of(days, measure, first, len(counts))
+    expected = expected_shares(counts, counts.sum(axis=-1), weekend)
+    day_spread = _usual_spreads(
+        day_shifts(counts, expected), DAY_SPREAD_QUANTILE, DAY_QUANTILE_OF_NORMAL
+    )
     return Baseline(
         hour,
         expected[NEEDED_HOURS - HOURS_A_DAY :],
-        _usual_spreads(hour_shifts(counts, expected)),
-        _usual_spreads(day_shifts(counts, expected)),
+        _usual_spreads(hour_shifts(counts, expected), SPREAD_QUANTILE, QUANTILE_OF_NORMAL),
+        day_spread,
+        drift_of(HourCounts(counts, squares, requests), day_spread, hour),
     )
 
 
-def _usual_spreads(shifts: Array) -> Array:
+def _usual_spreads(shifts: Array, quantile: float, of_normal: float) -> Array:
     """Return the usual spread of each hour that has all needed hours before it."""
     return np.array(
         [
-            usual_spread(shifts[hour - SPREAD_HOURS : hour])
+            usual_spread(shifts[hour - SPREAD_HOURS : hour], quantile, of_normal)
             for hour in range(NEEDED_HOURS, len(shifts))
         ]
     )

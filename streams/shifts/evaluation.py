@@ -12,11 +12,14 @@ import numpy as np
 
 from streams.shifts import alert_rules
 from streams.shifts.baseline import HOURS_A_DAY
+from streams.shifts.drift import Drift
 from streams.shifts.estimate import Stretches, estimate, evidence, expect, is_expected, zscores
 from streams.shifts.series import rows
 from streams.state.pane import HOUR, MIDDLE, pane_start
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from streams.shifts.alert_rules import Gauges, Window
     from streams.shifts.baseline import Baseline
     from streams.shifts.series import Array, Measure, Series
@@ -25,18 +28,21 @@ PANES_AN_HOUR = HOUR.seconds // MIDDLE.seconds
 PANES_A_DAY = PANES_AN_HOUR * HOURS_A_DAY
 #: Panes of 5 minutes in a window.
 PANES_OF: dict[Window, int] = {"1h": PANES_AN_HOUR, "24h": PANES_A_DAY}
+#: The window of the drift, which is computed once an hour, from whole hours.
+DRIFT_WINDOW: Window = "7d"
 
 
 class Evaluation(NamedTuple):
     """A window at each moment, [moments, keys].
 
     `gauges` are as on /metrics, but `without_top_tenant` is the whole shift: the guard is computed
-    where it is needed only (tenant_guard.py).
+    where it is needed only (tenant_guard.py). `since` is when a drift began, in unix seconds.
     """
 
     gauges: Gauges
     standard_error: Array
     usual_spread: Array
+    since: Array | None = None
 
 
 class _Window(NamedTuple):
@@ -61,7 +67,7 @@ def centre(last: int) -> int:
 def evaluate(
     panes: Series, each: Measure, baseline: Baseline, moments: range, days: Array
 ) -> dict[Window, Evaluation]:
-    """Return the evaluation of both windows at moments.
+    """Return the evaluation of each window at moments.
 
     `moments` are the starts of their last panes, in unix seconds, one pane apart. `baseline` has
     the hours of all of them, and `days` [moments] are the days of history.
@@ -71,10 +77,26 @@ def evaluate(
         "1h": (_hour(panes, each, baseline, moments), baseline.hour_spread[place]),
         "24h": (_day(panes, each, baseline, moments), baseline.day_spread[place]),
     }
-    return {
+    found = {
         name: _evaluation(window, spread, days[:, None])
         for name, (window, spread) in windows.items()
     }
+    return found | {DRIFT_WINDOW: _drifted(baseline, place, days[:, None])}
+
+
+def _drifted(baseline: Baseline, place: NDArray[np.int64], days: Array) -> Evaluation:
+    drift = Drift(*(values[place] for values in baseline.drift))
+    gauges = alert_rules.Gauges(
+        np.where(days >= alert_rules.MIN_HISTORY_DAYS, drift.zscore, np.nan),
+        drift.shift,
+        drift.share,
+        drift.baseline,
+        drift.shift,
+        drift.evidence,
+        drift.effective,
+        days,
+    )
+    return Evaluation(gauges, drift.error, baseline.day_spread[place], drift.since)
 
 
 def _evaluation(window: _Window, spread: Array, days: Array) -> Evaluation:

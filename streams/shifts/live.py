@@ -18,9 +18,10 @@ from streams.shifts.evaluation import PANES_A_DAY
 from streams.shifts.series import MEASURES, Series, Tenants
 from streams.shifts.shift import Shifts, Traffic, shifts
 from streams.shifts.tenant_guard import guard_hours
+from streams.shifts.weekend import WEEKEND_DAYS
 from streams.state.codec import decode_pane
 from streams.state.packing import unpack
-from streams.state.pane import HOUR, MIDDLE, TENANTS, Level, add_counts, pane_start, tokens_of
+from streams.state.pane import DAY, HOUR, MIDDLE, TENANTS, Level, add_counts, pane_start, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,6 +49,7 @@ class LivePanes(NamedTuple):
     as_of: float
     hours: Panes
     panes: Panes
+    days: Panes
     tenants: dict[int, tuple[bytes, ...]]
 
 
@@ -94,6 +96,9 @@ class LiveShifts:
             as_of,
             self._history.panes(HOUR, first, here + 1),
             self._history.panes(MIDDLE, last - (PANES_A_DAY - 1) * MIDDLE.seconds, last + 1),
+            self._history.panes(
+                DAY, pane_start(DAY, first) - WEEKEND_DAYS * DAY.seconds, pane_start(DAY, here)
+            ),
             {start: self._view.values_at(TENANTS, start) for start in guard_hours(last)},
         )
 
@@ -117,6 +122,7 @@ class LiveShifts:
                 self._counted(dimension, panes.panes),
                 self._counted(dimension, panes.hours),
                 self._tenants_of(dimension),
+                self._counted(dimension, panes.days),
             )
             found += shifts(traffic, self._baselines_of(traffic, here, now), panes.as_of)
         return tuple(found)
@@ -126,7 +132,7 @@ class LiveShifts:
             self._keys[dimension] = keys
             self._baselines.pop(dimension, None)
             self._tenants.clear()
-            for level in (HOUR, MIDDLE):
+            for level in (DAY, HOUR, MIDDLE):
                 self._rows[dimension, level] = _Rows()
 
     def _counted(self, dimension: str, panes: Panes) -> Series:
@@ -150,7 +156,10 @@ class LiveShifts:
             each.hour != hour for each in baselines.values()
         )
         if not baselines or is_old:
-            baselines = {measure: baseline_of(traffic.hours, measure, hour) for measure in MEASURES}
+            baselines = {
+                measure: baseline_of(traffic.hours, measure, hour, days=traffic.days)
+                for measure in MEASURES
+            }
             self._baselines[traffic.dimension] = now, baselines
         return baselines
 

@@ -17,7 +17,8 @@ from streams.shares.grouping import choose
 from streams.shares.history import added_names, packed_models
 from streams.shifts.attribution import Attribution, Part, attribute, expected_members
 from streams.shifts.baseline import BASELINE_HOURS, HOURS_A_DAY
-from streams.shifts.evaluation import PANES_OF, centre
+from streams.shifts.drift import DRIFT_HOURS, RECENT_DAYS
+from streams.shifts.evaluation import DRIFT_WINDOW, PANES_OF, centre
 from streams.shifts.live import tenants_of
 from streams.state.packing import unpack
 from streams.state.pane import HOUR, MIDDLE, TENANTS, add_counts, pane_start, tokens_of
@@ -80,6 +81,9 @@ class Moved(NamedTuple):
 def panes(view: View, history: History, shift: Shift) -> MoverPanes:
     """Return the panes that `moved` needs, in the thread that changes the view."""
     here, last = pane_start(HOUR, shift.as_of), pane_start(MIDDLE, shift.as_of)
+    if shift.window == DRIFT_WINDOW:
+        hours = history.panes(HOUR, here - DRIFT_HOURS * HOUR.seconds, here)
+        return MoverPanes(hours, history.panes(MIDDLE, here, here), {})
     opens = last - (PANES_OF[shift.window] - 1) * MIDDLE.seconds
     first, _ = _baseline_of(shift)
     return MoverPanes(
@@ -91,6 +95,8 @@ def panes(view: View, history: History, shift: Shift) -> MoverPanes:
 
 def moved(history: History, needed: MoverPanes, shift: Shift) -> Moved:
     """Return what moved a shift; for any thread."""
+    if shift.window == DRIFT_WINDOW:
+        return _drifted(history, needed.hours, shift)
     split = _Split(shift, *_baseline_of(shift))
     in_hours, wholes = _members(history, needed.hours, split.joined)
     in_panes, of_panes = _members(history, needed.panes, split.joined)
@@ -110,6 +116,22 @@ def moved(history: History, needed: MoverPanes, shift: Shift) -> Moved:
         has_tenants |= bool(by_tenant)
         own[start] = split.own_tenants(by_tenant)
     return Moved(models, joint, split.by_tenant(own) if has_tenants else None)
+
+
+def _drifted(history: History, hours: Panes, shift: Shift) -> Moved:
+    """Return what moved a drift: the counts of seven days against those of the 28 before.
+
+    Tenants are not known of so many days.
+    """
+    split = _Split(shift, *_baseline_of(shift))
+    cells, wholes = _members(history, hours, split.joined)
+    begins = pane_start(HOUR, shift.as_of) - RECENT_DAYS * HOURS_A_DAY * HOUR.seconds
+    joint = split.between(cells, cells, wholes, begins)
+    if shift.dimension != "origin":
+        return Moved(None, joint, None)
+    packed = _packed(hours)
+    models = _models(packed, _largest(hours.catalog, shift.key, packed.values()))
+    return Moved(split.between(models, cells, wholes, begins), joint, None)
 
 
 def _baseline_of(shift: Shift) -> tuple[int, int]:
@@ -156,6 +178,24 @@ class _Split:
         """Return the shift by members, from their counts in hours and in the window, by hour."""
         return self._against(self._counts(window), self._counts(hours))
 
+    def between(
+        self, members: Members, cells: Members, wholes: Wholes, begins: int
+    ) -> Attribution | None:
+        """Return the shift from the hours before `begins` to those from it on, by members.
+
+        `cells` are the key's counts in parts that add up to it, `wholes` those of all keys.
+        """
+        parts = []
+        for is_now in (True, False):
+            starts = [start for start in wholes if (start >= begins) == is_now]
+            total = sum(self._count(wholes[start]) for start in starts)
+            whole = sum(self._sum(cells[start]) for start in starts)
+            counted = self._counts({start: members[start] for start in starts})
+            parts.append(Part(_added_up(counted), whole, total))
+        if any(part.total <= 0 for part in parts):
+            return None
+        return attribute(parts[0], parts[1], MAX_MOVERS)
+
     def own_tenants(self, counted: Mapping[str, Counts]) -> dict[str, float]:
         """Return an hour's counts of the key by tenant, from its counts by `tenant/key`."""
         found: dict[str, float] = {}
@@ -184,20 +224,20 @@ class _Split:
         return (name if self._shift.dimension == "origin" else self._named(name)) == key
 
     def _against(self, window: Amounts, hours: Amounts) -> Attribution | None:
-        total = sum(self._window.values())
-        if total <= 0 or self._shift.statistics.baseline is None:
+        total, baseline = sum(self._window.values()), self._shift.statistics.baseline
+        if total <= 0 or baseline is None:
             return None
         window, hours = _with_largest_names(window, hours)
         # Recompute the key from the same counts as its members: requests have arrived since its
         # shift was computed.
         key = self._shift.key
+        expected = self._expected(window, hours)
+        whole = self._expected(self._key_window, self._key_hours).get(key, 0)
+        # What is usual of weekends is known of keys and not of members: each has its part of it.
+        usual = baseline * total / whole if whole else 1.0
         return attribute(
             Part(_added_up(window), _added_up(self._key_window).get(key, 0), total),
-            Part(
-                self._expected(window, hours),
-                self._expected(self._key_window, self._key_hours).get(key, 0),
-                total,
-            ),
+            Part({name: amount * usual for name, amount in expected.items()}, whole * usual, total),
             MAX_MOVERS,
         )
 

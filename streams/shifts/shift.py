@@ -5,10 +5,11 @@
 
     D = R - B,   z = D / max(S, se)
 
-There are two windows. The hour is compared with the three hours around this time of day on each of
-the last seven days. In the day, every hour is compared with its own baseline, so that the daily
-cycle is in neither. Times are UTC. A window is a sum of 5-minute panes and ends with the running
-one; baselines and usual spreads come from whole hours.
+There are three windows. The hour is compared with the three hours around this time of day on each
+of the last seven days, the nearest of which count most. In the day, every hour is compared with its
+own baseline, so that the daily cycle is in neither. The week is compared with the four weeks before
+(drift.py). Times are UTC. A window is a sum of 5-minute
+panes and ends with the running one; baselines and usual spreads come from whole hours.
 
 The scale is the larger of two: the standard error of this window (`se`, which shrinks as traffic
 grows) and the usual spread of this share (`S`, which does not, because tenants come and go).
@@ -24,9 +25,9 @@ import numpy as np
 from streams.classify.keys import OTHER
 from streams.shifts import alert_rules
 from streams.shifts.baseline import baseline_days
-from streams.shifts.evaluation import PANES_AN_HOUR, evaluate
+from streams.shifts.evaluation import PANES_AN_HOUR, centre, evaluate
 from streams.shifts.series import rows, rows_at
-from streams.shifts.tenant_guard import guard_hours, guarded
+from streams.shifts.tenant_guard import Guarded, guard_hours, guarded
 from streams.state.pane import HOUR, MIDDLE, pane_start
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class KeyShift:
 
     None where unknown: the window is empty, the days before have no data, or (`zscore`,
     `detectable`) history is shorter than `alert_rules.MIN_HISTORY_DAYS`. `without_top_tenant` is
-    for the hour only, and None where requests name no tenants.
+    for the hour only, and None where requests name no tenants. `since` is when a drift began, in
+    unix seconds, for the week only.
     """
 
     key: str
@@ -56,6 +58,7 @@ class KeyShift:
     detectable: float | None
     without_top_tenant: float | None
     evidence_requests: float
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +79,14 @@ class Traffic:
 
     `panes` are of 5 minutes, the last 288 up to the running one; `hours` are the last 37 days, with
     the running one; `tenants` the last nine days of the same hours, None where none are counted.
+    `days` are the last 58 whole days before the running one, None where weekends are not compared.
     """
 
     dimension: str
     panes: Series
     hours: Series
     tenants: Tenants | None
+    days: Series | None = None
 
 
 def shifts(
@@ -94,32 +99,34 @@ def shifts(
     """
     last, here = pane_start(MIDDLE, as_of), pane_start(HOUR, as_of)
     moment = range(last, last + MIDDLE.seconds, MIDDLE.seconds)
-    days = baseline_days(traffic.hours, as_of)
+    history = baseline_days(traffic.hours, as_of)
     found = []
     for each, before in baselines.items():
         if before.hour != here or before.shares.shape[1] != len(traffic.panes.keys):
             raise ValueError(f"the baseline is not of these keys in the hour from {here}")
-        windows = evaluate(traffic.panes, each, before, moment, np.array([days]))
-        guard = _guard(traffic, each, last)
+        windows = evaluate(traffic.panes, each, before, moment, np.array([history]))
+        guard = _guard(traffic, each, before, last)
         found += [
             _shifts(traffic, each, "1h", windows["1h"], guard),
             _shifts(traffic, each, "24h", windows["24h"], None),
+            _shifts(traffic, each, "7d", windows["7d"], None),
         ]
     return tuple(found)
 
 
-def _guard(traffic: Traffic, each: Measure, last: int) -> Array | None:
+def _guard(traffic: Traffic, each: Measure, before: Baseline, last: int) -> Array | None:
     panes, hours, tenants = traffic.panes, traffic.hours, traffic.tenants
     if tenants is None:
         return None
     first = last - (PANES_AN_HOUR - 1) * MIDDLE.seconds
     wanted = guard_hours(last)
-    return guarded(
+    counts = Guarded(
         rows(panes.counts(each), panes.start, MIDDLE.seconds, first, PANES_AN_HOUR).sum(axis=0),
         rows_at(hours.counts(each), hours.start, HOUR.seconds, wanted),
         rows_at(tenants.counts(each), tenants.start, HOUR.seconds, wanted),
         np.array([name != OTHER for name in tenants.names], dtype=bool),
     )
+    return guarded(counts, before.shares[before.rows(np.array([centre(last)]))[0]])
 
 
 def _shifts(
@@ -130,7 +137,7 @@ def _shifts(
     guard: Array | None,
 ) -> Shifts:
     """Return the shifts of the one moment that was evaluated."""
-    gauges, error, spread = evaluation
+    gauges, error, spread, since = evaluation
     days = float(gauges.days[0, 0])
     threshold = alert_rules.zscore_threshold(
         window, traffic.dimension, has_tenants=guard is not None
@@ -147,6 +154,7 @@ def _shifts(
         threshold * np.maximum(spread, error) if is_old and threshold else absent,
         absent if guard is None else guard[None],
         gauges.evidence,
+        absent if since is None else since,
     )
     values = [[_number(value) for value in column[0].tolist()] for column in columns]
     return Shifts(

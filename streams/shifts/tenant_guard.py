@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streams.shifts.baseline import BASELINE_DAYS
+from streams.shifts.baseline import BASELINE_DAYS, DAY_WEIGHTS
 from streams.shifts.evaluation import centre
 from streams.shifts.series import ratio
 from streams.state.pane import HOUR, pane_start
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from streams.shifts.series import Array
 
+#: The hours of each day that the baseline is centred on.
+HOURS_AROUND = 3
 #: The fraction of a window's counts that must have a tenant.
 MIN_NAMED_PART = 0.5
 
@@ -67,7 +69,7 @@ def baseline_hours(hour: int) -> list[int]:
     return [
         hour - day * 86400 + around * HOUR.seconds
         for day in range(BASELINE_DAYS, 0, -1)
-        for around in (-1, 0, 1)
+        for around in range(-(HOURS_AROUND // 2), HOURS_AROUND // 2 + 1)
     ]
 
 
@@ -80,19 +82,37 @@ def guard_hours(last: int) -> list[int]:
     return [*baseline_hours(centre(last)), running - HOUR.seconds, running]
 
 
-def guarded(now: Array, hours: Array, tenants: Array, is_tenant: NDArray[np.bool_]) -> Array | None:
+class Guarded(NamedTuple):
+    """The counts that the guard needs; `now` [keys] are those of the window.
+
+    `hours` [hours, keys] and `tenants` [hours, tenants, keys] are those of its `guard_hours`, the
+    running one up to the window's end. `is_tenant` [tenants] is false for a sum of small tenants.
+    """
+
+    now: Array
+    hours: Array
+    tenants: Array
+    is_tenant: NDArray[np.bool_]
+
+
+def guarded(counts: Guarded, baseline: Array) -> Array | None:
     """Return the shifts of the hour's window without the top tenant, [keys].
 
-    None where too few requests name their tenant. `now` [keys] are the window's counts, `hours`
-    [hours, keys] and `tenants` [hours, tenants, keys] those of its `guard_hours`, the running one
-    up to the window's end. `is_tenant` [tenants] is false for a sum of small tenants.
+    None where too few requests name their tenant. `baseline` [keys] are the expected shares, NaN
+    where there are none: what they change by weekends is applied to the tenants too.
     """
+    now, hours, tenants, is_tenant = counts
     tenants_now = in_window(now, hours[-2:], tenants[-2:])
     if not is_tenant.any() or not named_enough(now, tenants_now):
         return None
+    weights = np.repeat(DAY_WEIGHTS[::-1], HOURS_AROUND)
+    before = np.tensordot(weights, hours[:-2], 1)
+    tenants_before = np.tensordot(weights, tenants[:-2], 1)
+    change = ratio(baseline, ratio(before, before.sum()))
+    change = np.where(np.isfinite(change), change, 1.0)
     return without_top_tenant(
         now,
-        hours[:-2].sum(axis=0),
+        before * change,
         tenants_now[is_tenant],
-        tenants[:-2].sum(axis=0)[is_tenant],
+        (tenants_before * change)[is_tenant],
     )

@@ -48,7 +48,8 @@ BASELINE = Definition(
     "llm_share_baseline_ratio",
     "gauge",
     _OF_SHIFT,
-    "Share to expect at this time of day, from the seven days before.",
+    "Share to expect at this time of day, from the seven days before; for 7d the share of the 28 "
+    "days before.",
 )
 SHIFT = Definition(
     "llm_share_shift_ratio",
@@ -60,13 +61,15 @@ USUAL_SPREAD = Definition(
     "llm_share_usual_spread_ratio",
     "gauge",
     _OF_SHIFT,
-    "How far the share usually is from its baseline, over 28 days (95 % quantile / 1.96).",
+    "How far the share usually is from its baseline, over 28 days "
+    "(quantile of 95 % / 1.96; for 24h of 80 % / 1.28).",
 )
 ZSCORE = Definition(
     "llm_share_shift_zscore",
     "gauge",
     _OF_SHIFT,
-    "Shift in units of the larger of usual spread and standard error; absent for 21 days.",
+    "Shift in units of the larger of usual spread and standard error, for 7d without jumps; absent "
+    "for 21 days.",
 )
 DETECTABLE = Definition(
     "llm_share_detectable_shift_ratio",
@@ -79,6 +82,12 @@ WITHOUT_TOP_TENANT = Definition(
     "gauge",
     _OF_SHIFT,
     "What remains of the hour's shift without the tenant that contributes most.",
+)
+DRIFT_SINCE = Definition(
+    "llm_share_drift_since_timestamp_seconds",
+    "gauge",
+    ("dimension", "key", "measure"),
+    "When a share left the level that it had, in unix time, of the last 35 days.",
 )
 EVIDENCE = Definition(
     "llm_share_evidence_requests",
@@ -245,6 +254,7 @@ DEFINITIONS = (
     ZSCORE,
     DETECTABLE,
     WITHOUT_TOP_TENANT,
+    DRIFT_SINCE,
     EVIDENCE,
     EFFECTIVE_REQUESTS,
     HISTORY_DAYS,

@@ -22,6 +22,7 @@ from streams.web.metric_definitions import (
     CLOCK_OFFSET,
     DEAD_LETTERS_LOST,
     DETECTABLE,
+    DRIFT_SINCE,
     EFFECTIVE_REQUESTS,
     EVENTS,
     EVIDENCE,
@@ -94,16 +95,33 @@ def _ratios(share: Share) -> list[tuple[str, float]]:
     return [(measure, ratio) for measure, ratio in ratios if ratio is not None]
 
 
-def _share_families(snapshot: Snapshot) -> Iterable[Metric]:
-    ratio, joint = gauge(SHARE_RATIO), gauge(JOINT_RATIO)
-    requests, tokens = gauge(WINDOW_REQUESTS), gauge(WINDOW_TOKENS)
+def _key_shares(snapshot: Snapshot) -> Iterable[tuple[tuple[str, str, str, str], float]]:
+    """Yield (dimension, key, measure, window) and the share of each key.
+
+    Where shifts are known, these are the shares that they were computed from: they are some seconds
+    older than the snapshot's, and at each scrape share less baseline is the shift.
+    """
+    stated = {(each.dimension, each.measure, each.window) for each in snapshot.shifts}
+    for table in snapshot.shifts:
+        for of_key in table.keys:
+            if of_key.share is not None:
+                yield (table.dimension, of_key.key, table.measure, table.window), of_key.share
     for window in snapshot.windows.values():
-        requests.add_metric((window.name,), window.requests)
-        tokens.add_metric((window.name,), window.tokens)
         for dimension in ("origin", "language", "developer"):
             for share in window.dimensions[dimension]:
                 for measure, value in _ratios(share):
-                    ratio.add_metric((dimension, share.key, measure, window.name), value)
+                    if (dimension, measure, window.name) not in stated:
+                        yield (dimension, share.key, measure, window.name), value
+
+
+def _share_families(snapshot: Snapshot) -> Iterable[Metric]:
+    ratio, joint = gauge(SHARE_RATIO), gauge(JOINT_RATIO)
+    requests, tokens = gauge(WINDOW_REQUESTS), gauge(WINDOW_TOKENS)
+    for labels, value in _key_shares(snapshot):
+        ratio.add_metric(labels, value)
+    for window in snapshot.windows.values():
+        requests.add_metric((window.name,), window.requests)
+        tokens.add_metric((window.name,), window.tokens)
         for origin, language, share in window.joint:
             for measure, value in _ratios(share):
                 joint.add_metric((origin, language, measure, window.name), value)
@@ -125,7 +143,7 @@ def _shift_families(snapshot: Snapshot) -> Iterable[Metric]:
         (gauge(WITHOUT_TOP_TENANT), "without_top_tenant"),
         (gauge(EVIDENCE), "evidence_requests"),
     ]
-    effective, days = gauge(EFFECTIVE_REQUESTS), gauge(HISTORY_DAYS)
+    effective, days, since = gauge(EFFECTIVE_REQUESTS), gauge(HISTORY_DAYS), gauge(DRIFT_SINCE)
     for table in snapshot.shifts:
         if table.effective_requests is not None:
             labels = (table.dimension, table.measure, table.window)
@@ -136,10 +154,12 @@ def _shift_families(snapshot: Snapshot) -> Iterable[Metric]:
                 value = getattr(each, name)
                 if value is not None:
                     family.add_metric(labels_of_key, value)
+            if each.since is not None:
+                since.add_metric((table.dimension, each.key, table.measure), each.since)
     if snapshot.shifts:
         days.add_metric((), snapshot.shifts[0].baseline_days)
     yield from (family for family, _ in gauges)
-    yield from (effective, days)
+    yield from (effective, days, since)
 
 
 def _total_families(snapshot: Snapshot) -> Iterable[Metric]:

@@ -176,15 +176,24 @@ _SCHEMAS: Final[Schema] = {
         measure=_TEXT | {"enum": list(MEASURES)},
         window=_TEXT | {"enum": list(SHIFT_WINDOWS)},
         share=_RATIO,
-        baseline=_RATIO | {"description": "Expected share, from the seven days before."},
+        baseline=_RATIO
+        | {
+            "description": "Expected share, from the seven days before; for 7d the share of the 28 "
+            "days before."
+        },
         shift=_SIGNED | {"description": "share - baseline."},
         standard_error=_SIZE,
         usual_spread=_SIZE,
         zscore=_SIGNED
-        | {"description": "shift / max(usual_spread, standard_error); null in the first 21 days."},
+        | {
+            "description": "shift / max(usual_spread, standard_error), for 7d without jumps; null "
+            "in the first 21 days."
+        },
         detectable=_SIZE | {"description": "The smallest shift that could alert now."},
         without_top_tenant=_SIGNED,
         evidence_requests={"type": "number", "minimum": 0},
+        since=_SIZE
+        | {"description": "When a drift (7d) began, in unix seconds; null for other windows."},
         is_shifted=_YES | {"description": "Whether the alert's conditions hold now."},
     ),
     "Shifts": _object(

@@ -22,7 +22,7 @@ _WINDOW_FIELDS = (
 )
 _SHIFT_FIELDS = (
     *("share", "baseline", "shift", "standard_error", "usual_spread", "zscore"),
-    *("detectable", "without_top_tenant", "evidence_requests"),
+    *("detectable", "without_top_tenant", "evidence_requests", "since"),
 )
 
 

@@ -108,6 +108,11 @@ def shift(
     }
 
 
+def drift(direction: str = "up", key: str = "cn-open", measure: str = "tokens") -> dict[str, str]:
+    labels = shift("Day", direction, key, measure=measure)
+    return labels | {"alertname": "LLMShareDrift", "window": "7d"}
+
+
 def other(name: str, **labels: str) -> dict[str, str]:
     """Return another alert's labels; its severity is that of the rule."""
     (severity,) = {rule["labels"]["severity"] for rule in ALERTS if rule["alert"] == name}
@@ -181,6 +186,11 @@ CASES = {
             shift("Day", key="unknown"),
             shift("Hour", "down", key="row-proprietary"),
         ],
+    ),
+    "what the day has told is not told again as a drift": Case([shift()], [drift()]),
+    "a drift mutes no shift of another share": Case([drift(), shift(direction="down", key="ru")]),
+    "a drift up mutes those down and its own requests": Case(
+        [drift()], [drift("down", key="row-open"), drift(measure="requests")]
     ),
     "unclassified models mute no language": Case(
         [UNCLASSIFIED, shift(key="ru", dimension="language")]

@@ -70,15 +70,15 @@ def test_a_fall_that_nothing_explains_is_reported_and_reported_after_what_rises_
     assert sent(down, up) == [(120, "firing", ["a"]), (1920, "firing", ["b"])]
 
 
-def test_a_group_notifies_news_each_half_hour_and_the_same_again_after_a_day():
+def test_a_group_notifies_news_each_half_hour_and_the_same_again_after_four_days():
     first, second = alert(firing=0, key="a"), alert(firing=130, key="b")
 
     assert sent(first, second, end=2 * DAY)[:2] == [
         (120, "firing", ["a"]),
         (1920, "firing", ["a", "b"]),
     ]
-    assert [each[1] for each in sent(first, end=2 * DAY)] == ["firing", "repeat"]
-    assert sent(first, end=2 * DAY)[1][0] == 120 + DAY + 1800
+    assert [each[1] for each in sent(first, end=5 * DAY)] == ["firing", "repeat"]
+    assert sent(first, end=5 * DAY)[1][0] == 120 + 4 * DAY + 1800
 
 
 def test_that_all_is_over_is_reported_once():

@@ -132,8 +132,8 @@ def test_a_workers_history_has_no_tenants_and_perhaps_no_squares():
 
     assert not found.has_squares
     assert found.tenant.tolist() == [-1] * 12
-    # n_eff = T^2 / Q is 7 % of the requests.
-    assert found.tokens.sum() ** 2 / found.squares.sum() == pytest.approx(12 * 0.07)
+    # n_eff = T^2 / Q is 20 % of the requests.
+    assert found.tokens.sum() ** 2 / found.squares.sum() == pytest.approx(12 * 0.2)
     point["cells"]["cn-open/en"].append(999)
     assert history_file.of_worker(
         {"seconds": 3600, "points": [point]}

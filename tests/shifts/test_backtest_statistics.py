@@ -9,7 +9,7 @@ import pytest
 from backtest_histories import DAY, HOUR, PANE, history
 from traffic_model import DAY_PANES, START, Change
 
-from streams.shifts.alert_rules import DAY_DOWN, DAY_UP, HOUR_DOWN, HOUR_UP, Gauges, met
+from streams.shifts.alert_rules import HOUR_UP, RULES, Gauges, met
 from streams.shifts.backtest.conditions import watch
 from streams.shifts.baseline import baseline_of
 from streams.shifts.series import MEASURES, Series, Tenants
@@ -45,6 +45,7 @@ def as_a_worker_has_it(timeline, moment: int) -> Traffic:
         counted(panes.start + first * PANE, PANE, "panes"),
         counted(panes.start, HOUR, "hours"),
         tenants,
+        replace(timeline, hours=counted(panes.start, HOUR, "hours")).days,
     )
 
 
@@ -79,9 +80,11 @@ def test_at_every_moment_the_statistics_are_those_of_a_worker():
     for moment in moments[1:].tolist():
         traffic = as_a_worker_has_it(timeline, moment)
         hour = (moment - 1) // HOUR * HOUR
-        baselines = {each: baseline_of(traffic.hours, each, hour) for each in MEASURES}
+        baselines = {
+            each: baseline_of(traffic.hours, each, hour, days=traffic.days) for each in MEASURES
+        }
         for said in shifts(traffic, baselines, moment - 1):
-            for rule in (DAY_UP, DAY_DOWN) if said.window == "24h" else (HOUR_UP, HOUR_DOWN):
+            for rule in (each for each in RULES if each.window == said.window and each.direction):
                 mine = watched[rule, said.measure]
                 row = (moment - mine.first) // PANE
                 assert [key.zscore for key in said.keys] == pytest.approx(mine.zscore[row].tolist())

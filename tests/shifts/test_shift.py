@@ -61,7 +61,7 @@ def test_z_is_reported_from_21_days_on_and_the_days_before(days, is_said):
 def test_traffic_that_never_changes_has_shifted_nowhere():
     said = told(*steady(per_pane=100.0))
 
-    assert set(said) == {(each, window) for each in MEASURES for window in ("1h", "24h")}
+    assert set(said) == {(each, window) for each in MEASURES for window in ("1h", "24h", "7d")}
     for each in said.values():
         assert [key.key for key in each.keys] == ["a", "b"]
         assert [key.share for key in each.keys] == pytest.approx([0.75, 0.25])
@@ -146,7 +146,7 @@ def test_nothing_at_all_is_reported_without_traffic():
     for each in said.values():
         assert each.effective_requests is None
         assert each.baseline_days == 0
-        assert astuple(each.keys[0])[1:] == (None,) * 8 + (0.0,)
+        assert astuple(each.keys[0])[1:] == (None,) * 8 + (0.0, None)
 
 
 def test_one_key_is_all_there_is():

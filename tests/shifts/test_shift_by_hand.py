@@ -67,7 +67,7 @@ def test_z_is_the_shift_in_units_of_the_larger_uncertainty():
     assert zscores(found, np.array([0.365, 0.365])).tolist() == pytest.approx([2.0, -2.0])
 
 
-def test_a_baseline_is_a_ratio_of_sums_over_three_hours_of_seven_days():
+def test_a_baseline_is_a_ratio_of_weighted_sums_over_three_hours_of_seven_days():
     # Ten days of 10 requests an hour, half of them `a`; three hours around 12:00 are different.
     #   day 9   11:00 (30, 10)   12:00 (0, 0)   13:00 (10, 30)
     counts = np.full((11 * 24, 2), 5.0)
@@ -76,10 +76,14 @@ def test_a_baseline_is_a_ratio_of_sums_over_three_hours_of_seven_days():
     counts[noon - 22] = [1000, 0]  # 14:00 is not near noon
     expected = expected_shares(counts, counts.sum(axis=1))
 
-    # a: 40 + 6 days * 3 hours * 5 = 130 of 80 + 180 = 260
-    assert expected[noon].tolist() == pytest.approx([130 / 260, 130 / 260])
-    # At 13:00 the three hours of day 9 are 12:00, 13:00 and 14:00: 1010 + 90 of 1040 + 180.
-    assert expected[noon + 1].tolist() == pytest.approx([1100 / 1220, 120 / 1220])
+    # The six days before day 9 weigh 1/2 + 1/4 + ... + 1/64 = 63/64 together.
+    # a: 40 + 63/64 * 3 hours * 5 of 80 + 63/64 * 30
+    assert expected[noon].tolist() == pytest.approx([0.5, 0.5])
+    # At 13:00 the three hours of day 9 are 12:00, 13:00 and 14:00.
+    few = 63 / 64 * 15
+    assert expected[noon + 1].tolist() == pytest.approx(
+        [(1010 + few) / (1040 + 2 * few), (30 + few) / (1040 + 2 * few)]
+    )
 
 
 def test_the_eighth_day_before_is_in_no_baseline():

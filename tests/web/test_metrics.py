@@ -54,7 +54,7 @@ def snapshot() -> Snapshot:
     windows = Windows(view, SumsCache(view, Catalog.load()))
     windows.advance(view.as_of(NOW, 300.0))
     picture = take(windows, view.positions.values(), Catalog.load(), NOW, statuses, (), None)
-    large = KeyShift("cn-open", 0.6, 0.01, 0.5, 0.1, 0.02, 5.0, 0.08, 0.09, 300.0)
+    large = KeyShift("cn-open", 0.6, 0.01, 0.5, 0.1, 0.02, 5.0, 0.08, 0.09, 300.0, NOW - 9 * 86400)
     young = KeyShift("row-open", 0.4, 0.01, None, None, None, None, None, None, 3.0)
     shifts = Shifts("origin", "tokens", "1h", 41.5, 30.25, (large, young))
     return replace(picture, shifts=(shifts,), shifts_as_of=NOW)
@@ -95,8 +95,11 @@ def test_shares_are_on_metrics_in_either_format(accept):
     ratios = scrape(snapshot(), accept)["llm_share_ratio"]
     at = {"measure": "tokens", "window": "1h"}
 
-    assert ratios[labels(dimension="origin", key="cn-open", **at)] == 0.75
-    assert ratios[labels(dimension="origin", key="cn-proprietary", **at)] == 0.0
+    # Where a shift is known, the share that it was computed from; else that of the snapshot.
+    assert ratios[labels(dimension="origin", key="cn-open", **at)] == 0.6
+    of_requests = at | {"measure": "requests"}
+    assert ratios[labels(dimension="origin", key="cn-open", **of_requests)] == 0.75
+    assert ratios[labels(dimension="origin", key="cn-proprietary", **of_requests)] == 0.0
     assert ratios[labels(dimension="language", key="zh-Hans", **at)] == 0.75
     for dimension in ("origin", "language", "developer"):
         for measure in ("tokens", "requests"):
@@ -108,6 +111,16 @@ def test_shares_are_on_metrics_in_either_format(accept):
                     <= set(key)
                 ]
                 assert abs(sum(shares) - 1) < 1e-9
+
+
+def test_share_less_baseline_is_the_shift_at_each_scrape():
+    samples = scrape(snapshot())
+    shares, baselines = samples["llm_share_ratio"], samples["llm_share_baseline_ratio"]
+    shifts = samples["llm_share_shift_ratio"]
+
+    assert shifts
+    for key, shift in shifts.items():
+        assert shares[key] - baselines[key] == pytest.approx(shift, abs=1e-12)
 
 
 def test_counters_are_of_the_whole():

@@ -20,9 +20,9 @@ from streams.shifts.alert_rules import (
     UNCLASSIFIED_MEASURE,
 )
 from streams.shifts.baseline import baseline_days, baseline_of
-from streams.shifts.evaluation import PANES_AN_HOUR, evaluate
+from streams.shifts.evaluation import PANES_AN_HOUR, centre, evaluate
 from streams.shifts.series import MEASURES, rows, rows_at
-from streams.shifts.tenant_guard import guard_hours, guarded
+from streams.shifts.tenant_guard import Guarded, guard_hours, guarded
 from streams.state.pane import HOUR, MIDDLE, pane_start
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def watch(timeline: Timeline, first: int | None = None) -> list[Watched]:
     hours = (last_hour - first_hour) // HOUR.seconds + 1
     found = []
     for each in MEASURES:
-        before = baseline_of(timeline.hours, each, last_hour, hours)
+        before = baseline_of(timeline.hours, each, last_hour, hours, timeline.days)
         columns = [
             _moments(timeline, each, before, lasts[part], days[begin:][part]) for part in parts
         ]
@@ -119,7 +119,7 @@ def _moments(
     """Return (met, z, shift) of each rule at the ends of some panes, which start at `lasts`."""
     evaluations = evaluate(timeline.panes, each, before, lasts, days)
     gauges = {window: evaluation.gauges for window, evaluation in evaluations.items()}
-    gauges["1h"] = _with_guard(timeline, each, gauges["1h"], lasts)
+    gauges["1h"] = _with_guard(timeline, each, before, gauges["1h"], lasts)
     found = []
     for rule, keys in _watched_rules(timeline, each):
         shown = gauges[rule.window]
@@ -128,7 +128,9 @@ def _moments(
     return found
 
 
-def _with_guard(timeline: Timeline, each: Measure, gauges: Gauges, lasts: range) -> Gauges:
+def _with_guard(
+    timeline: Timeline, each: Measure, before: Baseline, gauges: Gauges, lasts: range
+) -> Gauges:
     """Return the hour's gauges with the shift that remains without the top tenant.
 
     It is computed only at the few moments when it decides on an alert.
@@ -138,12 +140,12 @@ def _with_guard(timeline: Timeline, each: Measure, gauges: Gauges, lasts: range)
     guards = gauges.without_top_tenant.copy()
     met = [alert_rules.met(rule, timeline.dimension, gauges) for rule in (HOUR_UP, HOUR_DOWN)]
     for moment in np.flatnonzero((met[0] | met[1]).any(axis=-1)):
-        guard = _guard(timeline, each, lasts[moment])
+        guard = _guard(timeline, each, before, lasts[moment])
         guards[moment] = np.nan if guard is None else guard
     return gauges._replace(without_top_tenant=guards)
 
 
-def _guard(timeline: Timeline, each: Measure, last: int) -> Array | None:
+def _guard(timeline: Timeline, each: Measure, before: Baseline, last: int) -> Array | None:
     by_tenant, panes, hours = timeline.by_tenant, timeline.panes, timeline.hours
     assert by_tenant is not None
     counts = panes.counts(each)
@@ -153,7 +155,7 @@ def _guard(timeline: Timeline, each: Measure, last: int) -> Array | None:
     end = (last - panes.start) // MIDDLE.seconds + 1
     begins = [(hour - panes.start) // MIDDLE.seconds for hour in (*whole, running)]
     spans = [(begin, min(begin + PANES_AN_HOUR, end)) for begin in begins]
-    return guarded(
+    needed = Guarded(
         rows(counts, panes.start, MIDDLE.seconds, first, PANES_AN_HOUR).sum(axis=0),
         np.concatenate(
             [
@@ -164,3 +166,4 @@ def _guard(timeline: Timeline, each: Measure, last: int) -> Array | None:
         np.stack([by_tenant.sums(each, [span], len(panes.keys)) for span in spans]),
         by_tenant.is_tenant,
     )
+    return guarded(needed, before.shares[before.rows(np.array([centre(last)]))[0]])

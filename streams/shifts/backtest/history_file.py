@@ -25,8 +25,9 @@ _READ_BYTES = 1 << 20
 MAX_DAYS = 1100
 #: No real time or count comes near these; below them no sum here overflows.
 _MAX_TIME, _MAX_COUNT = 2**38, 10**30
-#: n_eff / n of usage events where squares were not counted: tokens have a heavy tail.
-EFFECTIVE_PART = 0.07
+#: n_eff / n of usage events where squares were not counted: the least of those measured of real
+#: traffic (0.21 at Alibaba Cloud, 0.38 to 0.69 elsewhere), because tokens have a heavy tail.
+EFFECTIVE_PART = 0.2
 
 
 class HistoryError(Exception):

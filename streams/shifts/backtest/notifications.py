@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from streams.shifts.backtest.alerts import Alert
 
-#: The reason of a notification: an alert that was in none before, an alert that has fired for a
-#: day, or the end of alerts.
+#: The reason of a notification: an alert that was in none before, an alert that has fired for
+#: four days, or the end of alerts.
 Reason = Literal["firing", "repeat", "resolved"]
 
 

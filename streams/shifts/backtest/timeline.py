@@ -9,9 +9,10 @@ import numpy as np
 
 from streams.classify.keys import OTHER
 from streams.shares.grouping import SHOWN_LANGUAGES as SHOWN_KEYS
+from streams.shifts.baseline import HOURS_A_DAY
 from streams.shifts.evaluation import PANES_AN_HOUR
-from streams.shifts.series import Measure, Series
-from streams.state.pane import HOUR, MAX_TENANTS, MIDDLE
+from streams.shifts.series import Measure, Series, rows
+from streams.state.pane import DAY, HOUR, MAX_TENANTS, MIDDLE, pane_start
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,6 +69,21 @@ class Timeline:
     panes: Series
     hours: Series
     by_tenant: ByTenant | None
+
+    @property
+    def days(self) -> Series:
+        """Return the counts by day; the first and the last day may be incomplete."""
+        hours = self.hours
+        first = pane_start(DAY, hours.start)
+        number = -(-(hours.start + len(hours.requests) * HOUR.seconds - first) // DAY.seconds)
+        shape = (number, HOURS_A_DAY, len(hours.keys))
+        requests, tokens, squares = (
+            rows(each, hours.start, HOUR.seconds, first, number * HOURS_A_DAY)
+            .reshape(shape)
+            .sum(axis=1)
+            for each in (hours.requests, hours.tokens, hours.squares)
+        )
+        return Series(hours.keys, first, DAY.seconds, requests, tokens, squares)
 
 
 def timelines(cells: Cells) -> tuple[Timeline, ...]:

@@ -24,7 +24,7 @@ export const CHOICES = {
   range: RANGES,
 };
 const SHIFT_DIMENSIONS = ["origin", "language"];
-export const SHIFT_WINDOWS = ["1h", "24h"];
+export const SHIFT_WINDOWS = ["1h", "24h", "7d"];
 // A range of null is the longest that the history fills; all, allShifts: every row of the second
 // table, and of the shifts.
 const FIRST = { measure: "tokens", window: "24h", by: "language", over: "origin", range: null, all: false, allShifts: false, shift: null };

@@ -1,0 +1,103 @@
+"""What the alerts find on real shares, held to what was measured."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from real_rates import drift, fired, quiet, step
+from real_shares import GROUPS, developer_of, openrouter, servegen
+from traffic_model import DAY_PANES
+
+
+def test_openrouters_days_are_whole_and_named_by_origin():
+    real = openrouter()
+    daily = real.tokens.reshape(60, DAY_PANES, len(real.keys)).sum(axis=1)
+
+    assert real.keys[:2] == ("cn-open", "row-proprietary")
+    assert real.days == 60
+    shares = daily / daily.sum(axis=1, keepdims=True)
+    assert shares[:, 0].min() > 0.35
+    course = openrouter(course=True)
+    whole = course.tokens.reshape(60, DAY_PANES, -1).sum(axis=(1, 2))
+    assert whole == pytest.approx(daily.sum(axis=1), rel=0.02)
+
+
+def test_tenants_of_servegen_use_three_keys_and_add_up():
+    real = servegen(101)
+    timeline = real.timeline()
+
+    assert timeline.panes.keys == GROUPS
+    assert real.days == 42
+    by_tenant = timeline.by_tenant
+    assert by_tenant.tokens.sum() == pytest.approx(timeline.panes.tokens.sum())
+
+
+@pytest.mark.parametrize("points", [0.1, -0.1])
+def test_an_added_shift_moves_one_share_and_no_total(points):
+    real = openrouter()
+    since = np.arange(len(real.tokens)) >= 30 * DAY_PANES
+    moved = real.moved("cn-open", points * since)
+    shares = [each.tokens[:, 0] / each.tokens[:, 0].sum(axis=1)[:, None] for each in (real, moved)]
+
+    assert moved.tokens.sum(axis=(1, 2)) == pytest.approx(real.tokens.sum(axis=(1, 2)))
+    assert (shares[1] - shares[0])[:, 0] == pytest.approx(points * since)
+    others = shares[1][:, 1:] / (1 - shares[1][:, :1])
+    assert others == pytest.approx(shares[0][:, 1:] / (1 - shares[0][:, :1]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("course", [False, True], ids=["even", "course"])
+def test_few_alerts_start_on_real_shares(course):
+    starts = quiet(openrouter(course=course))["starts_a_series_week"]
+
+    assert 0 < starts["LLMShareShiftDay"] <= 0.15
+    # Chinese open models went from 42 to 65 % in these weeks.
+    assert 0 < starts["LLMShareDrift"] <= 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["row-open", "cn-open", "row-proprietary"])
+def test_ten_points_of_a_large_key_are_found_within_a_day(key):
+    found = step(openrouter(), key, 0.10, 24)
+
+    assert found["found"] >= 11
+    assert found["notifications"] <= 1.5
+
+
+@pytest.mark.slow
+def test_shares_that_moved_for_weeks_are_found_and_one_that_jumped_is_no_drift():
+    drifts = [each for each in fired(openrouter()) if each.rule.alert == "LLMShareDrift"]
+
+    assert {(each.key, each.direction) for each in drifts} == {
+        ("cn-open", "up"),
+        ("row-proprietary", "down"),
+    }
+    real = openrouter()
+    since = np.arange(len(real.tokens)) >= 30 * DAY_PANES
+    jumped = fired(real.moved("row-open", 0.1 * since), real.start + 28 * 86400)
+    assert {each.rule.alert for each in jumped if each.key == "row-open"} == {"LLMShareShiftDay"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["row-open", "cn-open"])
+def test_a_drift_of_twenty_points_in_eight_weeks_is_found_within_two(key):
+    assert drift(openrouter(course=True), key)["found_after_days"] <= 14
+
+
+@pytest.mark.slow
+def test_launches_and_withdrawals_that_happened_are_found_on_their_day():
+    alerts = fired(openrouter(developer_of))
+    found = {
+        (alert.key, alert.direction, f"{datetime.fromtimestamp(alert.firing, UTC):%m-%d}")
+        for alert in alerts
+    }
+
+    for event in (
+        ("z-ai", "up", "06-16"),
+        ("openrouter", "down", "06-30"),
+        ("tencent", "up", "07-07"),
+        ("tencent", "down", "07-21"),
+    ):
+        assert event in found
