@@ -92,6 +92,43 @@ def test_a_word_in_another_script_does_not_name_an_english_prompt():
     assert detect("How do I pronounce the greek letter ξ in English?").language == "en"
 
 
+@needs_detectors
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        ("zh-Hans", "解释一下 attention mechanism 的 query key value"),
+        ("ko", "이 SQL query performance tuning 어떻게 해"),
+        ("hi", "FastAPI में JWT authentication कैसे implement करें"),
+        ("zh-Hans", "播放 Let It Be by The Beatles"),
+        ("ja", "How Deep Is Your Love を再生して"),
+        ("en", "what does 再见 mean"),
+        ("en", "Translate 再见"),
+        ("en", "write a poem about 月"),
+        ("en", "what is the meaning of the word 木漏れ日"),
+    ],
+)
+def test_latin_terms_and_titles_do_not_decide_beside_another_script(tag, text):
+    assert detect(text).language in (tag, "und")
+    assert tag == "en" or detect(text).language == tag
+
+
+def test_each_process_gives_the_same_answers():
+    program = (
+        "from streams.classify.language.script import written;"
+        "print(written('abcdef где'), written('abcd中'), written('where где'), written('ab ๆก אב'))"
+    )
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in range(6)
+    }
+    assert len(answers) == 1
+
+
 def test_kana_beside_han_is_japanese_and_quoted_kana_is_not():
     assert detect("東京の天気を教えて").language == "ja"
     assert detect("请解释一下日语里的助词「の」在句子中有什么样的作用和意思").language == "zh-Hans"
