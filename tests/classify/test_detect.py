@@ -112,6 +112,31 @@ def test_latin_terms_and_titles_do_not_decide_beside_another_script(tag, text):
     assert tag == "en" or detect(text).language == tag
 
 
+WRAPPED = {
+    "label": f"You are a travel agent. Keep it below 200 words.\n\nUser request: {CHINESE}",
+    "label of two lines": f"Be brief and kind to the customer, always.\nCustomer: {CHINESE}",
+    "paragraph": f"Context: the office is open from nine to five.\n\n{CHINESE}",
+    "heading": f"### Instruction:\nReply to the guest.\n\n### Input:\n{CHINESE}",
+    "chat marks": f"<|im_start|>system\nYou help.<|im_end|>\n<|im_start|>user\n{CHINESE}<|im_end|>",
+    "past the prefix": "The shop is open on all days. " * 60 + f"\n\nQuestion: {CHINESE}",
+    "tool block": f"<system-reminder>The user opened a file.</system-reminder>\n{CHINESE}",
+    "parts": [{"role": "user", "content": [
+        {"type": "text", "text": CHINESE},
+        {"type": "text", "text": "<environment_details>The mode is code.</environment_details>"},
+    ]}],
+    "retrieved part": [{"role": "user", "content": [
+        {"type": "text", "text": "The warranty covers two years and all parts of the machine."},
+        {"type": "text", "text": CHINESE},
+    ]}],
+}  # fmt: skip
+
+
+@needs_detectors
+@pytest.mark.parametrize("prompt", WRAPPED.values(), ids=WRAPPED)
+def test_what_the_person_wrote_decides_in_a_template(prompt):
+    assert detect_messages(prompt).language == "zh-Hans"
+
+
 def test_each_process_gives_the_same_answers():
     program = (
         "from streams.classify.language.script import written;"

@@ -17,8 +17,14 @@ _SUSPECT = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
-# An unclosed fence runs to the end: the text may have been cut inside it.
-_FENCED = re.compile(r"(```|~~~).*?(?:\1|\Z)|<(script|style|pre|code)\b.*?(?:</\2>|\Z)", re.DOTALL)
+# An unclosed fence runs to the end: the text may have been cut inside it. What tools add to a
+# person's words is in blocks of their own.
+_FENCED = re.compile(
+    r"""(```|~~~).*?(?:\1|\Z)
+    | <(script|style|pre|code|system-reminder|environment_details|context|documents?|file
+        |attached_files|tool_result)\b.*?(?:</\2>|\Z)""",
+    re.DOTALL | re.VERBOSE,
+)
 
 # Lines that are code by their beginning, end or contents. Words that begin a line of code may also
 # begin one of English: without a sign of code after them the line stays.
