@@ -112,6 +112,39 @@ def test_latin_terms_and_titles_do_not_decide_beside_another_script(tag, text):
     assert tag == "en" or detect(text).language == tag
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ValueError: could not convert string to float: 'abc'",
+        "[2026-11-21T08:00:01Z] WARN  rate limit exceeded key=abc status=429",
+        "select name, email from users where deleted = false order by created_at desc",
+        "update users set active = false where id = 7",
+        "date,region,amount\n2026-01-01,north,12",
+        "kubectl describe pod api-7d9f -n staging",
+        'Traceback (most recent call last):\n  File "app.py", line 3, in main\nKeyError: 1',
+    ],
+)
+def test_errors_logs_queries_and_commands_alone_are_undetermined(code):
+    assert detect(code).language == "und"
+    assert detect(f"{code}\n{CHINESE}").language == "zh-Hans"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Error: my printer does not work at all",
+        "select a good book from the list for my mother",
+        "git is hard to learn, where do I begin",
+        "Well, yes, I would like that",
+        "你好,请帮我写一封信,谢谢",
+        "KeyError: 怎么解决这个问题",
+        "docker run -d 是什么意思",
+    ],
+)
+def test_prose_that_resembles_commands_and_errors_is_kept(line):
+    assert prose(line).strip()
+
+
 WRAPPED = {
     "label": f"You are a travel agent. Keep it below 200 words.\n\nUser request: {CHINESE}",
     "label of two lines": f"Be brief and kind to the customer, always.\nCustomer: {CHINESE}",

@@ -59,7 +59,18 @@ _CODE_LINE = re.compile(
     | SELECT\b.*(?:[*,]|\bFROM\b).* | (?:INSERT\s+INTO|DELETE\s+FROM|(?:ORDER|GROUP)\s+BY)\s.*
     | (?:CREATE|ALTER|DROP)\s+(?:TABLE|INDEX|VIEW)\s.* | UPDATE\s+\S+\s+SET\s.* | VALUES\s*\(.*
     | (?:SELECT|FROM|(?:\w+\s+)?JOIN)\s+[a-z]\S*(?:\s.*)? | (?:WHERE|AND|OR|ON|SET)\s.*[=<>].*
+    | select\s[\w*.,()\s]+\sfrom\s+[\w.]+(?:\s+(?:where|join|left|inner|order|group|limit)\b.*)? ;?
+    | update\s+[\w.]+\s+set\s+[\w.]+\s*=.* | insert\s+into\s+[\w.]+\s*(?:\(|values\b).*
+    | delete\s+from\s+[\w.]+\s+where\s.*[=<>].*
+      # errors, traces, logs; a question on the same line is mostly not ASCII
+    | [\w.]*[a-z](?:Error|Exception)\b(?::[\x00-\x7f]*)?
+    | Traceback\ \(.* | File\ "[^"]*",\ line\ \d+.*
+    | \[?\d{4}-\d\d-\d\d[T\ ]\d\d:\d\d[\x00-\x7f]*
+      # commands with an option
+    | (?:aws|cargo|curl|docker|gcloud|git|go|helm|kubectl|ls|make|npm|npx|pip3?|python3?|rm|ssh
+        |systemctl|tar|terraform|yarn)\s(?=[ ->@-~]*+\Z).*?(?<=\s)--?[A-Za-z].*+
       # data
+    | [!-+\--~]+(?:,[!-+\--~]*){2,}
     | ["'][\w.$/-]+["']\s*:.*
     | (?:-\ )?[a-z_][\w.-]*:\s*(?:["'][^"'\s]*["'],?|[\d.]+,?|true|false|null|[\[{|>].*)?
       # brackets and few words before a semicolon
