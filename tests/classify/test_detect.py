@@ -92,6 +92,101 @@ def test_a_word_in_another_script_does_not_name_an_english_prompt():
     assert detect("How do I pronounce the greek letter ξ in English?").language == "en"
 
 
+@needs_detectors
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        ("zh-Hans", "解释一下 attention mechanism 的 query key value"),
+        ("ko", "이 SQL query performance tuning 어떻게 해"),
+        ("hi", "FastAPI में JWT authentication कैसे implement करें"),
+        ("zh-Hans", "播放 Let It Be by The Beatles"),
+        ("ja", "How Deep Is Your Love を再生して"),
+        ("en", "what does 再见 mean"),
+        ("en", "Translate 再见"),
+        ("en", "write a poem about 月"),
+        ("en", "what is the meaning of the word 木漏れ日"),
+    ],
+)
+def test_latin_terms_and_titles_do_not_decide_beside_another_script(tag, text):
+    assert detect(text).language in (tag, "und")
+    assert tag == "en" or detect(text).language == tag
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ValueError: could not convert string to float: 'abc'",
+        "[2026-11-21T08:00:01Z] WARN  rate limit exceeded key=abc status=429",
+        "select name, email from users where deleted = false order by created_at desc",
+        "update users set active = false where id = 7",
+        "date,region,amount\n2026-01-01,north,12",
+        "kubectl describe pod api-7d9f -n staging",
+        'Traceback (most recent call last):\n  File "app.py", line 3, in main\nKeyError: 1',
+    ],
+)
+def test_errors_logs_queries_and_commands_alone_are_undetermined(code):
+    assert detect(code).language == "und"
+    assert detect(f"{code}\n{CHINESE}").language == "zh-Hans"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Error: my printer does not work at all",
+        "select a good book from the list for my mother",
+        "git is hard to learn, where do I begin",
+        "Well, yes, I would like that",
+        "你好,请帮我写一封信,谢谢",
+        "KeyError: 怎么解决这个问题",
+        "docker run -d 是什么意思",
+    ],
+)
+def test_prose_that_resembles_commands_and_errors_is_kept(line):
+    assert prose(line).strip()
+
+
+WRAPPED = {
+    "label": f"You are a travel agent. Keep it below 200 words.\n\nUser request: {CHINESE}",
+    "label of two lines": f"Be brief and kind to the customer, always.\nCustomer: {CHINESE}",
+    "paragraph": f"Context: the office is open from nine to five.\n\n{CHINESE}",
+    "heading": f"### Instruction:\nReply to the guest.\n\n### Input:\n{CHINESE}",
+    "chat marks": f"<|im_start|>system\nYou help.<|im_end|>\n<|im_start|>user\n{CHINESE}<|im_end|>",
+    "past the prefix": "The shop is open on all days. " * 60 + f"\n\nQuestion: {CHINESE}",
+    "tool block": f"<system-reminder>The user opened a file.</system-reminder>\n{CHINESE}",
+    "parts": [{"role": "user", "content": [
+        {"type": "text", "text": CHINESE},
+        {"type": "text", "text": "<environment_details>The mode is code.</environment_details>"},
+    ]}],
+    "retrieved part": [{"role": "user", "content": [
+        {"type": "text", "text": "The warranty covers two years and all parts of the machine."},
+        {"type": "text", "text": CHINESE},
+    ]}],
+}  # fmt: skip
+
+
+@needs_detectors
+@pytest.mark.parametrize("prompt", WRAPPED.values(), ids=WRAPPED)
+def test_what_the_person_wrote_decides_in_a_template(prompt):
+    assert detect_messages(prompt).language == "zh-Hans"
+
+
+def test_each_process_gives_the_same_answers():
+    program = (
+        "from streams.classify.language.script import written;"
+        "print(written('abcdef где'), written('abcd中'), written('where где'), written('ab ๆก אב'))"
+    )
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in range(6)
+    }
+    assert len(answers) == 1
+
+
 def test_kana_beside_han_is_japanese_and_quoted_kana_is_not():
     assert detect("東京の天気を教えて").language == "ja"
     assert detect("请解释一下日语里的助词「の」在句子中有什么样的作用和意思").language == "zh-Hans"

@@ -16,6 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 from streams.classify.language import opinion as detectors
 from streams.classify.language import script
+from streams.classify.language.asked import asked
 from streams.classify.language.malay import indonesian_words
 from streams.classify.language.prompt import texts
 from streams.classify.language.prose import prose
@@ -38,6 +39,8 @@ _DENSE: Final = frozenset({script.HAN, script.KANA, "ko"})
 # Letters below which -> minimum score of eldc where cld2 names another language, and where it
 # agrees.
 _LADDER: Final = ((16, 0.90, 0.40), (40, 0.75, 0.40), (PREFIX_CHARACTERS + 1, 0.50, 0.30))
+# Score from which a person's words decide without the template around them.
+_SURE = 0.60
 # Scores that are closer than this are ties, and cld2 decides: Danish and Norwegian, Bulgarian and
 # Serbian.
 _TIE = 0.02
@@ -104,8 +107,20 @@ def detect_messages(messages: object) -> Detection:
     ones do, latest first, then the system prompt. Never raises, whatever the value; reads at most 8
     texts.
     """
-    found = map(detect, texts(messages)[:MAX_TEXTS])
+    found = map(_of_text, texts(messages)[:MAX_TEXTS])
     return next((each for each in found if each.language != UNDETERMINED), _NONE)
+
+
+def _of_text(text: str) -> Detection:
+    """Return the language of a text, or of a person's words in a template in another language."""
+    part = asked(text)
+    if part is None:
+        return detect(text)
+    words = detect(part)
+    if words.method == "script" or words.confidence >= _SURE:
+        return words
+    whole = detect(text)
+    return words if whole.language == UNDETERMINED else whole
 
 
 def _of_script(name: str, text: str) -> str:

@@ -86,7 +86,7 @@ def _of_string(text: str, depth: int) -> Texts:
             found = _texts(value, depth - 1)
             if found.users or found.systems:
                 return found
-    return Texts([text[:MAX_CHARACTERS]], [])
+    return Texts([_cut(text)], [])
 
 
 def _of_body(body: dict[object, object], depth: int) -> Texts:
@@ -97,8 +97,8 @@ def _of_body(body: dict[object, object], depth: int) -> Texts:
     for key in _SYSTEM:
         value = body.get(key)
         # Gemini's is a message, Anthropic's the content of one.
-        _, text = _message(value if isinstance(value, dict) else {"content": value})
-        systems.append(text)
+        _, parts = _message(value if isinstance(value, dict) else {"content": value})
+        systems.append("\n".join(parts))
     return Texts(users, systems)
 
 
@@ -108,31 +108,39 @@ def _of_list(messages: list[object] | tuple[object, ...]) -> Texts:
     last = messages[-MAX_MESSAGES:]
     first = messages[: min(FIRST_MESSAGES, len(messages) - len(last))]
     for message in (*reversed(last), *reversed(first)):
-        role, text = _message(message)
+        role, parts = _message(message)
         if role in _USER:
-            users.append(text)
+            users.extend(reversed(parts))
         elif role in _OPERATOR:
-            systems.append(text)
+            systems.append("\n".join(parts))
     return Texts(users, systems)
 
 
-def _message(message: object) -> tuple[str, str]:
-    """Return the role and text of a message; without a role it is the user's."""
+def _message(message: object) -> tuple[str, list[str]]:
+    """Return the role of a message (by default the user) and the text of each part."""
     if isinstance(message, str):
-        return "user", message[:MAX_CHARACTERS]
+        return "user", [_cut(message)]
     if not isinstance(message, dict) or not _is_of(message, _MESSAGE_TYPES):
-        return "", ""
+        return "", []
     role = message.get("role") or "user"
     content = next((message[key] for key in _CONTENT if message.get(key)), None)
     parts = content[:MAX_PARTS] if isinstance(content, list | tuple) else [content]
-    return role if isinstance(role, str) else "", "\n".join(filter(None, map(_part, parts)))
+    return role if isinstance(role, str) else "", list(filter(None, map(_part, parts)))
 
 
 def _part(part: object) -> str:
     if isinstance(part, dict) and _is_of(part, _TEXT_TYPES):
         # OpenTelemetry calls the text of a part its content.
         part = part.get("text") or part.get("content")
-    return part[:MAX_CHARACTERS] if isinstance(part, str) else ""
+    return _cut(part) if isinstance(part, str) else ""
+
+
+def _cut(text: str) -> str:
+    """Return a text, or of a long one its head and tail, where templates have the question."""
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    half = MAX_CHARACTERS // 2
+    return text[:half] + "\n" + text[1 - half :]
 
 
 def _is_of(item: dict[object, object], types: frozenset[str]) -> bool:

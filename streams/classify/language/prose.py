@@ -17,8 +17,14 @@ _SUSPECT = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
-# An unclosed fence runs to the end: the text may have been cut inside it.
-_FENCED = re.compile(r"(```|~~~).*?(?:\1|\Z)|<(script|style|pre|code)\b.*?(?:</\2>|\Z)", re.DOTALL)
+# An unclosed fence runs to the end: the text may have been cut inside it. What tools add to a
+# person's words is in blocks of their own.
+_FENCED = re.compile(
+    r"""(```|~~~).*?(?:\1|\Z)
+    | <(script|style|pre|code|system-reminder|environment_details|context|documents?|file
+        |attached_files|tool_result)\b.*?(?:</\2>|\Z)""",
+    re.DOTALL | re.VERBOSE,
+)
 
 # Lines that are code by their beginning, end or contents. Words that begin a line of code may also
 # begin one of English: without a sign of code after them the line stays.
@@ -53,7 +59,18 @@ _CODE_LINE = re.compile(
     | SELECT\b.*(?:[*,]|\bFROM\b).* | (?:INSERT\s+INTO|DELETE\s+FROM|(?:ORDER|GROUP)\s+BY)\s.*
     | (?:CREATE|ALTER|DROP)\s+(?:TABLE|INDEX|VIEW)\s.* | UPDATE\s+\S+\s+SET\s.* | VALUES\s*\(.*
     | (?:SELECT|FROM|(?:\w+\s+)?JOIN)\s+[a-z]\S*(?:\s.*)? | (?:WHERE|AND|OR|ON|SET)\s.*[=<>].*
+    | select\s[\w*.,()\s]+\sfrom\s+[\w.]+(?:\s+(?:where|join|left|inner|order|group|limit)\b.*)? ;?
+    | update\s+[\w.]+\s+set\s+[\w.]+\s*=.* | insert\s+into\s+[\w.]+\s*(?:\(|values\b).*
+    | delete\s+from\s+[\w.]+\s+where\s.*[=<>].*
+      # errors, traces, logs; a question on the same line is mostly not ASCII
+    | [\w.]*[a-z](?:Error|Exception)\b(?::[\x00-\x7f]*)?
+    | Traceback\ \(.* | File\ "[^"]*",\ line\ \d+.*
+    | \[?\d{4}-\d\d-\d\d[T\ ]\d\d:\d\d[\x00-\x7f]*
+      # commands with an option
+    | (?:aws|cargo|curl|docker|gcloud|git|go|helm|kubectl|ls|make|npm|npx|pip3?|python3?|rm|ssh
+        |systemctl|tar|terraform|yarn)\s(?=[ ->@-~]*+\Z).*?(?<=\s)--?[A-Za-z].*+
       # data
+    | [!-+\--~]+(?:,[!-+\--~]*){2,}
     | ["'][\w.$/-]+["']\s*:.*
     | (?:-\ )?[a-z_][\w.-]*:\s*(?:["'][^"'\s]*["'],?|[\d.]+,?|true|false|null|[\[{|>].*)?
       # brackets and few words before a semicolon

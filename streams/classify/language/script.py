@@ -12,6 +12,8 @@ import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from streams.classify.language.terms import are_terms
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -72,6 +74,9 @@ ALONE: Final = frozenset(name for name in _BLOCKS if name.islower() and name != 
 # Chinese character is a word or half of one.
 _WEIGHTS: Final = {LATIN: 1, HAN: 4, KANA: 3, "ko": 3}
 _OTHER_WEIGHT: Final = 2
+# Letters of another script beside Latin terms that are surely words of a sentence.
+_WORD_LETTERS: Final = 2
+_OTHER_WORD_LETTERS: Final = 5
 # Japanese is at least a quarter kana; Chinese quotes one occasionally.
 _HAN_PER_KANA: Final = 10
 _BMP: Final = 0x10000
@@ -91,17 +96,26 @@ class Written(NamedTuple):
 def written(text: str) -> Written | None:
     """Return the script of most of a text; None when it has no letters.
 
-    Cost grows with the text: callers cut it first.
+    Where Latin has most, another script decides if it has enough letters for a word or two and the
+    Latin words are terms or a title. Equal weights are another script's before Latin's. Cost grows
+    with the text: callers cut it first.
     """
     marks, names = _marks()
     classes = text.translate(marks)
-    counts = {names[mark]: classes.count(mark) for mark in set(classes) & names.keys()}
+    present = set(classes)
+    # In the order of the blocks: a set's own order differs from process to process.
+    counts = {name: classes.count(mark) for mark, name in names.items() if mark in present}
     if not counts:
         return None
     if KANA in counts and counts[KANA] * _HAN_PER_KANA >= counts.get(HAN, 0):
         counts[KANA] += counts.pop(HAN, 0)
     weights = {name: n * _WEIGHTS.get(name, _OTHER_WEIGHT) for name, n in counts.items()}
-    script = max(weights, key=weights.__getitem__)
+    script = max(weights, key=lambda name: (weights[name], name != LATIN))
+    if script == LATIN and len(weights) > 1:
+        other = max((name for name in weights if name != LATIN), key=weights.__getitem__)
+        enough = _WORD_LETTERS if other in _WEIGHTS else _OTHER_WORD_LETTERS
+        if counts[other] >= enough and are_terms(only(LATIN, text)):
+            script = other
     return Written(script, counts[script], weights[script] / sum(weights.values()))
 
 

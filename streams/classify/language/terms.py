@@ -1,0 +1,43 @@
+"""Whether the Latin words of a text in two scripts are terms or a title, not a sentence.
+
+A sentence has function words of its language. Terms (`SQL query performance tuning`) have none, and
+in a title (`The Shape Of Water`) they are capitalised or link two capitalised words. A request for
+one foreign word (`translate 再见`) is a sentence as well.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_FUNCTION: Final = """
+    about am an any are at be because been can could did do does had has have he her his how i if is
+    it its just like me my not or our please she should so some than that their them there these
+    they this those up was we were what when where which who why will with would you your
+    auf aus das dem den der die ein eine für ich ist mit nicht oder und von was wie wir zu
+    avec ce comment dans des est et je le les ne nous pas pour que qui sur un une vous
+    como con cómo del el en es esta hay las los mi más no para por qué se sin su una y
+    che come di il mi non per sono um uma não com os na isso het een niet op wat hoe jak jest nie
+    bir ve bu için nasıl apa yang dan untuk là gì của không
+"""
+# Function words that titles also have between capitalised words.
+_LINKING: Final = frozenset({"a", "and", "by", "for", "from", "in", "of", "on", "the", "to"})
+_FUNCTIONS: Final = frozenset(_FUNCTION.split()) | _LINKING
+_ASKS: Final = """
+    correct define explain mean meaning pronounce read say spell summarize translate write
+"""
+_REQUESTS: Final = frozenset(_ASKS.split())
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def are_terms(latin: str) -> bool:
+    """Return whether Latin words (the text without its other scripts) are terms or a title.
+
+    Cost grows with the text: callers cut it first.
+    """
+    words = _WORD.findall(latin)
+    small = {word for word in words if word.islower()}
+    if (words and words[0].lower() in _REQUESTS) or small & _REQUESTS:
+        return False
+    functions = small & _FUNCTIONS
+    return not functions or (small <= _LINKING and len(words) > len(functions))

@@ -1,0 +1,55 @@
+"""How often the language of prompts as applications send them is right, by kind.
+
+    python tests/accuracy/wrapped.py [--json FILE]
+
+The prompts (prompts.jsonl) are written for this project: templates, retrieved context, terms,
+titles, code alone, romanised text, conversations. Rules are built on the part `choose`; the part
+`measure` is only measured. They are few: the figures show kinds of error, not their frequency.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from streams.classify.language.detect import HAS_MODEL, detect_messages
+
+PROMPTS = Path(__file__).with_name("prompts.jsonl")
+RESULTS = Path(__file__).parent / "results" / "wrapped.json"
+
+
+def prompts() -> list[dict[str, Any]]:
+    """Return the prompts with their part, kind and language."""
+    return [json.loads(line) for line in PROMPTS.read_text(encoding="utf-8").splitlines()]
+
+
+def figures() -> dict[str, dict[str, str]]:
+    """Return `right of all` by part and kind."""
+    found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for each in prompts():
+        right = detect_messages(each["prompt"]).language == each["language"]
+        found[each["part"]][each["kind"]].append(right)
+    return {
+        part: {kind: f"{sum(right)} of {len(right)}" for kind, right in kinds.items()}
+        for part, kinds in found.items()
+    }
+
+
+def main() -> None:
+    """Measure, print, and write the results."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE")
+    given = parser.parse_args()
+    if not HAS_MODEL:
+        sys.exit("the detectors are missing: pip install 'tokenshare[language]'")
+    written = json.dumps(figures(), indent=1)
+    print(written)
+    given.json.write_text(written + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
