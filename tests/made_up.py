@@ -262,6 +262,7 @@ def made_up_shift(dimension, row, measure, window, shift, spread):
         "detectable": None if spread is None else 3 * spread,
         "without_top_tenant": shift if window == "1h" else None,
         "evidence_requests": float(row["requests"]),
+        "since": None,
         "is_shifted": zscore is not None and abs(zscore) >= 3 and abs(shift) >= 0.01,
     }
 

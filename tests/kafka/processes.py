@@ -52,7 +52,9 @@ class WorkerProcess:
     def start(self) -> WorkerProcess:
         command = ["worker", "--port", str(self.port)]
         env = os.environ | self.environment
-        if (self.tree, self.python) == (TREE, sys.executable):
+        # What an interpreter reads as it starts is not read by a forked process.
+        is_plain = "PYTHONPATH" not in self.environment
+        if is_plain and (self.tree, self.python) == (TREE, sys.executable):
             self.process = Forked(command, cwd=self.tree, env=env, log=self.log)
             return self
         with self.log.open("ab") as log:

@@ -32,9 +32,10 @@ PATHS = (
 
 
 def _settings(sample):
-    """Return the settings of format that a sample is read with."""
-    paths = sample.options.paths.items()
-    return sample.options.format, ",".join(f"{name}={path}" for name, path in paths)
+    """Return the settings that a sample is read with: format, fields, ignored sources."""
+    options = sample.options
+    fields = ",".join(f"{name}={path}" for name, path in options.paths.items())
+    return options.format, fields, ",".join(options.ignored_sources)
 
 
 #: Samples of the same settings, and the canaries in their leaves.
@@ -43,8 +44,13 @@ GROUPS = {
     for key, group in groupby(sorted(samples.load(), key=_settings), key=_settings)
 }
 each_group = pytest.mark.parametrize(
-    "key", GROUPS, ids=lambda key: f"{key[0]}-{len(key[1]) or 'detected'}"
+    "key", GROUPS, ids=lambda key: f"{key[0]}-{len(key[1]) or 'detected'}-{key[2]}"
 )
+
+
+def settings_of(key):
+    """Return the settings of a group of samples."""
+    return dict(zip(("format", "fields", "otlp_ignore"), key, strict=True))
 
 
 def test_each_format_has_canaries():
@@ -80,9 +86,7 @@ def is_read(worker, count):
 def test_a_worker_shows_models_only(key, bootstrap, make_worker):
     group = GROUPS[key]
     models = frozenset().union(*(each.models for each in group))
-    worker = make_worker(
-        log_level="DEBUG", format=key[0], fields=key[1], tenant_salt="pepper"
-    ).start()
+    worker = make_worker(**settings_of(key), log_level="DEBUG", tenant_salt="pepper").start()
     worker.wait_ready()
     values = sent(bootstrap, make_worker.topic, group)
     wait_until(lambda: is_read(worker, len(values)), f"all read\n{worker.tail()}", 90)
@@ -92,6 +96,8 @@ def test_a_worker_shows_models_only(key, bootstrap, make_worker):
     for path, answer in shown.items():
         text = answer if isinstance(answer, str) else orjson.dumps(answer)
         assert found_in(text) <= models, path
+    # It has written everything once it has ended.
+    assert worker.stop() == 0
     changelog = [
         text_of(each)
         for partition in range(PARTITIONS)
@@ -106,10 +112,10 @@ def test_a_worker_shows_models_only(key, bootstrap, make_worker):
         original = values[int(at["tokenshare.partition"]), int(at["tokenshare.offset"])]
         assert letter.value == original.value
         assert letter.headers[: -len(added)] == tuple(original.headers)
-    assert worker.stop() == 0
     assert found_in(worker.log.read_bytes()) == frozenset()
-    # Words that are looked for in vain everywhere would show nothing.
-    if models:
+    # Words that are looked for in vain everywhere would show nothing. The spans of the one sample
+    # with an ignored source have one id, so the first of them alone counts.
+    if models and not key[2]:
         assert found_in("".join(changelog))
 
 
@@ -127,9 +133,11 @@ def read_letters(bootstrap, topic, outcomes):
 @each_group
 def test_a_bridge_shows_no_word_and_sends_models_and_ids_only(key, bootstrap, tmp_path):
     group = GROUPS[key]
+    if "requests=" in key[1]:
+        pytest.skip("a bridge refuses to start with it: it writes an event a request")
     topic = f"canaries-{abs(hash(key))}"
     settings = {"bootstrap_servers": bootstrap, "topic": topic, "group": topic, "partitions": 1}
-    settings |= {"format": key[0], "fields": key[1], "tenant_salt": "pepper", "log_level": "DEBUG"}
+    settings |= settings_of(key) | {"tenant_salt": "pepper", "log_level": "DEBUG"}
     bridge = BridgeProcess(tmp_path / "bridge.log", **settings).start()
     try:
         bridge.wait_ready()

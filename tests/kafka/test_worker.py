@@ -153,7 +153,7 @@ def test_bad_records_are_dead_letters_byte_for_byte_and_good_ones_count(bootstra
         b"",
         b"17",
         b"{",
-        b"\xff\xfe",
+        b"\xff{",
         b"null",
         orjson.dumps(GOOD | {"prompt_tokens": -1}),
         orjson.dumps(GOOD | {"prompt_tokens": 1.5}),
