@@ -16,7 +16,7 @@ from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.cli import common
 from streams.decode.decoder import Decoded, Decoder
-from streams.decode.event import AggregateEvent, Rejected, event_time
+from streams.decode.event import Rejected, event_time
 from streams.decode.formats.native import SCHEMA
 from streams.decode.options import Options
 from streams.settings import SettingsError
@@ -124,21 +124,10 @@ def _decoded(decoded: Decoded) -> dict[str, Any]:
     """Return the contents of a record; an event with an unreadable time is rejected, as always."""
     events, rejected = [], [*decoded.rejected]
     for event in decoded.events:
-        at = event_time(event.ts, None)
-        if at is None and event.ts is not None:
+        if event.ts is not None and event_time(event.ts, None) is None:
             rejected.append(Rejected("bad_time", "the time cannot be read"))
             continue
-        events.append(
-            {
-                "model": event.model,
-                "prompt_tokens": event.prompt_tokens,
-                "completion_tokens": event.completion_tokens,
-                "timestamp": at,
-                "tenant": event.tenant,
-                "language": event.language,
-            }
-            | ({"requests": event.requests} if isinstance(event, AggregateEvent) else {})
-        )
+        events.append(common.event_json(event))
     return {
         "format": decoded.format,
         "events": events,

@@ -11,6 +11,7 @@ import orjson
 
 from streams import process
 from streams import settings as all_settings
+from streams.decode.event import AggregateEvent, event_time
 from streams.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from streams.classify.origin.facts import Classification
+    from streams.decode.event import UsageEvent
     from streams.settings import Settings
 
 
@@ -88,3 +90,15 @@ def facts(known: Classification) -> dict[str, str | None]:
         "base": known.base,
         "matched_by": known.matched_by,
     }
+
+
+def event_json(event: UsageEvent) -> dict[str, Any]:
+    """Return what is printed of an event; `timestamp` is null where it has no time of its own."""
+    return {
+        "model": event.model,
+        "prompt_tokens": event.prompt_tokens,
+        "completion_tokens": event.completion_tokens,
+        "timestamp": event_time(event.ts, None),
+        "tenant": event.tenant,
+        "language": event.language,
+    } | ({"requests": event.requests} if isinstance(event, AggregateEvent) else {})

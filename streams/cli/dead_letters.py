@@ -15,7 +15,7 @@ import click
 from streams import process
 from streams.cli import common
 from streams.decode.decoder import Decoder
-from streams.decode.event import REASONS, AggregateEvent, event_time
+from streams.decode.event import REASONS
 from streams.decode.options import Options
 from streams.kafka.admin import BrokerError
 from streams.kafka.topic_reader import TopicUnreadableError
@@ -27,7 +27,6 @@ from streams.worker.dead_letters.run import Choice
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from streams.decode.event import UsageEvent
     from streams.kafka.record_batch import Record
     from streams.settings import Settings
     from streams.worker.dead_letters.run import Examined, Outcome
@@ -232,7 +231,7 @@ def _as_text(each: Examined, *, decode: bool, show: bool) -> list[str]:
     for record, found in each.found if decode or show else ():
         if decode:
             lines.append(f"    {record.offset} now: {_printable(str(found))}")
-            lines += [f"        {json.dumps(_event(event))}" for event in found.events]
+            lines += [f"        {json.dumps(common.event_json(event))}" for event in found.events]
         if show:
             lines += [f"    {name}: {text}" for name, text in _contents_lines(record)]
     return lines
@@ -281,7 +280,7 @@ def _as_json(each: Examined, *, decode: bool, show: bool) -> dict[str, Any]:
 def _verdict_json(found: Verdict) -> dict[str, Any]:
     return {
         "format": found.format,
-        "events": [_event(event) for event in found.events],
+        "events": [common.event_json(event) for event in found.events],
         "rejected": [{"reason": each.reason, "detail": each.detail} for each in found.rejected],
         "skipped": [{"reason": each.reason} for each in found.skipped],
     }
@@ -303,17 +302,6 @@ def _text(value: bytes | None) -> str | dict[str, str] | None:
         return value.decode()
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(value).decode()}
-
-
-def _event(event: UsageEvent) -> dict[str, Any]:
-    return {
-        "model": event.model,
-        "prompt_tokens": event.prompt_tokens,
-        "completion_tokens": event.completion_tokens,
-        "timestamp": event_time(event.ts, None),
-        "tenant": event.tenant,
-        "language": event.language,
-    } | ({"requests": event.requests} if isinstance(event, AggregateEvent) else {})
 
 
 def _format_of(each: Examined) -> str | None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     from streams.decode.event import SkipReason
 
@@ -46,6 +46,12 @@ class Node(NamedTuple):
         """Return the span with what it counts; half the time of `_replace`."""
         key, parent, start, end, is_sum, _, _ = self
         return Node(key, parent, start, end, is_sum, prompt, completion)
+
+    def keyed(self, number: Callable[[Hashable], int]) -> Node:
+        """Return the span with numbers for its keys, which take less memory than texts."""
+        key, parent, start, end, is_sum, prompt, completion = self
+        outer = None if parent is None else number(parent)
+        return Node(number(key), outer, start, end, is_sum, prompt, completion)
 
     @property
     def has_usage(self) -> bool:

@@ -20,7 +20,7 @@ from streams.decode.event import Rejected, UsageEvent
 from streams.decode.formats import litellm, native
 from streams.decode.options import AUTO
 from streams.decode.peekable_batches import PeekableBatches, reason_of
-from streams.decode.rows import FORMAT_NUMBERS, CorruptRange, Reading, Rows, numbered, rows_of
+from streams.decode.rows import FORMAT_NUMBERS, CorruptRange, Reading, Rows, id_number, rows_of
 from streams.kafka import compression, oversized_batch, record_batch
 from streams.kafka.compression import DecompressionBuffer
 from streams.kafka.record_batch import Record
@@ -301,7 +301,7 @@ class Reader:
             rejected += ((offsets[index], why) for why in each.rejected)
             skipped.update(what.reason for what in each.skipped)
             if each.nodes and self._with_spans:
-                spans.append((offsets[index], list(map(numbered, each.nodes))))
+                spans.append((offsets[index], [node.keyed(id_number) for node in each.nodes]))
         rows = rows_of(
             [offsets[index] for index in of],
             [times[index] for index in of],

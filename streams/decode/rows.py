@@ -21,7 +21,6 @@ from streams.decode.event import (
 from streams.decode.formats import custom, native, otlp
 from streams.decode.formats.raw_usage import SharedId, request_id
 from streams.decode.formats.registry import NAMES
-from streams.decode.nesting import Node
 from streams.kafka import record_batch
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from streams.classify.classifier import Classifier
     from streams.decode.event import Rejected, SkipReason, UsageEvent
+    from streams.decode.nesting import Node
     from streams.kafka.record_batch import Record
 
 #: The formats that events come in, by number: our own is 0.
@@ -253,13 +253,6 @@ def _ids(
         id_number(each.id) if number == _OTLP or type(each.id) is SharedId else 0
         for each, number in zip(events, formats, strict=True)
     ]
-
-
-def numbered(node: Node) -> Node:
-    """Return a span with the hashes of its keys."""
-    key, parent, start, end, is_sum, prompt, completion = node
-    parent = None if parent is None else id_number(parent)
-    return Node(id_number(key), parent, start, end, is_sum, prompt, completion)
 
 
 def id_number(name: object) -> int:

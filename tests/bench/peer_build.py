@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -43,8 +42,7 @@ def build(pom: str) -> Path:
     # Where Kafka's jars are too: never in the tree.
     cache = apache.jars().parent
     target = cache / f"peers-{pom}-{content[:16]}"
-    with (cache / f"peers-{pom}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with apache.locked(f"peers-{pom}", cache):
         if not target.is_dir():
             _build(pom, target)
     return target

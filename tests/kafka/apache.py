@@ -16,13 +16,14 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from streams.demo.broker import cluster_at, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 POM = Path(__file__).with_name("pom.xml")
 VERSION = POM.read_text().rpartition("<version>")[2].partition("<")[0]
@@ -45,12 +46,18 @@ def jars() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tokenshare"
     target = cache / f"kafka-{VERSION}"
     cache.mkdir(parents=True, exist_ok=True)
-    # Two test processes may want them at once: the second one waits for the first one's.
-    with (cache / f"{target.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(target.name, cache):
         if not target.is_dir():
             _fetch(cache, target)
     return target
+
+
+@contextmanager
+def locked(name: str, cache: Path) -> Iterator[None]:
+    """Hold the lock of something in the cache; another process that wants it waits."""
+    with (cache / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _fetch(cache: Path, target: Path) -> None:
@@ -73,8 +80,7 @@ def class_archive() -> Path:
     """
     libraries = jars()
     target = libraries.with_name(f"{libraries.name}.jsa")
-    with target.with_suffix(".jsa.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(target.name, target.parent):
         if not target.exists():
             fresh = target.with_suffix(".jsa.fresh")
             options = (*_SHORT_LIVED, f"-XX:ArchiveClassesAtExit={fresh}")

@@ -10,8 +10,9 @@ import time
 from collections import Counter
 
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient
 from processes import wait_until
+from producer_records import records
 
 from streams.gateway.producer import UsageProducer
 
@@ -72,22 +73,6 @@ def producer(litellm, bootstrap, topic, monkeypatch):
             monkeypatch.setattr(litellm, name, [])
         litellm.callbacks = [module.UsageCallback(made)]
         yield made
-
-
-def records(bootstrap, topic):
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    try:
-        partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic)]
-        consumer.assign(partitions)
-        consumer.seek_to_beginning()
-        ends = consumer.end_offsets(partitions)
-        found = []
-        while any(consumer.position(each) < end for each, end in ends.items()):
-            for batch in consumer.poll(timeout_ms=100).values():
-                found.extend(batch)
-        return found
-    finally:
-        consumer.close()
 
 
 def counted(producer, bootstrap, topic, expected):

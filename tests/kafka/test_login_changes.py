@@ -39,14 +39,23 @@ def password_file(broker, tmp_path):
     return path
 
 
+def login_by(password_file, broker):
+    return {
+        "bootstrap_servers": broker.sasl,
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_username": USER,
+        "sasl_password_file": str(password_file),
+    }
+
+
 def with_file(broker, make_worker, password_file, **settings):
-    return make_worker(
-        bootstrap_servers=broker.sasl,
-        security_protocol="SASL_PLAINTEXT",
-        sasl_username=USER,
-        sasl_password_file=str(password_file),
-        **settings,
-    )
+    return make_worker(**login_by(password_file, broker), **settings)
+
+
+def bridge_with_file(broker, tmp_path, password_file, topic, **settings):
+    broker.create(topic, 1)
+    login = login_by(password_file, broker)
+    return BridgeProcess(tmp_path / "bridge.log", topic=topic, **login, **settings)
 
 
 def wait_named(worker, setting):
@@ -107,15 +116,8 @@ def test_a_replaced_ca_file_is_read_again(secure, make_worker, tmp_path):
 
 
 def test_a_bridge_whose_login_stays_refused_ends_with_3(broker, tmp_path, password_file):
-    broker.create("bridged-to-the-end", 1)
-    bridge = BridgeProcess(
-        tmp_path / "bridge.log",
-        bootstrap_servers=broker.sasl,
-        topic="bridged-to-the-end",
-        security_protocol="SASL_PLAINTEXT",
-        sasl_username=USER,
-        sasl_password_file=password_file,
-        login_refused_seconds=4,
+    bridge = bridge_with_file(
+        broker, tmp_path, password_file, "bridged-to-the-end", login_refused_seconds=4
     )
     bridge.start().wait_ready()
     broker.set_password(OTHER)
@@ -135,15 +137,7 @@ def test_a_bridge_whose_login_stays_refused_ends_with_3(broker, tmp_path, passwo
 def test_a_bridge_names_a_refused_login_and_takes_up_the_new_password(
     broker, tmp_path, password_file
 ):
-    broker.create("bridged", 1)
-    bridge = BridgeProcess(
-        tmp_path / "bridge.log",
-        bootstrap_servers=broker.sasl,
-        topic="bridged",
-        security_protocol="SASL_PLAINTEXT",
-        sasl_username=USER,
-        sasl_password_file=password_file,
-    )
+    bridge = bridge_with_file(broker, tmp_path, password_file, "bridged")
     event = {"model": "qwen3-8b", "usage": {"prompt_tokens": 1, "completion_tokens": 2}}
     try:
         bridge.start().wait_ready()

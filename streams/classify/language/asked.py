@@ -46,8 +46,9 @@ def _last_turn(text: str) -> str | None:
 
 def _after_label(paragraph: str) -> str | None:
     """Return what follows a short label and a colon; None without one."""
-    start = paragraph.lstrip("# ")[: _MAX_LABEL + 1]
+    paragraph = paragraph.lstrip("# ")
+    start = paragraph[: _MAX_LABEL + 1]
     at = next((n for n, sign in enumerate(start) if sign in _COLONS), 0)
     label = start[:at]
     is_label = 0 < len(label.split()) <= _MAX_LABEL_WORDS and label.replace(" ", "").isalpha()
-    return paragraph.lstrip("# ")[at + 1 :] if is_label else None
+    return paragraph[at + 1 :] if is_label else None

@@ -17,7 +17,7 @@ from streams.decode.formats.otlp_span import FAILED, Source, Span
 from streams.decode.formats.raw_usage import json_type, part, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from streams.decode.formats.otlp_log import Record
 
@@ -34,7 +34,10 @@ def spans(document: dict[str, Any]) -> Iterator[tuple[Span, Source] | Rejected]:
             continue
         scope, source = inside
         for span in _objects(scope.get("spans"), "spans"):
-            yield span if isinstance(span, Rejected) else (_span(span), source)
+            if isinstance(span, Rejected):
+                yield span
+            else:
+                yield span_of(span, _wanted(span.get("attributes"))), source
 
 
 def _scopes(
@@ -65,25 +68,27 @@ def _objects(value: object, name: str) -> Iterator[dict[str, Any] | Rejected]:
             yield Rejected("wrong_type", f"{name} holds {json_type(each)}")
 
 
-def _span(span: dict[str, Any]) -> Span:
+def span_of(span: Mapping[str, Any], attributes: Mapping[str, object]) -> Span:
+    """Return a span with OTLP's fields, whatever their types; its attributes are read already."""
     return Span(
-        _text(span.get("traceId")),
-        _text(span.get("spanId")),
-        _text(span.get("parentSpanId")),
-        _plain(span.get("kind")),
+        text_of(span.get("traceId")),
+        text_of(span.get("spanId")),
+        text_of(span.get("parentSpanId")),
+        plain(span.get("kind")),
         span.get("startTimeUnixNano"),
         span.get("endTimeUnixNano"),
-        _plain(part(span, "status", "code")) in FAILED,
-        _wanted(span.get("attributes")),
+        plain(part(span, "status", "code")) in FAILED,
+        attributes,
     )
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Return a number or a text; anything else cannot be looked up."""
     return value if type(value) in {int, str} else None
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """Return a text, "" for anything else."""
     return value if type(value) is str else ""
 
 
@@ -172,10 +177,10 @@ def records(document: dict[str, Any]) -> Iterator[tuple[Record, Source] | Reject
                 continue
             yield (
                 Record(
-                    _text(each.get("traceId")),
-                    _text(each.get("spanId")),
+                    text_of(each.get("traceId")),
+                    text_of(each.get("spanId")),
                     whole(each.get("timeUnixNano")) or whole(each.get("observedTimeUnixNano")),
-                    _text(each.get("eventName")),
+                    text_of(each.get("eventName")),
                     _all(each.get("attributes")),
                     value_of(each.get("body")),
                 ),

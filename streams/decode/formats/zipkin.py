@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.decode.formats import otlp_names as names
-from streams.decode.formats.otlp_span import FAILED, Source, Span, traced
+from streams.decode.formats.otlp_json import plain, span_of, text_of
+from streams.decode.formats.otlp_span import Source, Span, traced
 from streams.decode.formats.raw_usage import part, whole
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ def read_zipkin(span: Mapping[str, Any]) -> Traced:
     end = None if start is None or type(lasts) is not int else start + lasts * _MICROSECOND
     failed = "error" in attributes or attributes.get("otel.status_code") == "ERROR"
     found = Span(
-        _text(span.get("traceId")),
-        _text(span.get("id")),
-        _text(span.get("parentId")),
-        _plain(span.get("kind")),
+        text_of(span.get("traceId")),
+        text_of(span.get("id")),
+        text_of(span.get("parentId")),
+        plain(span.get("kind")),
         start,
         end,
         failed,
@@ -69,23 +70,6 @@ def is_cloudwatch(document: Mapping[str, Any]) -> bool:
 
 def read_cloudwatch(span: Mapping[str, Any]) -> Traced:
     """Return what a span of CloudWatch's is."""
-    found = Span(
-        _text(span.get("traceId")),
-        _text(span.get("spanId")),
-        _text(span.get("parentSpanId")),
-        _plain(span.get("kind")),
-        span.get("startTimeUnixNano"),
-        span.get("endTimeUnixNano"),
-        _plain(part(span, "status", "code")) in FAILED,
-        {key: value for key, value in span["attributes"].items() if key in names.WANTED},
-    )
+    wanted = {key: value for key, value in span["attributes"].items() if key in names.WANTED}
     service = part(span, "resource", "attributes", "service.name")
-    return traced(found, Source.of(part(span, "scope", "name"), service))
-
-
-def _text(value: object) -> str:
-    return value if type(value) is str else ""
-
-
-def _plain(value: object) -> object:
-    return value if type(value) in {int, str} else None
+    return traced(span_of(span, wanted), Source.of(part(span, "scope", "name"), service))

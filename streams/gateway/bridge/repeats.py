@@ -11,12 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streams.decode.event import Skipped
-from streams.decode.nesting import Node
 from streams.decode.trace_memory import TraceMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from streams.gateway.bridge.post import Posted
     from streams.settings import Settings
 
@@ -34,7 +31,7 @@ class Repeats:
         if self._memory is None or not posted.nodes:
             return posted
         self._posts += 1
-        repeated = self._memory.repeated(self._posts, [_hashed(each) for each in posted.nodes])
+        repeated = self._memory.repeated(self._posts, [each.keyed(hash) for each in posted.nodes])
         if not repeated:
             return posted
         reasons = [repeated.get(hash(key)) for key in posted.keys]
@@ -50,10 +47,3 @@ class Repeats:
         """Forget a post that Kafka did not take."""
         if self._memory is not None:
             self._memory.forget(hash(key) for key in posted.keys)
-
-
-def _hashed(node: Node) -> Node:
-    """Return a span with hashes for keys, which take less memory."""
-    key, parent, start, end, is_sum, prompt, completion = node
-    outer: Hashable = None if parent is None else hash(parent)
-    return Node(hash(key), outer, start, end, is_sum, prompt, completion)
