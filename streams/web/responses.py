@@ -9,11 +9,14 @@ from streams.classify.origin.overrides import suggestion
 from streams.shares.windows import WINDOWS
 from streams.shifts import alert_rules
 from streams.shifts.live import shifted
+from streams.shifts.sentence import sentence
+from streams.web.snapshot import ShiftName
 
 if TYPE_CHECKING:
     from streams.shares.window_shares import Share, WindowShares
     from streams.shifts.attribution import Attribution
     from streams.shifts.movers import Moved, Shift
+    from streams.shifts.shift import KeyShift, Shifts
     from streams.web.snapshot import PartitionStatus, Snapshot
 
 _WINDOW_FIELDS = (
@@ -22,7 +25,8 @@ _WINDOW_FIELDS = (
 )
 _SHIFT_FIELDS = (
     *("share", "baseline", "shift", "standard_error", "usual_spread", "zscore"),
-    *("detectable", "without_top_tenant", "evidence_requests", "since"),
+    *("detectable", "without_top_tenant", "evidence_requests", "since", "peak"),
+    *("developer", "origin"),
 )
 
 
@@ -73,6 +77,7 @@ def shifts(snapshot: Snapshot) -> dict[str, Any]:
                 "window": table.window,
                 **_fields(each, *_SHIFT_FIELDS),
                 "is_shifted": each.key in alerting,
+                "sentence": _sentence(snapshot, table, each) if each.key in alerting else None,
             }
             for table in snapshot.shifts
             for alerting in [shifted(table)]
@@ -81,12 +86,18 @@ def shifts(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
+def _sentence(snapshot: Snapshot, table: Shifts, each: KeyShift) -> str:
+    name = ShiftName(table.dimension, each.key, table.measure, table.window)
+    return sentence(table.dimension, table.window, each, snapshot.moved.get(name))
+
+
 def moved(asked: Shift, answer: Moved) -> dict[str, Any]:
     """Return the body of /api/v1/shifts/movers."""
     return {
         **_fields(asked, "as_of", "dimension", "key", "measure", "window"),
         # Recomputed, because the window has advanced since the snapshot.
-        "shift": asked.statistics.shift if answer.joint is None else answer.joint.shift,
+        "shift": asked.statistics.shift if answer.shift is None else answer.shift,
+        "sentence": sentence(asked.dimension, asked.window, asked.statistics, answer),
         "models": _attribution(answer.models),
         "joint": _attribution(answer.joint),
         "tenants": _attribution(answer.tenants),

@@ -106,5 +106,6 @@ def test_a_condition_holds_at_its_threshold_and_not_below(rule, dimension, holds
 
 def test_only_dimensions_with_a_threshold_have_alerts():
     assert not met(DAY_UP, "developer", gauges(zscore=100.0))
-    assert alert_rules.zscore_threshold("24h", "developer", has_tenants=True) is None
+    assert alert_rules.zscore_threshold("24h", "developer", has_tenants=True) == 3.5
     assert alert_rules.zscore_threshold("1h", "developer", has_tenants=True) is None
+    assert alert_rules.zscore_threshold("24h", "model", has_tenants=True) is None

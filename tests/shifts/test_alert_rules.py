@@ -135,6 +135,7 @@ def test_rules_and_conditions_fire_at_the_same_minutes(tmp_path, window, measure
                                     "window": window,
                                     "severity": "warning" if window == "1h" else "ticket",
                                     "direction": each["direction"],
+                                    **({} if window == "7d" else {"origin": "cn-open"}),
                                 }
                             }
                             for each in alerts

@@ -9,7 +9,7 @@ import pytest
 from backtest_histories import DAY, HOUR, PANE, history
 from traffic_model import DAY_PANES, START, Change
 
-from streams.shifts.alert_rules import HOUR_UP, RULES, Gauges, met
+from streams.shifts.alert_rules import HOUR_UP, Gauges, met, rules_of
 from streams.shifts.backtest.conditions import watch
 from streams.shifts.baseline import baseline_of
 from streams.shifts.series import MEASURES, Series, Tenants
@@ -84,7 +84,9 @@ def test_at_every_moment_the_statistics_are_those_of_a_worker():
             each: baseline_of(traffic.hours, each, hour, days=traffic.days) for each in MEASURES
         }
         for said in shifts(traffic, baselines, moment - 1):
-            for rule in (each for each in RULES if each.window == said.window and each.direction):
+            for rule in rules_of("origin"):
+                if rule.window != said.window or not rule.direction:
+                    continue
                 mine = watched[rule, said.measure]
                 row = (moment - mine.first) // PANE
                 assert [key.zscore for key in said.keys] == pytest.approx(mine.zscore[row].tolist())
