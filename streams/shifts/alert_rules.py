@@ -32,6 +32,9 @@ HOUR_ZSCORE = 4.0
 DRIFT_ZSCORE = {"origin": 2.5, "language": 3.0}
 #: Developers are many, like languages, and more are launched and withdrawn.
 DEVELOPER_ZSCORE, DEVELOPER_SHIFT = 3.5, 0.02
+#: Requests are silent where tokens are this far from usual in the same direction: the alert on
+#: tokens says it, or will.
+TOKENS_ZSCORE = 2.0
 #: A shift matters from this many points on …
 DAY_SHIFT, HOUR_SHIFT, DRIFT_SHIFT = 0.01, 0.03, 0.02
 #: … or, for a small key, where its share is this many times the expected one, or the inverse of it.
@@ -130,6 +133,8 @@ class Gauges(NamedTuple):
     days: NDArray[np.float64]
     error: NDArray[np.float64] = _ABSENT
     peak: NDArray[np.float64] = _ABSENT
+    #: z of tokens, where these are the gauges of requests.
+    tokens_zscore: NDArray[np.float64] = _ABSENT
 
 
 def rules_of(dimension: str) -> tuple[Rule, ...]:
@@ -159,13 +164,16 @@ def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:
         return _is_event(rule, gauges)
     if rule is UNCLASSIFIED:
         return (gauges.share >= UNCLASSIFIED_SHARE) & (gauges.zscore >= UNCLASSIFIED_ZSCORE)
+    alone = ~(_signed(rule, gauges.tokens_zscore) >= TOKENS_ZSCORE)
     if rule.window == "1h":
-        return _is_large(rule, gauges, HOUR_SHIFT, HOUR_EFFECTIVE_REQUESTS) & _is_broad(
-            rule, gauges
+        return (
+            alone
+            & _is_large(rule, gauges, HOUR_SHIFT, HOUR_EFFECTIVE_REQUESTS)
+            & _is_broad(rule, gauges)
         )
     zscores, shift = (DRIFT_ZSCORE, DRIFT_SHIFT) if rule.window == "7d" else (DAY_ZSCORE, DAY_SHIFT)
     far = _signed(rule, gauges.zscore) >= zscores.get(dimension, np.inf)
-    return far & _is_large(rule, gauges, shift, DAY_EFFECTIVE_REQUESTS)
+    return alone & far & _is_large(rule, gauges, shift, DAY_EFFECTIVE_REQUESTS)
 
 
 def zscore_threshold(window: Window, dimension: str, *, has_tenants: bool) -> float | None:

@@ -25,7 +25,7 @@ from streams.state.packing import unpack
 from streams.state.pane import DAY, HOUR, MIDDLE, TENANTS, Level, add_counts, pane_start, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from streams.classify.origin.catalog import Catalog
     from streams.shares.history import History, Panes
@@ -317,11 +317,14 @@ def _row(packed: bytes, keys: tuple[str, ...]) -> Array:
     return row
 
 
-def gauges_of(of: Shifts) -> alert_rules.Gauges:
-    """Return the gauges of a dimension's keys as on /metrics, in the form alert conditions take."""
+def gauges_of(of: Shifts, tokens: Shifts | None = None) -> alert_rules.Gauges:
+    """Return the gauges of a dimension's keys as on /metrics, in the form alert conditions take.
 
-    def column(name: str) -> Array:
-        values = [getattr(each, name) for each in of.keys]
+    `tokens` are the shifts of tokens in the same window where `of` are those of requests.
+    """
+
+    def column(name: str, shifts: Shifts = of) -> Array:
+        values = [getattr(each, name) for each in shifts.keys]
         return np.array([np.nan if value is None else value for value in values])
 
     effective = np.nan if of.effective_requests is None else of.effective_requests
@@ -336,12 +339,24 @@ def gauges_of(of: Shifts) -> alert_rules.Gauges:
         days=np.array(of.baseline_days),
         error=column("standard_error"),
         peak=column("peak"),
+        tokens_zscore=np.array(np.nan) if tokens is None else column("zscore", tokens),
     )
 
 
-def shifted(of: Shifts) -> frozenset[str]:
-    """Return the keys for which an alert's conditions hold, up or down."""
-    gauges = gauges_of(of)
+def alerting(tables: Sequence[Shifts]) -> Iterator[tuple[Shifts, frozenset[str]]]:
+    """Yield each table of shifts with the keys for which an alert's conditions hold."""
+    of_tokens = {(each.dimension, each.window): each for each in tables if each.measure == "tokens"}
+    for table in tables:
+        tokens = of_tokens.get((table.dimension, table.window))
+        yield table, shifted(table, None if table is tokens else tokens)
+
+
+def shifted(of: Shifts, tokens: Shifts | None = None) -> frozenset[str]:
+    """Return the keys for which an alert's conditions hold, up or down.
+
+    `tokens` are the shifts of tokens where `of` are those of requests.
+    """
+    gauges = gauges_of(of, tokens)
     found: set[str] = set()
     for rule in alert_rules.rules_of(of.dimension):
         if rule is alert_rules.UNCLASSIFIED or rule.window != of.window:

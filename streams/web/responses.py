@@ -8,7 +8,7 @@ from streams.classify.keys import ALL_DIMENSIONS, UNKNOWN, name_of
 from streams.classify.origin.overrides import suggestion
 from streams.shares.windows import WINDOWS
 from streams.shifts import alert_rules
-from streams.shifts.live import shifted
+from streams.shifts.live import alerting
 from streams.shifts.sentence import sentence
 from streams.web.snapshot import ShiftName
 
@@ -76,11 +76,10 @@ def shifts(snapshot: Snapshot) -> dict[str, Any]:
                 "measure": table.measure,
                 "window": table.window,
                 **_fields(each, *_SHIFT_FIELDS),
-                "is_shifted": each.key in alerting,
-                "sentence": _sentence(snapshot, table, each) if each.key in alerting else None,
+                "is_shifted": each.key in shifted,
+                "sentence": _sentence(snapshot, table, each) if each.key in shifted else None,
             }
-            for table in snapshot.shifts
-            for alerting in [shifted(table)]
+            for table, shifted in alerting(snapshot.shifts)
             for each in table.keys
         ],
     }

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from streams.shifts import movers
-from streams.shifts.live import shifted
+from streams.shifts.live import alerting
 from streams.web.snapshot import ShiftName, find_shift
 
 if TYPE_CHECKING:
@@ -51,17 +51,16 @@ class Explanations:
 def _wanted(snapshot: Snapshot) -> Iterator[ShiftName]:
     """Yield the shifts that an alert may name, most unusual first; a model has no members."""
     found = []
-    for table in snapshot.shifts:
+    for table, shifted in alerting(snapshot.shifts):
         if table.dimension == "model":
             continue
-        alerting = shifted(table)
         found += [
             (
                 -abs(each.zscore or 0.0),
                 ShiftName(table.dimension, each.key, *(table.measure, table.window)),
             )
             for each in table.keys
-            if each.key in alerting and each.shift is not None
+            if each.key in shifted and each.shift is not None
         ]
     for _, name in sorted(found):
         yield name

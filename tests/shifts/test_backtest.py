@@ -91,7 +91,7 @@ def test_the_table_of_alerts_is_whole_in_a_terminal_of_80_columns(with_a_shift, 
 
     assert "…" not in table
     assert max(map(len, table.splitlines())) <= 80
-    for whole in ("LLMShareShiftDay", "Chinese", "requests", "notified", "points"):
+    for whole in ("LLMShareShiftDay", "Chinese", "tokens", "notified", "points"):
         assert whole in table
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from streams.shifts.alert_rules import Gauges, Rule
+    from streams.shifts.alert_rules import Gauges, Rule, Window
     from streams.shifts.backtest.timeline import Timeline
     from streams.shifts.baseline import Baseline
     from streams.shifts.series import Array, Measure
@@ -73,15 +73,22 @@ def watch(timeline: Timeline, first: int | None = None) -> list[Watched]:
     first_hour, last_hour = pane_start(HOUR, lasts[0]), pane_start(HOUR, lasts[-1])
     hours = (last_hour - first_hour) // HOUR.seconds + 1
     found = []
+    # What tokens say decides on the alerts on requests: they are computed first.
+    tokens: list[dict[Window, Array]] = []
     for each in alert_rules.measures_of(timeline.dimension):
         before = (
             None
             if timeline.dimension == "model"
             else baseline_of(timeline.hours, each, last_hour, hours, timeline.days)
         )
-        columns = [
-            _moments(timeline, each, before, lasts[part], days[begin:][part]) for part in parts
+        gauges = [
+            _gauges(timeline, each, before, lasts[part], days[begin:][part]) for part in parts
         ]
+        if each == "tokens":
+            tokens = [{name: of.zscore for name, of in part.items()} for part in gauges]
+        else:
+            gauges = [_beside(*pair) for pair in zip(gauges, tokens, strict=True)]
+        columns = [_conditions(timeline, each, part) for part in gauges]
         for place, (rule, keys) in enumerate(_watched_rules(timeline, each)):
             met, zscore, shift = (
                 np.concatenate([part[place][column] for part in columns]) for column in range(3)
@@ -121,21 +128,32 @@ def _watched_rules(timeline: Timeline, each: Measure) -> Iterator[tuple[Rule, li
                 yield rule, [keys.index(key)]
 
 
-def _moments(
+def _gauges(
     timeline: Timeline, each: Measure, before: Baseline | None, lasts: range, days: Array
-) -> list[tuple[NDArray[np.bool_], Array, Array]]:
-    """Return (met, z, shift) of each rule at the ends of some panes, which start at `lasts`."""
+) -> dict[Window, Gauges]:
+    """Return the gauges of each window at the ends of some panes, which start at `lasts`."""
     if before is None:
-        gauges = {"24h": _of_models(timeline, lasts, days)}
-    else:
-        windows = alert_rules.windows_of(timeline.dimension)
-        evaluations = evaluate(timeline.panes, each, before, lasts, days, shown=windows)
-        gauges = {window: evaluation.gauges for window, evaluation in evaluations.items()}
-        if "1h" in gauges:
-            gauges["1h"] = _with_guard(timeline, each, before, gauges["1h"], lasts)
-        if timeline.dimension in alert_rules.EVENT_DIMENSIONS:
-            held = events.before(timeline.days, [events.day_before(last) for last in lasts])
-            gauges["24h"] = gauges["24h"]._replace(peak=held.peak)
+        return {"24h": _of_models(timeline, lasts, days)}
+    windows = alert_rules.windows_of(timeline.dimension)
+    evaluations = evaluate(timeline.panes, each, before, lasts, days, shown=windows)
+    gauges = {window: evaluation.gauges for window, evaluation in evaluations.items()}
+    if "1h" in gauges:
+        gauges["1h"] = _with_guard(timeline, each, before, gauges["1h"], lasts)
+    if timeline.dimension in alert_rules.EVENT_DIMENSIONS:
+        held = events.before(timeline.days, [events.day_before(last) for last in lasts])
+        gauges["24h"] = gauges["24h"]._replace(peak=held.peak)
+    return gauges
+
+
+def _beside(gauges: dict[Window, Gauges], tokens: dict[Window, Array]) -> dict[Window, Gauges]:
+    """Return the gauges of requests with z of tokens."""
+    return {name: of._replace(tokens_zscore=tokens[name]) for name, of in gauges.items()}
+
+
+def _conditions(
+    timeline: Timeline, each: Measure, gauges: dict[Window, Gauges]
+) -> list[tuple[NDArray[np.bool_], Array, Array]]:
+    """Return (met, z, shift) of each rule."""
     found = []
     for rule, keys in _watched_rules(timeline, each):
         shown = gauges[rule.window]
