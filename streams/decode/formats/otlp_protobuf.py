@@ -231,17 +231,14 @@ class Attributes:
             if pair is missing:
                 pair = self._pair(raw)
                 if len(raw) <= _MAX_LENGTH:
-                    self._remember(raw, pair)
+                    if len(self._known) >= _MAX_CACHED:
+                        self._known.clear()
+                    self._known[raw] = pair
             if pair is not None:
                 name, value = pair
                 if name not in found:
                     found[name] = value
         return found
-
-    def _remember(self, raw: bytes, pair: _Pair | None) -> None:
-        if len(self._known) >= _MAX_CACHED:
-            self._known.clear()
-        self._known[raw] = pair
 
     def _pair(self, raw: bytes) -> _Pair | None:
         """Return name and value, None for a name that is not wanted."""

@@ -30,20 +30,29 @@ def first(attributes: Mapping[str, object], keys: tuple[str, ...]) -> object:
     return None
 
 
+def _count(attributes: Mapping[str, object], keys: tuple[str, ...]) -> object:
+    """Return the first of several attributes that has a value, a whole number as an integer."""
+    if not keys:
+        return None
+    value = attributes.get(keys[0])
+    # Nearly all are: a span has five of them.
+    return value if type(value) is int else whole(first(attributes, keys))
+
+
 def usage(attributes: Mapping[str, object], has: names.Present, source: Source) -> Usage:
     """Return the input and output of a span, absent where it has none.
 
     `has` are its attributes' names. Where the cache lies, its source may tell.
     """
-    prompt = whole(first(attributes, has.prompt))
-    completion = whole(first(attributes, has.completion))
+    prompt = _count(attributes, has.prompt)
+    completion = _count(attributes, has.completion)
     if prompt is None and completion is None:
         return _others(attributes, has, source)
     if not has.cache_read and not has.cache_creation:
         return Usage(prompt, completion)
-    read = whole(first(attributes, has.cache_read))
-    written = whole(first(attributes, has.cache_creation))
-    total = whole(first(attributes, has.total)) if has.total else None
+    read = _count(attributes, has.cache_read)
+    written = _count(attributes, has.cache_creation)
+    total = _count(attributes, has.total)
     beside = _is_beside(attributes, has, source)
     prompt = _with_cache(prompt, completion, total, (read, written), is_beside=beside)
     return Usage(prompt, completion)
