@@ -27,11 +27,15 @@ _TENANTS = (
 
 
 def is_bifrost(document: Mapping[str, Any]) -> bool:
-    """Return whether a document is an entry of Bifrost's log, or a row of its table."""
-    return (
+    """Return whether a document is an entry of Bifrost's log, or a row of its table.
+
+    The usage alone tells as well: a pipeline may keep few of the fields.
+    """
+    if "object" not in document and "object_type" not in document:
+        return False
+    return "token_usage" in document or (
         "provider" in document
         and ("number_of_retries" in document or "fallback_index" in document)
-        and ("object" in document or "object_type" in document)
     )
 
 

@@ -35,4 +35,5 @@ BEFORE_NATIVE = (
     *BEFORE_LITELLM,
     *("call_type", "heliconeMeta", "schemaType", "tokens_in", "req_units"),
     *("usageMetadata", "done", "data", "usage", "number_of_retries", "fallback_index"),
+    "token_usage",
 )
