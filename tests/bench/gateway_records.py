@@ -26,9 +26,8 @@ AZURE_BATCH = 20
 def kong(number: int) -> bytes:
     """Return a request as Kong's kafka-log writes it, with the audit log of ai-proxy."""
     draw = random.Random(number)
-    model, prompt, completion = _request(draw)
-    asked = json.dumps({"model": model, "messages": _messages(), "stream": False})
-    answered = json.dumps({"choices": [{"message": {"content": _QUESTION}}], "model": model})
+    asked = json.dumps({"model": "chat", "messages": _messages(), "stream": False})
+    answered = json.dumps({"choices": [{"message": {"content": _QUESTION}}], "model": "chat"})
     path = "/v1/chat/completions"
     return _json(
         {
@@ -43,48 +42,55 @@ def kong(number: int) -> bytes:
             "service": {"id": _id(draw), "name": "llm", "host": "llm.example", "port": 443},
             "route": {"id": _id(draw), "name": "chat", "paths": ["/chat"], "methods": ["POST"]},
             "consumer": {"id": _id(draw), "username": f"team-{draw.randrange(900)}"},
-            "request": {
-                "id": _id(draw),
-                "uri": path,
-                "url": f"http://gateway.example:8000{path}",
-                "method": "POST",
-                "size": len(asked) + 480,
-                "headers": {
-                    "host": "gateway.example:8000",
-                    "content-type": "application/json",
-                    "user-agent": "OpenAI/Python 2.8.1",
-                    "x-stainless-runtime": "CPython",
-                    "x-stainless-runtime-version": "3.12.8",
-                    "content-length": str(len(asked)),
-                },
-            },
+            "request": _kong_request(draw, path, len(asked)),
             "response": {
                 "status": 200,
                 "size": len(answered) + 820,
                 "headers": {"content-type": "application/json", "x-kong-request-id": _id(draw)},
             },
-            "ai": {
-                "proxy": {
-                    "meta": {
-                        "plugin_id": _id(draw),
-                        "provider_name": "openai",
-                        "request_model": model,
-                        "response_model": model,
-                        "llm_latency": 1780,
-                    },
-                    "usage": {
-                        "prompt_tokens": prompt,
-                        "completion_tokens": completion,
-                        "total_tokens": prompt + completion,
-                        "time_per_token": 17.2,
-                        "cost": 0.00041,
-                    },
-                    "payload": {"request": asked, "response": answered},
-                    "cache": {},
-                }
-            },
+            "ai": {"proxy": _kong_plugin(draw, asked, answered)},
         }
     )
+
+
+def _kong_request(draw: random.Random, path: str, size: int) -> dict[str, Any]:
+    return {
+        "id": _id(draw),
+        "uri": path,
+        "url": f"http://gateway.example:8000{path}",
+        "method": "POST",
+        "size": size + 480,
+        "headers": {
+            "host": "gateway.example:8000",
+            "content-type": "application/json",
+            "user-agent": "OpenAI/Python 2.8.1",
+            "x-stainless-runtime": "CPython",
+            "x-stainless-runtime-version": "3.12.8",
+            "content-length": str(size),
+        },
+    }
+
+
+def _kong_plugin(draw: random.Random, asked: str, answered: str) -> dict[str, Any]:
+    model, prompt, completion = _request(draw)
+    return {
+        "meta": {
+            "plugin_id": _id(draw),
+            "provider_name": "openai",
+            "request_model": model,
+            "response_model": model,
+            "llm_latency": 1780,
+        },
+        "usage": {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+            "time_per_token": 17.2,
+            "cost": 0.00041,
+        },
+        "payload": {"request": asked, "response": answered},
+        "cache": {},
+    }
 
 
 def envoy(number: int) -> bytes:

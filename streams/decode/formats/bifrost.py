@@ -34,8 +34,7 @@ def is_bifrost(document: Mapping[str, Any]) -> bool:
     if "object" not in document and "object_type" not in document:
         return False
     return "token_usage" in document or (
-        "provider" in document
-        and ("number_of_retries" in document or "fallback_index" in document)
+        "provider" in document and ("number_of_retries" in document or "fallback_index" in document)
     )
 
 
