@@ -132,7 +132,7 @@ def _decoded(decoded: Decoded) -> dict[str, Any]:
         "format": decoded.format,
         "events": events,
         "rejected": [{"reason": each.reason, "detail": each.detail} for each in rejected],
-        "skipped": [{"reason": each.reason} for each in decoded.skipped],
+        "skipped": [common.skipped_json(each) for each in decoded.skipped],
     }
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from streams.decode.event import SkipReason
 
@@ -87,19 +87,42 @@ def within(nodes: Sequence[Node | None]) -> dict[int, SkipReason]:
     return skipped
 
 
-def _nearest(
-    key: Hashable, links: Mapping[Hashable, Hashable], counts: Mapping[Hashable, int]
-) -> int | None:
-    """Return the place of the nearest span with usage around a span."""
+def beside_counted(nodes: Sequence[Node | None], places: Iterable[int]) -> set[int]:
+    """Return which spans at some places lie around or inside one with usage: they repeat it."""
+    known = [each for each in nodes if each is not None]
+    links = {each.key: each.parent for each in known}
+    counts = {each.key: at for at, each in enumerate(known) if each.has_usage}
+    around: set[Hashable] = set()
+    for key in counts:
+        for outer in _outer(key, links):
+            if outer in around:
+                break
+            around.add(outer)
+    found: set[int] = set()
+    for at in places:
+        node = nodes[at]
+        if node is None:
+            continue
+        if node.key in around or _nearest(node.key, links, counts) is not None:
+            found.add(at)
+    return found
+
+
+def _outer(key: Hashable, links: Mapping[Hashable, Hashable]) -> Iterator[Hashable]:
+    """Yield the spans around a span."""
     outer = key
     for _ in range(MAX_DEPTH):
         outer = links.get(outer)
         if outer is None or outer == key:
-            return None
-        found = counts.get(outer)
-        if found is not None:
-            return found
-    return None
+            return
+        yield outer
+
+
+def _nearest(
+    key: Hashable, links: Mapping[Hashable, Hashable], counts: Mapping[Hashable, int]
+) -> int | None:
+    """Return the place of the nearest span with usage around a span."""
+    return next((counts[outer] for outer in _outer(key, links) if outer in counts), None)
 
 
 def repeats(outer: Node, inner: Iterable[Node]) -> SkipReason | None:

@@ -12,6 +12,7 @@ reads twice that many records again at its start decides like its predecessor.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from streams.decode.nesting import MAX_DEPTH, Node, is_same, repeats
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Spans that are remembered, at some 300 bytes each.
 MAX_SPANS = 50_000
+#: Spans inside one without usage of its own that are looked at for usage; a request has few.
+MAX_LOOKED_AT = 256
 
 
 class _Usage(NamedTuple):
@@ -49,6 +52,8 @@ class TraceMemory:
         self._usages: dict[Hashable, _Usage] = {}
         self._begins: deque[tuple[int, int]] = deque()
         self._next = 0
+        #: The first span that counts for the last record.
+        self._floor_now = 0
 
     def __len__(self) -> int:
         return len(self._links) + len(self._usages)
@@ -65,7 +70,7 @@ class TraceMemory:
         counted = [each for each in nodes if each.has_usage and each.key not in void]
         for each in nodes:
             self._link(each)
-        floor = self._floor(offset)
+        floor = self._floor_now = self._floor(offset)
         found: dict[Hashable, SkipReason] = {}
         for each in counted:
             before = self._usages.get(each.key)
@@ -83,6 +88,14 @@ class TraceMemory:
                 found.setdefault(each.key, why)
         self._prune(floor)
         return found
+
+    def counts(self, key: Hashable) -> bool:
+        """Return whether a span with usage lies inside or around one of the last record."""
+        floor = self._floor_now
+        if self._outer_usage(key, floor) is not None:
+            return True
+        inside = islice(self._inside_of(key, floor), MAX_LOOKED_AT)
+        return any(each is not None for each in inside)
 
     def _link(self, node: Node) -> None:
         self._next += 1
@@ -105,6 +118,10 @@ class TraceMemory:
 
     def _nearest_inside(self, key: Hashable, floor: int) -> Iterator[Node]:
         """Yield the nearest spans with usage inside a span."""
+        return (each for each in self._inside_of(key, floor) if each is not None)
+
+    def _inside_of(self, key: Hashable, floor: int) -> Iterator[Node | None]:
+        """Yield the nearest spans with usage inside a span, and None for those on the way."""
         todo, seen = [key], {key}
         while todo:
             outer = todo.pop()
@@ -118,20 +135,26 @@ class TraceMemory:
                     yield usage.node
                 else:
                     todo.append(inner)
+                    yield None
 
     def _repeats_outer(self, node: Node, begin: int, floor: int) -> SkipReason | None:
         """Return why a span does not count inside one that was counted before."""
-        outer: Hashable = node.key
+        usage = self._outer_usage(node.key, floor)
+        if usage is None or usage.number >= begin or usage.is_covered:
+            return None
+        return "duplicate" if usage.node.is_sum or is_same(usage.node, node) else None
+
+    def _outer_usage(self, key: Hashable, floor: int) -> _Usage | None:
+        """Return the nearest span with usage around a span."""
+        outer = key
         for _ in range(MAX_DEPTH):
             link = self._links.get(outer)
-            if link is None or link[1] < floor or link[0] == node.key:
+            if link is None or link[1] < floor or link[0] == key:
                 return None
             outer = link[0]
             usage = self._usages.get(outer)
             if usage is not None and usage.number >= floor:
-                if usage.number >= begin or usage.is_covered:
-                    return None
-                return "duplicate" if usage.node.is_sum or is_same(usage.node, node) else None
+                return usage
         return None
 
     def _prune(self, floor: int) -> None:

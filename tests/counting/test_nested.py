@@ -107,6 +107,75 @@ def test_what_comes_after_a_sum_that_was_skipped_counts():
     )
 
 
+def unread_span(key, parent=0):
+    """Return a span that names a model and a count by names of its own."""
+    made = span(key, parent, operation=None)
+    attributes = [
+        {"key": "app.model", "value": {"stringValue": "gpt-4o"}},
+        {"key": "app.total_tokens", "value": {"intValue": "11"}},
+    ]
+    return made | {"attributes": attributes}
+
+
+def unread(*values, trace_records=100):
+    partition = new(trace_records=trace_records)
+    count(partition, list(values))
+    found = partition.totals
+    assert found.records.get("skipped/unread_usage", 0) == sum(found.unread.values())
+    return sum(found.unread.values()), found.records.get("skipped/not_a_request", 0)
+
+
+def test_an_unread_sum_around_what_counts_is_none_in_any_record():
+    part, whole = record(span(2, 1, (10, 1))), record(unread_span(1))
+
+    assert unread(part, whole) == (0, 1)
+    assert unread(part, whole, trace_records=0) == (1, 0)
+    assert unread(record(unread_span(3)), part) == (1, 0)
+
+
+def test_an_unread_span_inside_what_counts_is_none_in_any_record():
+    whole, way, part = span(1, 0, (10, 1)), span(2, 1), unread_span(3, 2)
+
+    assert unread(record(whole), record(way), record(part)) == (0, 1)
+
+
+def test_a_restart_changes_nothing_for_unread_spans():
+    part, whole = record(span(2, 1, (10, 1))), record(unread_span(1))
+    first = new()
+    count(first, [record(unread_span(9)), part])
+    second = restarted(first, [record(unread_span(9)), part])
+    count(second, [whole], 2)
+
+    assert second.totals.unread == {"otlp/app.model,app.total_tokens": 1}
+    assert second.totals.unread_at == START / 10**9
+
+
+def test_only_unread_spans_are_read_again_after_a_restart():
+    first = new()
+    count(first, [record(unread_span(3, 2))])
+
+    assert restarted(first, [record(unread_span(3, 2))]).repeats.reach(first.totals) == 200
+
+
+def test_sources_beyond_the_bound_are_counted_together():
+    partition = new()
+    values = [
+        json.dumps(
+            {
+                "remote_addr": "a",
+                f"m{chr(97 + at // 26)}{chr(97 + at % 26)}_model": "m",
+                "total_tokens": 1,
+            }
+        ).encode()
+        for at in range(50)
+    ]
+    count(partition, values)
+
+    assert len(partition.totals.unread) == 33
+    assert partition.totals.unread["access_log/other"] == 18
+    assert sum(partition.totals.unread.values()) == 50
+
+
 def test_requests_named_as_such_count_beside_each_other():
     outer, inner = span(1, 0, (50, 5)), span(2, 1, (10, 1))
     late = span(4, 3, (10, 1), at=20)

@@ -47,7 +47,7 @@ def read(document: Mapping[str, Any]) -> Item:
         return Skipped("cache_hit")
     # An entry is written when a request begins, and again when it ends.
     if document.get("status") == "processing":
-        return Skipped("no_usage")
+        return Skipped("no_usage", is_final=True)
     return Found(
         first_text(document.get("canonical_model_name"), document.get("model")),
         *usage_of(parsed(document.get("token_usage"))),

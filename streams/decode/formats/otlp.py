@@ -17,7 +17,7 @@ from streams.decode.formats.raw_usage import MAX_ITEMS, MAX_VALUES, TOO_MANY_ITE
 from streams.decode.formats.traced import Line, Traced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from streams.decode.formats.otlp_log import Record
     from streams.decode.formats.otlp_span import Source, Span
@@ -36,14 +36,17 @@ def read(document: dict[str, Any]) -> Items:
     """Return the result for the spans and log records of a batch."""
     found: Items = []
     if "resourceSpans" in document:
-        found += of_spans(otlp_json.spans(document))
+        found += of_spans(otlp_json.spans(document), otlp_json.counting)
     if "resourceLogs" in document:
         found += _of_records(otlp_json.records(document))
     return found or [Skipped("not_a_request")]
 
 
-def of_spans(spans: Iterable[tuple[Span, Source] | Rejected]) -> Items:
-    """Return the result for spans."""
+def of_spans(
+    spans: Iterable[tuple[Span, Source] | Rejected],
+    attributes: Callable[[Any], Mapping[str, object]],
+) -> Items:
+    """Return the result for spans; `attributes` decodes those that may hold unread counts."""
     read = list(islice(spans, MAX_ITEMS + 1))
     if len(read) > MAX_ITEMS:
         return [TOO_MANY_ITEMS]
@@ -51,8 +54,13 @@ def of_spans(spans: Iterable[tuple[Span, Source] | Rejected]) -> Items:
     for each in read:
         if isinstance(each, Rejected):
             found.append(each)
-        else:
-            found.append(otlp_span.traced(*each))
+            continue
+        span, source = each
+        traced = otlp_span.traced(span, source)
+        if type(traced.item) is Skipped and not traced.item.is_final:
+            held = attributes(span.unread)
+            traced = otlp_span.looked_into(traced, held, source) if held else traced
+        found.append(traced)
     return found or [Skipped("empty_batch")]
 
 
@@ -94,7 +102,7 @@ def _read_protobuf(value: bytes) -> Items:
             return [Skipped("empty_batch")]
         return [Rejected("not_protobuf", "binary, and no OTLP traces or logs")]
     if any(map(otlp_protobuf.has_ids, otlp_protobuf.items(traces))):
-        return of_spans(otlp_protobuf.reader().of(traces))
+        return of_spans(otlp_protobuf.reader().of(traces), otlp_protobuf.counting)
     # It is not needed any more, and may be large.
     del traces
     wire.check(value, LogsData.DESCRIPTOR, MAX_VALUES, LogRecord.DESCRIPTOR, MAX_ITEMS)
@@ -110,7 +118,7 @@ def read_typed(value: bytes) -> Items | None:
     if not value.startswith(otlp_json.TYPED):
         return None
     try:
-        return of_spans(otlp_json.typed_spans(value))
+        return of_spans(otlp_json.typed_spans(value), otlp_json.counting)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
 

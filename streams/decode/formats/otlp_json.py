@@ -15,6 +15,7 @@ from streams.decode.event import Rejected
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.otlp_span import FAILED, Source, Span
 from streams.decode.formats.raw_usage import json_type, part, whole
+from streams.decode.unread_usage import MAX_VALUES, may_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +38,8 @@ def spans(document: dict[str, Any]) -> Iterator[tuple[Span, Source] | Rejected]:
             if isinstance(span, Rejected):
                 yield span
             else:
-                yield span_of(span, _wanted(span.get("attributes"))), source
+                given = span.get("attributes")
+                yield span_of(span, _wanted(given))._replace(unread=given), source
 
 
 def _scopes(
@@ -103,6 +105,24 @@ def _wanted(attributes: object) -> dict[str, object]:
             if name is not None and name not in found:
                 found[name] = value_of(each.get("value"))
     return found
+
+
+def counting(attributes: Any) -> dict[str, object]:
+    """Return all attributes of a span, none where no name may be a count's."""
+    pairs = [(_key(each), each) for each in attributes] if type(attributes) is list else []
+    if not any(may_count(key) for key, _ in pairs):
+        return {}
+    return {
+        key: _typed_value(each.value) if type(each) is _Attribute else value_of(each.get("value"))
+        for key, each in pairs[:MAX_VALUES]
+        if key
+    }
+
+
+def _key(attribute: object) -> str:
+    if type(attribute) is _Attribute:
+        return attribute.key
+    return text_of(attribute.get("key")) if type(attribute) is dict else ""
 
 
 def _attribute(attributes: object, name: str) -> object:
@@ -293,6 +313,7 @@ def _typed_span(span: _TypedSpan) -> Span:
         span.end_time_unix_nano,
         status is not None and status.code in FAILED,
         attributes,
+        span.attributes,
     )
 
 

@@ -23,6 +23,7 @@ from streams.decode.formats.provider_usage import Usage
 from streams.decode.formats.raw_usage import Found, add, whole, wrong_count
 from streams.decode.formats.traced import Line, Traced
 from streams.decode.nesting import Node
+from streams.decode.unread_usage import may_count, unread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +71,9 @@ def traced(record: Record, source: Source) -> Traced | Line:
         return Line({**attributes}, record.time, sources)
     body = record.body
     if isinstance(body, dict | str | list) and may_hold(body):
-        return Line(body, record.time, sources)
+        return Line(body, record.time, sources, attributes, source.shown)
+    if any(map(may_count, attributes)):
+        return Traced(unread(attributes, "not_a_request", source.shown), None, sources)
     return Traced(_NOT_A_REQUEST, None, sources)
 
 
@@ -150,7 +153,7 @@ def _details(record: Record, source: Source) -> tuple[Found | Skipped, Node | No
         return _NOT_A_REQUEST, None
     found = usage(attributes, names.present(attributes), source)
     if found == (None, None):
-        return Skipped("no_usage"), None
+        return unread(attributes, "no_usage", source.shown), None
     around = f"{record.trace}/{record.span}" if record.span else None
     name = f"{around}/event" if around else None
     item = Found(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -21,6 +22,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.otlp_log import Record
 from streams.decode.formats.otlp_span import FAILED, Source, Span
+from streams.decode.unread_usage import MAX_VALUES, may_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -145,6 +147,7 @@ class Spans:
             span.end,
             span.HasField("status") and span.status.code in FAILED,
             self._read.of(span.attributes),
+            span.attributes,
         )
 
 
@@ -200,6 +203,29 @@ def _value(value: Any, depth: int) -> object:
         case "kvlist_value" if depth < _MAX_DEPTH:
             return {each.key: _value(each.value, depth + 1) for each in value.kvlist_value.values}
     return None
+
+
+def counting(attributes: Any) -> dict[str, object]:
+    """Return all attributes of a span, none where no name may be a count's."""
+    if not any(map(_may_count, attributes)):
+        return {}
+    pairs = (_parsed(raw) for raw in islice(attributes, MAX_VALUES))
+    return {pair.key: _value(pair.value, 0) for pair in pairs if pair is not None}
+
+
+def _may_count(raw: bytes) -> bool:
+    """Return whether an attribute's name may be a count's; its key comes first in it."""
+    if len(raw) > 2 and raw[0] == _KEY and raw[1] < _ONE_BYTE:
+        return may_count(raw[2 : 2 + raw[1]].decode(errors="replace"))
+    return False
+
+
+def _parsed(raw: bytes) -> Any:
+    """Return an attribute that nobody needs to count, None for a broken one."""
+    try:
+        return KeyValue.FromString(raw)
+    except DecodeError:
+        return None
 
 
 #: Attributes that are cached, and the longest one in bytes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, Skipped, UsageEvent
 from streams.decode.formats import otlp_names as names
@@ -10,11 +10,15 @@ from streams.decode.formats.otlp_usage import first, unquoted, usage
 from streams.decode.formats.raw_usage import Found, Item, whole
 from streams.decode.formats.traced import Traced
 from streams.decode.nesting import Node
+from streams.decode.unread_usage import unread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NOT_A_REQUEST: Final = Skipped("not_a_request")
+#: A sum, or what runs no model, as the span says itself.
+_NOT_A_REQUEST: Final = Skipped("not_a_request", is_final=True)
+#: Spans of anything, and requests, in which no known name has counts.
+_NOTHING: Final = Skipped("not_a_request")
 _NO_USAGE: Final = Skipped("no_usage")
 _MAX_TIME: Final = 2**63
 #: The status code of a failed span.
@@ -25,12 +29,14 @@ class Source(NamedTuple):
     """Who wrote a span: its instrumentation scope, and all names that a setting may leave out.
 
     `is_beside` if the scope reports a cache beside the input, `is_spring` if it does on Anthropic.
+    `shown` is the name of the scope, or of the service, for those who look for the writer.
     """
 
     scope: str = ""
     names: frozenset[str] = frozenset()
     is_beside: bool = False
     is_spring: bool = False
+    shown: str = ""
 
     @classmethod
     def of(cls, scope: object, service: object) -> Source:
@@ -38,11 +44,15 @@ class Source(NamedTuple):
         found = frozenset(each for each in (scope, service) if type(each) is str and each)
         name = scope if type(scope) is str else ""
         beside = name.startswith(names.CACHE_BESIDE)
-        return cls(name, found, beside, name.startswith(names.SPRING))
+        shown = name or (service if type(service) is str else "")
+        return cls(name, found, beside, name.startswith(names.SPRING), shown)
 
 
 class Span(NamedTuple):
-    """The required fields of a span, from any encoding; only the attributes that are wanted."""
+    """The required fields of a span, from any encoding; only the attributes that are wanted.
+
+    `unread` are all attributes in the encoding that they came in.
+    """
 
     trace: str
     id: str
@@ -52,6 +62,7 @@ class Span(NamedTuple):
     end: object
     failed: bool
     attributes: Mapping[str, object]
+    unread: Any = ()
 
 
 def traced(span: Span, source: Source) -> Traced:
@@ -80,13 +91,21 @@ def traced(span: Span, source: Source) -> Traced:
     return Traced(item, node, source.names)
 
 
+def looked_into(traced: Traced, attributes: Mapping[str, object], source: Source) -> Traced:
+    """Return what a span is, some of whose attributes may hold counts under unknown names."""
+    item = traced.item
+    if type(item) is not Skipped or item.is_final:
+        return traced
+    return traced._replace(item=unread(attributes, item.reason, source.shown))
+
+
 def _item(
     span: Span, source: Source, key: str | None, start: object
 ) -> tuple[Item | UsageEvent, bool]:
     """Return a span's item, and whether it may be the sum of the ones inside it."""
     attributes = span.attributes
     if not attributes:
-        return _NOT_A_REQUEST, False
+        return _NOTHING, False
     has = names.present(attributes)
     operation = _plain(attributes.get(names.OPERATION))
     if operation in names.REQUESTS:
@@ -100,7 +119,7 @@ def _item(
         is_request = kind in names.REQUEST_KINDS
     prompt, completion = usage(attributes, has, source)
     if prompt is None and completion is None:
-        return _NO_USAGE if is_request else _NOT_A_REQUEST, False
+        return _NO_USAGE if is_request else _NOTHING, False
     model = unquoted(first(attributes, has.model))
     start = start or None
     language = first(attributes, has.language) if has.language else None
