@@ -12,7 +12,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from streams.decode.decoder import Decoder
 from streams.decode.formats import otlp_json
 from streams.decode.options import Options
-from streams.decode.unread_usage import MAX_DEPTH, MAX_VALUES, OTHER, evidence, holds_usage, shown
+from streams.decode.unread_usage import MAX_DEPTH, MAX_VALUES, evidence, holds_usage
+from streams.decode.usage_names import OTHER, shown
 
 CHAT = {
     "gen_ai.operation.name": "chat",

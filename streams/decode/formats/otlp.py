@@ -15,6 +15,7 @@ from streams.decode.event import Rejected, Skipped
 from streams.decode.formats import otlp_json, otlp_log, otlp_span, wire
 from streams.decode.formats.raw_usage import MAX_ITEMS, MAX_VALUES, TOO_MANY_ITEMS, Item
 from streams.decode.formats.traced import Line, Traced
+from streams.decode.usage_names import may_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -57,9 +58,14 @@ def of_spans(
             continue
         span, source = each
         traced = otlp_span.traced(span, source)
-        if type(traced.item) is Skipped and not traced.item.is_final:
-            held = attributes(span.unread)
-            traced = otlp_span.looked_into(traced, held, source) if held else traced
+        item = traced.item
+        # Most spans are ordinary, and most of these have no name of a count.
+        if (
+            type(item) is Skipped
+            and not item.is_final
+            and (span.may_count or any(map(may_count, span.attributes)))
+        ):
+            traced = otlp_span.looked_into(traced, attributes(span.unread), source)
         found.append(traced)
     return found or [Skipped("empty_batch")]
 

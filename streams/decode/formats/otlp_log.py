@@ -23,7 +23,8 @@ from streams.decode.formats.provider_usage import Usage
 from streams.decode.formats.raw_usage import Found, add, whole, wrong_count
 from streams.decode.formats.traced import Line, Traced
 from streams.decode.nesting import Node
-from streams.decode.unread_usage import may_count, unread
+from streams.decode.unread_usage import unread
+from streams.decode.usage_names import may_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

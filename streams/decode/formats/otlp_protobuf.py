@@ -22,7 +22,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.otlp_log import Record
 from streams.decode.formats.otlp_span import FAILED, Source, Span
-from streams.decode.unread_usage import MAX_VALUES, may_count
+from streams.decode.unread_usage import MAX_VALUES
+from streams.decode.usage_names import may_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -138,6 +139,8 @@ class Spans:
         return found
 
     def _span(self, span: Any) -> Span:
+        attributes = self._read.of(span.attributes)
+        may_count = attributes.pop(_COUNTS[0], None) is not None
         return Span(
             span.trace_id.hex(),
             span.span_id.hex(),
@@ -146,8 +149,9 @@ class Spans:
             span.start,
             span.end,
             span.HasField("status") and span.status.code in FAILED,
-            self._read.of(span.attributes),
+            attributes,
             span.attributes,
+            may_count,
         )
 
 
@@ -206,22 +210,13 @@ def _value(value: Any, depth: int) -> object:
 
 
 def counting(attributes: Any) -> dict[str, object]:
-    """Return all attributes of a span, none where no name may be a count's."""
-    if not any(map(_may_count, attributes)):
-        return {}
+    """Return all attributes of a span; broken ones are left out."""
     pairs = (_parsed(raw) for raw in islice(attributes, MAX_VALUES))
     return {pair.key: _value(pair.value, 0) for pair in pairs if pair is not None}
 
 
-def _may_count(raw: bytes) -> bool:
-    """Return whether an attribute's name may be a count's; its key comes first in it."""
-    if len(raw) > 2 and raw[0] == _KEY and raw[1] < _ONE_BYTE:
-        return may_count(raw[2 : 2 + raw[1]].decode(errors="replace"))
-    return False
-
-
 def _parsed(raw: bytes) -> Any:
-    """Return an attribute that nobody needs to count, None for a broken one."""
+    """Return an attribute, None for a broken one."""
     try:
         return KeyValue.FromString(raw)
     except DecodeError:
@@ -239,6 +234,8 @@ _double: Final = struct.Struct("<d").unpack_from
 
 _Pair = tuple[str, object]
 _MISSING: Final[_Pair] = ("", None)
+#: In the place of all attributes that are not wanted, and may be a count by their names.
+_COUNTS: Final[_Pair] = ("", True)
 
 
 class Attributes:
@@ -249,7 +246,10 @@ class Attributes:
         self._known: dict[bytes, _Pair | None] = {}
 
     def of(self, attributes: Any) -> dict[str, object]:
-        """Return the wanted attributes; of a repeated name the first. Raises DecodeError."""
+        """Return the wanted attributes; of a repeated name the first. Raises DecodeError.
+
+        One without a name stands for those that may be counts.
+        """
         found: dict[str, object] = {}
         known, missing = self._known.get, _MISSING
         for raw in attributes:
@@ -272,7 +272,7 @@ class Attributes:
             end = 2 + raw[1]
             name = self._names.get(raw[2:end])
             if name is None:
-                return None
+                return _COUNTS if may_count(raw[2:end].decode(errors="replace")) else None
             value = _plain(raw, end)
             if value is not None:
                 return name, value

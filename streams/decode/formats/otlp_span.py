@@ -51,7 +51,8 @@ class Source(NamedTuple):
 class Span(NamedTuple):
     """The required fields of a span, from any encoding; only the attributes that are wanted.
 
-    `unread` are all attributes in the encoding that they came in.
+    `unread` are all attributes in the encoding that they came in; `may_count` if one that is not
+    wanted may be a count by its name.
     """
 
     trace: str
@@ -63,6 +64,7 @@ class Span(NamedTuple):
     failed: bool
     attributes: Mapping[str, object]
     unread: Any = ()
+    may_count: bool = True
 
 
 def traced(span: Span, source: Source) -> Traced:

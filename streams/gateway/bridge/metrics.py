@@ -18,7 +18,8 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from streams.classify.enrichment import failures
-from streams.decode.unread_usage import MAX_SOURCES, OTHER
+from streams.decode.unread_usage import MAX_SOURCES
+from streams.decode.usage_names import OTHER
 from streams.web.exposition import encoder, enrichment_family
 from streams.web.metric_definitions import BUILD_INFO, ENRICHMENT_FAILURES, Definition
 
