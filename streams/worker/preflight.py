@@ -238,7 +238,7 @@ def unread_usage(positions: Sequence[PositionRecord]) -> Iterator[Finding]:
         yield Finding(
             "usage",
             "",
-            f"{found.total()} items hold token counts that no reader takes, from {writers}",
+            f"{found.total()} skipped items hold token counts that no reader takes, from {writers}",
             "See TokenshareUnreadUsage in deploy/runbook.md: map it, or send us a redacted sample.",
             can_pass=True,
             is_warning=True,

@@ -27,12 +27,12 @@ def test_the_usage_of_the_last_day_is_a_warning_with_its_writers():
     )
 
     assert [each.problem for each in found] == [
-        "13 items hold token counts that no reader takes, from otlp/shop.llm (12), kong/ai (1)"
+        "13 skipped items hold token counts that no reader takes, from otlp/shop.llm (12), kong/ai (1)"
     ]
     assert found[0].is_warning
     assert found[0].can_pass
     lines = _findings_lines(found)
-    assert lines[0].startswith("! usage: 13 items")
+    assert lines[0].startswith("! usage: 13 skipped items")
     assert "TokenshareUnreadUsage" in lines[1]
 
 
