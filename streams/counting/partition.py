@@ -210,7 +210,8 @@ class Partition:
         if self.newest > previous:
             self.read_at = now
         add_results(self.totals, reading, rejected, untimely)
-        add_unread(self.totals, reading.unread, self.newest)
+        # Before the first event only the clock says when.
+        add_unread(self.totals, reading.unread, self.newest or now)
         self.position = self.read_to = reading.end
         self.is_moved = True
         return rejected

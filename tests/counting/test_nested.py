@@ -150,6 +150,13 @@ def test_a_restart_changes_nothing_for_unread_spans():
     assert second.totals.unread_at == START / 10**9
 
 
+def test_unread_usage_before_any_event_has_the_time_of_the_clock():
+    partition = new()
+    count(partition, [record(unread_span(1))])
+
+    assert partition.totals.unread_at == NOW
+
+
 def test_only_unread_spans_are_read_again_after_a_restart():
     first = new()
     count(first, [record(unread_span(3, 2))])

@@ -19,15 +19,15 @@ def test_the_usage_of_the_last_day_is_a_warning_with_its_writers():
     found = list(
         unread_usage(
             [
-                position(NOW, NOW - DAY / 2, {"otlp/shop.llm": 4, "kong/ai": 1}),
-                position(NOW - 60, NOW - 60, {"otlp/shop.llm": 8}),
+                position(NOW, NOW - DAY / 2, {"otlp/shop": 4, "kong/a": 1}),
+                position(NOW - 60, NOW - 60, {"otlp/shop": 8}),
                 position(NOW, NOW - 2 * DAY, {"otlp/old": 7}),
             ]
         )
     )
 
     assert [each.problem for each in found] == [
-        "13 skipped items hold token counts that no reader takes, from otlp/shop.llm (12), kong/ai (1)"
+        "13 skipped items hold token counts that no reader takes, from otlp/shop (12), kong/a (1)"
     ]
     assert found[0].is_warning
     assert found[0].can_pass
