@@ -63,6 +63,7 @@ def both(raws, start=0, end=None, **options):
                 [(offset, why) for offset, why in read.rejected],
                 rows.format.tolist(),
                 dict(read.skipped),
+                [*read.unread],
             )
         )
     return found
