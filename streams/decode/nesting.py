@@ -8,7 +8,8 @@ proxy writes a span around the request that it passes on. Of such spans the inne
   overlap in time, and their sum if its counts are theirs together.
 
 Which spans are inside each other follows from the ids of their parents alone. Spans side by side
-are different requests, whatever their counts.
+are different requests, whatever their counts: except that two instrumentations of one program may
+each write a span of the same answer, of which the first counts.
 """
 
 from __future__ import annotations
@@ -26,12 +27,19 @@ MAX_DEPTH = 64
 NO_USAGE = -1
 
 
+class Answer(NamedTuple):
+    """The provider's id of an answer, and the instrumentation scope that reports it."""
+
+    id: Hashable
+    scope: Hashable
+
+
 class Node(NamedTuple):
     """A span's place in its trace, and what it counts: `NO_USAGE` where it counts nothing.
 
     `key` is the span's own and `parent` that of the span around it: texts in a record, numbers
     in the memory of a partition. Times are nanoseconds, 0 where they are unknown. `is_sum` is a
-    span that does not name a request to a model.
+    span that does not name a request to a model. `answer` is None where no id is known.
     """
 
     key: Hashable
@@ -41,17 +49,20 @@ class Node(NamedTuple):
     is_sum: bool = False
     prompt: int = NO_USAGE
     completion: int = NO_USAGE
+    answer: Answer | None = None
 
     def counting(self, prompt: int, completion: int) -> Node:
         """Return the span with what it counts; half the time of `_replace`."""
-        key, parent, start, end, is_sum, _, _ = self
-        return Node(key, parent, start, end, is_sum, prompt, completion)
+        key, parent, start, end, is_sum, _, _, answer = self
+        return Node(key, parent, start, end, is_sum, prompt, completion, answer)
 
     def keyed(self, number: Callable[[Hashable], int]) -> Node:
         """Return the span with numbers for its keys, which take less memory than texts."""
-        key, parent, start, end, is_sum, prompt, completion = self
+        key, parent, start, end, is_sum, prompt, completion, answer = self
         outer = None if parent is None else number(parent)
-        return Node(number(key), outer, start, end, is_sum, prompt, completion)
+        if answer is not None:
+            answer = Answer(number(answer.id), number(answer.scope))
+        return Node(number(key), outer, start, end, is_sum, prompt, completion, answer)
 
     @property
     def has_usage(self) -> bool:
@@ -84,7 +95,23 @@ def within(nodes: Sequence[Node | None]) -> dict[int, SkipReason]:
         why = repeats(nodes[at], inner)  # type: ignore[arg-type]
         if why is not None:
             skipped[at] = why
+    _skip_answers(nodes, counts.values(), skipped)
     return skipped
+
+
+def _skip_answers(
+    nodes: Sequence[Node | None], counted: Iterable[int], skipped: dict[int, SkipReason]
+) -> None:
+    """Skip the spans whose answer another instrumentation has reported before them."""
+    seen: dict[Hashable, Node] = {}
+    for at in counted:
+        node = nodes[at]
+        assert node is not None
+        if node.answer is None or at in skipped:
+            continue
+        before = seen.setdefault(node.answer.id, node)
+        if is_same_answer(before, node):
+            skipped[at] = "duplicate"
 
 
 def _nearest(
@@ -123,6 +150,27 @@ def is_same(one: Node, other: Node) -> bool:
     """Return whether two spans inside each other are one request."""
     if (one.prompt, one.completion) != (other.prompt, other.completion):
         return False
+    return _is_at_once(one, other)
+
+
+def is_same_answer(one: Node, other: Node) -> bool:
+    """Return whether two instrumentations report one answer by these spans.
+
+    The output may differ: some add up what a stream says more than once. Some servers use an id
+    again, so it is not enough.
+    """
+    return (
+        one.answer is not None
+        and other.answer is not None
+        and one.answer.id == other.answer.id
+        and one.answer.scope != other.answer.scope
+        and one.prompt == other.prompt
+        and _is_at_once(one, other)
+    )
+
+
+def _is_at_once(one: Node, other: Node) -> bool:
+    """Return whether two spans overlap in time, as far as it is known."""
     if not (one.start and one.end and other.start and other.end):
         return True
     return one.start <= other.end and other.start <= one.end

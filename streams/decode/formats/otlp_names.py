@@ -35,8 +35,9 @@ INVOKE_AGENT: Final = "invoke_agent"
 CLIENT: Final = frozenset((3, "SPAN_KIND_CLIENT", "CLIENT"))
 
 #: The kind of a span where no operation says it: OpenInference, LangSmith, MLflow, Langfuse.
+MLFLOW_KIND: Final = "mlflow.spanType"
 KIND: Final = (
-    *("openinference.span.kind", "langsmith.span.kind", "mlflow.spanType"),
+    *("openinference.span.kind", "langsmith.span.kind", MLFLOW_KIND),
     *("langfuse.observation.type", "traceloop.span.kind", "span.type"),
 )
 REQUEST_KINDS: Final = frozenset(
@@ -90,6 +91,12 @@ BARE_CACHE: Final = ("cache_read_tokens", "cache_creation_tokens")
 LANGFUSE_USAGE: Final = "langfuse.observation.usage_details"
 MLFLOW_USAGE: Final = "mlflow.chat.tokenUsage"
 MLFLOW_PROVIDER: Final = "mlflow.llm.provider"
+#: The messages' shape: Claude Code's requests name no provider.
+MLFLOW_SHAPE: Final = "mlflow.message.format"
+#: Written from 3.13 on.
+MLFLOW_LEVEL: Final = "mlflow.spanLogLevel"
+#: The answer as JSON in a text, for requests whose usage MLflow does not read itself.
+MLFLOW_ANSWER: Final = "mlflow.spanOutputs"
 
 MODEL: Final = (
     "gen_ai.response.model",
@@ -144,13 +151,16 @@ TEXT: Final = (
 ERROR: Final = "error.type"
 #: The id of a request to Anthropic, which Claude Code's span and its log event share.
 REQUEST_ID: Final = "request_id"
+#: The provider's id of an answer, which the spans of several instrumentations share.
+ANSWER_ID: Final = "gen_ai.response.id"
 
 #: All attributes of a span that are read. Each name leads to one text, which compares fast.
 WANTED: Final[Mapping[str, str]] = {
     name: name
     for name in (
         *(OPERATION, AI_OPERATION, EMBEDDED, BARE_INPUT, BARE_OUTPUT, ERROR, REQUEST_ID),
-        *(LANGFUSE_USAGE, MLFLOW_USAGE, MLFLOW_PROVIDER),
+        *(ANSWER_ID, LANGFUSE_USAGE, MLFLOW_USAGE, MLFLOW_PROVIDER),
+        *(MLFLOW_SHAPE, MLFLOW_LEVEL, MLFLOW_ANSWER),
         *(*KIND, *INPUT, *OUTPUT, *TOTAL, *CACHE_READ, *CACHE_CREATION, *BARE_CACHE),
         *(*MODEL, *PROVIDER, *TENANT, *LANGUAGE, *TEXT),
     )
