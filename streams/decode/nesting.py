@@ -27,19 +27,13 @@ MAX_DEPTH = 64
 NO_USAGE = -1
 
 
-class Answer(NamedTuple):
-    """The provider's id of an answer, and the instrumentation scope that reports it."""
-
-    id: Hashable
-    scope: Hashable
-
-
 class Node(NamedTuple):
     """A span's place in its trace, and what it counts: `NO_USAGE` where it counts nothing.
 
     `key` is the span's own and `parent` that of the span around it: texts in a record, numbers
     in the memory of a partition. Times are nanoseconds, 0 where they are unknown. `is_sum` is a
-    span that does not name a request to a model. `answer` is None where no id is known.
+    span that does not name a request to a model. `answer` is the provider's id of the answer, None
+    where it is unknown, and `scope` the instrumentation that reports it.
     """
 
     key: Hashable
@@ -49,20 +43,21 @@ class Node(NamedTuple):
     is_sum: bool = False
     prompt: int = NO_USAGE
     completion: int = NO_USAGE
-    answer: Answer | None = None
+    answer: Hashable = None
+    scope: Hashable = None
 
     def counting(self, prompt: int, completion: int) -> Node:
         """Return the span with what it counts; half the time of `_replace`."""
-        key, parent, start, end, is_sum, _, _, answer = self
-        return Node(key, parent, start, end, is_sum, prompt, completion, answer)
+        key, parent, start, end, is_sum, _, _, answer, scope = self
+        return Node(key, parent, start, end, is_sum, prompt, completion, answer, scope)
 
     def keyed(self, number: Callable[[Hashable], int]) -> Node:
         """Return the span with numbers for its keys, which take less memory than texts."""
-        key, parent, start, end, is_sum, prompt, completion, answer = self
+        key, parent, start, end, is_sum, prompt, completion, answer, scope = self
         outer = None if parent is None else number(parent)
         if answer is not None:
-            answer = Answer(number(answer.id), number(answer.scope))
-        return Node(number(key), outer, start, end, is_sum, prompt, completion, answer)
+            answer, scope = number(answer), number(scope)
+        return Node(number(key), outer, start, end, is_sum, prompt, completion, answer, scope)
 
     @property
     def has_usage(self) -> bool:
@@ -106,11 +101,10 @@ def _skip_answers(
     seen: dict[Hashable, Node] = {}
     for at in counted:
         node = nodes[at]
-        assert node is not None
-        if node.answer is None or at in skipped:
+        if at in skipped or node is None or node.answer is None:
             continue
-        before = seen.setdefault(node.answer.id, node)
-        if is_same_answer(before, node):
+        before = seen.setdefault(node.answer, node)
+        if before is not node and is_same_answer(before, node):
             skipped[at] = "duplicate"
 
 
@@ -160,10 +154,8 @@ def is_same_answer(one: Node, other: Node) -> bool:
     again, so it is not enough.
     """
     return (
-        one.answer is not None
-        and other.answer is not None
-        and one.answer.id == other.answer.id
-        and one.answer.scope != other.answer.scope
+        one.answer == other.answer
+        and one.scope != other.scope
         and one.prompt == other.prompt
         and _is_at_once(one, other)
     )

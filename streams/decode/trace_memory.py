@@ -92,10 +92,10 @@ class TraceMemory:
         """Return whether another instrumentation has reported a span's answer before."""
         if node.answer is None:
             return False
-        first = self._usages.get(self._answers.get(node.answer.id))
+        first = self._usages.get(self._answers.get(node.answer))
         if first is not None and first.number >= floor:
             return is_same_answer(first.node, node)
-        self._answers[node.answer.id] = node.key
+        self._answers[node.answer] = node.key
         return False
 
     def _link(self, node: Node) -> None:

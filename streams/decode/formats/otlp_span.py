@@ -9,7 +9,7 @@ from streams.decode.formats import otlp_names as names
 from streams.decode.formats.otlp_usage import first, unquoted, usage
 from streams.decode.formats.raw_usage import Found, Item, whole
 from streams.decode.formats.traced import Traced
-from streams.decode.nesting import Answer, Node
+from streams.decode.nesting import NO_USAGE, Node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,23 +67,22 @@ def traced(span: Span, source: Source) -> Traced:
     item, is_sum = _item(span, source, key, start)
     if type(item) is Skipped:
         return Traced(item, Node(key, parent), source.names)
+    answer = None if is_sum else span.attributes.get(names.ANSWER_ID)
     node = Node(
         key,
         parent,
         start if type(start) is int else 0,
         end if type(end) is int else 0,
         is_sum,
-        answer=None if is_sum else _answer(span, source),
+        NO_USAGE,
+        NO_USAGE,
+        answer if type(answer) is str and answer else None,
+        source.scope,
     )
     request = span.attributes.get(names.REQUEST_ID)
     if type(request) is str and request:
         return Traced(item, node, source.names, Node(request, key))
     return Traced(item, node, source.names)
-
-
-def _answer(span: Span, source: Source) -> Answer | None:
-    name = span.attributes.get(names.ANSWER_ID)
-    return Answer(name, source.scope) if type(name) is str and name else None
 
 
 def _item(
