@@ -98,10 +98,15 @@ MLFLOW_LEVEL: Final = "mlflow.spanLogLevel"
 #: The answer as JSON in a text, for requests whose usage MLflow does not read itself.
 MLFLOW_ANSWER: Final = "mlflow.spanOutputs"
 
+ASKED_MODEL: Final = "gen_ai.request.model"
+#: LiteLLM: the model that it has sent a request to, the alias that was asked for, and both in JSON.
+LITELLM_MODEL: Final = "litellm.provider.model"
+LITELLM_ALIAS: Final = "litellm.model_group"
+LITELLM_HIDDEN: Final = "hidden_params"
 MODEL: Final = (
     "gen_ai.response.model",
     "ai.response.model",
-    "gen_ai.request.model",
+    ASKED_MODEL,
     "llm.response.model",
     "llm.model_name",
     "embedding.model_name",
@@ -131,6 +136,7 @@ TENANT: Final = (
     "tenant.id",
     "tenant",
     "metadata.user_api_key_team_id",
+    "litellm.team.id",
     "enduser.id",
     "organization.id",
     "langfuse.user.id",
@@ -160,6 +166,7 @@ WANTED: Final[Mapping[str, str]] = {
     for name in (
         *(OPERATION, AI_OPERATION, EMBEDDED, BARE_INPUT, BARE_OUTPUT, ERROR, REQUEST_ID),
         *(ANSWER_ID, LANGFUSE_USAGE, MLFLOW_USAGE, MLFLOW_PROVIDER),
+        *(LITELLM_MODEL, LITELLM_ALIAS, LITELLM_HIDDEN),
         *(MLFLOW_SHAPE, MLFLOW_LEVEL, MLFLOW_ANSWER),
         *(*KIND, *INPUT, *OUTPUT, *TOTAL, *CACHE_READ, *CACHE_CREATION, *BARE_CACHE),
         *(*MODEL, *PROVIDER, *TENANT, *LANGUAGE, *TEXT),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, Skipped, UsageEvent
 from streams.decode.formats import otlp_names as names
+from streams.decode.formats.otlp_model import model_of
 from streams.decode.formats.otlp_usage import first, unquoted, usage
 from streams.decode.formats.raw_usage import Found, Item, whole
 from streams.decode.formats.traced import Traced
@@ -106,7 +107,7 @@ def _item(
     prompt, completion = usage(attributes, has, source)
     if prompt is None and completion is None:
         return _NO_USAGE if is_request else _NOT_A_REQUEST, False
-    model = unquoted(first(attributes, has.model))
+    model = model_of(attributes, has)
     start = start or None
     language = first(attributes, has.language) if has.language else None
     tenant = first(attributes, has.tenant) if has.tenant else None

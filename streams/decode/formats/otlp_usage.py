@@ -106,10 +106,10 @@ def _others(attributes: Mapping[str, object], source: Source) -> Usage:
         return Usage(
             add(bare[0], *(whole(attributes.get(key)) for key in names.BARE_CACHE)), bare[1]
         )
-    details = _json(attributes.get(names.LANGFUSE_USAGE))
+    details = json_object(attributes.get(names.LANGFUSE_USAGE))
     if details is not None:
         return langfuse.details(details)
-    details = _json(attributes.get(names.MLFLOW_USAGE))
+    details = json_object(attributes.get(names.MLFLOW_USAGE))
     if details is not None:
         beside = source.is_beside or _is_beside_mlflow(attributes)
         return _mlflow(details, is_beside=beside)
@@ -169,7 +169,7 @@ def _mlflow(details: dict[str, object], *, is_beside: bool) -> Usage:
     return Usage(_with_cache(prompt, completion, total, cache, is_beside=is_beside), completion)
 
 
-def _json(text: object) -> dict[str, object] | None:
+def json_object(text: object) -> dict[str, object] | None:
     """Return the object that a text holds, None where it holds none."""
     if type(text) is dict:
         return text
