@@ -1,7 +1,7 @@
 """A server that answers as OpenAI's and Anthropic's do, and remembers what it has charged.
 
 What a request asks for says how it is answered: a text with `cached` in it has been asked before,
-and one with `fail` cannot be answered. Each answer has counts of its own.
+and one with `fail` cannot be answered. A tool is called first. Each answer has counts of its own.
 """
 
 from __future__ import annotations
@@ -128,6 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _chat(asked: dict, model: str, spent: Spent) -> dict:
+    call = _call_of(asked)
+    said = {"content": None, "tool_calls": [call]} if call else {"content": "".join(ANSWER)}
     return {
         "id": f"chatcmpl-{spent.prompt}",
         "object": "chat.completion",
@@ -136,8 +138,8 @@ def _chat(asked: dict, model: str, spent: Spent) -> dict:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": "".join(ANSWER)},
-                "finish_reason": "stop",
+                "message": {"role": "assistant"} | said,
+                "finish_reason": "tool_calls" if call else "stop",
             }
         ],
         "usage": {
@@ -150,12 +152,23 @@ def _chat(asked: dict, model: str, spent: Spent) -> dict:
     }
 
 
+def _call_of(asked: dict) -> dict | None:
+    """Return the call of a tool with which a chat is answered as long as none has been made."""
+    if not asked.get("tools") or any(each["role"] == "tool" for each in asked["messages"]):
+        return None
+    function = {"name": asked["tools"][0]["function"]["name"], "arguments": "{}"}
+    return {"id": "call_1", "type": "function", "function": function}
+
+
 def _chat_stream(asked: dict, answer: dict) -> Iterator[tuple[str, object]]:
     chunk = answer | {"object": "chat.completion.chunk", "usage": None}
-    for text in ANSWER:
-        delta = {"role": "assistant", "content": text}
+    call = _call_of(asked)
+    pieces = [{"tool_calls": [{"index": 0} | call]}] if call else [{"content": x} for x in ANSWER]
+    for piece in pieces:
+        delta = {"role": "assistant"} | piece
         yield "", chunk | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
-    yield "", chunk | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    reason = answer["choices"][0]["finish_reason"]
+    yield "", chunk | {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
     if (asked.get("stream_options") or {}).get("include_usage"):
         yield "", chunk | {"choices": [], "usage": answer["usage"]}
     yield "", "[DONE]"

@@ -45,10 +45,10 @@ EMITTERS = {
     "opentelemetry": Emitter("run_opentelemetry.py", 8, 2),
     "langfuse": Emitter("run_langfuse.py", 11, 3),
     "mlflow": Emitter("run_mlflow.py", 13, 4, knows_answer=False),
-    "strands": Emitter("run_strands.py", 4, 2, knows_answer=False),
+    "strands": Emitter("run_strands.py", 6, 2, knows_answer=False),
     "litellm": Emitter("run_litellm.py", 12, 2, "ours", knows_answer=False),
-    "ai-sdk": Emitter("ask.mjs", 14, 3, "node"),
-    "ai-sdk-legacy": Emitter("ask.mjs", 14, 3, "node", arguments=("legacy",)),
+    "ai-sdk": Emitter("ask.mjs", 18, 3, "node"),
+    "ai-sdk-legacy": Emitter("ask.mjs", 18, 3, "node", arguments=("legacy",)),
     "spring-ai": Emitter("tokenshare.Ask", 8, 2, "java"),
 }
 

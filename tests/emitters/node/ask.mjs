@@ -5,7 +5,16 @@ import { LegacyOpenTelemetry, OpenTelemetry } from "@ai-sdk/otel";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
-import { embed, embedMany, generateText, registerTelemetry, streamText } from "ai";
+import {
+  embed,
+  embedMany,
+  generateText,
+  registerTelemetry,
+  stepCountIs,
+  streamText,
+  tool,
+} from "ai";
+import { z } from "zod";
 
 const provider = new NodeTracerProvider({
   spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())],
@@ -38,6 +47,16 @@ for (const model of [
   }
   await ask(model, "This will fail.").catch(() => {});
 }
+// Two requests each, with the tool between them.
+const agent = {
+  model: openai.chat("gpt-4o-mini"),
+  prompt: "What is the weather like?",
+  tools: { weather: tool({ inputSchema: z.object({}), execute: async () => "sunny" }) },
+  stopWhen: stepCountIs(3),
+  maxRetries: 0,
+};
+await generateText(agent);
+for await (const _ of streamText(agent).textStream);
 const embedder = openai.embedding("text-embedding-3-small");
 await embed({ model: embedder, value: plain, maxRetries: 0 });
 await embedMany({ model: embedder, values: [plain, cached], maxRetries: 0 });

@@ -5,7 +5,7 @@ import contextlib
 import calls
 import exporting
 from opentelemetry import trace
-from strands import Agent
+from strands import Agent, tool
 from strands.models.anthropic import AnthropicModel
 from strands.models.openai import OpenAIModel
 
@@ -28,4 +28,14 @@ for model in (gpt, claude):
     for text in (calls.QUESTION, calls.CACHED, calls.FAILING):
         with contextlib.suppress(Exception):
             Agent(model=model(), callback_handler=None)(text)
+
+
+@tool
+def weather() -> str:
+    """Return the weather."""
+    return "It is sunny."
+
+
+# Two requests, with the tool between them.
+Agent(model=gpt(), tools=[weather], callback_handler=None)("What is the weather like?")
 provider.shutdown()
