@@ -280,6 +280,7 @@ def test_every_dependency_has_its_reason_above_it():
         *project["build-system"]["requires"],
         *project["project"]["dependencies"],
         *itertools.chain(*project["project"]["optional-dependencies"].values()),
+        *itertools.chain(*project["dependency-groups"].values()),
     }
     stated = {
         line.strip('",'): before

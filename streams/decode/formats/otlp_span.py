@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, Skipped, UsageEvent
 from streams.decode.formats import otlp_names as names
+from streams.decode.formats.otlp_model import model_of
 from streams.decode.formats.otlp_usage import first, unquoted, usage
 from streams.decode.formats.raw_usage import Found, Item, whole
 from streams.decode.formats.traced import Traced
-from streams.decode.nesting import Node
+from streams.decode.nesting import NO_USAGE, Node
 from streams.decode.unread_usage import unread
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _NOT_A_REQUEST: Final = Skipped("not_a_request", is_final=True)
 #: Spans of anything, and requests, in which no known name has counts.
 _NOTHING: Final = Skipped("not_a_request")
-_NO_USAGE: Final = Skipped("no_usage")
+_WITHOUT_USAGE: Final = Skipped("no_usage")
 _MAX_TIME: Final = 2**63
 #: The status code of a failed span.
 FAILED: Final = frozenset((2, "STATUS_CODE_ERROR", "ERROR"))
@@ -80,12 +81,17 @@ def traced(span: Span, source: Source) -> Traced:
     item, is_sum = _item(span, source, key, start)
     if type(item) is Skipped:
         return Traced(item, Node(key, parent), source.names)
+    answer = None if is_sum else span.attributes.get(names.ANSWER_ID)
     node = Node(
         key,
         parent,
         start if type(start) is int else 0,
         end if type(end) is int else 0,
         is_sum,
+        NO_USAGE,
+        NO_USAGE,
+        answer if type(answer) is str and answer else None,
+        source.scope,
     )
     request = span.attributes.get(names.REQUEST_ID)
     if type(request) is str and request:
@@ -121,8 +127,8 @@ def _item(
         is_request = kind in names.REQUEST_KINDS
     prompt, completion = usage(attributes, has, source)
     if prompt is None and completion is None:
-        return _NO_USAGE if is_request else _NOTHING, False
-    model = unquoted(first(attributes, has.model))
+        return _WITHOUT_USAGE if is_request else _NOTHING, False
+    model = model_of(attributes, has)
     start = start or None
     language = first(attributes, has.language) if has.language else None
     tenant = first(attributes, has.tenant) if has.tenant else None
