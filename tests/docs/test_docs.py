@@ -171,7 +171,7 @@ def test_every_command_has_its_line():
 
 @pytest.mark.parametrize("line", sorted({line for line in COMMANDS if "tokenshare " in line}))
 def test_every_tokenshare_command_parses(line, tmp_path):
-    for name in re.findall(r"(?:--compare|tokenshare decode) (\S+)", line):
+    for name in re.findall(r"(?:--compare|tokenshare decode(?: --\w+)*) (\S+)", line):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     _, _, arguments = line.partition("tokenshare ")
