@@ -16,9 +16,11 @@ from streams.classify.language.tags import canonical
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.cli import common
+from streams.cli.explained import as_json, lines
 from streams.decode.contents import UnreadableError
 from streams.decode.decoder import Decoded, Decoder
 from streams.decode.event import Rejected, event_time
+from streams.decode.explanation import explained
 from streams.decode.formats.native import SCHEMA
 from streams.decode.options import Options
 from streams.decode.redaction import redacted
@@ -110,12 +112,20 @@ def _names(models: tuple[str, ...]) -> Iterator[str]:
     is_flag=True,
     help="Print the record itself, every text replaced and its shape kept, to show to others.",
 )
-def decode(files: tuple[Path, ...], headers: str | None, redact: bool) -> None:
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Print beside it which keys each count came from, and what was left out and why.",
+)
+def decode(files: tuple[Path, ...], headers: str | None, redact: bool, explain: bool) -> None:
     """Print what a worker reads in records: each file is one record's value, one line each.
 
     Without files, and for `-`, the value is standard input.
     TOKENSHARE_FORMAT, TOKENSHARE_FIELDS and TOKENSHARE_DETECT_LANGUAGE apply as for a worker.
+    With --explain the lines for a person are on standard error.
     """
+    if redact and explain:
+        common.fail("--redact and --explain exclude each other", 2)
     chosen = common.settings()
     try:
         options = Options.of(chosen)
@@ -128,7 +138,13 @@ def decode(files: tuple[Path, ...], headers: str | None, redact: bool) -> None:
         return
     decoder = Decoder(options)
     for name, value in values:
-        common.print_line({"file": name} | _decoded(decoder.decode(value, sent)))
+        found = {"file": name} | _decoded(decoder.decode(value, sent))
+        if explain:
+            explanation = explained(value, sent, options)
+            found["explained"] = as_json(explanation)
+            for line in lines(name, explanation):
+                click.echo(line, err=True)
+        common.print_line(found)
 
 
 def _value(path: Path) -> tuple[str, bytes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from functools import cache
+from functools import cache, lru_cache
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -93,10 +93,10 @@ def _is_word(segment: str) -> bool:
     )
 
 
-@cache
+@lru_cache(maxsize=4096)
 def words(key: str) -> frozenset[str]:
     """Return the words of a key, however they are put together."""
-    return frozenset(each.lower() for each in _PIECE.findall(key[:256]))
+    return frozenset(each.lower() for each in _PIECE.findall(key[-256:]))
 
 
 def is_count(key: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from documents import ROOT, section
 from test_cli import called
 
 RECORD = {"model": "gpt-4o", "prompt_tokens": 12, "completion_tokens": 3, "prompt": "Aurora"}
@@ -33,3 +34,40 @@ def test_a_broken_line_is_reported():
 
     assert "lines that are not JSON are left out: 1" in done.stderr
     assert "Aur" not in done.stdout + done.stderr
+
+
+def test_a_record_is_explained_beside_what_is_read():
+    done = called("decode", "--explain", stdin=json.dumps(RECORD))
+    found = json.loads(done.stdout)
+
+    assert found["events"][0]["prompt_tokens"] == 12
+    assert found["explained"]["items"][0]["prompt_tokens"] == {
+        "count": 12,
+        "keys": [{"key": "prompt_tokens", "value": 12, "sign": 1}],
+    }
+    assert "prompt_tokens 12: prompt_tokens (12)" in done.stderr
+    assert "Aurora" not in done.stdout + done.stderr
+
+
+def test_without_the_option_nothing_is_explained():
+    done = called("decode", stdin=json.dumps(RECORD))
+
+    assert "explained" not in json.loads(done.stdout)
+    assert done.stderr == ""
+
+
+def test_a_record_is_explained_or_redacted():
+    done = called("decode", "--explain", "--redact", stdin="{}")
+
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_the_manual_shows_what_is_printed():
+    shown = section("docs/cli.md", "## Why a record counts what it counts")
+    shown = shown.split("```\n")[2]
+    done = called("decode", "--explain", str(ROOT / "tests/formats/litellm/alias.json"))
+
+    printed = {line.strip() for line in done.stderr.splitlines()}
+    expected = {line.strip() for line in shown.splitlines()[1:]}
+    # Which detector decides is a matter of its version.
+    assert {line for line in expected if not line.startswith("language")} <= printed
