@@ -52,26 +52,29 @@ def known_texts() -> frozenset[str]:
     found: set[str] = set()
     for info in pkgutil.iter_modules(formats.__path__):
         module = importlib.import_module(f"{formats.__name__}.{info.name}")
-        for value in vars(module).values():
-            found.update(_texts_in(value, 0))
+        for name, value in vars(module).items():
+            # What Python adds to a module is not the reader's.
+            if not name.startswith("__"):
+                found.update(texts_in(value))
     return frozenset(each for each in found if _NAME.fullmatch(each))
 
 
-def _texts_in(value: Any, depth: int) -> Iterator[str]:
+def texts_in(value: Any, depth: int = 0) -> Iterator[str]:
+    """Yield every text in a value: in a function those of its code."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, FunctionType):
-        yield from _texts_in(value.__code__, depth)
+        yield from texts_in(value.__code__, depth)
     elif isinstance(value, CodeType):
         for each in value.co_consts:
-            yield from _texts_in(each, depth)
+            yield from texts_in(each, depth)
     elif isinstance(value, dict) and depth < 4:
         for key, each in [*value.items()]:
-            yield from _texts_in(key, depth + 1)
-            yield from _texts_in(each, depth + 1)
+            yield from texts_in(key, depth + 1)
+            yield from texts_in(each, depth + 1)
     elif isinstance(value, tuple | list | frozenset | set) and depth < 4:
         for each in [*value]:
-            yield from _texts_in(each, depth + 1)
+            yield from texts_in(each, depth + 1)
 
 
 def is_field_name(key: str) -> bool:

@@ -178,7 +178,8 @@ def effects(
             for index, name in enumerate(COUNTS):
                 rises = _difference(up, at, index, was)
                 falls = _difference(down, at, index, was)
-                if rises != 0 or falls != 0:
+                # What makes it no event at all is no number that is counted.
+                if rises or falls:
                     falls = None if falls is None else -falls
                     effect = Effect(trial.original(place), number, rises, falls)
                     found.setdefault((at, name), []).append(effect)
