@@ -132,6 +132,19 @@ class Decoder:
             self._is_litellm = found[0].format == litellm.NAME
         return _sorted(found if envelope is None else completed(found, envelope))
 
+    def items(self, value: bytes, headers: Headers = ()) -> list[Judged]:
+        """Return each item of a record for itself, also one that repeats another one.
+
+        For explanations: always by the general path, which is the slower one.
+        """
+        self._budget.left = self._options.max_record_bytes
+        try:
+            found = self._value(value, 0, is_protobuf=_is_protobuf(headers))
+        except Exception:  # noqa: BLE001 - as in `decode`
+            return [Judged(None, Rejected("wrong_type", FAILED))]
+        envelope = cloudevents.from_headers(headers) if headers else None
+        return found if envelope is None else completed(found, envelope)
+
     def decode_many(
         self, values: Sequence[bytes | None], headers: Sequence[Headers]
     ) -> list[UsageEvent | Decoded]:

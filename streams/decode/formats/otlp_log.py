@@ -35,7 +35,7 @@ _NOT_A_REQUEST: Final = Skipped("not_a_request")
 #: The GenAI event of a request.
 DETAILS: Final = "gen_ai.client.inference.operation.details"
 #: Services and scopes that write every answer as an event of their own as well.
-_TWICE: Final = frozenset(("gemini-cli", "qwen-code", "gemini_cli", "qwen_code", "iflow-cli"))
+TWICE: Final = frozenset(("gemini-cli", "qwen-code", "gemini_cli", "qwen_code", "iflow-cli"))
 #: Names of attributes by which an access log is recognised.
 _ACCESS_LOG: Final = ("genai_", "gen_ai.usage.")
 _TIME: Final = "event.timestamp"
@@ -145,7 +145,7 @@ def _node(found: Found) -> Node | None:
 
 def _details(record: Record, source: Source) -> tuple[Found | Skipped, Node | None]:
     """Return the GenAI event of a request, as a span inside the span that it was written in."""
-    if not source.names.isdisjoint(_TWICE):
+    if not source.names.isdisjoint(TWICE):
         return _NOT_A_REQUEST, None
     attributes = record.attributes
     operation = attributes.get(names.OPERATION)
