@@ -158,6 +158,7 @@ def made_up_shares(now):
             "lag": 12,
             "late": 41,
             "rejected": 3,
+            "unread": {"count": 0, "last": None, "sources": []},
             "partitions": [
                 {
                     "partition": number,

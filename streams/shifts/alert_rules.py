@@ -33,8 +33,8 @@ DRIFT_ZSCORE = {"origin": 2.5, "language": 3.0}
 #: Developers are many, like languages, and more are launched and withdrawn.
 DEVELOPER_ZSCORE, DEVELOPER_SHIFT = 3.5, 0.02
 #: Requests are silent where tokens are this far from usual in the same direction: the alert on
-#: tokens says it, or will.
-TOKENS_ZSCORE = 2.0
+#: tokens says it.
+TOKENS_ZSCORE: dict[Window, float] = {"1h": 4.0, "24h": 3.0, "7d": 2.5}
 #: A shift matters from this many points on …
 DAY_SHIFT, HOUR_SHIFT, DRIFT_SHIFT = 0.01, 0.03, 0.02
 #: … or, for a small key, where its share is this many times the expected one, or the inverse of it.
@@ -164,7 +164,7 @@ def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:
         return _is_event(rule, gauges)
     if rule is UNCLASSIFIED:
         return (gauges.share >= UNCLASSIFIED_SHARE) & (gauges.zscore >= UNCLASSIFIED_ZSCORE)
-    alone = ~(_signed(rule, gauges.tokens_zscore) >= TOKENS_ZSCORE)
+    alone = ~(_signed(rule, gauges.tokens_zscore) >= TOKENS_ZSCORE[rule.window])
     if rule.window == "1h":
         return (
             alone

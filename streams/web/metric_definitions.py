@@ -149,6 +149,12 @@ RECORDS = Definition(
     ("result", "reason"),
     "Records by outcome; rejected ones are in the dead-letter topic.",
 )
+UNREAD_USAGE = Definition(
+    "tokenshare_unread_usage",
+    "counter",
+    ("format", "source"),
+    "Skipped items that visibly hold usage which no reader takes, by the scope, service or keys.",
+)
 EVENTS = Definition("tokenshare_events", "counter", ("format",), "Events counted, by format.")
 LATE_EVENTS = Definition(
     "tokenshare_late_events",
@@ -283,6 +289,7 @@ DEFINITIONS = (
     TOKENS,
     REQUESTS,
     RECORDS,
+    UNREAD_USAGE,
     EVENTS,
     LATE_EVENTS,
     LAG,

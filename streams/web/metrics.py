@@ -47,6 +47,7 @@ from streams.web.metric_definitions import (
     STANDARD_ERROR,
     STATE,
     TOKENS,
+    UNREAD_USAGE,
     USUAL_SPREAD,
     WINDOW_REQUESTS,
     WINDOW_TOKENS,
@@ -194,10 +195,14 @@ def _pipeline_families(snapshot: Snapshot) -> Iterable[Metric]:
         records.add_metric((name, reason), count)
     for name, count in snapshot.events.items():
         events.add_metric((name,), count)
+    unread = counter(UNREAD_USAGE)
+    for key, count in snapshot.unread.items():
+        name, _, source = key.partition("/")
+        unread.add_metric((name, source), count)
     if snapshot.as_of > 0:
         # Before the first snapshot the total is unknown; a 0 would look like a counter reset.
         late.add_metric((), snapshot.late)
-    yield from (records, events, late)
+    yield from (records, unread, events, late)
 
 
 def _process_families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:

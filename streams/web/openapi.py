@@ -134,6 +134,11 @@ _SCHEMAS: Final[Schema] = {
             lag={"type": ["integer", "null"]},
             late=_COUNT,
             rejected=_COUNT,
+            unread=_object(
+                count=_COUNT | {"description": "Skipped items whose usage no reader takes."},
+                last={"type": ["number", "null"], "description": "The newest event time then."},
+                sources=_list(_object(format=_TEXT, source=_TEXT, count=_COUNT)),
+            ),
             partitions=_list(_of("Partition")),
             records=_list(_object(result=_TEXT, reason=_TEXT, count=_COUNT)),
         ),

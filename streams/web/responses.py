@@ -53,6 +53,7 @@ def shares(
                 for result, count in snapshot.records.items()
                 if result.startswith("rejected/")
             ),
+            "unread": _unread(snapshot),
             "partitions": [_partition(status) for status in snapshot.partitions],
             "records": [
                 {"result": result.split("/")[0], "reason": result.split("/")[1], "count": count}
@@ -204,6 +205,18 @@ def _partition(status: PartitionStatus) -> dict[str, Any]:
         "newest": status.newest,
         "owned": status.is_owned,
         "lost": {} if status.lost is None else status.lost.requests,
+    }
+
+
+def _unread(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the skipped items whose usage no reader takes: how many, who wrote them, when last."""
+    return {
+        "count": sum(snapshot.unread.values()),
+        "last": snapshot.unread_at or None,
+        "sources": [
+            {"format": key.partition("/")[0], "source": key.partition("/")[2], "count": count}
+            for key, count in snapshot.unread.items()
+        ],
     }
 
 

@@ -5,9 +5,11 @@ A snapshot is immutable, so a reader never sees a partial update.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from streams.classify.keys import OTHER
 from streams.shares.grouping import (
     SHOWN_DEVELOPERS,
     SHOWN_LANGUAGES,
@@ -48,6 +50,10 @@ STATES = {
 }
 
 
+#: Writers of usage that no reader takes that are shown; the further ones of a format together.
+MAX_SOURCES = 100
+
+
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
     """Read position of a source partition. Offsets are the next ones; None where not known.
@@ -82,7 +88,11 @@ class ShiftName(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that is shown at one moment. `totals` covers all partitions, not just this process."""
+    """All that is shown at one moment. `totals` covers all partitions, not just this process.
+
+    `unread` are the items whose usage no reader takes, by `format/source`; `unread_at` is the event
+    time at which the last one came, 0 where none did.
+    """
 
     as_of: float
     made_at: float
@@ -91,6 +101,8 @@ class Snapshot:
     records: Mapping[str, int] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
     late: int = 0
+    unread: Mapping[str, int] = field(default_factory=dict)
+    unread_at: float = 0.0
     unknown: Mapping[str, tuple[UnknownModel, ...]] = field(default_factory=dict)
     partitions: tuple[PartitionStatus, ...] = ()
     reasons: tuple[str, ...] = ("starting",)
@@ -126,6 +138,7 @@ def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one 
             shown_before.get("developer", frozenset()), longest["developer"], SHOWN_DEVELOPERS
         ),
     }
+    positions = list(positions)
     totals, records, events, late = add_totals(positions)
     return Snapshot(
         as_of=as_of,
@@ -140,6 +153,8 @@ def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one 
         records=records,
         events=events,
         late=late,
+        unread=add_unread(positions),
+        unread_at=max((each.totals.unread_at for each in positions), default=0.0),
         unknown={name: unknown_models(each.unknown, catalog) for name, each in sums.items()},
         partitions=partitions,
         reasons=reasons,
@@ -175,6 +190,19 @@ def add_totals(
             events[name] = events.get(name, 0) + count
         late += each.late
     return totals, records, events, late
+
+
+def add_unread(positions: Iterable[PositionRecord]) -> dict[str, int]:
+    """Return the items whose usage no reader takes by `format/source`: the most frequent ones."""
+    found: Counter[str] = Counter()
+    for each in positions:
+        found.update(each.totals.unread)
+    ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    shown = dict(ranked[:MAX_SOURCES])
+    for key, count in ranked[MAX_SOURCES:]:
+        rest = f"{key.partition('/')[0]}/{OTHER}"
+        shown[rest] = shown.get(rest, 0) + count
+    return shown
 
 
 def find_shift(

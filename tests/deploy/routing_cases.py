@@ -250,6 +250,7 @@ CASES = {
             other("TokenshareStateLarge", partition="0"),
             other("TokenshareStateLost", partition="0"),
             other("TokenshareRecordsLost"),
+            other("TokenshareUnreadUsage"),
             other("TokenshareBridgeDown", instance="p:6067"),
             other("TokenshareBridgeRejecting"),
             shift(),

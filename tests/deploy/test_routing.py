@@ -266,6 +266,7 @@ def test_troubles_of_tokenshare_are_one_notification_an_alert(delivered):
         ("/team", "TokenshareStateLarge", "tokenshare"): 1,
         ("/on-call", "TokenshareStateLost", "tokenshare"): 1,
         ("/on-call", "TokenshareRecordsLost", "tokenshare"): 1,
+        ("/team", "TokenshareUnreadUsage", "tokenshare"): 1,
         ("/on-call", "TokenshareBridgeDown", "tokenshare"): 1,
         ("/team", "TokenshareBridgeRejecting", "tokenshare"): 1,
         ("/shares", "tokenshare"): 1,

@@ -112,7 +112,7 @@ def test_only_dimensions_with_a_threshold_have_alerts():
     assert alert_rules.zscore_threshold("24h", "model", has_tenants=True) is None
 
 
-@pytest.mark.parametrize(("tokens", "holds"), [(1.9, True), (2.0, False), (-5.0, True)])
+@pytest.mark.parametrize(("tokens", "holds"), [(2.4, True), (4.0, False), (-5.0, True)])
 def test_requests_are_silent_where_tokens_say_it_too(tokens, holds):
     for rule in (DAY_UP, DRIFT_UP, HOUR_UP):
         case = gauges(zscore=5.0, shift=0.1, share=0.3, baseline=0.2, without_top_tenant=0.1)

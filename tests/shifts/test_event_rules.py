@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 import pytest
-import yaml
-from test_alert_rules import NAMES
-from test_alerts import PROMETHEUS, RULE_TESTS, run, tool
+import rules_in_use
+from test_alert_rules import NAMES, evaluated_each
+from test_alerts import run, tool
 
 from streams.shifts.alert_rules import Gauges, met, rules_of
 from streams.shifts.backtest.alerts import spans
@@ -101,29 +101,16 @@ def expected(gauges: Gauges, dimension: str) -> list[dict]:
 @pytest.mark.parametrize(("dimension", "seed"), [("model", 1), ("developer", 2)])
 def test_rules_and_conditions_of_events_fire_at_the_same_minutes(tmp_path, dimension, seed):
     gauges = drawn(seed)
-    # Texts are tested elsewhere.
-    rules = yaml.safe_load((PROMETHEUS / "alerts" / "share_shift.yml").read_text())
-    for group in rules["groups"]:
-        for each in group["rules"]:
-            each["annotations"] = {}
-    (tmp_path / "alerts.yml").write_text(yaml.safe_dump(rules))
-    (tmp_path / "recording.yml").write_text((PROMETHEUS / "recording.yml").read_text())
     ready = 'tokenshare_ready{job="tokenshare", instance="a:6066"}'
-    body = {
-        "rule_files": ["recording.yml", "alerts.yml"],
-        "evaluation_interval": "1m",
-        "group_eval_order": yaml.safe_load(RULE_TESTS[0].read_text())["group_eval_order"],
-        "tests": [
-            {
-                "interval": "1m",
-                "input_series": [
-                    {"series": ready, "values": f"1x{MINUTES}"},
-                    *series(gauges, dimension),
-                ],
-                "alert_rule_test": expected(gauges, dimension),
-            }
+    test = {
+        "interval": "1m",
+        "input_series": [
+            {"series": ready, "values": f"1x{MINUTES}"},
+            *series(gauges, dimension),
         ],
+        "alert_rule_test": expected(gauges, dimension),
     }
-    path = tmp_path / "test.yml"
-    path.write_text(yaml.safe_dump(body))
+    body = {"evaluation_interval": "1m", "tests": [test]}
+
+    path = rules_in_use.write(tmp_path, body, evaluated_each(1))
     assert re.search("SUCCESS", run(tool("promtool"), "test", "rules", path))

@@ -30,7 +30,15 @@ from streams.state.seal import Loss
 from streams.state.view import View
 from streams.web.metric_definitions import DEFINITIONS, exposed_name
 from streams.web.metrics import Exposition, ProcessFacts
-from streams.web.snapshot import STATES, PartitionStatus, ShiftName, Snapshot, take
+from streams.web.snapshot import (
+    MAX_SOURCES,
+    STATES,
+    PartitionStatus,
+    ShiftName,
+    Snapshot,
+    add_unread,
+    take,
+)
 
 NOW = 1_800_000_000.0
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -45,6 +53,8 @@ def snapshot() -> Snapshot:
         records={"counted/": 3, "rejected/not_json": 2},
         events={"native": 3},
         late=1,
+        unread={"otlp/shop.llm": 4, "access_log/ai,model": 1},
+        unread_at=NOW,
     )
     record = PositionRecord(STATE_VERSION, 1, 17, NOW, NOW, totals)
     view.apply(position_key(0), encode_position(record))
@@ -142,6 +152,31 @@ def test_share_less_baseline_is_the_shift_at_each_scrape():
     assert shifts
     for key, shift in shifts.items():
         assert shares[key] - baselines[key] == pytest.approx(shift, abs=1e-12)
+
+
+def test_usage_that_no_reader_takes_is_shown_by_format_and_source():
+    unread = scrape(snapshot())["tokenshare_unread_usage_total"]
+
+    assert unread == {
+        labels(format="otlp", source="shop.llm"): 4,
+        labels(format="access_log", source="ai,model"): 1,
+    }
+    assert snapshot().unread_at == NOW
+
+
+def test_sources_of_all_partitions_are_bounded_together():
+    positions = [
+        PositionRecord(
+            *(STATE_VERSION, 1, 17, NOW, NOW),
+            Totals(unread={f"otlp/s{part}x{number}": number + 1 for number in range(32)}),
+        )
+        for part in range(9)
+    ]
+    found = add_unread(positions)
+
+    assert len(found) == MAX_SOURCES + 1
+    assert sum(found.values()) == 9 * 32 * 33 / 2
+    assert min(count for key, count in found.items() if key != "otlp/other") >= 20
 
 
 def test_counters_are_of_the_whole():
