@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 import subprocess
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -16,12 +15,13 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import rules_in_use
 import yaml
+from share_conditions import CONDITIONS, SILENT, Condition
 
 from streams.cli import cli
 from streams.gateway.bridge import metrics as bridge_metrics
 from streams.settings import table
 from streams.shifts.alert_rules import RULES as SHIFT_CONDITIONS
-from streams.shifts.alert_rules import UNCLASSIFIED_MEASURE
+from streams.shifts.alert_rules import UNCLASSIFIED_MEASURE, Rule, rules_of
 from streams.shifts.series import MEASURES
 from streams.web.metric_definitions import DEFINITIONS, exposed_name
 
@@ -330,17 +330,6 @@ def test_the_commands_of_the_runbook_are_whole():
 # -- thresholds
 
 
-@dataclass(frozen=True)
-class Condition:
-    """One comparison of a rule; with `times` the number is a factor to another metric."""
-
-    metric: str
-    dimension: str
-    relation: str
-    number: float
-    times: str = ""
-
-
 COMPARISON = re.compile(
     r"gateway:(?P<metric>\w+):\w+(?:\{(?P<labels>[^}]*)\})?\s*(?P<relation>>=|<=|>|<)\s*"
     r"(?P<number>-?[\d.]+)(?:\s*\*\s*gateway:(?P<times>\w+):\w+)?"
@@ -364,87 +353,6 @@ def conditions(alert: dict) -> set[Condition]:
     return found
 
 
-#: What each rule on shares demands, by alert and direction (for stale shares, by cause).
-CONDITIONS = {
-    ("LLMShareShiftDay", "up"): {
-        Condition("llm_share_shift_zscore", "origin", ">=", 3),
-        Condition("llm_share_shift_zscore", "language", ">=", 3.5),
-        Condition("llm_share_shift_ratio", "", ">=", 0.01),
-        Condition("llm_share_shift_ratio", "", ">=", 0.005),
-        Condition("llm_share_ratio", "", ">=", 1.5, "llm_share_baseline_ratio"),
-        Condition("llm_share_evidence_requests", "", ">=", 20),
-        Condition("llm_window_effective_requests", "", ">=", 100),
-        Condition("llm_share_baseline_days", "", ">=", 21),
-    },
-    ("LLMShareShiftDay", "down"): {
-        Condition("llm_share_shift_zscore", "origin", "<=", -3),
-        Condition("llm_share_shift_zscore", "language", "<=", -3.5),
-        Condition("llm_share_shift_ratio", "", "<=", -0.01),
-        Condition("llm_share_shift_ratio", "", "<=", -0.005),
-        Condition("llm_share_baseline_ratio", "", ">=", 1.5, "llm_share_ratio"),
-        Condition("llm_share_evidence_requests", "", ">=", 20),
-        Condition("llm_window_effective_requests", "", ">=", 100),
-        Condition("llm_share_baseline_days", "", ">=", 21),
-    },
-    ("LLMShareDrift", "up"): {
-        Condition("llm_share_shift_zscore", "origin", ">=", 2.5),
-        Condition("llm_share_shift_zscore", "language", ">=", 3),
-        Condition("llm_share_shift_ratio", "", ">=", 0.02),
-        Condition("llm_share_shift_ratio", "", ">=", 0.005),
-        Condition("llm_share_ratio", "", ">=", 1.5, "llm_share_baseline_ratio"),
-        Condition("llm_share_evidence_requests", "", ">=", 20),
-        Condition("llm_window_effective_requests", "", ">=", 100),
-        Condition("llm_share_baseline_days", "", ">=", 21),
-    },
-    ("LLMShareDrift", "down"): {
-        Condition("llm_share_shift_zscore", "origin", "<=", -2.5),
-        Condition("llm_share_shift_zscore", "language", "<=", -3),
-        Condition("llm_share_shift_ratio", "", "<=", -0.02),
-        Condition("llm_share_shift_ratio", "", "<=", -0.005),
-        Condition("llm_share_baseline_ratio", "", ">=", 1.5, "llm_share_ratio"),
-        Condition("llm_share_evidence_requests", "", ">=", 20),
-        Condition("llm_window_effective_requests", "", ">=", 100),
-        Condition("llm_share_baseline_days", "", ">=", 21),
-    },
-    ("LLMShareShiftHour", "up"): {
-        Condition("llm_share_shift_zscore", "", ">=", 4),
-        Condition("llm_share_shift_ratio", "", ">=", 0.03),
-        Condition("llm_share_shift_ratio", "", ">=", 0.005),
-        Condition("llm_share_ratio", "", ">=", 1.5, "llm_share_baseline_ratio"),
-        Condition(
-            "llm_share_shift_without_top_tenant_ratio", "", ">=", 0.5, "llm_share_shift_ratio"
-        ),
-        Condition("llm_share_evidence_requests", "", ">=", 20),
-        Condition("llm_window_effective_requests", "", ">=", 30),
-        Condition("llm_share_baseline_days", "", ">=", 21),
-    },
-    ("LLMShareShiftHour", "down"): {
-        Condition("llm_share_shift_zscore", "", "<=", -4),
-        Condition("llm_share_shift_ratio", "", "<=", -0.03),
-        Condition("llm_share_shift_ratio", "", "<=", -0.005),
-        Condition("llm_share_baseline_ratio", "", ">=", 1.5, "llm_share_ratio"),
-        Condition(
-            "llm_share_shift_without_top_tenant_ratio", "", "<=", 0.5, "llm_share_shift_ratio"
-        ),
-        Condition("llm_share_evidence_requests", "", ">=", 20),
-        Condition("llm_window_effective_requests", "", ">=", 30),
-        Condition("llm_share_baseline_days", "", ">=", 21),
-    },
-    ("LLMShareUnclassified", ""): {
-        Condition("llm_share_ratio", "", ">=", 0.05),
-        Condition("llm_share_shift_zscore", "", ">=", 4),
-        Condition("llm_share_baseline_days", "", ">=", 21),
-    },
-    ("LLMShareStale", "behind"): {
-        Condition("llm_share_as_of_timestamp_seconds", "", ">", 900),
-    },
-    ("LLMShareStale", "late"): {
-        Condition("tokenshare_late_events_per_tokenshare_events", "", ">", 0.01),
-        Condition("tokenshare_late_events", "", ">=", 10),
-    },
-}
-
-
 def seconds(text: str) -> int:
     """Return a duration of Prometheus in seconds."""
     units = {"h": 3600, "m": 60, "s": 1}
@@ -456,7 +364,14 @@ def test_the_thresholds_of_the_rules_on_shares_are_these():
         if alert["alert"].startswith("LLM"):
             labels = alert["labels"]
             key = alert["alert"], labels.get("direction") or labels.get("cause", "")
-            assert conditions(alert) == CONDITIONS[key]
+            of_requests = labels.get("measure") == "requests"
+            assert conditions(alert) == CONDITIONS[key] | (SILENT[key] if of_requests else set())
+
+
+def _measures(rule: Rule) -> tuple[str, ...]:
+    if rule in {*rules_of("developer"), *rules_of("model")}:
+        return ("tokens",)
+    return MEASURES if rule.direction else (UNCLASSIFIED_MEASURE,)
 
 
 def test_the_rules_wait_and_stay_as_long_as_those_of_backtest():
@@ -473,5 +388,5 @@ def test_the_rules_wait_and_stay_as_long_as_those_of_backtest():
     assert found == {
         (rule.alert, rule.direction, measure): (rule.wait(measure), rule.keep_firing_for_seconds)
         for rule in SHIFT_CONDITIONS
-        for measure in (MEASURES if rule.direction else (UNCLASSIFIED_MEASURE,))
+        for measure in _measures(rule)
     }

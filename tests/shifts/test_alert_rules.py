@@ -43,7 +43,8 @@ def drawn(seed: int, measure: str) -> Gauges:
     side = np.repeat(np.where(np.arange(blocks) // 20 % 2, -1.0, 1.0), BLOCK)
     baseline = steps(0.02, 0.08)
     # Where tokens say what requests say, an alert on requests waits in vain.
-    tokens = np.round(side * np.where(steps(0, 1) < 0.1, 4.5, 1.9), 4)
+    says = np.repeat(np.random.default_rng([seed, 2]).uniform(size=blocks) < 0.1, BLOCK)
+    tokens = np.round(side * np.where(says, 4.5, 1.9), 4)
     shift = np.round(side * steps(0.004, 0.06), 4)
     return Gauges(
         zscore=np.round(side * steps(2.8, 6.0), 4),
