@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from streams.classify.keys import OTHER
 from streams.shares.grouping import (
@@ -19,8 +19,9 @@ from streams.shares.grouping import (
 )
 from streams.shares.window_shares import WindowShares, window_shares
 from streams.shares.windows import WINDOWS
+from streams.shifts.models import WindowModels, larger
 from streams.shifts.movers import Shift
-from streams.state.pane import Counts, add_all
+from streams.state.pane import Counts, add_all, added_up, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
     from streams.classify.keys import Dimension
     from streams.classify.origin.catalog import Catalog
     from streams.shares.windows import Windows
+    from streams.shifts.movers import Moved
     from streams.shifts.shift import Shifts
     from streams.state.codec import PositionRecord
     from streams.state.seal import Loss
 
-
+#: The window in which models are watched.
+_DAY = "24h"
 #: Reasons why a worker is not ready: the label on /metrics, and the response of /readyz.
 STATES = {
     "rebalancing": "partitions are being assigned",
@@ -74,6 +77,15 @@ class PartitionStatus:
         return max(0, self.end_offset - (self.position or 0))
 
 
+class ShiftName(NamedTuple):
+    """What identifies a shift."""
+
+    dimension: str
+    key: str
+    measure: str
+    window: str
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that is shown at one moment. `totals` covers all partitions, not just this process.
@@ -95,8 +107,12 @@ class Snapshot:
     partitions: tuple[PartitionStatus, ...] = ()
     reasons: tuple[str, ...] = ("starting",)
     shown: Mapping[Dimension, frozenset[str]] = field(default_factory=dict)
+    #: The larger models of the day's window.
+    models: WindowModels | None = None
     shifts: tuple[Shifts, ...] = ()
     shifts_as_of: float = 0.0
+    #: What moved the shifts that alerts may name.
+    moved: Mapping[ShiftName, Moved] = field(default_factory=dict)
 
 
 def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one call
@@ -143,7 +159,13 @@ def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one 
         partitions=partitions,
         reasons=reasons,
         shown=shown,
+        models=_models(grouped[_DAY]),
     )
+
+
+def _models(day: Mapping[str, Mapping[str, Counts]]) -> WindowModels:
+    whole = added_up(day["origin"].values())
+    return WindowModels(whole[0], tokens_of(whole), larger(day["model"]))
 
 
 def add_totals(
