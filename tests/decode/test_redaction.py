@@ -204,6 +204,18 @@ def test_what_cannot_be_parsed_is_refused_and_not_repeated(value, message):
     assert "Aurora" not in str(refused.value)
 
 
+@pytest.mark.parametrize("depth", [50, 150, 300, 600, 1000])
+def test_a_deep_record_is_redacted_or_refused(depth):
+    value = b'{"a":' * depth + json.dumps(SECRET).encode() + b"}" * depth
+    try:
+        text = redact(value)
+    except UnreadableError as error:
+        text = str(error)
+
+    assert SECRET not in text
+    assert depth > 50 or text.startswith("{")
+
+
 def test_a_broken_line_is_left_out_and_reported():
     found = redacted(b'{"model": "Aurora"}\n{"model": "Aur\n{}', [], Options())
 
