@@ -42,6 +42,7 @@ _SWITCHES: Final = frozenset(
         *("type", "Type", "kind", "category", "event", "eventName", "event.name", "event.kind"),
         *("status", "code", "unit", "cache_status", "usage_semantic", "datacontenttype", "body"),
         *("$ai_provider", "$ai_framework", "otel.status_code", names.MLFLOW_PROVIDER),
+        names.MLFLOW_SHAPE,
         *(names.OPERATION, names.AI_OPERATION, *names.KIND, *names.PROVIDER),
     )
 )

@@ -66,6 +66,15 @@ def test_a_redacted_sample_is_read_as_the_same_requests(sample):
         sample.value, sample.headers, options
     )
     assert all("not JSON" in note for note in found.notes)
+    # Who reports usage that is not read sends this, so it has to show what is not read.
+    assert _unread(found.text.encode(), headers, options) == _unread(
+        sample.value, sample.headers, options
+    )
+
+
+def _unread(value, headers, options):
+    skipped = Decoder(options).decode(value, headers).skipped
+    return [each.reason for each in skipped].count("unread_usage")
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
@@ -240,7 +249,7 @@ def test_a_name_of_a_field_is_one(key):
     [
         *("jane@acme.example", "4915112345678", "5f3c9a1be07d4c2a", "req_01H8XZ", "a b c"),
         *("550e8400-e29b-41d4-a716-446655440000", "sk-AbCdEfGhIj", "deadbeefcafe", "Привет"),
-        *("what is the capital of France", "x" * 49, "", "https://acme.example/a", "xkqzvbnmwrt"),
+        *("what is the capital of France", "x" * 65, "", "https://acme.example/a", "xkqzvbnmwrt"),
     ],
 )
 def test_a_key_that_is_data_is_none(key):

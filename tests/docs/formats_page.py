@@ -48,7 +48,15 @@ PAGE = ROOT / "docs" / "formats.md"
 #: In the order of the page; what the folders of the samples are called.
 FIELDS = ("model", "prompt tokens", "completion tokens", "time", "tenant", "language")
 #: Folders that are no format: several ones together, and what is around them.
-NO_FORMATS = {"batches", "unreadable", "envelopes", "cloudevents", "custom", "access_log"}
+NO_FORMATS = {
+    "batches",
+    "unreadable",
+    "unread_usage",
+    "envelopes",
+    "cloudevents",
+    "custom",
+    "access_log",
+}
 LARGE = 2**24
 PROBE = "probe-value"
 #: Before the path of a prompt.
