@@ -18,6 +18,7 @@ SKIPPED: Final = {
     "no_llm": "ordinary traffic of a gateway",
     "empty_batch": "a batch without items",
     "duplicate": "the same request as another item",
+    "unread_usage": "it holds usage that no reader takes",
 }
 #: Why an item with counts does not count beside others of the record.
 NESTED: Final = {
@@ -102,7 +103,7 @@ def lines(name: str, explanation: Explanation) -> Iterator[str]:
     for each in explanation.left_out:
         yield f"  left out: {each.key} = {each.value}: {LEFT_OUT[each.why]}"
     if not explanation.is_whole:
-        yield "  the record is too large for each of its values to be tried: some keys are missing"
+        yield "  the record is too large or too deep to try each value: some keys are missing"
 
 
 def _lines(item: Explained) -> Iterator[str]:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from streams.classify.language.detect import Detection
-    from streams.decode.contents import Packed, Place
+    from streams.decode.contents import Contents, Packed, Place
     from streams.decode.options import Options
     from streams.kafka.record_batch import Headers
 
@@ -117,8 +117,21 @@ def explained(value: bytes | None, headers: Headers, options: Options) -> Explan
     explanation = Explanation(_outcomes(found))
     try:
         contents = contents_of(value, headers, options.max_record_bytes)
-    except UnreadableError:
-        return explanation
+        _try(contents, found, headers, options, explanation)
+    except (UnreadableError, RecursionError):
+        # What no item can be read in has nothing to explain.
+        explanation.is_whole = all(each.outcome != "counted" for each in explanation.items)
+    return explanation
+
+
+def _try(
+    contents: Contents,
+    found: list[Judged],
+    headers: Headers,
+    options: Options,
+    explanation: Explanation,
+) -> None:
+    """Try the values of a record, and put into the explanation what is found."""
     explanation.encodings = contents.encodings
     budget = Budget(_MAX_BYTES)
     trial = Trial(contents.packed, headers, options, budget)
@@ -137,8 +150,7 @@ def explained(value: bytes | None, headers: Headers, options: Options) -> Explan
         if numbers:
             places |= _explain(trial, numbers, explanation)
         _place(trial, places, explanation, options)
-    explanation.is_whole = budget.left >= 0
-    return explanation
+    explanation.is_whole = budget.left >= 0 and len(events) == len(tried)
 
 
 def _judged(decoder: Decoder, value: bytes | None, headers: Headers) -> list[Judged]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: No name of a field is longer, but those that readers know.
-_MAX_CHARACTERS: Final = 48
+_MAX_CHARACTERS: Final = 64
 _MAX_LETTERS: Final = 20
 _MAX_DIGITS: Final = 2
 #: Letters of a word that has the shape of a random one: of a piece of base64 or of hexadecimal.

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from streams.decode.contents import Packed, contents_of, leaves, written
+from streams.decode.contents import Packed, UnreadableError, contents_of, leaves, written
 from streams.decode.decoder import Decoded, Decoder
 from streams.decode.event import EARLIEST_TIME, MAX_ROW_TOKENS, event_time
 from streams.decode.field_names import (
@@ -42,6 +42,7 @@ _SWITCHES: Final = frozenset(
         *("type", "Type", "kind", "category", "event", "eventName", "event.name", "event.kind"),
         *("status", "code", "unit", "cache_status", "usage_semantic", "datacontenttype", "body"),
         *("$ai_provider", "$ai_framework", "otel.status_code", names.MLFLOW_PROVIDER),
+        names.MLFLOW_SHAPE,
         *(names.OPERATION, names.AI_OPERATION, *names.KIND, *names.PROVIDER),
     )
 )
@@ -115,6 +116,15 @@ def redacted(
     A model stays where a field names it and it is counted under that name; of a record without
     counts, one that `is_known_model`.
     """
+    try:
+        return _redacted(value, headers, options, is_known_model)
+    except RecursionError:
+        raise UnreadableError("nested too deeply") from None
+
+
+def _redacted(
+    value: bytes | None, headers: Headers, options: Options, is_known_model: Callable[[str], bool]
+) -> Redacted:
     contents = contents_of(value, headers, options.max_record_bytes)
     before = Decoder(options).decode(value, headers)
     models = frozenset(event.model for event in before.events)

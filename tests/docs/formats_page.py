@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -48,7 +48,15 @@ PAGE = ROOT / "docs" / "formats.md"
 #: In the order of the page; what the folders of the samples are called.
 FIELDS = ("model", "prompt tokens", "completion tokens", "time", "tenant", "language")
 #: Folders that are no format: several ones together, and what is around them.
-NO_FORMATS = {"batches", "unreadable", "envelopes", "cloudevents", "custom", "access_log"}
+NO_FORMATS = {
+    "batches",
+    "unreadable",
+    "unread_usage",
+    "envelopes",
+    "cloudevents",
+    "custom",
+    "access_log",
+}
 LARGE = 2**24
 PROBE = "probe-value"
 #: Before the path of a prompt.
@@ -212,10 +220,23 @@ def _any_plugin(path: str) -> str:
 
 
 def _names(module: ModuleType) -> list[str]:
-    """Return every name that a reader's module holds, its own and those it imports."""
-    own = [value for name, value in vars(module).items() if not name.startswith("__")]
-    held = {each for value in own for each in texts_in(value)}
+    """Return every name that a reader's module holds, and what the functions use that it calls."""
+    own = _held(module)
+    # Readers that it hands documents to.
+    for each in [value for value in own if isinstance(value, ModuleType)]:
+        own += _held(each)
+    used = [
+        value.__globals__.get(name)
+        for value in own
+        if isinstance(value, FunctionType)
+        for name in value.__code__.co_names
+    ]
+    held = {each for value in (*own, *used) for each in texts_in(value)}
     return sorted(each for each in held & known_texts() if not each.isupper())
+
+
+def _held(module: ModuleType) -> list[Any]:
+    return [value for name, value in vars(module).items() if not name.startswith("__")]
 
 
 class _Probe:

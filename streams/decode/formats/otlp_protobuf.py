@@ -256,7 +256,8 @@ class Attributes:
             pair = known(raw, missing)
             if pair is missing:
                 pair = self._pair(raw)
-                if len(raw) <= _MAX_LENGTH:
+                # No id of an answer comes again.
+                if len(raw) <= _MAX_LENGTH and (pair is None or pair[0] != names.ANSWER_ID):
                     if len(self._known) >= _MAX_CACHED:
                         self._known.clear()
                     self._known[raw] = pair
