@@ -8,14 +8,12 @@ inside the other lines addresses, paths, identifiers, HTML tags.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-# One of these is in every text that has something to strip, except for some lines of code. It
-# begins with one set of characters because `re` searches for those fast.
-_SUSPECT = re.compile(
-    r"""[`<>{}()\[\]=_/\\@#$|;*~&%\d.A-Z-]
-    (?:(?<![.A-Z-]) | (?<=\w[.])(?=\w) | (?<=[a-z][A-Z]) | (?<=-)(?<!\S-)(?=[-\w]))""",
-    re.VERBOSE | re.ASCII,
-)
+from streams.classify.language import compiled, signs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # An unclosed fence runs to the end: the text may have been cut inside it. What tools add to a
 # person's words is in blocks of their own.
@@ -52,7 +50,7 @@ _CODE_LINE = re.compile(
     | (?:else|fi|done|esac|end|endif|pass)
     | (?:return|yield|raise|throw|await|del|goto|print|echo)\s+[^a-z\s][\w.'"()$-]*
     | (?:return|yield|raise|throw|del|goto)\s+[\w.]+
-    | (?:return|yield|raise|throw|await|assert|print|echo)\b.*[\w\])][(\[.=].*
+    | (?:return|yield|raise|throw|await|assert|print|echo)\b.*[\w\])](?:[(\[=]|\.\w).*
     | [\w.:]*[\w!]\(.*[(),]
     | [\w.$\[\]"'*-]+\s*(?:[-+*/|&:]?=|:=|<-)(?!=).*
       # tables of databases
@@ -92,10 +90,6 @@ _COMMENT = re.compile(
 
 # Code and tags inside a line.
 _SPAN = re.compile(r"`[^`\n]{1,200}`|</?[A-Za-z!][^<>]{0,200}>")
-# Identifiers in code have no blanks and only ASCII letters.
-_RUN = re.compile(r"[!-~]+")
-# Longer ones are keys, paths, encoded data.
-_LONGEST_WORD = 64
 _TOKEN = re.compile(
     r"""(?:https?|ftp|file|ssh|git)://.* | www\..* | [\w.+-]+@[\w-]+\.[\w.]+
     | &\#?\w{1,10};
@@ -114,18 +108,28 @@ def prose(text: str) -> str:
 
     Cost grows with the text: callers cut it first.
     """
-    suspect = _SUSPECT.search(text)
-    if suspect:
+    found = _signs(text)
+    if not found:
+        return text
+    if found & signs.BLOCK:
         text = _FENCED.sub("\n", text)
-    lines = text.split("\n")
-    kept = [line for line in lines if not _is_code(line.strip())]
-    text = "\n".join(kept)
-    if len(kept) < len(lines):
-        text = _COMMENT.sub("", text)
-    return _RUN.sub(_without_names, _SPAN.sub(" ", text)) if suspect else text
+    if found & signs.LINE:
+        lines = text.split("\n")
+        kept = [line for line in lines if not (_may_be_code(line) and is_code(line.strip()))]
+        if len(kept) < len(lines):
+            text = _COMMENT.sub("", "\n".join(kept))
+    if found & signs.SPAN:
+        text = _SPAN.sub(" ", text)
+    return _without_names(text, without_name) if found & signs.NAME else text
 
 
-def _is_code(line: str) -> bool:
+def is_plain(text: str) -> bool:
+    """Return whether a text has no sign of code, so that `prose` returns it unchanged."""
+    return not _signs(text)
+
+
+def is_code(line: str) -> bool:
+    """Return whether a line without blanks around it is code."""
     return (
         line.endswith(_CODE_ENDS)
         or _CODE_SIGN.search(line) is not None
@@ -133,8 +137,20 @@ def _is_code(line: str) -> bool:
     )
 
 
-def _without_names(run: re.Match[str]) -> str:
-    word = run[0]
-    if not _SUSPECT.search(word):
-        return word
-    return _TOKEN.sub(" ", word) if len(word) <= _LONGEST_WORD else " "
+def without_name(run: str) -> str:
+    """Return visible ASCII characters between blanks without the names of code in them."""
+    return _TOKEN.sub(" ", run) if len(run) <= signs.LONGEST_WORD else " "
+
+
+def without_each_name(text: str, replace: Callable[[str], str]) -> str:
+    """Return a text with each run that may have a name replaced by what `replace` returns."""
+    return signs.RUN.sub(lambda run: replace(run[0]) if signs.may_be_name(run[0]) else run[0], text)
+
+
+# The same passes, compiled where that was possible.
+if compiled.letters is None:
+    _signs, _may_be_code, _without_names = signs.signs, signs.may_be_code, without_each_name
+else:
+    _signs = compiled.letters.signs
+    _may_be_code = compiled.letters.may_be_code
+    _without_names = compiled.letters.without_names
