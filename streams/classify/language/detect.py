@@ -19,6 +19,7 @@ from streams.classify.language.asked import asked
 from streams.classify.language.malay import indonesian_words
 from streams.classify.language.prompt import texts
 from streams.classify.language.prose import is_plain, prose
+from streams.classify.language.romanised import romanised
 from streams.classify.language.tags import UNDETERMINED
 
 #: Whether the optional extra `language` is installed.
@@ -71,7 +72,7 @@ _CERTAIN_BESIDE_RELATIVE: Final = {
     "ms": 2.0,
 }
 
-Method = Literal["script", "model", "second", "none"]
+Method = Literal["script", "model", "second", "words", "none"]
 
 
 class Detection(NamedTuple):
@@ -82,6 +83,9 @@ class Detection(NamedTuple):
     model: eldc, checked against cld2; confidence is its score, which is not a probability.
 
     second: cld2, for a language that eldc lacks; confidence is its share of the text.
+
+    words: a language of another script in Latin letters, by its frequent words; confidence is the
+    share of its letters.
 
     none: nothing to read or not sure enough, `und`; confidence is 0.
     """
@@ -109,7 +113,7 @@ def detect(text: str) -> Detection:
     if found is None or (found.letters < _FEWEST_LETTERS and found.script not in _DENSE):
         return _NONE
     if found.script in script.SHARED:
-        return _by_detectors(script.only(found.script, read), found.letters)
+        return _by_detectors(script.only(found.script, read), found, text)
     return Detection(_of_script(found.script, read), found.share, "script")
 
 
@@ -147,14 +151,19 @@ def _of_script(name: str, text: str) -> str:
     return name
 
 
-def _by_detectors(text: str, letters: int) -> Detection:
+def _by_detectors(text: str, found: script.Written, whole: str) -> Detection:
+    """Return the language of the letters of a shared script in a whole text."""
     detectors = opinion.detectors()
     if detectors is None:
         return _NONE
+    letters = found.letters
     ranked = detectors.first(text)
     alone, together = _least(letters)
     if _is_certain(ranked, alone):
         return Detection(*ranked[0], "model")
+    tag = romanised(whole[:PROSE_CHARACTERS]) if found.script == blocks.LATIN else None
+    if tag is not None:
+        return Detection(tag, found.share, "words")
     has_idea = letters < _ONLY_SECOND_LETTERS or (bool(ranked) and ranked[0][1] >= _IDEA)
     second = detectors.second(text, has_idea)
     language, score = _first(ranked, second.language)
@@ -163,6 +172,11 @@ def _by_detectors(text: str, letters: int) -> Detection:
         and second.sure
         and letters >= _ONLY_SECOND_LETTERS
         and score < _CONTENT_WITH_RELATIVE.get(second.language, _CONTENT)
+        and (
+            not has_idea
+            or second.language in _CONTENT_WITH_RELATIVE
+            or detectors.second(text, False).sure
+        )
     ):
         return Detection(second.language, second.share, "second")
     agreed = _SAME.get(second.language, second.language) == language
