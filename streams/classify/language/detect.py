@@ -17,10 +17,11 @@ from typing import Final, Literal, NamedTuple
 from streams.classify.language import blocks, opinion, script
 from streams.classify.language.asked import asked
 from streams.classify.language.malay import indonesian_words
-from streams.classify.language.prompt import texts
-from streams.classify.language.prose import is_plain, prose
+from streams.classify.language.prompt import read
+from streams.classify.language.prose import is_plain, is_yaml, prose
 from streams.classify.language.romanised import romanised
 from streams.classify.language.tags import UNDETERMINED
+from streams.classify.language.turns import is_weak
 
 #: Whether the optional extra `language` is installed.
 HAS_MODEL: bool = opinion.HAS_MODEL
@@ -72,6 +73,9 @@ _CERTAIN_BESIDE_RELATIVE: Final = {
     "ms": 2.0,
 }
 
+# People nudge a model, and clients talk to it, in English.
+_OF_NUDGES = "en"
+
 Method = Literal["script", "model", "second", "words", "none"]
 
 
@@ -120,11 +124,22 @@ def detect(text: str) -> Detection:
 def detect_messages(messages: object) -> Detection:
     """Return the language of a prompt as gateways log it: text, JSON, messages, a request's body.
 
-    The last user message decides; where it is `und` (code, an image, a single word), the earlier
-    ones do, latest first, then the system prompt. Never raises, whatever the value; reads at most 8
-    texts.
+    The last user message decides. Where it is `und` (code, an image, a single word), or says little
+    (`continue`, the output of a tool) and is English, the earlier ones do, latest first, then the
+    system prompt. Never raises, whatever the value; reads at most 16 texts.
     """
-    for text in texts(messages):
+    users, systems = read(messages)
+    nudge = _NONE
+    for text in users:
+        found = _of_text(text)
+        if found.language == UNDETERMINED:
+            continue
+        if found.language != _OF_NUDGES or not is_weak(text):
+            return found
+        nudge = found if nudge is _NONE else nudge
+    if nudge is not _NONE:
+        return nudge
+    for text in systems:
         found = _of_text(text)
         if found.language != UNDETERMINED:
             return found
@@ -134,7 +149,7 @@ def detect_messages(messages: object) -> Detection:
 def _of_text(text: str) -> Detection:
     """Return the language of a text, or of a person's words in a template in another language."""
     part = asked(text)
-    if part is None:
+    if part is None or is_yaml(text[:PREFIX_CHARACTERS].split("\n")):
         return detect(text)
     words = detect(part)
     if words.method == "script" or words.confidence >= _SURE:

@@ -321,7 +321,7 @@ def signs(str whole not None):
                 found |= _BLOCK | _SPAN
             elif sign == c'`':
                 found |= _SPAN
-            if ticks >= 3 and (sign == c'`' or sign == c'~'):
+            if (ticks >= 3 and (sign == c'`' or sign == c'~')) or (ticks >= 2 and sign == c'@'):
                 found |= _BLOCK
         elif run.size:
             if _is_name(&run):

@@ -61,13 +61,19 @@ class Texts(NamedTuple):
 
 
 def texts(logged: object) -> list[str]:
-    """Return the texts of a logged prompt, best evidence first; empty where it has none.
+    """Return the texts of a logged prompt, best evidence first; empty where it has none."""
+    users, systems = read(logged)
+    return (users + systems)[:MAX_TEXTS]
+
+
+def read(logged: object) -> Texts:
+    """Return the texts of a logged prompt by who wrote them.
 
     `logged` is text, JSON in text (which may break off), a list of messages, or a request's body.
     Never raises, whatever the value; work is bounded by the limits above.
     """
     users, systems = _texts(logged, DEEPEST)
-    return (users + systems)[:MAX_TEXTS]
+    return Texts(users[:MAX_TEXTS], systems[:MAX_TEXTS])
 
 
 def _texts(logged: object, depth: int) -> Texts:

@@ -68,7 +68,10 @@ _CODE_LINE = re.compile(
     | (?:aws|cargo|curl|docker|gcloud|git|go|helm|kubectl|ls|make|npm|npx|pip3?|python3?|rm|ssh
         |systemctl|tar|terraform|yarn)\s(?=[ ->@-~]*+\Z).*?(?<=\s)--?[A-Za-z].*+
       # data
-    | [!-+\--~]+(?:,[!-+\--~]*){2,}
+    | [!-+\--~]+(?:[ ][!-+\--~]+){0,2}(?:,(?:[!-+\--~]+(?:[ ][!-+\--~]+){0,2})?){2,}
+    | \|.*\| | [^\t]*+\t[^\t]*+\t.* | (?:\S++[ ]?)++(?:[ ]{2,}(?:\S++[ ]?)++){2,}
+      # differences of files
+    | @@\ .* | (?:---|\+\+\+)\ \S.* | diff\ .*--.* | index\ [0-9a-f]+\.\..*
     | ["'][\w.$/-]+["']\s*:.*
     | (?:-\ )?[a-z_][\w.-]*:\s*(?:["'][^"'\s]*["'],?|[\d.]+,?|true|false|null|[\[{|>].*)?
       # brackets and few words before a semicolon
@@ -79,6 +82,9 @@ _CODE_LINE = re.compile(
 )
 # Signs and line ends that prose does not have.
 _CODE_SIGN = re.compile(r"&&|[|][|]|[=!]==?\s|\bdo\s?[|]")
+# Words between blanks; so many are a sentence.
+_PLAIN_WORD = re.compile(r"(?<!\S)[A-Za-z]{2,}(?![^\s,.?!])")
+_SENTENCE_WORDS = 6
 _CODE_ENDS = ("{", "}", "(", "[", "\\", "=>", "->")
 # Next to lines of code these are code as well; alone they are headings, lists and quotations.
 _COMMENT = re.compile(
@@ -87,6 +93,12 @@ _COMMENT = re.compile(
     | ^(?:\t|[ ]{2,})[^\n]*""",
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
+
+# What follows the header of a part of a diff.
+_DIFF = re.compile(r"^@@ -\d[^\n]*+(?:\n[ +\\-][^\n]*+)*+", re.MULTILINE)
+# Lines of YAML, which are code where there is nothing else: a key with a few words, an item.
+_KEY = re.compile(r"(?:- )?(?!user|assistant|human|ai|system|question|answer)[a-z_][\w.-]*:(?: \S+){0,4}", re.ASCII)
+_ITEM = re.compile(r"- \S+(?: \S+)?")
 
 # Code and tags inside a line.
 _SPAN = re.compile(r"`[^`\n]{1,200}`|</?[A-Za-z!][^<>]{0,200}>")
@@ -112,10 +124,11 @@ def prose(text: str) -> str:
     if not found:
         return text
     if found & signs.BLOCK:
-        text = _FENCED.sub("\n", text)
+        text = _DIFF.sub("", _FENCED.sub("\n", text))
     if found & signs.LINE:
         lines = text.split("\n")
         kept = [line for line in lines if not (_may_be_code(line) and is_code(line.strip()))]
+        kept = [] if is_yaml(kept) else kept
         if len(kept) < len(lines):
             text = _COMMENT.sub("", "\n".join(kept))
     if found & signs.SPAN:
@@ -128,13 +141,26 @@ def is_plain(text: str) -> bool:
     return not _signs(text)
 
 
+def is_yaml(lines: list[str]) -> bool:
+    """Return whether lines have two keys or more, and nothing that YAML has not."""
+    lines = [line.strip() for line in lines if line.strip()]
+    if not all(_KEY.fullmatch(line) or _ITEM.fullmatch(line) for line in lines):
+        return False
+    return sum(_KEY.fullmatch(line) is not None for line in lines) > 1
+
+
 def is_code(line: str) -> bool:
     """Return whether a line without blanks around it is code."""
     return (
         line.endswith(_CODE_ENDS)
-        or _CODE_SIGN.search(line) is not None
+        or (_CODE_SIGN.search(line) is not None and not _is_wordy(line))
         or _CODE_LINE.match(line) is not None
     )
+
+
+def _is_wordy(line: str) -> bool:
+    """Return whether a line has words of a sentence, which may be about a sign of code."""
+    return not line.isascii() or len(_PLAIN_WORD.findall(line)) >= _SENTENCE_WORDS
 
 
 def without_name(run: str) -> str:

@@ -34,7 +34,7 @@ LONGEST_WORD: Final = 64
 #: What a text has: blocks, lines that may be code, words that may be names, spans in a line.
 BLOCK, LINE, NAME, SPAN = 1, 2, 4, 8
 
-_BLOCK = re.compile(r"```|~~~|<")
+_BLOCK = re.compile(r"```|~~~|<|@@")
 _SPAN = re.compile(r"[`<]")
 #: Visible ASCII characters between blanks: identifiers in code have no others.
 RUN = re.compile(r"[!-~]+")
