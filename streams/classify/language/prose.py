@@ -31,35 +31,36 @@ _CODE_LINE = re.compile(
       # prompts of shells and interpreters, directives
       (?:>>>|[$]\s|[#]!|[#](?:include|define|undef|if|ifdef|ifndef|else|endif|pragma)\b) .*
       # imports
-    | (?:import|package)\s+[\w.*{},"'<>:/-]+(?:\s+(?:as|from)\s.*)? [ ;]*
+    | (?:import|package)\s++[\w.*{},"'<>:/-]+(?:\s+(?:as|from)\s.*)? [ ;]*
     | (?:from|use|using|require|include)\b[ \w.:"'</>-]*(?:;|\simport\s.*|["'>])
       # what is being declared
     | (?:def|class|func?|function|sub|struct|enum|interface|trait|impl|namespace|module|type|pub
         |public|private|protected|static|inline|template|virtual|abstract|async|export)
         \b.*[\w>?!][(<{].*
-    | (?:def|class|struct|enum|interface|trait|namespace|module)\s+[A-Z\d_][\w.:]* (?:\s*[:<{].*)?
+    | (?:def|class|struct|enum|interface|trait|namespace|module)\s++[A-Z\d_][\w.:]* (?:\s*[:<{].*)?
     | (?:let|var|val|const|my|our|local|int|char|void|long|unsigned|bool|float|double|auto|static
-        |extern|typedef|export|final|public|private|protected)\s+[\w$&*.<>:, ]+ \s*(?:=(?!=)|;).*
+        |extern|typedef|export|final|public|private|protected)\s++[\w$&*.<>:,\ \t]++(?:=(?!=)|;).*
       # what is being done
-    | (?:if|elif|else\s+if|while|with|case|except|catch|unless|until)\s+(?:not\s+)?[\w.]+\s*[:{]
-    | (?:if|elif|for|while|with|switch|catch|except|unless|until|foreach|match)\b.*[(=<>\[_!].*[:{]
-    | for\s+[\w, ]+\sin\s.*[:{]
+    | (?:if|elif|else\s+if|while|with|case|except|catch|unless|until)\s++(?:not\s+)?[\w.]+\s*[:{]
+    | (?:if|elif|for|while|with|switch|catch|except|unless|until|foreach|match)\b
+        (?=.*[:{]\Z)[^(=<>\[_!]*+[(=<>\[_!].*
+    | for\s(?=.*[:{]\Z)[\w, ]+?\sin\s.*
     | (?:if|elif|while|until|for)\b.*;\s*(?:do|then) | case\s+\S+(?:\s+in|:) | switch\s*\(.*
-    | [\w:<>&*]+\s+[\w:~]+\(.*\)(?:\s+(?:const|noexcept|override))*
+    | [\w:<>&*]++\s++[\w:~]+\(.*\)(?:\s+(?:const|noexcept|override))*
     | (?:else|try|finally|do|begin|then|break|continue|return|default|pass)\s*[:;{]
-    | (?:else|fi|done|esac|end|endif|pass)
-    | (?:return|yield|raise|throw|await|del|goto|print|echo)\s+[^a-z\s][\w.'"()$-]*
-    | (?:return|yield|raise|throw|del|goto)\s+[\w.]+
+    | (?:else|fi|done|esac|end|endif|pass) | rescue(?:\s+[A-Z][\w:]*,?)* | .*\bdo\s?\|.*
+    | (?:return|yield|raise|throw|await|del|goto|print|echo)\s++[^a-z\s][\w.'"()$-]*
+    | (?:return|yield|raise|throw|del|goto)\s++[\w.]+
     | (?:return|yield|raise|throw|await|assert|print|echo)\b.*[\w\])](?:[(\[=]|\.\w).*
     | [\w.:]*[\w!]\(.*[(),]
     | [\w.$\[\]"'*-]+\s*(?:[-+*/|&:]?=|:=|<-)(?!=).*
       # tables of databases
-    | SELECT\b.*(?:[*,]|\bFROM\b).* | (?:INSERT\s+INTO|DELETE\s+FROM|(?:ORDER|GROUP)\s+BY)\s.*
-    | (?:CREATE|ALTER|DROP)\s+(?:TABLE|INDEX|VIEW)\s.* | UPDATE\s+\S+\s+SET\s.* | VALUES\s*\(.*
-    | (?:SELECT|FROM|(?:\w+\s+)?JOIN)\s+[a-z]\S*(?:\s.*)? | (?:WHERE|AND|OR|ON|SET)\s.*[=<>].*
+    | SELECT\b.*(?:[*,]|\bFROM\b).* | (?:INSERT\s+INTO|DELETE\s+FROM|(?:ORDER|GROUP)\s++BY)\s.*
+    | (?:CREATE|ALTER|DROP)\s++(?:TABLE|INDEX|VIEW)\s.* | UPDATE\s+\S+\s+SET\s.* | VALUES\s*\(.*
+    | (?:SELECT|FROM|(?:\w+\s+)?JOIN)\s++[a-z]\S*(?:\s.*)? | (?:WHERE|AND|OR|ON|SET)\s.*[=<>].*
     | select\s[\w*.,()\s]+\sfrom\s+[\w.]+(?:\s+(?:where|join|left|inner|order|group|limit)\b.*)? ;?
-    | update\s+[\w.]+\s+set\s+[\w.]+\s*=.* | insert\s+into\s+[\w.]+\s*(?:\(|values\b).*
-    | delete\s+from\s+[\w.]+\s+where\s.*[=<>].*
+    | update\s+[\w.]++\s++set\s+[\w.]+\s*=.* | insert\s+into\s+[\w.]+\s*(?:\(|values\b).*
+    | delete\s+from\s+[\w.]++\s++where\s.*[=<>].*
       # errors, traces, logs; a question on the same line is mostly not ASCII
     | [\w.]*[a-z](?:Error|Exception)\b(?::[\x00-\x7f]*)?
     | Traceback\ \(.* | File\ "[^"]*",\ line\ \d+.*
@@ -81,7 +82,7 @@ _CODE_LINE = re.compile(
     re.VERBOSE | re.ASCII,
 )
 # Signs and line ends that prose does not have.
-_CODE_SIGN = re.compile(r"&&|[|][|]|[=!]==?\s|\bdo\s?[|]")
+_CODE_SIGN = re.compile(r"&&|[|][|]|[=!]==?\s")
 # Words between blanks; so many are a sentence.
 _PLAIN_WORD = re.compile(r"(?<!\S)[A-Za-z]{2,}(?![^\s,.?!])")
 _SENTENCE_WORDS = 6
@@ -89,7 +90,7 @@ _CODE_ENDS = ("{", "}", "(", "[", "\\", "=>", "->")
 # Next to lines of code these are code as well; alone they are headings, lists and quotations.
 _COMMENT = re.compile(
     r"""\"\"\".*?(?:\"\"\"|\Z) | \'\'\'.*?(?:\'\'\'|\Z) | /\*.*?(?:\*/|\Z)
-    | (?:^[ \t]*|(?<=[;{}),]))[ \t]*(?:\#|//|--|\*|%|;)[^\n]*
+    | (?:^|(?<=[;{}),]))[ \t]*+(?:\#|//|--|\*|%|;)[^\n]*
     | ^(?:\t|[ ]{2,})[^\n]*""",
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
@@ -97,7 +98,10 @@ _COMMENT = re.compile(
 # What follows the header of a part of a diff.
 _DIFF = re.compile(r"^@@ -\d[^\n]*+(?:\n[ +\\-][^\n]*+)*+", re.MULTILINE)
 # Lines of YAML, which are code where there is nothing else: a key with a few words, an item.
-_KEY = re.compile(r"(?:- )?(?!user|assistant|human|ai|system|question|answer)[a-z_][\w.-]*:(?: \S+){0,4}", re.ASCII)
+_KEY = re.compile(
+    r"(?:- )?(?!user|assistant|human|ai|system|question|answer)[a-z_][\w.-]*:(?: \S+){0,4}",
+    re.ASCII,
+)
 _ITEM = re.compile(r"- \S+(?: \S+)?")
 
 # Code and tags inside a line.

@@ -15,8 +15,8 @@ _Statements = """
     const continue def default del do done double echo elif else end endif enum esac except export
     extern fi final finally float for foreach func function goto if impl import include inline int
     interface let local long match module my namespace our package pass print private protected pub
-    public raise require return static struct sub switch template then throw trait try type typedef
-    unless unsigned until use using val var virtual void while with yield
+    public raise require rescue return static struct sub switch template then throw trait try type
+    typedef unless unsigned until use using val var virtual void while with yield
 """
 STATEMENTS: Final = frozenset(_Statements.split())
 #: Words that begin a query or a command, which may have no other sign.

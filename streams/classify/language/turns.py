@@ -31,6 +31,4 @@ def is_weak(text: str) -> bool:
     """Return whether earlier turns decide where they are sure of another language."""
     if _CLIENT.match(text):
         return True
-    return (
-        len(text) <= _NUDGE_CHARACTERS and text.isascii() and len(text.split()) <= _NUDGE_WORDS
-    )
+    return len(text) <= _NUDGE_CHARACTERS and text.isascii() and len(text.split()) <= _NUDGE_WORDS
