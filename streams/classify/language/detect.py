@@ -17,7 +17,7 @@ from typing import Final, Literal, NamedTuple
 from streams.classify.language import blocks, opinion, script
 from streams.classify.language.asked import asked
 from streams.classify.language.malay import indonesian_words
-from streams.classify.language.prompt import read
+from streams.classify.language.prompt import MAX_TEXTS, read
 from streams.classify.language.prose import is_plain, is_yaml, prose
 from streams.classify.language.romanised import romanised
 from streams.classify.language.tags import UNDETERMINED
@@ -128,28 +128,29 @@ def detect_messages(messages: object) -> Detection:
     (`continue`, the output of a tool) and is English, the earlier ones do, latest first, then the
     system prompt. Never raises, whatever the value; reads at most 16 texts.
     """
-    users, systems = read(messages)
-    nudge = _NONE
-    for text in users:
-        found = _of_text(text)
-        if found.language == UNDETERMINED:
-            continue
-        if found.language != _OF_NUDGES or not is_weak(text):
-            return found
-        nudge = found if nudge is _NONE else nudge
+    # Nearly always the last one decides, and no other is read.
+    for most in (1, MAX_TEXTS):
+        users, systems = read(messages, most)
+        nudge = _NONE
+        for text in users:
+            found = _of_text(text)
+            if found.language == UNDETERMINED:
+                continue
+            if found.language != _OF_NUDGES or not is_weak(text):
+                return found
+            nudge = found if nudge is _NONE else nudge
     if nudge is not _NONE:
         return nudge
-    for text in systems:
-        found = _of_text(text)
-        if found.language != UNDETERMINED:
-            return found
-    return _NONE
+    answers = map(_of_text, systems)
+    return next((each for each in answers if each.language != UNDETERMINED), _NONE)
 
 
 def _of_text(text: str) -> Detection:
     """Return the language of a text, or of a person's words in a template in another language."""
     part = asked(text)
-    if part is None or is_yaml(text[:PREFIX_CHARACTERS].split("\n")):
+    if part is None:
+        return detect(text)
+    if is_yaml(text[:PREFIX_CHARACTERS].split("\n")):
         return detect(text)
     words = detect(part)
     if words.method == "script" or words.confidence >= _SURE:

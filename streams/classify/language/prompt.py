@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
@@ -66,42 +67,44 @@ def texts(logged: object) -> list[str]:
     return (users + systems)[:MAX_TEXTS]
 
 
-def read(logged: object) -> Texts:
-    """Return the texts of a logged prompt by who wrote them.
+def read(logged: object, most: int = MAX_TEXTS) -> Texts:
+    """Return the texts of a logged prompt by who wrote them: of the users, so many at most.
 
+    Where those are found, earlier messages are not read, nor are system prompts before them.
     `logged` is text, JSON in text (which may break off), a list of messages, or a request's body.
     Never raises, whatever the value; work is bounded by the limits above.
     """
-    users, systems = _texts(logged, DEEPEST)
-    return Texts(users[:MAX_TEXTS], systems[:MAX_TEXTS])
+    found = _texts(logged, most, DEEPEST)
+    del found.users[most:], found.systems[MAX_TEXTS:]
+    return found
 
 
-def _texts(logged: object, depth: int) -> Texts:
+def _texts(logged: object, most: int, depth: int) -> Texts:
     if depth == 0:
         return Texts([], [])
     if isinstance(logged, str):
-        return _of_string(logged, depth)
+        return _of_string(logged, most, depth)
     if isinstance(logged, dict):
-        return _of_body(logged, depth)
+        return _of_body(logged, most, depth)
     if isinstance(logged, list | tuple):
-        return _of_list(logged)
+        return _of_list(logged, most)
     return Texts([], [])
 
 
-def _of_string(text: str, depth: int) -> Texts:
+def _of_string(text: str, most: int, depth: int) -> Texts:
     if _BEGINS_JSON.match(text, 0, MAX_CHARACTERS):
         for value in _read(text):
-            found = _texts(value, depth - 1)
+            found = _texts(value, most, depth - 1)
             if found.users or found.systems:
                 return found
     return Texts(_written(text), [])
 
 
-def _of_body(body: dict[object, object], depth: int) -> Texts:
+def _of_body(body: dict[object, object], most: int, depth: int) -> Texts:
     inner = next((body[key] for key in _MESSAGES if body.get(key)), None)
     if inner is None or "role" in body:
-        return _of_list([body])
-    users, systems = _texts(inner, depth - 1)
+        return _of_list([body], most)
+    users, systems = _texts(inner, most, depth - 1)
     for key in _SYSTEM:
         value = body.get(key)
         # Gemini's is a message, Anthropic's the content of one.
@@ -110,16 +113,16 @@ def _of_body(body: dict[object, object], depth: int) -> Texts:
     return Texts(users, systems)
 
 
-def _of_list(messages: list[object] | tuple[object, ...]) -> Texts:
+def _of_list(messages: list[object] | tuple[object, ...], most: int) -> Texts:
     users: list[str] = []
     systems: list[str] = []
     last = messages[-MAX_MESSAGES:]
     first = messages[: min(FIRST_MESSAGES, len(messages) - len(last))]
-    for message in (*reversed(last), *reversed(first)):
+    for message in chain(reversed(last), reversed(first)):
         role, parts = _message(message)
         if role in _USER:
             users.extend(reversed(parts))
-            if len(users) >= MAX_TEXTS:
+            if len(users) >= most:
                 break
         elif role in _OPERATOR:
             _join(systems, parts)
