@@ -71,7 +71,7 @@ def _fill_kinds():
             | ANYWHERE * (each.isdigit() or each in "/@\\_&")
             | BEFORE_WORD * (each in "$#%")
             | IN_STATEMENT * (each in "(<{[;:\"'>.")
-            | AT_START * (each.isdigit() or each in "])}>[$#\"'+@")
+            | AT_START * (each in "])}\"'$")
             | AT_END * (each in ";{}([\\>")
         )
 
@@ -211,6 +211,19 @@ cdef void _read_sign(
     line.kinds |= _kind(sign)
 
 
+cdef bint _is_date(const Characters* text, Py_ssize_t at, Py_ssize_t end) noexcept:
+    """Return whether a line begins with a year and a hyphen, in a bracket or not."""
+    cdef Py_ssize_t number
+    if at < end and _at(text, at) == c'[':
+        at += 1
+    if end - at < 5 or _at(text, at + 4) != c'-':
+        return False
+    for number in range(4):
+        if not _kind(_at(text, at + number)) & DIGIT:
+            return False
+    return True
+
+
 cdef bint _is_code(str whole, const Characters* text, const Line* line):
     """Return whether a line that has been read has a sign of code, as signs.may_be_code does."""
     cdef Py_ssize_t word = line.start
@@ -222,7 +235,16 @@ cdef bint _is_code(str whole, const Characters* text, const Line* line):
     if _kind(_at(text, word)) & AT_START or _kind(_at(text, end - 1)) & AT_END:
         return True
     if (
-        _continues(text, word, end, b"--", 2)
+        _is_date(text, word, end)
+        or (
+            end - word > 1
+            and _at(text, word) == c'#'
+            and (_at(text, word + 1) == c'!' or _kind(_at(text, word + 1)) & LOWER)
+        )
+        or _continues(text, word, end, b">>>", 3)
+        or _continues(text, word, end, b"+++", 3)
+        or _continues(text, word, end, b"@@", 2)
+        or _continues(text, word, end, b"--", 2)
         or _continues(text, word, end, b"//", 2)
         or _continues(text, word, end, b"/*", 2)
         or _has_key(text, word, end)

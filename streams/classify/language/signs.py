@@ -39,8 +39,9 @@ _SPAN = re.compile(r"[`<]")
 #: Visible ASCII characters between blanks: identifiers in code have no others.
 RUN = re.compile(r"[!-~]+")
 _LINE = re.compile(
-    r"""[\])}>\[$\#"'\d+@] | -- | // | /[*] | (?:-\ )?[A-Za-z_][\w.-]*:
-    | .*?(?:[=|\t] | && | <- | [\w:~!]\( | [ ]{3} | Error | Exception | JOIN | [;{}(\[\\>]\Z)""",
+    r"""[\])}"'$] | >>> | \#[!a-z] | \[?\d{4}- | \+\+\+ | @@ | -- | // | /[*]
+    | (?:-\ )?[A-Za-z_][\w.-]*: | .*?(?:[=|\t] | && | <- | [\w:~!]\( | [ ]{3} | Error | Exception | JOIN
+      | [;{}(\[\\>]\Z)""",
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
 _FIRST_WORD = re.compile(r"[A-Za-z0-9]+")
