@@ -81,6 +81,7 @@ peers: $(VENV)/.installed-dev ## Measure beside Kafka Streams and Flink on the s
 accuracy: $(VENV)/.installed-dev ## Measure how often origins and languages are told right
 	@$(VENV)/bin/python tests/accuracy/origins.py
 	@$(VENV)/bin/python tests/accuracy/wrapped.py
+	@$(VENV)/bin/python tests/accuracy/shares.py
 	@$(VENV)/bin/python tests/accuracy/languages.py $(ARGS)
 
 # Hashes of every file of a release: the image is built for more than one kind of processor.

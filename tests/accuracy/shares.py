@@ -32,7 +32,7 @@ TEMPLATES = (
     "You are a careful assistant of a hotel. Answer in two sentences.\n\nGuest: {}",
     "Summarise the message below for a colleague.\n\nMessage: {}",
     "### Instruction:\nReply politely and briefly.\n\n### Input:\n{}",
-    "<|im_start|>system\nYou help people with their garden.<|im_end|>\n<|im_start|>user\n{}<|im_end|>",
+    "<|im_start|>system\nYou help with gardens.<|im_end|>\n<|im_start|>user\n{}<|im_end|>",
 )
 CONTEXTS = (
     "Context: The office is open from nine to five and closed on holidays.\n\nQuestion: {}",
@@ -66,7 +66,7 @@ def sentences() -> dict[str, list[str]]:
 
 def counted(texts: dict[str, list[str]], part: float, added: tuple[str, ...]) -> dict[str, float]:
     """Return the relative error of each share, in per cent."""
-    draw = random.Random(f"{part}")  # noqa: S311 - the same prompts each time
+    draw = random.Random(f"{part}")
     rest = (100 - sum(TRUE.values())) / len(OTHERS)
     true, found = Counter[str](), Counter[str]()
     mix = TRUE | dict.fromkeys(OTHERS, rest)

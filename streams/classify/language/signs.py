@@ -40,8 +40,8 @@ _SPAN = re.compile(r"[`<]")
 RUN = re.compile(r"[!-~]+")
 _LINE = re.compile(
     r"""[\])}"'$] | >>> | \#[!a-z] | \[?\d{4}- | \+\+\+ | @@ | -- | // | /[*]
-    | (?:-\ )?[A-Za-z_][\w.-]*: | .*?(?:[=|\t] | && | <- | [\w:~!]\( | [ ]{3} | Error | Exception | JOIN
-      | [;{}(\[\\>]\Z)""",
+    | (?:-\ )?[A-Za-z_][\w.-]*: | .*?(?:[=|\t] | && | <- | [\w:~!]\( | [ ]{3} | Error | Exception
+      | JOIN | [;{}(\[\\>]\Z)""",
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
 _FIRST_WORD = re.compile(r"[A-Za-z0-9]+")
