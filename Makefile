@@ -91,11 +91,13 @@ alerts: $(VENV)/.installed-dev ## Measure false and missed alerts on real shares
 	@$(VENV)/bin/python tests/shifts/real_rates.py
 	@$(VENV)/bin/python tests/shifts/rates.py $(ARGS)
 
-requirements: $(VENV)/.installed-dev ## Write the versions and hashes that the image installs; ARGS=--upgrade
+requirements: $(VENV)/.installed-dev ## Write the versions that the image and tests/emitters install; ARGS=--upgrade
 	@$(COMPILE) --extra language --output-file deploy/requirements.txt pyproject.toml
 	@$(VENV)/bin/python -c 'import tomllib; \
 	  print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 	  | $(COMPILE) --output-file deploy/requirements-build.txt -
+	@$(RUN) uv pip compile --quiet --python-version 3.11 --only-binary :all: --no-annotate --no-emit-index-url \
+	  --custom-compile-command 'make requirements' --group emitters --output-file tests/emitters/requirements.txt $(ARGS)
 
 clean: ## Remove .venv and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

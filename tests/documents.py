@@ -17,6 +17,7 @@ MANUAL = (
         f"docs/{name}.md"
         for name in (
             "connect",
+            "formats",
             "gateways",
             "model-names",
             "settings",

@@ -158,6 +158,7 @@ def made_up_shares(now):
             "lag": 12,
             "late": 41,
             "rejected": 3,
+            "unread": {"count": 0, "last": None, "sources": []},
             "partitions": [
                 {
                     "partition": number,
@@ -247,6 +248,7 @@ def made_up_shift(dimension, row, measure, window, shift, spread):
     share = row[f"{measure}_ratio"]
     zscore = None if shift is None or spread is None else shift / spread
     named = {"name": row["name"]} if "name" in row else {"name": row["key"]}
+    is_shifted = zscore is not None and abs(zscore) >= 3 and abs(shift) >= 0.01
     return {
         "dimension": dimension,
         "key": row["key"],
@@ -263,7 +265,11 @@ def made_up_shift(dimension, row, measure, window, shift, spread):
         "without_top_tenant": shift if window == "1h" else None,
         "evidence_requests": float(row["requests"]),
         "since": None,
-        "is_shifted": zscore is not None and abs(zscore) >= 3 and abs(shift) >= 0.01,
+        "peak": None,
+        "developer": "",
+        "origin": "",
+        "is_shifted": is_shifted,
+        "sentence": f"{named['name']} {shift * 100:+.1f} points: hy3 +3.1" if is_shifted else None,
     }
 
 
@@ -345,6 +351,7 @@ def made_up_moved(asked, now, state="shifted"):
         **dataclasses.asdict(asked),
         "shift": shift,
         "models": movers(shift, models, 12) if asked.dimension == "origin" else None,
+        "sentence": f"{asked.key} {shift * 100:+.1f} points",
         "joint": movers(shift, joint, 3),
         "tenants": movers(shift, tenants, 41),
     }

@@ -13,7 +13,9 @@ DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 #: The dimensions of histories and shares: also origin and language together.
 ALL_DIMENSIONS: Final = (*DIMENSIONS, "joint")
 #: The dimensions whose shares are monitored for shifts.
-SHIFT_DIMENSIONS: Final = ("origin", "language")
+SHIFT_DIMENSIONS: Final = ("origin", "language", "developer", "model")
+#: The dimensions that tenants are counted by as well.
+TENANT_DIMENSIONS: Final = ("origin", "language")
 
 #: The key of the rest: everything too small for a key of its own.
 OTHER: Final = "other"

@@ -19,6 +19,7 @@ from streams.cli import (
     operate,
     report,
     run,
+    shifts,
     simulate,
 )
 
@@ -46,6 +47,7 @@ for _command in (
     *ask.COMMANDS,
     catalog.catalog_group,
     backtest.backtest,
+    shifts.shifts,
 ):
     cli.add_command(_command)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,21 @@ from streams.classify.language.tags import canonical
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.cli import common
+from streams.cli.explained import as_json, lines
+from streams.decode.contents import UnreadableError
 from streams.decode.decoder import Decoded, Decoder
 from streams.decode.event import Rejected, event_time
+from streams.decode.explanation import explained
 from streams.decode.formats.native import SCHEMA
 from streams.decode.options import Options
+from streams.decode.redaction import redacted
 from streams.settings import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from streams.kafka.record_batch import Headers
+    from streams.settings import Settings
 
 
 @click.command()
@@ -99,25 +107,78 @@ def _names(models: tuple[str, ...]) -> Iterator[str]:
     metavar="JSON",
     help="Headers of the records: an object of strings, such as those of a CloudEvent.",
 )
-def decode(files: tuple[Path, ...], headers: str | None) -> None:
+@click.option(
+    "--redact",
+    is_flag=True,
+    help="Print the record itself, every text replaced and its shape kept, to show to others.",
+)
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Print beside it which keys each count came from, and what was left out and why.",
+)
+def decode(files: tuple[Path, ...], headers: str | None, redact: bool, explain: bool) -> None:
     """Print what a worker reads in records: each file is one record's value, one line each.
 
     Without files, and for `-`, the value is standard input.
     TOKENSHARE_FORMAT, TOKENSHARE_FIELDS and TOKENSHARE_DETECT_LANGUAGE apply as for a worker.
+    With --explain the lines for a person are on standard error.
     """
+    if redact and explain:
+        common.fail("--redact and --explain exclude each other", 2)
     chosen = common.settings()
     try:
-        decoder = Decoder(Options.of(chosen))
+        options = Options.of(chosen)
     except SettingsError as error:
         common.fail(error)
     sent = _headers(headers)
-    for path in files or (Path("-"),):
+    values = map(_value, files or (Path("-"),))
+    if redact:
+        _print_redacted(values, sent, options, chosen)
+        return
+    decoder = Decoder(options)
+    for name, value in values:
+        found = {"file": name} | _decoded(decoder.decode(value, sent))
+        if explain:
+            explanation = explained(value, sent, options)
+            found["explained"] = as_json(explanation)
+            for line in lines(name, explanation):
+                click.echo(line, err=True)
+        common.print_line(found)
+
+
+def _value(path: Path) -> tuple[str, bytes]:
+    """Return a file's name and contents; exits where it cannot be read."""
+    try:
+        value = common.stdin().read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        common.fail(f"{path} cannot be read: {error.strerror}", 2)
+    return os.fsencode(path).decode(errors="replace"), value
+
+
+def _print_redacted(
+    values: Iterable[tuple[str, bytes]], headers: Headers, options: Options, chosen: Settings
+) -> None:
+    """Print records redacted; exits with 2 where one cannot be parsed, and prints nothing of it."""
+    try:
+        catalog = Catalog.load(chosen.catalog_overrides)
+    except CatalogError as error:
+        common.fail(error)
+    has_failed = False
+    for name, value in values:
         try:
-            value = common.stdin().read() if str(path) == "-" else path.read_bytes()
-        except OSError as error:
-            common.fail(f"{path} cannot be read: {error.strerror}", 2)
-        name = os.fsencode(path).decode(errors="replace")
-        common.print_line({"file": name} | _decoded(decoder.decode(value, sent)))
+            found = redacted(
+                value, headers, options, lambda model: catalog.classify(model).developer is not None
+            )
+        except UnreadableError as error:
+            click.echo(f"tokenshare: {name} cannot be redacted: {error}", err=True)
+            has_failed = True
+            continue
+        click.echo(found.text.rstrip("\n"))
+        for note in found.notes:
+            click.echo(f"tokenshare: {name}: {note}", err=True)
+    if has_failed:
+        sys.exit(2)
 
 
 def _decoded(decoded: Decoded) -> dict[str, Any]:
@@ -132,7 +193,7 @@ def _decoded(decoded: Decoded) -> dict[str, Any]:
         "format": decoded.format,
         "events": events,
         "rejected": [{"reason": each.reason, "detail": each.detail} for each in rejected],
-        "skipped": [{"reason": each.reason} for each in decoded.skipped],
+        "skipped": [common.skipped_json(each) for each in decoded.skipped],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.classify.keys import name_of
+from streams.classify.origin.catalog import Catalog
 from streams.cli import client, common
-from streams.shifts.backtest import history_file, plot
+from streams.shifts.backtest import history_file, plot, worker_history
 from streams.shifts.backtest.replay import Replay, replay
 
 #: Terminal width from which a time fits in one line; minimum width of a share's name.
@@ -50,7 +52,8 @@ def backtest(
 
     `start` is in unix seconds. `seconds` divides 300, or is a multiple of it: then the cell is
     spread evenly. `tenant` may be null; if no request names one, there are no alerts of the hour,
-    because one customer's batch would look like a shift. Alerts begin after 21 days.
+    because one customer's batch would look like a shift. With `"model": "…"`, there are alerts of
+    models and developers as well. Alerts begin after 21 days.
 
     Conditions are evaluated every 5 minutes. `pending`, `firing`, `resolved` and `notified` are
     times in unix seconds, or null if that did not happen; `notified` is when the alert was first
@@ -60,8 +63,9 @@ def backtest(
         common.fail("give files, or --from-worker with a worker's address", 2)
     if plot_file is not None and not plot.is_there():
         common.fail("--plot needs matplotlib: pip install 'tokenshare[plot]'", 2)
-    history = _of_worker(url) if url else _of_files(files)
-    found = replay(history)
+    catalog = Catalog.load()
+    history = _of_files(files) if url is None else _of_worker(url)
+    found = replay(history, catalog, None if url is None else _models_of_worker(url, catalog))
     if plot_file is not None:
         try:
             plot.draw(found, plot_file)
@@ -97,12 +101,19 @@ def _opened(files: tuple[Path, ...]) -> Iterator[tuple[str, IO[bytes]]]:
 
 def _of_worker(url: str) -> Cells:
     try:
-        return history_file.of_worker(
+        return worker_history.of_worker(
             client.get(url, "/api/v1/history", dimension="joint", step="1h")
         )
-    except client.WorkerUnreachableError as error:
+    except (client.WorkerUnreachableError, history_file.HistoryError) as error:
         common.fail(error)
-    except history_file.HistoryError as error:
+
+
+def _models_of_worker(url: str, catalog: Catalog) -> Cells:
+    try:
+        return worker_history.models_of_worker(
+            client.get(url, "/api/v1/history", dimension="model", step="1h"), catalog
+        )
+    except (client.WorkerUnreachableError, history_file.HistoryError) as error:
         common.fail(error)
 
 
@@ -116,7 +127,7 @@ def _line(alert: Alert, found: Replay) -> dict[str, Any]:
         "pending": alert.pending,
         "firing": alert.firing,
         "resolved": alert.resolved,
-        "z": round(alert.zscore, 3),
+        "z": None if math.isnan(alert.zscore) else round(alert.zscore, 3),
         "shift": round(alert.shift, 6),
         "notified": found.notified[alert],
     }
@@ -132,7 +143,7 @@ def _cautions(history: Cells, found: Replay) -> Iterator[str]:
     if not history.has_squares:
         yield (
             "The worker has no sums of squared tokens: effective requests are assumed to be "
-            f"{history_file.EFFECTIVE_PART:.0%} of requests."
+            f"{worker_history.EFFECTIVE_PART:.0%} of requests."
         )
     if not found.weeks:
         yield "The history is too short: alerts begin after 21 days of traffic."
@@ -172,7 +183,7 @@ def _table(found: Replay, width: int) -> Table:
             f"{alert.dimension}: {name_of(alert.dimension, alert.key)}",
             alert.measure,
             *(_moment(each, " " if is_wide else "\n") for each in moments[-len(times) :]),
-            f"{alert.zscore:+.1f}",
+            "–" if math.isnan(alert.zscore) else f"{alert.zscore:+.1f}",
             f"{alert.shift * 100:+.1f}",
         )
     return table

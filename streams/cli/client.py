@@ -89,11 +89,29 @@ class _Unknown(msgspec.Struct):
     models: list[_UnknownModel]
 
 
+class _Shift(msgspec.Struct):
+    dimension: str
+    name: str
+    measure: str
+    window: str
+    shift: float | None
+    zscore: float | None
+    is_shifted: bool
+    sentence: str | None
+
+
+class _Shifts(msgspec.Struct):
+    baseline_days: float
+    needed_days: int
+    shifts: list[_Shift]
+
+
 #: Path -> the parts of its response that are used; it may contain more.
 _SHAPES: dict[str, Any] = {
     "/api/v1/shares": _Shares,
     "/api/v1/history": _History,
     "/api/v1/unknown": _Unknown,
+    "/api/v1/shifts": _Shifts,
 }
 
 

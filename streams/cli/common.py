@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from streams.classify.origin.facts import Classification
-    from streams.decode.event import UsageEvent
+    from streams.decode.event import Skipped, UsageEvent
     from streams.settings import Settings
 
 
@@ -90,6 +90,12 @@ def facts(known: Classification) -> dict[str, str | None]:
         "base": known.base,
         "matched_by": known.matched_by,
     }
+
+
+def skipped_json(skipped: Skipped) -> dict[str, str]:
+    """Return why an item is skipped; of usage that no reader takes, with who wrote it."""
+    body: dict[str, str] = {"reason": skipped.reason}
+    return body | {"source": skipped.source} if skipped.source else body
 
 
 def event_json(event: UsageEvent) -> dict[str, Any]:

@@ -282,7 +282,7 @@ def _verdict_json(found: Verdict) -> dict[str, Any]:
         "format": found.format,
         "events": [common.event_json(event) for event in found.events],
         "rejected": [{"reason": each.reason, "detail": each.detail} for each in found.rejected],
-        "skipped": [{"reason": each.reason} for each in found.skipped],
+        "skipped": [common.skipped_json(each) for each in found.skipped],
     }
 
 

@@ -27,7 +27,7 @@ def doctor_command(bootstrap: str | None, fix: bool) -> None:
     findings = doctor.examine(chosen, fix=fix)
     for line in _findings_lines(findings):
         click.echo(line)
-    sys.exit(1 if any(each.problem for each in findings) else 0)
+    sys.exit(1 if any(each.problem and not each.is_warning for each in findings) else 0)
 
 
 def _findings_lines(findings: Sequence[Finding]) -> list[str]:
@@ -35,7 +35,8 @@ def _findings_lines(findings: Sequence[Finding]) -> list[str]:
     lines = []
     for each in findings:
         if each.problem:
-            lines += [f"✗ {each.subject}: {each.problem}", f"    {each.remedy}"]
+            mark = "!" if each.is_warning else "✗"
+            lines += [f"{mark} {each.subject}: {each.problem}", f"    {each.remedy}"]
         else:
             lines.append(f"✓ {each.subject}: {each.fact}" if each.fact else f"✓ {each.subject}")
     return lines

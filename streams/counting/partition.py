@@ -25,7 +25,7 @@ import numpy as np
 from streams.counting.aggregate import add_to_panes, columns_of, late_events, panes_of
 from streams.counting.journal import Journal, nothing
 from streams.counting.repeats import Repeats
-from streams.counting.running_totals import add_events, add_results, count_up
+from streams.counting.running_totals import add_events, add_results, add_unread, count_up
 from streams.counting.verdicts import MAX_RUNS
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.state.codec import (
@@ -210,6 +210,8 @@ class Partition:
         if self.newest > previous:
             self.read_at = now
         add_results(self.totals, reading, rejected, untimely)
+        # Before the first event only the clock says when.
+        add_unread(self.totals, reading.unread, self.newest or now)
         self.position = self.read_to = reading.end
         self.is_moved = True
         return rejected

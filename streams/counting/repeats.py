@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streams.decode.event import SkipReason
-    from streams.decode.rows import Reading
+    from streams.decode.rows import Reading, UnreadItem
     from streams.state.codec import Totals
+
+
+#: Results of spans that count nothing, but lie between others.
+_MAY_BE_SPANS = ("skipped/not_a_request", "skipped/unread_usage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +51,24 @@ class Repeats:
 
         Without any span and any batch of LiteLLM's there is none to be remembered.
         """
-        has_spans = (
-            not totals.events.keys().isdisjoint((otlp.NAME, litellm.NAME))
-            or "skipped/not_a_request" in totals.records
-        )
+        has_spans = not totals.events.keys().isdisjoint(
+            (otlp.NAME, litellm.NAME)
+        ) or not totals.records.keys().isdisjoint(_MAY_BE_SPANS)
         return max(self.dedupe_records, 2 * self.trace_records if has_spans else 0)
 
     def without(self, reading: Reading, ahead: NDArray[np.bool_]) -> Reading:
         """Return a reading without the rows that repeat an earlier one, and remember all of it."""
         rows = reading.rows
         skipped: Counter[SkipReason] = Counter(reading.skipped)
-        repeated = self._nested(reading, ahead, skipped)
+        unread = [*reading.unread]
+        repeated = self._nested(reading, ahead, skipped, unread)
         if self.ids is not None:
             again = self.ids.repeated(rows, ahead) & ~repeated
             skipped["duplicate"] += int(np.count_nonzero(again))
             repeated |= again
-        if not repeated.any():
+        if not repeated.any() and len(unread) == len(reading.unread):
             return reading
-        return replace(reading, rows=rows[~repeated], skipped=+skipped)
+        return replace(reading, rows=rows[~repeated], skipped=+skipped, unread=unread)
 
     def remember(self, reading: Reading, position: int, newest: float) -> None:
         """Remember a reading of counted records, those below `position`.
@@ -74,14 +78,18 @@ class Repeats:
         rows = reading.rows[reading.rows.offsets < position]
         spans = [each for each in reading.spans if each[0] < position]
         ahead = rows.ts > newest
-        self._nested(replace(reading, rows=rows, spans=spans), ahead, Counter())
+        self._nested(replace(reading, rows=rows, spans=spans), ahead, Counter(), [])
         if self.ids is not None:
             self.ids.repeated(rows, ahead)
 
     def _nested(
-        self, reading: Reading, ahead: NDArray[np.bool_], skipped: Counter[SkipReason]
+        self,
+        reading: Reading,
+        ahead: NDArray[np.bool_],
+        skipped: Counter[SkipReason],
+        unread: list[UnreadItem],
     ) -> NDArray[np.bool_]:
-        """Return which rows repeat an earlier span, and count why.
+        """Return which rows repeat an earlier span, and count why; leave out such unread items.
 
         Those whose time cannot be read or is `ahead` are not counted: they repeat nothing, and
         nothing repeats them.
@@ -90,6 +98,9 @@ class Repeats:
         repeated = np.zeros(len(rows), dtype=np.bool_)
         if self.spans is None:
             return repeated
+        looked_at: dict[int, list[UnreadItem]] = {}
+        for each in unread:
+            looked_at.setdefault(each.offset, []).append(each)
         for offset, nodes in reading.spans:
             first, end = np.searchsorted(rows.offsets, (offset, offset + 1)).tolist()
             names = rows.id[first:end]
@@ -101,6 +112,15 @@ class Repeats:
                 if place is not None:
                     repeated[place] = True
                     skipped[why] += 1
+            if offset in looked_at:
+                looked_at[offset] = [
+                    each for each in looked_at[offset] if not self.spans.counts(each.key)
+                ]
+        left = [each for some in looked_at.values() for each in some]
+        # A span around or inside of one that counts repeats its usage.
+        skipped["not_a_request"] += len(unread) - len(left)
+        skipped["unread_usage"] -= len(unread) - len(left)
+        unread[:] = left
         return repeated
 
     def forget_from(self, offset: int) -> None:

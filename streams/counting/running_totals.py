@@ -8,15 +8,16 @@ import numpy as np
 
 from streams.classify.keys import OTHER
 from streams.decode.rows import FORMAT_NAMES
+from streams.decode.unread_usage import MAX_SOURCES
 from streams.state.pane import Counts, add_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from streams.classify.classifier import Classifier
     from streams.counting.aggregate import Columns
     from streams.decode.event import Rejected, SkipReason
-    from streams.decode.rows import Reading
+    from streams.decode.rows import Reading, UnreadItem
     from streams.state.codec import Totals
 
 #: More languages than a gateway sees; beyond the limit, further names are counted together.
@@ -36,6 +37,16 @@ def add_results(
         count_up(totals.records, "counted/", counted)
     for reason, count in reading.skipped.items():
         count_up(totals.records, _result_of_skip(reason), count)
+
+
+def add_unread(totals: Totals, unread: Iterable[UnreadItem], newest: float) -> None:
+    """Count the items whose usage no reader takes, by format and source."""
+    for each in unread:
+        is_shown = (key := f"{each.format}/{each.source}") in totals.unread
+        if not is_shown and len(totals.unread) >= MAX_SOURCES:
+            key = f"{each.format}/{OTHER}"
+        count_up(totals.unread, key, 1)
+        totals.unread_at = newest
 
 
 def add_events(totals: Totals, columns: Columns, classifier: Classifier) -> None:

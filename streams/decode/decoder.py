@@ -49,8 +49,9 @@ from streams.decode.formats.registry import (
     formats_named,
 )
 from streams.decode.formats.traced import Line, Traced
-from streams.decode.judged import Judged, completed, is_traced, skip_nested
+from streams.decode.judged import Judged, Unread, completed, is_traced, skip_nested, unread_of
 from streams.decode.options import AUTO, Options
+from streams.decode.unread_usage import UNREAD_USAGE, is_ordinary, unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -73,7 +74,8 @@ Read = Item | Traced | Line
 class Decoded(NamedTuple):
     """The contents of one record; `format` is that of its first item, None where it is unknown.
 
-    `formats` are those of its events, one each. `nodes` are the spans that it holds.
+    `formats` are those of its events, one each. `nodes` are the spans that it holds, and `unread`
+    the items whose usage no reader takes.
     """
 
     format: str | None
@@ -82,6 +84,7 @@ class Decoded(NamedTuple):
     skipped: Sequence[Skipped] = ()
     formats: Sequence[str] = ()
     nodes: Sequence[Node] = ()
+    unread: Sequence[Unread] = ()
 
 
 class Decoder:
@@ -128,6 +131,19 @@ class Decoder:
             found = self._value(value, 0, is_protobuf=is_protobuf)
             self._is_litellm = found[0].format == litellm.NAME
         return _sorted(found if envelope is None else completed(found, envelope))
+
+    def items(self, value: bytes, headers: Headers = ()) -> list[Judged]:
+        """Return each item of a record for itself, also one that repeats another one.
+
+        For explanations: always by the general path, which is the slower one.
+        """
+        self._budget.left = self._options.max_record_bytes
+        try:
+            found = self._value(value, 0, is_protobuf=_is_protobuf(headers))
+        except Exception:  # noqa: BLE001 - as in `decode`
+            return [Judged(None, Rejected("wrong_type", FAILED))]
+        envelope = cloudevents.from_headers(headers) if headers else None
+        return found if envelope is None else completed(found, envelope)
 
     def decode_many(
         self, values: Sequence[bytes | None], headers: Sequence[Headers]
@@ -185,10 +201,11 @@ class Decoder:
             if not 0 < len(documents) <= MAX_ITEMS or not is_known:
                 return None
             detect = self._options.detect
-            return [
-                Judged(litellm.NAME, _judge(litellm.read(document), detect))
-                for document in documents
-            ]
+            found = [_judge(litellm.read(document), detect) for document in documents]
+            # The rest of their document may hold usage all the same.
+            if any(type(each) is Skipped and is_ordinary(each) for each in found):
+                return None
+            return [Judged(litellm.NAME, each) for each in found]
         except Exception:  # noqa: BLE001 - what this rejects, the general path judges
             return None
 
@@ -247,7 +264,7 @@ class Decoder:
         try:
             value.decode()
         except UnicodeDecodeError as invalid:
-            hint = "; of binary formats only OTLP traces are read" if invalid.start < 8 else ""
+            hint = "; of binary formats only OTLP is read" if invalid.start < 8 else ""
             return _unknown("not_utf8", f"invalid UTF-8 at byte {invalid.start}{hint}")
         document = leniently(value, why)
         if document is not None:
@@ -360,7 +377,8 @@ class Decoder:
             # For our own event the native reader gives the best reason.
             if each.matches(document) or each.name == native.NAME:
                 try:
-                    return self._judged(each.name, each.read(document), depth)
+                    found = self._judged(each.name, each.read(document), depth)
+                    return _looked_into(document, found)
                 except Exception:  # noqa: BLE001 - a record must not be able to stop a worker
                     return [Judged(each.name, Rejected("wrong_type", FAILED))]
         return [self._other_format()]
@@ -400,11 +418,20 @@ class Decoder:
             found = self._of_lines.line(line.document, depth + 1)
             if any(each.is_known for each in found):
                 return completed(found, envelopes.at_time(line.ts))
+            return [Judged(name, line.unread())]
         return [Judged(name, Skipped("not_a_request"))]
 
     def line(self, document: object, depth: int) -> list[Judged]:
         """Judge a document that lies in another one, at a depth."""
         return self._any(document, depth)
+
+
+def _looked_into(document: dict[str, Any], found: list[Judged]) -> list[Judged]:
+    """Return the outcome of a document, of which one that seems ordinary may hold usage."""
+    item = found[0].item
+    if len(found) > 1 or not isinstance(item, Skipped) or not is_ordinary(item):
+        return found
+    return [found[0]._replace(item=unread(document, item.reason))]
 
 
 def _judge(
@@ -443,6 +470,7 @@ def _sorted(found: list[Judged]) -> Decoded:
         [each.item for each in found if isinstance(each.item, Skipped)],
         [each.format or "" for each in events],
         nodes,
+        [unread_of(each) for each in found if each.item == UNREAD_USAGE],
     )
 
 

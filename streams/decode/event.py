@@ -7,7 +7,7 @@ so that the reason can be a label and a dead letter can carry it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
@@ -21,7 +21,7 @@ Reason = Literal[
     "not_utf8",
     "not_json",
     "not_an_object",  # JSON, but an array, a string, a number, true, false or null
-    "not_protobuf",  # declared as protobuf, or binary, but not OTLP traces
+    "not_protobuf",  # declared as protobuf, or binary, but not OTLP traces or logs
     "bad_envelope",  # an envelope or an encoding whose contents cannot be unwrapped
     "other_format",  # not in the format that TOKENSHARE_FORMAT pins
     "missing_field",
@@ -114,15 +114,22 @@ SkipReason = Literal[
     "no_llm",  # ordinary traffic of a gateway that also serves other things
     "empty_batch",  # a batch without items, as sent by a connection test
     "duplicate",  # an id that was counted recently (TOKENSHARE_DEDUPE_RECORDS)
+    "unread_usage",  # it visibly holds a model and token counts, and no reader takes them
 ]
 SKIP_REASONS: tuple[SkipReason, ...] = get_args(SkipReason)
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A well-formed record, or an item of one, with nothing to count: ordinary traffic."""
+    """A well-formed record, or an item of one, with nothing to count.
+
+    It is ordinary traffic, except `unread_usage`: `source` then says where it comes from. With
+    `is_final` a reader knows that there is nothing to count, and nobody has to look for more.
+    """
 
     reason: SkipReason
+    source: str = field(default="", compare=False)
+    is_final: bool = field(default=False, compare=False)
 
 
 def event_time(ts: float | str | None, record_time: float | None) -> float | None:

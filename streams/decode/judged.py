@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from streams.decode.event import Rejected, Skipped, UsageEvent
 from streams.decode.formats import cloudevents
 from streams.decode.formats.raw_usage import SharedId
-from streams.decode.nesting import Node, within
+from streams.decode.nesting import Node, beside_counted, within
+from streams.decode.unread_usage import UNREAD_USAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 
 class Judged(NamedTuple):
@@ -29,6 +33,21 @@ class Judged(NamedTuple):
     def is_no_document(self) -> bool:
         """Return whether there is not even JSON to be read."""
         return isinstance(self.item, Rejected) and self.item.reason in {"not_json", "not_utf8"}
+
+
+class Unread(NamedTuple):
+    """An item whose usage no reader takes: its place in a trace, its format, who wrote it."""
+
+    key: Hashable
+    format: str
+    source: str
+
+
+def unread_of(judged: Judged) -> Unread:
+    """Return an item as one whose usage no reader takes."""
+    item = judged.item
+    source = item.source if isinstance(item, Skipped) else ""
+    return Unread(None if judged.node is None else judged.node.key, judged.format or "", source)
 
 
 def is_traced(judged: Judged) -> bool:
@@ -51,6 +70,9 @@ def skip_nested(found: list[Judged]) -> list[Node]:
     nodes += [each.link for each in found if each.link is not None]
     for at, why in within(nodes).items():
         found[at] = found[at]._replace(item=Skipped(why))
+    unread = {at for at, each in enumerate(found) if each.item == UNREAD_USAGE}
+    for at in beside_counted(nodes, unread) if unread else ():
+        found[at] = found[at]._replace(item=Skipped("not_a_request"))
     return [each for each in nodes if each is not None]
 
 

@@ -21,17 +21,25 @@ from streams.decode.formats import litellm, native
 from streams.decode.options import AUTO
 from streams.decode.peekable_batches import PeekableBatches, reason_of
 from streams.decode.prompt_language import from_json
-from streams.decode.rows import FORMAT_NUMBERS, CorruptRange, Reading, Rows, id_number, rows_of
+from streams.decode.rows import (
+    FORMAT_NUMBERS,
+    CorruptRange,
+    Reading,
+    Rows,
+    UnreadItem,
+    id_number,
+    learned,
+    rows_of,
+)
 from streams.kafka import compression, oversized_batch, record_batch
 from streams.kafka.compression import DecompressionBuffer
 from streams.kafka.record_batch import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterator, Mapping, Sequence
 
     from streams.classify.classifier import Classifier
+    from streams.decode.decoder import Decoded
     from streams.decode.event import SkipReason
     from streams.decode.options import Options
     from streams.decode.rows import Spans
@@ -76,6 +84,7 @@ class _Others(NamedTuple):
     rejected: list[tuple[int, Rejected]]
     skipped: Mapping[SkipReason, int]
     spans: list[Spans]
+    unread: list[UnreadItem]
 
 
 class _Scanned:
@@ -182,6 +191,7 @@ class Reader:
             skipped,
             corrupt=[each for piece in pieces for each in piece.corrupt],
             spans=[each for piece in pieces for each in piece.spans],
+            unread=[each for piece in pieces for each in piece.unread],
         )
 
     def readings(
@@ -258,6 +268,7 @@ class Reader:
                 *(batches, others),
                 corrupt=corrupt if is_last else (),
                 spans=more.spans,
+                unread=more.unread,
             )
             start = upto
 
@@ -271,7 +282,7 @@ class Reader:
                 log.error("the record at offset %s cannot be decoded: %s", others[0].offset, kind)  # noqa: TRY400
                 none = Rows.empty(0, self._generation)
                 failed = Rejected("wrong_type", FAILED)
-                return _Others(none, [(others[0].offset, failed)], {}, [])
+                return _Others(none, [(others[0].offset, failed)], {}, [], [])
         # Bisection finds the record that fails; its neighbours count.
         half = len(others) // 2
         some, more = self._decode_safely(others[:half]), self._decode_safely(others[half:])
@@ -280,6 +291,7 @@ class Reader:
             [*some.rejected, *more.rejected],
             Counter(some.skipped) + Counter(more.skipped),
             [*some.spans, *more.spans],
+            [*some.unread, *more.unread],
         )
 
     def _decode(self, others: list[Record]) -> _Others:
@@ -291,6 +303,7 @@ class Reader:
         rejected: list[tuple[int, Rejected]] = []
         skipped: Counter[SkipReason] = Counter()
         spans: list[Spans] = []
+        unread: list[UnreadItem] = []
         for index, each in enumerate(decoded):
             if isinstance(each, UsageEvent):
                 events.append(each)
@@ -303,6 +316,7 @@ class Reader:
                 formats += map(FORMAT_NUMBERS.__getitem__, each.formats)
             rejected += ((offsets[index], why) for why in each.rejected)
             skipped.update(what.reason for what in each.skipped)
+            unread += _unread(offsets[index], each)
             if each.nodes and self._with_spans:
                 spans.append((offsets[index], [node.keyed(id_number) for node in each.nodes]))
         rows = rows_of(
@@ -313,7 +327,7 @@ class Reader:
             formats,
             with_ids=self._with_ids,
         )
-        return _Others(rows, rejected, skipped, spans)
+        return _Others(rows, rejected, skipped, spans, unread)
 
     def _scan(self, start: int, ahead: PeekableBatches, damaged: frozenset[int]) -> _Scanned:
         """Read record batches until there is enough for a piece, or the next one is large.
@@ -420,12 +434,12 @@ class Reader:
     def _numbered(self, rows: Rows) -> Rows:
         """Replace the scanner's numbers by the classifier's."""
         classifier = self._classifier
-        self._pair_numbers = _learn(
+        self._pair_numbers = learned(
             self._pair_numbers,
             self._scanner.pairs.texts,
             lambda texts: classifier.pairs([_split(text) for text in texts]),
         )
-        self._tenant_numbers = _learn(
+        self._tenant_numbers = learned(
             self._tenant_numbers,
             self._scanner.tenants.texts,
             lambda texts: classifier.tenants([text.decode() for text in texts]),
@@ -445,6 +459,11 @@ class Reader:
             rows.id,
             rows.requests,
         )
+
+
+def _unread(offset: int, decoded: Decoded) -> Iterator[UnreadItem]:
+    for key, format_, source in decoded.unread:
+        yield UnreadItem(offset, 0 if key is None else id_number(key), format_, source)
 
 
 def _read_older(raw: bytes | memoryview, start: int, row: int) -> _Read:
@@ -468,16 +487,6 @@ def _in_pieces(others: list[Record]) -> Iterator[tuple[list[Record], int]]:
             piece, size = [], 0
     if piece:
         yield piece, size
-
-
-def _learn(
-    known: NDArray[np.int64],
-    texts: list[bytes],
-    numbers: Callable[[list[bytes]], NDArray[np.int64]],
-) -> NDArray[np.int64]:
-    if len(texts) == len(known):
-        return known
-    return np.concatenate([known, numbers(texts[len(known) :])])
 
 
 def _split(text: bytes) -> tuple[str, str | None]:

@@ -24,7 +24,7 @@ from streams.decode.formats.registry import NAMES
 from streams.kafka import record_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Literal
 
     from numpy.typing import NDArray
@@ -129,6 +129,19 @@ class Rows:
 _columns = attrgetter(*(each.name for each in fields(Rows) if each.name != "generation"))
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadItem:
+    """An item of the record at an offset whose usage no reader takes.
+
+    `key` is the number of its span, 0 for none.
+    """
+
+    offset: int
+    key: int
+    format: str
+    source: str
+
+
 #: The spans of the record at an offset. Their keys are numbers, like those in a row's `id`.
 Spans = tuple[int, "Sequence[Node]"]
 
@@ -157,8 +170,9 @@ class Reading:
     without holes even where the log has some. Each item of a record is a row, rejected or skipped:
     `rejected` by offset, ascending, several of one offset where a record holds several bad items.
     What cannot be read at all is `corrupt`. `spans` are those of each record that holds any, by
-    offset. `record_batches` are the source, with the parts of a
-    large batch in its place; `others` are the records that were decoded in Python.
+    offset. Of the skipped ones, those whose usage no reader takes are `unread`. `record_batches`
+    are the source, with the parts of a large batch in its place; `others` are the records that were
+    decoded in Python.
     """
 
     start: int
@@ -170,6 +184,7 @@ class Reading:
     others: Sequence[Record] = ()
     corrupt: Sequence[CorruptRange] = ()
     spans: Sequence[Spans] = ()
+    unread: Sequence[UnreadItem] = ()
 
     def records_at(self, offsets: Iterable[int]) -> dict[int, Record]:
         """Return the records at these offsets; those that cannot be read again are left out."""
@@ -263,3 +278,14 @@ def id_number(name: object) -> int:
         return 0
     text = str(name).encode(errors="replace")
     return compiled.scan.hash_of(text) if compiled.IS_COMPILED else hash(text) or 1
+
+
+def learned(
+    known: NDArray[np.int64],
+    texts: list[bytes],
+    numbers: Callable[[list[bytes]], NDArray[np.int64]],
+) -> NDArray[np.int64]:
+    """Return the numbers that are known, with those of the texts after them."""
+    if len(texts) == len(known):
+        return known
+    return np.concatenate([known, numbers(texts[len(known) :])])

@@ -14,7 +14,7 @@ cdef enum:
     S_RESPONSE_MODEL, S_HIDDEN_MODEL, S_MAP_MODEL
     # One for each of TIMES, in their order.
     S_TIMES
-    SLOTS = S_TIMES + 7
+    SLOTS = S_TIMES + 8
     GUARD_LITELLM = 100
     GUARD_NATIVE = 101
     GUARD_SPEND = 102

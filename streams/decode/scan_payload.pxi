@@ -97,6 +97,9 @@ cdef Format _read_native(Walk* walk, Event* event) noexcept:
     cdef int number
     if walk.guards & HAS_NATIVE_GUARD or walk.slots[S_CALL_TYPE].start != NULL:
         return NOT_READ
+    # A flat record's time, where it is no payload of LiteLLM.
+    if walk.slots[S_START].start != NULL:
+        return NOT_READ
     # An empty language or tenant is none here and in Python; a blank language counts as none.
     if _text_in(walk.slots[S_LANGUAGE], &event.language) == UNCLEAR:
         return NOT_READ
@@ -104,7 +107,7 @@ cdef Format _read_native(Walk* walk, Event* event) noexcept:
         return NOT_READ
     is_own = event.has_ts = time.start != NULL and time.start[0] != 0x6E
     # Flat records have it under other names.
-    for number in range(7):
+    for number in range(SLOTS - S_TIMES):
         if event.has_ts:
             break
         time = walk.slots[S_TIMES + number]

@@ -12,9 +12,10 @@ reads twice that many records again at its start decides like its predecessor.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.decode.nesting import MAX_DEPTH, Node, is_same, repeats
+from streams.decode.nesting import MAX_DEPTH, Node, is_same, is_same_answer, repeats
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
     from streams.decode.event import SkipReason
 
-#: Spans that are remembered, at some 300 bytes each.
+#: Spans that are remembered, at a kilobyte each.
 MAX_SPANS = 50_000
+#: Spans inside one without usage of its own that are looked at for usage; a request has few.
+MAX_LOOKED_AT = 256
 
 
 class _Usage(NamedTuple):
@@ -38,7 +41,7 @@ class TraceMemory:
     """Remembers the spans of the last `records` offsets of a log.
 
     Spans are numbered in the order of the log. `_links` are the spans' parents, `_inside` the spans
-    inside each span, in the order in which they came.
+    inside each span, in the order in which they came, `_answers` the first span of each answer.
     """
 
     def __init__(self, records: int, spans: int = MAX_SPANS) -> None:
@@ -47,11 +50,15 @@ class TraceMemory:
         self._links: dict[Hashable, tuple[Hashable, int]] = {}
         self._inside: dict[Hashable, list[Hashable]] = {}
         self._usages: dict[Hashable, _Usage] = {}
+        self._answers: dict[Hashable, Hashable] = {}
         self._begins: deque[tuple[int, int]] = deque()
         self._next = 0
+        self._next_tidy = spans
+        #: The first span that counts for the last record.
+        self._floor_now = 0
 
     def __len__(self) -> int:
-        return len(self._links) + len(self._usages)
+        return len(self._links) + len(self._usages) + len(self._answers)
 
     def repeated(
         self, offset: int, nodes: Sequence[Node], void: AbstractSet[Hashable] = frozenset()
@@ -65,12 +72,11 @@ class TraceMemory:
         counted = [each for each in nodes if each.has_usage and each.key not in void]
         for each in nodes:
             self._link(each)
-        floor = self._floor(offset)
-        found: dict[Hashable, SkipReason] = {}
-        for each in counted:
-            before = self._usages.get(each.key)
-            if before is not None and floor <= before.number < begin:
-                found[each.key] = "duplicate"
+        floor = self._floor_now = self._floor(offset)
+        known = self._usages.keys() & {each.key for each in counted}
+        found: dict[Hashable, SkipReason] = {
+            key: "duplicate" for key in known if floor <= self._usages[key].number < begin
+        }
         for each in counted:
             self._usages[each.key] = _Usage(each, self._links_number(each.key, begin), False)
         for each in counted:
@@ -81,8 +87,29 @@ class TraceMemory:
                 why = self._repeats_outer(each, begin, floor)
             if why is not None:
                 found.setdefault(each.key, why)
+        for each in counted:
+            if each.key not in found and self._repeats_answer(each, floor):
+                found[each.key] = "duplicate"
         self._prune(floor)
         return found
+
+    def counts(self, key: Hashable) -> bool:
+        """Return whether a span with usage lies inside or around one of the last record."""
+        floor = self._floor_now
+        if self._outer_usage(key, floor) is not None:
+            return True
+        inside = islice(self._inside_of(key, floor), MAX_LOOKED_AT)
+        return any(each is not None for each in inside)
+
+    def _repeats_answer(self, node: Node, floor: int) -> bool:
+        """Return whether another instrumentation has reported a span's answer before."""
+        if node.answer is None:
+            return False
+        first = self._usages.get(self._answers.get(node.answer))
+        if first is not None and first.number >= floor:
+            return is_same_answer(first.node, node)
+        self._answers[node.answer] = node.key
+        return False
 
     def _link(self, node: Node) -> None:
         self._next += 1
@@ -105,6 +132,10 @@ class TraceMemory:
 
     def _nearest_inside(self, key: Hashable, floor: int) -> Iterator[Node]:
         """Yield the nearest spans with usage inside a span."""
+        return (each for each in self._inside_of(key, floor) if each is not None)
+
+    def _inside_of(self, key: Hashable, floor: int) -> Iterator[Node | None]:
+        """Yield the nearest spans with usage inside a span, and None for those on the way."""
         todo, seen = [key], {key}
         while todo:
             outer = todo.pop()
@@ -118,32 +149,43 @@ class TraceMemory:
                     yield usage.node
                 else:
                     todo.append(inner)
+                    yield None
 
     def _repeats_outer(self, node: Node, begin: int, floor: int) -> SkipReason | None:
         """Return why a span does not count inside one that was counted before."""
-        outer: Hashable = node.key
+        usage = self._outer_usage(node.key, floor)
+        if usage is None or usage.number >= begin or usage.is_covered:
+            return None
+        return "duplicate" if usage.node.is_sum or is_same(usage.node, node) else None
+
+    def _outer_usage(self, key: Hashable, floor: int) -> _Usage | None:
+        """Return the nearest span with usage around a span."""
+        outer = key
         for _ in range(MAX_DEPTH):
             link = self._links.get(outer)
-            if link is None or link[1] < floor or link[0] == node.key:
+            if link is None or link[1] < floor or link[0] == key:
                 return None
             outer = link[0]
             usage = self._usages.get(outer)
             if usage is not None and usage.number >= floor:
-                if usage.number >= begin or usage.is_covered:
-                    return None
-                return "duplicate" if usage.node.is_sum or is_same(usage.node, node) else None
+                return usage
         return None
 
     def _prune(self, floor: int) -> None:
-        if len(self._links) + len(self._usages) <= 2 * self._spans:
-            return
-        self._keep(floor, self._next)
+        # It takes a look at every span, so not at each record.
+        if self._next >= self._next_tidy:
+            self._tidy(floor)
 
-    def _keep(self, first: int, end: int) -> None:
-        """Keep the spans of these numbers."""
+    def _tidy(self, first: int) -> None:
+        """Keep the spans from a number on."""
+        end = self._next
+        self._next_tidy = end + self._spans // 4
         self._links = {key: link for key, link in self._links.items() if first <= link[1] < end}
         self._usages = {
             key: usage for key, usage in self._usages.items() if first <= usage.number < end
+        }
+        self._answers = {
+            answer: key for answer, key in self._answers.items() if key in self._usages
         }
         self._inside = {}
         for key, (parent, _) in self._links.items():
@@ -153,7 +195,7 @@ class TraceMemory:
         """Forget the spans of records from an offset on: the log no longer holds them."""
         while self._begins and self._begins[-1][0] >= offset:
             self._next = self._begins.pop()[1]
-        self._keep(0, self._next)
+        self._tidy(0)
 
     def forget(self, keys: Iterable[Hashable]) -> None:
         """Forget what these spans count: they were not counted after all."""

@@ -1,23 +1,24 @@
 """Define when a shift of a share is an alert: thresholds, times and routes of the rules files.
 
 Prometheus and Alertmanager read theirs from `deploy/`, where users change them. These are the same
-values, for backtests without Prometheus. A test compares the two.
+values, for backtests without Prometheus. A test compares the two. Which alerts mute which is in
+inhibitions.py.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from streams.classify.keys import UNKNOWN
 from streams.classify.language.tags import UNDETERMINED
+from streams.shifts.series import MEASURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from numpy.typing import NDArray
+
+    from streams.shifts.series import Measure
 
 Direction = Literal["up", "down"]
 Window = Literal["1h", "24h", "7d"]
@@ -29,6 +30,11 @@ DAY_ZSCORE = {"origin": 3.0, "language": 3.5}
 HOUR_ZSCORE = 4.0
 #: The z of a drift leaves jumps out, so it is lower.
 DRIFT_ZSCORE = {"origin": 2.5, "language": 3.0}
+#: Developers are many, like languages, and more are launched and withdrawn.
+DEVELOPER_ZSCORE, DEVELOPER_SHIFT = 3.5, 0.02
+#: Requests are silent where tokens are this far from usual in the same direction: the alert on
+#: tokens says it.
+TOKENS_ZSCORE: dict[Window, float] = {"1h": 4.0, "24h": 3.0, "7d": 2.5}
 #: A shift matters from this many points on …
 DAY_SHIFT, HOUR_SHIFT, DRIFT_SHIFT = 0.01, 0.03, 0.02
 #: … or, for a small key, where its share is this many times the expected one, or the inverse of it.
@@ -41,6 +47,18 @@ DAY_EFFECTIVE_REQUESTS, HOUR_EFFECTIVE_REQUESTS = 100.0, 30.0
 #: The usual spread needs three weeks of history before it is reliable.
 MIN_HISTORY_DAYS = 21.0
 UNCLASSIFIED_SHARE, UNCLASSIFIED_ZSCORE = 0.05, 4.0
+#: A model or developer is new from this share on, if it had at most this fraction of it on each of
+#: the 28 days before.
+NEW_SHARE, NEW_FRACTION = 0.03, 0.2
+#: It is gone if it has lost at least so much, and half of what it had: so much is lost of a window
+#: of 24 hours twelve hours after a withdrawal.
+GONE_SHIFT, GONE_FRACTION = 0.03, 0.5
+#: A model has doubled if it has won at least so much.
+DOUBLED_SHIFT, DOUBLED = 0.03, 2.0
+#: An event is at least so many standard errors of the share.
+EVENT_ERRORS = 3.0
+#: The dimensions in which keys come and go.
+EVENT_DIMENSIONS = ("model", "developer")
 
 
 class Rule(NamedTuple):
@@ -72,71 +90,31 @@ UNCLASSIFIED = Rule("LLMShareUnclassified", "1h", None, 15 * 60, 15 * 60, 48 * 3
 # A drift pauses for days and goes on: it is one alert until a week after its condition last held.
 DRIFT_UP = Rule("LLMShareDrift", "7d", "up", 6 * 3600, 12 * 3600, 7 * 86400)
 DRIFT_DOWN = DRIFT_UP._replace(direction="down")
-RULES = (DAY_UP, DAY_DOWN, HOUR_UP, HOUR_DOWN, DRIFT_UP, DRIFT_DOWN, UNCLASSIFIED)
+# What comes or goes is one alert until its days have become the baseline.
+# A developer waits for its model, whose alert names the cause and mutes it.
+DEVELOPER_UP = Rule("LLMShareShiftDeveloper", "24h", "up", 4 * 3600, 4 * 3600, 24 * 3600)
+DEVELOPER_DOWN = DEVELOPER_UP._replace(direction="down")
+MODEL_NEW = Rule("LLMModelNew", "24h", "up", 1800, 1800, 48 * 3600)
+MODEL_GONE = Rule("LLMModelGone", "24h", "down", 1800, 1800, 48 * 3600)
+MODEL_DOUBLED = Rule("LLMModelDoubled", "24h", "up", 1800, 1800, 24 * 3600)
+RULES = (
+    *(DAY_UP, DAY_DOWN, HOUR_UP, HOUR_DOWN, DRIFT_UP, DRIFT_DOWN, UNCLASSIFIED),
+    *(DEVELOPER_UP, DEVELOPER_DOWN, MODEL_NEW, MODEL_GONE, MODEL_DOUBLED),
+)
+#: The rules of a dimension, where it has not all of those of origins and languages.
+_RULES_OF = {
+    "developer": (DEVELOPER_UP, DEVELOPER_DOWN, MODEL_NEW, MODEL_GONE),
+    "model": (MODEL_NEW, MODEL_GONE, MODEL_DOUBLED),
+}
+#: Developers and models are watched by the day and by tokens only: they are many.
+_OF_MANY: tuple[Window, ...] = ("24h",)
 
 #: The only measure of the alert on unclassified traffic: a request is unknown, however long it is.
 UNCLASSIFIED_MEASURE = "requests"
 UNCLASSIFIED_KEYS = {"origin": UNKNOWN, "language": UNDETERMINED}
 
-# How Alertmanager groups the alerts of a dimension into notifications.
-GROUP_WAIT_SECONDS = 120
-GROUP_INTERVAL_SECONDS = 30 * 60
-REPEAT_INTERVAL_SECONDS = 96 * 3600
-
-
-class Inhibition(NamedTuple):
-    """Alerts that silence less specific ones: label regular expressions, and labels in common."""
-
-    source: dict[str, str]
-    target: dict[str, str]
-    equal: tuple[str, ...]
-
-
-#: Which alerts inhibit which. Shares add up to 1, so a share rises where others fall: alerts on
-#: falling shares are silent while one on a rising share fires.
-INHIBITIONS = (
-    Inhibition(
-        {"alertname": "LLMShareStale"},
-        {"alertname": "LLMShareShift.*|LLMShareDrift|LLMShareUnclassified"},
-        ("job", "gateway"),
-    ),
-    Inhibition(
-        {"alertname": "LLMShareUnclassified"},
-        {"alertname": "LLMShareShift.*|LLMShareDrift"},
-        ("job", "gateway", "dimension"),
-    ),
-    Inhibition(
-        {"alertname": "LLMShareShift.*", "direction": "up"},
-        {"direction": "down"},
-        ("job", "gateway", "dimension"),
-    ),
-    # A drift lasts for weeks, in which shifts of other keys are news.
-    Inhibition(
-        {"alertname": "LLMShareDrift", "direction": "up"},
-        {"alertname": "LLMShareDrift", "direction": "down"},
-        ("job", "gateway", "dimension"),
-    ),
-    Inhibition(
-        {"alertname": "LLMShareShift.*"},
-        {"alertname": "LLMShareDrift"},
-        ("job", "gateway", "dimension", "key", "measure", "direction"),
-    ),
-    Inhibition(
-        {"alertname": "LLMShareShiftHour"},
-        {"alertname": "LLMShareShiftDay"},
-        ("job", "gateway", "dimension", "key", "measure", "direction"),
-    ),
-    Inhibition(
-        {"alertname": "LLMShareShift.*", "measure": "tokens"},
-        {"alertname": "LLMShareShift.*", "measure": "requests"},
-        ("job", "gateway", "dimension", "key", "direction"),
-    ),
-    Inhibition(
-        {"alertname": "LLMShareDrift", "measure": "tokens"},
-        {"alertname": "LLMShareDrift", "measure": "requests"},
-        ("job", "gateway", "dimension", "key", "direction"),
-    ),
-)
+_OF_EVENTS = frozenset(rule for rules in _RULES_OF.values() for rule in rules)
+_ABSENT = np.array(np.nan)
 
 
 class Gauges(NamedTuple):
@@ -153,6 +131,26 @@ class Gauges(NamedTuple):
     evidence: NDArray[np.float64]
     effective: NDArray[np.float64]
     days: NDArray[np.float64]
+    error: NDArray[np.float64] = _ABSENT
+    peak: NDArray[np.float64] = _ABSENT
+    #: z of tokens, where these are the gauges of requests.
+    tokens_zscore: NDArray[np.float64] = _ABSENT
+
+
+def rules_of(dimension: str) -> tuple[Rule, ...]:
+    """Return the rules on a dimension."""
+    shared = tuple(rule for rule in RULES if rule not in _OF_EVENTS)
+    return _RULES_OF.get(dimension, shared)
+
+
+def windows_of(dimension: str) -> tuple[Window, ...]:
+    """Return the windows in which the shifts of a dimension are computed."""
+    return _OF_MANY if dimension in EVENT_DIMENSIONS else SHIFT_WINDOWS
+
+
+def measures_of(dimension: str) -> tuple[Measure, ...]:
+    """Return the measures in which the shifts of a dimension are computed."""
+    return ("tokens",) if dimension in EVENT_DIMENSIONS else MEASURES
 
 
 def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:
@@ -160,39 +158,22 @@ def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:
 
     Call it with `UNCLASSIFIED` for its own key and measure only.
     """
+    if rule in _OF_EVENTS:
+        if rule not in _RULES_OF.get(dimension, ()):
+            return np.zeros(np.shape(gauges.shift), dtype=bool)
+        return _is_event(rule, gauges)
     if rule is UNCLASSIFIED:
         return (gauges.share >= UNCLASSIFIED_SHARE) & (gauges.zscore >= UNCLASSIFIED_ZSCORE)
+    alone = ~(_signed(rule, gauges.tokens_zscore) >= TOKENS_ZSCORE[rule.window])
     if rule.window == "1h":
-        return _is_large(rule, gauges, HOUR_SHIFT, HOUR_EFFECTIVE_REQUESTS) & _is_broad(
-            rule, gauges
+        return (
+            alone
+            & _is_large(rule, gauges, HOUR_SHIFT, HOUR_EFFECTIVE_REQUESTS)
+            & _is_broad(rule, gauges)
         )
     zscores, shift = (DRIFT_ZSCORE, DRIFT_SHIFT) if rule.window == "7d" else (DAY_ZSCORE, DAY_SHIFT)
     far = _signed(rule, gauges.zscore) >= zscores.get(dimension, np.inf)
-    return far & _is_large(rule, gauges, shift, DAY_EFFECTIVE_REQUESTS)
-
-
-def is_inhibited(target: Mapping[str, str], firing: Iterable[Mapping[str, str]]) -> bool:
-    """Return whether one of the firing alerts silences another, all given by their labels.
-
-    As in Alertmanager, a label that both lack is equal, and an alert that matches both the source
-    and the target of a rule is not silenced by another such alert.
-    """
-    for rule in INHIBITIONS:
-        if not _matches(rule.target, target):
-            continue
-        is_source = _matches(rule.source, target)
-        for source in firing:
-            if (
-                _matches(rule.source, source)
-                and not (is_source and _matches(rule.target, source))
-                and all(source.get(name) == target.get(name) for name in rule.equal)
-            ):
-                return True
-    return False
-
-
-def _matches(matchers: Mapping[str, str], labels: Mapping[str, str]) -> bool:
-    return all(re.fullmatch(regex, labels.get(name, "")) for name, regex in matchers.items())
+    return alone & far & _is_large(rule, gauges, shift, DAY_EFFECTIVE_REQUESTS)
 
 
 def zscore_threshold(window: Window, dimension: str, *, has_tenants: bool) -> float | None:
@@ -201,6 +182,8 @@ def zscore_threshold(window: Window, dimension: str, *, has_tenants: bool) -> fl
     Where requests name no tenant, one customer's batch looks like a shift of all traffic, so there
     is no alert on the hour.
     """
+    if dimension in EVENT_DIMENSIONS:
+        return DEVELOPER_ZSCORE if (dimension, window) == ("developer", "24h") else None
     if window != "1h":
         return (DRIFT_ZSCORE if window == "7d" else DAY_ZSCORE).get(dimension)
     return HOUR_ZSCORE if dimension in DAY_ZSCORE and has_tenants else None
@@ -229,3 +212,24 @@ def _is_broad(rule: Rule, gauges: Gauges) -> NDArray[np.bool_]:
     """Return whether many tenants make a shift; always false where requests name no tenant."""
     left, shift = (_signed(rule, values) for values in (gauges.without_top_tenant, gauges.shift))
     return (_signed(rule, gauges.zscore) >= HOUR_ZSCORE) & (left >= KEPT_WITHOUT_TOP_TENANT * shift)
+
+
+def _is_event(rule: Rule, gauges: Gauges) -> NDArray[np.bool_]:
+    """Return where a developer has shifted, or where a developer or model has come or gone."""
+    share, before, shift = gauges.share, gauges.baseline, _signed(rule, gauges.shift)
+    if rule in {DEVELOPER_UP, DEVELOPER_DOWN}:
+        far = _signed(rule, gauges.zscore) >= DEVELOPER_ZSCORE
+        holds = far & (shift >= DEVELOPER_SHIFT)
+    elif rule is MODEL_NEW:
+        holds = (share >= NEW_SHARE) & (gauges.peak <= NEW_FRACTION * share)
+    elif rule is MODEL_GONE:
+        holds = (shift >= GONE_SHIFT) & (share <= GONE_FRACTION * before)
+    else:
+        holds = (shift >= DOUBLED_SHIFT) & (share >= DOUBLED * before)
+    return (
+        holds
+        & (shift >= EVENT_ERRORS * gauges.error)
+        & (gauges.evidence >= EVIDENCE_REQUESTS)
+        & (gauges.effective >= DAY_EFFECTIVE_REQUESTS)
+        & (gauges.days >= MIN_HISTORY_DAYS)
+    )

@@ -65,23 +65,30 @@ def centre(last: int) -> int:
 
 
 def evaluate(
-    panes: Series, each: Measure, baseline: Baseline, moments: range, days: Array
+    panes: Series,
+    each: Measure,
+    baseline: Baseline,
+    moments: range,
+    days: Array,
+    *,
+    shown: tuple[Window, ...] = alert_rules.SHIFT_WINDOWS,
 ) -> dict[Window, Evaluation]:
-    """Return the evaluation of each window at moments.
+    """Return the evaluation of each window that is shown, at moments.
 
     `moments` are the starts of their last panes, in unix seconds, one pane apart. `baseline` has
     the hours of all of them, and `days` [moments] are the days of history.
     """
     place = baseline.rows(np.array(moments))
-    windows: dict[Window, tuple[_Window, Array]] = {
-        "1h": (_hour(panes, each, baseline, moments), baseline.hour_spread[place]),
-        "24h": (_day(panes, each, baseline, moments), baseline.day_spread[place]),
-    }
-    found = {
-        name: _evaluation(window, spread, days[:, None])
-        for name, (window, spread) in windows.items()
-    }
-    return found | {DRIFT_WINDOW: _drifted(baseline, place, days[:, None])}
+    found: dict[Window, Evaluation] = {}
+    if "1h" in shown:
+        hour = _hour(panes, each, baseline, moments)
+        found["1h"] = _evaluation(hour, baseline.hour_spread[place], days[:, None])
+    if "24h" in shown:
+        day = _day(panes, each, baseline, moments)
+        found["24h"] = _evaluation(day, baseline.day_spread[place], days[:, None])
+    if DRIFT_WINDOW in shown:
+        found[DRIFT_WINDOW] = _drifted(baseline, place, days[:, None])
+    return found
 
 
 def _drifted(baseline: Baseline, place: NDArray[np.int64], days: Array) -> Evaluation:
@@ -95,6 +102,7 @@ def _drifted(baseline: Baseline, place: NDArray[np.int64], days: Array) -> Evalu
         drift.evidence,
         drift.effective,
         days,
+        drift.error,
     )
     return Evaluation(gauges, drift.error, baseline.day_spread[place], drift.since)
 
@@ -112,6 +120,7 @@ def _evaluation(window: _Window, spread: Array, days: Array) -> Evaluation:
         evidence(window.requests.sum(axis=-2), estimated.baseline),
         estimated.effective,
         days,
+        estimated.error,
     )
     return Evaluation(gauges, estimated.error, spread)
 

@@ -6,16 +6,17 @@ a month are recomputed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streams.classify.keys import OTHER, SHIFT_DIMENSIONS
+from streams.classify.keys import OTHER, TENANT_DIMENSIONS
 from streams.shifts import alert_rules
 from streams.shifts.baseline import NEEDED_HOURS, Baseline, baseline_of
 from streams.shifts.evaluation import PANES_A_DAY
-from streams.shifts.series import MEASURES, Series, Tenants
+from streams.shifts.models import LiveModels, Moment, WindowModels
+from streams.shifts.series import Series, Tenants
 from streams.shifts.shift import Shifts, Traffic, shifts
 from streams.shifts.tenant_guard import guard_hours
 from streams.shifts.weekend import WEEKEND_DAYS
@@ -24,7 +25,7 @@ from streams.state.packing import unpack
 from streams.state.pane import DAY, HOUR, MIDDLE, TENANTS, Level, add_counts, pane_start, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from streams.classify.origin.catalog import Catalog
     from streams.shares.history import History, Panes
@@ -62,18 +63,41 @@ class _Hour(NamedTuple):
 
 @dataclass(slots=True)
 class _Rows:
-    """The rows of one dimension and level by start: each row's source and its counts."""
+    """The rows of one dimension and level: each row's source by start, and their counts.
 
-    cached: dict[int, tuple[object, Array]] = field(default_factory=dict)
+    Row `i` of `table` starts at `first + i * seconds`; a row without a source is zeros.
+    """
 
-    def of(self, sources: Mapping[int, object], row: Callable[[int], Array]) -> dict[int, Array]:
-        """Return the rows by start; rows whose source is a different object are recreated."""
-        rows: dict[int, tuple[object, Array]] = {}
+    seconds: int
+    keys: int
+    sources: dict[int, object] = field(default_factory=dict)
+    first: int = 0
+    table: Array = field(default_factory=lambda: np.zeros((0, 0, 3)))
+
+    def of(self, sources: Mapping[int, object], row: Callable[[int], Array]) -> Array:
+        """Return the counts, [rows, keys, 3]; rows whose source is another object are read again.
+
+        The next call may change them.
+        """
+        if not sources:
+            self.sources, self.table = {}, np.zeros((0, self.keys, 3))
+            return self.table
+        first, number = min(sources), (max(sources) - min(sources)) // self.seconds + 1
+        if first != self.first or number != len(self.table) or self.sources.keys() - sources.keys():
+            self._move(first, number, sources)
         for start, source in sources.items():
-            held = self.cached.get(start)
-            rows[start] = held if held is not None and held[0] is source else (source, row(start))
-        self.cached = rows
-        return {start: each for start, (_, each) in rows.items()}
+            if self.sources.get(start) is not source:
+                self.table[(start - first) // self.seconds] = row(start)
+        self.sources = dict(sources)
+        return self.table
+
+    def _move(self, first: int, number: int, sources: Mapping[int, object]) -> None:
+        table = np.zeros((number, self.keys, 3))
+        kept = {start: each for start, each in self.sources.items() if start in sources}
+        for start in kept:
+            row = self.table[(start - self.first) // self.seconds]
+            table[(start - first) // self.seconds] = row
+        self.sources, self.first, self.table = kept, first, table
 
 
 class LiveShifts:
@@ -82,6 +106,7 @@ class LiveShifts:
     def __init__(self, view: View, history: History) -> None:
         self._view = view
         self._history = history
+        self._models = LiveModels(history)
         self._catalog: Catalog | None = None
         self._keys: dict[str, tuple[str, ...]] = {}
         self._rows: dict[tuple[str, Level], _Rows] = {}
@@ -103,20 +128,25 @@ class LiveShifts:
         )
 
     def shifts(
-        self, panes: LivePanes, keys: Mapping[str, Sequence[str]], now: float
+        self,
+        panes: LivePanes,
+        keys: Mapping[str, Sequence[str]],
+        now: float,
+        models: WindowModels | None = None,
     ) -> tuple[Shifts, ...]:
         """Return the shifts of each dimension; for any thread, but one call at a time.
 
         `keys` are the keys of each dimension that are shown by name; the rest is summed as `other`.
-        `now` is the wall clock in unix seconds.
+        `now` is the wall clock in unix seconds. With `models`, those of the day's window, there are
+        shifts of models as well.
         """
         here = pane_start(HOUR, panes.as_of)
-        for dimension in SHIFT_DIMENSIONS:
+        for dimension in keys:
             self._use_keys(dimension, tuple(keys[dimension]), panes.hours.catalog)
         self._catalog = panes.hours.catalog
         self._read_tenants(panes.tenants)
         found: list[Shifts] = []
-        for dimension in SHIFT_DIMENSIONS:
+        for dimension in keys:
             traffic = Traffic(
                 dimension,
                 self._counted(dimension, panes.panes),
@@ -125,7 +155,29 @@ class LiveShifts:
                 self._counted(dimension, panes.days),
             )
             found += shifts(traffic, self._baselines_of(traffic, here, now), panes.as_of)
-        return tuple(found)
+        return tuple(found) if models is None else self._with_models(found, models, panes)
+
+    def _with_models(
+        self, found: list[Shifts], models: WindowModels, panes: LivePanes
+    ) -> tuple[Shifts, ...]:
+        """Return the shifts with those of models, and each developer with its origin."""
+        day = next(each for each in found if (each.measure, each.window) == ("tokens", "24h"))
+        at = Moment(pane_start(MIDDLE, panes.as_of), day.effective_requests, day.baseline_days)
+        of_models = self._models.shifts(models, panes.days, at)
+        origins = self._models.origins(models, panes.days.catalog)
+        named = [
+            replace(
+                table,
+                keys=tuple(
+                    replace(each, developer=each.key, origin=origins.get(each.key, ""))
+                    for each in table.keys
+                ),
+            )
+            if table.dimension == "developer"
+            else table
+            for table in found
+        ]
+        return (*named, of_models)
 
     def _use_keys(self, dimension: str, keys: tuple[str, ...], catalog: Catalog) -> None:
         if self._keys.get(dimension) != keys or self._catalog is not catalog:
@@ -133,22 +185,17 @@ class LiveShifts:
             self._baselines.pop(dimension, None)
             self._tenants.clear()
             for level in (DAY, HOUR, MIDDLE):
-                self._rows[dimension, level] = _Rows()
+                self._rows[dimension, level] = _Rows(level.seconds, len(keys))
 
     def _counted(self, dimension: str, panes: Panes) -> Series:
         keys, level = self._keys[dimension], panes.level
-        rows = self._rows[dimension, level].of(
+        rows = self._rows[dimension, level]
+        table = rows.of(
             panes.values,
             lambda start: _row(self._history.packed(panes, start, dimension), keys),
         )
-        if not rows:
-            nothing = np.zeros((0, len(keys)))
-            return Series(keys, 0, level.seconds, nothing, nothing, nothing)
-        start = min(rows)
-        table = np.zeros(((max(rows) - start) // level.seconds + 1, len(keys), 3))
-        for at, row in rows.items():
-            table[(at - start) // level.seconds] = row
-        return Series(keys, start, level.seconds, *(table[:, :, each] for each in range(3)))
+        counts = (table[:, :, each] for each in range(3))
+        return Series(keys, rows.first, level.seconds, *counts)
 
     def _baselines_of(self, traffic: Traffic, hour: int, now: float) -> dict[Measure, Baseline]:
         made_at, baselines = self._baselines.get(traffic.dimension, (0.0, {}))
@@ -158,7 +205,7 @@ class LiveShifts:
         if not baselines or is_old:
             baselines = {
                 measure: baseline_of(traffic.hours, measure, hour, days=traffic.days)
-                for measure in MEASURES
+                for measure in alert_rules.measures_of(traffic.dimension)
             }
             self._baselines[traffic.dimension] = now, baselines
         return baselines
@@ -181,6 +228,8 @@ class LiveShifts:
         }
 
     def _tenants_of(self, dimension: str) -> Tenants | None:
+        if dimension not in TENANT_DIMENSIONS:
+            return None
         hours = {start: hour[dimension] for start, (_, hour) in self._tenants.items()}
         weights: dict[str, float] = {}
         for hour in hours.values():
@@ -244,7 +293,7 @@ def _of_largest_tenants(counted: Mapping[str, Counts]) -> Mapping[str, Counts]:
 
 def tenants_of(values: Iterable[bytes]) -> dict[str, dict[str, Counts]]:
     """Return an hour's counts by dimension and `tenant/key`, over all partitions."""
-    found: dict[str, dict[str, Counts]] = {dimension: {} for dimension in SHIFT_DIMENSIONS}
+    found: dict[str, dict[str, Counts]] = {dimension: {} for dimension in TENANT_DIMENSIONS}
     by_axis = {axis: found[dimension] for dimension, axis in AXES.items()}
     for value in values:
         for key, counts in decode_pane(value).tenants.items():
@@ -268,11 +317,14 @@ def _row(packed: bytes, keys: tuple[str, ...]) -> Array:
     return row
 
 
-def gauges_of(of: Shifts) -> alert_rules.Gauges:
-    """Return the gauges of a dimension's keys as on /metrics, in the form alert conditions take."""
+def gauges_of(of: Shifts, tokens: Shifts | None = None) -> alert_rules.Gauges:
+    """Return the gauges of a dimension's keys as on /metrics, in the form alert conditions take.
 
-    def column(name: str) -> Array:
-        values = [getattr(each, name) for each in of.keys]
+    `tokens` are the shifts of tokens in the same window where `of` are those of requests.
+    """
+
+    def column(name: str, shifts: Shifts = of) -> Array:
+        values = [getattr(each, name) for each in shifts.keys]
         return np.array([np.nan if value is None else value for value in values])
 
     effective = np.nan if of.effective_requests is None else of.effective_requests
@@ -285,14 +337,28 @@ def gauges_of(of: Shifts) -> alert_rules.Gauges:
         evidence=column("evidence_requests"),
         effective=np.array(effective),
         days=np.array(of.baseline_days),
+        error=column("standard_error"),
+        peak=column("peak"),
+        tokens_zscore=np.array(np.nan) if tokens is None else column("zscore", tokens),
     )
 
 
-def shifted(of: Shifts) -> frozenset[str]:
-    """Return the keys for which an alert's conditions hold, up or down."""
-    gauges = gauges_of(of)
+def alerting(tables: Sequence[Shifts]) -> Iterator[tuple[Shifts, frozenset[str]]]:
+    """Yield each table of shifts with the keys for which an alert's conditions hold."""
+    of_tokens = {(each.dimension, each.window): each for each in tables if each.measure == "tokens"}
+    for table in tables:
+        tokens = of_tokens.get((table.dimension, table.window))
+        yield table, shifted(table, None if table is tokens else tokens)
+
+
+def shifted(of: Shifts, tokens: Shifts | None = None) -> frozenset[str]:
+    """Return the keys for which an alert's conditions hold, up or down.
+
+    `tokens` are the shifts of tokens where `of` are those of requests.
+    """
+    gauges = gauges_of(of, tokens)
     found: set[str] = set()
-    for rule in alert_rules.RULES:
+    for rule in alert_rules.rules_of(of.dimension):
         if rule is alert_rules.UNCLASSIFIED or rule.window != of.window:
             continue
         holds = alert_rules.met(rule, of.dimension, gauges)

@@ -1,9 +1,9 @@
 """Find what moved a worker's own share: its panes as the parts of streams/shifts/attribution.py.
 
-A key's counts are split by its members: an origin's by model and by language, a language's by
-origin, and both by tenant. The window's counts come from its 5-minute panes, the expected counts
-from the hours of the seven days before, as in streams/shifts/shift.py. So the contributions of each
-split add up to the shift that is shown.
+A key's counts are split by its members: an origin's by model and by language, a developer's by
+model, a language's by origin, and origins and languages by tenant. The window's counts come from
+its 5-minute panes, the expected counts from the hours of the seven days before, as in
+streams/shifts/shift.py. So the contributions of each split add up to the shift that is shown.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streams.classify.keys import OTHER
+from streams.classify.keys import OTHER, TENANT_DIMENSIONS, UNKNOWN
 from streams.shares.grouping import choose
 from streams.shares.history import added_names, packed_models
 from streams.shifts.attribution import Attribution, Part, attribute, expected_members
@@ -77,10 +77,21 @@ class Moved(NamedTuple):
     joint: Attribution | None
     tenants: Attribution | None
 
+    @property
+    def shift(self) -> float | None:
+        """Return the shift that the members add up to, None where none are known."""
+        return next((each.shift for each in (self.joint, self.models) if each is not None), None)
+
+
+#: Nothing is known of the members of a model.
+_NOTHING = Moved(None, None, None)
+
 
 def panes(view: View, history: History, shift: Shift) -> MoverPanes:
     """Return the panes that `moved` needs, in the thread that changes the view."""
     here, last = pane_start(HOUR, shift.as_of), pane_start(MIDDLE, shift.as_of)
+    if shift.dimension == "model":
+        return MoverPanes(history.panes(HOUR, here, here), history.panes(MIDDLE, here, here), {})
     if shift.window == DRIFT_WINDOW:
         hours = history.panes(HOUR, here - DRIFT_HOURS * HOUR.seconds, here)
         return MoverPanes(hours, history.panes(MIDDLE, here, here), {})
@@ -89,25 +100,29 @@ def panes(view: View, history: History, shift: Shift) -> MoverPanes:
     return MoverPanes(
         history.panes(HOUR, first, here + 1),
         history.panes(MIDDLE, opens, last + 1),
-        {start: view.values_at(TENANTS, start) for start in range(first, here + 1, HOUR.seconds)},
+        {start: view.values_at(TENANTS, start) for start in range(first, here + 1, HOUR.seconds)}
+        if shift.dimension in TENANT_DIMENSIONS
+        else {},
     )
 
 
 def moved(history: History, needed: MoverPanes, shift: Shift) -> Moved:
     """Return what moved a shift; for any thread."""
+    if shift.dimension == "model":
+        return _NOTHING
     if shift.window == DRIFT_WINDOW:
         return _drifted(history, needed.hours, shift)
     split = _Split(shift, *_baseline_of(shift))
-    in_hours, wholes = _members(history, needed.hours, split.joined)
-    in_panes, of_panes = _members(history, needed.panes, split.joined)
+    in_hours, wholes = _members(history, needed.hours, split)
+    in_panes, of_panes = _members(history, needed.panes, split)
     of_window = _by_hour(in_panes)
     split.measure(in_hours, wholes, of_window, _whole_hours(of_panes))
     joint = split.attributed(in_hours, of_window)
     models = None
-    if shift.dimension == "origin":
+    if shift.dimension != "language":
         packed = _packed(needed.hours), _packed(needed.panes)
         names = [each for of in packed for each in of.values()]
-        named = _largest(needed.hours.catalog, shift.key, names)
+        named = _largest(needed.hours.catalog, split.is_own_model, names)
         counted = [_models(of, named) for of in packed]
         models = split.attributed(counted[0], _by_hour(counted[1]))
     own, has_tenants = {}, False
@@ -115,7 +130,9 @@ def moved(history: History, needed: MoverPanes, shift: Shift) -> Moved:
         by_tenant = tenants_of(values)[shift.dimension]
         has_tenants |= bool(by_tenant)
         own[start] = split.own_tenants(by_tenant)
-    return Moved(models, joint, split.by_tenant(own) if has_tenants else None)
+    # The only part of a developer by developer is itself.
+    shown = None if shift.dimension == "developer" else joint
+    return Moved(models, shown, split.by_tenant(own) if has_tenants else None)
 
 
 def _drifted(history: History, hours: Panes, shift: Shift) -> Moved:
@@ -124,13 +141,14 @@ def _drifted(history: History, hours: Panes, shift: Shift) -> Moved:
     Tenants are not known of so many days.
     """
     split = _Split(shift, *_baseline_of(shift))
-    cells, wholes = _members(history, hours, split.joined)
+    cells, wholes = _members(history, hours, split)
     begins = pane_start(HOUR, shift.as_of) - RECENT_DAYS * HOURS_A_DAY * HOUR.seconds
     joint = split.between(cells, cells, wholes, begins)
     if shift.dimension != "origin":
         return Moved(None, joint, None)
     packed = _packed(hours)
-    models = _models(packed, _largest(hours.catalog, shift.key, packed.values()))
+    named = _largest(hours.catalog, split.is_own_model, packed.values())
+    models = _models(packed, named)
     return Moved(split.between(models, cells, wholes, begins), joint, None)
 
 
@@ -146,6 +164,8 @@ class _Split:
 
     def __init__(self, shift: Shift, first: int, ends: int) -> None:
         self._shift = shift
+        #: The dimension whose cells tell the key from all others.
+        self.counted_by = "developer" if shift.dimension == "developer" else "joint"
         self._first = first
         self._ends = ends
         #: The key's counts by hour: those of the whole hours, and those of the window.
@@ -165,11 +185,24 @@ class _Split:
                 into[start] = {self._shift.key: self._sum(members)}
 
     def joined(self, key: str) -> str | None:
-        """Return the other half of `origin/language` where one is the key, else None."""
+        """Return the other half of `origin/language` where one is the key, else None.
+
+        Of developers, which have no other half, the key itself.
+        """
+        if self._shift.dimension == "developer":
+            return self._shift.key if self._named(key) == self._shift.key else None
         origin, language = key.split("/", 1)
         if self._shift.dimension == "origin":
             return language if origin == self._shift.key else None
         return origin if self._named(language) == self._shift.key else None
+
+    def is_own_model(self, catalog: Catalog, model: str) -> bool:
+        """Return whether a model belongs to the key, an origin or a developer."""
+        found = catalog.classify(model)
+        if self._shift.dimension == "origin":
+            return found.origin == self._shift.key
+        developer = OTHER if model == OTHER else found.developer or UNKNOWN
+        return self._named(developer) == self._shift.key
 
     def _named(self, key: str) -> str:
         return key if key in self._shift.shown else "other"
@@ -303,17 +336,16 @@ def _rows(amounts: Amounts, names: Sequence[str], starts: range) -> Array:
     return np.array([[row.get(name, 0.0) for name in names] for row in rows])
 
 
-def _members(
-    history: History, panes: Panes, member: Callable[[str], str | None]
-) -> tuple[Members, Wholes]:
-    """Return counts by member, and of all keys; `member` maps a key to its member or None."""
+def _members(history: History, panes: Panes, split: _Split) -> tuple[Members, Wholes]:
+    """Return the counts of a split by member, and those of all keys."""
+    dimension = split.counted_by
     members: Members = {}
     wholes: Wholes = {}
     for start in panes.values:
         into = members[start] = {}
-        for key, counts in history.cells(panes, start, "joint").items():
+        for key, counts in history.cells(panes, start, dimension).items():
             add_counts(wholes, start, counts)
-            name = member(key)
+            name = split.joined(key)
             if name is not None:
                 add_counts(into, name, counts)
     return members, wholes
@@ -323,10 +355,12 @@ def _packed(panes: Panes) -> dict[int, bytes]:
     return {start: packed_models(values) for start, values in panes.values.items()}
 
 
-def _largest(catalog: Catalog, origin: str, models: Iterable[bytes]) -> frozenset[str]:
-    """Return the largest models of an origin."""
+def _largest(
+    catalog: Catalog, is_own: Callable[[Catalog, str], bool], models: Iterable[bytes]
+) -> frozenset[str]:
+    """Return the largest models of a key."""
     whole = added_names(models)
-    own = {model: each for model, each in whole.items() if catalog.classify(model).origin == origin}
+    own = {model: each for model, each in whole.items() if is_own(catalog, model)}
     return choose(frozenset(), own, MAX_MEMBERS)
 
 

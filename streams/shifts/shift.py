@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streams.classify.keys import OTHER
-from streams.shifts import alert_rules
+from streams.shifts import alert_rules, events
 from streams.shifts.baseline import baseline_days
 from streams.shifts.evaluation import PANES_AN_HOUR, centre, evaluate
 from streams.shifts.series import rows, rows_at
@@ -45,7 +45,8 @@ class KeyShift:
     None where unknown: the window is empty, the days before have no data, or (`zscore`,
     `detectable`) history is shorter than `alert_rules.MIN_HISTORY_DAYS`. `without_top_tenant` is
     for the hour only, and None where requests name no tenants. `since` is when a drift began, in
-    unix seconds, for the week only.
+    unix seconds, for the week only. `peak` is the largest share of a day in the 28 days before, for
+    models and developers only, as are its `origin` and `developer`.
     """
 
     key: str
@@ -59,6 +60,9 @@ class KeyShift:
     without_top_tenant: float | None
     evidence_requests: float
     since: float | None = None
+    peak: float | None = None
+    origin: str = ""
+    developer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +105,29 @@ def shifts(
     moment = range(last, last + MIDDLE.seconds, MIDDLE.seconds)
     history = baseline_days(traffic.hours, as_of)
     found = []
+    is_event = traffic.dimension in alert_rules.EVENT_DIMENSIONS
+    peaks = _peaks(traffic, last) if is_event else None
     for each, before in baselines.items():
         if before.hour != here or before.shares.shape[1] != len(traffic.panes.keys):
             raise ValueError(f"the baseline is not of these keys in the hour from {here}")
-        windows = evaluate(traffic.panes, each, before, moment, np.array([history]))
-        guard = _guard(traffic, each, before, last)
-        found += [
-            _shifts(traffic, each, "1h", windows["1h"], guard),
-            _shifts(traffic, each, "24h", windows["24h"], None),
-            _shifts(traffic, each, "7d", windows["7d"], None),
-        ]
+        shown = alert_rules.windows_of(traffic.dimension)
+        windows = evaluate(traffic.panes, each, before, moment, np.array([history]), shown=shown)
+        guard = _guard(traffic, each, before, last) if "1h" in shown else None
+        for window in shown:
+            of_window = windows[window]
+            if peaks is not None:
+                of_window = of_window._replace(gauges=of_window.gauges._replace(peak=peaks))
+            found.append(
+                _shifts(traffic, each, window, of_window, guard if window == "1h" else None)
+            )
     return tuple(found)
+
+
+def _peaks(traffic: Traffic, last: int) -> Array:
+    """Return the largest share of a whole day before the day's window, [1, keys]."""
+    if traffic.days is None:
+        return np.full((1, len(traffic.panes.keys)), np.nan)
+    return events.before(traffic.days, [events.day_before(last)]).peak
 
 
 def _guard(traffic: Traffic, each: Measure, before: Baseline, last: int) -> Array | None:
@@ -155,6 +171,7 @@ def _shifts(
         absent if guard is None else guard[None],
         gauges.evidence,
         absent if since is None else since,
+        np.broadcast_to(gauges.peak, error.shape),
     )
     values = [[_number(value) for value in column[0].tolist()] for column in columns]
     return Shifts(

@@ -35,7 +35,9 @@ class Totals(msgspec.Struct):
     """Running totals of a partition since its first record: the counters on /metrics.
 
     `origins`, `languages` and `developers` by key; `records` by `result/reason`; `events` by
-    format; `late` counts events older than the allowed lateness.
+    format; `late` counts events older than the allowed lateness. `unread` are the items whose usage
+    no reader takes, by `format/source`, and `unread_at` is the newest event time when the last one
+    came (unix seconds).
     """
 
     origins: dict[str, Counts] = {}
@@ -44,6 +46,8 @@ class Totals(msgspec.Struct):
     records: dict[str, int] = {}
     events: dict[str, int] = {}
     late: int = 0
+    unread: dict[str, int] = {}
+    unread_at: float = 0.0
 
 
 class PaneRecord(msgspec.Struct, array_like=True):

@@ -89,6 +89,24 @@ DRIFT_SINCE = Definition(
     ("dimension", "key", "measure"),
     "When a share left the level that it had, in unix time, of the last 35 days.",
 )
+PEAK = Definition(
+    "llm_share_peak_ratio",
+    "gauge",
+    _OF_SHIFT,
+    "The largest share of a day in the 28 days before, of models and developers.",
+)
+MOVER = Definition(
+    "llm_share_mover_ratio",
+    "gauge",
+    ("dimension", "key", "measure", "window", "mover"),
+    "Part of a shift that a model (of languages an origin) contributes, of shifts that alert now.",
+)
+KEY_INFO = Definition(
+    "llm_share_key_info",
+    "gauge",
+    ("dimension", "key", "developer", "origin"),
+    "1; the developer and the origin of a model, or the origin of most tokens of a developer.",
+)
 EVIDENCE = Definition(
     "llm_share_evidence_requests",
     "gauge",
@@ -130,6 +148,12 @@ RECORDS = Definition(
     "counter",
     ("result", "reason"),
     "Records by outcome; rejected ones are in the dead-letter topic.",
+)
+UNREAD_USAGE = Definition(
+    "tokenshare_unread_usage",
+    "counter",
+    ("format", "source"),
+    "Skipped items that visibly hold usage which no reader takes, by the scope, service or keys.",
 )
 EVENTS = Definition("tokenshare_events", "counter", ("format",), "Events counted, by format.")
 LATE_EVENTS = Definition(
@@ -256,12 +280,16 @@ DEFINITIONS = (
     WITHOUT_TOP_TENANT,
     DRIFT_SINCE,
     EVIDENCE,
+    PEAK,
+    MOVER,
+    KEY_INFO,
     EFFECTIVE_REQUESTS,
     HISTORY_DAYS,
     AS_OF,
     TOKENS,
     REQUESTS,
     RECORDS,
+    UNREAD_USAGE,
     EVENTS,
     LATE_EVENTS,
     LAG,

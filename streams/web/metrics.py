@@ -14,6 +14,7 @@ from prometheus_client.core import InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from streams.classify.enrichment import failures
+from streams.shifts.sentence import leading
 from streams.web.exposition import counter, encoder, enrichment_family, gauge
 from streams.web.metric_definitions import (
     AS_OF,
@@ -30,9 +31,12 @@ from streams.web.metric_definitions import (
     FLUSH_SECONDS,
     HISTORY_DAYS,
     JOINT_RATIO,
+    KEY_INFO,
     LATE_EVENTS,
+    MOVER,
     OVERRIDES_SUCCESSFUL,
     OVERRIDES_TIME,
+    PEAK,
     READY,
     REBALANCES,
     RECORDS,
@@ -43,6 +47,7 @@ from streams.web.metric_definitions import (
     STANDARD_ERROR,
     STATE,
     TOKENS,
+    UNREAD_USAGE,
     USUAL_SPREAD,
     WINDOW_REQUESTS,
     WINDOW_TOKENS,
@@ -142,8 +147,10 @@ def _shift_families(snapshot: Snapshot) -> Iterable[Metric]:
         (gauge(DETECTABLE), "detectable"),
         (gauge(WITHOUT_TOP_TENANT), "without_top_tenant"),
         (gauge(EVIDENCE), "evidence_requests"),
+        (gauge(PEAK), "peak"),
     ]
     effective, days, since = gauge(EFFECTIVE_REQUESTS), gauge(HISTORY_DAYS), gauge(DRIFT_SINCE)
+    info = gauge(KEY_INFO)
     for table in snapshot.shifts:
         if table.effective_requests is not None:
             labels = (table.dimension, table.measure, table.window)
@@ -154,12 +161,22 @@ def _shift_families(snapshot: Snapshot) -> Iterable[Metric]:
                 value = getattr(each, name)
                 if value is not None:
                     family.add_metric(labels_of_key, value)
+            if each.developer:
+                info.add_metric((table.dimension, each.key, each.developer, each.origin), 1)
             if each.since is not None:
                 since.add_metric((table.dimension, each.key, table.measure), each.since)
     if snapshot.shifts:
         days.add_metric((), snapshot.shifts[0].baseline_days)
     yield from (family for family, _ in gauges)
-    yield from (effective, days, since)
+    yield from (effective, days, since, info, _movers(snapshot))
+
+
+def _movers(snapshot: Snapshot) -> Metric:
+    mover = gauge(MOVER)
+    for shift, moved in snapshot.moved.items():
+        for by, contribution in leading(moved, shift.dimension):
+            mover.add_metric((*shift, by), contribution)
+    return mover
 
 
 def _total_families(snapshot: Snapshot) -> Iterable[Metric]:
@@ -178,10 +195,14 @@ def _pipeline_families(snapshot: Snapshot) -> Iterable[Metric]:
         records.add_metric((name, reason), count)
     for name, count in snapshot.events.items():
         events.add_metric((name,), count)
+    unread = counter(UNREAD_USAGE)
+    for key, count in snapshot.unread.items():
+        name, _, source = key.partition("/")
+        unread.add_metric((name, source), count)
     if snapshot.as_of > 0:
         # Before the first snapshot the total is unknown; a 0 would look like a counter reset.
         late.add_metric((), snapshot.late)
-    yield from (records, events, late)
+    yield from (records, unread, events, late)
 
 
 def _process_families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metric]:

@@ -134,6 +134,11 @@ _SCHEMAS: Final[Schema] = {
             lag={"type": ["integer", "null"]},
             late=_COUNT,
             rejected=_COUNT,
+            unread=_object(
+                count=_COUNT | {"description": "Skipped items whose usage no reader takes."},
+                last={"type": ["number", "null"], "description": "The newest event time then."},
+                sources=_list(_object(format=_TEXT, source=_TEXT, count=_COUNT)),
+            ),
             partitions=_list(_of("Partition")),
             records=_list(_object(result=_TEXT, reason=_TEXT, count=_COUNT)),
         ),
@@ -194,7 +199,15 @@ _SCHEMAS: Final[Schema] = {
         evidence_requests={"type": "number", "minimum": 0},
         since=_SIZE
         | {"description": "When a drift (7d) began, in unix seconds; null for other windows."},
+        peak=_SIZE
+        | {"description": "Largest share of a day in 28 days; for models and developers only."},
+        developer=_TEXT | {"description": "Of a model or developer, else empty."},
+        origin=_TEXT | {"description": "Of a model, or of most tokens of a developer, else empty."},
         is_shifted=_YES | {"description": "Whether the alert's conditions hold now."},
+        sentence={
+            "type": ["string", "null"],
+            "description": "The shift and what moved it, in words; null where is_shifted is not.",
+        },
     ),
     "Shifts": _object(
         as_of=_NUMBER
@@ -225,6 +238,7 @@ _SCHEMAS: Final[Schema] = {
         measure=_TEXT,
         window=_TEXT,
         shift=_NUMBER,
+        sentence=_TEXT | {"description": "The shift and what moved it, in words."},
         models=_maybe("Movers", "Null for a language: models are not counted by language."),
         joint=_maybe("Movers", "An origin's by language, a language's by origin."),
         tenants=_maybe("Movers", "By keyed hash; null where requests name none."),

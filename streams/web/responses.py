@@ -8,12 +8,15 @@ from streams.classify.keys import ALL_DIMENSIONS, UNKNOWN, name_of
 from streams.classify.origin.overrides import suggestion
 from streams.shares.windows import WINDOWS
 from streams.shifts import alert_rules
-from streams.shifts.live import shifted
+from streams.shifts.live import alerting
+from streams.shifts.sentence import sentence
+from streams.web.snapshot import ShiftName
 
 if TYPE_CHECKING:
     from streams.shares.window_shares import Share, WindowShares
     from streams.shifts.attribution import Attribution
     from streams.shifts.movers import Moved, Shift
+    from streams.shifts.shift import KeyShift, Shifts
     from streams.web.snapshot import PartitionStatus, Snapshot
 
 _WINDOW_FIELDS = (
@@ -22,7 +25,8 @@ _WINDOW_FIELDS = (
 )
 _SHIFT_FIELDS = (
     *("share", "baseline", "shift", "standard_error", "usual_spread", "zscore"),
-    *("detectable", "without_top_tenant", "evidence_requests", "since"),
+    *("detectable", "without_top_tenant", "evidence_requests", "since", "peak"),
+    *("developer", "origin"),
 )
 
 
@@ -49,6 +53,7 @@ def shares(
                 for result, count in snapshot.records.items()
                 if result.startswith("rejected/")
             ),
+            "unread": _unread(snapshot),
             "partitions": [_partition(status) for status in snapshot.partitions],
             "records": [
                 {"result": result.split("/")[0], "reason": result.split("/")[1], "count": count}
@@ -72,13 +77,18 @@ def shifts(snapshot: Snapshot) -> dict[str, Any]:
                 "measure": table.measure,
                 "window": table.window,
                 **_fields(each, *_SHIFT_FIELDS),
-                "is_shifted": each.key in alerting,
+                "is_shifted": each.key in shifted,
+                "sentence": _sentence(snapshot, table, each) if each.key in shifted else None,
             }
-            for table in snapshot.shifts
-            for alerting in [shifted(table)]
+            for table, shifted in alerting(snapshot.shifts)
             for each in table.keys
         ],
     }
+
+
+def _sentence(snapshot: Snapshot, table: Shifts, each: KeyShift) -> str:
+    name = ShiftName(table.dimension, each.key, table.measure, table.window)
+    return sentence(table.dimension, table.window, each, snapshot.moved.get(name))
 
 
 def moved(asked: Shift, answer: Moved) -> dict[str, Any]:
@@ -86,7 +96,8 @@ def moved(asked: Shift, answer: Moved) -> dict[str, Any]:
     return {
         **_fields(asked, "as_of", "dimension", "key", "measure", "window"),
         # Recomputed, because the window has advanced since the snapshot.
-        "shift": asked.statistics.shift if answer.joint is None else answer.joint.shift,
+        "shift": asked.statistics.shift if answer.shift is None else answer.shift,
+        "sentence": sentence(asked.dimension, asked.window, asked.statistics, answer),
         "models": _attribution(answer.models),
         "joint": _attribution(answer.joint),
         "tenants": _attribution(answer.tenants),
@@ -194,6 +205,18 @@ def _partition(status: PartitionStatus) -> dict[str, Any]:
         "newest": status.newest,
         "owned": status.is_owned,
         "lost": {} if status.lost is None else status.lost.requests,
+    }
+
+
+def _unread(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the skipped items whose usage no reader takes: how many, who wrote them, when last."""
+    return {
+        "count": sum(snapshot.unread.values()),
+        "last": snapshot.unread_at or None,
+        "sources": [
+            {"format": key.partition("/")[0], "source": key.partition("/")[2], "count": count}
+            for key, count in snapshot.unread.items()
+        ],
     }
 
 

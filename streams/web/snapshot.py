@@ -5,9 +5,11 @@ A snapshot is immutable, so a reader never sees a partial update.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from streams.classify.keys import OTHER
 from streams.shares.grouping import (
     SHOWN_DEVELOPERS,
     SHOWN_LANGUAGES,
@@ -17,8 +19,9 @@ from streams.shares.grouping import (
 )
 from streams.shares.window_shares import WindowShares, window_shares
 from streams.shares.windows import WINDOWS
+from streams.shifts.models import WindowModels, larger
 from streams.shifts.movers import Shift
-from streams.state.pane import Counts, add_all
+from streams.state.pane import Counts, add_all, added_up, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,11 +29,13 @@ if TYPE_CHECKING:
     from streams.classify.keys import Dimension
     from streams.classify.origin.catalog import Catalog
     from streams.shares.windows import Windows
+    from streams.shifts.movers import Moved
     from streams.shifts.shift import Shifts
     from streams.state.codec import PositionRecord
     from streams.state.seal import Loss
 
-
+#: The window in which models are watched.
+_DAY = "24h"
 #: Reasons why a worker is not ready: the label on /metrics, and the response of /readyz.
 STATES = {
     "rebalancing": "partitions are being assigned",
@@ -43,6 +48,10 @@ STATES = {
     "no_token": "there is no token for the login to Kafka: the log names the reason",
     "clock_wrong": "this worker's clock is wrong, and its time is corrected: check its NTP",
 }
+
+
+#: Writers of usage that no reader takes that are shown; the further ones of a format together.
+MAX_SOURCES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +77,22 @@ class PartitionStatus:
         return max(0, self.end_offset - (self.position or 0))
 
 
+class ShiftName(NamedTuple):
+    """What identifies a shift."""
+
+    dimension: str
+    key: str
+    measure: str
+    window: str
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that is shown at one moment. `totals` covers all partitions, not just this process."""
+    """All that is shown at one moment. `totals` covers all partitions, not just this process.
+
+    `unread` are the items whose usage no reader takes, by `format/source`; `unread_at` is the event
+    time at which the last one came, 0 where none did.
+    """
 
     as_of: float
     made_at: float
@@ -79,12 +101,18 @@ class Snapshot:
     records: Mapping[str, int] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
     late: int = 0
+    unread: Mapping[str, int] = field(default_factory=dict)
+    unread_at: float = 0.0
     unknown: Mapping[str, tuple[UnknownModel, ...]] = field(default_factory=dict)
     partitions: tuple[PartitionStatus, ...] = ()
     reasons: tuple[str, ...] = ("starting",)
     shown: Mapping[Dimension, frozenset[str]] = field(default_factory=dict)
+    #: The larger models of the day's window.
+    models: WindowModels | None = None
     shifts: tuple[Shifts, ...] = ()
     shifts_as_of: float = 0.0
+    #: What moved the shifts that alerts may name.
+    moved: Mapping[ShiftName, Moved] = field(default_factory=dict)
 
 
 def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one call
@@ -110,6 +138,7 @@ def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one 
             shown_before.get("developer", frozenset()), longest["developer"], SHOWN_DEVELOPERS
         ),
     }
+    positions = list(positions)
     totals, records, events, late = add_totals(positions)
     return Snapshot(
         as_of=as_of,
@@ -124,11 +153,19 @@ def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one 
         records=records,
         events=events,
         late=late,
+        unread=add_unread(positions),
+        unread_at=max((each.totals.unread_at for each in positions), default=0.0),
         unknown={name: unknown_models(each.unknown, catalog) for name, each in sums.items()},
         partitions=partitions,
         reasons=reasons,
         shown=shown,
+        models=_models(grouped[_DAY]),
     )
+
+
+def _models(day: Mapping[str, Mapping[str, Counts]]) -> WindowModels:
+    whole = added_up(day["origin"].values())
+    return WindowModels(whole[0], tokens_of(whole), larger(day["model"]))
 
 
 def add_totals(
@@ -153,6 +190,19 @@ def add_totals(
             events[name] = events.get(name, 0) + count
         late += each.late
     return totals, records, events, late
+
+
+def add_unread(positions: Iterable[PositionRecord]) -> dict[str, int]:
+    """Return the items whose usage no reader takes by `format/source`: the most frequent ones."""
+    found: Counter[str] = Counter()
+    for each in positions:
+        found.update(each.totals.unread)
+    ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    shown = dict(ranked[:MAX_SOURCES])
+    for key, count in ranked[MAX_SOURCES:]:
+        rest = f"{key.partition('/')[0]}/{OTHER}"
+        shown[rest] = shown.get(rest, 0) + count
+    return shown
 
 
 def find_shift(

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,9 @@ log = logging.getLogger("tokenshare.topics")
 #: The newest position of a partition is among its last records, mostly the very last one.
 _LAST_RECORDS = 200
 _STATE_SECONDS = 10.0
+#: Unread usage is reported for a day of event time, with so many of its writers.
+_UNREAD_SECONDS = 86_400.0
+_WRITERS = 5
 #: Each broker knows of a new topic within this time.
 KNOWN_SECONDS = 60.0
 
@@ -50,6 +54,8 @@ class Finding:
     remedy: str = ""
     #: Whether it can pass by itself: a worker starts, and waits for it.
     can_pass: bool = False
+    #: Whether everything works all the same: somebody should look at it some time.
+    is_warning: bool = False
 
 
 def check(client: KafkaAdminClient, settings: Settings) -> list[Finding]:
@@ -91,7 +97,7 @@ def _check(client: KafkaAdminClient, settings: Settings) -> Iterator[Finding]:
         return
     yield from _check_compaction(client, changelog)
     if state.operations is None or "READ" in state.operations:
-        yield _check_state(settings, state.partitions, found.get(source))
+        yield from _check_state(settings, state.partitions, found.get(source))
 
 
 def _check_topic(
@@ -186,34 +192,57 @@ def _mismatch_remedy(source: int, changelog: int, name: str) -> str:
     return "Set TOKENSHARE_GROUP to a new name: counting restarts from what the source keeps."
 
 
-def _check_state(settings: Settings, partitions: int, source: Topic | None) -> Finding:
+def _check_state(settings: Settings, partitions: int, source: Topic | None) -> Iterator[Finding]:
     subject = f"state in {settings.changelog_topic}"
     try:
         is_filled, positions = asyncio.run(_read_some(settings, partitions))
     except StateError as error:
-        return Finding(
+        yield Finding(
             subject,
             "",
             str(error),
             "Run the version of tokenshare that wrote it, or set TOKENSHARE_GROUP to a new name.",
         )
+        return
     except AioTopicAuthorizationFailedError as error:
         name = type(error).__name__
-        return Finding(subject, "", f"cannot be read: {name}", "Allow Read on the changelog.")
+        yield Finding(subject, "", f"cannot be read: {name}", "Allow Read on the changelog.")
+        return
     except (AioKafkaError, OSError) as error:
         # Also where aiokafka does not call it retriable: a restarting broker is a timeout.
         name = type(error).__name__
         raise KafkaError(f"the changelog cannot be read: {name}") from None
     known = source.topic_id if source is not None else ""
     if known and any(each.topic and each.topic != known for each in positions):
-        return Finding(
+        yield Finding(
             subject,
             "",
             f"counts another topic: {settings.topic} was recreated, or another deployment uses "
             "this group",
             "Set TOKENSHARE_GROUP to another name to count it from its beginning.",
         )
-    return Finding(subject, "readable" if is_filled else "empty: counting starts at the beginning")
+        return
+    yield Finding(subject, "readable" if is_filled else "empty: counting starts at the beginning")
+    yield from unread_usage(positions)
+
+
+def unread_usage(positions: Sequence[PositionRecord]) -> Iterator[Finding]:
+    """Yield a warning where the last day had usage that no reader takes, with who wrote it."""
+    newest = max((each.newest for each in positions), default=0.0)
+    found: Counter[str] = Counter()
+    for each in positions:
+        if each.totals.unread_at > newest - _UNREAD_SECONDS:
+            found.update(each.totals.unread)
+    if found:
+        writers = ", ".join(f"{name} ({count})" for name, count in found.most_common(_WRITERS))
+        yield Finding(
+            "usage",
+            "",
+            f"{found.total()} skipped items hold token counts that no reader takes, from {writers}",
+            "See TokenshareUnreadUsage in deploy/runbook.md: map it, or send us a redacted sample.",
+            can_pass=True,
+            is_warning=True,
+        )
 
 
 async def _read_some(settings: Settings, partitions: int) -> tuple[bool, list[PositionRecord]]:

@@ -18,15 +18,20 @@ from streams.shifts.live import LiveShifts
 from streams.state.pieces import PIECE_SECONDS
 from streams.web import snapshot
 from streams.web.snapshot import PartitionStatus, Snapshot
+from streams.worker.explanations import Explanations
 from streams.worker.faust_app import SEND_ERRORS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from streams.classify.origin.catalog import Catalog
     from streams.kafka.admin import Topic
     from streams.settings import Settings
+    from streams.shifts.movers import Moved
     from streams.shifts.shift import Shifts
     from streams.state.follower import Follower
     from streams.state.view import View
+    from streams.web.snapshot import ShiftName
     from streams.worker.assignment import Assignment
     from streams.worker.clock import Clock
     from streams.worker.flusher import Flusher
@@ -78,6 +83,8 @@ class Publisher:
         self._live_shifts = LiveShifts(view, self.history)
         self._shifts: tuple[Shifts, ...] = ()
         self._shifts_as_of = 0.0
+        self._explanations = Explanations(view, self.history)
+        self._moved: Mapping[ShiftName, Moved] = {}
         #: End offsets of the source partitions, by number; empty while Kafka does not respond.
         self.ends: dict[int, int] = {}
         self._lag_warned_at = -LAG_WARNING_INTERVAL_SECONDS
@@ -140,7 +147,9 @@ class Publisher:
             self.readiness(),
             self.snapshot,
         )
-        self.snapshot = replace(taken, shifts=self._shifts, shifts_as_of=self._shifts_as_of)
+        self.snapshot = replace(
+            taken, shifts=self._shifts, shifts_as_of=self._shifts_as_of, moved=self._moved
+        )
 
     def _statuses(self) -> tuple[PartitionStatus, ...]:
         return tuple(map(self._status, range(self._source.partitions)))
@@ -162,10 +171,19 @@ class Publisher:
         latest = self.snapshot
         if latest.as_of <= 0 or not self._has_snapshot:
             return
-        keys = {"origin": ORIGINS, "language": (*sorted(latest.shown["language"]), OTHER)}
+        keys = {
+            "origin": ORIGINS,
+            "language": (*sorted(latest.shown["language"]), OTHER),
+            "developer": (*sorted(latest.shown["developer"]), OTHER),
+        }
         panes = self._live_shifts.panes(latest.as_of)
-        self._shifts = await asyncio.to_thread(self._live_shifts.shifts, panes, keys, now)
+        self._shifts = await asyncio.to_thread(
+            self._live_shifts.shifts, panes, keys, now, latest.models
+        )
         self._shifts_as_of = panes.as_of
+        self._moved = await self._explanations.update(
+            replace(latest, shifts=self._shifts, shifts_as_of=panes.as_of), now
+        )
 
     async def read_ends(self) -> None:
         """Ask Kafka for the end offsets of the source partitions."""

@@ -4,7 +4,7 @@
 
 The whole decoding path is measured: from a record's value to rows of numbers with their models and
 tenants classified, as a worker reads it. A value is one that its writer sends: a batch of 100 spans
-for OTLP. Each format is read for the given time, three times in turn; the median counts.
+for OTLP, one of APISIX's, Langfuse's and Azure's batches. Each format is read for the given time, three times in turn; the median counts.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import gateway_records as gateways
 from otlp_batches import BATCH, json_batch, protobuf_batch
 from payload import payloads
 
@@ -61,6 +62,11 @@ def parts() -> list[Part]:
         Part("litellm", _litellm(), 1),
         Part("otlp-json", json_batch, BATCH),
         Part("otlp-protobuf", protobuf_batch, BATCH),
+        Part("kong", gateways.kong, 1),
+        Part("envoy", gateways.envoy, 1),
+        Part("apisix", gateways.apisix, gateways.APISIX_BATCH),
+        Part("langfuse", gateways.langfuse, gateways.LANGFUSE_BATCH),
+        Part("azure-apim", gateways.azure, gateways.AZURE_BATCH),
     ]
 
 
@@ -85,6 +91,10 @@ def main() -> None:
     measured = [each for each in parts() if not chosen.only or each.name in chosen.only]
     # Short values are read by thousands at a time, as record batches hold them.
     values = {each.name: [each.value(at) for at in range(VALUES)] for each in measured}
+    for each in measured:
+        read = sum(len(reading.rows.ts) for reading in reader.values(0, values[each.name]))
+        if read != VALUES * each.events:
+            raise SystemExit(f"{each.name}: {read} events read of {VALUES * each.events}")
     rates: dict[str, list[float]] = {each.name: [] for each in measured}
     for _ in range(ROUNDS):
         for each in measured:

@@ -1,4 +1,6 @@
-"""What it costs to tell the shifts of a full state: 5 origins, 60 languages, 64 tenants.
+"""What it costs to compute the shifts of a full state, of 5 origins, 60 languages, 60 developers.
+
+Its panes have 300 models, of which 40 are shown, and its hours 64 tenants.
 
     python tests/bench/live_shifts.py [--json FILE] [--partitions 4]
 
@@ -24,14 +26,17 @@ from streams.classify.origin.values import ORIGINS
 from streams.shares.history import History
 from streams.shifts.baseline import NEEDED_HOURS
 from streams.shifts.live import LiveShifts
+from streams.shifts.models import WindowModels
 from streams.state.codec import PaneKey, encode_pane, pane_key
-from streams.state.pane import HOUR, MIDDLE, TENANTS, Level, Pane, pane_start
+from streams.state.pane import DAY, HOUR, MIDDLE, TENANTS, Level, Pane, pane_start
 from streams.state.view import View
 from streams.worker.worker import SHIFT_SECONDS
 
 RESULTS = Path(__file__).parent / "results" / "live_shifts.json"
 NOW = 1_763_985_600.0 + 1_234.0
 LANGUAGES = [f"x{number:02}" for number in range(60)]
+#: As many as are shown; a catalogue that has none of the models finds no counts of them.
+DEVELOPERS = [f"d{number:02}" for number in range(60)]
 MODELS = 300
 ROUNDS = 7
 RANDOM = np.random.default_rng(1)
@@ -72,6 +77,8 @@ def full(partitions: int) -> View:
             put(view, HOUR, here - hour * 3600, partition)
         for pane in range(288):
             put(view, MIDDLE, last - pane * 300, partition)
+        for day in range(1, 66):
+            put(view, DAY, pane_start(DAY, NOW) - day * 86400, partition)
         for hour in range(9 * 24):
             put(view, TENANTS, here - hour * 3600, partition)
     return view
@@ -88,11 +95,17 @@ def measured(view: View, partitions: int) -> dict[str, float]:
     """Return the milliseconds of each kind of answer."""
     history = History(view, Catalog.load())
     live = LiveShifts(view, history)
-    keys = {"origin": ORIGINS, "language": (*LANGUAGES, "other")}
+    keys = {
+        "origin": ORIGINS,
+        "language": (*LANGUAGES, "other"),
+        "developer": (*DEVELOPERS, "other"),
+    }
+    named = {f"model-{number}": (3e3, 3e6) for number in range(MODELS)}
+    models = WindowModels(1e6, 1e9, named)
 
     def answer(now: float) -> float:
         start = time.process_time()
-        live.shifts(live.panes(now), keys, now)
+        live.shifts(live.panes(now), keys, now, models)
         return (time.process_time() - start) * 1000
 
     first = answer(NOW)
@@ -124,7 +137,7 @@ def main() -> None:
             "date": datetime.now(UTC).date().isoformat(),
             "python": platform.python_version(),
             "machine": f"{platform.machine()}, one core of a shared machine",
-            "keys": len(ORIGINS) + len(LANGUAGES) + 1,
+            "keys": len(ORIGINS) + len(LANGUAGES) + 1 + len(DEVELOPERS) + 1,
             "partitions": arguments.partitions,
         },
         "milliseconds": measured(view, arguments.partitions),

@@ -117,10 +117,22 @@ def run(*arguments: object):
     )
 
 
+SHIFT = {
+    "dimension": "origin",
+    "key": "cn-open",
+    "name": "Chinese open",
+    "measure": "tokens",
+    "window": "24h",
+    "shift": 0.091,
+    "zscore": 4.2,
+    "is_shifted": True,
+    "sentence": "Chinese open +9.1 points in 24 hours: hy3 +10.2",
+}
 COMMANDS = [
     ("report", "--url"),
     ("report", "--unknown", "--url"),
     ("backtest", "--from-worker"),
+    ("shifts", "--url"),
     ("catalog", "diff", "built-in", "built-in", "--url"),
 ]
 
@@ -361,6 +373,11 @@ def test_control_characters_of_an_answer_reach_no_terminal(origins, as_json):
         | {
             "windows": {"7d": {"model": [{"key": f"a{ESCAPE}"}]}},
             "unknown": [{"model": f"qwen{ESCAPE}"}],
+        },
+        "/api/v1/shifts": {
+            "baseline_days": 28.0,
+            "needed_days": 21,
+            "shifts": [SHIFT | {"sentence": f"a{ESCAPE} +9.1 points", "name": ESCAPE}],
         },
     }
     for command in COMMANDS:

@@ -14,6 +14,7 @@ from streams.classify.origin.catalog import Catalog
 from streams.counting.partition import Partition
 from streams.counting.repeats import Repeats
 from streams.decode.decoder import Decoder
+from streams.decode.nesting import Node
 from streams.decode.options import Options
 from streams.decode.reader import Reader
 from streams.decode.trace_memory import TraceMemory
@@ -27,9 +28,11 @@ READER = Reader(CLASSIFIER, Options(), with_spans=True)
 CHAT = "chat"
 
 
-def span(key, parent=0, counts=None, *, operation=CHAT, at=0, lasts=10, trace=1):
+def span(key, parent=0, counts=None, *, operation=CHAT, at=0, lasts=10, trace=1, answer=None):
     """Return a span; `counts` are its prompt and completion, None for a span without usage."""
     attributes = {}
+    if answer is not None:
+        attributes["gen_ai.response.id"] = {"stringValue": answer}
     if operation is not None:
         attributes["gen_ai.operation.name"] = {"stringValue": operation}
     if counts is not None:
@@ -46,8 +49,13 @@ def span(key, parent=0, counts=None, *, operation=CHAT, at=0, lasts=10, trace=1)
     return made | ({"parentSpanId": f"{parent:016x}"} if parent else {})
 
 
-def record(*spans):
-    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
+def record(*spans, scope=None):
+    scoped = {"scope": {"name": scope}, "spans": spans} if scope else {"spans": spans}
+    return json.dumps({"resourceSpans": [{"scopeSpans": [scoped]}]}).encode()
+
+
+def lines(*records):
+    return b"\n".join(records)
 
 
 def new(records=(), generation=1, trace_records=100):
@@ -107,6 +115,82 @@ def test_what_comes_after_a_sum_that_was_skipped_counts():
     )
 
 
+def unread_span(key, parent=0):
+    """Return a span that names a model and a count by names of its own."""
+    made = span(key, parent, operation=None)
+    attributes = [
+        {"key": "app.model", "value": {"stringValue": "gpt-4o"}},
+        {"key": "app.total_tokens", "value": {"intValue": "11"}},
+    ]
+    return made | {"attributes": attributes}
+
+
+def unread(*values, trace_records=100):
+    partition = new(trace_records=trace_records)
+    count(partition, list(values))
+    found = partition.totals
+    assert found.records.get("skipped/unread_usage", 0) == sum(found.unread.values())
+    return sum(found.unread.values()), found.records.get("skipped/not_a_request", 0)
+
+
+def test_an_unread_sum_around_what_counts_is_none_in_any_record():
+    part, whole = record(span(2, 1, (10, 1))), record(unread_span(1))
+
+    assert unread(part, whole) == (0, 1)
+    assert unread(part, whole, trace_records=0) == (1, 0)
+    assert unread(record(unread_span(3)), part) == (1, 0)
+
+
+def test_an_unread_span_inside_what_counts_is_none_in_any_record():
+    whole, way, part = span(1, 0, (10, 1)), span(2, 1), unread_span(3, 2)
+
+    assert unread(record(whole), record(way), record(part)) == (0, 1)
+
+
+def test_a_restart_changes_nothing_for_unread_spans():
+    part, whole = record(span(2, 1, (10, 1))), record(unread_span(1))
+    first = new()
+    count(first, [record(unread_span(9)), part])
+    second = restarted(first, [record(unread_span(9)), part])
+    count(second, [whole], 2)
+
+    assert second.totals.unread == {"otlp/app.model,app.total_tokens": 1}
+    assert second.totals.unread_at == START / 10**9
+
+
+def test_unread_usage_before_any_event_has_the_time_of_the_clock():
+    partition = new()
+    count(partition, [record(unread_span(1))])
+
+    assert partition.totals.unread_at == NOW
+
+
+def test_only_unread_spans_are_read_again_after_a_restart():
+    first = new()
+    count(first, [record(unread_span(3, 2))])
+
+    assert restarted(first, [record(unread_span(3, 2))]).repeats.reach(first.totals) == 200
+
+
+def test_sources_beyond_the_bound_are_counted_together():
+    partition = new()
+    values = [
+        json.dumps(
+            {
+                "remote_addr": "a",
+                f"m{chr(97 + at // 26)}{chr(97 + at % 26)}_model": "m",
+                "total_tokens": 1,
+            }
+        ).encode()
+        for at in range(50)
+    ]
+    count(partition, values)
+
+    assert len(partition.totals.unread) == 33
+    assert partition.totals.unread["access_log/other"] == 18
+    assert sum(partition.totals.unread.values()) == 50
+
+
 def test_requests_named_as_such_count_beside_each_other():
     outer, inner = span(1, 0, (50, 5)), span(2, 1, (10, 1))
     late = span(4, 3, (10, 1), at=20)
@@ -119,6 +203,47 @@ def test_requests_named_as_such_count_beside_each_other():
 def test_a_span_that_is_exported_again_counts_once():
     assert counted(record(span(1, 0, (10, 1))), record(span(1, 0, (10, 1)))) == (1, 11)
     assert counted(record(span(1, 0, (10, 1))), record(span(1, 0, (10, 1), trace=2))) == (2, 22)
+
+
+def sdk(key, counts=(10, 1), **other):
+    return record(span(key, 0, counts, trace=key, answer="msg_1", **other), scope="sdk")
+
+
+def added(key, counts=(10, 2), **other):
+    return record(span(key, 0, counts, trace=key, answer="msg_1", **other), scope="added")
+
+
+def test_an_answer_that_two_instrumentations_report_counts_once():
+    assert counted(lines(sdk(1), added(2))) == (1, 11)
+    assert counted(sdk(1), added(2)) == (1, 11)
+    assert counted(added(2), sdk(1)) == (1, 12)
+
+
+def test_an_id_that_a_server_uses_again_is_another_answer():
+    assert counted(sdk(1), sdk(2)) == (2, 22)
+    assert counted(lines(sdk(1), sdk(2))) == (2, 22)
+    assert counted(sdk(1), added(2), sdk(3), added(4)) == (2, 22)
+    assert counted(sdk(1), added(2, at=20)) == (2, 23)
+    assert counted(sdk(1), added(2, counts=(11, 1))) == (2, 23)
+
+
+def test_the_span_of_an_answer_inside_the_one_that_repeats_it_counts():
+    inner = span(2, 1, (10, 1), answer="msg_1")
+    outer = span(1, 0, (10, 1), answer="msg_1")
+    together = lines(record(outer, scope="added"), record(inner, scope="sdk"))
+
+    assert counted(together) == (1, 11)
+    assert counted(record(inner, scope="sdk"), record(outer, scope="added")) == (1, 11)
+    assert counted(record(outer, scope="added"), record(inner, scope="sdk")) == (1, 11)
+
+
+def test_an_answer_is_compared_across_a_restart():
+    partition = new()
+    count(partition, [sdk(1)])
+    after = restarted(partition, [sdk(1)])
+    count(after, [added(2)], start=1)
+
+    assert totals(after) == (1, 11)
 
 
 @pytest.mark.parametrize(("key", "trace"), [(0, 1), (1, 0), (0, 0)])
@@ -205,7 +330,21 @@ def test_memory_is_bounded_by_spans():
         [record(*(span(key, 99, (1, 1), trace=n) for key in range(9))) for n in range(99)],
     )
 
-    assert len(memory) <= 2 * 50 + 9
+    assert len(memory) <= 2 * (50 + 50 // 4 + 9)
+
+
+def test_the_memory_is_tidied_once_in_many_records(monkeypatch):
+    tidied = []
+    tidy = TraceMemory._tidy
+    monkeypatch.setattr(TraceMemory, "_tidy", lambda *given: (tidied.append(given), tidy(*given)))
+    memory = TraceMemory(1000, spans=900)
+    for number in range(1000):
+        nodes = [
+            Node((number, key), (number, "parent"), prompt=1, completion=1) for key in range(9)
+        ]
+        memory.repeated(number, nodes)
+
+    assert 0 < len(tidied) <= 9_000 / (900 // 4)
 
 
 def test_spans_that_the_log_has_lost_are_forgotten():
@@ -236,10 +375,15 @@ def traces(draw):
             parent = draw(st.integers(0, key - 1))
             counts = draw(st.sampled_from((None, (10, 1), (10, 1), (20, 2), (30, 3))))
             operation = draw(st.sampled_from((CHAT, CHAT, None)))
-            spans.append(span(key, parent, counts, operation=operation, trace=trace))
+            answer = draw(st.sampled_from((None, "a", "b")))
+            made = span(key, parent, counts, operation=operation, trace=trace, answer=answer)
+            spans.append((draw(st.sampled_from(("one", "other"))), made))
     spans = draw(st.permutations(spans + spans[:2]))
     size = draw(st.integers(1, 4))
-    return [record(*spans[at : at + size]) for at in range(0, len(spans), size)]
+    return [
+        lines(*(record(made, scope=scope) for scope, made in spans[at : at + size]))
+        for at in range(0, len(spans), size)
+    ]
 
 
 def stored(partition):

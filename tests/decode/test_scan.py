@@ -63,6 +63,7 @@ def both(raws, start=0, end=None, **options):
                 [(offset, why) for offset, why in read.rejected],
                 rows.format.tolist(),
                 dict(read.skipped),
+                [*read.unread],
             )
         )
     return found
@@ -102,7 +103,10 @@ likely = {
     "model": text,
     "prompt_tokens": st.integers(0, 10**6) | count,
     "completion_tokens": st.integers(0, 10**6) | count,
-    **dict.fromkeys(TIMES, time | st.sampled_from([None, 1.25, "yesterday", "1795003280", {}])),
+    **dict.fromkeys(
+        (*TIMES, "startTime"),
+        time | st.sampled_from([None, 1.25, "yesterday", "1795003280", {}]),
+    ),
     "model_name": text,
     "input_tokens": count,
     "output_tokens": count,

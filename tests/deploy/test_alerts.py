@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import rules_in_use
 import yaml
 
 from streams.cli import cli
@@ -30,12 +31,14 @@ RUNBOOK = (ROOT / "deploy" / "runbook.md").read_text()
 SHIFT_RULES = PROMETHEUS / "alerts" / "share_shift.yml"
 RULE_FILES = [PROMETHEUS / "recording.yml", *sorted((PROMETHEUS / "alerts").glob("*.yml"))]
 RULE_TESTS = sorted((ROOT / "tests" / "rules").glob("*.yml"))
-RULES = [
-    rule
-    for path in RULE_FILES
-    for group in yaml.safe_load(path.read_text())["groups"]
-    for rule in group["rules"]
-]
+
+
+def _groups(path: Path) -> list[dict]:
+    return yaml.safe_load(path.read_text())["groups"]
+
+
+RULE_GROUPS = [group for path in RULE_FILES for group in _groups(path)]
+RULES = [rule for group in RULE_GROUPS for rule in group["rules"]]
 RECORDS = [rule for rule in RULES if "record" in rule]
 ALERTS = [rule for rule in RULES if "alert" in rule]
 NAMES = sorted({rule["alert"] for rule in ALERTS})
@@ -89,9 +92,55 @@ def test_prometheus_takes_the_rules_and_the_configuration():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.stem)
-def test_each_rule_does_what_its_tests_say(path):
-    run(tool("promtool"), "test", "rules", path)
+@pytest.mark.parametrize(
+    "test",
+    [
+        pytest.param(test, id=f"{path.stem}-{subject}")
+        for path in RULE_TESTS
+        for subject, test in rules_in_use.tests_by_subject(path)
+    ],
+)
+def test_each_rule_does_what_its_tests_say(tmp_path, test):
+    run(tool("promtool"), "test", "rules", rules_in_use.write(tmp_path, test, RULE_GROUPS))
+
+
+def test_the_tests_of_rules_read_the_files_that_are_deployed():
+    for path in RULE_TESTS:
+        test = yaml.safe_load(path.read_text())
+        read = {(path.parent / each).resolve() for each in test["rule_files"]}
+        assert read <= set(RULE_FILES)
+        deployed = [group["name"] for file in RULE_FILES if file in read for group in _groups(file)]
+        assert [name for name in deployed if name in test["group_eval_order"]] == (
+            test["group_eval_order"]
+        )
+
+
+def test_rules_for_a_name_are_those_whose_records_it_reads():
+    groups = [
+        {
+            "name": "records",
+            "rules": [{"record": "a:b", "expr": "x"}, {"record": "c:d", "expr": "y"}],
+        },
+        {"name": "sums", "rules": [{"record": "e:f", "expr": "sum(a:b)"}]},
+        {
+            "name": "alerts",
+            "rules": [{"alert": "A", "expr": "e:f > 1"}, {"alert": "B", "expr": "c:d"}],
+        },
+        {
+            "name": "texts",
+            "rules": [{"alert": "C", "expr": "x", "annotations": {"t": "{{ c:d }}"}}],
+        },
+    ]
+
+    def needed(name):
+        return [
+            [rule.get("alert", rule.get("record")) for rule in group["rules"]]
+            for group in rules_in_use.rules_for([name], groups)
+        ]
+
+    assert needed("A") == [["a:b"], ["e:f"], ["A"]]
+    assert needed("B") == [["c:d"], ["B"]]
+    assert needed("C") == [["c:d"], ["C"]]
 
 
 @cache
@@ -120,7 +169,7 @@ def test_each_alert_is_tested_to_fire_and_not_to_fire(name):
 
 @every_alert
 def test_each_alert_is_tested_the_minute_before_and_at_the_end_of_its_wait(alert):
-    labels = {**alert["labels"]}
+    labels = {name: text for name, text in alert["labels"].items() if "{{" not in text}
     edges = []
     for group in groups_of(alert["alert"]):
         points = group["alert_rule_test"]

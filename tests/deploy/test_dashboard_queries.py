@@ -34,6 +34,9 @@ EVENT = {"model": "qwen/qwen3-32b", "prompt_tokens": 8, "completion_tokens": 2, 
 
 NOT_KNOWN = {"model": "nobody-knows-it", "prompt_tokens": 8, "completion_tokens": 2}
 
+#: A line of an access log, with counts that no reader takes.
+UNREAD = {"remote_addr": "10.0.0.7", "upstream_model": "qwen3-32b", "tokens_used": 48}
+
 
 def settings_of(prometheus: Prometheus, name: str, chosen: dict[str, str]) -> dict[str, str]:
     """Return the values of a dashboard's variables as Grafana sets them when it is opened.
@@ -154,8 +157,9 @@ def prometheus(tmp_path):
             wait_until(server.is_up, "targets of Prometheus")
             # What is rare has to happen, and more than once, to have a rate.
             for _ in range(12):
-                post(port, EVENT, NOT_KNOWN, {"model": "a-model-without-tokens"})
-                write(broker.bootstrap, b"this is no event")
+                post(port, EVENT, NOT_KNOWN, {"model": "a-model-without-tokens"}, UNREAD)
+                for value in (b"this is no event", json.dumps(UNREAD).encode()):
+                    write(broker.bootstrap, value)
                 time.sleep(1)
             yield server
         finally:

@@ -24,7 +24,7 @@ from streams.counting.running_totals import MAX_TOTALS
 from streams.decode import dead_letter, stored_letter
 from streams.decode.decoder import Decoder
 from streams.decode.event import REASONS, SKIP_REASONS
-from streams.decode.formats import native
+from streams.decode.formats import native, otlp_names
 from streams.decode.formats.registry import NAMES
 from streams.decode.rows import Reading, rows_of
 from streams.gateway.bridge import metrics as bridge_metrics
@@ -135,7 +135,10 @@ def test_the_headers_of_a_dead_letter_are_named():
         )
     } | {stored_letter.RESENT, stored_letter.RESENT_FROM}
 
-    assert set(re.findall(r"`(tokenshare\.[a-z_]+)`", manual())) == headers
+    # An attribute of spans has the same prefix.
+    attributes = {each for each in otlp_names.LANGUAGE if each.startswith("tokenshare.")}
+
+    assert set(re.findall(r"`(tokenshare\.[a-z_]+)`", manual())) == headers | attributes
 
 
 def test_every_exit_code_is_explained():
@@ -171,7 +174,7 @@ def test_every_command_has_its_line():
 
 @pytest.mark.parametrize("line", sorted({line for line in COMMANDS if "tokenshare " in line}))
 def test_every_tokenshare_command_parses(line, tmp_path):
-    for name in re.findall(r"(?:--compare|tokenshare decode) (\S+)", line):
+    for name in re.findall(r"(?:--compare|tokenshare decode(?: --\w+)*) (\S+)", line):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     _, _, arguments = line.partition("tokenshare ")
@@ -280,6 +283,7 @@ def test_every_dependency_has_its_reason_above_it():
         *project["build-system"]["requires"],
         *project["project"]["dependencies"],
         *itertools.chain(*project["project"]["optional-dependencies"].values()),
+        *itertools.chain(*project["dependency-groups"].values()),
     }
     stated = {
         line.strip('",'): before

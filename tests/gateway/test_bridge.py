@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from streams.classify.tenant import marked
 from streams.decode.decoder import Decoder
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS, Skipped
+from streams.decode.judged import Unread
 from streams.gateway.bridge import http as bridge_http
 from streams.gateway.bridge import run as bridge
 from streams.gateway.bridge.answer import RefusedError, status_message
@@ -26,7 +27,7 @@ from streams.gateway.bridge.metrics import (
     Exposition,
     State,
 )
-from streams.gateway.bridge.post import InflateError, Reader, inflate
+from streams.gateway.bridge.post import InflateError, Posted, Reader, inflate
 from streams.gateway.bridge.repeats import Repeats
 from streams.settings import Settings, SettingsError
 from streams.web.connection_limit import Connections
@@ -348,6 +349,40 @@ def test_a_request_whose_spans_come_in_two_posts_is_written_once():
     assert (inner.events, len(inner.records)) == (1, 1)
     assert (outer.events, len(outer.records)) == (0, 0)
     assert list(outer.skipped) == [Skipped("duplicate")]
+
+
+UNREAD = {
+    "app.model": {"stringValue": "gpt-4o"},
+    "app.total_tokens": {"intValue": "11"},
+}
+
+
+def unread_spans(*parents):
+    batch = spans(*parents)
+    attributes = [{"key": key, "value": value} for key, value in UNREAD.items()]
+    for each in batch["resourceSpans"][0]["scopeSpans"][0]["spans"]:
+        each["attributes"] = attributes
+    return batch
+
+
+def test_usage_that_no_reader_takes_is_counted_by_its_writer():
+    repeats, counts = Repeats(settings()), Counts()
+    for each in (spans((2, 1)), unread_spans((1, 0)), unread_spans((9, 0))):
+        counts.judged(repeats.without(read(each, signal="traces")))
+
+    # The first one is the sum around the request of the post before.
+    assert counts.events == {("skipped", "not_a_request"): 1, ("skipped", "unread_usage"): 1}
+    assert counts.unread == {("otlp", "app.model,app.total_tokens"): 1}
+
+
+def test_the_writers_of_unread_usage_are_bounded():
+    counts = Counts()
+    for number in range(50):
+        item = Unread(None, "otlp", f"s{number}")
+        counts.judged(Posted((), 0, (), (Skipped("unread_usage"),), unread=(item,)))
+
+    assert len(counts.unread) == 33
+    assert counts.unread["otlp", "other"] == 18
 
 
 def test_a_post_that_kafka_did_not_take_is_written_when_it_comes_again():

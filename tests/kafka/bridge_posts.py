@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
+from forked import Forked
 from processes import wait_until
 
 from streams.demo.broker import free_port
@@ -26,25 +27,35 @@ TOKEN = "a-token-that-nobody-is-to-see"
 
 
 class BridgeProcess:
-    """A bridge, over its command line."""
+    """A bridge: forked, or where `own` or `files` ask for it the command itself.
 
-    def __init__(self, log: Path, files: int | None = None, **settings: Any) -> None:
+    `files` is how many it may open. A process of its own has only the memory that it needs.
+    """
+
+    def __init__(
+        self, log: Path, files: int | None = None, *, own: bool = False, **settings: Any
+    ) -> None:
         self.port = free_port()
         self.log = log
         self.command = [sys.executable, "-m", "streams", "bridge"]
         if files is not None:
             self.command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *self.command]
+        self.is_forked = files is None and not own
         self.environment = {
             f"TOKENSHARE_{name.upper()}": str(value)
             for name, value in ({"bridge_port": self.port} | settings).items()
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
 
     def start(self) -> BridgeProcess:
+        environment = os.environ | self.environment
+        if self.is_forked:
+            self.process = Forked(["bridge"], cwd=Path.cwd(), env=environment, log=self.log)
+            return self
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
-                env=os.environ | self.environment,
+                env=environment,
                 stdout=log,
                 stderr=log,
             )

@@ -36,6 +36,7 @@ class Forked:
         self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
     ) -> None:
         self.args = ["tokenshare", *arguments]
+        log.touch()
         self._process = _context.Process(
             target=_run, args=(self.args, str(cwd), dict(env), str(log)), daemon=True
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaTimeoutError
 from kafka.admin import KafkaAdminClient, NewTopic
 from processes import wait_until
+from test_worker import produce
 
 from streams.settings import Settings
 from streams.worker import preflight
@@ -67,6 +69,21 @@ def test_the_doctor_reads_the_state_of_a_worker_that_has_run(make_worker):
     assert done.returncode == 0, done.stdout
     assert "state in" in done.stdout
     assert "readable" in done.stdout
+
+
+def test_the_doctor_warns_of_usage_that_no_reader_takes(bootstrap, make_worker):
+    worker = make_worker().start().wait_ready()
+    event = {"model": "gpt-4o", "prompt_tokens": 8, "completion_tokens": 2, "ts": time.time()}
+    unread = {"remote_addr": "10.0.0.7", "upstream_model": "gpt-4o", "tokens_used": 48}
+    produce(bootstrap, make_worker.topic, [json.dumps(each).encode() for each in (unread, event)])
+    worker.wait_counted(1)
+    wait_until(lambda: "skipped/unread_usage" in worker.records(), "the record to be skipped")
+    assert worker.stop() == 0
+    done = tokenshare(worker, "doctor")
+
+    assert done.returncode == 0, done.stdout
+    assert "! usage: 1 skipped items hold token counts that no reader takes" in done.stdout
+    assert "access_log/tokens_used,upstream_model (1)" in done.stdout
 
 
 def test_simulate_and_report_agree_to_the_token_also_over_a_kill(make_worker, tmp_path):

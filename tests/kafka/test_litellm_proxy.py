@@ -193,10 +193,9 @@ def test_a_proxy_with_the_callback_is_counted_exactly(bootstrap, make_worker, pr
     assert_exact(worker, truth, bootstrap, make_worker.topic)
 
 
-def test_a_proxy_that_posts_to_the_bridge_is_counted_exactly(
-    bootstrap, make_worker, proxy, tmp_path
-):
-    worker = make_worker().start().wait_ready()
+@pytest.fixture
+def bridge(bootstrap, make_worker, tmp_path):
+    """Return the URL of a bridge that writes to the worker's topic."""
     settings = {
         "TOKENSHARE_BOOTSTRAP_SERVERS": bootstrap,
         "TOKENSHARE_TOPIC": make_worker.topic,
@@ -204,7 +203,7 @@ def test_a_proxy_that_posts_to_the_bridge_is_counted_exactly(
     }
     port = free_port()
     with (tmp_path / "bridge.log").open("wb") as log:
-        bridge = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "streams", "bridge", "--port", str(port)],
             env=os.environ | settings,
             stdout=log,
@@ -213,18 +212,43 @@ def test_a_proxy_that_posts_to_the_bridge_is_counted_exactly(
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: asyncio.run(_status(f"{url}/readyz")) == 200, "ready bridge")
-        proxied = proxy(
-            {"callbacks": ["generic_api"]},
-            {
-                "GENERIC_LOGGER_ENDPOINT": url,
-                "GENERIC_LOGGER_HEADERS": f"Authorization=Bearer {KEY}",
-                # It loses what is logged while it posts: here it posts when all is asked.
-                "DEFAULT_BATCH_SIZE": "100000",
-                "DEFAULT_FLUSH_INTERVAL_SECONDS": str(FLUSH_SECONDS),
-            },
-        )
-        truth = asyncio.run(ask(proxied))
-        assert_exact(worker, truth, bootstrap, make_worker.topic)
+        yield url
     finally:
-        bridge.terminate()
-        assert bridge.wait(15) == 0
+        process.terminate()
+        assert process.wait(15) == 0
+
+
+def test_a_proxy_that_posts_to_the_bridge_is_counted_exactly(bootstrap, make_worker, proxy, bridge):
+    worker = make_worker().start().wait_ready()
+    proxied = proxy(
+        {"callbacks": ["generic_api"]},
+        {
+            "GENERIC_LOGGER_ENDPOINT": bridge,
+            "GENERIC_LOGGER_HEADERS": f"Authorization=Bearer {KEY}",
+            # It loses what is logged while it posts: here it posts when all is asked.
+            "DEFAULT_BATCH_SIZE": "100000",
+            "DEFAULT_FLUSH_INTERVAL_SECONDS": str(FLUSH_SECONDS),
+        },
+    )
+    truth = asyncio.run(ask(proxied))
+    assert_exact(worker, truth, bootstrap, make_worker.topic)
+
+
+@pytest.mark.parametrize("is_second", ["false", "true"], ids=["first", "second version"])
+def test_a_proxy_that_traces_to_the_bridge_is_counted_exactly(
+    bootstrap, make_worker, proxy, bridge, is_second
+):
+    worker = make_worker().start().wait_ready()
+    proxied = proxy(
+        {"callbacks": ["otel"]},
+        {
+            "LITELLM_OTEL_V2": is_second,
+            # The first one writes prompts without being asked.
+            "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "span_only",
+            "OTEL_EXPORTER": "otlp_http",
+            "OTEL_ENDPOINT": f"{bridge}/v1/traces",
+            "OTEL_HEADERS": f"Authorization=Bearer {KEY}",
+        },
+    )
+    truth = asyncio.run(ask(proxied))
+    assert_exact(worker, truth, bootstrap, make_worker.topic)

@@ -43,7 +43,7 @@ from trials import (
     starts,
 )
 
-from streams.classify.keys import SHIFT_DIMENSIONS
+from streams.classify.keys import TENANT_DIMENSIONS
 from streams.shifts.backtest.conditions import watch
 
 RESULTS = Path(__file__).parent / "results" / "alerts.json"
@@ -58,7 +58,7 @@ def quiet_rates(seeds, rates, days) -> list[dict]:
     rows = []
     for rate in rates:
         runs = [quiet(Gateway(seed, rate, PAST_DAYS + days)) for seed in seeds]
-        for place, dimension in enumerate(SHIFT_DIMENSIONS):
+        for place, dimension in enumerate(TENANT_DIMENSIONS):
             fired = [run[place] for run in runs]
             weeks = sum(each.weeks for each in fired)
             counts, fixed = Counter(), Counter()
@@ -161,7 +161,7 @@ def burst_rates(seeds, rates, trials) -> list[dict]:
         for seed in seeds:
             gateway = Gateway(seed, rate, PAST_DAYS + 14)
             change = Change(0, until=36, tenant=0, times=10.0)
-            for dimension in SHIFT_DIMENSIONS:
+            for dimension in TENANT_DIMENSIONS:
                 for _, fired in shifted(gateway, change, dimension, trials, 24):
                     began = fired.first + 6 * 3600
                     hours = [

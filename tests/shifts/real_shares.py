@@ -21,6 +21,7 @@ import numpy as np
 from traffic_model import DAY_PANES, HOUR_PANES, PANE, START
 
 from streams.classify.origin.catalog import Catalog
+from streams.shifts.backtest.history_file import Cells
 from streams.shifts.backtest.timeline import ByTenant, Timeline, by_hour
 from streams.shifts.series import Series
 
@@ -167,6 +168,34 @@ def _with_course(daily: np.ndarray) -> np.ndarray:
     cycle = 1 - 0.35 * np.cos(2 * np.pi * (panes / DAY_PANES - 4 / 24))
     whole = np.repeat(daily.sum(axis=1) / DAY_PANES, DAY_PANES) * cycle
     return between / between.sum(axis=1, keepdims=True) * whole[:, None]
+
+
+def openrouter_cells(*, course: bool = False) -> Cells:
+    """Return OpenRouter's shares as cells by origin and model; the row `other` names no model."""
+    real = openrouter(str, course=course)
+    origins = sorted({origin_of(model) for model in real.keys})
+    panes, _, models = np.nonzero(real.tokens)
+    requests, tokens, squares = (
+        each[panes, 0, models] for each in (real.requests, real.tokens, real.squares)
+    )
+    origin = np.array([origins.index(origin_of(model)) for model in real.keys], np.int32)
+    model = np.arange(len(real.keys), dtype=np.int32)
+    model[real.keys.index("other")] = -1
+    nameless = np.full(len(panes), -1, np.int32)
+    return Cells(
+        (real.start // PANE + panes).astype(np.int32),
+        origin[models],
+        np.zeros(len(panes), np.int32),
+        nameless,
+        model[models],
+        requests,
+        tokens,
+        squares,
+        tuple(origins),
+        ("und",),
+        (),
+        real.keys,
+    )
 
 
 # --- ServeGen ------------------------------------------------------------------------------------

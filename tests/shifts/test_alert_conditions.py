@@ -9,6 +9,7 @@ from streams.shifts import alert_rules
 from streams.shifts.alert_rules import (
     DAY_DOWN,
     DAY_UP,
+    DRIFT_UP,
     HOUR_DOWN,
     HOUR_UP,
     UNCLASSIFIED,
@@ -106,5 +107,15 @@ def test_a_condition_holds_at_its_threshold_and_not_below(rule, dimension, holds
 
 def test_only_dimensions_with_a_threshold_have_alerts():
     assert not met(DAY_UP, "developer", gauges(zscore=100.0))
-    assert alert_rules.zscore_threshold("24h", "developer", has_tenants=True) is None
+    assert alert_rules.zscore_threshold("24h", "developer", has_tenants=True) == 3.5
     assert alert_rules.zscore_threshold("1h", "developer", has_tenants=True) is None
+    assert alert_rules.zscore_threshold("24h", "model", has_tenants=True) is None
+
+
+@pytest.mark.parametrize(("tokens", "holds"), [(2.4, True), (4.0, False), (-5.0, True)])
+def test_requests_are_silent_where_tokens_say_it_too(tokens, holds):
+    for rule in (DAY_UP, DRIFT_UP, HOUR_UP):
+        case = gauges(zscore=5.0, shift=0.1, share=0.3, baseline=0.2, without_top_tenant=0.1)
+        beside = case._replace(tokens_zscore=np.array([tokens]))
+
+        assert met(rule, "origin", beside).tolist() == [holds]

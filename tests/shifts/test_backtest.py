@@ -91,7 +91,7 @@ def test_the_table_of_alerts_is_whole_in_a_terminal_of_80_columns(with_a_shift, 
 
     assert "…" not in table
     assert max(map(len, table.splitlines())) <= 80
-    for whole in ("LLMShareShiftDay", "Chinese", "requests", "notified", "points"):
+    for whole in ("LLMShareShiftDay", "Chinese", "tokens", "notified", "points"):
         assert whole in table
 
 
@@ -168,6 +168,9 @@ def test_a_workers_own_history_is_replayed_hour_by_hour(monkeypatch):
 
     def get(url, path, **query):
         asked.append((url, path, query))
+        if query["dimension"] == "model":
+            steady = [each | {"cells": {"gpt-4o": [1, 1, 1, 0]}} for each in points]
+            return {"seconds": HOUR, "points": steady}
         return {"seconds": HOUR, "points": points}
 
     monkeypatch.setattr("streams.cli.client.get", get)
@@ -175,7 +178,8 @@ def test_a_workers_own_history_is_replayed_hour_by_hour(monkeypatch):
     found = [orjson.loads(each) for each in result.stdout.splitlines()]
 
     assert asked == [
-        ("http://127.0.0.1:6066", "/api/v1/history", {"dimension": "joint", "step": "1h"})
+        ("http://127.0.0.1:6066", "/api/v1/history", {"dimension": dimension, "step": "1h"})
+        for dimension in ("joint", "model")
     ]
     # Without tenants there is no alert of the hour; a shift of 37 points is seen by the day.
     rises = [each for each in found if each["notified"] and each["direction"] == "up"]

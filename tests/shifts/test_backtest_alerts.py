@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from backtest_histories import DAY
 
-from streams.shifts.alert_rules import DAY_DOWN, DAY_UP, HOUR_UP, UNCLASSIFIED, is_inhibited
+from streams.shifts.alert_rules import DAY_DOWN, DAY_UP, HOUR_UP, UNCLASSIFIED
 from streams.shifts.backtest.alerts import Alert, spans
 from streams.shifts.backtest.notifications import notifications, notified
+from streams.shifts.inhibitions import is_inhibited
 
 #: `for` of two evaluations, `keep_firing_for` of three; an evaluation a minute.
 SHORT = DAY_UP._replace(for_seconds=120, keep_firing_for_seconds=180)

@@ -9,7 +9,7 @@ import pytest
 from backtest_histories import line, read
 from traffic_model import START
 
-from streams.shifts.backtest import history_file
+from streams.shifts.backtest import history_file, worker_history
 from streams.shifts.backtest.history_file import HistoryError
 from streams.shifts.backtest.timeline import SHOWN_TENANTS, timelines
 
@@ -128,14 +128,14 @@ def test_a_history_without_a_request_is_reported():
 
 def test_a_workers_history_has_no_tenants_and_perhaps_no_squares():
     point: dict[str, Any] = {"start": START, "cells": {"cn-open/en": [1200, 12, 600, 600]}}
-    found = history_file.of_worker({"seconds": 3600, "points": [point]})
+    found = worker_history.of_worker({"seconds": 3600, "points": [point]})
 
     assert not found.has_squares
     assert found.tenant.tolist() == [-1] * 12
     # n_eff = T^2 / Q is 20 % of the requests.
     assert found.tokens.sum() ** 2 / found.squares.sum() == pytest.approx(12 * 0.2)
     point["cells"]["cn-open/en"].append(999)
-    assert history_file.of_worker(
+    assert worker_history.of_worker(
         {"seconds": 3600, "points": [point]}
     ).squares.sum() == pytest.approx(999)
 
@@ -155,4 +155,4 @@ def test_a_workers_history_has_no_tenants_and_perhaps_no_squares():
 )
 def test_what_is_not_a_workers_history_is_reported(body):
     with pytest.raises(HistoryError, match="give the address of a tokenshare worker"):
-        history_file.of_worker(body)
+        worker_history.of_worker(body)

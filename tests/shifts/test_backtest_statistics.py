@@ -9,7 +9,7 @@ import pytest
 from backtest_histories import DAY, HOUR, PANE, history
 from traffic_model import DAY_PANES, START, Change
 
-from streams.shifts.alert_rules import HOUR_UP, RULES, Gauges, met
+from streams.shifts.alert_rules import HOUR_UP, Gauges, met, rules_of
 from streams.shifts.backtest.conditions import watch
 from streams.shifts.baseline import baseline_of
 from streams.shifts.series import MEASURES, Series, Tenants
@@ -49,7 +49,7 @@ def as_a_worker_has_it(timeline, moment: int) -> Traffic:
     )
 
 
-def gauges_of(said) -> Gauges:
+def gauges_of(said, tokens) -> Gauges:
     columns = (
         [np.nan if value is None else value for value in column]
         for column in zip(
@@ -68,7 +68,9 @@ def gauges_of(said) -> Gauges:
         )
     )
     whole = (said.effective_requests, said.baseline_days)
-    return Gauges(*map(np.array, (*columns, *whole)))
+    beside = np.nan if tokens is None else [key.zscore for key in tokens.keys]
+    gauges = Gauges(*map(np.array, (*columns, *whole)))
+    return gauges._replace(tokens_zscore=np.array(beside))
 
 
 def test_at_every_moment_the_statistics_are_those_of_a_worker():
@@ -83,13 +85,18 @@ def test_at_every_moment_the_statistics_are_those_of_a_worker():
         baselines = {
             each: baseline_of(traffic.hours, each, hour, days=traffic.days) for each in MEASURES
         }
-        for said in shifts(traffic, baselines, moment - 1):
-            for rule in (each for each in RULES if each.window == said.window and each.direction):
+        told = shifts(traffic, baselines, moment - 1)
+        of_tokens = {each.window: each for each in told if each.measure == "tokens"}
+        for said in told:
+            tokens = of_tokens[said.window] if said.measure == "requests" else None
+            for rule in rules_of("origin"):
+                if rule.window != said.window or not rule.direction:
+                    continue
                 mine = watched[rule, said.measure]
                 row = (moment - mine.first) // PANE
                 assert [key.zscore for key in said.keys] == pytest.approx(mine.zscore[row].tolist())
                 assert [key.shift for key in said.keys] == pytest.approx(mine.shift[row].tolist())
-                holds = met(rule, "origin", gauges_of(said)).tolist()
+                holds = met(rule, "origin", gauges_of(said, tokens)).tolist()
                 assert holds == mine.met[row].tolist()
                 fires += sum(holds)
     # A test of nothing but silence would prove little.

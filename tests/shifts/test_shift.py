@@ -134,6 +134,7 @@ def is_sound(said) -> bool:
         for each in said.values()
         for key in each.keys
         for value in (each.effective_requests, each.baseline_days, *astuple(key)[1:])
+        if not isinstance(value, str)
     ]
     return all(value is None or np.isfinite(value) for value in numbers)
 
@@ -146,7 +147,7 @@ def test_nothing_at_all_is_reported_without_traffic():
     for each in said.values():
         assert each.effective_requests is None
         assert each.baseline_days == 0
-        assert astuple(each.keys[0])[1:] == (None,) * 8 + (0.0, None)
+        assert astuple(each.keys[0])[1:] == (None,) * 8 + (0.0, None, None, "", "")
 
 
 def test_one_key_is_all_there_is():

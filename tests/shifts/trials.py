@@ -9,7 +9,7 @@ import numpy as np
 import traffic_model as model
 from traffic_model import DAY_PANES, HOUR_PANES, PANE, START, Change, Gateway
 
-from streams.classify.keys import SHIFT_DIMENSIONS
+from streams.classify.keys import TENANT_DIMENSIONS
 from streams.shifts.alert_rules import DAY_UP, HOUR_UP, Rule
 from streams.shifts.backtest.alerts import Alert, alerts
 from streams.shifts.backtest.conditions import watch
@@ -104,7 +104,7 @@ def quiet(gateway: Gateway) -> list[Fired]:
             ),
             START + PAST_DAYS * 86400,
         )
-        for place, dimension in enumerate(SHIFT_DIMENSIONS)
+        for place, dimension in enumerate(TENANT_DIMENSIONS)
     ]
 
 
@@ -115,7 +115,7 @@ def _rng(gateway: Gateway, *more: int):
 def shifted(gateway: Gateway, change: Change, dimension: str, trials: int, hours: int):
     """Yield (moment, Fired) of changes at moments spread over a gateway's days after the past."""
     plan = gateway.plan()
-    place = SHIFT_DIMENSIONS.index(dimension)
+    place = TENANT_DIMENSIONS.index(dimension)
     whole = plan.draw(dimension, _rng(gateway, place), 0, gateway.days * DAY_PANES)
     last = gateway.days * 24 - hours
     moments = np.linspace(PAST_DAYS * 24, last, trials).astype(int) * HOUR_PANES

@@ -157,7 +157,7 @@ def test_a_shift_that_is_not_there_is_a_404():
 
 @pytest.mark.parametrize(
     "query",
-    ["", "?dimension=model&key=a&measure=tokens&window=1h", MOVERS.split("?")[1] + "&window=1h"],
+    ["", "?dimension=joint&key=a&measure=tokens&window=1h", MOVERS.split("?")[1] + "&window=1h"],
 )
 def test_a_bad_question_for_movers_is_a_400(query):
     assert ask(f"/api/v1/shifts/movers?{query.lstrip('?')}").status == 400

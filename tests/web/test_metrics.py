@@ -12,6 +12,8 @@ from streams.classify import enrichment
 from streams.classify.origin.catalog import Catalog
 from streams.shares.sums import SumsCache
 from streams.shares.windows import Windows
+from streams.shifts.attribution import Part, attribute
+from streams.shifts.movers import Moved
 from streams.shifts.shift import KeyShift, Shifts
 from streams.state.codec import (
     STATE_VERSION,
@@ -28,7 +30,15 @@ from streams.state.seal import Loss
 from streams.state.view import View
 from streams.web.metric_definitions import DEFINITIONS, exposed_name
 from streams.web.metrics import Exposition, ProcessFacts
-from streams.web.snapshot import STATES, PartitionStatus, Snapshot, take
+from streams.web.snapshot import (
+    MAX_SOURCES,
+    STATES,
+    PartitionStatus,
+    ShiftName,
+    Snapshot,
+    add_unread,
+    take,
+)
 
 NOW = 1_800_000_000.0
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -43,6 +53,8 @@ def snapshot() -> Snapshot:
         records={"counted/": 3, "rejected/not_json": 2},
         events={"native": 3},
         late=1,
+        unread={"otlp/shop.llm": 4, "access_log/ai,model": 1},
+        unread_at=NOW,
     )
     record = PositionRecord(STATE_VERSION, 1, 17, NOW, NOW, totals)
     view.apply(position_key(0), encode_position(record))
@@ -57,7 +69,26 @@ def snapshot() -> Snapshot:
     large = KeyShift("cn-open", 0.6, 0.01, 0.5, 0.1, 0.02, 5.0, 0.08, 0.09, 300.0, NOW - 9 * 86400)
     young = KeyShift("row-open", 0.4, 0.01, None, None, None, None, None, None, 3.0)
     shifts = Shifts("origin", "tokens", "1h", 41.5, 30.25, (large, young))
-    return replace(picture, shifts=(shifts,), shifts_as_of=NOW)
+    models = Shifts("model", "tokens", "24h", 41.5, 30.25, (LAUNCHED,))
+    return replace(
+        picture, shifts=(shifts, models), shifts_as_of=NOW, moved={ShiftName(*MOVED): OF_MODELS}
+    )
+
+
+MOVED = ("origin", "cn-open", "tokens", "1h")
+LAUNCHED = KeyShift(
+    *("hy3", 0.03, 0.001, 0.0, 0.03, None, None, None, None, 90.0),
+    peak=0.002,
+    origin="cn-open",
+    developer="Tencent",
+)
+OF_MODELS = Moved(
+    attribute(
+        Part({"hy3": 80, "qwen3": 10, "old": 0}, 90, 1000), Part({"qwen3": 5, "old": 9}, 14, 1000)
+    ),
+    None,
+    None,
+)
 
 
 def scrape(
@@ -121,6 +152,31 @@ def test_share_less_baseline_is_the_shift_at_each_scrape():
     assert shifts
     for key, shift in shifts.items():
         assert shares[key] - baselines[key] == pytest.approx(shift, abs=1e-12)
+
+
+def test_usage_that_no_reader_takes_is_shown_by_format_and_source():
+    unread = scrape(snapshot())["tokenshare_unread_usage_total"]
+
+    assert unread == {
+        labels(format="otlp", source="shop.llm"): 4,
+        labels(format="access_log", source="ai,model"): 1,
+    }
+    assert snapshot().unread_at == NOW
+
+
+def test_sources_of_all_partitions_are_bounded_together():
+    positions = [
+        PositionRecord(
+            *(STATE_VERSION, 1, 17, NOW, NOW),
+            Totals(unread={f"otlp/s{part}x{number}": number + 1 for number in range(32)}),
+        )
+        for part in range(9)
+    ]
+    found = add_unread(positions)
+
+    assert len(found) == MAX_SOURCES + 1
+    assert sum(found.values()) == 9 * 32 * 33 / 2
+    assert min(count for key, count in found.items() if key != "otlp/other") >= 20
 
 
 def test_counters_are_of_the_whole():
@@ -194,15 +250,35 @@ def test_a_shift_is_on_metrics_with_all_that_an_alert_asks_for():
     samples = scrape(snapshot())
     at = labels(dimension="origin", key="cn-open", measure="tokens", window="1h")
 
-    assert samples["llm_share_shift_ratio"] == {at: 0.1}
+    assert samples["llm_share_shift_ratio"][at] == 0.1
     assert samples["llm_share_shift_zscore"] == {at: 5.0}
     assert samples["llm_share_shift_without_top_tenant_ratio"] == {at: 0.09}
-    assert samples["llm_window_effective_requests"] == {
-        labels(dimension="origin", measure="tokens", window="1h"): 41.5
-    }
+    of_window = labels(dimension="origin", measure="tokens", window="1h")
+    assert samples["llm_window_effective_requests"][of_window] == 41.5
     assert samples["llm_share_baseline_days"] == {(): 30.25}
     # What cannot be said is absent: an alert on it stays silent.
-    assert len(samples["llm_share_evidence_requests"]) == 2
+    assert len(samples["llm_share_evidence_requests"]) == 3
+
+
+def test_a_model_is_on_metrics_with_its_peak_its_developer_and_its_origin():
+    samples = scrape(snapshot())
+
+    assert samples["llm_share_peak_ratio"] == {
+        labels(dimension="model", key="hy3", measure="tokens", window="24h"): 0.002
+    }
+    assert samples["llm_share_key_info"] == {
+        labels(dimension="model", key="hy3", developer="Tencent", origin="cn-open"): 1
+    }
+
+
+def test_what_pushed_a_shift_is_on_metrics_and_what_held_against_it_is_not():
+    of_shift = dict(zip(("dimension", "key", "measure", "window"), MOVED, strict=True))
+    movers = scrape(snapshot())["llm_share_mover_ratio"]
+
+    assert movers == {
+        labels(**of_shift, mover="hy3"): pytest.approx(0.08),
+        labels(**of_shift, mover="qwen3"): pytest.approx(0.005),
+    }
 
 
 def test_a_clock_is_ahead_above_zero_and_absent_while_not_known():

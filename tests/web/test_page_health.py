@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made_up import made_up_sources, served
+from made_up import made_up_shares, made_up_sources, served
 from page_driver import column, plain
 
 pytestmark = pytest.mark.browser
@@ -22,6 +22,21 @@ def test_the_pipeline_shows_its_health(open_page, address):
     assert "Rejected\n3" in facts
     assert column(page, "#partitions", 2) == ["1,234,000", "1,234,001"]
     assert column(page, "#records", 1) == ["counted", "rejected: not_json"]
+
+
+def test_usage_that_no_reader_takes_is_shown_for_a_day(open_page):
+    sources = [
+        {"format": "otlp", "source": f"shop.{name}", "count": 3} for name in ("a", "b", "c", "d")
+    ]
+    as_of = 1_763_900_000.0
+    for last, is_shown in ((as_of - 86_000, True), (as_of - 87_000, False)):
+        unread = {"count": 12, "last": last, "sources": sources}
+        pipeline = made_up_shares(as_of)["pipeline"] | {"unread": unread}
+        with served(made_up_sources(as_of=as_of, generated_at=as_of, pipeline=pipeline)) as url:
+            facts = plain(open_page(url).inner_text("#pipeline"))
+
+        assert ("Unread usage\n12" in facts) == is_shown
+        assert ("shop.a (otlp), shop.b (otlp), shop.c (otlp) and others" in facts) == is_shown
 
 
 def test_old_data_is_called_old_by_the_workers_clock(open_page):

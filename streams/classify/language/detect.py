@@ -129,16 +129,17 @@ def detect_messages(messages: object) -> Detection:
     system prompt. Never raises, whatever the value; reads at most 16 texts.
     """
     # Nearly always the last one decides, and no other is read.
+    nudge, done = _NONE, 0
     for most in (1, MAX_TEXTS):
         users, systems = read(messages, most)
-        nudge = _NONE
-        for text in users:
+        for text in users[done:]:
             found = _of_text(text)
             if found.language == UNDETERMINED:
                 continue
             if found.language != _OF_NUDGES or not is_weak(text):
                 return found
             nudge = found if nudge is _NONE else nudge
+        done = len(users)
     if nudge is not _NONE:
         return nudge
     answers = map(_of_text, systems)

@@ -27,11 +27,14 @@ _TENANTS = (
 
 
 def is_bifrost(document: Mapping[str, Any]) -> bool:
-    """Return whether a document is an entry of Bifrost's log, or a row of its table."""
-    return (
-        "provider" in document
-        and ("number_of_retries" in document or "fallback_index" in document)
-        and ("object" in document or "object_type" in document)
+    """Return whether a document is an entry of Bifrost's log, or a row of its table.
+
+    The usage alone tells as well: a pipeline may keep few of the fields.
+    """
+    if "object" not in document and "object_type" not in document:
+        return False
+    return "token_usage" in document or (
+        "provider" in document and ("number_of_retries" in document or "fallback_index" in document)
     )
 
 
@@ -44,7 +47,7 @@ def read(document: Mapping[str, Any]) -> Item:
         return Skipped("cache_hit")
     # An entry is written when a request begins, and again when it ends.
     if document.get("status") == "processing":
-        return Skipped("no_usage")
+        return Skipped("no_usage", is_final=True)
     return Found(
         first_text(document.get("canonical_model_name"), document.get("model")),
         *usage_of(parsed(document.get("token_usage"))),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
 from streams.decode.formats.lenient_json import parsed
+from streams.decode.formats.native import time_of
 from streams.decode.formats.raw_usage import Found, Item, first_text, is_error, part
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def read(document: Mapping[str, Any]) -> Item:
         model=document.get("model"),
         prompt=document.get("tokens_in"),
         completion=document.get("tokens_out"),
-        ts=document.get("created_at"),
+        ts=time_of(document),
         language=part(metadata, "language"),
         tenant=first_text(*(part(metadata, name) for name in ("tenant", "team", "user", "userId"))),
         id=document.get("id"),

@@ -24,4 +24,4 @@ def is_helicone(document: Mapping[str, Any]) -> bool:
 
 def read(document: Mapping[str, Any]) -> Item:  # noqa: ARG001 - nothing in it counts
     """Skip it: Helicone computes tokens later, from bodies that are stored elsewhere."""
-    return Skipped("no_usage")
+    return Skipped("no_usage", is_final=True)

@@ -20,6 +20,7 @@ from streams.decode.formats.raw_usage import (
     json_type,
     part,
 )
+from streams.decode.unread_usage import unread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 NAME = "langfuse"
 
 _GENERATIONS = ("generation-create", "generation-update")
+#: Events of what holds generations, runs no model, or is no observation.
+_SUMS = ("trace-", "span-", "agent-", "chain-", "tool-", "retriever-", "score-", "sdk-log")
 
 #: Keys that identify a usage object of OpenAI's.
 _OF_OPENAI = ("prompt_tokens", "input_tokens_details", "output_tokens_details")
@@ -61,7 +64,7 @@ def read(document: Mapping[str, Any]) -> list[Item]:
             continue
         body = event.get("body")
         if event.get("type") not in _GENERATIONS:
-            items.append(Skipped("not_a_request"))
+            items.append(_other(event.get("type"), body))
         elif type(body) is not dict:
             items.append(Rejected("wrong_type", f"body is {json_type(body)}"))
         else:
@@ -79,15 +82,22 @@ def read(document: Mapping[str, Any]) -> list[Item]:
     return items or [Skipped("empty_batch")]
 
 
+def _other(kind: object, body: object) -> Item:
+    """Return why an event that is no generation is skipped; a sum's counts are those inside it."""
+    if type(kind) is not str or kind.startswith(_SUMS):
+        return Skipped("not_a_request")
+    return unread(body, "not_a_request")
+
+
 def _item(body: dict[str, Any], timestamp: object) -> Item:
     usage = body.get("usage")
     if type(usage) is dict and usage.get("unit") not in (None, "TOKENS"):
-        return Skipped("no_usage")
+        return Skipped("no_usage", is_final=True)
     found = details(body.get("usageDetails"))
     if found == (None, None):
         found = _usage(usage)
     if found == (None, None):
-        return Skipped("no_usage")
+        return unread(body, "no_usage")
     return Found(
         model=body.get("model"),
         prompt=found.prompt,

@@ -128,7 +128,7 @@ def read(document: Mapping[str, Any]) -> Item:
     if document.get("cache_hit") in _IS_HIT:
         return Skipped("cache_hit")
     if _is_unanswered(document):
-        return Skipped("no_usage")
+        return Skipped("no_usage", is_final=True)
     prompt, completion = document.get("prompt_tokens"), document.get("completion_tokens")
     response = document.get("response")
     if is_nothing(prompt, completion):

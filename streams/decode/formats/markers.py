@@ -17,7 +17,10 @@ Never: Any = Annotated[int, msgspec.Meta(ge=1, le=0)]
 CHANGES = ("__op", "__deleted")
 
 #: The time of a flat record, where it has no `ts`.
-TIMES = ("timestamp", "time", "@timestamp", "created_at", "created", "date", "start_time")
+TIMES = (
+    *("timestamp", "time", "@timestamp", "created_at", "created", "date", "start_time"),
+    "createdAt",
+)
 
 #: Of formats that are tried before LiteLLM's.
 BEFORE_LITELLM = (
@@ -35,4 +38,5 @@ BEFORE_NATIVE = (
     *BEFORE_LITELLM,
     *("call_type", "heliconeMeta", "schemaType", "tokens_in", "req_units"),
     *("usageMetadata", "done", "data", "usage", "number_of_retries", "fallback_index"),
+    "token_usage",
 )

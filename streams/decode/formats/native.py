@@ -26,14 +26,16 @@ if TYPE_CHECKING:
 NAME = "native"
 
 #: The names of fields, the first that is there counts: the event's own, and what flat records use.
-_MODELS = ("model", "model_name", "model_id")
-_PROMPTS = ("prompt_tokens", "input_tokens")
-_COMPLETIONS = ("completion_tokens", "output_tokens")
+_MODELS = ("model", "model_name", "model_id", "modelName", "modelId")
+_PROMPTS = ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens")
+_COMPLETIONS = ("completion_tokens", "output_tokens", "completionTokens", "outputTokens")
+#: LiteLLM's payload has it as well, so it is looked at last and by Python only.
+_LAST_TIME = "startTime"
 #: Anthropic's, which lie beside its `input_tokens`.
 _CACHE = ("cache_read_input_tokens", "cache_creation_input_tokens")
 
 #: The typed decoder reads no other name of the time than `ts`.
-_NOT_PLAIN = (*BEFORE_NATIVE, *TIMES)
+_NOT_PLAIN = (*BEFORE_NATIVE, *TIMES, _LAST_TIME)
 
 #: Decodes a value that is exactly one event; raises one of `UNREADABLE` for every other.
 decode: Callable[[bytes | None], UsageEvent] = msgspec.json.Decoder(
@@ -135,7 +137,7 @@ def read(document: Mapping[str, Any]) -> UsageEvent | Rejected:
     if document.get("prompt_tokens") is None and any(name in document for name in _CACHE):
         prompt = add(prompt, *(document.get(name) for name in _CACHE))
     fields = {
-        "model": first(document, *_MODELS),
+        "model": model_of(document),
         "prompt_tokens": whole(prompt),
         "completion_tokens": whole(first(document, *_COMPLETIONS)),
         "ts": time_of(document),
@@ -149,6 +151,11 @@ def read(document: Mapping[str, Any]) -> UsageEvent | Rejected:
     return event if event.model.strip() else _NAMELESS
 
 
+def model_of(document: Mapping[str, Any]) -> Any:
+    """Return the model of a flat record, by the first name of one that has a value."""
+    return first(document, *_MODELS)
+
+
 def time_of(document: Mapping[str, Any]) -> Any:
     """Return the time of a flat record: `ts`, or the first field that is one by its name and value.
 
@@ -159,7 +166,7 @@ def time_of(document: Mapping[str, Any]) -> Any:
     if ts is not None:
         return ts
     unreadable = None
-    for name in TIMES:
+    for name in (*TIMES, _LAST_TIME):
         value = document.get(name)
         if type(value) in {int, float, str}:
             if event_time(value, None) is not None:

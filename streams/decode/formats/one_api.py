@@ -43,7 +43,7 @@ def read(document: Mapping[str, Any]) -> Item:
     prompt, completion = document.get("prompt_tokens"), document.get("completion_tokens")
     # What is charged by the picture or the second, and what is charged later.
     if is_nothing(prompt, completion):
-        return Skipped("no_usage")
+        return Skipped("no_usage", is_final=True)
     given = parsed(document.get("other"))
     other: Mapping[str, Any] = given if type(given) is dict else {}
     return Found(

@@ -15,9 +15,10 @@ from streams.decode.event import Rejected, Skipped
 from streams.decode.formats import otlp_json, otlp_log, otlp_span, wire
 from streams.decode.formats.raw_usage import MAX_ITEMS, MAX_VALUES, TOO_MANY_ITEMS, Item
 from streams.decode.formats.traced import Line, Traced
+from streams.decode.usage_names import may_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from streams.decode.formats.otlp_log import Record
     from streams.decode.formats.otlp_span import Source, Span
@@ -36,14 +37,17 @@ def read(document: dict[str, Any]) -> Items:
     """Return the result for the spans and log records of a batch."""
     found: Items = []
     if "resourceSpans" in document:
-        found += of_spans(otlp_json.spans(document))
+        found += of_spans(otlp_json.spans(document), otlp_json.counting)
     if "resourceLogs" in document:
         found += _of_records(otlp_json.records(document))
     return found or [Skipped("not_a_request")]
 
 
-def of_spans(spans: Iterable[tuple[Span, Source] | Rejected]) -> Items:
-    """Return the result for spans."""
+def of_spans(
+    spans: Iterable[tuple[Span, Source] | Rejected],
+    attributes: Callable[[Any], Mapping[str, object]],
+) -> Items:
+    """Return the result for spans; `attributes` decodes those that may hold unread counts."""
     read = list(islice(spans, MAX_ITEMS + 1))
     if len(read) > MAX_ITEMS:
         return [TOO_MANY_ITEMS]
@@ -51,8 +55,18 @@ def of_spans(spans: Iterable[tuple[Span, Source] | Rejected]) -> Items:
     for each in read:
         if isinstance(each, Rejected):
             found.append(each)
-        else:
-            found.append(otlp_span.traced(*each))
+            continue
+        span, source = each
+        traced = otlp_span.traced(span, source)
+        item = traced.item
+        # Most spans are ordinary, and most of these have no name of a count.
+        if (
+            type(item) is Skipped
+            and not item.is_final
+            and (span.may_count or any(map(may_count, span.attributes)))
+        ):
+            traced = otlp_span.looked_into(traced, attributes(span.unread), source)
+        found.append(traced)
     return found or [Skipped("empty_batch")]
 
 
@@ -94,7 +108,7 @@ def _read_protobuf(value: bytes) -> Items:
             return [Skipped("empty_batch")]
         return [Rejected("not_protobuf", "binary, and no OTLP traces or logs")]
     if any(map(otlp_protobuf.has_ids, otlp_protobuf.items(traces))):
-        return of_spans(otlp_protobuf.reader().of(traces))
+        return of_spans(otlp_protobuf.reader().of(traces), otlp_protobuf.counting)
     # It is not needed any more, and may be large.
     del traces
     wire.check(value, LogsData.DESCRIPTOR, MAX_VALUES, LogRecord.DESCRIPTOR, MAX_ITEMS)
@@ -110,7 +124,7 @@ def read_typed(value: bytes) -> Items | None:
     if not value.startswith(otlp_json.TYPED):
         return None
     try:
-        return of_spans(otlp_json.typed_spans(value))
+        return of_spans(otlp_json.typed_spans(value), otlp_json.counting)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
 

@@ -15,6 +15,8 @@ from streams.decode.event import Rejected
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.otlp_span import FAILED, Source, Span
 from streams.decode.formats.raw_usage import json_type, part, whole
+from streams.decode.unread_usage import MAX_VALUES
+from streams.decode.usage_names import MAX_NAME, may_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +39,8 @@ def spans(document: dict[str, Any]) -> Iterator[tuple[Span, Source] | Rejected]:
             if isinstance(span, Rejected):
                 yield span
             else:
-                yield span_of(span, _wanted(span.get("attributes"))), source
+                given = span.get("attributes")
+                yield span_of(span, _wanted(given))._replace(unread=given), source
 
 
 def _scopes(
@@ -103,6 +106,24 @@ def _wanted(attributes: object) -> dict[str, object]:
             if name is not None and name not in found:
                 found[name] = value_of(each.get("value"))
     return found
+
+
+def counting(attributes: Any) -> dict[str, object]:
+    """Return all attributes of a span, none where no name may be a count's."""
+    pairs = [(_key(each), each) for each in attributes] if type(attributes) is list else []
+    if not any(may_count(key) for key, _ in pairs):
+        return {}
+    return {
+        key: _typed_value(each.value) if type(each) is _Attribute else value_of(each.get("value"))
+        for key, each in pairs[:MAX_VALUES]
+        if key
+    }
+
+
+def _key(attribute: object) -> str:
+    if type(attribute) is _Attribute:
+        return attribute.key
+    return text_of(attribute.get("key")) if type(attribute) is dict else ""
 
 
 def _attribute(attributes: object, name: str) -> object:
@@ -252,6 +273,14 @@ TYPED: Final = b'{"resourceSpans":'
 _decode: Final = msgspec.json.Decoder(_Traces).decode
 
 
+#: Names of attributes -> what they are found under. Emitters have a few dozen each.
+_known: Final[dict[str, str | None]] = {}
+_MAX_KNOWN: Final = 4096
+_MISSING: Final = "\0"
+#: In the place of all attributes that are not wanted, and may be a count by their names.
+_COUNTS: Final = ""
+
+
 def typed_spans(value: bytes) -> list[tuple[Span, Source]]:
     """Return the spans of a batch without building what is not wanted; the same as `spans`.
 
@@ -276,13 +305,16 @@ def typed_spans(value: bytes) -> list[tuple[Span, Source]]:
 
 def _typed_span(span: _TypedSpan) -> Span:
     attributes: dict[str, object] = {}
-    wanted = names.WANTED.get
+    known = _known.get
     for each in span.attributes:
-        name = wanted(each.key)
+        name = known(each.key, _MISSING)
+        if name is _MISSING:
+            name = _learned(each.key)
         if name is not None and name not in attributes:
             held = each.value
             text = held.string_value
             attributes[name] = _typed_value(held) if text is None else text
+    may_count = attributes.pop(_COUNTS, None) is not None
     status = span.status
     return Span(
         span.trace_id,
@@ -293,7 +325,19 @@ def _typed_span(span: _TypedSpan) -> Span:
         span.end_time_unix_nano,
         status is not None and status.code in FAILED,
         attributes,
+        span.attributes,
+        may_count,
     )
+
+
+def _learned(key: str) -> str | None:
+    """Return the name that an attribute is found under, None for one that is not needed."""
+    name = names.WANTED.get(key) or (_COUNTS if may_count(key) else None)
+    if len(key) <= MAX_NAME:
+        if len(_known) >= _MAX_KNOWN:
+            _known.clear()
+        _known[key] = name
+    return name
 
 
 def _typed_value(value: _Value) -> object:

@@ -23,6 +23,8 @@ from streams.decode.formats.provider_usage import Usage
 from streams.decode.formats.raw_usage import Found, add, whole, wrong_count
 from streams.decode.formats.traced import Line, Traced
 from streams.decode.nesting import Node
+from streams.decode.unread_usage import unread
+from streams.decode.usage_names import may_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +35,7 @@ _NOT_A_REQUEST: Final = Skipped("not_a_request")
 #: The GenAI event of a request.
 DETAILS: Final = "gen_ai.client.inference.operation.details"
 #: Services and scopes that write every answer as an event of their own as well.
-_TWICE: Final = frozenset(("gemini-cli", "qwen-code", "gemini_cli", "qwen_code", "iflow-cli"))
+TWICE: Final = frozenset(("gemini-cli", "qwen-code", "gemini_cli", "qwen_code", "iflow-cli"))
 #: Names of attributes by which an access log is recognised.
 _ACCESS_LOG: Final = ("genai_", "gen_ai.usage.")
 _TIME: Final = "event.timestamp"
@@ -70,7 +72,9 @@ def traced(record: Record, source: Source) -> Traced | Line:
         return Line({**attributes}, record.time, sources)
     body = record.body
     if isinstance(body, dict | str | list) and may_hold(body):
-        return Line(body, record.time, sources)
+        return Line(body, record.time, sources, attributes, source.shown)
+    if any(map(may_count, attributes)):
+        return Traced(unread(attributes, "not_a_request", source.shown), None, sources)
     return Traced(_NOT_A_REQUEST, None, sources)
 
 
@@ -141,7 +145,7 @@ def _node(found: Found) -> Node | None:
 
 def _details(record: Record, source: Source) -> tuple[Found | Skipped, Node | None]:
     """Return the GenAI event of a request, as a span inside the span that it was written in."""
-    if not source.names.isdisjoint(_TWICE):
+    if not source.names.isdisjoint(TWICE):
         return _NOT_A_REQUEST, None
     attributes = record.attributes
     operation = attributes.get(names.OPERATION)
@@ -150,7 +154,7 @@ def _details(record: Record, source: Source) -> tuple[Found | Skipped, Node | No
         return _NOT_A_REQUEST, None
     found = usage(attributes, names.present(attributes), source)
     if found == (None, None):
-        return Skipped("no_usage"), None
+        return unread(attributes, "no_usage", source.shown), None
     around = f"{record.trace}/{record.span}" if record.span else None
     name = f"{around}/event" if around else None
     item = Found(

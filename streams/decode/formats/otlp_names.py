@@ -35,8 +35,9 @@ INVOKE_AGENT: Final = "invoke_agent"
 CLIENT: Final = frozenset((3, "SPAN_KIND_CLIENT", "CLIENT"))
 
 #: The kind of a span where no operation says it: OpenInference, LangSmith, MLflow, Langfuse.
+MLFLOW_KIND: Final = "mlflow.spanType"
 KIND: Final = (
-    *("openinference.span.kind", "langsmith.span.kind", "mlflow.spanType"),
+    *("openinference.span.kind", "langsmith.span.kind", MLFLOW_KIND),
     *("langfuse.observation.type", "traceloop.span.kind", "span.type"),
 )
 REQUEST_KINDS: Final = frozenset(
@@ -90,11 +91,22 @@ BARE_CACHE: Final = ("cache_read_tokens", "cache_creation_tokens")
 LANGFUSE_USAGE: Final = "langfuse.observation.usage_details"
 MLFLOW_USAGE: Final = "mlflow.chat.tokenUsage"
 MLFLOW_PROVIDER: Final = "mlflow.llm.provider"
+#: The messages' shape: Claude Code's requests name no provider.
+MLFLOW_SHAPE: Final = "mlflow.message.format"
+#: Written from 3.13 on.
+MLFLOW_LEVEL: Final = "mlflow.spanLogLevel"
+#: The answer as JSON in a text, for requests whose usage MLflow does not read itself.
+MLFLOW_ANSWER: Final = "mlflow.spanOutputs"
 
+ASKED_MODEL: Final = "gen_ai.request.model"
+#: LiteLLM: the model that it has sent a request to, the alias that was asked for, and both in JSON.
+LITELLM_MODEL: Final = "litellm.provider.model"
+LITELLM_ALIAS: Final = "litellm.model_group"
+LITELLM_HIDDEN: Final = "hidden_params"
 MODEL: Final = (
     "gen_ai.response.model",
     "ai.response.model",
-    "gen_ai.request.model",
+    ASKED_MODEL,
     "llm.response.model",
     "llm.model_name",
     "embedding.model_name",
@@ -124,6 +136,7 @@ TENANT: Final = (
     "tenant.id",
     "tenant",
     "metadata.user_api_key_team_id",
+    "litellm.team.id",
     "enduser.id",
     "organization.id",
     "langfuse.user.id",
@@ -144,13 +157,17 @@ TEXT: Final = (
 ERROR: Final = "error.type"
 #: The id of a request to Anthropic, which Claude Code's span and its log event share.
 REQUEST_ID: Final = "request_id"
+#: The provider's id of an answer, which the spans of several instrumentations share.
+ANSWER_ID: Final = "gen_ai.response.id"
 
 #: All attributes of a span that are read. Each name leads to one text, which compares fast.
 WANTED: Final[Mapping[str, str]] = {
     name: name
     for name in (
         *(OPERATION, AI_OPERATION, EMBEDDED, BARE_INPUT, BARE_OUTPUT, ERROR, REQUEST_ID),
-        *(LANGFUSE_USAGE, MLFLOW_USAGE, MLFLOW_PROVIDER),
+        *(ANSWER_ID, LANGFUSE_USAGE, MLFLOW_USAGE, MLFLOW_PROVIDER),
+        *(LITELLM_MODEL, LITELLM_ALIAS, LITELLM_HIDDEN),
+        *(MLFLOW_SHAPE, MLFLOW_LEVEL, MLFLOW_ANSWER),
         *(*KIND, *INPUT, *OUTPUT, *TOTAL, *CACHE_READ, *CACHE_CREATION, *BARE_CACHE),
         *(*MODEL, *PROVIDER, *TENANT, *LANGUAGE, *TEXT),
     )

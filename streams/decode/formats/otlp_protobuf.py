@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -21,6 +22,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.otlp_log import Record
 from streams.decode.formats.otlp_span import FAILED, Source, Span
+from streams.decode.unread_usage import MAX_VALUES
+from streams.decode.usage_names import may_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -136,6 +139,8 @@ class Spans:
         return found
 
     def _span(self, span: Any) -> Span:
+        attributes = self._read.of(span.attributes)
+        may_count = attributes.pop(_COUNTS[0], None) is not None
         return Span(
             span.trace_id.hex(),
             span.span_id.hex(),
@@ -144,7 +149,9 @@ class Spans:
             span.start,
             span.end,
             span.HasField("status") and span.status.code in FAILED,
-            self._read.of(span.attributes),
+            attributes,
+            span.attributes,
+            may_count,
         )
 
 
@@ -202,6 +209,20 @@ def _value(value: Any, depth: int) -> object:
     return None
 
 
+def counting(attributes: Any) -> dict[str, object]:
+    """Return all attributes of a span; broken ones are left out."""
+    pairs = (_parsed(raw) for raw in islice(attributes, MAX_VALUES))
+    return {pair.key: _value(pair.value, 0) for pair in pairs if pair is not None}
+
+
+def _parsed(raw: bytes) -> Any:
+    """Return an attribute, None for a broken one."""
+    try:
+        return KeyValue.FromString(raw)
+    except DecodeError:
+        return None
+
+
 #: Attributes that are cached, and the longest one in bytes.
 _MAX_CACHED, _MAX_LENGTH = 8192, 96
 #: Tags of an attribute's key and value, and of a value's text, integer and double.
@@ -213,6 +234,8 @@ _double: Final = struct.Struct("<d").unpack_from
 
 _Pair = tuple[str, object]
 _MISSING: Final[_Pair] = ("", None)
+#: In the place of all attributes that are not wanted, and may be a count by their names.
+_COUNTS: Final[_Pair] = ("", True)
 
 
 class Attributes:
@@ -223,25 +246,26 @@ class Attributes:
         self._known: dict[bytes, _Pair | None] = {}
 
     def of(self, attributes: Any) -> dict[str, object]:
-        """Return the wanted attributes; of a repeated name the first. Raises DecodeError."""
+        """Return the wanted attributes; of a repeated name the first. Raises DecodeError.
+
+        One without a name stands for those that may be counts.
+        """
         found: dict[str, object] = {}
         known, missing = self._known.get, _MISSING
         for raw in attributes:
             pair = known(raw, missing)
             if pair is missing:
                 pair = self._pair(raw)
-                if len(raw) <= _MAX_LENGTH:
-                    self._remember(raw, pair)
+                # No id of an answer comes again.
+                if len(raw) <= _MAX_LENGTH and (pair is None or pair[0] != names.ANSWER_ID):
+                    if len(self._known) >= _MAX_CACHED:
+                        self._known.clear()
+                    self._known[raw] = pair
             if pair is not None:
                 name, value = pair
                 if name not in found:
                     found[name] = value
         return found
-
-    def _remember(self, raw: bytes, pair: _Pair | None) -> None:
-        if len(self._known) >= _MAX_CACHED:
-            self._known.clear()
-        self._known[raw] = pair
 
     def _pair(self, raw: bytes) -> _Pair | None:
         """Return name and value, None for a name that is not wanted."""
@@ -249,7 +273,7 @@ class Attributes:
             end = 2 + raw[1]
             name = self._names.get(raw[2:end])
             if name is None:
-                return None
+                return _COUNTS if may_count(raw[2:end].decode(errors="replace")) else None
             value = _plain(raw, end)
             if value is not None:
                 return name, value

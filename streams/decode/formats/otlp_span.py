@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, Skipped, UsageEvent
 from streams.decode.formats import otlp_names as names
+from streams.decode.formats.otlp_model import model_of
 from streams.decode.formats.otlp_usage import first, unquoted, usage
 from streams.decode.formats.raw_usage import Found, Item, whole
 from streams.decode.formats.traced import Traced
-from streams.decode.nesting import Node
+from streams.decode.nesting import NO_USAGE, Node
+from streams.decode.unread_usage import unread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NOT_A_REQUEST: Final = Skipped("not_a_request")
-_NO_USAGE: Final = Skipped("no_usage")
+#: A sum, or what runs no model, as the span says itself.
+_NOT_A_REQUEST: Final = Skipped("not_a_request", is_final=True)
+#: Spans of anything, and requests, in which no known name has counts.
+_NOTHING: Final = Skipped("not_a_request")
+_WITHOUT_USAGE: Final = Skipped("no_usage")
 _MAX_TIME: Final = 2**63
 #: The status code of a failed span.
 FAILED: Final = frozenset((2, "STATUS_CODE_ERROR", "ERROR"))
@@ -25,12 +30,14 @@ class Source(NamedTuple):
     """Who wrote a span: its instrumentation scope, and all names that a setting may leave out.
 
     `is_beside` if the scope reports a cache beside the input, `is_spring` if it does on Anthropic.
+    `shown` is the name of the scope, or of the service, for those who look for the writer.
     """
 
     scope: str = ""
     names: frozenset[str] = frozenset()
     is_beside: bool = False
     is_spring: bool = False
+    shown: str = ""
 
     @classmethod
     def of(cls, scope: object, service: object) -> Source:
@@ -38,11 +45,16 @@ class Source(NamedTuple):
         found = frozenset(each for each in (scope, service) if type(each) is str and each)
         name = scope if type(scope) is str else ""
         beside = name.startswith(names.CACHE_BESIDE)
-        return cls(name, found, beside, name.startswith(names.SPRING))
+        shown = name or (service if type(service) is str else "")
+        return cls(name, found, beside, name.startswith(names.SPRING), shown)
 
 
 class Span(NamedTuple):
-    """The required fields of a span, from any encoding; only the attributes that are wanted."""
+    """The required fields of a span, from any encoding; only the attributes that are wanted.
+
+    `unread` are all attributes in the encoding that they came in; `may_count` if one that is not
+    wanted may be a count by its name.
+    """
 
     trace: str
     id: str
@@ -52,6 +64,8 @@ class Span(NamedTuple):
     end: object
     failed: bool
     attributes: Mapping[str, object]
+    unread: Any = ()
+    may_count: bool = True
 
 
 def traced(span: Span, source: Source) -> Traced:
@@ -67,17 +81,30 @@ def traced(span: Span, source: Source) -> Traced:
     item, is_sum = _item(span, source, key, start)
     if type(item) is Skipped:
         return Traced(item, Node(key, parent), source.names)
+    answer = None if is_sum else span.attributes.get(names.ANSWER_ID)
     node = Node(
         key,
         parent,
         start if type(start) is int else 0,
         end if type(end) is int else 0,
         is_sum,
+        NO_USAGE,
+        NO_USAGE,
+        answer if type(answer) is str and answer else None,
+        source.scope,
     )
     request = span.attributes.get(names.REQUEST_ID)
     if type(request) is str and request:
         return Traced(item, node, source.names, Node(request, key))
     return Traced(item, node, source.names)
+
+
+def looked_into(traced: Traced, attributes: Mapping[str, object], source: Source) -> Traced:
+    """Return what a span is, some of whose attributes may hold counts under unknown names."""
+    item = traced.item
+    if type(item) is not Skipped or item.is_final:
+        return traced
+    return traced._replace(item=unread(attributes, item.reason, source.shown))
 
 
 def _item(
@@ -86,7 +113,7 @@ def _item(
     """Return a span's item, and whether it may be the sum of the ones inside it."""
     attributes = span.attributes
     if not attributes:
-        return _NOT_A_REQUEST, False
+        return _NOTHING, False
     has = names.present(attributes)
     operation = _plain(attributes.get(names.OPERATION))
     if operation in names.REQUESTS:
@@ -100,8 +127,8 @@ def _item(
         is_request = kind in names.REQUEST_KINDS
     prompt, completion = usage(attributes, has, source)
     if prompt is None and completion is None:
-        return _NO_USAGE if is_request else _NOT_A_REQUEST, False
-    model = unquoted(first(attributes, has.model))
+        return _WITHOUT_USAGE if is_request else _NOTHING, False
+    model = model_of(attributes, has)
     start = start or None
     language = first(attributes, has.language) if has.language else None
     tenant = first(attributes, has.tenant) if has.tenant else None

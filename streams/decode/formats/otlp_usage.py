@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import orjson
 
 from streams.decode.formats import langfuse
@@ -30,21 +31,32 @@ def first(attributes: Mapping[str, object], keys: tuple[str, ...]) -> object:
     return None
 
 
+def _count(attributes: Mapping[str, object], keys: tuple[str, ...]) -> object:
+    """Return the first of several attributes that has a value, a whole number as an integer."""
+    if not keys:
+        return None
+    value = attributes.get(keys[0])
+    # Nearly all are: a span has five of them.
+    return value if type(value) is int else whole(first(attributes, keys))
+
+
 def usage(attributes: Mapping[str, object], has: names.Present, source: Source) -> Usage:
     """Return the input and output of a span, absent where it has none.
 
     `has` are its attributes' names. Where the cache lies, its source may tell.
     """
-    prompt = whole(first(attributes, has.prompt))
-    completion = whole(first(attributes, has.completion))
+    prompt = _count(attributes, has.prompt)
+    completion = _count(attributes, has.completion)
     if prompt is None and completion is None:
-        return _others(attributes, has, source)
+        return _others(attributes, source)
     if not has.cache_read and not has.cache_creation:
         return Usage(prompt, completion)
-    read = whole(first(attributes, has.cache_read))
-    written = whole(first(attributes, has.cache_creation))
-    total = whole(first(attributes, has.total)) if has.total else None
+    read = _count(attributes, has.cache_read)
+    written = _count(attributes, has.cache_creation)
+    total = _count(attributes, has.total)
     beside = _is_beside(attributes, has, source)
+    if not beside and _is_strands(attributes, has):
+        beside = not _is_inside_strands(attributes, has, add(prompt, completion) == total)
     prompt = _with_cache(prompt, completion, total, (read, written), is_beside=beside)
     return Usage(prompt, completion)
 
@@ -52,11 +64,24 @@ def usage(attributes: Mapping[str, object], has: names.Present, source: Source) 
 def _is_beside(attributes: Mapping[str, object], has: names.Present, source: Source) -> bool:
     if source.is_beside:
         return True
-    for name in has.provider:
-        provider = attributes[name]
-        if provider == names.STRANDS or (source.is_spring and is_claude(provider)):
-            return True
-    return False
+    return source.is_spring and any(is_claude(attributes[name]) for name in has.provider)
+
+
+def _is_strands(attributes: Mapping[str, object], has: names.Present) -> bool:
+    return any(attributes[name] == names.STRANDS for name in has.provider)
+
+
+def _is_inside_strands(
+    attributes: Mapping[str, object], has: names.Present, is_total: bool
+) -> bool:
+    """Return whether the input of Strands holds the cache.
+
+    From 1.54 on it does, and the conventions' own names are written. Before, it was the provider's
+    own: beside on Bedrock and Anthropic, inside on OpenAI, where input and output are the total.
+    """
+    if names.CACHE_READ[0] in attributes or names.CACHE_CREATION[0] in attributes:
+        return True
+    return is_total and not is_claude(first(attributes, has.model))
 
 
 def _with_cache(
@@ -74,24 +99,62 @@ def _with_cache(
     return with_cache(prompt, *cache, is_beside=is_beside or is_added or prompt is None)
 
 
-def _others(attributes: Mapping[str, object], has: names.Present, source: Source) -> Usage:
+def _others(attributes: Mapping[str, object], source: Source) -> Usage:
     """Return the usage of emitters whose attributes have names of their own."""
     bare = whole(attributes.get(names.BARE_INPUT)), whole(attributes.get(names.BARE_OUTPUT))
     if bare != (None, None):
         return Usage(
             add(bare[0], *(whole(attributes.get(key)) for key in names.BARE_CACHE)), bare[1]
         )
-    details = _json(attributes.get(names.LANGFUSE_USAGE))
+    details = json_object(attributes.get(names.LANGFUSE_USAGE))
     if details is not None:
         return langfuse.details(details)
-    details = _json(attributes.get(names.MLFLOW_USAGE))
+    details = json_object(attributes.get(names.MLFLOW_USAGE))
     if details is not None:
-        beside = _is_beside(attributes, has, source)
-        return _mlflow(
-            details, is_beside=beside or is_claude(attributes.get(names.MLFLOW_PROVIDER))
-        )
+        beside = source.is_beside or _is_beside_mlflow(attributes)
+        return _mlflow(details, is_beside=beside)
+    if names.MLFLOW_ANSWER in attributes and _mlflow_kind(attributes) in names.REQUEST_KINDS:
+        return _answered(attributes[names.MLFLOW_ANSWER])
     embedded = whole(attributes.get(names.EMBEDDED))
     return NONE if embedded is None else Usage(embedded, None)
+
+
+def _is_beside_mlflow(attributes: Mapping[str, object]) -> bool:
+    """Return whether the cache lies beside MLflow's input.
+
+    Its Anthropic client adds the cache from 3.12 on, and says a level from 3.13 on; its Claude Code
+    does not add it.
+    """
+    if unquoted(attributes.get(names.MLFLOW_SHAPE)) == "anthropic":
+        if _mlflow_kind(attributes) == "LLM":
+            return True
+    elif not is_claude(attributes.get(names.MLFLOW_PROVIDER)):
+        return False
+    return names.MLFLOW_LEVEL not in attributes
+
+
+def _mlflow_kind(attributes: Mapping[str, object]) -> object:
+    return unquoted(attributes.get(names.MLFLOW_KIND))
+
+
+class _Answer(msgspec.Struct):
+    """An answer of a provider, of which all but the usage is passed over."""
+
+    usage: dict[str, object] | None = None
+
+
+_ANSWER: Final = msgspec.json.Decoder(_Answer)
+
+
+def _answered(text: object) -> Usage:
+    """Return the usage of an answer that is JSON in a text; of embeddings MLflow reads none."""
+    if type(text) is not str or '"usage"' not in text:
+        return NONE
+    try:
+        usage = _ANSWER.decode(text).usage
+    except (msgspec.DecodeError, RecursionError):
+        return NONE
+    return NONE if usage is None else usage_of(usage)
 
 
 def _mlflow(details: dict[str, object], *, is_beside: bool) -> Usage:
@@ -106,7 +169,7 @@ def _mlflow(details: dict[str, object], *, is_beside: bool) -> Usage:
     return Usage(_with_cache(prompt, completion, total, cache, is_beside=is_beside), completion)
 
 
-def _json(text: object) -> dict[str, object] | None:
+def json_object(text: object) -> dict[str, object] | None:
     """Return the object that a text holds, None where it holds none."""
     if type(text) is dict:
         return text

@@ -22,6 +22,7 @@ from streams.decode.formats.raw_usage import (
     first_text,
     json_type,
 )
+from streams.decode.unread_usage import unread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 NAME = "posthog"
 
 _REQUESTS = ("$ai_generation", "$ai_embedding")
+#: Events that hold others; their counts are the sums of those.
+_SUMS = ("$ai_trace", "$ai_span")
 #: Models whose thoughts are beside the output.
 _THINKS_BESIDE = re.compile(r"gemini-(2\.5|3)")
 
@@ -66,9 +69,10 @@ def read(document: Mapping[str, Any]) -> list[Item]:
 
 
 def _item(event: Mapping[str, Any]) -> Item:
-    if event.get("event") not in _REQUESTS:
-        return Skipped("not_a_request")
-    properties = parsed(event.get("properties"))
+    kind, properties = event.get("event"), parsed(event.get("properties"))
+    if kind not in _REQUESTS:
+        is_sum = kind in _SUMS
+        return Skipped("not_a_request") if is_sum else unread(properties, "not_a_request")
     if type(properties) is not dict:
         return Rejected("wrong_type", f"properties is {json_type(properties)}")
     return Found(

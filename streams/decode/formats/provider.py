@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
+from streams.decode.formats.native import model_of, time_of
 from streams.decode.formats.provider_usage import gemini, usage_of
 from streams.decode.formats.raw_usage import Found, Item, first, first_text, part
 
@@ -101,7 +102,10 @@ def is_piece(document: Mapping[str, Any]) -> bool:
 
 
 def read(document: Mapping[str, Any]) -> Item:
-    """Return the result for a response of OpenAI, Anthropic, Bedrock or a compatible API."""
+    """Return the result for a response of OpenAI, Anthropic, Bedrock or a compatible API.
+
+    A flat record of somebody's own with a usage object has the names of flat records.
+    """
     kind = document.get("type")
     if document.get("done") is False:
         return Skipped("stream_chunk")
@@ -122,9 +126,9 @@ def read(document: Mapping[str, Any]) -> Item:
     if found == (None, None):
         return Skipped("stream_chunk" if is_chunk else "no_usage")
     return Found(
-        document.get("model"),
+        model_of(document),
         *found,
-        ts=first(document, "created", "created_at"),
+        ts=time_of(document),
         tenant=first_text(document.get("user")),
         id=document.get("id"),
     )

@@ -32,6 +32,7 @@ _GEMINI = (
     *("prompt_token_count", "candidates_token_count", "total_token_count"),
 )
 _CONVERSE = ("inputTokens", "outputTokens")
+_COHERE = ("tokens", "billed_units")
 
 
 def usage_of(usage: object, *, is_response: bool = False) -> Usage:
@@ -59,6 +60,10 @@ def usage_of(usage: object, *, is_response: bool = False) -> Usage:
             ),
             usage.get("outputTokens"),
         )
+    # Cohere has what the model read and wrote beside what it bills, which is less.
+    for name in _COHERE:
+        if type(usage.get(name)) is dict:
+            return _one_pass(usage[name])
     return _NONE
 
 

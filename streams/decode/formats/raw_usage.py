@@ -89,7 +89,7 @@ def judge(
     if prompt is None and completion is None:
         return Skipped("no_usage")
     if found.failed and is_nothing(prompt, completion):
-        return Skipped("no_usage")
+        return Skipped("no_usage", is_final=True)
     requests = 1 if found.requests is None else whole(found.requests)
     # Nearly all are two small numbers.
     if not (found.requests is None and _is_count(prompt) and _is_count(completion)):
@@ -135,7 +135,7 @@ def _wrong_counts(
 ) -> Rejected | Skipped | None:
     """Return why counts do not count, None where they do."""
     if requests == 0 and is_nothing(prompt, completion):
-        return Skipped("no_usage")
+        return Skipped("no_usage", is_final=True)
     wrong = wrong_count("requests", requests, MAX_REQUESTS)
     if wrong is not None:
         return wrong

@@ -110,6 +110,7 @@ _KEYS = frozenset(
         *BEFORE_NATIVE,
         *("latencies", "apisix_latency", "startTime", "log", "tokens_out", "res_units"),
         *("src.addr", "http.status", "event", "provider", "model_name", "model_id"),
+        *("modelName", "modelId"),
         *("llm_model", "llm_prompt_tokens", "llm_completion_tokens", "api-id", "apiId"),
         *("category", "Type", "custom_id", "recordId", "response", "usage_metadata"),
         *("variant_name", "metric_name"),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from streams.decode.unread_usage import unread
+
 if TYPE_CHECKING:
-    from streams.decode.event import UsageEvent
+    from collections.abc import Mapping
+
+    from streams.decode.event import Skipped, UsageEvent
     from streams.decode.formats.raw_usage import Item
     from streams.decode.nesting import Node
 
@@ -24,8 +29,17 @@ class Traced(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A log line that holds a document of its own, and the time at which it was written."""
+    """A log line that holds a document of its own, and the time at which it was written.
+
+    `attributes` are those of the log record around it, and `source` is who wrote it.
+    """
 
     document: object
     ts: object
     sources: frozenset[str] = frozenset()
+    attributes: Mapping[str, object] = MappingProxyType({})
+    source: str = ""
+
+    def unread(self) -> Skipped:
+        """Return why a line that holds no document of a known format is skipped."""
+        return unread({**self.attributes, "body": self.document}, "not_a_request", self.source)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.otlp_json import plain, span_of, text_of
-from streams.decode.formats.otlp_span import Source, Span, traced
+from streams.decode.formats.otlp_span import Source, Span, looked_into, traced
 from streams.decode.formats.raw_usage import part, whole
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def read_zipkin(span: Mapping[str, Any]) -> Traced:
         attributes,
     )
     scope = next((attributes[key] for key in _SCOPES if attributes.get(key)), "")
-    return traced(found, Source.of(scope, part(span, "localEndpoint", "serviceName")))
+    source = Source.of(scope, part(span, "localEndpoint", "serviceName"))
+    return looked_into(traced(found, source), attributes, source)
 
 
 def is_cloudwatch(document: Mapping[str, Any]) -> bool:
@@ -72,4 +73,5 @@ def read_cloudwatch(span: Mapping[str, Any]) -> Traced:
     """Return what a span of CloudWatch's is."""
     wanted = {key: value for key, value in span["attributes"].items() if key in names.WANTED}
     service = part(span, "resource", "attributes", "service.name")
-    return traced(span_of(span, wanted), Source.of(part(span, "scope", "name"), service))
+    source = Source.of(part(span, "scope", "name"), service)
+    return looked_into(traced(span_of(span, wanted), source), span["attributes"], source)

@@ -18,6 +18,8 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from streams.classify.enrichment import failures
+from streams.decode.unread_usage import MAX_SOURCES
+from streams.decode.usage_names import OTHER
 from streams.web.exposition import encoder, enrichment_family
 from streams.web.metric_definitions import BUILD_INFO, ENRICHMENT_FAILURES, Definition
 
@@ -40,6 +42,12 @@ EVENTS: Final = Definition(
     "counter",
     ("result", "reason"),
     "Events in posts: accepted (Kafka has them), rejected, skipped, or refused for a repetition.",
+)
+UNREAD: Final = Definition(
+    "tokenshare_bridge_unread_usage",
+    "counter",
+    ("format", "source"),
+    "Skipped items that visibly hold usage which no reader takes, by the scope, service or keys.",
 )
 SECONDS: Final = Definition(
     "tokenshare_bridge_post_seconds",
@@ -81,6 +89,7 @@ READY: Final = Definition(
 DEFINITIONS: Final = (
     REQUESTS,
     EVENTS,
+    UNREAD,
     SECONDS,
     WAITING_EVENTS,
     WAITING_BYTES,
@@ -101,6 +110,7 @@ class Counts:
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, int]] = Counter()
         self.events: Counter[tuple[str, str]] = Counter()
+        self.unread: Counter[tuple[str, str]] = Counter()
         self.buckets = [0] * (len(BUCKETS) + 1)
         self.seconds = 0.0
 
@@ -119,6 +129,9 @@ class Counts:
             self.events["rejected", rejected.reason] += 1
         for skipped in posted.skipped:
             self.events["skipped", skipped.reason] += 1
+        for _, format_, source in posted.unread:
+            is_known = (format_, source) in self.unread or len(self.unread) < MAX_SOURCES
+            self.unread[format_, source if is_known else OTHER] += 1
 
     def cumulated(self) -> list[tuple[str, float]]:
         """Return the histogram's cumulative buckets, as Prometheus defines them."""
@@ -150,6 +163,7 @@ def families(state: State) -> Iterable[Metric]:
     for of, values in (
         (REQUESTS, requests),
         (EVENTS, counts.events),
+        (UNREAD, counts.unread),
         (KAFKA_FAILURES, {(): state.kafka_failures}),
     ):
         counter = CounterMetricFamily(of.name, of.help, labels=of.labels)

@@ -29,6 +29,7 @@ from streams.settings import ENV_PREFIX, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from streams.decode.judged import Unread
     from streams.decode.nesting import Node
     from streams.kafka.record_batch import Headers
     from streams.settings import Settings
@@ -75,7 +76,8 @@ class Posted(NamedTuple):
     """The contents of one post: records for Kafka, their number of events, and everything else.
 
     `nodes` are its spans, and `keys` the ids of the records' events; both only where the records
-    are to be compared with those of other posts.
+    are to be compared with those of other posts. `unread` are the skipped items whose usage no
+    reader takes.
     """
 
     records: Sequence[Record]
@@ -84,6 +86,7 @@ class Posted(NamedTuple):
     skipped: Sequence[Skipped]
     nodes: Sequence[Node] = ()
     keys: Sequence[object] = ()
+    unread: Sequence[Unread] = ()
 
     @property
     def is_unreadable(self) -> bool:
@@ -164,8 +167,10 @@ class Reader:
         if self._keep_bodies and records:
             # Workers read the same body, and compare its spans themselves.
             whole = [Record(records[0].key if events == 1 else None, body, headers)]
-            return Posted(whole, events, rejected, decoded.skipped)
-        return Posted(records, events, rejected, decoded.skipped, decoded.nodes, keys)
+            return Posted(whole, events, rejected, decoded.skipped, unread=decoded.unread)
+        return Posted(
+            *(records, events, rejected, decoded.skipped, decoded.nodes, keys, decoded.unread)
+        )
 
     def _stripped(self, event: UsageEvent, now: float) -> UsageEvent | Rejected:
         """Return an event without any field that could hold a user's text."""

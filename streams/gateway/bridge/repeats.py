@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from streams.decode.event import Skipped
 from streams.decode.trace_memory import TraceMemory
+from streams.decode.unread_usage import UNREAD_USAGE
 
 if TYPE_CHECKING:
     from streams.gateway.bridge.post import Posted
@@ -32,6 +33,7 @@ class Repeats:
             return posted
         self._posts += 1
         repeated = self._memory.repeated(self._posts, [each.keyed(hash) for each in posted.nodes])
+        posted = self._explained(posted, self._memory)
         if not repeated:
             return posted
         reasons = [repeated.get(hash(key)) for key in posted.keys]
@@ -42,6 +44,17 @@ class Repeats:
             skipped=[*posted.skipped, *(Skipped(why) for why in reasons if why is not None)],
             keys=[posted.keys[at] for at in kept],
         )
+
+    @staticmethod
+    def _explained(posted: Posted, memory: TraceMemory) -> Posted:
+        """Return a post without the unread spans around or inside of one that counts."""
+        unread = [each for each in posted.unread if not memory.counts(hash(each.key))]
+        repeating = len(posted.unread) - len(unread)
+        if not repeating:
+            return posted
+        skipped = [each for each in posted.skipped if each != UNREAD_USAGE]
+        skipped += [UNREAD_USAGE] * len(unread) + [Skipped("not_a_request")] * repeating
+        return posted._replace(skipped=skipped, unread=unread)
 
     def forget(self, posted: Posted) -> None:
         """Forget a post that Kafka did not take."""

@@ -41,6 +41,8 @@ class Alert:
     resolved: int | None
     zscore: float
     shift: float
+    #: Labels beside those of every alert: what the key belongs to.
+    belongs: tuple[tuple[str, str], ...] = ()
 
     @property
     def direction(self) -> Direction:
@@ -55,7 +57,7 @@ class Alert:
             "dimension": self.dimension,
             "key": self.key,
             "measure": self.measure,
-        }
+        } | dict(self.belongs)
         return labels | ({"direction": self.rule.direction} if self.rule.direction else {})
 
     def is_firing(self, at: float) -> bool:
@@ -87,6 +89,7 @@ def alerts(watched: Watched, every: int = MIDDLE.seconds) -> list[Alert]:
                     None if span.resolved is None else watched.first + span.resolved * every,
                     float(watched.zscore[at, place]),
                     float(watched.shift[at, place]),
+                    watched.belongs.get(key, ()),
                 )
             )
     return found

@@ -5,32 +5,31 @@ A moment is the end of a pane, when a worker holds all of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.shifts import alert_rules
+from streams.shifts import alert_rules, events
 from streams.shifts.alert_rules import (
     HOUR_DOWN,
     HOUR_UP,
-    RULES,
     UNCLASSIFIED,
     UNCLASSIFIED_KEYS,
     UNCLASSIFIED_MEASURE,
 )
 from streams.shifts.baseline import baseline_days, baseline_of
-from streams.shifts.evaluation import PANES_AN_HOUR, centre, evaluate
-from streams.shifts.series import MEASURES, rows, rows_at
+from streams.shifts.evaluation import PANES_A_DAY, PANES_AN_HOUR, centre, evaluate
+from streams.shifts.series import ratio, rolling, rows, rows_at
 from streams.shifts.tenant_guard import Guarded, guard_hours, guarded
 from streams.state.pane import HOUR, MIDDLE, pane_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from streams.shifts.alert_rules import Gauges, Rule
+    from streams.shifts.alert_rules import Gauges, Rule, Window
     from streams.shifts.backtest.timeline import Timeline
     from streams.shifts.baseline import Baseline
     from streams.shifts.series import Array, Measure
@@ -43,7 +42,8 @@ _MOMENTS = 288
 class Watched:
     """A condition over time: [moments, keys] each, a moment every five minutes from `first` on.
 
-    `first` in unix seconds. `zscore` and `shift` are the rule's own, with the sign of the shift.
+    `first` in unix seconds. `zscore` and `shift` are the rule's own, with the sign of the shift; z
+    is NaN of models. `belongs` are the labels of what each key belongs to.
     """
 
     rule: Rule
@@ -54,6 +54,7 @@ class Watched:
     met: NDArray[np.bool_]
     zscore: Array
     shift: Array
+    belongs: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
 def watch(timeline: Timeline, first: int | None = None) -> list[Watched]:
@@ -72,18 +73,32 @@ def watch(timeline: Timeline, first: int | None = None) -> list[Watched]:
     first_hour, last_hour = pane_start(HOUR, lasts[0]), pane_start(HOUR, lasts[-1])
     hours = (last_hour - first_hour) // HOUR.seconds + 1
     found = []
-    for each in MEASURES:
-        before = baseline_of(timeline.hours, each, last_hour, hours, timeline.days)
-        columns = [
-            _moments(timeline, each, before, lasts[part], days[begin:][part]) for part in parts
+    # What tokens say decides on the alerts on requests: they are computed first.
+    tokens: list[dict[Window, Array]] = []
+    for each in alert_rules.measures_of(timeline.dimension):
+        before = (
+            None
+            if timeline.dimension == "model"
+            else baseline_of(timeline.hours, each, last_hour, hours, timeline.days)
+        )
+        gauges = [
+            _gauges(timeline, each, before, lasts[part], days[begin:][part]) for part in parts
         ]
+        if each == "tokens":
+            tokens = [{name: of.zscore for name, of in part.items()} for part in gauges]
+        else:
+            gauges = [_beside(*pair) for pair in zip(gauges, tokens, strict=True)]
+        columns = [_conditions(timeline, each, part) for part in gauges]
         for place, (rule, keys) in enumerate(_watched_rules(timeline, each)):
             met, zscore, shift = (
                 np.concatenate([part[place][column] for part in columns]) for column in range(3)
             )
             names = tuple(timeline.panes.keys[key] for key in keys)
             found.append(
-                Watched(rule, timeline.dimension, each, names, int(ends[begin]), met, zscore, shift)
+                Watched(
+                    *(rule, timeline.dimension, each, names, int(ends[begin])),
+                    *(met, zscore, shift, timeline.belongs),
+                )
             )
     return found
 
@@ -104,7 +119,7 @@ def _days(timeline: Timeline) -> Array:
 def _watched_rules(timeline: Timeline, each: Measure) -> Iterator[tuple[Rule, list[int]]]:
     """Yield each rule on a measure, with the places of its keys."""
     keys = timeline.panes.keys
-    for rule in RULES:
+    for rule in alert_rules.rules_of(timeline.dimension):
         if rule is not UNCLASSIFIED:
             yield rule, list(range(len(keys)))
         elif each == UNCLASSIFIED_MEASURE:
@@ -113,19 +128,59 @@ def _watched_rules(timeline: Timeline, each: Measure) -> Iterator[tuple[Rule, li
                 yield rule, [keys.index(key)]
 
 
-def _moments(
-    timeline: Timeline, each: Measure, before: Baseline, lasts: range, days: Array
-) -> list[tuple[NDArray[np.bool_], Array, Array]]:
-    """Return (met, z, shift) of each rule at the ends of some panes, which start at `lasts`."""
-    evaluations = evaluate(timeline.panes, each, before, lasts, days)
+def _gauges(
+    timeline: Timeline, each: Measure, before: Baseline | None, lasts: range, days: Array
+) -> dict[Window, Gauges]:
+    """Return the gauges of each window at the ends of some panes, which start at `lasts`."""
+    if before is None:
+        return {"24h": _of_models(timeline, lasts, days)}
+    windows = alert_rules.windows_of(timeline.dimension)
+    evaluations = evaluate(timeline.panes, each, before, lasts, days, shown=windows)
     gauges = {window: evaluation.gauges for window, evaluation in evaluations.items()}
-    gauges["1h"] = _with_guard(timeline, each, before, gauges["1h"], lasts)
+    if "1h" in gauges:
+        gauges["1h"] = _with_guard(timeline, each, before, gauges["1h"], lasts)
+    if timeline.dimension in alert_rules.EVENT_DIMENSIONS:
+        held = events.before(timeline.days, [events.day_before(last) for last in lasts])
+        gauges["24h"] = gauges["24h"]._replace(peak=held.peak)
+    return gauges
+
+
+def _beside(gauges: dict[Window, Gauges], tokens: dict[Window, Array]) -> dict[Window, Gauges]:
+    """Return the gauges of requests with z of tokens."""
+    return {name: of._replace(tokens_zscore=tokens[name]) for name, of in gauges.items()}
+
+
+def _conditions(
+    timeline: Timeline, each: Measure, gauges: dict[Window, Gauges]
+) -> list[tuple[NDArray[np.bool_], Array, Array]]:
+    """Return (met, z, shift) of each rule."""
     found = []
     for rule, keys in _watched_rules(timeline, each):
         shown = gauges[rule.window]
         met = alert_rules.met(rule, timeline.dimension, shown)
         found.append((met[:, keys], shown.zscore[:, keys], shown.shift[:, keys]))
     return found
+
+
+def _of_models(timeline: Timeline, lasts: range, days: Array) -> Gauges:
+    """Return the gauges of models in the day's windows that end with some panes."""
+    panes = timeline.panes
+    first = lasts.start - (PANES_A_DAY - 1) * MIDDLE.seconds
+    number = PANES_A_DAY - 1 + len(lasts)
+    tokens, requests, squares = (
+        rolling(rows(each, panes.start, MIDDLE.seconds, first, number), PANES_A_DAY)[
+            PANES_A_DAY - 1 :
+        ]
+        for each in (panes.tokens, panes.requests, panes.squares)
+    )
+    total = tokens.sum(axis=-1, keepdims=True)
+    return events.event_gauges(
+        tokens,
+        requests,
+        events.before(timeline.days, [events.day_before(last) for last in lasts]),
+        ratio(total * total, squares.sum(axis=-1, keepdims=True)),
+        days[:, None],
+    )
 
 
 def _with_guard(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
-from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -24,10 +24,7 @@ _READ_BYTES = 1 << 20
 #: All of it is held in memory, with a row for every pane between the first and the last.
 MAX_DAYS = 1100
 #: No real time or count comes near these; below them no sum here overflows.
-_MAX_TIME, _MAX_COUNT = 2**38, 10**30
-#: n_eff / n of usage events where squares were not counted: the least of those measured of real
-#: traffic (0.21 at Alibaba Cloud, 0.38 to 0.69 elsewhere), because tokens have a heavy tail.
-EFFECTIVE_PART = 0.2
+MAX_TIME, _MAX_COUNT = 2**38, 10**30
 
 
 class HistoryError(Exception):
@@ -49,28 +46,14 @@ class Line(msgspec.Struct):
     tokens: int
     tokens_squared: int
     tenant: str | None = None
-
-
-class _Point(msgspec.Struct):
-    start: Annotated[int, msgspec.Meta(ge=0, lt=_MAX_TIME)]
-    cells: dict[
-        Annotated[str, msgspec.Meta(pattern="/")],
-        Annotated[list[Annotated[float, msgspec.Meta(ge=0)]], msgspec.Meta(min_length=4)],
-    ]
-
-
-class _WorkerHistory(msgspec.Struct):
-    """The part of a worker's response that is needed."""
-
-    # By hour, as requested: each hour is spread over its panes.
-    seconds: Annotated[int, msgspec.Meta(ge=MIDDLE.seconds, le=3600, multiple_of=MIDDLE.seconds)]
-    points: list[_Point]
+    model: str | None = None
 
 
 _read_lines = msgspec.json.Decoder(Line).decode_lines
 _read_line = msgspec.json.Decoder(Line).decode
 _columns: Callable[[Line], tuple[Any, ...]] = attrgetter(
-    "start", "seconds", "origin", "language", "tenant", "requests", "tokens", "tokens_squared"
+    *("start", "seconds", "origin", "language", "tenant", "model"),
+    *("requests", "tokens", "tokens_squared"),
 )
 
 
@@ -78,20 +61,22 @@ _columns: Callable[[Line], tuple[Any, ...]] = attrgetter(
 class Cells:
     """The cells of a history, as columns. `pane` is `start // 300`; keys index the names.
 
-    `tenant` is -1 where requests name none. `has_squares` is false where sums of squares are an
-    estimate.
+    `tenant` and `model` are -1 where requests name none. `has_squares` is false where sums of
+    squares are an estimate.
     """
 
     pane: NDArray[np.int32]
     origin: NDArray[np.int32]
     language: NDArray[np.int32]
     tenant: NDArray[np.int32]
+    model: NDArray[np.int32]
     requests: Array
     tokens: Array
     squares: Array
     origins: tuple[str, ...]
     languages: tuple[str, ...]
     tenants: tuple[str, ...]
+    models: tuple[str, ...] = ()
     has_squares: bool = True
 
 
@@ -105,7 +90,7 @@ class _Chunk(NamedTuple):
 
 def read(files: Iterable[tuple[str, IO[bytes]]]) -> Cells:
     """Return the cells of files, each a name and an open stream. Raises HistoryError."""
-    reading = _Reading()
+    reading = Reading()
     for name, stream in files:
         newest = -(2**62)
         for chunk in _chunks(name, stream):
@@ -124,15 +109,12 @@ def _chunks(name: str, stream: IO[bytes]) -> Iterator[_Chunk]:
         yield _Chunk(name, before, kept)
 
 
-class _Reading:
+class Reading:
     """The columns so far."""
 
     def __init__(self) -> None:
-        self.origins, self.languages, self.tenants = (
-            NameNumbers(),
-            NameNumbers(),
-            NameNumbers(None, ""),
-        )
+        self.origins, self.languages = NameNumbers(), NameNumbers()
+        self.tenants, self.models = NameNumbers(None, ""), NameNumbers(None, "")
         self.parts: list[tuple[NDArray[Any], ...]] = []
 
     def take(self, chunk: _Chunk, newest: int) -> int:
@@ -145,7 +127,9 @@ class _Reading:
             raise _first_bad_line(chunk)
         if not lines:
             return newest
-        start, seconds, origin, language, tenant, *counts = zip(*map(_columns, lines), strict=True)
+        start, seconds, origin, language, tenant, model, *counts = zip(
+            *map(_columns, lines), strict=True
+        )
         starts, lengths = _whole(start), _whole(seconds)
         amounts = [_amounts(each) for each in counts]
         fault = _fault(starts, lengths, amounts, newest)
@@ -157,8 +141,9 @@ class _Reading:
             self.origins.of(origin),
             self.languages.of(language),
             self.tenants.of(tenant),
+            self.models.of(model),
         ]
-        self.parts.append(tuple(_spread(columns, amounts, lengths)))
+        self.parts.append(tuple(spread(columns, amounts, lengths)))
         return int(starts[-1])
 
     def cells(self) -> Cells:
@@ -175,7 +160,7 @@ class _Reading:
         columns = [[*column] for column in zip(*self.parts, strict=True)]
         # Joined one by one, so that only one of them is held twice.
         self.parts.clear()
-        pane, origin, language, tenant, *counts = (
+        pane, origin, language, tenant, model, *counts = (
             np.concatenate(columns.pop(0)) for _ in range(len(columns))
         )
         requests, tokens, squares = counts
@@ -186,18 +171,20 @@ class _Reading:
             origin,
             language,
             tenant,
+            model,
             requests,
             tokens,
             squares,
             tuple(self.origins.names),
             tuple(self.languages.names),
             tuple(self.tenants.names),
+            tuple(self.models.names),
         )
 
 
 def _whole(values: tuple[int, ...]) -> NDArray[np.int64]:
     # Values that do not fit are reported as a fault.
-    return np.array([min(max(value, -1), _MAX_TIME) for value in values], dtype=np.int64)
+    return np.array([min(max(value, -1), MAX_TIME) for value in values], dtype=np.int64)
 
 
 def _amounts(values: tuple[int, ...]) -> Array:
@@ -220,7 +207,7 @@ def _fault(
             "`seconds` must divide 300, or be a multiple of it",
         ),
         (lengths > MAX_DAYS * 86400, f"`seconds` is more than {MAX_DAYS} days"),
-        ((starts < 0) | (starts >= _MAX_TIME), "`start` is not a time in unix seconds"),
+        ((starts < 0) | (starts >= MAX_TIME), "`start` is not a time in unix seconds"),
         (
             starts % step != 0,
             "`start` must be a multiple of `seconds`, or of 300 where that is less",
@@ -233,7 +220,7 @@ def _fault(
     return min(found) if found else None
 
 
-def _spread(
+def spread(
     columns: list[NDArray[np.int32]], amounts: list[Array], lengths: NDArray[np.int64]
 ) -> list[NDArray[Any]]:
     """Return the columns with a row for each pane that a cell spans."""
@@ -262,43 +249,3 @@ def _filled(chunk: _Chunk) -> list[tuple[int, bytes]]:
     """Return the lines of a chunk that are not blank, with their numbers in the file."""
     numbered = enumerate(chunk.data.split(b"\n"), chunk.before + 1)
     return [(number, line) for number, line in numbered if line.strip()]
-
-
-def of_worker(body: object) -> Cells:
-    """Return the cells of a worker's history: the body of /api/v1/history, by hour and `joint`.
-
-    It names no tenants. A cell is [tokens, requests, prompt tokens, completion tokens] and, where
-    the worker sends it, the sum of squared tokens. Raises HistoryError.
-    """
-    try:
-        history = msgspec.convert(body, _WorkerHistory)
-    except msgspec.ValidationError as error:
-        raise HistoryError(
-            f"the response is not a history ({error}): give the address of a tokenshare worker"
-        ) from None
-    reading = _Reading()
-    rows = [
-        (point.start // MIDDLE.seconds, *key.split("/", 1), cell)
-        for point in history.points
-        for key, cell in point.cells.items()
-    ]
-    if not rows:
-        raise HistoryError("the worker has no history yet: nothing has been counted there")
-    pane, origin, language, cells = zip(*rows, strict=True)
-    columns = [
-        np.array(pane, dtype=np.int32),
-        reading.origins.of(origin),
-        reading.languages.of(language),
-        np.full(len(rows), -1, dtype=np.int32),
-    ]
-    requests = np.array([cell[1] for cell in cells], dtype=np.float64)
-    tokens = np.array([cell[0] for cell in cells], dtype=np.float64)
-    has_squares = all(len(cell) > 4 for cell in cells)
-    squares = (
-        np.array([cell[4] for cell in cells], dtype=np.float64)
-        if has_squares
-        else np.divide(tokens**2, requests * EFFECTIVE_PART, where=requests > 0, out=tokens * 0)
-    )
-    lengths = np.full(len(rows), history.seconds, dtype=np.int64)
-    reading.parts.append(tuple(_spread(columns, [requests, tokens, squares], lengths)))
-    return replace(reading.cells(), has_squares=has_squares)

@@ -1,4 +1,4 @@
-"""Derive notifications from alerts as Alertmanager does: one per dimension at a time.
+"""Derive notifications from alerts as Alertmanager does: one per group of dimensions at a time.
 
 alerts fire    a   b            c
 notifications  [wait]n1[ interval ]n2[ interval ] …
@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from streams.shifts.alert_rules import (
+from streams.shifts.inhibitions import (
     GROUP_INTERVAL_SECONDS,
     GROUP_WAIT_SECONDS,
+    GROUPED,
     REPEAT_INTERVAL_SECONDS,
+    group_of,
     is_inhibited,
 )
 
@@ -28,9 +30,10 @@ Reason = Literal["firing", "repeat", "resolved"]
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A message about a dimension at a time (unix seconds), with the alerts that fire then.
+    """A message about a group at a time (unix seconds), with the alerts that fire then.
 
-    Rising shares come first, then the largest z.
+    `dimension` names the group. Models come first, then developers; of each, rising shares, then
+    the largest z.
     """
 
     at: int
@@ -44,7 +47,7 @@ def notifications(alerts: Iterable[Alert], end: int) -> list[Notification]:
     fired: dict[str, list[Alert]] = {}
     for alert in alerts:
         if alert.firing is not None:
-            fired.setdefault(alert.dimension, []).append(alert)
+            fired.setdefault(group_of(alert.dimension), []).append(alert)
     found = [
         notice
         for dimension, group in fired.items()
@@ -56,6 +59,11 @@ def notifications(alerts: Iterable[Alert], end: int) -> list[Notification]:
 def notified(alert: Alert, sent: Iterable[Notification]) -> int | None:
     """Return when an alert was first in a notification, None where it never was."""
     return next((notice.at for notice in sent if alert in notice.alerts), None)
+
+
+def _rank(alert: Alert) -> tuple[int, bool, float]:
+    place = GROUPED.index(alert.dimension) if alert.dimension in GROUPED else 0
+    return place, alert.direction != "up", -abs(alert.zscore)
 
 
 def _time(alert: Alert) -> int:
@@ -93,7 +101,7 @@ def _of_group(dimension: str, group: Sequence[Alert], end: int) -> list[Notifica
         if reason is not None:
             ranked = sorted(
                 (alert for alert in shown if alert in firing),
-                key=lambda each: (each.direction != "up", -abs(each.zscore)),
+                key=_rank,
             )
             sent.append(Notification(at, dimension, reason, tuple(ranked)))
             last = now

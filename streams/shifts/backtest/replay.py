@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from streams.shifts.alert_rules import measures_of
 from streams.shifts.backtest.alerts import alerts
 from streams.shifts.backtest.conditions import watch
+from streams.shifts.backtest.model_timelines import model_timelines
 from streams.shifts.backtest.notifications import notifications, notified
 from streams.shifts.backtest.timeline import timelines
-from streams.shifts.series import MEASURES
 from streams.state.pane import MIDDLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from streams.classify.origin.catalog import Catalog
     from streams.shifts.backtest.alerts import Alert
     from streams.shifts.backtest.history_file import Cells
     from streams.shifts.backtest.notifications import Notification
@@ -26,7 +28,7 @@ class Replay:
     """The alerts on a history, in the order in which they fired.
 
     `watched_from` and `end` in unix seconds: the time in which alerts could fire. `series` is the
-    number of keys, each in both measures.
+    number of keys, each in its measures.
     """
 
     timelines: tuple[Timeline, ...]
@@ -53,9 +55,16 @@ class Replay:
         return sum(notice.reason != "resolved" for notice in self.notices)
 
 
-def replay(cells: Cells) -> Replay:
-    """Return the alerts and notifications of a history."""
+def replay(cells: Cells, catalog: Catalog | None = None, by_model: Cells | None = None) -> Replay:
+    """Return the alerts and notifications of a history.
+
+    With a catalogue, there are those of developers and models, from the cells that name their model
+    or, where these are other cells, from `by_model`.
+    """
     found = timelines(cells)
+    named = cells if by_model is None else by_model
+    if catalog is not None and named.models:
+        found = (*found, *model_timelines(named, catalog))
     watched = [each for timeline in found for each in watch(timeline)]
     raised = sorted(
         (alert for each in watched for alert in alerts(each)),
@@ -70,5 +79,5 @@ def replay(cells: Cells) -> Replay:
         {alert: notified(alert, notices) for alert in raised},
         min((each.first for each in watched), default=end),
         end,
-        len(MEASURES) * sum(len(timeline.panes.keys) for timeline in found),
+        sum(len(measures_of(each.dimension)) * len(each.panes.keys) for each in found),
     )

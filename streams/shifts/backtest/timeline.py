@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from streams.shifts.series import Measure, Series, rows
 from streams.state.pane import DAY, HOUR, MAX_TENANTS, MIDDLE, pane_start
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from streams.shifts.backtest.history_file import Cells
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 #: The limit of tenants a worker keeps for an hour; further ones are summed.
 SHOWN_TENANTS = 2 * MAX_TENANTS
+
+#: Labels of an alert: what its key belongs to.
+Belongs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +67,14 @@ class Timeline:
     """One dimension of a history. Panes are of 5 minutes and begin at a whole hour.
 
     `hours` are the same counts by hour; the last may be incomplete. `by_tenant` is None where no
-    request names its tenant.
+    request names its tenant. `belongs` are the labels of what each key belongs to.
     """
 
     dimension: str
     panes: Series
     hours: Series
     by_tenant: ByTenant | None
+    belongs: Mapping[str, Belongs] = field(default_factory=dict)
 
     @property
     def days(self) -> Series:
@@ -88,8 +94,7 @@ class Timeline:
 
 def timelines(cells: Cells) -> tuple[Timeline, ...]:
     """Return the history by origin and by language; small languages count as `other`."""
-    start = int(cells.pane.min()) // PANES_AN_HOUR * PANES_AN_HOUR
-    number = -(-(int(cells.pane.max()) + 1 - start) // PANES_AN_HOUR) * PANES_AN_HOUR
+    start, number = whole_hours(cells)
     named = _named(cells)
     tenants = None if named is None else _of_tenants(cells, named, start)
     found = []
@@ -98,12 +103,20 @@ def timelines(cells: Cells) -> tuple[Timeline, ...]:
         ("language", cells.language, cells.languages),
     ):
         key, names = _largest(column, known, cells.tokens)
-        panes = _counted(cells, names, start, key, number)
+        panes = counted(cells, names, start, key, number)
         by_tenant = (
             None if tenants is None or named is None else ByTenant(key=key[named], **tenants)
         )
-        found.append(Timeline(dimension, panes, by_hour(panes), by_tenant))
+        belongs = {name: (("origin", name),) for name in names} if dimension == "origin" else {}
+        found.append(Timeline(dimension, panes, by_hour(panes), by_tenant, belongs))
     return tuple(found)
+
+
+def whole_hours(cells: Cells) -> tuple[int, int]:
+    """Return the first pane and the number of panes of a history, in whole hours."""
+    start = int(cells.pane.min()) // PANES_AN_HOUR * PANES_AN_HOUR
+    number = -(-(int(cells.pane.max()) + 1 - start) // PANES_AN_HOUR) * PANES_AN_HOUR
+    return start, number
 
 
 def by_hour(panes: Series) -> Series:
@@ -120,9 +133,10 @@ def by_hour(panes: Series) -> Series:
     )
 
 
-def _counted(
+def counted(
     cells: Cells, names: tuple[str, ...], start: int, key: NDArray[np.int32], number: int
 ) -> Series:
+    """Return the counts of cells by pane and key, from the pane `start` on."""
     place = (cells.pane.astype(np.int64) - start) * len(names) + key
     requests, tokens, squares = (
         np.bincount(place, values, number * len(names)).astype(np.float64).reshape(number, -1)

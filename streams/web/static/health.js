@@ -9,11 +9,18 @@ const STALE_AFTER_SECONDS = 6;
 // Live traffic is about a second old; a quiet gateway moves the end of the windows all the same.
 const OLD_DATA_SECONDS = 60;
 
+// What no reader took a day ago may be read by now, or be gone.
+const UNREAD_SECONDS = 86_400;
+const NAMED_WRITERS = 3;
+const isUnread = (unread, asOf) => unread?.count > 0 && unread.last > asOf - UNREAD_SECONDS;
+const writers = (sources) => sources.slice(0, NAMED_WRITERS).map((one) => `${one.source} (${one.format})`).join(", ")
+  + (sources.length > NAMED_WRITERS ? " and others" : "");
+
 // Both by the worker's clock: the reader's may be wrong.
 const ageOf = ({ as_of: asOf, generated_at: madeAt }) => (asOf && madeAt ? Math.max(0, madeAt - asOf) : NaN);
 
 export function showPipeline(shares) {
-  const { lag, late, rejected, partitions, records } = shares.pipeline ?? {};
+  const { lag, late, rejected, unread, partitions, records } = shares.pipeline ?? {};
   // A request is in a pane of each level: the level that lacks most has nearly all of them.
   const lost = (partitions ?? []).reduce((sum, one) => sum + Math.max(0, ...Object.values(one.lost ?? {})), 0);
   const old = ageOf(shares);
@@ -23,6 +30,7 @@ export function showPipeline(shares) {
     fact("Age", Number.isFinite(old) ? age(old) : "–", `numbers are as of ${clock(shares.as_of)}`, old > OLD_DATA_SECONDS),
     fact("Rejected", count(rejected), rejected ? "records, kept in the dead-letter topic" : "records", rejected > 0),
     fact("Late", count(late), "events past the allowed lateness, counted where still kept"),
+    ...(isUnread(unread, shares.as_of) ? [fact("Unread usage", count(unread.count), `skipped items with token counts that no reader takes, from ${writers(unread.sources)}`, true)] : []),
     ...(lost ? [fact("Lost", count(lost), "counted requests that Kafka has lost from the changelog: history lacks them", true)] : []));
   byId("partitions").hidden = !partitions?.length;
   byId("records").hidden = !records?.length;

@@ -102,12 +102,13 @@ function place(list, made) {
 }
 
 function summaryOf(each, reach) {
-  const { dimension, key, name, measure, window, share, baseline, shift, usual_spread: spread, zscore } = each;
+  const { dimension, key, name, measure, window, share, baseline, shift, usual_spread: spread, zscore, sentence } = each;
   const usual = spread == null ? null : wobble(spread);
   return [
     el("span", { class: "who" },
       el("b", null, keyName(dimension, key, name)), " ", each.is_shifted ? el("span", { class: "mark" }, "Shifted") : null,
-      el("small", null, `${measure}, last ${windowOf(window).name}`)),
+      el("small", null, `${measure}, last ${windowOf(window).name}`),
+      sentence && sentence.includes(": ") ? el("small", { class: "sentence" }, sentence.slice(sentence.indexOf(": ") + 2)) : null),
     el("span", { class: "share" }, percent(share), el("small", null, `expected ${percent(baseline)}`)),
     gauge(shift, usual, reach),
     el("span", { class: "delta" }, el("b", null, `${points(shift)} points`),

@@ -23,7 +23,7 @@ export const CHOICES = {
   over: DIMENSIONS,
   range: RANGES,
 };
-const SHIFT_DIMENSIONS = ["origin", "language"];
+const SHIFT_DIMENSIONS = ["origin", "language", "developer", "model"];
 export const SHIFT_WINDOWS = ["1h", "24h", "7d"];
 // A range of null is the longest that the history fills; all, allShifts: every row of the second
 // table, and of the shifts.

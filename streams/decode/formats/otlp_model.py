@@ -1,0 +1,34 @@
+"""The model that answered the request of a span or log event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streams.decode.formats import otlp_names as names
+from streams.decode.formats.otlp_usage import first, json_object, unquoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def model_of(attributes: Mapping[str, object], has: names.Present) -> object:
+    """Return the model that answered; `has` are the names of the attributes."""
+    model = unquoted(first(attributes, has.model))
+    if names.LITELLM_MODEL in attributes or names.LITELLM_HIDDEN in attributes:
+        return _routed(attributes, model)
+    return model
+
+
+def _routed(attributes: Mapping[str, object], model: object) -> object:
+    """Return the model that LiteLLM has sent a request to, if the answer names only an alias.
+
+    A proxy writes the name that was asked for into its answers.
+    """
+    routed, alias = attributes.get(names.LITELLM_MODEL), attributes.get(names.LITELLM_ALIAS)
+    if not routed:
+        hidden = json_object(attributes.get(names.LITELLM_HIDDEN)) or {}
+        headers = hidden.get("additional_headers")
+        routed = hidden.get("litellm_model_name")
+        alias = headers.get("x-litellm-model-group") if type(headers) is dict else None
+    is_alias = model is None or model == alias or model == attributes.get(names.ASKED_MODEL)
+    return routed if is_alias and type(routed) is str and routed else model

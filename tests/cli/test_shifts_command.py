@@ -1,0 +1,65 @@
+"""`tokenshare shifts`: what has shifted on a worker, one sentence each."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from streams.cli import cli
+
+
+def shift(**given):
+    return {
+        "dimension": "origin",
+        "key": "cn-open",
+        "name": "Chinese open",
+        "measure": "tokens",
+        "window": "24h",
+        "shift": 0.091,
+        "zscore": 4.2,
+        "is_shifted": True,
+        "sentence": "Chinese open +9.1 points in 24 hours: hy3 +10.2",
+    } | given
+
+
+SHIFTED = shift()
+QUIET = shift(
+    key="row-open", name="Open", shift=-0.01, zscore=-0.5, is_shifted=False, sentence=None
+)
+MODEL = shift(dimension="model", key="hy3", name="hy3", zscore=None, sentence="hy3 +10.2 points")
+
+
+@pytest.fixture
+def run(monkeypatch):
+    def called(*arguments, shifts=(QUIET, SHIFTED, MODEL), days=28.0):
+        body = {"baseline_days": days, "needed_days": 21, "shifts": list(shifts)}
+        monkeypatch.setattr("streams.cli.client.get", lambda *_: body)
+        return CliRunner().invoke(cli, ["shifts", *arguments])
+
+    return called
+
+
+def test_models_come_first_and_what_is_usual_is_left_out(run):
+    assert run().stdout.splitlines() == [
+        "model      24h tokens    hy3 +10.2 points",
+        "origin     24h tokens    Chinese open +9.1 points in 24 hours: hy3 +10.2",
+    ]
+
+
+def test_all_and_json_have_what_has_not_shifted_last(run):
+    assert run("--all").stdout.splitlines()[-1] == "origin     24h tokens    Open -1.0 points"
+    lines = [orjson.loads(each) for each in run("--json", "--all").stdout.splitlines()]
+    assert [each["key"] for each in lines] == ["hy3", "cn-open", "row-open"]
+
+
+def test_nothing_and_too_little_history_are_said(run):
+    assert run(shifts=(QUIET, shift(shift=None))).stdout == "Nothing has shifted.\n"
+    assert "2.5 of 21 days" in run(shifts=(QUIET,), days=2.5).stdout
+
+
+def test_a_worker_that_is_not_there_ends_it():
+    done = CliRunner().invoke(cli, ["shifts", "--url", "http://127.0.0.1:1"])
+
+    assert done.exit_code == 1
+    assert "No worker answers" in done.stderr

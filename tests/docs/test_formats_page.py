@@ -1,0 +1,33 @@
+"""docs/formats.md says what the readers read."""
+
+from __future__ import annotations
+
+import re
+
+import formats_page
+import pytest
+from documents import between, text
+
+from streams.decode.formats.registry import NAMES
+
+
+def test_every_format_has_its_section():
+    page = between("formats")
+    found = re.findall(r"^## (\w+)$", page, flags=re.MULTILINE)
+
+    assert found == [folder for folder, _, _ in formats_page.rows()]
+    assert {*re.findall(r"Its `format` is `(\w+)`", page)} == {*NAMES}
+
+
+def test_every_rule_and_source_is_that_of_the_samples():
+    page = text("docs/formats.md")
+
+    for _, rule, source in formats_page.rows():
+        assert f"| rule | {rule} |\n| source | {source} |\n" in page
+
+
+@pytest.mark.slow
+def test_every_path_is_what_the_readers_read():
+    written = "write it again: .venv/bin/python tests/docs/formats_page.py"
+
+    assert between("formats") == formats_page.sections(), written

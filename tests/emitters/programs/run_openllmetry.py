@@ -1,0 +1,22 @@
+"""OpenLLMetry's instrumentation of OpenAI's client and Anthropic's."""
+
+import anthropic
+import calls
+import exporting
+import openai
+from opentelemetry import trace
+from opentelemetry.instrumentation.anthropic import AnthropicInstrumentor
+from opentelemetry.instrumentation.openai import OpenAIInstrumentor
+
+provider = exporting.provider()
+# Anthropic's client writes spans as well: what OpenLLMetry adds to a stream's output is in its own.
+trace.set_tracer_provider(provider)
+OpenAIInstrumentor().instrument(tracer_provider=provider)
+AnthropicInstrumentor().instrument(tracer_provider=provider)
+client, other = calls.openai_clients(openai)
+calls.chat(client, openai.APIError)
+calls.chat_async(other)
+calls.embed(client)
+calls.respond(client, openai.APIError)
+calls.claude(anthropic)
+provider.shutdown()
