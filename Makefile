@@ -81,6 +81,7 @@ peers: $(VENV)/.installed-dev ## Measure beside Kafka Streams and Flink on the s
 accuracy: $(VENV)/.installed-dev ## Measure how often origins and languages are told right
 	@$(VENV)/bin/python tests/accuracy/origins.py
 	@$(VENV)/bin/python tests/accuracy/wrapped.py
+	@$(VENV)/bin/python tests/accuracy/shares.py
 	@$(VENV)/bin/python tests/accuracy/languages.py $(ARGS)
 
 # Hashes of every file of a release: the image is built for more than one kind of processor.
@@ -112,12 +113,12 @@ $(VENV)/bin/python:
 	  echo "$(PYTHON) has no venv. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV)
 
-$(VENV)/.installed-demo: pyproject.toml $(wildcard streams/decode/*.pyx streams/decode/*.pxi) $(VENV)/bin/python
+$(VENV)/.installed-demo: pyproject.toml $(wildcard streams/*/*.pyx streams/*/*.pxi streams/*/*/*.pyx) $(VENV)/bin/python
 	@echo 'Installing tokenshare with its demo into $(VENV); the first time takes a minute or so.'
 	@$(PIP) install --quiet -e '.[demo]'
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml $(wildcard streams/decode/*.pyx streams/decode/*.pxi) $(VENV)/bin/python
+$(VENV)/.installed-dev: pyproject.toml $(wildcard streams/*/*.pyx streams/*/*.pxi streams/*/*/*.pyx) $(VENV)/bin/python
 	@echo 'Installing tokenshare with its development tools into $(VENV); the first time takes a minute or so.'
 	@$(PIP) install --quiet -e '.[dev]'
 	@touch $(VENV)/.installed-demo $@

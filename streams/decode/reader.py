@@ -20,6 +20,7 @@ from streams.decode.event import Rejected, UsageEvent
 from streams.decode.formats import litellm, native
 from streams.decode.options import AUTO
 from streams.decode.peekable_batches import PeekableBatches, reason_of
+from streams.decode.prompt_language import from_json
 from streams.decode.rows import (
     FORMAT_NUMBERS,
     CorruptRange,
@@ -27,6 +28,7 @@ from streams.decode.rows import (
     Rows,
     UnreadItem,
     id_number,
+    learned,
     rows_of,
 )
 from streams.kafka import compression, oversized_batch, record_batch
@@ -34,9 +36,7 @@ from streams.kafka.compression import DecompressionBuffer
 from streams.kafka.record_batch import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterator, Mapping, Sequence
 
     from streams.classify.classifier import Classifier
     from streams.decode.decoder import Decoded
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 #: What one piece holds, about: rows, and bytes of values that are decoded in Python.
 PIECE_ROWS, PIECE_BYTES = 32_768, 512 * 1024
+#: Prompts whose language is detected for one piece: about 12 ms.
+PIECE_PROMPTS = 1_024
 #: The cost of a record besides its value until it is judged: objects, not bytes, fill the memory.
 RECORD_BYTES = 256
 #: A batch of more records is read in parts, even if it has few bytes.
@@ -156,7 +158,7 @@ class Reader:
         self._may_scan_litellm = options.format == AUTO
         self._decoder = Decoder(options)
         self._with_ids = with_ids
-        self._detects = options.detect is not None
+        self._detect = None if options.detect is None else from_json(options.detect)
         self._buffer = DecompressionBuffer()
         #: Initial capacity of the rows of a reading: the largest one so far.
         self._capacity = 1024
@@ -166,7 +168,7 @@ class Reader:
         self._generation = self._classifier.generation
         if compiled.IS_COMPILED:
             self._scanner = compiled.scan.Scanner(
-                self._max_record_bytes, self._may_scan, self._may_scan_litellm, self._detects
+                self._max_record_bytes, self._may_scan, self._may_scan_litellm, self._detect
             )
             self._pair_numbers = np.empty(0, dtype=np.int64)
             self._tenant_numbers = np.empty(0, dtype=np.int64)
@@ -334,12 +336,15 @@ class Reader:
         call.
         """
         scanned = _Scanned(self._capacity, self._generation, with_ids=self._with_ids)
+        prompts = self._scanner.prompts if compiled.IS_COMPILED else 0
         # Each batch is read right after it is decompressed, while its bytes are in the cache.
         while scanned.corrupt is None:
             try:
                 raw = ahead.peek()
                 # Older batches do not have their first offset in the header.
                 if raw is None or (scanned.is_full and record_batch.is_scannable(raw)):
+                    break
+                if compiled.IS_COMPILED and self._scanner.prompts - prompts >= PIECE_PROMPTS:
                     break
                 read = self._read_next(raw, start, ahead, scanned, damaged)
             except Exception as error:  # noqa: BLE001 - whatever the bytes make it raise
@@ -429,12 +434,12 @@ class Reader:
     def _numbered(self, rows: Rows) -> Rows:
         """Replace the scanner's numbers by the classifier's."""
         classifier = self._classifier
-        self._pair_numbers = _learn(
+        self._pair_numbers = learned(
             self._pair_numbers,
             self._scanner.pairs.texts,
             lambda texts: classifier.pairs([_split(text) for text in texts]),
         )
-        self._tenant_numbers = _learn(
+        self._tenant_numbers = learned(
             self._tenant_numbers,
             self._scanner.tenants.texts,
             lambda texts: classifier.tenants([text.decode() for text in texts]),
@@ -482,16 +487,6 @@ def _in_pieces(others: list[Record]) -> Iterator[tuple[list[Record], int]]:
             piece, size = [], 0
     if piece:
         yield piece, size
-
-
-def _learn(
-    known: NDArray[np.int64],
-    texts: list[bytes],
-    numbers: Callable[[list[bytes]], NDArray[np.int64]],
-) -> NDArray[np.int64]:
-    if len(texts) == len(known):
-        return known
-    return np.concatenate([known, numbers(texts[len(known) :])])
 
 
 def _split(text: bytes) -> tuple[str, str | None]:

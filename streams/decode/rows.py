@@ -24,7 +24,7 @@ from streams.decode.formats.registry import NAMES
 from streams.kafka import record_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Literal
 
     from numpy.typing import NDArray
@@ -278,3 +278,14 @@ def id_number(name: object) -> int:
         return 0
     text = str(name).encode(errors="replace")
     return compiled.scan.hash_of(text) if compiled.IS_COMPILED else hash(text) or 1
+
+
+def learned(
+    known: NDArray[np.int64],
+    texts: list[bytes],
+    numbers: Callable[[list[bytes]], NDArray[np.int64]],
+) -> NDArray[np.int64]:
+    """Return the numbers that are known, with those of the texts after them."""
+    if len(texts) == len(known):
+        return known
+    return np.concatenate([known, numbers(texts[len(known) :])])

@@ -1,10 +1,12 @@
 """Types of scan.pyx, where the docstrings are."""
 
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
 
 JOINT: bytes
+MAX_PROMPTS: int
 
 class Names:
     texts: list[bytes]
@@ -23,8 +25,13 @@ class Columns:
 class Scanner:
     pairs: Names
     tenants: Names
+    prompts: int
     def __init__(
-        self, max_record_bytes: int, may_read: bool, may_read_litellm: bool, detects: bool
+        self,
+        max_record_bytes: int,
+        may_read: bool,
+        may_read_litellm: bool,
+        detect: Callable[[bytes], bytes | None] | None,
     ) -> None: ...
     def records(
         self,

@@ -36,6 +36,9 @@ cdef extern from "Python.h":
     double PyOS_string_to_double(const char* text, char** end, object overflow) except? -1.0
 
 cdef int64_t _MAX_TOKENS = MAX_TOKENS
+#: Prompts whose language is detected in one call of `records`: about 25 ms.
+MAX_PROMPTS = 2048
+
 cdef Py_ssize_t _MAX_CHARACTERS = MAX_CHARACTERS
 cdef double _EARLIEST_TIME = EARLIEST_TIME
 
@@ -55,8 +58,10 @@ cdef class Scanner:
     """Reads values, and numbers the texts in them.
 
     `pairs` numbers models with declared languages, `tenants` the tenants. Values longer than
-    `max_record_bytes` are handed out; so are all of them without `may_read`, payloads of LiteLLM
-    without `may_read_litellm`, and with `detects` prompts without a declared language.
+    `max_record_bytes` are handed out; so are all of them without `may_read`, and payloads of LiteLLM
+    without `may_read_litellm`. `detect` returns the language of a prompt without a declared one,
+    from its JSON: empty for none, None where the value is to be handed out. A call hands out what
+    follows its first `MAX_PROMPTS` prompts; `prompts` counts those of all calls.
     """
 
     cdef readonly Names pairs
@@ -64,17 +69,19 @@ cdef class Scanner:
     cdef Py_ssize_t _max_record_bytes
     cdef bint _may_read
     cdef bint _may_read_litellm
-    cdef bint _detects
+    cdef object _detect
+    cdef readonly int64_t prompts
+    cdef int64_t _prompts_allowed
 
     def __cinit__(
-        self, Py_ssize_t max_record_bytes, bint may_read, bint may_read_litellm, bint detects
+        self, Py_ssize_t max_record_bytes, bint may_read, bint may_read_litellm, detect
     ):
         self.pairs = Names()
         self.tenants = Names()
         self._max_record_bytes = max_record_bytes
         self._may_read = may_read
         self._may_read_litellm = may_read_litellm
-        self._detects = detects
+        self._detect = detect
 
     cdef inline bint _take(
         self,
@@ -88,16 +95,28 @@ cdef class Scanner:
         """Read a value into a row; return whether it is an event that is read here."""
         cdef Event event
         cdef Format format
+        cdef bytes language
+        event.messages.start = NULL
         if not self._may_read or end - at > self._max_record_bytes:
             return False
         if _read_plain(at, end, &event):
             format = NATIVE
         else:
             format = _read_payload(
-                at, end, &event, self._may_read_litellm, self._detects, columns.with_ids
+                at, end, &event, self._may_read_litellm, columns.with_ids
             )
             if format == NOT_READ:
                 return False
+        if event.messages.start != NULL and self._detect is not None:
+            if self.prompts == self._prompts_allowed:
+                return False
+            self.prompts += 1
+            language = self._detect(_bytes(event.messages.start, event.messages.size))
+            if language is None:
+                return False
+            if language:
+                event.language.start = <const uint8_t*>PyBytes_AS_STRING(language)
+                event.language.size = len(language)
         return columns.write(row, offset, timestamp, &event, format, self.pairs, self.tenants)
 
     def records(
@@ -141,6 +160,7 @@ cdef class Scanner:
             return row, others, after, SOUND
         if start == data.shape[0]:
             return row, others, after, CUT_OFF
+        self._prompts_allowed = self.prompts + MAX_PROMPTS
         at = &data[start]
         limit = &data[0] + data.shape[0]
         for record in range(records):
@@ -204,6 +224,8 @@ cdef class Scanner:
         cdef list others = []
         if row < 0 or columns.size - row < len(values):
             raise ValueError("the columns are too short")
+        # Lines of a file keep no one waiting.
+        self._prompts_allowed = self.prompts + len(values)
         for place in range(len(values)):
             value = values[place]
             at = <const uint8_t*>PyBytes_AS_STRING(value)

@@ -11,7 +11,7 @@ _LANGUAGES[0], _LANGUAGES[1] = S_META_LANGUAGE, S_REQUESTER_LANGUAGE
 _LANGUAGES[2] = S_SPEND_LANGUAGE
 
 
-cdef Format _read_litellm(Walk* walk, Event* event, bint detects, bint with_ids) except? NOT_READ:
+cdef Format _read_litellm(Walk* walk, Event* event, bint with_ids) except? NOT_READ:
     """Read the fields beside tokens, model and id, which the event has already."""
     cdef Span alias, text
     cdef Text found
@@ -58,11 +58,8 @@ cdef Format _read_litellm(Walk* walk, Event* event, bint detects, bint with_ids)
         return NOT_READ
     if not _first_text(walk, _LANGUAGES, 3, &event.language):
         return NOT_READ
-    if (
-        detects
-        and event.language.start == NULL
-        and walk.slots[S_MESSAGES].start != NULL
-        and walk.slots[S_MESSAGES].start[0] != 0x6E
+    if event.language.start == NULL and (
+        walk.slots[S_MESSAGES].start != NULL and walk.slots[S_MESSAGES].start[0] != 0x6E
     ):
-        return NOT_READ
+        event.messages = walk.slots[S_MESSAGES]
     return LITELLM

@@ -63,7 +63,7 @@ cdef bint _number_in(Span slot, double* number) except -1:
 
 
 cdef Format _read_payload(
-    const uint8_t* at, const uint8_t* end, Event* event, bint litellm, bint detects, bint with_ids
+    const uint8_t* at, const uint8_t* end, Event* event, bint litellm, bint with_ids
 ) except? NOT_READ:
     """Read a native event with other fields or, where `litellm`, a payload of LiteLLM."""
     cdef Walk walk
@@ -88,7 +88,7 @@ cdef Format _read_payload(
         return _read_native(&walk, event)
     if not litellm:
         return NOT_READ
-    return _read_litellm(&walk, event, detects, with_ids)
+    return _read_litellm(&walk, event, with_ids)
 
 
 cdef Format _read_native(Walk* walk, Event* event) noexcept:

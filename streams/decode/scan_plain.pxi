@@ -12,6 +12,8 @@ cdef struct Event:
     Span model
     Span language
     Span tenant
+    # The prompt as JSON, where its language has to be detected.
+    Span messages
     int64_t prompt
     int64_t completion
     double ts

@@ -9,7 +9,6 @@ from detect_texts import CHINESE, PYTHON, THAI, UND
 
 from streams.classify.language import prompt
 from streams.classify.language.detect import (
-    MAX_TEXTS,
     detect_messages,
 )
 
@@ -160,7 +159,7 @@ def test_a_prompt_that_only_begins_like_json_is_text():
 
 
 def test_only_the_latest_messages_are_read():
-    endless = [{"role": "user", "content": "ok"}] * MAX_TEXTS
+    endless = [{"role": "user", "content": "ok"}] * prompt.MAX_TEXTS
     assert detect_messages([USER, *endless]) == UND
     assert len(prompt.texts([USER] * 10_000)) <= prompt.MAX_MESSAGES + prompt.FIRST_MESSAGES
 

@@ -20,6 +20,7 @@ TAGS = {
     "fil": "tl tgl fil Tagalog Filipino",
     "nb": "no nb nor nob nb-NO no_NO Norwegian",
     "nn": "nn nno nn-NO",
+    "hi-Latn": "hi-Latn hi_latn_IN HI-LATN",
     "sr": "sr sh sr-Latn sr-Cyrl-RS Serbian",
     "ro": "ro mo rum ron Romanian",
     "fa": "fa prs fa-AF Persian Farsi",

@@ -24,7 +24,8 @@ from steps import steps
 
 from streams.classify.language import detect as module
 from streams.classify.language import opinion, prose
-from streams.classify.language.detect import MAX_TEXTS, PREFIX_CHARACTERS, PROSE_CHARACTERS
+from streams.classify.language.detect import PREFIX_CHARACTERS, PROSE_CHARACTERS
+from streams.classify.language.prompt import MAX_TEXTS
 from streams.classify.language.tags import canonical
 
 FOLDER = "streams/classify/language"
@@ -55,12 +56,14 @@ class Watch:
     def __init__(self, put=setattr):
         self.prose = self.opinion = 0
         put(module, "prose", self._watched(prose.prose, "prose"))
-        put(opinion, "opinion", self._watched(opinion.opinion, "opinion"))
+        found = opinion.detectors()
+        watched = [self._watched(each, "opinion") for each in found]
+        put(opinion, "detectors", lambda: opinion.Detectors(*watched))
 
     def _watched(self, function, name):
-        def watched(text):
+        def watched(text, *rest):
             setattr(self, name, max(getattr(self, name), len(text)))
-            return function(text)
+            return function(text, *rest)
 
         return watched
 

@@ -14,27 +14,26 @@ from __future__ import annotations
 import unicodedata
 from typing import Final, Literal, NamedTuple
 
-from streams.classify.language import opinion as detectors
-from streams.classify.language import script
+from streams.classify.language import blocks, opinion, script
 from streams.classify.language.asked import asked
 from streams.classify.language.malay import indonesian_words
-from streams.classify.language.prompt import texts
-from streams.classify.language.prose import prose
+from streams.classify.language.prompt import MAX_TEXTS, read
+from streams.classify.language.prose import is_plain, is_yaml, prose
+from streams.classify.language.romanised import romanised
 from streams.classify.language.tags import UNDETERMINED
+from streams.classify.language.turns import is_weak
 
 #: Whether the optional extra `language` is installed.
-HAS_MODEL: bool = detectors.HAS_MODEL
+HAS_MODEL: bool = opinion.HAS_MODEL
 
 #: Characters of a text that are read, and of the rest of it without code.
 PREFIX_CHARACTERS = 512
 PROSE_CHARACTERS = 256
-#: Texts of one prompt that are tried before detection stops.
-MAX_TEXTS = 8
 
 # Fewer letters are an abbreviation, a name or a formula. A character of Chinese, Japanese or Korean
 # is a word.
 _FEWEST_LETTERS = 3
-_DENSE: Final = frozenset({script.HAN, script.KANA, "ko"})
+_DENSE: Final = frozenset({blocks.HAN, blocks.KANA, "ko"})
 
 # Letters below which -> minimum score of eldc where cld2 names another language, and where it
 # agrees.
@@ -57,10 +56,27 @@ _LACKED: Final = """
 _ONLY_SECOND: Final = frozenset(_LACKED.split())
 _ONLY_SECOND_LETTERS = 24
 _CONTENT = 0.65
+# Score from which eldc has an idea of a text; below it cld2 has to be sure by itself.
+_IDEA = 0.4
 # Close relatives that eldc scores nearly as high: Dutch, Spanish, Serbian, Hindi.
 _CONTENT_WITH_RELATIVE: Final = {"af": 0.87, "gl": 0.87, "mk": 0.90, "ne": 1.0}
+# Scores of eldc from which cld2 is not asked: its answer would change nothing. Higher for languages
+# with a relative that only cld2 knows; of Hindi and of Malay it always is asked.
+_CERTAIN = 0.75
+_CERTAIN_BESIDE_RELATIVE: Final = {
+    "nl": 0.87,
+    "es": 0.87,
+    "pt": 0.87,
+    "sr": 0.90,
+    "bg": 0.90,
+    "hi": 2.0,
+    "ms": 2.0,
+}
 
-Method = Literal["script", "model", "second", "none"]
+# People nudge a model, and clients talk to it, in English.
+_OF_NUDGES = "en"
+
+Method = Literal["script", "model", "second", "words", "none"]
 
 
 class Detection(NamedTuple):
@@ -71,6 +87,9 @@ class Detection(NamedTuple):
     model: eldc, checked against cld2; confidence is its score, which is not a probability.
 
     second: cld2, for a language that eldc lacks; confidence is its share of the text.
+
+    words: a language of another script in Latin letters, by its frequent words; confidence is the
+    share of its letters.
 
     none: nothing to read or not sure enough, `und`; confidence is 0.
     """
@@ -89,32 +108,50 @@ def detect(text: str) -> Detection:
     Never raises, whatever the string; the cost is bounded by that of 512 characters.
     """
     text = text[:PREFIX_CHARACTERS]
-    if text.isspace():
-        return _NONE
-    read = prose(unicodedata.normalize("NFC", text))[:PROSE_CHARACTERS]
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    read = text[:PROSE_CHARACTERS]
+    if not is_plain(read):
+        read = prose(text)[:PROSE_CHARACTERS]
     found = script.written(read)
     if found is None or (found.letters < _FEWEST_LETTERS and found.script not in _DENSE):
         return _NONE
     if found.script in script.SHARED:
-        return _by_detectors(script.only(found.script, read), found.letters)
+        return _by_detectors(script.only(found.script, read), found, text)
     return Detection(_of_script(found.script, read), found.share, "script")
 
 
 def detect_messages(messages: object) -> Detection:
     """Return the language of a prompt as gateways log it: text, JSON, messages, a request's body.
 
-    The last user message decides; where it is `und` (code, an image, a single word), the earlier
-    ones do, latest first, then the system prompt. Never raises, whatever the value; reads at most 8
-    texts.
+    The last user message decides. Where it is `und` (code, an image, a single word), or says little
+    (`continue`, the output of a tool) and is English, the earlier ones do, latest first, then the
+    system prompt. Never raises, whatever the value; reads at most 16 texts.
     """
-    found = map(_of_text, texts(messages)[:MAX_TEXTS])
-    return next((each for each in found if each.language != UNDETERMINED), _NONE)
+    # Nearly always the last one decides, and no other is read.
+    nudge, done = _NONE, 0
+    for most in (1, MAX_TEXTS):
+        users, systems = read(messages, most)
+        for text in users[done:]:
+            found = _of_text(text)
+            if found.language == UNDETERMINED:
+                continue
+            if found.language != _OF_NUDGES or not is_weak(text):
+                return found
+            nudge = found if nudge is _NONE else nudge
+        done = len(users)
+    if nudge is not _NONE:
+        return nudge
+    answers = map(_of_text, systems)
+    return next((each for each in answers if each.language != UNDETERMINED), _NONE)
 
 
 def _of_text(text: str) -> Detection:
     """Return the language of a text, or of a person's words in a template in another language."""
     part = asked(text)
     if part is None:
+        return detect(text)
+    if is_yaml(text[:PREFIX_CHARACTERS].split("\n")):
         return detect(text)
     words = detect(part)
     if words.method == "script" or words.confidence >= _SURE:
@@ -124,43 +161,72 @@ def _of_text(text: str) -> Detection:
 
 
 def _of_script(name: str, text: str) -> str:
-    if name == script.KANA:
+    if name == blocks.KANA:
         return "ja"
-    if name == script.HAN:
+    if name == blocks.HAN:
         return "zh-Hant" if script.is_traditional(text) else "zh-Hans"
     return name
 
 
-def _by_detectors(text: str, letters: int) -> Detection:
-    opinion = detectors.opinion(text)
-    if opinion is None:
+def _by_detectors(text: str, found: script.Written, whole: str) -> Detection:
+    """Return the language of the letters of a shared script in a whole text."""
+    detectors = opinion.detectors()
+    if detectors is None:
         return _NONE
-    language, score = _first(opinion)
-    second = opinion.second
+    letters = found.letters
+    ranked = detectors.first(text)
+    alone, together = _least(letters)
+    if _is_certain(ranked, alone):
+        return Detection(*ranked[0], "model")
+    tag = romanised(whole[:PROSE_CHARACTERS]) if found.script == blocks.LATIN else None
+    if tag is not None:
+        return Detection(tag, found.share, "words")
+    has_idea = letters < _ONLY_SECOND_LETTERS or (bool(ranked) and ranked[0][1] >= _IDEA)
+    second = detectors.second(text, has_idea)
+    language, score = _first(ranked, second.language)
     if (
-        second in _ONLY_SECOND
-        and opinion.sure
+        second.language in _ONLY_SECOND
+        and second.sure
         and letters >= _ONLY_SECOND_LETTERS
-        and score < _CONTENT_WITH_RELATIVE.get(second, _CONTENT)
+        and score < _CONTENT_WITH_RELATIVE.get(second.language, _CONTENT)
+        and (
+            not has_idea
+            or second.language in _CONTENT_WITH_RELATIVE
+            or detectors.second(text, False).sure
+        )
     ):
-        return Detection(second, opinion.share, "second")
-    agreed = _SAME.get(second, second) == language
-    _, alone, together = next(step for step in _LADDER if letters < step[0])
+        return Detection(second.language, second.share, "second")
+    agreed = _SAME.get(second.language, second.language) == language
     if score < (together if agreed else alone) or language in script.ALONE:
         return _NONE
     if language == "ms":
-        language = _malay_or_indonesian(text, second)
+        language = _malay_or_indonesian(text, second.language)
     return Detection(language, score, "model")
 
 
-def _first(opinion: detectors.Opinion) -> tuple[str, float]:
+def _least(letters: int) -> tuple[float, float]:
+    """Return the least scores of eldc, alone and where cld2 agrees."""
+    for below, alone, together in _LADDER:
+        if letters < below:
+            return alone, together
+    return alone, together
+
+
+def _is_certain(ranked: list[tuple[str, float]], alone: float) -> bool:
+    """Return whether the second detector would change nothing."""
+    if len(ranked) < 2:
+        return False
+    (language, score), (_, next_score) = ranked[:2]
+    least = max(alone, _CERTAIN_BESIDE_RELATIVE.get(language, _CERTAIN))
+    return score >= least and score - next_score >= _TIE and language not in script.ALONE
+
+
+def _first(ranked: list[tuple[str, float]], second: str) -> tuple[str, float]:
     """Return the best tag of eldc; of nearly equal scores, the one that cld2 reports."""
-    if not opinion.ranked:
+    if not ranked:
         return UNDETERMINED, 0.0
-    best = opinion.ranked[0]
-    ties = (
-        each for each in opinion.ranked if best[1] - each[1] < _TIE and each[0] == opinion.second
-    )
+    best = ranked[0]
+    ties = (each for each in ranked if best[1] - each[1] < _TIE and each[0] == second)
     return next(ties, best)
 
 

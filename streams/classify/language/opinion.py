@@ -21,35 +21,46 @@ if TYPE_CHECKING:
 HAS_MODEL: bool = all(find_spec(name) is not None for name in ("eldc", "pycld2"))
 # Languages that eldc ranks; two of them often have nearly equal scores, a fourth never counts.
 _RANKED = 3
+# Characters that cld2 is given without effort: what is of no language takes it long.
+_SECOND_CHARACTERS = 160
 
 _lock = Lock()
 
 
-class Opinion(NamedTuple):
-    """Tags of eldc with scores 0 to 1, best first; the tag of cld2, its share of the text 0 to 1.
+class Second(NamedTuple):
+    """The tag of cld2, its share of the text 0 to 1, and whether it calls its result reliable."""
 
-    `second` is `und` where cld2 names none, `sure` whether it calls its own result reliable.
-    """
-
-    ranked: list[tuple[str, float]]
-    second: str
+    language: str
     share: float
     sure: bool
 
 
-def opinion(text: str) -> Opinion | None:
-    """Return the results of the detectors for a text of letters and spaces; None without them.
+#: What cld2 says of a text that it refuses: noncharacters and control characters are invalid to it.
+_REFUSED = Second(UNDETERMINED, 0.0, sure=False)
 
-    Where cld2 refuses a text, only eldc's result is returned. Cost grows with the text. Lone
-    surrogates raise UnicodeError: they are not letters.
+
+class Detectors(NamedTuple):
+    """Both detectors, for texts of letters and spaces. Cost grows with the text.
+
+    first: tags of eldc with scores 0 to 1, best first. Lone surrogates raise UnicodeError: they
+    are not letters.
+
+    second: the result of cld2, three times as slow; with effort it names a language whatever the
+    text is.
     """
+
+    first: Callable[[str], list[tuple[str, float]]]
+    second: Callable[[str, bool], Second]
+
+
+def detectors() -> Detectors | None:
+    """Return the detectors; None where the extra is not installed."""
     with _lock:
-        ask = _loaded()
-    return None if ask is None else ask(text)
+        return _loaded()
 
 
 @cache
-def _loaded() -> Callable[[str], Opinion] | None:
+def _loaded() -> Detectors | None:
     try:
         import eldc  # noqa: PLC0415 - 25 MB that only users of detection pay for
         import pycld2  # noqa: PLC0415
@@ -57,19 +68,21 @@ def _loaded() -> Callable[[str], Opinion] | None:
         return None
     eldc.init()
     # A separate instance: settings of eldc are global otherwise.
-    first = eldc.instance()
-    first.set_scores(_RANKED)
+    instance = eldc.instance()
+    instance.set_scores(_RANKED)
     tags = {code: canonical(code) for code in eldc.LANGUAGES}
 
-    def ask(text: str) -> Opinion:
-        scores = first.detect_details(text).scores
-        ranked = [(tags[each], score) for each, score in scores.items()]
-        try:
-            sure, _, answers = pycld2.detect(text, isPlainText=True, bestEffort=True)
-        except pycld2.error:
-            # cld2 rejects noncharacters and control characters as invalid UTF-8.
-            return Opinion(ranked, UNDETERMINED, 0.0, sure=False)
-        _, code, percent, _ = answers[0]
-        return Opinion(ranked, canonical(code), percent / 100, bool(sure))
+    def first(text: str) -> list[tuple[str, float]]:
+        scores = instance.detect_details(text).scores
+        return [(tags[code], score) for code, score in scores.items()]
 
-    return ask
+    def second(text: str, effort: bool) -> Second:
+        try:
+            part = text if effort else text[:_SECOND_CHARACTERS]
+            sure, _, answers = pycld2.detect(part, isPlainText=True, bestEffort=effort)
+        except pycld2.error:
+            return _REFUSED
+        _, code, percent, _ = answers[0]
+        return Second(canonical(code), percent / 100, bool(sure))
+
+    return Detectors(first, second)

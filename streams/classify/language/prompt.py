@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 #: Characters of JSON that are read; longer JSON is cut to its beginning, like JSON that breaks off.
 MAX_JSON = 65_536
 MAX_BROKEN_JSON = 8_192
+#: Texts of one prompt that are returned: the best evidence.
+MAX_TEXTS = 8
 #: Messages that are read, from the last; system prompts are the first one or two.
 MAX_MESSAGES = 64
 FIRST_MESSAGES = 2
@@ -32,9 +35,9 @@ DEEPEST = 4
 # Keys of the messages in a request body, best evidence first, and of the system prompt.
 _MESSAGES: Final = ("messages", "contents", "input", "prompt")
 _SYSTEM: Final = ("system", "instructions", "systemInstruction", "system_instruction")
-_CONTENT: Final = ("content", "parts", "text")
 _USER: Final = frozenset({"user", "human"})
 _OPERATOR: Final = frozenset({"system", "developer"})
+_MODELS: Final = frozenset({"assistant", "model", "tool"})
 # Any other type is a call, a tool result, an image, a thought.
 _MESSAGE_TYPES: Final = frozenset({"message", "text", "input_text"})
 _TEXT_TYPES: Final = frozenset({"text", "input_text"})
@@ -59,80 +62,105 @@ class Texts(NamedTuple):
 
 
 def texts(logged: object) -> list[str]:
-    """Return the texts of a logged prompt, best evidence first; empty where it has none.
+    """Return the texts of a logged prompt, best evidence first; empty where it has none."""
+    users, systems = read(logged)
+    return (users + systems)[:MAX_TEXTS]
 
+
+def read(logged: object, most: int = MAX_TEXTS) -> Texts:
+    """Return the texts of a logged prompt by who wrote them: of the users, so many at most.
+
+    Where those are found, earlier messages are not read, nor are system prompts before them.
     `logged` is text, JSON in text (which may break off), a list of messages, or a request's body.
     Never raises, whatever the value; work is bounded by the limits above.
     """
-    users, systems = _texts(logged, DEEPEST)
-    return [text for text in users + systems if text and not _REDACTED.fullmatch(text)]
+    found = _texts(logged, most, DEEPEST)
+    del found.users[most:], found.systems[MAX_TEXTS:]
+    return found
 
 
-def _texts(logged: object, depth: int) -> Texts:
+def _texts(logged: object, most: int, depth: int) -> Texts:
     if depth == 0:
         return Texts([], [])
     if isinstance(logged, str):
-        return _of_string(logged, depth)
+        return _of_string(logged, most, depth)
     if isinstance(logged, dict):
-        return _of_body(logged, depth)
+        return _of_body(logged, most, depth)
     if isinstance(logged, list | tuple):
-        return _of_list(logged)
+        return _of_list(logged, most)
     return Texts([], [])
 
 
-def _of_string(text: str, depth: int) -> Texts:
+def _of_string(text: str, most: int, depth: int) -> Texts:
     if _BEGINS_JSON.match(text, 0, MAX_CHARACTERS):
         for value in _read(text):
-            found = _texts(value, depth - 1)
+            found = _texts(value, most, depth - 1)
             if found.users or found.systems:
                 return found
-    return Texts([_cut(text)], [])
+    return Texts(_written(text), [])
 
 
-def _of_body(body: dict[object, object], depth: int) -> Texts:
+def _of_body(body: dict[object, object], most: int, depth: int) -> Texts:
     inner = next((body[key] for key in _MESSAGES if body.get(key)), None)
     if inner is None or "role" in body:
-        return _of_list([body])
-    users, systems = _texts(inner, depth - 1)
+        return _of_list([body], most)
+    users, systems = _texts(inner, most, depth - 1)
     for key in _SYSTEM:
         value = body.get(key)
         # Gemini's is a message, Anthropic's the content of one.
         _, parts = _message(value if isinstance(value, dict) else {"content": value})
-        systems.append("\n".join(parts))
+        _join(systems, parts)
     return Texts(users, systems)
 
 
-def _of_list(messages: list[object] | tuple[object, ...]) -> Texts:
+def _of_list(messages: list[object] | tuple[object, ...], most: int) -> Texts:
     users: list[str] = []
     systems: list[str] = []
     last = messages[-MAX_MESSAGES:]
     first = messages[: min(FIRST_MESSAGES, len(messages) - len(last))]
-    for message in (*reversed(last), *reversed(first)):
+    for message in chain(reversed(last), reversed(first)):
         role, parts = _message(message)
         if role in _USER:
             users.extend(reversed(parts))
+            if len(users) >= most:
+                break
         elif role in _OPERATOR:
-            systems.append("\n".join(parts))
+            _join(systems, parts)
     return Texts(users, systems)
+
+
+def _join(systems: list[str], parts: list[str]) -> None:
+    if parts:
+        systems.append("\n".join(parts))
 
 
 def _message(message: object) -> tuple[str, list[str]]:
     """Return the role of a message (by default the user) and the text of each part."""
     if isinstance(message, str):
-        return "user", [_cut(message)]
+        return "user", _written(message)
     if not isinstance(message, dict) or not _is_of(message, _MESSAGE_TYPES):
         return "", []
     role = message.get("role") or "user"
-    content = next((message[key] for key in _CONTENT if message.get(key)), None)
+    if not isinstance(role, str) or role in _MODELS:
+        return "", []
+    content = message.get("content") or message.get("parts") or message.get("text")
+    if isinstance(content, str):
+        return role, _written(content)
     parts = content[:MAX_PARTS] if isinstance(content, list | tuple) else [content]
-    return role if isinstance(role, str) else "", list(filter(None, map(_part, parts)))
+    return role, [text for part in parts for text in _part(part)]
 
 
-def _part(part: object) -> str:
+def _part(part: object) -> list[str]:
     if isinstance(part, dict) and _is_of(part, _TEXT_TYPES):
         # OpenTelemetry calls the text of a part its content.
         part = part.get("text") or part.get("content")
-    return _cut(part) if isinstance(part, str) else ""
+    return _written(part) if isinstance(part, str) else []
+
+
+def _written(text: str) -> list[str]:
+    """Return a text in a list; none where it is empty, or a placeholder for it."""
+    text = _cut(text)
+    return [text] if text and not _REDACTED.fullmatch(text) else []
 
 
 def _cut(text: str) -> str:

@@ -8,14 +8,12 @@ inside the other lines addresses, paths, identifiers, HTML tags.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-# One of these is in every text that has something to strip, except for some lines of code. It
-# begins with one set of characters because `re` searches for those fast.
-_SUSPECT = re.compile(
-    r"""[`<>{}()\[\]=_/\\@#$|;*~&%\d.A-Z-]
-    (?:(?<![.A-Z-]) | (?<=\w[.])(?=\w) | (?<=[a-z][A-Z]) | (?<=-)(?<!\S-)(?=[-\w]))""",
-    re.VERBOSE | re.ASCII,
-)
+from streams.classify.language import compiled, signs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # An unclosed fence runs to the end: the text may have been cut inside it. What tools add to a
 # person's words is in blocks of their own.
@@ -33,35 +31,36 @@ _CODE_LINE = re.compile(
       # prompts of shells and interpreters, directives
       (?:>>>|[$]\s|[#]!|[#](?:include|define|undef|if|ifdef|ifndef|else|endif|pragma)\b) .*
       # imports
-    | (?:import|package)\s+[\w.*{},"'<>:/-]+(?:\s+(?:as|from)\s.*)? [ ;]*
+    | (?:import|package)\s++[\w.*{},"'<>:/-]+(?:\s+(?:as|from)\s.*)? [ ;]*
     | (?:from|use|using|require|include)\b[ \w.:"'</>-]*(?:;|\simport\s.*|["'>])
       # what is being declared
     | (?:def|class|func?|function|sub|struct|enum|interface|trait|impl|namespace|module|type|pub
         |public|private|protected|static|inline|template|virtual|abstract|async|export)
         \b.*[\w>?!][(<{].*
-    | (?:def|class|struct|enum|interface|trait|namespace|module)\s+[A-Z\d_][\w.:]* (?:\s*[:<{].*)?
+    | (?:def|class|struct|enum|interface|trait|namespace|module)\s++[A-Z\d_][\w.:]* (?:\s*[:<{].*)?
     | (?:let|var|val|const|my|our|local|int|char|void|long|unsigned|bool|float|double|auto|static
-        |extern|typedef|export|final|public|private|protected)\s+[\w$&*.<>:, ]+ \s*(?:=(?!=)|;).*
+        |extern|typedef|export|final|public|private|protected)\s++[\w$&*.<>:,\ \t]++(?:=(?!=)|;).*
       # what is being done
-    | (?:if|elif|else\s+if|while|with|case|except|catch|unless|until)\s+(?:not\s+)?[\w.]+\s*[:{]
-    | (?:if|elif|for|while|with|switch|catch|except|unless|until|foreach|match)\b.*[(=<>\[_!].*[:{]
-    | for\s+[\w, ]+\sin\s.*[:{]
+    | (?:if|elif|else\s+if|while|with|case|except|catch|unless|until)\s++(?:not\s+)?[\w.]+\s*[:{]
+    | (?:if|elif|for|while|with|switch|catch|except|unless|until|foreach|match)\b
+        (?=.*[:{]\Z)[^(=<>\[_!]*+[(=<>\[_!].*
+    | for\s(?=.*[:{]\Z)[\w, ]+?\sin\s.*
     | (?:if|elif|while|until|for)\b.*;\s*(?:do|then) | case\s+\S+(?:\s+in|:) | switch\s*\(.*
-    | [\w:<>&*]+\s+[\w:~]+\(.*\)(?:\s+(?:const|noexcept|override))*
+    | [\w:<>&*]++\s++[\w:~]+\(.*\)(?:\s+(?:const|noexcept|override))*
     | (?:else|try|finally|do|begin|then|break|continue|return|default|pass)\s*[:;{]
-    | (?:else|fi|done|esac|end|endif|pass)
-    | (?:return|yield|raise|throw|await|del|goto|print|echo)\s+[^a-z\s][\w.'"()$-]*
-    | (?:return|yield|raise|throw|del|goto)\s+[\w.]+
-    | (?:return|yield|raise|throw|await|assert|print|echo)\b.*[\w\])][(\[.=].*
+    | (?:else|fi|done|esac|end|endif|pass) | rescue(?:\s+[A-Z][\w:]*,?)* | .*\bdo\s?\|.*
+    | (?:return|yield|raise|throw|await|del|goto|print|echo)\s++[^a-z\s][\w.'"()$-]*
+    | (?:return|yield|raise|throw|del|goto)\s++[\w.]+
+    | (?:return|yield|raise|throw|await|assert|print|echo)\b.*[\w\])](?:[(\[=]|\.\w).*
     | [\w.:]*[\w!]\(.*[(),]
     | [\w.$\[\]"'*-]+\s*(?:[-+*/|&:]?=|:=|<-)(?!=).*
       # tables of databases
-    | SELECT\b.*(?:[*,]|\bFROM\b).* | (?:INSERT\s+INTO|DELETE\s+FROM|(?:ORDER|GROUP)\s+BY)\s.*
-    | (?:CREATE|ALTER|DROP)\s+(?:TABLE|INDEX|VIEW)\s.* | UPDATE\s+\S+\s+SET\s.* | VALUES\s*\(.*
-    | (?:SELECT|FROM|(?:\w+\s+)?JOIN)\s+[a-z]\S*(?:\s.*)? | (?:WHERE|AND|OR|ON|SET)\s.*[=<>].*
+    | SELECT\b.*(?:[*,]|\bFROM\b).* | (?:INSERT\s+INTO|DELETE\s+FROM|(?:ORDER|GROUP)\s++BY)\s.*
+    | (?:CREATE|ALTER|DROP)\s++(?:TABLE|INDEX|VIEW)\s.* | UPDATE\s+\S+\s+SET\s.* | VALUES\s*\(.*
+    | (?:SELECT|FROM|(?:\w+\s+)?JOIN)\s++[a-z]\S*(?:\s.*)? | (?:WHERE|AND|OR|ON|SET)\s.*[=<>].*
     | select\s[\w*.,()\s]+\sfrom\s+[\w.]+(?:\s+(?:where|join|left|inner|order|group|limit)\b.*)? ;?
-    | update\s+[\w.]+\s+set\s+[\w.]+\s*=.* | insert\s+into\s+[\w.]+\s*(?:\(|values\b).*
-    | delete\s+from\s+[\w.]+\s+where\s.*[=<>].*
+    | update\s+[\w.]++\s++set\s+[\w.]+\s*=.* | insert\s+into\s+[\w.]+\s*(?:\(|values\b).*
+    | delete\s+from\s+[\w.]++\s++where\s.*[=<>].*
       # errors, traces, logs; a question on the same line is mostly not ASCII
     | [\w.]*[a-z](?:Error|Exception)\b(?::[\x00-\x7f]*)?
     | Traceback\ \(.* | File\ "[^"]*",\ line\ \d+.*
@@ -70,7 +69,10 @@ _CODE_LINE = re.compile(
     | (?:aws|cargo|curl|docker|gcloud|git|go|helm|kubectl|ls|make|npm|npx|pip3?|python3?|rm|ssh
         |systemctl|tar|terraform|yarn)\s(?=[ ->@-~]*+\Z).*?(?<=\s)--?[A-Za-z].*+
       # data
-    | [!-+\--~]+(?:,[!-+\--~]*){2,}
+    | [!-+\--~]+(?:[ ][!-+\--~]+){0,2}(?:,(?:[!-+\--~]+(?:[ ][!-+\--~]+){0,2})?){2,}
+    | \|.*\| | [^\t]*+\t[^\t]*+\t.* | (?:\S++[ ]?)++(?:[ ]{2,}(?:\S++[ ]?)++){2,}
+      # differences of files
+    | @@\ .* | (?:---|\+\+\+)\ \S.* | diff\ .*--.* | index\ [0-9a-f]+\.\..*
     | ["'][\w.$/-]+["']\s*:.*
     | (?:-\ )?[a-z_][\w.-]*:\s*(?:["'][^"'\s]*["'],?|[\d.]+,?|true|false|null|[\[{|>].*)?
       # brackets and few words before a semicolon
@@ -80,22 +82,30 @@ _CODE_LINE = re.compile(
     re.VERBOSE | re.ASCII,
 )
 # Signs and line ends that prose does not have.
-_CODE_SIGN = re.compile(r"&&|[|][|]|[=!]==?\s|\bdo\s?[|]")
+_CODE_SIGN = re.compile(r"&&|[|][|]|[=!]==?\s")
+# Words between blanks; so many are a sentence.
+_PLAIN_WORD = re.compile(r"(?<!\S)[A-Za-z]{2,}(?![^\s,.?!])")
+_SENTENCE_WORDS = 6
 _CODE_ENDS = ("{", "}", "(", "[", "\\", "=>", "->")
 # Next to lines of code these are code as well; alone they are headings, lists and quotations.
 _COMMENT = re.compile(
     r"""\"\"\".*?(?:\"\"\"|\Z) | \'\'\'.*?(?:\'\'\'|\Z) | /\*.*?(?:\*/|\Z)
-    | (?:^[ \t]*|(?<=[;{}),]))[ \t]*(?:\#|//|--|\*|%|;)[^\n]*
+    | (?:^|(?<=[;{}),]))[ \t]*+(?:\#|//|--|\*|%|;)[^\n]*
     | ^(?:\t|[ ]{2,})[^\n]*""",
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
 
+# What follows the header of a part of a diff.
+_DIFF = re.compile(r"^@@ -\d[^\n]*+(?:\n[ +\\-][^\n]*+)*+", re.MULTILINE)
+# Lines of YAML, which are code where there is nothing else: a key with a few words, an item.
+_KEY = re.compile(
+    r"(?:- )?(?!user|assistant|human|ai|system|question|answer)[a-z_][\w.-]*:(?: \S+){0,4}",
+    re.ASCII,
+)
+_ITEM = re.compile(r"- \S+(?: \S+)?")
+
 # Code and tags inside a line.
 _SPAN = re.compile(r"`[^`\n]{1,200}`|</?[A-Za-z!][^<>]{0,200}>")
-# Identifiers in code have no blanks and only ASCII letters.
-_RUN = re.compile(r"[!-~]+")
-# Longer ones are keys, paths, encoded data.
-_LONGEST_WORD = 64
 _TOKEN = re.compile(
     r"""(?:https?|ftp|file|ssh|git)://.* | www\..* | [\w.+-]+@[\w-]+\.[\w.]+
     | &\#?\w{1,10};
@@ -114,27 +124,63 @@ def prose(text: str) -> str:
 
     Cost grows with the text: callers cut it first.
     """
-    suspect = _SUSPECT.search(text)
-    if suspect:
-        text = _FENCED.sub("\n", text)
-    lines = text.split("\n")
-    kept = [line for line in lines if not _is_code(line.strip())]
-    text = "\n".join(kept)
-    if len(kept) < len(lines):
-        text = _COMMENT.sub("", text)
-    return _RUN.sub(_without_names, _SPAN.sub(" ", text)) if suspect else text
+    found = _signs(text)
+    if not found:
+        return text
+    if found & signs.BLOCK:
+        text = _DIFF.sub("", _FENCED.sub("\n", text))
+    if found & signs.LINE:
+        lines = text.split("\n")
+        kept = [line for line in lines if not (_may_be_code(line) and is_code(line.strip()))]
+        kept = [] if is_yaml(kept) else kept
+        if len(kept) < len(lines):
+            text = _COMMENT.sub("", "\n".join(kept))
+    if found & signs.SPAN:
+        text = _SPAN.sub(" ", text)
+    return _without_names(text, without_name) if found & signs.NAME else text
 
 
-def _is_code(line: str) -> bool:
+def is_plain(text: str) -> bool:
+    """Return whether a text has no sign of code, so that `prose` returns it unchanged."""
+    return not _signs(text)
+
+
+def is_yaml(lines: list[str]) -> bool:
+    """Return whether lines have two keys or more, and nothing that YAML has not."""
+    lines = [line.strip() for line in lines if line.strip()]
+    if not all(_KEY.fullmatch(line) or _ITEM.fullmatch(line) for line in lines):
+        return False
+    return sum(_KEY.fullmatch(line) is not None for line in lines) > 1
+
+
+def is_code(line: str) -> bool:
+    """Return whether a line without blanks around it is code."""
     return (
         line.endswith(_CODE_ENDS)
-        or _CODE_SIGN.search(line) is not None
+        or (_CODE_SIGN.search(line) is not None and not _is_wordy(line))
         or _CODE_LINE.match(line) is not None
     )
 
 
-def _without_names(run: re.Match[str]) -> str:
-    word = run[0]
-    if not _SUSPECT.search(word):
-        return word
-    return _TOKEN.sub(" ", word) if len(word) <= _LONGEST_WORD else " "
+def _is_wordy(line: str) -> bool:
+    """Return whether a line has words of a sentence, which may be about a sign of code."""
+    return not line.isascii() or len(_PLAIN_WORD.findall(line)) >= _SENTENCE_WORDS
+
+
+def without_name(run: str) -> str:
+    """Return visible ASCII characters between blanks without the names of code in them."""
+    return _TOKEN.sub(" ", run) if len(run) <= signs.LONGEST_WORD else " "
+
+
+def without_each_name(text: str, replace: Callable[[str], str]) -> str:
+    """Return a text with each run that may have a name replaced by what `replace` returns."""
+    return signs.RUN.sub(lambda run: replace(run[0]) if signs.may_be_name(run[0]) else run[0], text)
+
+
+# The same passes, compiled where that was possible.
+if compiled.letters is None:
+    _signs, _may_be_code, _without_names = signs.signs, signs.may_be_code, without_each_name
+else:
+    _signs = compiled.letters.signs
+    _may_be_code = compiled.letters.may_be_code
+    _without_names = compiled.letters.without_names

@@ -1,71 +1,35 @@
-"""The script that a text is written in, and how many of its letters belong to it.
-
-Some scripts are used by only one language that is common in prompts, and identify it. Others are
-shared by many languages, which letters alone do not distinguish. Ranges are those of the Unicode
-blocks.
-"""
+"""The script that a text is written in, and how many of its letters belong to it."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from streams.classify.language import compiled
+from streams.classify.language.blocks import (
+    APOSTROPHES,
+    ARABIC,
+    BLOCKS,
+    BMP,
+    CYRILLIC,
+    DEVANAGARI,
+    HAN,
+    KANA,
+    LATIN,
+    LETTER,
+    NAMES,
+    NUMBERS,
+    PART,
+    SCRIPT,
+    table,
+    variants,
+)
 from streams.classify.language.terms import are_terms
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-LATIN: Final = "Latin"
-CYRILLIC: Final = "Cyrillic"
-ARABIC: Final = "Arabic"
-DEVANAGARI: Final = "Devanagari"
-HAN: Final = "Han"
-KANA: Final = "kana"
 
 #: Scripts that many languages share; Han is identified by its characters, and by adjacent kana.
 SHARED: Final = frozenset({LATIN, CYRILLIC, ARABIC, DEVANAGARI})
-
-# Blocks by script, or by the language that a script identifies: a guess where small languages share
-# it (Assamese is counted as Bengali, Tigrinya as Amharic, Yiddish as Hebrew).
-_BLOCKS: Final = {
-    LATIN: "0041-024F 0300-036F 1E00-1EFF",
-    CYRILLIC: "0400-052F 1C80-1C8F A640-A69F",
-    ARABIC: "0600-06FF 0750-077F 0870-08FF FB50-FDFF FE70-FEFE",
-    DEVANAGARI: "0900-097F A8E0-A8FF",
-    HAN: "3005-3007 3400-4DBF 4E00-9FFF F900-FAFF",
-    KANA: "3040-30FF 31F0-31FF FF66-FF9F",
-    "am": "1200-139F 2D80-2DDF",
-    "bn": "0980-09FF",
-    "bo": "0F00-0FFF",
-    "chr": "13A0-13FF AB70-ABBF",
-    "dv": "0780-07BF",
-    "el": "0370-03FF 1F00-1FFF",
-    "gu": "0A80-0AFF",
-    "he": "0590-05FF FB1D-FB4F",
-    "hy": "0530-058F FB13-FB17",
-    "ii": "A000-A4CF",
-    "iu": "1400-167F",
-    "ka": "10A0-10FF 1C90-1CBF 2D00-2D2F",
-    "km": "1780-17FF",
-    "kn": "0C80-0CFF",
-    "ko": "1100-11FF 3130-318F A960-A97F AC00-D7FF",
-    "lo": "0E80-0EFF",
-    "ml": "0D00-0D7F",
-    "mn": "1800-18AF",
-    "my": "1000-109F A9E0-A9FF AA60-AA7F",
-    "or": "0B00-0B7F",
-    "pa": "0A00-0A7F",
-    "si": "0D80-0DFF",
-    "syr": "0700-074F",
-    "ta": "0B80-0BFF",
-    "te": "0C00-0C7F",
-    "th": "0E00-0E7F",
-    "zgh": "2D30-2D7F",
-}
 #: Languages with a script of their own: they use no other script.
-ALONE: Final = frozenset(name for name in _BLOCKS if name.islower() and name != KANA) | {
+ALONE: Final = frozenset(name for name in BLOCKS if name.islower() and name != KANA) | {
     "ja",
     "zh-Hans",
 }
@@ -79,10 +43,6 @@ _WORD_LETTERS: Final = 2
 _OTHER_WORD_LETTERS: Final = 5
 # Japanese is at least a quarter kana; Chinese quotes one occasionally.
 _HAN_PER_KANA: Final = 10
-_BMP: Final = 0x10000
-# Characters of those scripts above this are historic; the table of kept characters ends before it,
-# and some of them make a detector refuse the text.
-_BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 
 
 class Written(NamedTuple):
@@ -100,13 +60,14 @@ def written(text: str) -> Written | None:
     Latin words are terms or a title. Equal weights are another script's before Latin's. Cost grows
     with the text: callers cut it first.
     """
-    marks, names = _marks()
-    classes = text.translate(marks)
-    present = set(classes)
-    # In the order of the blocks: a set's own order differs from process to process.
-    counts = {name: classes.count(mark) for mark, name in names.items() if mark in present}
-    if not counts:
+    found = _scripts(text)
+    if len(found) == 1:
+        ((number, letters),) = found
+        return Written(NAMES[number], letters, 1.0)
+    if not found:
         return None
+    # In the order of the blocks: a set's own order differs from process to process.
+    counts = {NAMES[number]: letters for number, letters in found}
     if KANA in counts and counts[KANA] * _HAN_PER_KANA >= counts.get(HAN, 0):
         counts[KANA] += counts.pop(HAN, 0)
     weights = {name: n * _WEIGHTS.get(name, _OTHER_WEIGHT) for name, n in counts.items()}
@@ -121,46 +82,74 @@ def written(text: str) -> Written | None:
 
 def only(name: str, text: str) -> str:
     """Return a text with blanks for all but the letters of one script, with signs and accents."""
-    return _BEYOND_BMP.sub(" ", text.translate(_kept(name)))
+    return _only(text, NUMBERS[name])
 
 
 def is_traditional(text: str) -> bool:
     """Return whether a Chinese text has more traditional than simplified characters.
 
-    A character of Taiwan's encoding that the mainland's lacks is traditional, and the reverse;
-    those in both do not count, and a tie is simplified.
+    Characters that both use do not count, and a tie is simplified.
     """
-    return len(text.encode("big5", "ignore")) > len(text.encode("gb2312", "ignore"))
+    return _traditional(text) > 0
+
+
+def scripts(text: str) -> list[tuple[int, int]]:
+    """Return the number of each script in a text, with the number of its letters, in order."""
+    classes = text.translate(_marks())
+    present = set(classes) - {" "}
+    return sorted((ord(mark) - _FIRST_MARK, classes.count(mark)) for mark in present)
+
+
+def only_number(text: str, number: int) -> str:
+    """Return a text with blanks for all but the letters and marks of a script."""
+    return text.translate(_kept(number))
+
+
+def traditional(text: str) -> int:
+    """Return how many more characters are traditional than simplified Chinese."""
+    classes = bytes(map(variants().__getitem__, map(_code, text)))
+    return classes.count(1) - classes.count(2)
+
+
+def _code(character: str) -> int:
+    code = ord(character)
+    return code if code < BMP else 0
+
+
+class _Characters(dict[int, str]):
+    """A table for `str.translate`, with blanks for what it lacks."""
+
+    def __missing__(self, _: int) -> str:
+        return " "
 
 
 @cache
-def _marks() -> tuple[str, dict[str, str]]:
-    """Return a mark for each code point, blank for all but letters; and the script of each."""
-    marks = [" "] * _BMP
-    names = {}
-    for number, name in enumerate(_BLOCKS):
-        # Marks are ASCII letters and signs, one for each script: one byte a code point.
-        mark = chr(ord("A") + number)
-        names[mark] = name
-        for code in _codes(name):
-            if chr(code).isalpha():
-                marks[code] = mark
-    return "".join(marks), names
+def _marks() -> _Characters:
+    """Return a mark for each letter: one of a byte for each script."""
+    return _Characters(
+        (code, chr(_FIRST_MARK + (entry & SCRIPT)))
+        for code, entry in enumerate(table())
+        if entry & LETTER
+    )
 
 
 @cache
-def _kept(name: str) -> str:
-    """Return each code point that a word of a script may have, blank for all others."""
-    kept = [" "] * _BMP
-    for code in _codes(name):
-        if unicodedata.category(chr(code))[0] in "LM":
-            kept[code] = chr(code)
-    for apostrophe in "'’":
-        kept[ord(apostrophe)] = apostrophe
-    return "".join(kept)
+def _kept(number: int) -> _Characters:
+    """Return what a word of a script may have."""
+    return _Characters(
+        (code, chr(code))
+        for code, entry in enumerate(table())
+        if (entry & PART and entry & SCRIPT == number) or chr(code) in APOSTROPHES
+    )
 
 
-def _codes(name: str) -> Iterator[int]:
-    for block in _BLOCKS[name].split():
-        first, last = block.split("-")
-        yield from range(int(first, 16), int(last, 16) + 1)
+#: Marks are ASCII letters and signs.
+_FIRST_MARK: Final = ord("A")
+
+# The same passes, compiled where that was possible.
+if compiled.letters is None:
+    _scripts, _only, _traditional = scripts, only_number, traditional
+else:
+    _scripts = compiled.letters.scripts
+    _only = compiled.letters.only
+    _traditional = compiled.letters.traditional

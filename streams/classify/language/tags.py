@@ -1,9 +1,10 @@
 """A declared language tag -> the tag it is counted under.
 
 Gateways and clients declare languages as BCP 47 tags, ISO 639 codes, POSIX locales, header lists
-and English names. All become one short BCP 47 tag: the language, for Chinese with its script; other
-scripts and all regions are dropped. A value that does not name a language becomes `und`. Facts
-about tags are those of CLDR and IANA, through langcodes.
+and English names. All become one short BCP 47 tag: the language, for Chinese with its script, and
+for languages of another script in Latin letters with that (`hi-Latn`); other scripts and all
+regions are dropped. A value that does not name a language becomes `und`. Facts about tags are those
+of CLDR and IANA, through langcodes.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _EXTENDED = re.compile(r"[a-z]{3}")
 _PRIVATE_USE = re.compile(r"q[a-t][a-z]")
 # Regions (and an old Windows name) where Chinese is written in traditional characters.
 _TRADITIONAL = frozenset({"tw", "hk", "mo", "cht"})
+#: Languages of another script that keep the Latin one in their tag: `hi-Latn`. Serbian has both.
+ROMANISED: Final = frozenset({"ar", "bn", "el", "fa", "hi", "ja", "ru", "ta", "te", "ur", "zh"})
 # Names and codes that the data lacks, or would map to another language.
 _OWN: Final = {
     "i-klingon": "tlh",
@@ -191,6 +194,8 @@ def _language(base: str, rest: list[str]) -> str | None:
     found = langcodes.Language.get(langcodes.standardize_tag(base, macro=True)).language
     if found is None:
         return None
+    if found in ROMANISED and rest[:1] == ["latn"]:
+        return f"{found}-Latn"
     if found == "zh":
         traditional = "hant" in rest or ("hans" not in rest and not _TRADITIONAL.isdisjoint(rest))
         return "zh-Hant" if traditional else "zh-Hans"

@@ -152,7 +152,7 @@ def read(document: Mapping[str, Any]) -> Item:
         language=_language(document.get("metadata")),
         tenant=_tenant(document),
         id=_id(document),
-        text=_text(document.get("messages")),
+        text=prompt_of(document.get("messages")),
         failed=document.get("status") == "failure",
     )
 
@@ -234,7 +234,8 @@ def _language(metadata: object) -> object:
     )
 
 
-def _text(messages: object) -> object:
+def prompt_of(messages: object) -> object:
+    """Return the prompt in a payload's messages; None where there is none or it is not logged."""
     # Where messages are not logged, a notice replaces them or their text.
     texts = [part(each, "content") for each in messages] if type(messages) is list else [messages]
     return None if any(text == _REDACTED for text in texts) else messages or None
