@@ -343,6 +343,8 @@ class Decoder:
             return self._read(document, formats, depth)
         if otlp.is_otlp(document):
             return self._otlp(otlp.read(document), depth)
+        if envelopes.is_plain_line(document) and not native.has_part(document):
+            return [Judged(None, unread(document, "not_a_request"))]
         unknown = formats_named(native.NAME) if self._pinned is None else self._pinned
         return [each._replace(is_known=False) for each in self._read(document, unknown, depth)]
 

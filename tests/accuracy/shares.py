@@ -2,7 +2,7 @@
 
     python tests/accuracy/shares.py [--json FILE]
 
-Sentences are those of languages.py that no threshold was chosen on, in the true mix below. A part
+Sentences are those of the measured half of languages.py, in the true mix below. A part
 of the prompts of each traffic stands in English that an application adds: a template, a retrieved
 context, a tool's block, code. The figure is the counted share over the true one, less one, in per
 cent. What is added is written for this project; traffic in which more is added is further off.

@@ -31,6 +31,9 @@ _SHIPPED = frozenset(SHIPPED)
 #: Beginnings of texts that may hold documents. Most log lines hold none.
 _MAY_HOLD = re.compile(r"[\ufeff\s]*(?:[{\[\"]|(?:data|event|id|retry)?:)")
 
+#: The beginning of a document, which may be one that was cut off.
+_DOCUMENT = re.compile(r"[\ufeff\s\"\[\\]*{")
+
 #: Debezium's operations on a row that make a new one: created, and read in a snapshot.
 _NEW_ROWS = ("c", "r")
 _OPERATIONS = (*_NEW_ROWS, "u", "d", "t", "m")
@@ -60,6 +63,12 @@ def shipped(document: Mapping[str, Any]) -> Iterator[Any]:
     for name in SHIPPED:
         if name in document and may_hold(document[name]):
             yield document[name]
+
+
+def is_plain_line(document: Mapping[str, Any]) -> bool:
+    """Return whether a document ships a line of text, as any program logs."""
+    texts = [document[name] for name in SHIPPED if type(document.get(name)) is str]
+    return bool(texts) and not any(map(_DOCUMENT.match, texts))
 
 
 def around(document: Mapping[str, Any]) -> Envelope:

@@ -151,6 +151,11 @@ def read(document: Mapping[str, Any]) -> UsageEvent | Rejected:
     return event if event.model.strip() else _NAMELESS
 
 
+def has_part(document: Mapping[str, Any]) -> bool:
+    """Return whether a document has any field that an event must have."""
+    return any(name in document for names in (_MODELS, _PROMPTS, _COMPLETIONS) for name in names)
+
+
 def model_of(document: Mapping[str, Any]) -> Any:
     """Return the model of a flat record, by the first name of one that has a value."""
     return first(document, *_MODELS)
