@@ -185,9 +185,14 @@ def block_of(line: str) -> list[str]:
     return lines
 
 
+def lines_of(start: str) -> list[str]:
+    """Return all lines that start so."""
+    return sorted({line for lines in BLOCKS for line in lines if line.startswith(start)})
+
+
 def line_of(start: str) -> str:
     """Return the one line that starts so."""
-    (line,) = {line for lines in BLOCKS for line in lines if line.startswith(start)}
+    (line,) = lines_of(start)
     return line
 
 
@@ -227,7 +232,8 @@ def test_a_topic_of_ones_own_is_connected_asked_and_checked(shell, bootstrap, tm
     here.run("tokenshare doctor")
     here.serve("tokenshare worker", here.web)
 
-    here.run(line_of("tokenshare decode"))
+    for line in lines_of("tokenshare decode"):
+        here.run(line)
     fields = line_of("export TOKENSHARE_FIELDS")
     assert "llm.usage.in" in here.run(f"{fields}\ntokenshare settings")
 
@@ -289,7 +295,7 @@ def test_every_line_of_the_manual_is_run_or_has_its_reason():
         'make demo ARGS="--study --once"',
         *block_of(line_of("curl -s 'http://127.0.0.1:6066/api/v1/history")),
         *block_of("tokenshare doctor"),
-        line_of("tokenshare decode"),
+        *lines_of("tokenshare decode"),
         line_of("export TOKENSHARE_FIELDS"),
         "tokenshare bridge",
         line_of("curl -s http://127.0.0.1:6067/ -d"),

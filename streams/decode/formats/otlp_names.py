@@ -154,6 +154,8 @@ TEXT: Final = (
     "ai.prompt.messages",
     "input.value",
 )
+#: Texts, and JSON that may hold some: what a Collector on the way drops.
+MAY_HOLD_TEXTS: Final = (*TEXT, MLFLOW_ANSWER, LITELLM_HIDDEN)
 ERROR: Final = "error.type"
 #: The id of a request to Anthropic, which Claude Code's span and its log event share.
 REQUEST_ID: Final = "request_id"
