@@ -164,7 +164,9 @@ def look(link: str) -> tuple[str, str, list[str]]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.extend([said.text] * (said.type == "error")))
         page.goto(link)
-        page.wait_for_selector("#shift-list details[open] .of-movers", timeout=30_000)
+        page.wait_for_selector("#shift-list details[open]", timeout=30_000)
+        if "dimension=model" not in link:
+            page.wait_for_selector("#shift-list details[open] .of-movers", timeout=30_000)
         headline = page.inner_text("h1")
         opened = page.inner_text("#shift-list details[open]")
         browser.close()
@@ -249,8 +251,10 @@ def test_a_shift_is_one_notification_and_is_on_the_page(bootstrap, make_worker, 
 
     (link,) = re.findall(r"https?://\S+", alert["annotations"]["description"])
     assert link.startswith(PAGE)
-    headline, opened, complaints = look(link.replace(PAGE, workers[1].url))
-    assert headline.startswith("Chinese open models:")
-    assert "tokens, last 24 h" in opened.replace("\xa0", " ")
-    assert "deepseek-chat" in opened
-    assert complaints == []
+    of_origin = link.replace("dimension=model&key=deepseek-chat", "dimension=origin&key=cn-open")
+    for each in (link, of_origin):
+        headline, opened, complaints = look(each.replace(PAGE, workers[1].url))
+        assert headline.startswith("Chinese open models:")
+        assert "tokens, last 24 h" in opened.replace("\xa0", " ")
+        assert "deepseek-chat" in opened
+        assert complaints == []
