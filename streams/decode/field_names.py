@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 import re
 from functools import cache, lru_cache
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.decode import formats
@@ -52,11 +52,22 @@ def known_texts() -> frozenset[str]:
     found: set[str] = set()
     for info in pkgutil.iter_modules(formats.__path__):
         module = importlib.import_module(f"{formats.__name__}.{info.name}")
-        for name, value in vars(module).items():
-            # What Python adds to a module is not the reader's.
-            if not name.startswith("__"):
-                found.update(texts_in(value))
+        for value in held_by(module):
+            found.update(texts_in(value))
     return frozenset(each for each in found if _NAME.fullmatch(each))
+
+
+def held_by(module: ModuleType) -> list[Any]:
+    """Return the values of a module's own names, without what Python adds.
+
+    Nor with what it remembers of records, which is in variables and not in constants.
+    """
+    return [
+        value
+        for name, value in vars(module).items()
+        if not name.startswith("__")
+        and (name.isupper() or not isinstance(value, dict | list | set))
+    ]
 
 
 def texts_in(value: Any, depth: int = 0) -> Iterator[str]:
