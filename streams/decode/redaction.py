@@ -24,6 +24,7 @@ from streams.decode.field_names import (
     words,
 )
 from streams.decode.formats import otlp_names as names
+from streams.decode.formats.apisix import is_anthropic_route
 from streams.decode.formats.model_name import is_opaque
 from streams.decode.formats.otlp_log import TWICE
 from streams.decode.formats.paths import alternatives
@@ -300,8 +301,7 @@ class _Redactor:
 
     def _known(self, text: str, key: str) -> str | None:
         """Return the word of our own that a text is or holds, None where it holds none."""
-        route = text.partition("?")[0].rstrip("/")
-        if route.endswith(_ANTHROPIC_ROUTE):
+        if is_anthropic_route(text):
             return _ANTHROPIC_ROUTE
         if text in self.options.ignored_sources or (key in _SOURCES and text in TWICE):
             return text
