@@ -22,7 +22,7 @@ from streams.decode.event import (
 from streams.decode.field_names import holds_counts, is_count, is_field_name, words
 from streams.decode.formats.raw_usage import whole
 from streams.decode.judged import Judged, skip_nested
-from streams.decode.places import key_of, region_of, root_of, shown
+from streams.decode.places import key_of, owners, region_of, root_of, shown
 from streams.decode.trial import (
     COUNTS,
     Budget,
@@ -143,6 +143,8 @@ def _try(
         parts = parts_of(contents.packed, len(trial.outcomes))
         places: dict[int, list[Place]] = {}
         for at in tried if len(parts) > 1 else ():
+            if budget.is_spent:
+                break
             part = Trial(contents.packed, headers, options, budget, parts[at])
             # An item that is another one without its neighbours is tried among them.
             if part.outcomes == [trial.outcomes[at]] and part.detections == [trial.detections[at]]:
@@ -150,7 +152,7 @@ def _try(
         if numbers:
             places |= _explain(trial, numbers, explanation)
         _place(trial, places, explanation, options)
-    explanation.is_whole = budget.left >= 0 and len(events) == len(tried)
+    explanation.is_whole = not budget.is_spent and len(events) == len(tried)
 
 
 def _judged(decoder: Decoder, value: bytes | None, headers: Headers) -> list[Judged]:
@@ -230,13 +232,14 @@ def _place(
 ) -> None:
     """Name where each item lies, what is around it, and the numbers that are in no count."""
     regions: dict[int, Place] = {}
+    owner = owners(places)
+    known: dict[tuple[int, Any], str | None] = {}
     for number, own in places.items():
         item = explanation.items[number]
         if own:
-            root, around = root_of(trial.whole, own[0], item.reader, options)
+            root, around = root_of(trial.whole, own[0], item.reader, options, known)
             item.envelopes = (*explanation.encodings, *around)
-            others = [each for other, those in places.items() if other != number for each in those]
-            regions[number] = region_of(own, root, others)
+            regions[number] = region_of(own, root, owner)
     parts = parts_of(trial.whole, len(explanation.items))
     if all(each[: len(parts[at])] == parts[at] for at, each in regions.items() if parts):
         regions |= dict(enumerate(parts))
@@ -336,8 +339,8 @@ def _deciding(trial: Trial, at: int, outcome: Outcome, detection: Detection) -> 
 
     found: list[str] = []
     # Latest first: most often the last text decides.
-    for place, leaf in reversed(leaves(trial.packed)):
-        if len(found) == _MAX_TEXTS:
+    for place, leaf in reversed(leaves(trial.packed)) if trial.may_detect() else ():
+        if len(found) == _MAX_TEXTS or (isinstance(leaf, str) and not trial.may_detect()):
             break
         # A role or a type says which texts are read, and is none.
         if not isinstance(leaf, str) or detect_messages(leaf).language != detection.language:
@@ -352,6 +355,9 @@ def _leave_out(
     trial: Trial, used: set[Place], regions: Mapping[int, Place], explanation: Explanation
 ) -> None:
     """Name the numbers that look like counts and are in none."""
+    first: dict[Place, tuple[int, int]] = {}
+    for rank, (at, region) in enumerate(regions.items()):
+        first.setdefault(region, (rank, at))
     for place, _, number in _numbers(trial):
         name = key_of(trial.whole, place)
         if place in used or not number or not is_field_name(name):
@@ -359,11 +365,12 @@ def _leave_out(
         if not _looks_like_a_count(trial.whole, place):
             continue
         key = shown(trial.whole, place)
-        around = next((at for at, each in regions.items() if place[: len(each)] == each), None)
+        starts = (place[:length] for length in range(len(place) + 1))
+        around = min((first[each] for each in starts if each in first), default=None)
         if around is None:
             explanation.left_out.append(LeftOut(key, number, "in_no_item"))
             continue
-        item = explanation.items[around]
+        item = explanation.items[around[1]]
         why = _why(name, number, item.counts) if item.counts else f"item_{item.outcome}"
         item.left_out.append(LeftOut(key, number, why))
     for each in (explanation.left_out, *(item.left_out for item in explanation.items)):

@@ -10,7 +10,7 @@ from streams.decode.formats.registry import ACCESS_LOG, format_of, formats_named
 from streams.decode.options import AUTO
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from streams.decode.contents import Place
     from streams.decode.options import Options
@@ -87,9 +87,16 @@ def key_of(packed: Packed, place: Place) -> str:
 
 
 def root_of(
-    packed: Packed, place: Place, reader: str | None, options: Options
+    packed: Packed,
+    place: Place,
+    reader: str | None,
+    options: Options,
+    known: dict[tuple[int, Any], str | None],
 ) -> tuple[Place, tuple[str, ...]]:
-    """Return the place of the document that a reader read a value in, and what is around it."""
+    """Return the place of the document that a reader read a value in, and what is around it.
+
+    `known` are the envelopes that were seen before: one may be around many items.
+    """
     around: list[str] = []
     node: Any = packed
     for at, step in enumerate(place):
@@ -101,7 +108,10 @@ def root_of(
         if isinstance(node, dict):
             if _is_read(node, reader, options):
                 return place[:at], tuple(around)
-            name = _envelope(node, step)
+            seen = id(node), step
+            if seen not in known:
+                known[seen] = _envelope(node, step)
+            name = known[seen]
             around += [name] if name else []
         node = node[step]
     return (), tuple(around)
@@ -147,8 +157,23 @@ def _envelope(document: dict[str, Any], key: Any) -> str | None:
     return f"the field {key}" if key in envelopes.SHIPPED else None
 
 
-def region_of(places: Sequence[Place], root: Place, others: Sequence[Place]) -> Place:
-    """Return the part of a document that is one item's: there is nothing of another one in it."""
+def owners(places: Mapping[int, Sequence[Place]]) -> dict[Place, int | None]:
+    """Return whose places lie below each place: the number of an item, None for several items."""
+    found: dict[Place, int | None] = {}
+    for number, own in places.items():
+        for place in own:
+            for length in range(len(place) + 1):
+                start = place[:length]
+                if found.setdefault(start, number) != number:
+                    found[start] = None
+    return found
+
+
+def region_of(places: Sequence[Place], root: Place, owner: Mapping[Place, int | None]) -> Place:
+    """Return the part of a document that is one item's: there is nothing of another one in it.
+
+    `owner` is whose places lie below each place.
+    """
     shared = places[0]
     for at in range(max(len(root), 1), len(shared)):
         if shared[at - 1] in _ITEMS and isinstance(shared[at], int):
@@ -156,7 +181,7 @@ def region_of(places: Sequence[Place], root: Place, others: Sequence[Place]) -> 
     for each in places[1:]:
         shared = _common(shared, each)
     for length in range(len(root), len(shared) + 1):
-        if not any(other[:length] == shared[:length] for other in others):
+        if owner[shared[:length]] is not None:
             return shared[:length]
     return shared
 

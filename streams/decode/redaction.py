@@ -24,6 +24,7 @@ from streams.decode.field_names import (
     words,
 )
 from streams.decode.formats import otlp_names as names
+from streams.decode.formats.apisix import is_anthropic_route
 from streams.decode.formats.model_name import is_opaque
 from streams.decode.formats.otlp_log import TWICE
 from streams.decode.formats.paths import alternatives
@@ -192,10 +193,14 @@ def _ends(paths: Sequence[str], key: str) -> bool:
 
 
 class _Field(NamedTuple):
-    """The field that a value is in: its own key, and whether it lies in a usage object."""
+    """The field that a value is in: its own key, and whether it lies in a usage object.
+
+    `in_list` if it is an item of a list: numbers there are a text, by its tokens or its bytes.
+    """
 
     key: str = ""
     in_usage: bool = False
+    in_list: bool = False
 
     def inside(self, key: str, parent: str) -> _Field:
         """Return the field of a key in this one; `parent` is the key of the object around it."""
@@ -232,7 +237,8 @@ class _Redactor:
         if isinstance(node, dict):
             return self._object(node, around)
         if isinstance(node, list):
-            return [self.node(each, around) for each in node]
+            inside = _Field(around.key, in_list=True)
+            return [self.node(each, inside) for each in node]
         if isinstance(node, str):
             return self.text(node, around)
         if isinstance(node, bool) or node is None:
@@ -295,8 +301,7 @@ class _Redactor:
 
     def _known(self, text: str, key: str) -> str | None:
         """Return the word of our own that a text is or holds, None where it holds none."""
-        route = text.partition("?")[0].rstrip("/")
-        if route.endswith(_ANTHROPIC_ROUTE):
+        if is_anthropic_route(text):
             return _ANTHROPIC_ROUTE
         if text in self.options.ignored_sources or (key in _SOURCES and text in TWICE):
             return text
@@ -327,6 +332,8 @@ class _Redactor:
 
     def _is_count(self, around: _Field) -> bool:
         key = around.key
+        if around.in_list:
+            return bool(key) and any(key in path for path in self.mapped.counts)
         in_usage = around.in_usage and words(key).isdisjoint(_NAMES)
         return in_usage or is_count(key) or _ends(self.mapped.counts, key)
 
@@ -337,13 +344,19 @@ class _Redactor:
         is_whole = type(whole(number)) is int
         if self._is_count(around) and is_whole:
             return number if abs(number) <= MAX_ROW_TOKENS else _GIGANTIC
-        if number == 0 or (isinstance(number, int) and abs(number) < 10):
+        is_short = isinstance(number, int) and abs(number) < 10
+        if number == 0 or (is_short and not around.in_list):
             return number
         if not words(around.key).isdisjoint(("status", "code")) and 100 <= number < 600:
             return int(number) // 100 * 100
         if self._is_time(around.key) and number in self.times:
             return self.times[number]
-        other = self.numbers.setdefault(number, _FIRST + len(self.numbers) + 1)
+        # Which ones of a list are equal would show the letters of a text.
+        other = (
+            _FIRST
+            if around.in_list
+            else self.numbers.setdefault(number, _FIRST + len(self.numbers) + 1)
+        )
         signed = other if number > 0 else -other
         if isinstance(number, int):
             return signed

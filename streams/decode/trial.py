@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from streams.decode.contents import Packed, inside, put, written
+from streams.decode.contents import Packed, inside, leaves, put, written
 from streams.decode.decoder import Decoder
 from streams.decode.event import MAX_ROW_TOKENS, AggregateEvent, UsageEvent
 from streams.decode.formats.raw_usage import whole
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 COUNTS: Final = ("prompt_tokens", "completion_tokens", "requests")
 #: Before the number of a detection, in the place of a language.
 _MARK: Final = "\0"
+#: What a trial takes, and each value in it, in bytes that are decoded in the same time.
+_OF_TRIAL: Final = 1_000
+_OF_VALUE: Final = 200
 
 
 class Outcome(NamedTuple):
@@ -39,6 +42,11 @@ class Budget:
     """The bytes that may still be decoded for one explanation."""
 
     left: int
+
+    @property
+    def is_spent(self) -> bool:
+        """Return whether nothing more is tried."""
+        return self.left < 0
 
 
 class Trial:
@@ -60,6 +68,7 @@ class Trial:
         self.packed, self._reduced = _reduced(whole, place)
         self._headers = [each for each in headers if each[0].lower() != "content-type"]
         self._budget = budget
+        self._cost = _OF_TRIAL + _OF_VALUE * len(leaves(self.packed))
         self._detections: list[Detection] = []
         largest = max(options.max_record_bytes, 2 * len(written(self.packed)))
         self._plain = Decoder(replace(options, detect=None, max_record_bytes=largest))
@@ -89,8 +98,13 @@ class Trial:
         now = self._with(place, value, self._detecting)
         return now if len(now) == len(self.outcomes) else [None] * len(self.outcomes)
 
+    def may_detect(self) -> bool:
+        """Return whether one more text may be detected; that takes as long as a trial."""
+        self._budget.left -= _OF_TRIAL
+        return not self._budget.is_spent
+
     def _with(self, place: Place, value: Any, decoder: Decoder) -> list[Outcome | None]:
-        if self._budget.left < 0:
+        if self._budget.is_spent:
             return []
         before = inside(self.packed, place)
         put(self.packed, place, value)
@@ -102,7 +116,7 @@ class Trial:
     def _outcomes(self, decoder: Decoder) -> list[Outcome | None]:
         self._detections.clear()
         value = written(self.packed).encode(errors="replace")
-        self._budget.left -= len(value)
+        self._budget.left -= len(value) + self._cost
         return [self._outcome(each) for each in decoder.items(value, self._headers)]
 
     def _detect(self, prompt: object) -> str:

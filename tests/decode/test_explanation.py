@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import examples
 
+from streams.classify.language import detect as detect_module
 from streams.cli.explained import LEFT_OUT, NESTED, SKIPPED, as_json, lines
 from streams.decode import explanation as explanation_module
 from streams.decode.contents import Packed, contents_of
@@ -265,6 +266,35 @@ def test_a_large_batch_is_explained_item_by_item():
         sum(each.value for each in item.terms["prompt_tokens"]) == number
         for number, item in enumerate(explanation.items)
     )
+
+
+@pytest.mark.parametrize("detects", [False, True])
+def test_what_is_tried_is_bounded_however_many_items_there_are(monkeypatch, detects):
+    tried = []
+    monkeypatch.setattr(explanation_module, "_MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(Decoder, "items", _counted(Decoder.items, tried))
+    monkeypatch.setattr(
+        detect_module, "detect_messages", _counted(detect_module.detect_messages, tried)
+    )
+    rows = [
+        NATIVE | {"call_type": "acompletion", "startTime": at, "messages": f"a long text {at}"}
+        for at in range(1_763_900_000, 1_763_902_000)
+    ]
+    value = b"\n".join(json.dumps(each).encode() for each in rows)
+    explanation = explained(value, [], Options(detect=language_of) if detects else Options())
+
+    assert not explanation.is_whole
+    assert [each.outcome for each in explanation.items] == ["counted"] * len(rows)
+    # Each is read before anything is tried, and its language is detected.
+    assert len(tried) < 1_500 + 3 * len(rows) * detects
+
+
+def _counted(function, calls):
+    def counted(*args):
+        calls.append(None)
+        return function(*args)
+
+    return counted
 
 
 def test_what_is_too_large_to_be_tried_is_reported(monkeypatch):

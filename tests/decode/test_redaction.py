@@ -168,6 +168,43 @@ def test_names_of_fields_counts_and_the_model_stay():
     assert type(found["phone"]) is int
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"prompt_token_ids": [9707, 11, 847]},
+        {"tokens": [9707, 11, [847.0]]},
+        {"usage": {"tokens": ["9707", "11", "847"]}},
+        {"usage": {"tokens": [{"token": 9707}, {"token": 11}, {"token": 847}]}},
+        {"prompt_tokens_list": "[9707, 11, 847]"},
+    ],
+)
+def test_numbers_in_a_list_are_a_text_and_no_counts(field):
+    text = redact({"model": "qwen3", "prompt_tokens": 5, "completion_tokens": 3} | field)
+    assert "9707" not in text
+    assert "847" not in text
+    assert '"prompt_tokens":5' in text
+
+
+def test_numbers_in_a_list_are_all_equal_as_letters_would_show_by_how_often_they_occur():
+    assert json.loads(redact({"bytes": [104, 101, 108, 108, 111, 7]}))["bytes"] == [1000] * 6
+
+
+def test_the_numbers_of_a_span_in_a_list_are_no_counts():
+    ids = {"arrayValue": {"values": [{"intValue": "9707"}, {"intValue": "847"}]}}
+    span = {"attributes": [{"key": "llm.prompt_token_ids", "value": ids}]}
+    text = redact({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
+    assert "9707" not in text
+    assert "847" not in text
+
+
+def test_a_count_that_a_mapping_finds_in_a_list_stays():
+    paths = {"model": "m", "prompt_tokens": "counts[0]", "completion_tokens": "counts.1"}
+    value = json.dumps({"m": "qwen3", "counts": [812, 64]}).encode()
+    found = redacted(value, [], Options(paths=paths), is_known)
+    assert found.notes == ()
+    assert "[812,64]" in found.text
+
+
 def test_a_name_of_a_model_stays_only_in_the_field_of_a_model():
     text = redact(EVENT | {"prompt": "gpt-4o", "tenant": "gpt-4o"})
 

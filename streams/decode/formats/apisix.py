@@ -33,13 +33,15 @@ _OWN = (
     *("llm_cache_read_input_tokens", "llm_cache_creation_input_tokens"),
 )
 #: What else such a format usually has, by the names of the documentation's examples.
-_PATHS = ("uri", "request_uri", "upstream_uri", "path", "request_line")
+_PATHS = ("uri", "request_uri", "upstream_uri", "path", "request_line", "request")
 _TIMES = ("start_time", "@timestamp", "timestamp", "time", "time_iso8601", "msec")
 _TENANTS = ("consumer_name", "consumer", "llm_end_user_id")
 _IDS = ("request_id", "x_request_id", "apisix_request_id")
 
 #: On Anthropic's own route the input is as Anthropic counts it, without the cache.
 _ANTHROPIC_ROUTE = "/v1/messages"
+#: A method, a path, and the version of the protocol.
+_WORDS_OF_LINE = 3
 
 
 def is_apisix(document: Mapping[str, Any]) -> bool:
@@ -54,7 +56,7 @@ def read(document: Mapping[str, Any]) -> Item:
         return read_own_format(document) if is_own_format(document) else Skipped("no_llm")
     return Found(
         first(summary, "model", "request_model"),
-        *_usage(summary, is_anthropic=_is_anthropic(part(document, "request", "uri"))),
+        *_usage(summary, is_anthropic=is_anthropic_route(part(document, "request", "uri"))),
         ts=document.get("start_time"),
         tenant=first_text(
             part(document, "consumer", "username"),
@@ -83,7 +85,7 @@ def read_own_format(document: Mapping[str, Any]) -> Item:
         return Skipped("no_usage")
     return Found(
         model,
-        *_usage(summary, is_anthropic=any(map(_is_anthropic, map(document.get, _PATHS)))),
+        *_usage(summary, is_anthropic=any(map(is_anthropic_route, map(document.get, _PATHS)))),
         ts=first(document, *_TIMES),
         tenant=first_text(*map(document.get, _TENANTS)),
         id=first_text(*map(document.get, _IDS)),
@@ -109,5 +111,10 @@ def _usage(summary: Mapping[str, Any], *, is_anthropic: bool) -> Usage:
     return Usage(add(prompt, *cache), completion)
 
 
-def _is_anthropic(uri: object) -> bool:
-    return type(uri) is str and uri.partition("?")[0].rstrip("/").endswith(_ANTHROPIC_ROUTE)
+def is_anthropic_route(uri: object) -> bool:
+    """Return whether a path, a URL, or the path of a request line is Anthropic's own route."""
+    if type(uri) is not str:
+        return False
+    line = uri.split()
+    path = line[1] if len(line) == _WORDS_OF_LINE else uri
+    return path.partition("?")[0].rstrip("/").endswith(_ANTHROPIC_ROUTE)
