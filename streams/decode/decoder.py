@@ -308,6 +308,7 @@ class Decoder:
                 format_ in {provider.NAME, provider.GEMINI}
                 and isinstance(item, UsageEvent)
                 and item.id is not None
+                and not provider.is_whole(document)
             ):
                 before = last.get(item.id)
                 if before is not None:

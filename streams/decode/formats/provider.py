@@ -25,6 +25,8 @@ _ANTHROPIC_EVENTS = (
 )
 #: The `object` values of OpenAI's responses and chunks.
 _OBJECTS = ("chat.completion", "chat.completion.chunk", "text_completion", "response")
+#: Of those, the whole responses.
+_WHOLE = ("chat.completion", "response")
 #: Counts in the dump of a Gemini response by Google's SDK for Python.
 _GEMINI_DUMPED = ("prompt_token_count", "candidates_token_count", "total_token_count")
 #: Stream events of OpenAI's responses API that hold the whole response, with its usage.
@@ -88,6 +90,14 @@ def read_ollama(document: Mapping[str, Any]) -> Item:
 def is_provider(document: Mapping[str, Any]) -> bool:
     """Return whether a document is a response with a usage object."""
     return type(document.get("usage")) is dict
+
+
+def is_whole(document: object) -> bool:
+    """Return whether a document is a whole response, so that none of the same id repeats it.
+
+    Ids of some servers start again: Ollama's have three digits.
+    """
+    return isinstance(document, dict) and document.get("object") in _WHOLE
 
 
 def is_piece(document: Mapping[str, Any]) -> bool:
