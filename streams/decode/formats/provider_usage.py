@@ -55,8 +55,8 @@ def usage_of(usage: object, *, is_response: bool = False) -> Usage:
         return Usage(
             add(
                 usage.get("inputTokens"),
-                usage.get("cacheReadInputTokens"),
-                usage.get("cacheWriteInputTokens"),
+                first(usage, "cacheReadInputTokens", "cacheReadInputTokenCount"),
+                first(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount"),
             ),
             usage.get("outputTokens"),
         )
