@@ -10,17 +10,15 @@ cent. What is added is written for this project; traffic in which more is added 
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import corpus
+import written
 
-from streams.classify.language.detect import HAS_MODEL, detect_messages
+from streams.classify.language.detect import detect_messages
 
 RESULTS = Path(__file__).parent / "results" / "shares.json"
 PROMPTS = 20_000
@@ -85,17 +83,5 @@ def figures() -> dict[str, Any]:
     return {name: counted(texts, part, added) for name, (part, added) in MIXES.items()}
 
 
-def main() -> None:
-    """Measure, print, and write the results."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE")
-    given = parser.parse_args()
-    if not HAS_MODEL:
-        sys.exit("the detectors are missing: pip install 'tokenshare[language]'")
-    written = json.dumps(figures(), indent=1)
-    print(written)
-    given.json.write_text(written + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    written.write(figures, __doc__, RESULTS)

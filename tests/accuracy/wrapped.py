@@ -9,14 +9,14 @@ titles, code alone, romanised text, conversations. Rules are built on the part `
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from streams.classify.language.detect import HAS_MODEL, detect_messages
+import written
+
+from streams.classify.language.detect import detect_messages
 
 PROMPTS = Path(__file__).with_name("prompts.jsonl")
 RESULTS = Path(__file__).parent / "results" / "wrapped.json"
@@ -39,17 +39,5 @@ def figures() -> dict[str, dict[str, str]]:
     }
 
 
-def main() -> None:
-    """Measure, print, and write the results."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE")
-    given = parser.parse_args()
-    if not HAS_MODEL:
-        sys.exit("the detectors are missing: pip install 'tokenshare[language]'")
-    written = json.dumps(figures(), indent=1)
-    print(written)
-    given.json.write_text(written + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    written.write(figures, __doc__, RESULTS)

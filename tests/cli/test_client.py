@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from click.testing import CliRunner
+from shift_answers import shift
 
 from streams.classify.origin import catalog_file
 from streams.cli import cli, client
@@ -117,17 +118,7 @@ def run(*arguments: object):
     )
 
 
-SHIFT = {
-    "dimension": "origin",
-    "key": "cn-open",
-    "name": "Chinese open",
-    "measure": "tokens",
-    "window": "24h",
-    "shift": 0.091,
-    "zscore": 4.2,
-    "is_shifted": True,
-    "sentence": "Chinese open +9.1 points in 24 hours: hy3 +10.2",
-}
+SHIFT = shift()
 COMMANDS = [
     ("report", "--url"),
     ("report", "--unknown", "--url"),

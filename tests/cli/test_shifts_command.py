@@ -5,23 +5,9 @@ from __future__ import annotations
 import orjson
 import pytest
 from click.testing import CliRunner
+from shift_answers import shift
 
 from streams.cli import cli
-
-
-def shift(**given):
-    return {
-        "dimension": "origin",
-        "key": "cn-open",
-        "name": "Chinese open",
-        "measure": "tokens",
-        "window": "24h",
-        "shift": 0.091,
-        "zscore": 4.2,
-        "is_shifted": True,
-        "sentence": "Chinese open +9.1 points in 24 hours: hy3 +10.2",
-    } | given
-
 
 SHIFTED = shift()
 QUIET = shift(

@@ -116,7 +116,7 @@ def detect(text: str) -> Detection:
     found = script.written(read)
     if found is None or (found.letters < _FEWEST_LETTERS and found.script not in _DENSE):
         return _NONE
-    if found.script in script.SHARED:
+    if found.script in blocks.SHARED:
         return _by_detectors(script.only(found.script, read), found, text)
     return Detection(_of_script(found.script, read), found.share, "script")
 

@@ -8,11 +8,8 @@ from typing import Final, NamedTuple
 from streams.classify.language import compiled
 from streams.classify.language.blocks import (
     APOSTROPHES,
-    ARABIC,
     BLOCKS,
     BMP,
-    CYRILLIC,
-    DEVANAGARI,
     HAN,
     KANA,
     LATIN,
@@ -26,8 +23,6 @@ from streams.classify.language.blocks import (
 )
 from streams.classify.language.terms import are_terms
 
-#: Scripts that many languages share; Han is identified by its characters, and by adjacent kana.
-SHARED: Final = frozenset({LATIN, CYRILLIC, ARABIC, DEVANAGARI})
 #: Languages with a script of their own: they use no other script.
 ALONE: Final = frozenset(name for name in BLOCKS if name.islower() and name != KANA) | {
     "ja",

@@ -87,3 +87,13 @@ def claude(anthropic, *, streams=True):
                 pass
     with contextlib.suppress(anthropic.APIError):
         client.messages.create(messages=messages(FAILING), **options)
+
+
+def everything(openai, anthropic):
+    """Make every kind of call, by the clients of both packages."""
+    client, other = openai_clients(openai)
+    chat(client, openai.APIError)
+    chat_async(other)
+    embed(client)
+    respond(client, openai.APIError)
+    claude(anthropic)
