@@ -65,9 +65,13 @@ def held_by(module: ModuleType) -> list[Any]:
     return [
         value
         for name, value in vars(module).items()
-        if not name.startswith("__")
-        and (name.isupper() or not isinstance(value, dict | list | set))
+        if not name.startswith("__") and is_written(name, value)
     ]
+
+
+def is_written(name: str, value: object) -> bool:
+    """Return whether a value of a module is in its code, and not remembered of records."""
+    return name.isupper() or not isinstance(value, dict | list | set)
 
 
 def texts_in(value: Any, depth: int = 0) -> Iterator[str]:

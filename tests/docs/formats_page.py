@@ -34,7 +34,7 @@ from streams.decode.contents import (
 from streams.decode.decoder import Decoder
 from streams.decode.event import UsageEvent
 from streams.decode.explanation import explained
-from streams.decode.field_names import held_by, known_texts, texts_in
+from streams.decode.field_names import held_by, is_written, known_texts, texts_in
 from streams.decode.formats import otlp, otlp_names
 from streams.decode.formats.registry import FORMATS
 from streams.decode.judged import Judged
@@ -231,7 +231,7 @@ def _names(module: ModuleType) -> list[str]:
         if isinstance(value, FunctionType)
         for name in value.__code__.co_names
         # What it remembers of records is in variables, and other tests read other records.
-        if name.isupper() or not isinstance(value.__globals__.get(name), dict | list | set)
+        if is_written(name, value.__globals__.get(name))
     ]
     held = {each for value in (*own, *used) for each in texts_in(value)}
     return sorted(each for each in held & known_texts() if not each.isupper())
