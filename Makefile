@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 VENV := .venv
+# Tests start hundreds of Pythons: where none may keep what it compiles, each compiles all of it.
+export PYTHONDONTWRITEBYTECODE :=
 # Always `python -m`: the scripts in .venv/bin name the place where the tree once was.
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --disable-pip-version-check

@@ -25,11 +25,26 @@ def pytest_report_header():
     return ", ".join(f"{name} {version(name)}" for name in names)
 
 
+@pytest.fixture(scope="session")
+def nothing_here(tmp_path_factory):
+    """Return an empty folder, for the thousands of tests that need none of their own."""
+    return tmp_path_factory.mktemp("nothing_here")
+
+
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch, tmp_path):
+def _no_settings_from_outside(request, monkeypatch, nothing_here):
     for name in [name for name in os.environ if name.startswith("TOKENSHARE_")]:
         monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+    if "tmp_path" in request.fixturenames:
+        monkeypatch.chdir(request.getfixturevalue("tmp_path"))
+        yield
+        return
+    monkeypatch.chdir(nothing_here)
+    yield
+    left = [each.name for each in nothing_here.iterdir()]
+    for name in left:
+        (nothing_here / name).unlink()
+    assert not left, "a test that writes files asks for tmp_path"
 
 
 def pytest_xdist_auto_num_workers(config):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,7 @@ def name_of(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Return the names of all modules that a module imports, wherever in it."""
     text = path.read_text()
@@ -91,33 +93,43 @@ def test_the_table_runs_one_way():
         above.add(layer)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_a_module_imports_what_its_layer_may(path):
-    name = name_of(path)
-    if not name:
-        assert not layers_of(path)
-        return
-    assert name.split(".")[0] in LAYERS, f"{name} has no place in the table"
-    allowed = set(LAYERS[name.split(".")[0]].split())
-    assert layers_of(path) <= allowed, f"{name} imports {layers_of(path) - allowed}"
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_imports_what_it_may(layer):
+    allowed = {layer, *LAYERS[layer].split()}
+    modules = [each for each in MODULES if name_of(each).split(".")[0] == layer]
+
+    assert modules, "the table names what is not there"
+    too_much = {name_of(each): layers_of(each) - allowed for each in modules}
+    assert not {name: found for name, found in too_much.items() if found}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_frameworks_stay_at_the_edge(path):
-    used = {each.split(".")[0] for each in imports(path)} & FRAMEWORKS.keys()
-
-    assert all(is_at(name_of(path), FRAMEWORKS[each]) for each in used), f"imports {used}"
+def test_every_module_has_a_place_in_the_table():
+    assert {name_of(each).split(".")[0] for each in MODULES} - {""} <= LAYERS.keys()
+    assert not layers_of(ROOT / "__init__.py")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_a_module_opens_with_a_sentence(path):
+def test_frameworks_stay_at_the_edge():
+    used = {(name_of(path), each.split(".")[0]) for path in MODULES for each in imports(path)}
+
+    assert not {
+        (name, each)
+        for name, each in used
+        if each in FRAMEWORKS and not is_at(name, FRAMEWORKS[each])
+    }
+
+
+def opening_of(path: Path) -> str:
+    """Return what a module says of itself at its beginning."""
     text = path.read_text()
     if path.suffix == ".py":
-        opening = ast.get_docstring(ast.parse(text))
-    elif path.suffix == ".pyx":
-        opening = text.partition('"""')[2].partition('"""')[0]
-    else:
-        # A part of a Cython module has no docstring of its own.
-        opening = re.sub(r"^# ?", "", re.split(r"\n(?!#)", text)[0], flags=re.MULTILINE)
-    assert opening
-    assert opening.split("\n\n")[0].rstrip()[-1] in ".?:"
+        return ast.get_docstring(ast.parse(text)) or ""
+    if path.suffix == ".pyx":
+        return text.partition('"""')[2].partition('"""')[0]
+    # A part of a Cython module has no docstring of its own.
+    return re.sub(r"^# ?", "", re.split(r"\n(?!#)", text)[0], flags=re.MULTILINE)
+
+
+def test_each_module_opens_with_a_sentence():
+    openings = {name_of(path): opening_of(path).split("\n\n")[0].rstrip() for path in MODULES}
+
+    assert not {name for name, opening in openings.items() if opening[-1:] not in {*".?:"}}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml_text
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
@@ -46,4 +46,4 @@ def built(folder: Path) -> list[dict[str, Any]]:
 
 def objects(text: str) -> list[dict[str, Any]]:
     """Return the objects in YAML documents."""
-    return [each for each in yaml.safe_load_all(text) if each]
+    return yaml_text.all_loaded(text)

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import rules_in_use
 import yaml
+import yaml_text
 from share_conditions import CONDITIONS, SILENT, Condition
 
 from streams.cli import cli
@@ -34,7 +35,7 @@ RULE_TESTS = sorted((ROOT / "tests" / "rules").glob("*.yml"))
 
 
 def _groups(path: Path) -> list[dict]:
-    return yaml.safe_load(path.read_text())["groups"]
+    return yaml_text.loaded(path.read_text())["groups"]
 
 
 RULE_GROUPS = [group for path in RULE_FILES for group in _groups(path)]
@@ -106,7 +107,7 @@ def test_each_rule_does_what_its_tests_say(tmp_path, test):
 
 def test_the_tests_of_rules_read_the_files_that_are_deployed():
     for path in RULE_TESTS:
-        test = yaml.safe_load(path.read_text())
+        test = yaml_text.loaded(path.read_text())
         read = {(path.parent / each).resolve() for each in test["rule_files"]}
         assert read <= set(RULE_FILES)
         deployed = [group["name"] for file in RULE_FILES if file in read for group in _groups(file)]
@@ -146,7 +147,7 @@ def test_rules_for_a_name_are_those_whose_records_it_reads():
 @cache
 def groups() -> list[dict]:
     """Return all tests of rules."""
-    return [test for path in RULE_TESTS for test in yaml.safe_load(path.read_text())["tests"]]
+    return [test for path in RULE_TESTS for test in yaml_text.loaded(path.read_text())["tests"]]
 
 
 def groups_of(name: str) -> list[dict]:
@@ -215,7 +216,7 @@ def test_the_addresses_in_the_rules_are_those_that_the_head_says_how_to_replace(
 
 
 def _yaml_of(path: Path) -> str:
-    return yaml.safe_dump(yaml.safe_load(path.read_text()), width=10_000)
+    return yaml.safe_dump(yaml_text.loaded(path.read_text()), width=10_000)
 
 
 #: What the page takes to open one shift: see streams/web/static/view.js.

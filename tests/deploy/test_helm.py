@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cluster_tools
 import kubernetes_validate
 import pytest
-import yaml
+import yaml_text
 from cluster_tools import CHART, KUBERNETES, ROOT, objects, run
 
 from streams.settings import load, table
@@ -19,8 +19,8 @@ from streams.settings import load, table
 if TYPE_CHECKING:
     from pathlib import Path
 
-META = yaml.safe_load((CHART / "Chart.yaml").read_text())
-VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+META = yaml_text.loaded((CHART / "Chart.yaml").read_text())
+VALUES = yaml_text.loaded((CHART / "values.yaml").read_text())
 EXAMPLE = CHART / "ci/example-values.yaml"
 OLDEST = re.search(r"(\d+\.\d+)\.0", META["kubeVersion"])[1]
 NEWEST = kubernetes_validate.latest_version()
@@ -298,7 +298,7 @@ def notes(directory: Path, *arguments: str) -> str:
     )
     command = ("template", "eu", str(chart), "--namespace", "llm", "--kube-version", f"{OLDEST}.0")
     shown = run("helm", *command, "--show-only", "templates/notes.yaml", *arguments)
-    return yaml.safe_load(shown)["notes"]
+    return yaml_text.loaded(shown)["notes"]
 
 
 def test_the_notes_say_which_secret_is_needed_and_where_the_page_is(tmp_path):

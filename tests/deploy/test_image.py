@@ -376,6 +376,7 @@ def test_the_health_check_is_the_image_s_own():
     assert f'CMD ["python", "{target}"]' in check
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("CI"), reason="downloads 80 MB; CI=1 runs it")
 def test_the_steps_of_the_build_make_a_tokenshare_that_runs(tmp_path):
     places = {

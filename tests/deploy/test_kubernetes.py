@@ -12,7 +12,7 @@ import cluster_tools
 import copies
 import kubernetes_validate
 import pytest
-import yaml
+import yaml_text
 
 from streams import process
 from streams.classify.origin import overrides
@@ -27,19 +27,20 @@ FOLDERS = sorted(path.parent for path in HERE.rglob("kustomization.yaml"))
 DEFAULTS = {name: default for name, default, _ in table()}
 SETTINGS = Settings(_env_file=None)
 NEWEST = kubernetes_validate.latest_version()
-OLDEST = yaml.safe_load((copies.CHART / "Chart.yaml").read_text())["kubeVersion"][2:].split("-")[0]
+CHART = yaml_text.loaded((copies.CHART / "Chart.yaml").read_text())
+OLDEST = CHART["kubeVersion"][2:].split("-")[0]
 every_version = pytest.mark.parametrize("version", [OLDEST, NEWEST])
 
 
 def kustomization(folder: Path) -> dict[str, Any]:
-    return yaml.safe_load((folder / "kustomization.yaml").read_text())
+    return yaml_text.loaded((folder / "kustomization.yaml").read_text())
 
 
 def documents(folder: Path) -> list[dict[str, Any]]:
     """Return the manifests that a folder lists itself."""
     listed = [folder / name for name in kustomization(folder).get("resources", [])]
     texts = [path.read_text() for path in listed if path.is_file()]
-    return [document for text in texts for document in yaml.safe_load_all(text) if document]
+    return [document for text in texts for document in yaml_text.all_loaded(text)]
 
 
 BASE = documents(HERE / "base")
@@ -422,7 +423,7 @@ def test_no_copy_is_left_of_what_is_gone():
 
 
 def test_every_file_of_rules_is_in_a_prometheus_rule():
-    config = yaml.safe_load((copies.PROMETHEUS / "prometheus.yml").read_text())
+    config = yaml_text.loaded((copies.PROMETHEUS / "prometheus.yml").read_text())
     loaded = {path for name in config["rule_files"] for path in copies.PROMETHEUS.glob(name)}
     rules = {each["metadata"]["name"]: each for each in OPERATOR if each not in MONITORS}
 
@@ -430,12 +431,12 @@ def test_every_file_of_rules_is_in_a_prometheus_rule():
     assert set(rules) == set(copies.RULES)
     for name, path in copies.RULES.items():
         assert rules[name]["kind"] == "PrometheusRule"
-        assert rules[name]["spec"] == yaml.safe_load(path.read_text())
+        assert rules[name]["spec"] == yaml_text.loaded(path.read_text())
 
 
 def test_every_dashboard_is_in_a_config_map_that_grafana_looks_for():
     folder = ROOT / "deploy/grafana"
-    parsed = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    parsed = yaml_text.loaded((folder / "kustomization.yaml").read_text())
     listed = {
         generator["name"]: folder / file
         for generator in parsed["configMapGenerator"]

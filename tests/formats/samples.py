@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from streams.decode.options import Options
@@ -32,7 +33,9 @@ class Sample:
         return self.value is not None and not self.headers and self.options == Options()
 
 
+@cache
 def load():
+    """Return all samples, of all formats."""
     return [
         _sample(expected.parent, name, said)
         for expected in sorted(HERE.glob("*/expected.toml"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from streams.classify.enrichment import attempt
 from streams.classify.origin import name as naming
-from streams.classify.origin.catalog_file import builtin, facts_of
+from streams.classify.origin.catalog_file import builtin_facts, facts_of
 from streams.classify.origin.facts import Classification, Facts
 from streams.classify.origin.matcher import Matcher, unknown
 from streams.classify.origin.overrides import Overrides, read
@@ -49,7 +49,8 @@ class Catalog:
 
         Raises CatalogError where the file cannot be read, or an entry of it cannot be used.
         """
-        catalog = cls.of(builtin(), "catalog.toml")
+        facts = builtin_facts()
+        catalog = cls(facts, Matcher(facts))
         return catalog if overrides is None else catalog.overridden_by(read(overrides))
 
     @classmethod

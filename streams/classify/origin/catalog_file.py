@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,12 @@ def facts_of(text: str, file: str) -> Facts:
 def builtin() -> str:
     """Return the text of the catalogue that is part of the package."""
     return resources.files("streams.classify.origin").joinpath("catalog.toml").read_text("utf-8")
+
+
+@cache
+def builtin_facts() -> Facts:
+    """Return the facts of the catalogue that is part of the package; they never change."""
+    return facts_of(builtin(), "catalog.toml")
 
 
 def toml(text: str, file: str) -> dict[str, Any]:
