@@ -11,11 +11,12 @@ def main() -> None:
     if os.getpid() == 1:
         # In a container without an init: for process 1 the system's default is to ignore it.
         signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
-    # Importing takes a second, and somebody who has changed their mind wants no traceback.
-    handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Importing takes a second, and somebody who has changed their mind wants no traceback. What
+    # imports a command gives the interrupt back to Python.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from streams.cli import main as run  # noqa: PLC0415
 
-    signal.signal(signal.SIGINT, handler)
     run()
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import orjson
 import pytest
 from click.testing import CliRunner
@@ -50,7 +52,38 @@ def tokenshare(
     )
 
 
-@pytest.mark.parametrize("command", [None, *cli.cli.commands])
+def test_the_help_names_every_command_and_imports_none():
+    heavy = {"aiokafka", "faust", "kafka", "numpy", "pydantic", "msgspec"}
+    script = "import sys, streams.cli as c\ntry: c.cli(['--help'])\nfinally: print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=90, check=True
+    )
+
+    assert all(f"\n  {name} " in done.stdout for name in cli.COMMANDS)
+    assert not re.search(r"\w\.\.\.", done.stdout)
+    assert not heavy & {*done.stdout.splitlines()[-1].split()}
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_the_help_has_the_first_sentence_of_each_command(command):
+    found = cli.cli.get_command(click.Context(cli.cli), command)
+
+    assert found.help.split("\n\n")[0].replace("\n", " ") == cli.COMMANDS[command][1]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("worke", "worker"), ("deadletters", "dead-letters"), ("xyzzy", None)]
+)
+def test_a_misspelt_command_is_answered_with_its_like(written, meant):
+    result = CliRunner().invoke(cli.cli, [written])
+
+    assert result.exit_code == 2
+    assert f"No such command '{written}'." in result.output
+    assert ("Did you mean" in result.output) == (meant is not None)
+    assert meant is None or f"Did you mean '{meant}'?" in result.output
+
+
+@pytest.mark.parametrize("command", [None, *cli.COMMANDS])
 def test_every_command_explains_itself(command):
     arguments = [command, "--help"] if command else ["--help"]
     result = CliRunner().invoke(cli.cli, arguments)

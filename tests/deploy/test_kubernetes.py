@@ -16,7 +16,7 @@ import yaml_text
 
 from streams import process
 from streams.classify.origin import overrides
-from streams.cli import cli
+from streams.cli import COMMANDS
 from streams.gateway.bridge import run as bridge
 from streams.settings import Settings, SettingsError, load, table
 from streams.web import hosts
@@ -198,7 +198,7 @@ def dockerfile() -> str:
 def test_the_command_is_one_of_ours(name):
     (command,) = container(name)["args"]
 
-    assert command in cli.commands
+    assert command in COMMANDS
     assert 'ENTRYPOINT ["tokenshare"]' in dockerfile()
 
 

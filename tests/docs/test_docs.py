@@ -14,10 +14,9 @@ import pytest
 from documents import ROOT, between, block, blocks, manual, section, text, tracked_files
 from test_architecture import LAYERS
 
-from streams import process
+from streams import cli, process
 from streams.classify.classifier import Classifier
 from streams.classify.origin.catalog import Catalog
-from streams.cli import cli
 from streams.cli.operate import settings_markdown
 from streams.counting.partition import Partition
 from streams.counting.running_totals import MAX_TOTALS
@@ -169,7 +168,12 @@ def test_every_path_of_the_server_has_its_line():
 def test_every_command_has_its_line():
     listed = re.findall(r"^\| `tokenshare ([\w-]+)` \|", text("docs/cli.md"), flags=re.MULTILINE)
 
-    assert sorted(listed) == sorted(cli.commands)
+    assert sorted(listed) == sorted(cli.COMMANDS)
+
+
+def command_of(name):
+    """Return the command of a name."""
+    return cli.cli.get_command(click.Context(cli.cli), name)
 
 
 @pytest.mark.parametrize("line", sorted({line for line in COMMANDS if "tokenshare " in line}))
@@ -182,7 +186,7 @@ def test_every_tokenshare_command_parses(line, tmp_path):
     if name == "--help":
         return
 
-    command = cli.commands[name]
+    command = command_of(name)
     if isinstance(command, click.Group):
         if not rest:
             return
@@ -198,7 +202,7 @@ def test_every_make_target_exists(line):
     for variable in variables:
         name, _, value = variable.partition("=")
         assert name == "ARGS"
-        cli.commands["demo"].make_context("demo", shlex.split(value))
+        command_of("demo").make_context("demo", shlex.split(value))
 
 
 def test_the_event_of_readme_becomes_the_lines_of_readme():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: What a worker and a bridge import when they start.
 PRELOADED = (
-    "streams.cli",
+    "streams.cli.run",
     "streams.worker.run",
     "streams.worker.faust_app",
     "streams.gateway.bridge.run",
