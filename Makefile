@@ -32,7 +32,7 @@ test: $(VENV)/.installed-dev ## Run all tests; ARGS="-k pane" for some of them
 	@$(RUN) pytest $(ARGS)
 
 coverage: $(VENV)/.installed-dev ## Print by folder which branches the quick tests reach
-	@$(RUN) pytest -m "$(QUICK)" --cov --cov-report= $(ARGS)
+	@$(RUN) pytest -m "$(QUICK)" --hypothesis-profile short --cov --cov-report= $(ARGS)
 	@$(VENV)/bin/python tests/coverage_by_folder.py
 
 e2e: $(VENV)/.installed-dev ## All at once: bridge, Kafka, workers, Prometheus, Alertmanager, Chromium
@@ -80,7 +80,7 @@ bench: $(VENV)/.installed-dev ## Measure events a second of CPU time, beside raw
 peers: $(VENV)/.installed-dev ## Measure beside Kafka Streams and Flink on the same job; needs a JDK
 	@$(VENV)/bin/python tests/bench/peers.py $(ARGS)
 
-accuracy: $(VENV)/.installed-dev ## Measure how often origins and languages are told right
+accuracy: $(VENV)/.installed-dev ## Measure how often origins and languages are classified right
 	@$(VENV)/bin/python tests/accuracy/origins.py
 	@$(VENV)/bin/python tests/accuracy/wrapped.py
 	@$(VENV)/bin/python tests/accuracy/shares.py
