@@ -15,12 +15,10 @@ ROOT = Path(streams.__file__).parent
 
 #: What a folder (or a module beside them) may import, besides itself. All of it is further up.
 LAYERS = {
-    "brokers": "",
-    "setting_values": "",
-    "settings": "brokers setting_values",
+    "settings": "",
     "process": "settings",
     "classify": "",
-    "kafka": "settings brokers",
+    "kafka": "settings",
     "state": "classify",
     "decode": "kafka classify settings",
     "shares": "state classify",
@@ -28,7 +26,7 @@ LAYERS = {
     "shifts": "shares state classify",
     "web": "shifts shares state classify",
     "worker": "web shifts shares counting state decode classify kafka settings process",
-    "gateway": "web decode classify kafka settings brokers process",
+    "gateway": "web decode classify kafka settings process",
     "report": "counting decode kafka shares state classify settings",
     "demo": "worker report web shares classify settings process",
     "cli": "demo report gateway worker web shifts shares decode classify kafka settings process",

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from streams.brokers import host_and_port
 from streams.settings import SettingsError
+from streams.settings.brokers import host_and_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

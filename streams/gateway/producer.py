@@ -33,7 +33,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import msgspec
 
-from streams.brokers import broker_list
 from streams.classify.language.tags import UNDETERMINED
 from streams.classify.tenant import marked
 from streams.decode.formats.native import encode
@@ -41,6 +40,7 @@ from streams.gateway.call import event_of, excerpt_of
 from streams.gateway.delivery import MAX_PAUSE_SECONDS, Outlet, Record, safe_text
 from streams.kafka import login
 from streams.settings import load
+from streams.settings.brokers import broker_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 
-from streams.brokers import host_and_port
 from streams.kafka import aio_login, reconnect
+from streams.settings.brokers import host_and_port
 
 if TYPE_CHECKING:
     from streams.settings import Settings

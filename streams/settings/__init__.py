@@ -12,8 +12,8 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from streams.brokers import broker_list
-from streams.setting_values import (  # noqa: TC001 - likewise
+from streams.settings.brokers import broker_list
+from streams.settings.values import (  # noqa: TC001 - likewise
     AwsRegion,
     Extensions,
     OneLine,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from streams.brokers import broker_list, host_and_port
 from streams.gateway.producer import UsageProducer
 from streams.settings import SettingsError, load
+from streams.settings.brokers import broker_list, host_and_port
 
 
 @pytest.mark.parametrize(
