@@ -8,11 +8,19 @@ the general path; where both apply, they return the same result.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import orjson
 
+from streams.decode.decoded import (
+    FAILED,
+    Decoded,
+    is_something,
+    judge_item,
+    sorted_out,
+    traced_item,
+)
 from streams.decode.event import Rejected, Skipped, UsageEvent
 from streams.decode.formats import (
     cloudevents,
@@ -37,10 +45,8 @@ from streams.decode.formats.raw_usage import (
     MAX_VALUES,
     TOO_MANY_ITEMS,
     TOO_MANY_VALUES,
-    Found,
     Item,
     json_type,
-    judge,
 )
 from streams.decode.formats.registry import (
     ACCESS_LOG,
@@ -49,42 +55,30 @@ from streams.decode.formats.registry import (
     formats_named,
 )
 from streams.decode.formats.traced import Line, Traced
-from streams.decode.judged import Judged, Unread, completed, is_traced, skip_nested, unread_of
+from streams.decode.judged import (
+    Judged,
+    completed,
+    one,
+    skip,
+    unknown,
+)
 from streams.decode.options import AUTO, Options
-from streams.decode.unread_usage import UNREAD_USAGE, is_ordinary, unread
+from streams.decode.second_look import answered, counting, resembling, unread_document
+from streams.decode.unread_usage import is_ordinary, unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from streams.decode.event import Reason, SkipReason
-    from streams.decode.nesting import Node
     from streams.kafka.record_batch import Headers
+
+__all__ = ["FAILED", "Decoded", "Decoder"]
 
 #: Maximum nesting of envelopes and arrays; no pipeline nests deeper.
 _MAX_DEPTH = 12
 _NESTED = Rejected("bad_envelope", "envelopes in envelopes")
 
-#: The detail reported when a reader fails on a document, which should not happen.
-FAILED = "cannot be read as what it seems to be"
-
 #: What a format returns for one item.
 Read = Item | Traced | Line
-
-
-class Decoded(NamedTuple):
-    """The contents of one record; `format` is that of its first item, None where it is unknown.
-
-    `formats` are those of its events, one each. `nodes` are the spans that it holds, and `unread`
-    the items whose usage no reader takes.
-    """
-
-    format: str | None
-    events: Sequence[UsageEvent] = ()
-    rejected: Sequence[Rejected] = ()
-    skipped: Sequence[Skipped] = ()
-    formats: Sequence[str] = ()
-    nodes: Sequence[Node] = ()
-    unread: Sequence[Unread] = ()
 
 
 class Decoder:
@@ -119,7 +113,7 @@ class Decoder:
 
     def _decoded(self, value: bytes | None, headers: Headers) -> Decoded:
         is_protobuf = _is_protobuf(headers)
-        unreadable = self._unreadable(value, is_protobuf=is_protobuf)
+        unreadable = _unreadable(value, self._options.max_record_bytes, is_protobuf=is_protobuf)
         if unreadable is not None or value is None:
             return Decoded(None, rejected=[unreadable] if unreadable else [])
         self._budget.left = self._options.max_record_bytes
@@ -130,7 +124,7 @@ class Decoder:
         if found is None:
             found = self._value(value, 0, is_protobuf=is_protobuf)
             self._is_litellm = found[0].format == litellm.NAME
-        return _sorted(found if envelope is None else completed(found, envelope))
+        return sorted_out(found if envelope is None else completed(found, envelope))
 
     def items(self, value: bytes, headers: Headers = ()) -> list[Judged]:
         """Return each item of a record for itself, also one that repeats another one.
@@ -178,15 +172,6 @@ class Decoder:
     ) -> Decoded:
         return self.decode(values[index], headers[index])
 
-    def _unreadable(self, value: bytes | None, *, is_protobuf: bool) -> Rejected | None:
-        if value is None:
-            return Rejected("tombstone", "the record has no value")
-        limit = self._options.max_record_bytes
-        if len(value) > limit:
-            return Rejected("too_large", f"{len(value)} bytes, at most {limit} are read")
-        # Protobuf has its own count.
-        return TOO_MANY_VALUES if not is_protobuf and _has_too_many_values(value) else None
-
     def _fast_litellm(self, value: bytes) -> list[Judged] | None:
         """Return the result for a payload or an array of them, None where it may not be one."""
         try:
@@ -201,7 +186,7 @@ class Decoder:
             if not 0 < len(documents) <= MAX_ITEMS or not is_known:
                 return None
             detect = self._options.detect
-            found = [_judge(litellm.read(document), detect) for document in documents]
+            found = [judge_item(litellm.read(document), detect) for document in documents]
             # The rest of their document may hold usage all the same.
             if any(type(each) is Skipped and is_ordinary(each) for each in found):
                 return None
@@ -216,18 +201,18 @@ class Decoder:
             return self._json(value, depth)
         if is_protobuf:
             inside = encodings.gunzip(value, self._budget) if encodings.is_gzip(value) else value
-            return _one(inside) if isinstance(inside, Rejected) else self._protobuf(inside)
+            return one(inside) if isinstance(inside, Rejected) else self._protobuf(inside)
         opened = encodings.opened(value, self._budget)
         if isinstance(opened, Rejected):
-            return _one(opened)
+            return one(opened)
         found = self._json(opened.value, depth, is_changed=opened.value is not value)
         if opened.schema is not None and len(found) == 1 and found[0].is_no_document:
-            return _one(encodings.not_json_behind(opened.schema))
+            return one(encodings.not_json_behind(opened.schema))
         return found
 
     def _json(self, value: bytes, depth: int, *, is_changed: bool = False) -> list[Judged]:
         if (depth or is_changed) and _has_too_many_values(value):
-            return _one(TOO_MANY_VALUES)
+            return one(TOO_MANY_VALUES)
         if self._accepts_otlp and self._custom is None:
             spans = otlp.read_typed(value)
             if spans is not None:
@@ -254,7 +239,7 @@ class Decoder:
     def _no_json(self, value: bytes, depth: int, error: orjson.JSONDecodeError) -> list[Judged]:
         why = str(error)
         if not value.strip():
-            return _unknown("empty", "the value has no content")
+            return unknown("empty", "the value has no content")
         # Its first byte is the tag of its first field, which JSON reads as white space.
         if value[:1] == b"\n":
             found = self._protobuf(value)
@@ -265,19 +250,19 @@ class Decoder:
             value.decode()
         except UnicodeDecodeError as invalid:
             hint = "; of binary formats only OTLP is read" if invalid.start < 8 else ""
-            return _unknown("not_utf8", f"invalid UTF-8 at byte {invalid.start}{hint}")
+            return unknown("not_utf8", f"invalid UTF-8 at byte {invalid.start}{hint}")
         document = leniently(value, why)
         if document is not None:
             return self._any(document, depth)
         if is_stream(value):
             # A stream that was cut off before its first data is a piece of one.
             events = events_of(value)
-            return self._each(events, depth) if events else _skip("stream_chunk")
+            return self._each(events, depth) if events else skip("stream_chunk")
         lines = documents_of(value)
         if lines:
             return self._each(lines, depth)
         is_too_deep = "depth" in why
-        return _unknown("not_json", "nested too deeply" if is_too_deep else safe_message(error))
+        return unknown("not_json", "nested too deeply" if is_too_deep else safe_message(error))
 
     def _any(self, document: object, depth: int) -> list[Judged]:
         if isinstance(document, dict):
@@ -285,20 +270,20 @@ class Decoder:
         if isinstance(document, (Rejected, Skipped)):
             return [Judged(None, document)]
         if isinstance(document, BrokenLine):
-            return _unknown("not_json", str(document))
+            return unknown("not_json", str(document))
         if isinstance(document, list) and depth < _MAX_DEPTH:
-            return self._each(document, depth) if document else _skip("empty_batch")
+            return self._each(document, depth) if document else skip("empty_batch")
         if isinstance(document, bytes):
             return self._value(document, depth)
         # Texts in texts end by themselves: each doubles the backslashes of the one inside.
         if isinstance(document, str) and envelopes.may_hold(document):
             return self._value(document.lstrip().encode(errors="replace"), depth)
-        return _unknown("not_an_object", f"{json_type(document)}, expected a JSON object")
+        return unknown("not_an_object", f"{json_type(document)}, expected a JSON object")
 
     def _each(self, documents: Sequence[object], depth: int) -> list[Judged]:
         """Judge each item; of the chunks of one streamed response only the last counts."""
         if len(documents) > MAX_ITEMS:
-            return _one(TOO_MANY_ITEMS)
+            return one(TOO_MANY_ITEMS)
         found: list[Judged] = []
         last: dict[object, int] = {}
         for document in provider.assembled(documents):
@@ -316,24 +301,16 @@ class Decoder:
                 last[item.id] = len(found)
             found += inside
             if len(found) > MAX_ITEMS:
-                return _one(TOO_MANY_ITEMS)
+                return one(TOO_MANY_ITEMS)
         return found
 
     def _object(self, document: dict[str, Any], depth: int) -> list[Judged]:
         if depth > _MAX_DEPTH:
-            return _one(_NESTED)
+            return one(_NESTED)
         if cloudevents.is_envelope(document):
-            data = cloudevents.data_of(document)
-            if isinstance(data, Rejected):
-                return _one(data)
-            inner = (
-                self._value(data, depth + 1, is_protobuf=_is_protobuf_envelope(document))
-                if isinstance(data, bytes)
-                else self._any(data, depth + 1)
-            )
-            return completed(inner, cloudevents.envelope_of(document))
+            return self._cloud_event(document, depth)
         if envelopes.is_change(document):
-            return _skip("not_a_request")
+            return skip("not_a_request")
         formats = self._formats_of(document)
         # A gateway that logs ordinary traffic may log a response in one of the fields.
         if formats is None or formats[0].name == ACCESS_LOG:
@@ -346,8 +323,22 @@ class Decoder:
             return self._otlp(otlp.read(document), depth)
         if envelopes.is_plain_line(document) and not native.has_part(document):
             return [Judged(None, unread(document, "not_a_request"))]
-        unknown = formats_named(native.NAME) if self._pinned is None else self._pinned
-        return [each._replace(is_known=False) for each in self._read(document, unknown, depth)]
+        answer = answered(document, self._within(depth))
+        if answer is not None:
+            return answer
+        others = formats_named(native.NAME) if self._pinned is None else self._pinned
+        return [each._replace(is_known=False) for each in self._read(document, others, depth)]
+
+    def _cloud_event(self, document: dict[str, Any], depth: int) -> list[Judged]:
+        data = cloudevents.data_of(document)
+        if isinstance(data, Rejected):
+            return one(data)
+        inner = (
+            self._value(data, depth + 1, is_protobuf=_is_protobuf_envelope(document))
+            if isinstance(data, bytes)
+            else self._any(data, depth + 1)
+        )
+        return completed(inner, cloudevents.envelope_of(document))
 
     def _inside(self, document: dict[str, Any], depth: int) -> list[Judged] | None:
         """Judge what an envelope or a log shipper's document holds; None where it is neither."""
@@ -381,10 +372,29 @@ class Decoder:
             if each.matches(document) or each.name == native.NAME:
                 try:
                     found = self._judged(each.name, each.read(document), depth)
-                    return _looked_into(document, found)
+                    # Of spans and log records the reader itself has looked at every attribute.
+                    if each.read is otlp.read or is_something(found):
+                        return found
+                    return self._again(document, found, depth)
                 except Exception:  # noqa: BLE001 - a record must not be able to stop a worker
                     return [Judged(each.name, Rejected("wrong_type", FAILED))]
         return [self._other_format()]
+
+    def _again(self, document: dict[str, Any], found: list[Judged], depth: int) -> list[Judged]:
+        """Return the outcome of a document in which its reader has found nothing to count."""
+        name = found[0].format
+        if name == custom.NAME:
+            return unread_document(document, found)
+        return (
+            (resembling(document) if self._pinned is None else None)
+            or (None if name == ACCESS_LOG else counting(self._inside(document, depth)))
+            or answered(document, self._within(depth))
+            or unread_document(document, found)
+        )
+
+    def _within(self, depth: int) -> Callable[[object], list[Judged]]:
+        """Return what judges a document inside another one."""
+        return lambda document: self._any(document, depth + 1)
 
     def _other_format(self) -> Judged:
         name = self._options.format
@@ -398,22 +408,12 @@ class Decoder:
         many = cast("list[Read | UsageEvent]", items if isinstance(items, list) else [items])
         for each in many:
             if isinstance(each, Traced):
-                found.append(self._traced(name, each))
+                found.append(traced_item(name, each, self._ignored, detect))
             elif isinstance(each, Line):
                 found += self._line(name, each, depth)
             else:
-                found.append(Judged(name, _judge(each, detect)))
+                found.append(Judged(name, judge_item(each, detect)))
         return found
-
-    def _traced(self, name: str, traced: Traced) -> Judged:
-        item, node, sources, link = traced
-        if self._ignored and not self._ignored.isdisjoint(sources):
-            item = Skipped("not_a_request")
-        elif isinstance(item, Found):
-            item = _judge(item, self._options.detect)
-        if node is not None and isinstance(item, UsageEvent):
-            node = node.counting(item.prompt_tokens, item.completion_tokens)
-        return Judged(name, item, node, link)
 
     def _line(self, name: str, line: Line, depth: int) -> list[Judged]:
         """Judge the line of a log record. Most of them hold no usage, and are ordinary."""
@@ -429,52 +429,13 @@ class Decoder:
         return self._any(document, depth)
 
 
-def _looked_into(document: dict[str, Any], found: list[Judged]) -> list[Judged]:
-    """Return the outcome of a document, of which one that seems ordinary may hold usage."""
-    item = found[0].item
-    if len(found) > 1 or not isinstance(item, Skipped) or not is_ordinary(item):
-        return found
-    return [found[0]._replace(item=unread(document, item.reason))]
-
-
-def _judge(
-    item: Item | UsageEvent, detect: Callable[[object], str] | None
-) -> UsageEvent | Rejected | Skipped:
-    if not isinstance(item, Found):
-        return item
-    try:
-        return judge(item, detect)
-    except Exception:  # noqa: BLE001 - the other items of a record count
-        return Rejected("wrong_type", FAILED)
-
-
-def _one(rejected: Rejected) -> list[Judged]:
-    return [Judged(None, rejected)]
-
-
-def _unknown(reason: Reason, detail: str) -> list[Judged]:
-    return [Judged(None, Rejected(reason, detail), is_known=False)]
-
-
-def _skip(reason: SkipReason) -> list[Judged]:
-    return [Judged(None, Skipped(reason))]
-
-
-def _sorted(found: list[Judged]) -> Decoded:
-    format_, item = found[0].format, found[0].item
-    if len(found) == 1 and isinstance(item, UsageEvent) and not is_traced(found[0]):
-        return Decoded(format_, (item,), formats=(format_ or "",))
-    nodes = skip_nested(found)
-    events = [each for each in found if isinstance(each.item, UsageEvent)]
-    return Decoded(
-        next((each.format for each in found if each.format is not None), None),
-        [each.item for each in found if isinstance(each.item, UsageEvent)],
-        [each.item for each in found if isinstance(each.item, Rejected)],
-        [each.item for each in found if isinstance(each.item, Skipped)],
-        [each.format or "" for each in events],
-        nodes,
-        [unread_of(each) for each in found if each.item == UNREAD_USAGE],
-    )
+def _unreadable(value: bytes | None, limit: int, *, is_protobuf: bool) -> Rejected | None:
+    if value is None:
+        return Rejected("tombstone", "the record has no value")
+    if len(value) > limit:
+        return Rejected("too_large", f"{len(value)} bytes, at most {limit} are read")
+    # Protobuf has its own count.
+    return TOO_MANY_VALUES if not is_protobuf and _has_too_many_values(value) else None
 
 
 def _is_otlp_among(formats: Sequence[Format]) -> bool:

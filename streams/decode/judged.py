@@ -15,6 +15,8 @@ from streams.decode.unread_usage import UNREAD_USAGE
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from streams.decode.event import Reason, SkipReason
+
 
 class Judged(NamedTuple):
     """The outcome of an item, the format that it was read as, and its place in a trace.
@@ -33,6 +35,21 @@ class Judged(NamedTuple):
     def is_no_document(self) -> bool:
         """Return whether there is not even JSON to be read."""
         return isinstance(self.item, Rejected) and self.item.reason in {"not_json", "not_utf8"}
+
+
+def one(rejected: Rejected) -> list[Judged]:
+    """Return what is rejected without a format, as the only item."""
+    return [Judged(None, rejected)]
+
+
+def unknown(reason: Reason, detail: str) -> list[Judged]:
+    """Return what is neither of a format nor an envelope, as the only item."""
+    return [Judged(None, Rejected(reason, detail), is_known=False)]
+
+
+def skip(reason: SkipReason) -> list[Judged]:
+    """Return what is skipped without a format, as the only item."""
+    return [Judged(None, Skipped(reason))]
 
 
 class Unread(NamedTuple):

@@ -35,7 +35,7 @@ _NO_MODEL = frozenset(("", "-", "none", "null", "unknown", "unspecified"))
 #: What holds a log line or a document as a text, at the top.
 _LINES = frozenset(("message", "log", "body", "payload", "msg", "line", "data", "event"))
 #: Reasons of those of whose usage a reader found none, without knowing that there is none.
-_ORDINARY = frozenset(("no_usage", "no_llm"))
+_ORDINARY = frozenset(("no_usage", "no_llm", "not_a_request"))
 UNREAD_USAGE: Final = Skipped("unread_usage")
 #: How a text begins that may be an object.
 _BEGINS = ("{", " ", "\n")
@@ -218,7 +218,7 @@ def _inner(node: _Open, says: Name, value: dict[str, Any] | list[Any]) -> Name |
     holds_usage = says.holds_usage or (node.inside.holds_usage and not says.is_other)
     # Items of an array, and attributes, are where the array is.
     holds_model = says.holds_model or (says == Name() and node.inside.holds_model)
-    return Name(holds_usage=holds_usage, holds_model=holds_model)
+    return Name(holds_usage=holds_usage, holds_model=holds_model, holds_answer=says.holds_answer)
 
 
 def _is_by_name(value: Mapping[str, Any] | list[Any]) -> bool:
@@ -247,7 +247,7 @@ def _held(name: str, value: object, says: Name, node: _Open) -> object:
     """Return a value, or the object in a text whose name says that there may be one."""
     if not isinstance(value, str) or value[:1] not in _BEGINS:
         return value
-    is_line = node.depth == 0 and name.lower() in _LINES
+    is_line = (node.depth == 0 or node.inside.holds_answer) and name.lower() in _LINES
     if not (says.holds_usage or says.holds_answer or is_line) or node.depth >= MAX_DEPTH:
         return value
     if not 2 < len(value) <= MAX_TEXT or not value.lstrip().startswith("{"):

@@ -42,7 +42,7 @@ def read(document: Mapping[str, Any]) -> Item:
     """Return the result for an entry; one from the semantic cache counts nothing."""
     kind = first(document, "object", "object_type")
     if type(kind) is str and any(word in kind for word in _MANAGING):
-        return Skipped("not_a_request")
+        return Skipped("not_a_request", is_final=True)
     if part(parsed(document.get("cache_debug")), "cache_hit") is True:
         return Skipped("cache_hit")
     # An entry is written when a request begins, and again when it ends.

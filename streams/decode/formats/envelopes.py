@@ -28,6 +28,13 @@ SHIPPED = (
     *("payload", "jsonPayload", "textPayload", "msg", "MESSAGE", "LogMessage", "LogEntry", "_raw"),
 )
 _SHIPPED = frozenset(SHIPPED)
+#: Fields in which gateways and people put the body of a response.
+_ANSWERS = (
+    *(("response", "body"), ("response",), ("response_body",), ("responseBody",), ("resp_body",)),
+    *(("upstream_response_body",), ("response", "content"), ("responsePayload",)),
+    *(("llm_response",), ("response_data",), ("res", "body")),
+)
+_ANSWERED = frozenset(each[0] for each in _ANSWERS)
 #: Beginnings of texts that may hold documents. Most log lines hold none.
 _MAY_HOLD = re.compile(r"[\ufeff\s]*(?:[{\[\"]|(?:data|event|id|retry)?:)")
 
@@ -69,6 +76,22 @@ def is_plain_line(document: Mapping[str, Any]) -> bool:
     """Return whether a document ships a line of text, as any program logs."""
     texts = [document[name] for name in SHIPPED if type(document.get(name)) is str]
     return bool(texts) and not any(map(_DOCUMENT.match, texts))
+
+
+def answers(document: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield what a log of requests may hold of the body of a response, as a text or parsed."""
+    if document.keys().isdisjoint(_ANSWERED):
+        return
+    for path in _ANSWERS:
+        body = part(document, *path)
+        if may_hold(body):
+            yield body
+
+
+def around_answer(document: Mapping[str, Any]) -> Envelope:
+    """Return what a log of requests adds to a response: the time at which the request began."""
+    found = around(document)
+    return at_time(document.get("started_at")) if found.time is None else found
 
 
 def around(document: Mapping[str, Any]) -> Envelope:

@@ -85,7 +85,7 @@ def read(document: Mapping[str, Any]) -> list[Item]:
 def _other(kind: object, body: object) -> Item:
     """Return why an event that is no generation is skipped; a sum's counts are those inside it."""
     if type(kind) is not str or kind.startswith(_SUMS):
-        return Skipped("not_a_request")
+        return Skipped("not_a_request", is_final=True)
     return unread(body, "not_a_request")
 
 

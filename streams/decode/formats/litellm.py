@@ -124,7 +124,7 @@ def is_litellm(document: Mapping[str, Any]) -> bool:
 def read(document: Mapping[str, Any]) -> Item:
     """Return the result for a payload; `document` may be the whole of it or its `Fields`."""
     if document.get("call_type") in _OTHER_CALLS:
-        return Skipped("not_a_request")
+        return Skipped("not_a_request", is_final=True)
     if document.get("cache_hit") in _IS_HIT:
         return Skipped("cache_hit")
     if _is_unanswered(document):
@@ -143,7 +143,7 @@ def read(document: Mapping[str, Any]) -> Item:
                 "every value is a text: LiteLLM's generic_api_use_v1 is on, switch it off",
             )
     if is_nothing(prompt, completion) and _is_managing(document.get("call_type")):
-        return Skipped("not_a_request")
+        return Skipped("not_a_request", is_final=True)
     return Found(
         model=_model(document),
         prompt=prompt,

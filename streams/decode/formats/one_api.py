@@ -38,8 +38,10 @@ def is_one_api(document: Mapping[str, Any]) -> bool:
 
 def read(document: Mapping[str, Any]) -> Item:
     """Return the result for a row; top-ups, errors, refunds and settlements are no requests."""
-    if whole(document["type"]) != _CONSUMPTION:
-        return Skipped("not_a_request")
+    kind = whole(document["type"])
+    if kind != _CONSUMPTION:
+        # The table's own types are numbers; a row of another kind only resembles one.
+        return Skipped("not_a_request", is_final=type(kind) is int)
     prompt, completion = document.get("prompt_tokens"), document.get("completion_tokens")
     # What is charged by the picture or the second, and what is charged later.
     if is_nothing(prompt, completion):

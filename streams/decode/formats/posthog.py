@@ -71,8 +71,9 @@ def read(document: Mapping[str, Any]) -> list[Item]:
 def _item(event: Mapping[str, Any]) -> Item:
     kind, properties = event.get("event"), parsed(event.get("properties"))
     if kind not in _REQUESTS:
-        is_sum = kind in _SUMS
-        return Skipped("not_a_request") if is_sum else unread(properties, "not_a_request")
+        if kind in _SUMS:
+            return Skipped("not_a_request", is_final=True)
+        return unread(properties, "not_a_request")
     if type(properties) is not dict:
         return Rejected("wrong_type", f"properties is {json_type(properties)}")
     return Found(

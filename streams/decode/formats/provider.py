@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NAME, GEMINI, OLLAMA = "provider", "gemini", "ollama"
+NAMES = (NAME, GEMINI, OLLAMA)
 
 #: Events of Anthropic's streams: input and output are in different ones.
 _ANTHROPIC_EVENTS = (

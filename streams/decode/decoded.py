@@ -1,0 +1,88 @@
+"""What is in a record: events, and what is rejected or skipped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from streams.decode.event import Rejected, Skipped, UsageEvent
+from streams.decode.formats.raw_usage import Found, Item, judge
+from streams.decode.judged import Judged, Unread, is_traced, skip_nested, unread_of
+from streams.decode.unread_usage import UNREAD_USAGE, is_ordinary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from streams.decode.formats.traced import Traced
+    from streams.decode.nesting import Node
+
+#: The detail reported when a reader fails on a document, which should not happen.
+FAILED = "cannot be read as what it seems to be"
+
+
+class Decoded(NamedTuple):
+    """The contents of one record; `format` is that of its first item, None where it is unknown.
+
+    `formats` are those of its events, one each. `nodes` are the spans that it holds, and `unread`
+    the items whose usage no reader takes.
+    """
+
+    format: str | None
+    events: Sequence[UsageEvent] = ()
+    rejected: Sequence[Rejected] = ()
+    skipped: Sequence[Skipped] = ()
+    formats: Sequence[str] = ()
+    nodes: Sequence[Node] = ()
+    unread: Sequence[Unread] = ()
+
+
+def sorted_out(found: list[Judged]) -> Decoded:
+    """Return the outcomes of a record's items by their kind; what repeats another is skipped."""
+    format_, item = found[0].format, found[0].item
+    if len(found) == 1 and isinstance(item, UsageEvent) and not is_traced(found[0]):
+        return Decoded(format_, (item,), formats=(format_ or "",))
+    nodes = skip_nested(found)
+    events = [each for each in found if isinstance(each.item, UsageEvent)]
+    return Decoded(
+        next((each.format for each in found if each.format is not None), None),
+        [each.item for each in found if isinstance(each.item, UsageEvent)],
+        [each.item for each in found if isinstance(each.item, Rejected)],
+        [each.item for each in found if isinstance(each.item, Skipped)],
+        [each.format or "" for each in events],
+        nodes,
+        [unread_of(each) for each in found if each.item == UNREAD_USAGE],
+    )
+
+
+def is_something(found: list[Judged]) -> bool:
+    """Return whether a reader has found more than nothing in a document that is its own."""
+    item = found[0].item
+    return len(found) > 1 or not isinstance(item, Skipped) or not is_ordinary(item)
+
+
+def judge_item(
+    item: Item | UsageEvent, detect: Callable[[object], str] | None
+) -> UsageEvent | Rejected | Skipped:
+    """Return the outcome of what a format found; one that cannot be judged is rejected."""
+    if not isinstance(item, Found):
+        return item
+    try:
+        return judge(item, detect)
+    except Exception:  # noqa: BLE001 - the other items of a record count
+        return Rejected("wrong_type", FAILED)
+
+
+def traced_item(
+    name: str,
+    traced: Traced,
+    ignored: frozenset[str],
+    detect: Callable[[object], str] | None,
+) -> Judged:
+    """Return the outcome of an item of a trace, of which some writers are left out."""
+    item, node, sources, link = traced
+    if ignored and not ignored.isdisjoint(sources):
+        item = Skipped("not_a_request", is_final=True)
+    elif isinstance(item, Found):
+        item = judge_item(item, detect)
+    if node is not None and isinstance(item, UsageEvent):
+        node = node.counting(item.prompt_tokens, item.completion_tokens)
+    return Judged(name, item, node, link)
