@@ -120,6 +120,8 @@ def words(key: str) -> frozenset[str]:
 def is_count(key: str) -> bool:
     """Return whether a field counts tokens, by its name."""
     found = words(key)
+    if key.lower().endswith("model"):
+        return False
     return (
         "tokens" in found
         or ("token" in found and not found.isdisjoint(_OF_TOKENS))

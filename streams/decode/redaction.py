@@ -75,7 +75,12 @@ _ENDS: Final = {
         ("eventName", "event.name", "body"), ("api_request", "api_response", "sse_event")
     ),
 }
-_BEGINNINGS: Final = {"type": ("response.",), "event": ("$",), names.AI_OPERATION: ("ai.",)}
+_BEGINNINGS: Final = {
+    "type": ("response.",),
+    "event": ("$",),
+    names.AI_OPERATION: ("ai.",),
+    "resourceId": ("/subscriptions/", "/SUBSCRIPTIONS/"),
+}
 _STEP: Final = ".do"
 _MAKERS: Final = ("claude", "anthropic")
 _ANTHROPIC_ROUTE: Final = "/v1/messages"
@@ -320,6 +325,8 @@ class _Redactor:
         """Return a number in a text as one is printed that stays, None for any other."""
         number: int | float = float(text) if "." in text else int(text[:32])
         is_status = not words(around.key).isdisjoint(("status", "code"))
+        if number == 0 and around.key == "spend":
+            return text
         if (
             self._is_count(around)
             or is_status
@@ -413,5 +420,8 @@ def _name_beside_value(node: dict[str, Any]) -> str | None:
     held = node["value"]
     if type(node.get("key")) is str and isinstance(held, dict) and not _VALUES.isdisjoint(held):
         return "key"
-    # Of names only those that readers know are names of fields for sure.
-    return "name" if node.get("name") in known_texts() else None
+    # Of names only those that readers know are names of fields for sure, or that say so.
+    name = node.get("name")
+    if type(name) is not str or not is_field_name(name):
+        return None
+    return "name" if name in known_texts() or is_count(name) or is_model(name) else None

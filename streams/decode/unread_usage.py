@@ -32,13 +32,20 @@ MAX_SOURCES = 32
 
 #: What an access log writes where there is none.
 _NO_MODEL = frozenset(("", "-", "none", "null", "unknown", "unspecified"))
-#: What holds a log line or a document as a text, at the top.
-_LINES = frozenset(("message", "log", "body", "payload", "msg", "line", "data", "event"))
+#: What holds a log line or a document as a text, at the top or in an object there.
+_LINES = frozenset(
+    (
+        *("message", "log", "body", "payload", "msg", "line", "data", "event"),
+        "resultdescription",
+    )
+)
 #: Reasons of those of whose usage a reader found none, without knowing that there is none.
 _ORDINARY = frozenset(("no_usage", "no_llm", "not_a_request"))
 UNREAD_USAGE: Final = Skipped("unread_usage")
 #: How a text begins that may be an object.
 _BEGINS = ("{", " ", "\n")
+#: Fields that hold the name of a value beside it.
+_PAIRS = frozenset(("key", "name"))
 _OTLP_VALUES = ("stringValue", "intValue", "doubleValue")
 
 
@@ -164,7 +171,7 @@ def _weighs(name: str, value: object, weight: int) -> bool:
     if weight == _TEXT:
         if type(value) is not str:
             return False
-        return value[:1] in _BEGINS or (name == "key" and may_count(value))
+        return value[:1] in _BEGINS or (name in _PAIRS and may_count(value))
     return weight == _COUNT
 
 
@@ -173,7 +180,7 @@ def _learned(name: str) -> int:
     weight = _NOTHING
     if says.is_count or says.holds_usage:
         weight = _COUNT
-    elif says.holds_answer or name == "key" or name.lower() in _LINES:
+    elif says.holds_answer or name in _PAIRS or name.lower() in _LINES:
         weight = _TEXT
     if len(name) <= MAX_NAME:
         if len(_known) >= _MAX_KNOWN:
@@ -201,9 +208,13 @@ def _members(node: object) -> Iterator[tuple[str, Any]]:
 
 
 def _attribute(item: object) -> tuple[str, object] | None:
-    if not isinstance(item, dict) or not isinstance(item.get("key"), str):
+    if not isinstance(item, dict):
         return None
     value = item.get("value")
+    if isinstance(item.get("name"), str) and isinstance(value, str | int | float):
+        return item["name"], value
+    if not isinstance(item.get("key"), str):
+        return None
     if not isinstance(value, dict):
         return None
     return item["key"], next((value[kind] for kind in _OTLP_VALUES if kind in value), value)
@@ -218,7 +229,7 @@ def _inner(node: _Open, says: Name, value: dict[str, Any] | list[Any]) -> Name |
     holds_usage = says.holds_usage or (node.inside.holds_usage and not says.is_other)
     # Items of an array, and attributes, are where the array is.
     holds_model = says.holds_model or (says == Name() and node.inside.holds_model)
-    return Name(holds_usage=holds_usage, holds_model=holds_model, holds_answer=says.holds_answer)
+    return Name(holds_usage=holds_usage, holds_model=holds_model)
 
 
 def _is_by_name(value: Mapping[str, Any] | list[Any]) -> bool:
@@ -247,7 +258,7 @@ def _held(name: str, value: object, says: Name, node: _Open) -> object:
     """Return a value, or the object in a text whose name says that there may be one."""
     if not isinstance(value, str) or value[:1] not in _BEGINS:
         return value
-    is_line = (node.depth == 0 or node.inside.holds_answer) and name.lower() in _LINES
+    is_line = node.depth <= 1 and name.lower() in _LINES
     if not (says.holds_usage or says.holds_answer or is_line) or node.depth >= MAX_DEPTH:
         return value
     if not 2 < len(value) <= MAX_TEXT or not value.lstrip().startswith("{"):

@@ -39,10 +39,10 @@ def value_at(packed, path):
         if document is not None:
             node = node.documents[int(document) - 1]
             continue
-        while isinstance(node, Packed):
-            node = node.documents[0]
         if step[0] == " > ":
             continue
+        while isinstance(node, Packed):
+            node = node.documents[0]
         if place is not None:
             node = node[int(place)]
         elif quoted is not None and isinstance(node, list):

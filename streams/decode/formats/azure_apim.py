@@ -9,9 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
+from streams.decode.formats.envelopes import is_of_a_resource
 from streams.decode.formats.lenient_json import parsed
 from streams.decode.formats.provider_usage import is_claude, with_cache, with_surplus
-from streams.decode.formats.raw_usage import Found, Item, first, first_text, is_nothing, whole
+from streams.decode.formats.raw_usage import (
+    Found,
+    Item,
+    first,
+    first_text,
+    is_nothing,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +32,10 @@ _TABLE = "ApiManagementGatewayLlmLog"
 _COUNTS = ("promptTokens", "completionTokens", "totalTokens", "promptCachedTokens")
 
 
+#: What every entry of a resource log has.
+_COMMON = ("resourceId", "operationName", "correlationId")
+
+
 def is_azure_apim(document: Mapping[str, Any]) -> bool:
     """Return whether a document is an entry of a resource log of Azure's, of any category.
 
@@ -31,20 +43,21 @@ def is_azure_apim(document: Mapping[str, Any]) -> bool:
     """
     if "model" in document:
         return False
-    return document.get("Type") == _TABLE or (
+    if document.get("Type") == _TABLE:
+        return True
+    if is_of_a_resource(document) and ("category" in document or "Type" in document):
+        return True
+    return (
         type(document.get("category")) is str
         and type(document.get("properties")) in {dict, str}
-        and (
-            document["category"] in _GATEWAY
-            or any(name in document for name in ("resourceId", "operationName", "correlationId"))
-        )
+        and (document["category"] in _GATEWAY or any(name in document for name in _COMMON))
     )
 
 
 def read(document: Mapping[str, Any]) -> Item:
     """Return the result for an entry; those of other categories are ordinary traffic."""
     is_exported = document.get("Type") == _TABLE
-    if not is_exported and document["category"] != _LLM:
+    if not is_exported and document.get("category") != _LLM:
         return Skipped("no_llm")
     given = (
         {name[:1].lower() + name[1:]: value for name, value in document.items()}

@@ -1,8 +1,10 @@
 """What carries documents to a topic: envelopes that know themselves, and fields of log shippers.
 
-Sources: Azure Monitor's stream of resource logs to Event Hubs (`records`); CloudWatch Logs'
+Sources: Azure Monitor's stream of resource logs to Event Hubs (`records`) and its references of
+ContainerAppConsoleLogs, AppServiceConsoleLogs, AppServiceAppLogs and AppTraces; CloudWatch Logs'
 subscription filters and Data Firehose; Kafka Connect's JsonConverter; Debezium's change events and
-its unwrapping of them; the fields in which Fluent Bit, Fluentd, Logstash, Filebeat, Vector,
+its unwrapping of them; Elasticsearch's documents in its answers (`_source`); PostHog's topic of
+captured events (`data`); the fields in which Fluent Bit, Fluentd, Logstash, Filebeat, Vector,
 Promtail and others put the line that they ship.
 """
 
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.decode.event import Rejected, Skipped, event_time
 from streams.decode.formats.cloudevents import Envelope
+from streams.decode.formats.lenient_json import parsed
 from streams.decode.formats.markers import CHANGES
 from streams.decode.formats.native import time_of
 from streams.decode.formats.raw_usage import json_type, part
@@ -28,6 +31,13 @@ SHIPPED = (
     *("payload", "jsonPayload", "textPayload", "msg", "MESSAGE", "LogMessage", "LogEntry", "_raw"),
 )
 _SHIPPED = frozenset(SHIPPED)
+#: Where resource logs of Azure's have a line: in their properties, or beside them.
+_LINES = (
+    *("Log", "log", "Message", "message", "resultDescription", "ResultDescription"),
+    *("LogMessage", "LogEntry"),
+)
+#: Beginnings of a resource's path in Azure.
+_RESOURCES = ("/subscriptions/", "/SUBSCRIPTIONS/")
 #: Fields in which gateways and people put the body of a response.
 _ANSWERS = (
     *(("response", "body"), ("response",), ("response_body",), ("responseBody",), ("resp_body",)),
@@ -63,8 +73,21 @@ def may_hold(value: object) -> bool:
     return type(value) in {dict, list} and bool(value)
 
 
+def is_of_a_resource(document: Mapping[str, Any]) -> bool:
+    """Return whether a document names the resource that it is from, by its path in Azure."""
+    resource = document.get("resourceId")
+    return type(resource) is str and resource.startswith(_RESOURCES)
+
+
 def shipped(document: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield the values that may be what a log shipper has wrapped, the likeliest first."""
+    """Yield the values that may be what a log shipper has wrapped, the likeliest first.
+
+    In a resource log of Azure's a line of an application lies in the properties or beside them.
+    """
+    if "resourceId" in document and is_of_a_resource(document):
+        properties = parsed(document.get("properties"))
+        for name in _LINES:
+            yield from filter(may_hold, (part(properties, name), document.get(name)))
     if document.keys().isdisjoint(_SHIPPED):
         return
     for name in SHIPPED:
@@ -75,6 +98,8 @@ def shipped(document: Mapping[str, Any]) -> Iterator[Any]:
 def is_plain_line(document: Mapping[str, Any]) -> bool:
     """Return whether a document ships a line of text, as any program logs."""
     texts = [document[name] for name in SHIPPED if type(document.get(name)) is str]
+    if is_of_a_resource(document):
+        return not any(map(may_hold, shipped(document)))
     return bool(texts) and not any(map(_DOCUMENT.match, texts))
 
 
@@ -125,6 +150,10 @@ def unwrapped(document: Mapping[str, Any]) -> Inside | Rejected | Skipped | None
         return _debezium(document)
     if type(document.get("logEvents")) is list and "messageType" in document:
         return _cloudwatch(document)
+    if type(document.get("_source")) is dict and "_index" in document:
+        return Inside([document["_source"]])
+    if type(document.get("data")) is str and "distinct_id" in document:
+        return _captured(document)
     for name in ("records", "Records"):
         records = document.get(name)
         if type(records) is list:
@@ -157,6 +186,15 @@ def _cloudwatch(document: Mapping[str, Any]) -> Inside | Skipped:
     if document["messageType"] != "DATA_MESSAGE" or not document["logEvents"]:
         return Skipped("empty_batch")
     return Inside([*map(_log_event, document["logEvents"])])
+
+
+def _captured(document: Mapping[str, Any]) -> Inside:
+    """Return an event as PostHog's capture puts it into its own topic, with what it adds."""
+    event = parsed(document["data"])
+    if type(event) is not dict:
+        return Inside([document["data"]])
+    given = {name: document[name] for name in ("distinct_id", "uuid") if name in document}
+    return Inside([{**given, **event}], at_time(document.get("now")))
 
 
 def _log_event(event: Any) -> Any:

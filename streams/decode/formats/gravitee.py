@@ -1,7 +1,8 @@
 """Gravitee: metrics of a v4 API, as its reporters write them.
 
 Sources: gravitee-io/gravitee-reporter-common (JSON, where the metrics are an array of names and
-values, and Elasticsearch, where they are an object); Gravitee's documentation of LLM proxies.
+values, and Elasticsearch, where they are an object); Gravitee's documentation of LLM proxies;
+gravitee-io/gravitee-policy-ai-prompt-token-tracking, AiTokenTrackPolicy.java (1.0 to 2.0).
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 NAME = "gravitee"
 
+#: The LLM proxy's metrics, and those of the policy of token tracking before its version 1.2.
+_SENT = ("long_llm-proxy_tokens-sent", "long_ai-prompt-token-sent")
+_RECEIVED = ("long_llm-proxy_tokens-received", "long_ai-prompt-token-receive")
+_MODEL = ("keyword_llm-proxy_model", "keyword_ai-prompt-token-model")
 #: What names the API, in each of the two ways of writing, and what is measured of each request.
 _MARKERS = {
     "api-id": ("additional-metrics", "gateway-response-time-ms", "gateway-latency-ms"),
@@ -34,9 +39,9 @@ def is_gravitee(document: Mapping[str, Any]) -> bool:
 def read(document: Mapping[str, Any]) -> Item:
     """Return the result for a request; one to an API without a model has none of the metrics."""
     metrics = _metrics(first(document, "additional-metrics", "additionalMetrics"))
-    prompt = metrics.get("long_llm-proxy_tokens-sent")
-    completion = metrics.get("long_llm-proxy_tokens-received")
-    model = metrics.get("keyword_llm-proxy_model")
+    prompt = first(metrics, *_SENT)
+    completion = first(metrics, *_RECEIVED)
+    model = first(metrics, *_MODEL)
     if prompt is None and completion is None:
         return Skipped("no_llm" if model is None else "no_usage")
     return Found(

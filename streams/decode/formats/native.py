@@ -16,10 +16,11 @@ import msgspec
 
 from streams.decode.event import MAX_TOKENS, Rejected, UsageEvent, event_time
 from streams.decode.formats.markers import BEFORE_NATIVE, TIMES, Never
+from streams.decode.formats.provider_usage import camel_cache
 from streams.decode.formats.raw_usage import add, first, json_type, whole, wrong_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from streams.kafka.record_batch import Headers
 
@@ -33,6 +34,14 @@ _COMPLETIONS = ("completion_tokens", "output_tokens", "completionTokens", "outpu
 _LAST_TIME = "startTime"
 #: Anthropic's, which lie beside its `input_tokens`.
 _CACHE = ("cache_read_input_tokens", "cache_creation_input_tokens")
+#: Those, and Bedrock's, which lie beside its `inputTokens`.
+_CACHES = frozenset(
+    (
+        *_CACHE,
+        *("cacheReadInputTokens", "cacheReadInputTokenCount", "cacheWriteInputTokens"),
+        *("cacheWriteInputTokenCount", "cacheCreationInputTokens"),
+    )
+)
 
 #: The typed decoder reads no other name of the time than `ts`.
 _NOT_PLAIN = (*BEFORE_NATIVE, *TIMES, _LAST_TIME)
@@ -134,8 +143,8 @@ def is_native(document: Mapping[str, Any]) -> bool:
 def read(document: Mapping[str, Any]) -> UsageEvent | Rejected:
     """Return the event of a parsed document, or what is wrong with it."""
     prompt = first(document, *_PROMPTS)
-    if document.get("prompt_tokens") is None and any(name in document for name in _CACHE):
-        prompt = add(prompt, *(document.get(name) for name in _CACHE))
+    if not _CACHES.isdisjoint(document):
+        prompt = add(prompt, *_beside(document))
     fields = {
         "model": model_of(document),
         "prompt_tokens": whole(prompt),
@@ -149,6 +158,14 @@ def read(document: Mapping[str, Any]) -> UsageEvent | Rejected:
     except (msgspec.ValidationError, OverflowError):
         return _explain(document, fields)
     return event if event.model.strip() else _NAMELESS
+
+
+def _beside(document: Mapping[str, Any]) -> Iterable[object]:
+    """Return the cache that lies beside the input, by the name of the input."""
+    name = next((each for each in _PROMPTS if document.get(each) is not None), "")
+    if name == "input_tokens":
+        return map(document.get, _CACHE)
+    return camel_cache(document) if name == "inputTokens" else ()
 
 
 def has_part(document: Mapping[str, Any]) -> bool:

@@ -32,6 +32,8 @@ _GEMINI = (
     *("prompt_token_count", "candidates_token_count", "total_token_count"),
 )
 _CONVERSE = ("inputTokens", "outputTokens")
+#: LangChain's for JavaScript, Spring AI's and the AI SDK's before version 5.
+_CAMEL = ("promptTokens", "completionTokens")
 _COHERE = ("tokens", "billed_units")
 
 
@@ -52,19 +54,26 @@ def usage_of(usage: object, *, is_response: bool = False) -> Usage:
     if _has(usage, _GEMINI):
         return gemini(usage)
     if _has(usage, _CONVERSE):
-        return Usage(
-            add(
-                usage.get("inputTokens"),
-                first(usage, "cacheReadInputTokens", "cacheReadInputTokenCount"),
-                first(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount"),
-            ),
-            usage.get("outputTokens"),
-        )
+        return Usage(add(usage.get("inputTokens"), *camel_cache(usage)), usage.get("outputTokens"))
+    if _has(usage, _CAMEL):
+        prompt, completion = map(usage.get, _CAMEL)
+        return with_surplus(prompt, completion, usage.get("totalTokens"))
     # Cohere has what the model read and wrote beside what it bills, which is less.
     for name in _COHERE:
         if type(usage.get(name)) is dict:
             return _one_pass(usage[name])
     return _NONE
+
+
+def camel_cache(usage: Mapping[str, Any]) -> tuple[object, object]:
+    """Return cache reads and writes beside `inputTokens`, by Bedrock's names and Claude Code's."""
+    return (
+        first(usage, "cacheReadInputTokens", "cacheReadInputTokenCount"),
+        first(
+            usage,
+            *("cacheWriteInputTokens", "cacheWriteInputTokenCount", "cacheCreationInputTokens"),
+        ),
+    )
 
 
 def _has(usage: Mapping[str, Any], names: tuple[str, ...]) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.decode.formats import otlp_names as names
+from streams.decode.formats.native import has_part
 from streams.decode.formats.otlp_json import plain, span_of, text_of
 from streams.decode.formats.otlp_span import Source, Span, looked_into, traced
 from streams.decode.formats.raw_usage import part, whole
@@ -22,17 +23,25 @@ if TYPE_CHECKING:
     from streams.decode.formats.traced import Traced
 
 _MICROSECOND: Final = 1000
+_NONE: Final[dict[str, object]] = {}
 #: Tags of a Zipkin span that the Collector takes from the scope.
 _SCOPES: Final = ("otel.scope.name", "otel.library.name")
 
 
 def is_zipkin(document: Mapping[str, Any]) -> bool:
-    """Return whether a document is a span of Zipkin's."""
+    """Return whether a document is a span of Zipkin's.
+
+    Other records have ids of those names as well: a span's tags are a mapping, its time is a
+    number, and what it names is in its tags.
+    """
     return (
         type(document.get("traceId")) is str
         and type(document.get("id")) is str
         and "spanId" not in document
+        and type(document.get("tags", _NONE)) is dict
+        and type(whole(document.get("timestamp", 0))) is int
         and ("tags" in document or "timestamp" in document or "localEndpoint" in document)
+        and not has_part(document)
     )
 
 
