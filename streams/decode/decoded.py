@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from streams.decode.event import Rejected, Skipped, UsageEvent
-from streams.decode.formats.raw_usage import Found, Item, judge
+from streams.decode.formats.raw_usage import Found, Item, SharedId, judge
 from streams.decode.judged import Judged, Unread, is_traced, skip_nested, unread_of
+from streams.decode.nesting import Node
 from streams.decode.unread_usage import UNREAD_USAGE, is_ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from streams.decode.formats.traced import Traced
-    from streams.decode.nesting import Node
+    from streams.decode.formats.traced import Line, Traced
 
 #: The detail reported when a reader fails on a document, which should not happen.
 FAILED = "cannot be read as what it seems to be"
@@ -86,3 +86,26 @@ def traced_item(
     if node is not None and isinstance(item, UsageEvent):
         node = node.counting(item.prompt_tokens, item.completion_tokens)
     return Judged(name, item, node, link)
+
+
+def placed(found: list[Judged], line: Line) -> list[Judged]:
+    """Place the events of a log line inside the span that it was written in.
+
+    The request's own span repeats such an event, or it repeats the span.
+    """
+    if not line.around:
+        return found
+    return [
+        each._replace(node=_place(line.around, number, each.item))
+        if each.node is None and isinstance(each.item, UsageEvent)
+        else each
+        for number, each in enumerate(found)
+    ]
+
+
+def _place(around: str, number: int, event: UsageEvent) -> Node | None:
+    if type(event.id) is SharedId:
+        return None
+    # A span may have several lines.
+    key = f"{around}/line/{number}/{event.ts}/{event.id}"
+    return Node(key, around).counting(event.prompt_tokens, event.completion_tokens)

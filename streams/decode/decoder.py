@@ -18,6 +18,7 @@ from streams.decode.decoded import (
     Decoded,
     is_something,
     judge_item,
+    placed,
     sorted_out,
     traced_item,
 )
@@ -32,6 +33,7 @@ from streams.decode.formats import (
     otlp,
     provider,
 )
+from streams.decode.formats.anthropic_stream import assembled, assembled_lines
 from streams.decode.formats.json_lines import (
     BrokenLine,
     documents_of,
@@ -286,7 +288,7 @@ class Decoder:
             return one(TOO_MANY_ITEMS)
         found: list[Judged] = []
         last: dict[object, int] = {}
-        for document in provider.assembled(documents):
+        for document in assembled(documents):
             inside = self._any(document, depth + 1)
             format_, item = inside[0].format, inside[0].item
             if (
@@ -406,6 +408,8 @@ class Decoder:
         detect = self._options.detect
         found: list[Judged] = []
         many = cast("list[Read | UsageEvent]", items if isinstance(items, list) else [items])
+        if len(many) > 1:
+            many = assembled_lines(many)
         for each in many:
             if isinstance(each, Traced):
                 found.append(traced_item(name, each, self._ignored, detect))
@@ -420,8 +424,8 @@ class Decoder:
         if self._ignored.isdisjoint(line.sources):
             found = self._of_lines.line(line.document, depth + 1)
             if any(each.is_known for each in found):
-                return completed(found, envelopes.at_time(line.ts))
-            return [Judged(name, line.unread())]
+                return placed(completed(found, envelopes.at_time(line.ts)), line)
+            return [Judged(name, line.unread(), line.node)]
         return [Judged(name, Skipped("not_a_request"))]
 
     def line(self, document: object, depth: int) -> list[Judged]:

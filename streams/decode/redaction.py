@@ -79,12 +79,14 @@ _BEGINNINGS: Final = {
     "type": ("response.",),
     "event": ("$",),
     names.AI_OPERATION: ("ai.",),
-    "resourceId": ("/subscriptions/", "/SUBSCRIPTIONS/"),
+    "resourceId": ("/",),
 }
 _STEP: Final = ".do"
 _MAKERS: Final = ("claude", "anthropic")
 _ANTHROPIC_ROUTE: Final = "/v1/messages"
 _BATCH_COST: Final = "_batch_cost"
+#: Ids that are equal in any case.
+_HEXADECIMAL: Final = frozenset(("traceId", "spanId", "parentSpanId"))
 #: OTLP's values lie in objects of these names; the attribute's name is that of the value.
 _VALUES: Final = frozenset(
     (
@@ -285,6 +287,8 @@ class _Redactor:
         if self._is_time(key) and event_time(text, None) is not None:
             return self._day(text)
         known = self._known(text, key)
+        if key in _HEXADECIMAL:
+            text = text.lower()
         return self._placeholder(text) if known is None else known
 
     def _placeholder(self, text: str) -> str:

@@ -27,6 +27,7 @@ _OTHERS = frozenset(
         *("remaining", "reset", "threshold", "capacity", "allowed", "target", "truncate", "chunk"),
         *("window", "rate", "per", "speed", "throughput", "cost", "costs", "price", "prices"),
         *("pricing", "credit", "credits", "fee", "spend", "saved", "training", "trained"),
+        *("issued", "redeemed", "revoked", "minted"),
         *("time", "latency", "duration", "ms", "second", "seconds", "ttl", "age", "lifetime"),
         *("expires", "expiry", "expiration", "refresh", "access", "auth", "csrf", "xsrf", "bearer"),
         *("jwt", "oauth", "id", "ids", "index", "position", "offset", "type", "stop", "special"),
@@ -37,11 +38,16 @@ _OTHERS = frozenset(
 _MODEL_ENDS = frozenset(("model", "name", "id", "version"))
 #: A model of a phone, for example.
 _OTHER_MODELS = frozenset(("device", "hw", "hardware", "host", "vehicle", "printer"))
+#: What some call a model, beside one of the words that say that it is one.
+_DEPLOYED = frozenset(("engine", "deployment"))
+_OF_LLMS = frozenset(("llm", "ai", "genai", "openai", "gpt"))
 #: What holds a conversation: its contents are whatever people write.
 _CONVERSATION = frozenset(
     (
         *("messages", "message", "contents", "content", "prompt", "choices", "arguments"),
         *("history", "tools", "functions", "tool_calls", "parts", "documents"),
+        # What a caller asks for is written by people as well.
+        *("querystring", "query", "query_params", "args"),
     )
 )
 #: Last words of names of what a model answered, which may hold its usage as well.
@@ -96,7 +102,8 @@ def says_of(name: str) -> Name:
     is_count = (has_tokens and has_kind) or (has_sides and "usage" in found)
     last = words[-1]
     return Name(
-        is_model="model" in found and last in _MODEL_ENDS and found.isdisjoint(_OTHER_MODELS),
+        is_model=("model" in found and last in _MODEL_ENDS and found.isdisjoint(_OTHER_MODELS))
+        or (last in _DEPLOYED and not found.isdisjoint(_OF_LLMS)),
         is_model_end=last in _MODEL_ENDS and len(words) == 1,
         is_count=(is_count and not is_other) or {"prompt", "eval", "count"} == found,
         is_side=found <= _KINDS | _TOKENS and not is_other,

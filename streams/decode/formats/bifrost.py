@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
 from streams.decode.formats.lenient_json import parsed
-from streams.decode.formats.provider_usage import usage_of
+from streams.decode.formats.provider_usage import Usage, usage_of
 from streams.decode.formats.raw_usage import Found, Item, first, first_text, part
 
 if TYPE_CHECKING:
@@ -50,10 +50,16 @@ def read(document: Mapping[str, Any]) -> Item:
         return Skipped("no_usage", is_final=True)
     return Found(
         first_text(document.get("canonical_model_name"), document.get("model")),
-        *usage_of(parsed(document.get("token_usage"))),
+        *_usage(document),
         ts=first(document, "timestamp", "created_at"),
         tenant=first_text(*(document.get(name) for name in _TENANTS)),
         id=document.get("id"),
         text=first(document, "input_history", "responses_input_history"),
         failed=document.get("status") == "error",
     )
+
+
+def _usage(document: Mapping[str, Any]) -> Usage:
+    """Return the usage of an entry; its table has the counts in columns as well."""
+    found = usage_of(parsed(document.get("token_usage")))
+    return usage_of(document) if found == (None, None) else found

@@ -36,8 +36,6 @@ _LINES = (
     *("Log", "log", "Message", "message", "resultDescription", "ResultDescription"),
     *("LogMessage", "LogEntry"),
 )
-#: Beginnings of a resource's path in Azure.
-_RESOURCES = ("/subscriptions/", "/SUBSCRIPTIONS/")
 #: Fields in which gateways and people put the body of a response.
 _ANSWERS = (
     *(("response", "body"), ("response",), ("response_body",), ("responseBody",), ("resp_body",)),
@@ -76,7 +74,7 @@ def may_hold(value: object) -> bool:
 def is_of_a_resource(document: Mapping[str, Any]) -> bool:
     """Return whether a document names the resource that it is from, by its path in Azure."""
     resource = document.get("resourceId")
-    return type(resource) is str and resource.startswith(_RESOURCES)
+    return type(resource) is str and resource.startswith("/")
 
 
 def shipped(document: Mapping[str, Any]) -> Iterator[Any]:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 NAME = "langfuse"
 
-_GENERATIONS = ("generation-create", "generation-update")
+_GENERATIONS = ("generation-create", "generation-update", "embedding-create")
+#: Events of observations of any kind, as the first SDKs wrote them.
+_OBSERVATIONS = ("observation-create", "observation-update")
 #: Events of what holds generations, runs no model, or is no observation.
 _SUMS = ("trace-", "span-", "agent-", "chain-", "tool-", "retriever-", "score-", "sdk-log")
 
@@ -63,7 +65,7 @@ def read(document: Mapping[str, Any]) -> list[Item]:
             items.append(Rejected("wrong_type", f"batch holds {json_type(event)}"))
             continue
         body = event.get("body")
-        if event.get("type") not in _GENERATIONS:
+        if not _is_generation(event.get("type"), body):
             items.append(_other(event.get("type"), body))
         elif type(body) is not dict:
             items.append(Rejected("wrong_type", f"body is {json_type(body)}"))
@@ -80,6 +82,13 @@ def read(document: Mapping[str, Any]) -> list[Item]:
     for at, whole, timestamp in merged.values():
         items[at] = _item(whole, timestamp)
     return items or [Skipped("empty_batch")]
+
+
+def _is_generation(kind: object, body: object) -> bool:
+    """Return whether an event is of a request to a model."""
+    if kind in _OBSERVATIONS:
+        return part(body, "type") in {"GENERATION", "EMBEDDING"}
+    return kind in _GENERATIONS
 
 
 def _other(kind: object, body: object) -> Item:

@@ -17,17 +17,23 @@ NAME = "openrouter"
 
 def is_openrouter(document: Mapping[str, Any]) -> bool:
     """Return whether a document is OpenRouter's record of a generation, under `data`."""
-    data = document.get("data")
-    return type(data) is dict and (
+    data = _data(document)
+    return (
         "native_tokens_prompt" in data
         or "native_tokens_completion" in data
         or ("tokens_prompt" in data and "tokens_completion" in data)
     )
 
 
+def _data(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the record in an answer of the API, or by itself."""
+    data = document.get("data")
+    return data if type(data) is dict else document
+
+
 def read(document: Mapping[str, Any]) -> Item:
     """Return the result for a generation's record; its `usage` is in dollars."""
-    data = document["data"]
+    data = _data(document)
     return Found(
         model=data.get("model"),
         prompt=first(data, "native_tokens_prompt", "tokens_prompt"),

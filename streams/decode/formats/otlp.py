@@ -37,7 +37,7 @@ def read(document: dict[str, Any]) -> Items:
     """Return the result for the spans and log records of a batch."""
     found: Items = []
     if "resourceSpans" in document:
-        found += of_spans(otlp_json.spans(document), otlp_json.counting)
+        found += of_spans(otlp_json.spans(document), otlp_json.counting, otlp_json.events)
     if "resourceLogs" in document:
         found += _of_records(otlp_json.records(document))
     return found or [Skipped("not_a_request")]
@@ -46,8 +46,12 @@ def read(document: dict[str, Any]) -> Items:
 def of_spans(
     spans: Iterable[tuple[Span, Source] | Rejected],
     attributes: Callable[[Any], Mapping[str, object]],
+    events: Callable[[Any], Iterable[tuple[object, Mapping[str, object]]]],
 ) -> Items:
-    """Return the result for spans; `attributes` decodes those that may hold unread counts."""
+    """Return the result for spans; `attributes` decodes those that may hold unread counts.
+
+    `events` returns the times and attributes of those of a span's events that may hold counts.
+    """
     read = list(islice(spans, MAX_ITEMS + 1))
     if len(read) > MAX_ITEMS:
         return [TOO_MANY_ITEMS]
@@ -60,14 +64,29 @@ def of_spans(
         traced = otlp_span.traced(span, source)
         item = traced.item
         # Most spans are ordinary, and most of these have no name of a count.
-        if (
-            type(item) is Skipped
-            and not item.is_final
-            and (span.may_count or any(map(may_count, span.attributes)))
-        ):
-            traced = otlp_span.looked_into(traced, attributes(span.unread), source)
+        if type(item) is Skipped and not item.is_final:
+            if span.may_count or any(map(may_count, span.attributes)):
+                traced = otlp_span.looked_into(traced, attributes(span.unread), source)
+            if span.events:
+                found += _of_events(traced, span, source, list(events(span.events)))
+                continue
         found.append(traced)
     return found or [Skipped("empty_batch")]
+
+
+def _of_events(
+    traced: Traced, span: Span, source: Source, events: list[tuple[object, Mapping[str, object]]]
+) -> Items:
+    """Return a span without usage, and the requests that its events report."""
+    requests = [
+        request
+        for number, (time, attributes) in enumerate(events)
+        if (request := otlp_span.of_event(span, number, time, attributes, source)) is not None
+    ]
+    if requests or not events:
+        return [traced, *requests]
+    held = {**span.attributes, "events": [attributes for _, attributes in events]}
+    return [otlp_span.looked_into(traced, held, source)]
 
 
 def _of_records(records: Iterable[tuple[Record, Source] | Rejected]) -> Items:
@@ -108,7 +127,8 @@ def _read_protobuf(value: bytes) -> Items:
             return [Skipped("empty_batch")]
         return [Rejected("not_protobuf", "binary, and no OTLP traces or logs")]
     if any(map(otlp_protobuf.has_ids, otlp_protobuf.items(traces))):
-        return of_spans(otlp_protobuf.reader().of(traces), otlp_protobuf.counting)
+        spans = otlp_protobuf.reader().of(traces)
+        return of_spans(spans, otlp_protobuf.counting, otlp_protobuf.events)
     # It is not needed any more, and may be large.
     del traces
     wire.check(value, LogsData.DESCRIPTOR, MAX_VALUES, LogRecord.DESCRIPTOR, MAX_ITEMS)
@@ -124,7 +144,7 @@ def read_typed(value: bytes) -> Items | None:
     if not value.startswith(otlp_json.TYPED):
         return None
     try:
-        return of_spans(otlp_json.typed_spans(value), otlp_json.counting)
+        return of_spans(otlp_json.typed_spans(value), otlp_json.counting, otlp_json.events)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
 

@@ -6,6 +6,7 @@ accept numbers as well).
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from streams.decode.formats.otlp_log import Record
 
+#: One of these is in every name of a count.
+COUNTING: Final = (b"oken", b"OKEN", b"sage", b"SAGE")
 #: Messages hold parts which hold texts: a deeper structure is not a prompt.
 _MAX_DEPTH: Final = 8
 _SERVICE: Final = "service.name"
@@ -40,7 +43,8 @@ def spans(document: dict[str, Any]) -> Iterator[tuple[Span, Source] | Rejected]:
                 yield span
             else:
                 given = span.get("attributes")
-                yield span_of(span, _wanted(given))._replace(unread=given), source
+                found = span_of(span, _wanted(given))
+                yield found._replace(unread=given, events=span.get("events")), source
 
 
 def _scopes(
@@ -118,6 +122,16 @@ def counting(attributes: Any) -> dict[str, object]:
         for key, each in pairs[:MAX_VALUES]
         if key
     }
+
+
+def events(given: Any) -> Iterator[tuple[object, Mapping[str, object]]]:
+    """Yield time and attributes of those events of a span that may hold counts."""
+    if isinstance(given, bytes):
+        given = orjson.loads(given) if any(word in given for word in COUNTING) else None
+    for event in given[:MAX_VALUES] if type(given) is list else ():
+        attributes = _all(event.get("attributes")) if type(event) is dict else {}
+        if any(map(may_count, attributes)):
+            yield event.get("timeUnixNano"), attributes
 
 
 def _key(attribute: object) -> str:
@@ -203,10 +217,21 @@ def records(document: dict[str, Any]) -> Iterator[tuple[Record, Source] | Reject
                     whole(each.get("timeUnixNano")) or whole(each.get("observedTimeUnixNano")),
                     text_of(each.get("eventName")),
                     _all(each.get("attributes")),
-                    value_of(each.get("body")),
+                    _body(each.get("body")),
                 ),
                 source,
             )
+
+
+def _body(value: object) -> object:
+    """Return the body of a log record: bytes of a text are a text."""
+    held = part(value, "bytesValue")
+    if type(held) is not str:
+        return value_of(value)
+    try:
+        return base64.b64decode(held, validate=True).decode()
+    except ValueError:
+        return None
 
 
 def _all(attributes: object) -> dict[str, object]:
@@ -244,6 +269,7 @@ class _TypedSpan(msgspec.Struct, gc=False, rename="camel"):
     end_time_unix_nano: str | int = 0
     status: _Status | None = None
     attributes: list[_Attribute] = []
+    events: msgspec.Raw = msgspec.Raw()
 
 
 class _Scope(msgspec.Struct, gc=False):
@@ -327,6 +353,7 @@ def _typed_span(span: _TypedSpan) -> Span:
         attributes,
         span.attributes,
         may_count,
+        bytes(span.events) or None,
     )
 
 

@@ -68,14 +68,23 @@ def traced(record: Record, source: Source) -> Traced | Line:
         found = _READERS[name](record)
         if found is not None:
             return Traced(found, _node(found), sources)
+    around = _around(record)
     if any(key.startswith(_ACCESS_LOG) for key in attributes):
-        return Line({**attributes}, record.time, sources)
+        return Line({**attributes}, record.time, sources, around=around)
     body = record.body
     if isinstance(body, dict | str | list) and may_hold(body):
-        return Line(body, record.time, sources, attributes, source.shown)
-    if any(map(may_count, attributes)):
-        return Traced(unread(attributes, "not_a_request", source.shown), None, sources)
+        return Line(body, record.time, sources, attributes, source.shown, around)
+    if any(may_count(key) or type(held) in {dict, list} for key, held in attributes.items()):
+        item = unread(attributes, "not_a_request", source.shown)
+        return Traced(item, Node(f"{around}/line", around) if around else None, sources)
     return Traced(_NOT_A_REQUEST, None, sources)
+
+
+def _around(record: Record) -> str:
+    """Return the key of the span that a record was written in, "" where it names none."""
+    if not (record.trace.strip("0") and record.span.strip("0")):
+        return ""
+    return f"{record.trace}/{record.span}".lower()
 
 
 def _claude_code(record: Record) -> Found | None:
@@ -148,6 +157,9 @@ def _details(record: Record, source: Source) -> tuple[Found | Skipped, Node | No
     if not source.names.isdisjoint(TWICE):
         return _NOT_A_REQUEST, None
     attributes = record.attributes
+    if isinstance(record.body, dict):
+        # Before events had attributes, they were in the body.
+        attributes = {**record.body, **attributes}
     operation = attributes.get(names.OPERATION)
     operation = operation if isinstance(operation, str) else ""
     if operation in names.NO_REQUESTS or operation == names.INVOKE_AGENT:
@@ -155,7 +167,7 @@ def _details(record: Record, source: Source) -> tuple[Found | Skipped, Node | No
     found = usage(attributes, names.present(attributes), source)
     if found == (None, None):
         return unread(attributes, "no_usage", source.shown), None
-    around = f"{record.trace}/{record.span}" if record.span else None
+    around = _around(record) or None
     name = f"{around}/event" if around else None
     item = Found(
         model=first(attributes, names.MODEL),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.otlp_usage import first, json_object, unquoted
+from streams.decode.formats.raw_usage import part
+
+#: Attributes that hold the model in JSON.
+_HOLDING: Final = (names.BRAINTRUST_MODEL, names.LOGFIRE_ASKED)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +18,10 @@ if TYPE_CHECKING:
 def model_of(attributes: Mapping[str, object], has: names.Present) -> object:
     """Return the model that answered; `has` are the names of the attributes."""
     model = unquoted(first(attributes, has.model))
+    for name in _HOLDING if model is None else ():
+        if name in attributes:
+            model = part(json_object(attributes[name]), "model")
+            break
     if names.LITELLM_MODEL in attributes or names.LITELLM_HIDDEN in attributes:
         return _routed(attributes, model)
     return model

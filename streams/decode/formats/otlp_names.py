@@ -38,7 +38,7 @@ CLIENT: Final = frozenset((3, "SPAN_KIND_CLIENT", "CLIENT"))
 MLFLOW_KIND: Final = "mlflow.spanType"
 KIND: Final = (
     *("openinference.span.kind", "langsmith.span.kind", MLFLOW_KIND),
-    *("langfuse.observation.type", "traceloop.span.kind", "span.type"),
+    *("langfuse.observation.type", "traceloop.span.kind", "span.type", "gen_ai.span.kind"),
 )
 REQUEST_KINDS: Final = frozenset(
     ("LLM", "EMBEDDING", "CHAT_MODEL", "GENERATION", "COMPLETION", "LLM_REQUEST")
@@ -46,7 +46,8 @@ REQUEST_KINDS: Final = frozenset(
 SUM_KINDS: Final = frozenset(
     (
         *("AGENT", "CHAIN", "TOOL", "WORKFLOW", "TASK", "RETRIEVER", "PARSER", "PROMPT"),
-        *("SPAN", "EVENT", "INTERACTION", "MEMORY"),
+        *("SPAN", "EVENT", "INTERACTION", "MEMORY", "EVALUATOR", "GUARDRAIL", "STEP", "ENTRY"),
+        *("EVAL", "SCORE", "FUNCTION"),
     )
 )
 #: The AI SDK's name of an operation: that of the parent has no step.
@@ -59,6 +60,9 @@ INPUT: Final = (
     "llm.usage.prompt_tokens",
     "gen_ai.response.input_tokens",
     "gen_ai.response.prompt_tokens",
+    "ai.usage.inputTokens",
+    "ai.usage.promptTokens",
+    "braintrust.metrics.prompt_tokens",
 )
 OUTPUT: Final = (
     "gen_ai.usage.output_tokens",
@@ -67,6 +71,9 @@ OUTPUT: Final = (
     "llm.usage.completion_tokens",
     "gen_ai.response.output_tokens",
     "gen_ai.response.completion_tokens",
+    "ai.usage.outputTokens",
+    "ai.usage.completionTokens",
+    "braintrust.metrics.completion_tokens",
 )
 TOTAL: Final = ("gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens")
 #: The AI SDK's embeddings have no output.
@@ -75,6 +82,7 @@ CACHE_READ: Final = (
     "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.cache_read_input_tokens",
     "llm.token_count.prompt_details.cache_read",
+    "ai.usage.cachedInputTokens",
 )
 CACHE_CREATION: Final = (
     "gen_ai.usage.cache_creation.input_tokens",
@@ -82,6 +90,7 @@ CACHE_CREATION: Final = (
     "gen_ai.usage.cache_write_input_tokens",
     "gen_ai.usage.cache_write.input_tokens",
     "llm.token_count.prompt_details.cache_write",
+    "ai.usage.inputTokenDetails.cacheWriteTokens",
 )
 #: Claude Code's own, beside which the cache lies.
 BARE_INPUT: Final = "input_tokens"
@@ -97,6 +106,16 @@ MLFLOW_SHAPE: Final = "mlflow.message.format"
 MLFLOW_LEVEL: Final = "mlflow.spanLogLevel"
 #: The answer as JSON in a text, for requests whose usage MLflow does not read itself.
 MLFLOW_ANSWER: Final = "mlflow.spanOutputs"
+
+#: What the AI SDK's provider adds to an answer, as JSON in a text: Anthropic's own usage.
+AI_PROVIDER: Final = "ai.response.providerMetadata"
+#: Braintrust's kind, counts and model, each as JSON in a text.
+BRAINTRUST_KIND: Final = "braintrust.span_attributes"
+BRAINTRUST_USAGE: Final = "braintrust.metrics"
+BRAINTRUST_MODEL: Final = "braintrust.metadata"
+#: What Logfire has of a request and its answer, as JSON in texts.
+LOGFIRE_ASKED: Final = "request_data"
+LOGFIRE_ANSWER: Final = "response_data"
 
 ASKED_MODEL: Final = "gen_ai.request.model"
 #: LiteLLM: the model that it has sent a request to, the alias that was asked for, and both in JSON.
@@ -114,6 +133,7 @@ MODEL: Final = (
     "mlflow.llm.model",
     "ai.model.id",
     "llm.request.model",
+    "gen_ai.model_name",
     "model",
 )
 PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system", "llm.system", "llm.provider")
@@ -155,7 +175,9 @@ TEXT: Final = (
     "input.value",
 )
 #: Texts, and JSON that may hold some: what a Collector on the way drops.
-MAY_HOLD_TEXTS: Final = (*TEXT, MLFLOW_ANSWER, LITELLM_HIDDEN)
+MAY_HOLD_TEXTS: Final = (
+    *(*TEXT, MLFLOW_ANSWER, LITELLM_HIDDEN, AI_PROVIDER, LOGFIRE_ASKED, LOGFIRE_ANSWER),
+)
 ERROR: Final = "error.type"
 #: The id of a request to Anthropic, which Claude Code's span and its log event share.
 REQUEST_ID: Final = "request_id"
@@ -169,7 +191,8 @@ WANTED: Final[Mapping[str, str]] = {
         *(OPERATION, AI_OPERATION, EMBEDDED, BARE_INPUT, BARE_OUTPUT, ERROR, REQUEST_ID),
         *(ANSWER_ID, LANGFUSE_USAGE, MLFLOW_USAGE, MLFLOW_PROVIDER),
         *(LITELLM_MODEL, LITELLM_ALIAS, LITELLM_HIDDEN),
-        *(MLFLOW_SHAPE, MLFLOW_LEVEL, MLFLOW_ANSWER),
+        *(MLFLOW_SHAPE, MLFLOW_LEVEL, MLFLOW_ANSWER, AI_PROVIDER),
+        *(BRAINTRUST_KIND, BRAINTRUST_USAGE, BRAINTRUST_MODEL, LOGFIRE_ASKED, LOGFIRE_ANSWER),
         *(*KIND, *INPUT, *OUTPUT, *TOTAL, *CACHE_READ, *CACHE_CREATION, *BARE_CACHE),
         *(*MODEL, *PROVIDER, *TENANT, *LANGUAGE, *TEXT),
     )

@@ -18,8 +18,10 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as WholeSpan
 
 from streams.decode.formats import otlp_names as names
+from streams.decode.formats.otlp_json import COUNTING
 from streams.decode.formats.otlp_log import Record
 from streams.decode.formats.otlp_span import FAILED, Source, Span
 from streams.decode.unread_usage import MAX_VALUES
@@ -49,6 +51,7 @@ _SCHEMA: Final[dict[str, dict[str, tuple[int, Any]]]] = {
         "start": (7, _FIXED),
         "end": (8, _FIXED),
         "attributes": (9, [_BYTES]),
+        "events": (11, [_BYTES]),
         "status": (15, "Status"),
     },
     "LogRecord": {
@@ -152,6 +155,7 @@ class Spans:
             attributes,
             span.attributes,
             may_count,
+            span.events,
         )
 
 
@@ -169,7 +173,7 @@ def records(resources: Any) -> Iterator[tuple[Record, Source]]:
             source = Source.of(scope.scope.name.decode(errors="replace"), service)
             for each in scope.items:
                 attributes = map(KeyValue.FromString, each.attributes)
-                body = AnyValue.FromString(each.body) if each.body else None
+                body = _body(each.body) if each.body else None
                 yield (
                     Record(
                         each.trace_id.hex(),
@@ -177,7 +181,7 @@ def records(resources: Any) -> Iterator[tuple[Record, Source]]:
                         each.time or each.observed or None,
                         each.event_name.decode(errors="replace"),
                         {pair.key: _value(pair.value, 0) for pair in attributes},
-                        None if body is None else _value(body, 0),
+                        body,
                     ),
                     source,
                 )
@@ -213,6 +217,30 @@ def counting(attributes: Any) -> dict[str, object]:
     """Return all attributes of a span; broken ones are left out."""
     pairs = (_parsed(raw) for raw in islice(attributes, MAX_VALUES))
     return {pair.key: _value(pair.value, 0) for pair in pairs if pair is not None}
+
+
+def _body(raw: bytes) -> object:
+    """Return the body of a log record: bytes of a text are a text."""
+    value = AnyValue.FromString(raw)
+    if value.WhichOneof("value") != "bytes_value":
+        return _value(value, 0)
+    try:
+        return str(value.bytes_value, "utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def events(given: Any) -> Iterator[tuple[object, dict[str, object]]]:
+    """Yield time and attributes of those events of a span that may hold counts."""
+    for raw in islice(given, MAX_VALUES):
+        if any(word in raw for word in COUNTING):
+            try:
+                event = WholeSpan.Event.FromString(raw)
+            except DecodeError:
+                continue
+            attributes = {pair.key: _value(pair.value, 0) for pair in event.attributes}
+            if any(map(may_count, attributes)):
+                yield event.time_unix_nano, attributes
 
 
 def _parsed(raw: bytes) -> Any:

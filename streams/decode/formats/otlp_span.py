@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, Skipped, UsageEvent
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.otlp_model import model_of
-from streams.decode.formats.otlp_usage import first, unquoted, usage
-from streams.decode.formats.raw_usage import Found, Item, whole
+from streams.decode.formats.otlp_usage import NONE, first, json_object, unquoted, usage
+from streams.decode.formats.raw_usage import Found, Item, part, whole
 from streams.decode.formats.traced import Traced
 from streams.decode.nesting import NO_USAGE, Node
 from streams.decode.unread_usage import unread
@@ -53,7 +53,7 @@ class Span(NamedTuple):
     """The required fields of a span, from any encoding; only the attributes that are wanted.
 
     `unread` are all attributes in the encoding that they came in; `may_count` if one that is not
-    wanted may be a count by its name.
+    wanted may be a count by its name. `events` are the span's, in their encoding, if it has any.
     """
 
     trace: str
@@ -66,6 +66,7 @@ class Span(NamedTuple):
     attributes: Mapping[str, object]
     unread: Any = ()
     may_count: bool = True
+    events: Any = None
 
 
 def traced(span: Span, source: Source) -> Traced:
@@ -76,8 +77,9 @@ def traced(span: Span, source: Source) -> Traced:
     if not (span.id.strip("0") and span.trace.strip("0")):
         return Traced(_item(span, source, None, whole(span.start))[0], None, source.names)
     start, end = whole(span.start), whole(span.end)
-    key = f"{span.trace}/{span.id}"
-    parent = f"{span.trace}/{span.parent}" if span.parent else None
+    # Ids are hexadecimal digits of any case.
+    key = f"{span.trace}/{span.id}".lower()
+    parent = f"{span.trace}/{span.parent}".lower() if span.parent else None
     item, is_sum = _item(span, source, key, start)
     if type(item) is Skipped:
         return Traced(item, Node(key, parent), source.names)
@@ -97,6 +99,28 @@ def traced(span: Span, source: Source) -> Traced:
     if type(request) is str and request:
         return Traced(item, node, source.names, Node(request, key))
     return Traced(item, node, source.names)
+
+
+def of_event(
+    span: Span, number: int, time: object, attributes: Mapping[str, object], source: Source
+) -> Traced | None:
+    """Return the request that an event of a span reports, None where it reports none.
+
+    It lies inside its span, of which it has what it does not say itself.
+    """
+    own = {name: value for name, value in attributes.items() if name in names.WANTED}
+    if usage(own, names.present(own), source) == NONE:
+        return None
+    found = traced(
+        span._replace(
+            id=f"{span.id}/{number}",
+            parent=span.id,
+            start=whole(time) or span.start,
+            attributes={**span.attributes, **own},
+        ),
+        source,
+    )
+    return None if type(found.item) is Skipped and not found.item.is_final else found
 
 
 def looked_into(traced: Traced, attributes: Mapping[str, object], source: Source) -> Traced:
@@ -129,6 +153,9 @@ def _item(
     if prompt is None and completion is None:
         return _WITHOUT_USAGE if is_request else _NOTHING, False
     model = model_of(attributes, has)
+    if model is None and not is_request:
+        # A sum that names no model.
+        return _NOTHING, False
     start = start or None
     language = first(attributes, has.language) if has.language else None
     tenant = first(attributes, has.tenant) if has.tenant else None
@@ -180,6 +207,8 @@ def _plain(value: object) -> object:
 
 def _kind(attributes: Mapping[str, object], has: names.Present) -> str:
     kind = unquoted(first(attributes, has.kind))
+    if kind is None and names.BRAINTRUST_KIND in attributes:
+        kind = part(json_object(attributes[names.BRAINTRUST_KIND]), "type")
     return kind.upper() if type(kind) is str else ""
 
 

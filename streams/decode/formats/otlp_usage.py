@@ -9,8 +9,14 @@ import orjson
 
 from streams.decode.formats import langfuse
 from streams.decode.formats import otlp_names as names
-from streams.decode.formats.provider_usage import Usage, is_claude, usage_of, with_cache
-from streams.decode.formats.raw_usage import add, whole
+from streams.decode.formats.provider_usage import (
+    Usage,
+    anthropic,
+    is_claude,
+    usage_of,
+    with_cache,
+)
+from streams.decode.formats.raw_usage import add, part, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +57,10 @@ def usage(attributes: Mapping[str, object], has: names.Present, source: Source) 
         return _others(attributes, source)
     if not has.cache_read and not has.cache_creation:
         return Usage(prompt, completion)
+    if names.AI_PROVIDER in attributes:
+        own = _anthropics_own(attributes[names.AI_PROVIDER], prompt)
+        if own is not None:
+            return Usage(own, completion)
     read = _count(attributes, has.cache_read)
     written = _count(attributes, has.cache_creation)
     total = _count(attributes, has.total)
@@ -59,6 +69,17 @@ def usage(attributes: Mapping[str, object], has: names.Present, source: Source) 
         beside = not _is_inside_strands(attributes, has, add(prompt, completion) == total)
     prompt = _with_cache(prompt, completion, total, (read, written), is_beside=beside)
     return Usage(prompt, completion)
+
+
+def _anthropics_own(metadata: object, prompt: object) -> object:
+    """Return all input of the AI SDK on Anthropic, None where its answer does not tell.
+
+    Version 5 reports Anthropic's own input, which is without the cache, and 6 all of it.
+    """
+    own = part(json_object(metadata), "anthropic", "usage")
+    if type(own) is not dict or own.get("input_tokens") is None:
+        return None
+    return anthropic(own).prompt if whole(own["input_tokens"]) == prompt else prompt
 
 
 def _is_beside(attributes: Mapping[str, object], has: names.Present, source: Source) -> bool:
@@ -115,8 +136,26 @@ def _others(attributes: Mapping[str, object], source: Source) -> Usage:
         return _mlflow(details, is_beside=beside)
     if names.MLFLOW_ANSWER in attributes and _mlflow_kind(attributes) in names.REQUEST_KINDS:
         return _answered(attributes[names.MLFLOW_ANSWER])
+    details = json_object(attributes.get(names.BRAINTRUST_USAGE))
+    if details is not None:
+        return braintrust(details)
+    if names.LOGFIRE_ANSWER in attributes:
+        return _answered(attributes[names.LOGFIRE_ANSWER])
     embedded = whole(attributes.get(names.EMBEDDED))
     return NONE if embedded is None else Usage(embedded, None)
+
+
+def braintrust(metrics: Mapping[str, object]) -> Usage:
+    """Return the usage in Braintrust's metrics, whose prompt holds the cache."""
+    return Usage(
+        with_cache(
+            whole(metrics.get("prompt_tokens")),
+            metrics.get("prompt_cached_tokens"),
+            metrics.get("prompt_cache_creation_tokens"),
+            is_beside=False,
+        ),
+        whole(metrics.get("completion_tokens")),
+    )
 
 
 def _is_beside_mlflow(attributes: Mapping[str, object]) -> bool:
@@ -148,6 +187,8 @@ _ANSWER: Final = msgspec.json.Decoder(_Answer)
 
 def _answered(text: object) -> Usage:
     """Return the usage of an answer that is JSON in a text; of embeddings MLflow reads none."""
+    if type(text) is dict:
+        return usage_of(text.get("usage"))
     if type(text) is not str or '"usage"' not in text:
         return NONE
     try:

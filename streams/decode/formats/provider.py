@@ -14,13 +14,13 @@ from streams.decode.formats.provider_usage import gemini, usage_of
 from streams.decode.formats.raw_usage import Found, Item, first, first_text, part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 NAME, GEMINI, OLLAMA = "provider", "gemini", "ollama"
 NAMES = (NAME, GEMINI, OLLAMA)
 
 #: Events of Anthropic's streams: input and output are in different ones.
-_ANTHROPIC_EVENTS = (
+ANTHROPIC_EVENTS = (
     *("message_start", "message_delta", "message_stop", "ping"),
     *("content_block_start", "content_block_delta", "content_block_stop"),
 )
@@ -30,8 +30,9 @@ _OBJECTS = ("chat.completion", "chat.completion.chunk", "text_completion", "resp
 _WHOLE = ("chat.completion", "response")
 #: Counts in the dump of a Gemini response by Google's SDK for Python.
 _GEMINI_DUMPED = ("prompt_token_count", "candidates_token_count", "total_token_count")
-#: Stream events of OpenAI's responses API that hold the whole response, with its usage.
-_LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")
+#: Stream events of OpenAI's responses API that hold the whole response, with its usage, and the
+#: realtime API's.
+_LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed", "response.done")
 
 
 def is_gemini(document: Mapping[str, Any]) -> bool:
@@ -70,6 +71,12 @@ def _is_unfinished(choices: object, *reasons: str) -> bool:
     )
 
 
+def _is_empty(choices: object) -> bool:
+    """Return whether no choice adds anything: LiteLLM's last chunk, which has the usage."""
+    deltas = [part(each, "delta") for each in choices] if type(choices) is list else []
+    return all(type(each) is dict and not any(each.values()) for each in deltas)
+
+
 def is_ollama(document: Mapping[str, Any]) -> bool:
     """Return whether a document is a response of Ollama's own API."""
     return "done" in document and ("eval_count" in document or "prompt_eval_count" in document)
@@ -105,7 +112,7 @@ def is_piece(document: Mapping[str, Any]) -> bool:
     """Return whether a document is a response without usage, or a chunk of a streamed one."""
     kind = document.get("type")
     return (
-        (type(kind) is str and (kind in _ANTHROPIC_EVENTS or kind.startswith("response.")))
+        (type(kind) is str and (kind in ANTHROPIC_EVENTS or kind.startswith("response.")))
         or type(document.get("choices")) is list
         or document.get("object") in _OBJECTS
         or ("done" in document and "created_at" in document)
@@ -121,7 +128,9 @@ def read(document: Mapping[str, Any]) -> Item:
     if document.get("done") is False:
         return Skipped("stream_chunk")
     if type(kind) is str:
-        if kind in _ANTHROPIC_EVENTS:
+        # One that names a model as well is somebody's own record.
+        is_own = "model" in document and is_provider(document)
+        if kind in ANTHROPIC_EVENTS and not is_own:
             return Skipped("stream_chunk")
         if kind.startswith("response."):
             inner = document.get("response")
@@ -131,7 +140,8 @@ def read(document: Mapping[str, Any]) -> Item:
     object_ = document.get("object")
     is_chunk = type(object_) is str and object_.endswith(".chunk")
     # Some servers repeat the usage so far in every chunk (vLLM's continuous_usage_stats).
-    if is_chunk and _is_unfinished(document.get("choices"), "finish_reason"):
+    choices = document.get("choices")
+    if is_chunk and _is_unfinished(choices, "finish_reason") and not _is_empty(choices):
         return Skipped("stream_chunk")
     found = usage_of(_usage(document), is_response=object_ == "response")
     if found == (None, None):
@@ -158,37 +168,3 @@ def _usage(document: Mapping[str, Any]) -> object:
     if type(choices) is list:
         places += (part(choice, "usage") for choice in choices)
     return next((each for each in places if type(each) is dict), None)
-
-
-def assembled(documents: Sequence[object]) -> Sequence[object]:
-    """Return documents in which the events of one Anthropic stream are one response.
-
-    The first event of a stream has the input and later ones the output so far, so the response
-    takes the place of the last event with usage. The others stay what they are: pieces.
-    """
-    kinds = [each.get("type") if type(each) is dict else None for each in documents]
-    if "message_start" not in kinds:
-        return documents
-    found = list(documents)
-    message: dict[str, Any] | None = None
-    place = 0
-    for at, (kind, each) in enumerate(zip(kinds, documents, strict=True)):
-        if kind == "message_start":
-            message, place = _started(each), at
-        elif message is not None and kind in _ANTHROPIC_EVENTS:
-            usage = part(each, "usage")
-            found[place] = documents[place]
-            if kind == "message_delta" and type(usage) is dict:
-                so_far = {name: value for name, value in usage.items() if value is not None}
-                message, place = message | {"usage": message["usage"] | so_far}, at
-            found[place] = message
-            if kind == "message_stop":
-                message = None
-    return found
-
-
-def _started(event: object) -> dict[str, Any] | None:
-    message = part(event, "message")
-    if type(message) is not dict or type(message.get("usage")) is not dict:
-        return None
-    return message

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from streams.decode.nesting import Node
 from streams.decode.unread_usage import unread
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
     from streams.decode.event import Skipped, UsageEvent
     from streams.decode.formats.raw_usage import Item
-    from streams.decode.nesting import Node
 
 
 class Traced(NamedTuple):
@@ -31,7 +31,8 @@ class Traced(NamedTuple):
 class Line(NamedTuple):
     """A log line that holds a document of its own, and the time at which it was written.
 
-    `attributes` are those of the log record around it, and `source` is who wrote it.
+    `attributes` are those of the log record around it, and `source` is who wrote it. `around` is
+    the key of the span that it was written in, "" where it names none.
     """
 
     document: object
@@ -39,6 +40,12 @@ class Line(NamedTuple):
     sources: frozenset[str] = frozenset()
     attributes: Mapping[str, object] = MappingProxyType({})
     source: str = ""
+    around: str = ""
+
+    @property
+    def node(self) -> Node | None:
+        """Return the place of the line inside the span that it was written in."""
+        return Node(f"{self.around}/line", self.around) if self.around else None
 
     def unread(self) -> Skipped:
         """Return why a line that holds no document of a known format is skipped."""
