@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from streams.decode.event import Rejected, Skipped, UsageEvent
-from streams.decode.formats.raw_usage import Found, Item, SharedId, judge
+from streams.decode.formats.raw_usage import Found, Item, PlacedId, SharedId, judge
 from streams.decode.judged import Judged, Unread, is_traced, skip_nested, unread_of
 from streams.decode.nesting import Node
 from streams.decode.unread_usage import UNREAD_USAGE, is_ordinary
@@ -88,24 +90,27 @@ def traced_item(
     return Judged(name, item, node, link)
 
 
-def placed(found: list[Judged], line: Line) -> list[Judged]:
+def placed(found: list[Judged], line: Line, at: int) -> list[Judged]:
     """Place the events of a log line inside the span that it was written in.
 
-    The request's own span repeats such an event, or it repeats the span.
+    The request's own span repeats such an event, or it repeats the span. `at` is the line's place
+    in its batch: a span may have several lines that are alike.
     """
     if not line.around:
         return found
     return [
-        each._replace(node=_place(line.around, number, each.item))
+        _placed(each, each.item, line, f"{at}/{number}")
         if each.node is None and isinstance(each.item, UsageEvent)
         else each
         for number, each in enumerate(found)
     ]
 
 
-def _place(around: str, number: int, event: UsageEvent) -> Node | None:
+def _placed(judged: Judged, event: UsageEvent, line: Line, number: str) -> Judged:
     if type(event.id) is SharedId:
-        return None
-    # A span may have several lines.
-    key = f"{around}/line/{number}/{event.ts}/{event.id}"
-    return Node(key, around).counting(event.prompt_tokens, event.completion_tokens)
+        return judged
+    counts = event.prompt_tokens, event.completion_tokens
+    key = f"{line.around}/line/{number}/{line.ts}/{event.ts}/{event.id}/{counts}"
+    name = SharedId(key) if event.id is None else PlacedId.at(event.id, key)
+    node = Node(key, line.around).counting(*counts)
+    return judged._replace(item=msgspec.structs.replace(event, id=name), node=node)

@@ -410,21 +410,21 @@ class Decoder:
         many = cast("list[Read | UsageEvent]", items if isinstance(items, list) else [items])
         if len(many) > 1:
             many = assembled_lines(many)
-        for each in many:
+        for at, each in enumerate(many):
             if isinstance(each, Traced):
                 found.append(traced_item(name, each, self._ignored, detect))
             elif isinstance(each, Line):
-                found += self._line(name, each, depth)
+                found += self._line(name, each, depth, at)
             else:
                 found.append(Judged(name, judge_item(each, detect)))
         return found
 
-    def _line(self, name: str, line: Line, depth: int) -> list[Judged]:
+    def _line(self, name: str, line: Line, depth: int, at: int) -> list[Judged]:
         """Judge the line of a log record. Most of them hold no usage, and are ordinary."""
         if self._ignored.isdisjoint(line.sources):
             found = self._of_lines.line(line.document, depth + 1)
             if any(each.is_known for each in found):
-                return placed(completed(found, envelopes.at_time(line.ts)), line)
+                return placed(completed(found, envelopes.at_time(line.ts)), line, at)
             return [Judged(name, line.unread(), line.node)]
         return [Judged(name, Skipped("not_a_request"))]
 

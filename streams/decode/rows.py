@@ -19,7 +19,7 @@ from streams.decode.event import (
     event_time,
 )
 from streams.decode.formats import custom, native, otlp
-from streams.decode.formats.raw_usage import SharedId, request_id
+from streams.decode.formats.raw_usage import PlacedId, SharedId, place_of, request_id
 from streams.decode.formats.registry import NAMES
 from streams.kafka import record_batch
 
@@ -257,6 +257,10 @@ def _requests_of(events: Sequence[UsageEvent]) -> NDArray[np.int64]:
     return requests
 
 
+#: Ids by which a request is found again, whether or not ids are compared.
+_PLACED = frozenset((SharedId, PlacedId))
+
+
 def _ids(
     events: Sequence[UsageEvent], formats: Sequence[int] | None, *, with_ids: bool
 ) -> list[int]:
@@ -265,13 +269,15 @@ def _ids(
     if formats is None:
         return [0] * len(events)
     return [
-        id_number(each.id) if number == _OTLP or type(each.id) is SharedId else 0
+        id_number(place_of(each.id)) if number == _OTLP or type(each.id) in _PLACED else 0
         for each, number in zip(events, formats, strict=True)
     ]
 
 
 def id_number(name: object) -> int:
     """Return the hash of an event's id, the same as in compiled code; 0 for none."""
+    if type(name) is PlacedId:
+        name = str(name)
     if type(name) is not str or not 0 < len(name) <= MAX_CHARACTERS:
         name = request_id(name)
     if name is None:

@@ -321,6 +321,40 @@ def test_a_log_event_and_its_span_count_once():
     assert counted(logs) == (1, 11)
 
 
+def log_line(counts=(), body=None, at=0):
+    """Return a record with an access log, or with a line, that was written in a span."""
+    fields = {
+        "genai_model_name": "gpt-4o",
+        **dict(zip(("genai_tokens_input", "genai_tokens_output"), map(str, counts), strict=False)),
+    }
+    attributes = [{"key": name, "value": {"stringValue": text}} for name, text in fields.items()]
+    record = {
+        "traceId": f"{1:032X}",
+        "spanId": f"{7:016X}",
+        "timeUnixNano": str(START + at),
+        **({"attributes": attributes} if body is None else {"body": {"stringValue": body}}),
+    }
+    return json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}).encode()
+
+
+def test_an_access_log_and_its_span_count_once():
+    own = record(span(7, 0, (10, 1)))
+
+    assert counted(log_line((10, 1)), own) == (1, 11)
+    assert counted(own, log_line((10, 1))) == (1, 11)
+    assert counted(log_line((10, 1))) == (1, 11)
+    assert counted(own, log_line((20, 2))) == (2, 33)
+
+
+def test_two_lines_of_one_span_count_each():
+    body = '{"model":"gpt-4o","prompt_tokens":10,"completion_tokens":1,"ts":1799999940}'
+    values = log_line(body=body), log_line(body=body, at=1)
+
+    assert counted(*values) == (2, 22)
+    assert counted(lines(*values)) == (2, 22)
+    assert counted(record(span(7)), *values) == (2, 22)
+
+
 def test_memory_is_bounded_by_spans():
     memory = TraceMemory(1000, spans=50)
     partition = new()

@@ -60,7 +60,8 @@ decode: Callable[[bytes | None], UsageEvent] = msgspec.json.Decoder(
         gc=False,
     )
 ).decode  # type: ignore[assignment]
-_encode = msgspec.json.Encoder().encode
+#: An id may be a text that says more (see `streams.decode.formats.raw_usage`).
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 #: The number of values in a larger record is checked before it is decoded.
 MANY_BYTES = 1024 * 1024
 #: Envoy AI Gateway's keys are chosen by the deployment, but all have this prefix.

@@ -67,6 +67,26 @@ class SharedId(str):
     __slots__ = ()
 
 
+class PlacedId(str):
+    """The own id of a request that lies inside a span, with the key of its place there."""
+
+    __slots__ = ("key",)
+
+    key: str
+
+    @classmethod
+    def at(cls, name: object, key: str) -> PlacedId:
+        """Return an id with the key of its place."""
+        found = cls(name)
+        found.key = key
+        return found
+
+
+def place_of(name: object) -> object:
+    """Return what places a request in a trace: the key of its place, or its id."""
+    return name.key if type(name) is PlacedId else name
+
+
 #: From here on, some decoders read numbers as integers and others as doubles.
 _WHOLE = 2**63
 #: Digits of the longest number in a text, with a sign and a fraction of zero.

@@ -23,6 +23,7 @@ from streams.decode.event import (
     event_time,
 )
 from streams.decode.formats import native, otlp
+from streams.decode.formats.raw_usage import place_of
 from streams.decode.options import Options
 from streams.settings import ENV_PREFIX, SettingsError
 
@@ -162,7 +163,7 @@ class Reader:
                 rejected = [*rejected, plain]
             else:
                 records.append(Record(_key(plain), native.encode(plain)))
-                keys.append(event.id)
+                keys.append(place_of(event.id))
         events = len(records)
         if self._keep_bodies and records:
             # Workers read the same body, and compare its spans themselves.
