@@ -67,7 +67,7 @@ def of_spans(
         if type(item) is Skipped and not item.is_final:
             if span.may_count or any(map(may_count, span.attributes)):
                 traced = otlp_span.looked_into(traced, attributes(span.unread), source)
-            if span.events:
+            if span.events is not None:
                 found += _of_events(traced, span, source, list(events(span.events)))
                 continue
         found.append(traced)

@@ -76,11 +76,14 @@ def _objects(value: object, name: str) -> Iterator[dict[str, Any] | Rejected]:
 
 
 def span_of(span: Mapping[str, Any], attributes: Mapping[str, object]) -> Span:
-    """Return a span with OTLP's fields, whatever their types; its attributes are read already."""
+    """Return a span with OTLP's fields, whatever their types; its attributes are read already.
+
+    Ids are hexadecimal digits of any case.
+    """
     return Span(
-        text_of(span.get("traceId")),
-        text_of(span.get("spanId")),
-        text_of(span.get("parentSpanId")),
+        text_of(span.get("traceId")).lower(),
+        text_of(span.get("spanId")).lower(),
+        text_of(span.get("parentSpanId")).lower(),
         plain(span.get("kind")),
         span.get("startTimeUnixNano"),
         span.get("endTimeUnixNano"),
@@ -126,8 +129,9 @@ def counting(attributes: Any) -> dict[str, object]:
 
 def events(given: Any) -> Iterator[tuple[object, Mapping[str, object]]]:
     """Yield time and attributes of those events of a span that may hold counts."""
-    if isinstance(given, bytes):
-        given = orjson.loads(given) if any(word in given for word in COUNTING) else None
+    if type(given) is _TypedSpan:
+        raw = bytes(given.events)
+        given = orjson.loads(raw) if any(word in raw for word in COUNTING) else None
     for event in given[:MAX_VALUES] if type(given) is list else ():
         attributes = _all(event.get("attributes")) if type(event) is dict else {}
         if any(map(may_count, attributes)):
@@ -343,9 +347,9 @@ def _typed_span(span: _TypedSpan) -> Span:
     may_count = attributes.pop(_COUNTS, None) is not None
     status = span.status
     return Span(
-        span.trace_id,
-        span.span_id,
-        span.parent_span_id,
+        span.trace_id.lower(),
+        span.span_id.lower(),
+        span.parent_span_id.lower(),
         span.kind,
         span.start_time_unix_nano,
         span.end_time_unix_nano,
@@ -353,7 +357,7 @@ def _typed_span(span: _TypedSpan) -> Span:
         attributes,
         span.attributes,
         may_count,
-        bytes(span.events) or None,
+        span,
     )
 
 

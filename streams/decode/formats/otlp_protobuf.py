@@ -155,7 +155,7 @@ class Spans:
             attributes,
             span.attributes,
             may_count,
-            span.events,
+            span,
         )
 
 
@@ -230,9 +230,9 @@ def _body(raw: bytes) -> object:
         return None
 
 
-def events(given: Any) -> Iterator[tuple[object, dict[str, object]]]:
+def events(span: Any) -> Iterator[tuple[object, dict[str, object]]]:
     """Yield time and attributes of those events of a span that may hold counts."""
-    for raw in islice(given, MAX_VALUES):
+    for raw in islice(span.events, MAX_VALUES):
         if any(word in raw for word in COUNTING):
             try:
                 event = WholeSpan.Event.FromString(raw)

@@ -53,7 +53,7 @@ class Span(NamedTuple):
     """The required fields of a span, from any encoding; only the attributes that are wanted.
 
     `unread` are all attributes in the encoding that they came in; `may_count` if one that is not
-    wanted may be a count by its name. `events` are the span's, in their encoding, if it has any.
+    wanted may be a count by its name. `events` is what holds the span's events, in their encoding.
     """
 
     trace: str
@@ -77,9 +77,8 @@ def traced(span: Span, source: Source) -> Traced:
     if not (span.id.strip("0") and span.trace.strip("0")):
         return Traced(_item(span, source, None, whole(span.start))[0], None, source.names)
     start, end = whole(span.start), whole(span.end)
-    # Ids are hexadecimal digits of any case.
-    key = f"{span.trace}/{span.id}".lower()
-    parent = f"{span.trace}/{span.parent}".lower() if span.parent else None
+    key = f"{span.trace}/{span.id}"
+    parent = f"{span.trace}/{span.parent}" if span.parent else None
     item, is_sum = _item(span, source, key, start)
     if type(item) is Skipped:
         return Traced(item, Node(key, parent), source.names)

@@ -97,6 +97,7 @@ FORMATS = (
     Format(native.NAME, native.is_native, native.read),
     Format(otlp.NAME, zipkin.is_cloudwatch, zipkin.read_cloudwatch),
     Format(otlp.NAME, zipkin.is_zipkin, zipkin.read_zipkin),
+    Format(otlp.NAME, zipkin.is_braintrust, zipkin.read_braintrust),
     Format(provider.NAME, provider.is_piece, provider.read),
     Format(ACCESS_LOG, _is_access_log, _read_access_log),
 )
@@ -113,7 +114,7 @@ _KEYS = frozenset(
         *("modelName", "modelId"),
         *("llm_model", "llm_prompt_tokens", "llm_completion_tokens", "api-id", "apiId"),
         *("category", "Type", "custom_id", "recordId", "response", "usage_metadata"),
-        *("variant_name", "metric_name"),
+        *("variant_name", "metric_name", "span_attributes"),
         *("eval_count", "prompt_eval_count", "model", "type", "choices", "object", "created_at"),
         *("traceId", *_ACCESS_LOG),
     )

@@ -3,8 +3,10 @@
 * Zipkin's JSON, as the Collector's Kafka exporter writes it (`encoding: zipkin_json`): every
   attribute is a text, times are microseconds.
 * CloudWatch's `aws/spans`: one span a line, attributes and resource as plain maps.
+* Rows of Braintrust's logs, as its SDKs send and its exports write them.
 
-Sources: openzipkin/zipkin-api, zipkin2-api.yaml; AWS, CloudWatch's Transaction Search.
+Sources: openzipkin/zipkin-api, zipkin2-api.yaml; AWS, CloudWatch's Transaction Search;
+braintrustdata/braintrust-sdk, e2e/scenarios (payloads of logs), js/src/logger.ts.
 """
 
 from __future__ import annotations
@@ -54,9 +56,9 @@ def read_zipkin(span: Mapping[str, Any]) -> Traced:
     end = None if start is None or type(lasts) is not int else start + lasts * _MICROSECOND
     failed = "error" in attributes or attributes.get("otel.status_code") == "ERROR"
     found = Span(
-        text_of(span.get("traceId")),
-        text_of(span.get("id")),
-        text_of(span.get("parentId")),
+        text_of(span.get("traceId")).lower(),
+        text_of(span.get("id")).lower(),
+        text_of(span.get("parentId")).lower(),
         plain(span.get("kind")),
         start,
         end,
@@ -84,3 +86,43 @@ def read_cloudwatch(span: Mapping[str, Any]) -> Traced:
     service = part(span, "resource", "attributes", "service.name")
     source = Source.of(part(span, "scope", "name"), service)
     return looked_into(traced(span_of(span, wanted), source), span["attributes"], source)
+
+
+def is_braintrust(document: Mapping[str, Any]) -> bool:
+    """Return whether a document is a row of Braintrust's logs: a span, in fields of its own."""
+    return (
+        type(document.get("span_attributes")) is dict
+        and type(document.get("metrics")) is dict
+        and ("span_id" in document or "root_span_id" in document)
+    )
+
+
+def read_braintrust(row: Mapping[str, Any]) -> Traced:
+    """Return what a row of Braintrust's logs is; its metrics have seconds as well as tokens."""
+    metrics = row["metrics"]
+    attributes: dict[str, object] = {
+        names.BRAINTRUST_KIND: row["span_attributes"],
+        names.BRAINTRUST_USAGE: metrics,
+        names.BRAINTRUST_MODEL: row.get("metadata"),
+        names.TEXT[-1]: row.get("input"),
+    }
+    parents = row.get("span_parents")
+    found = Span(
+        text_of(row.get("root_span_id")),
+        text_of(row.get("span_id")),
+        text_of(parents[0]) if type(parents) is list and parents else "",
+        None,
+        _nanoseconds(metrics.get("start")) or row.get("created"),
+        _nanoseconds(metrics.get("end")),
+        row.get("error") is not None,
+        {name: value for name, value in attributes.items() if value is not None},
+    )
+    source = Source.of("", "")
+    return looked_into(traced(found, source), attributes, source)
+
+
+def _nanoseconds(seconds: object) -> int | None:
+    # Bounded by a date: a day that has not come in thousands of years.
+    if type(seconds) not in {int, float} or not 0 < seconds < 1e11:  # type: ignore[operator]
+        return None
+    return int(seconds * 1_000_000) * _MICROSECOND  # type: ignore[operator]
