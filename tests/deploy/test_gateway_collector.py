@@ -56,7 +56,7 @@ def test_the_collector_drops_only_spans_without_usage_and_operation():
     assert set(re.findall('"([^"]+)"', condition)) == {
         *(otlp_names.OPERATION, *otlp_names.INPUT, *otlp_names.OUTPUT, otlp_names.EMBEDDED),
         *(otlp_names.BARE_INPUT, otlp_names.BARE_OUTPUT),
-        *(otlp_names.LANGFUSE_USAGE, otlp_names.MLFLOW_USAGE),
+        *(otlp_names.LANGFUSE_USAGE, otlp_names.MLFLOW_USAGE, otlp_names.BRAINTRUST_USAGE),
     }
 
 

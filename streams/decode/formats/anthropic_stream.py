@@ -6,7 +6,7 @@ Sources: Anthropic's API reference, streaming; the fields of log shippers (see
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.decode.formats.envelopes import SHIPPED
 from streams.decode.formats.lenient_json import loads
@@ -108,9 +108,11 @@ def _parsed(text: str) -> object:
 
 def _put(document: object, held: _Held | None, message: dict[str, Any]) -> object:
     """Return a document with a response in the place of the event in it."""
-    if held is None or not held.field:
+    if type(document) is str:
+        document = _parsed(document)
+    if held is None or not held.field or type(document) is not dict:
         return message
-    return {**cast("dict[str, Any]", document), held.field: message}
+    return {**document, held.field: message}
 
 
 def _started(event: object) -> dict[str, Any] | None:

@@ -62,7 +62,7 @@ def read(document: Mapping[str, Any]) -> Item:
     given = (
         {name[:1].lower() + name[1:]: value for name, value in document.items()}
         if is_exported
-        else parsed(document["properties"])
+        else parsed(document.get("properties"))
     )
     properties: Mapping[str, Any] = given if type(given) is dict else {}
     model, deployment = properties.get("modelName"), properties.get("deploymentName")

@@ -87,7 +87,7 @@ def read(document: Mapping[str, Any]) -> list[Item]:
 def _is_generation(kind: object, body: object) -> bool:
     """Return whether an event is of a request to a model."""
     if kind in _OBSERVATIONS:
-        return part(body, "type") in {"GENERATION", "EMBEDDING"}
+        return part(body, "type") in ("GENERATION", "EMBEDDING")
     return kind in _GENERATIONS
 
 

@@ -67,8 +67,9 @@ def of_spans(
         if type(item) is Skipped and not item.is_final:
             if span.may_count or any(map(may_count, span.attributes)):
                 traced = otlp_span.looked_into(traced, attributes(span.unread), source)
-            if span.events is not None:
-                found += _of_events(traced, span, source, list(events(span.events)))
+            reported = list(events(span.events)) if span.events is not None else None
+            if reported:
+                found += _of_events(traced, span, source, reported)
                 continue
         found.append(traced)
     return found or [Skipped("empty_batch")]
@@ -83,7 +84,7 @@ def _of_events(
         for number, (time, attributes) in enumerate(events)
         if (request := otlp_span.of_event(span, number, time, attributes, source)) is not None
     ]
-    if requests or not events:
+    if requests:
         return [traced, *requests]
     held = {**span.attributes, "events": [attributes for _, attributes in events]}
     return [otlp_span.looked_into(traced, held, source)]

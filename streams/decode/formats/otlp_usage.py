@@ -173,7 +173,9 @@ def _is_beside_mlflow(attributes: Mapping[str, object]) -> bool:
 
 
 def _mlflow_kind(attributes: Mapping[str, object]) -> object:
-    return unquoted(attributes.get(names.MLFLOW_KIND))
+    kind = unquoted(attributes.get(names.MLFLOW_KIND))
+    # An object cannot be looked up.
+    return kind if type(kind) is str else None
 
 
 class _Answer(msgspec.Struct):
