@@ -18,7 +18,8 @@ from streams.decode.event import (
     UsageEvent,
     event_time,
 )
-from streams.decode.formats.native import SCHEMA
+from streams.decode.formats.native import SCHEMA, encode
+from streams.decode.formats.raw_usage import PlacedId, SharedId
 from streams.decode.options import Options
 
 GOOD = b'{"model":"gpt-4o","prompt_tokens":10,"completion_tokens":2}'
@@ -205,3 +206,10 @@ def test_the_schema_names_what_is_required():
 
 def test_a_rejection_is_a_value():
     assert Rejected("empty", "x") == Rejected("empty", "x")
+
+
+@pytest.mark.parametrize("name", [SharedId("batch-1"), PlacedId.at("batch-1", "a/b/line")])
+def test_an_id_that_says_more_is_written_as_a_text(name):
+    event = UsageEvent("gpt-4o", 1, 2, id=name)
+
+    assert json.loads(encode(event))["id"] == "batch-1"

@@ -43,6 +43,10 @@ _ANSWERS = (
     *(("llm_response",), ("response_data",), ("res", "body")),
 )
 _ANSWERED = frozenset(each[0] for each in _ANSWERS)
+#: Where providers' answers say what was used.
+_USED = frozenset(
+    ("usage", "usageMetadata", "usage_metadata", "eval_count", "prompt_eval_count", "x_groq")
+)
 #: Beginnings of texts that may hold documents. Most log lines hold none.
 _MAY_HOLD = re.compile(r"[\ufeff\s]*(?:[{\[\"]|(?:data|event|id|retry)?:)")
 
@@ -107,6 +111,9 @@ def answers(document: Mapping[str, Any]) -> Iterator[Any]:
         return
     for path in _ANSWERS:
         body = part(document, *path)
+        # Most logs have a parsed response that holds no answer of a model.
+        if type(body) is dict and body.keys().isdisjoint(_USED):
+            continue
         if may_hold(body):
             yield body
 
