@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from streams.decode.contents import Packed, UnreadableError, contents_of, leaves, written
@@ -23,6 +24,7 @@ from streams.decode.field_names import (
     known_texts,
     words,
 )
+from streams.decode.formats import jaeger, otlp_snake
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.apisix import is_anthropic_route
 from streams.decode.formats.model_name import is_opaque
@@ -84,13 +86,14 @@ _BATCH_COST: Final = "_batch_cost"
 _VALUES: Final = frozenset(
     (
         *("value", "stringValue", "intValue", "doubleValue", "boolValue", "bytesValue"),
-        *("arrayValue", "values", "kvlistValue"),
+        *("arrayValue", "values", "kvlistValue", *otlp_snake.VALUES),
+        *jaeger.VALUES,
     )
 )
 
 _MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,63}")
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ISO: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.,]+(?:Z| UTC|[+-][0-9:]+)?)?")
 _DAY_SECONDS: Final = 86_400
 #: Times below which -> the units in a second.
 _UNITS: Final = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))
@@ -388,10 +391,13 @@ class _Redactor:
 
     def _day(self, text: str) -> str:
         """Return the day of a time: the day itself is data of nobody."""
-        if _DAY.match(text):
+        if _ISO.fullmatch(text):
             zeros = text[:10] + re.sub(r"[0-9]", "0", text[10:])
             return zeros if event_time(zeros, None) is not None else text[:10]
-        return self._placeholder(text) if event_time(text[:8], None) is None else text[:8]
+        seconds = event_time(text, None)
+        if seconds is None:
+            return self._placeholder(text)
+        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def _held(text: str, key: str) -> str | None:
@@ -407,11 +413,19 @@ def _held(text: str, key: str) -> str | None:
 
 
 def _name_beside_value(node: dict[str, Any]) -> str | None:
-    """Return the key of what names the value in a pair: an attribute of OTLP, or a metric."""
+    """Return the key of what names the value in a pair: an attribute, a tag, or a metric."""
+    if type(node.get("key")) is str and _is_value_of_attribute(node):
+        return "key"
     if "value" not in node:
         return None
-    held = node["value"]
-    if type(node.get("key")) is str and isinstance(held, dict) and not _VALUES.isdisjoint(held):
-        return "key"
     # Of names only those that readers know are names of fields for sure.
     return "name" if node.get("name") in known_texts() else None
+
+
+def _is_value_of_attribute(node: dict[str, Any]) -> bool:
+    """Return whether the value beside a key is that of an attribute, or of a tag of Jaeger's."""
+    held = node.get("value")
+    if isinstance(held, dict):
+        return not _VALUES.isdisjoint(held)
+    is_tag = "value" in node and node.get("type") in jaeger.TYPES
+    return is_tag or any(name in node for name in jaeger.VALUES[1:])

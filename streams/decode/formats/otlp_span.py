@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, Skipped, UsageEvent
+from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, Rejected, Skipped, UsageEvent
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.otlp_model import model_of
 from streams.decode.formats.otlp_usage import first, unquoted, usage
@@ -21,6 +21,8 @@ _NOT_A_REQUEST: Final = Skipped("not_a_request", is_final=True)
 #: Spans of anything, and requests, in which no known name has counts.
 _NOTHING: Final = Skipped("not_a_request")
 _WITHOUT_USAGE: Final = Skipped("no_usage")
+#: A request in which a name or a count is no text.
+NOT_UTF8: Final = Rejected("not_utf8", "a text that is needed is not UTF-8")
 _MAX_TIME: Final = 2**63
 #: The status code of a failed span.
 FAILED: Final = frozenset((2, "STATUS_CODE_ERROR", "ERROR"))
@@ -53,7 +55,7 @@ class Span(NamedTuple):
     """The required fields of a span, from any encoding; only the attributes that are wanted.
 
     `unread` are all attributes in the encoding that they came in; `may_count` if one that is not
-    wanted may be a count by its name.
+    wanted may be a count by its name. `is_broken` if one that is needed is not UTF-8.
     """
 
     trace: str
@@ -66,6 +68,7 @@ class Span(NamedTuple):
     attributes: Mapping[str, object]
     unread: Any = ()
     may_count: bool = True
+    is_broken: bool = False
 
 
 def traced(span: Span, source: Source) -> Traced:

@@ -116,7 +116,17 @@ def _others(attributes: Mapping[str, object], source: Source) -> Usage:
     if names.MLFLOW_ANSWER in attributes and _mlflow_kind(attributes) in names.REQUEST_KINDS:
         return _answered(attributes[names.MLFLOW_ANSWER])
     embedded = whole(attributes.get(names.EMBEDDED))
+    if embedded is None and _is_embedding(attributes):
+        # All of it is input.
+        embedded = whole(first(attributes, names.TOTAL))
     return NONE if embedded is None else Usage(embedded, None)
+
+
+def _is_embedding(attributes: Mapping[str, object]) -> bool:
+    kind = unquoted(first(attributes, names.KIND))
+    return attributes.get(names.OPERATION) in names.EMBEDDINGS or (
+        type(kind) is str and kind.upper() == "EMBEDDING"
+    )
 
 
 def _is_beside_mlflow(attributes: Mapping[str, object]) -> bool:
