@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 _WRAPS: Final = frozenset(
     (
         *("value", "stringValue", "intValue", "doubleValue", "boolValue", "arrayValue"),
-        *("kvlistValue", "values", *otlp_snake.VALUES, *jaeger.VALUES),
+        *("kvlistValue", "values"),
     )
 )
+#: And those in which others wrap one, which are shown.
+_SHOWN_WRAPS: Final = frozenset((*otlp_snake.VALUES, *jaeger.VALUES)) - _WRAPS
 #: Lists whose items are one request each, or one of its spans.
 _ITEMS: Final = ("spans", "logRecords", "log_records")
 _BATCHES: Final = ("batch", "records", "Records", "logEvents")
@@ -86,7 +88,7 @@ def key_of(packed: Packed, place: Place) -> str:
         nodes.append(nodes[-1].documents if step is None else nodes[-1][step])
     for at in range(len(place) - 1, -1, -1):
         step = place[at]
-        if isinstance(step, str) and step not in _WRAPS:
+        if isinstance(step, str) and step not in _WRAPS and step not in _SHOWN_WRAPS:
             return step
         name = _attribute(nodes[at + 1]) if isinstance(step, int) else None
         if name is not None:

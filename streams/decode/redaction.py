@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from streams.decode.contents import Packed, UnreadableError, contents_of, leaves, written
@@ -33,7 +34,7 @@ from streams.decode.formats.paths import alternatives
 from streams.decode.formats.raw_usage import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from streams.decode.options import Options
     from streams.kafka.record_batch import Headers
@@ -98,6 +99,8 @@ _DAY_SECONDS: Final = 86_400
 #: Times below which -> the units in a second.
 _UNITS: Final = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))
 _FIRST: Final = 1000
+#: How a key begins that is printed for another one; its number follows.
+_KEY: Final = "k"
 #: More tokens than any row has.
 _GIGANTIC: Final = 10**15
 
@@ -140,6 +143,7 @@ def _redacted(
     )
     redactor = _Redactor(is_named, _Mapped.of(options), options)
     redactor.see_times(contents.packed)
+    redactor.see_keys(contents.packed)
     packed = redactor.packed(contents.packed, _Field())
     text = written(packed)
     notes = []
@@ -224,6 +228,8 @@ class _Redactor:
     options: Options
     texts: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    free_keys: Iterator[str] = field(default_factory=lambda: map(f"{_KEY}{{}}".format, count(1)))
     numbers: dict[int | float, int] = field(default_factory=dict)
     times: dict[int | float, int | float] = field(default_factory=dict)
 
@@ -265,7 +271,22 @@ class _Redactor:
         """Return a key that names a field as it is, any other one replaced."""
         if is_field_name(key) or any(key in path for path in self.mapped.all):
             return key
-        return self.keys.setdefault(key, f"k{len(self.keys) + 1}")
+        found = self.keys.get(key)
+        if found is None:
+            found = self.keys[key] = next(each for each in self.free_keys if each not in self.taken)
+        return found
+
+    def see_keys(self, node: Any) -> None:
+        """Remember the record's keys that look like ours, of which none may get another's name."""
+        if isinstance(node, Packed):
+            node = node.documents
+        if isinstance(node, dict):
+            self.taken.update(key for key in node if key[:1] == _KEY)
+            named = (node.get("key"), node.get("name"))
+            self.taken.update(each for each in named if type(each) is str and each[:1] == _KEY)
+            node = [*node.values()]
+        for each in node if isinstance(node, list) else ():
+            self.see_keys(each)
 
     # -- texts
 
