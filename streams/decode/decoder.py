@@ -34,7 +34,6 @@ from streams.decode.formats.json_lines import (
 from streams.decode.formats.lenient_json import leniently
 from streams.decode.formats.raw_usage import (
     MAX_ITEMS,
-    MAX_VALUES,
     TOO_MANY_ITEMS,
     TOO_MANY_VALUES,
     Found,
@@ -49,9 +48,18 @@ from streams.decode.formats.registry import (
     formats_named,
 )
 from streams.decode.formats.traced import Line, Traced
-from streams.decode.judged import Judged, Unread, completed, is_traced, skip_nested, unread_of
+from streams.decode.judged import (
+    Judged,
+    Unread,
+    completed,
+    is_traced,
+    is_unread,
+    skip_nested,
+    unread_of,
+)
+from streams.decode.nesting import NO_USAGE
 from streams.decode.options import AUTO, Options
-from streams.decode.unread_usage import UNREAD_USAGE, is_ordinary, unread
+from streams.decode.unread_usage import is_ordinary, unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -118,7 +126,7 @@ class Decoder:
             return Decoded(None, rejected=[Rejected("wrong_type", FAILED)])
 
     def _decoded(self, value: bytes | None, headers: Headers) -> Decoded:
-        is_protobuf = _is_protobuf(headers)
+        is_protobuf = encodings.is_protobuf(headers)
         unreadable = self._unreadable(value, is_protobuf=is_protobuf)
         if unreadable is not None or value is None:
             return Decoded(None, rejected=[unreadable] if unreadable else [])
@@ -139,7 +147,7 @@ class Decoder:
         """
         self._budget.left = self._options.max_record_bytes
         try:
-            found = self._value(value, 0, is_protobuf=_is_protobuf(headers))
+            found = self._value(value, 0, is_protobuf=encodings.is_protobuf(headers))
         except Exception:  # noqa: BLE001 - as in `decode`
             return [Judged(None, Rejected("wrong_type", FAILED))]
         envelope = cloudevents.from_headers(headers) if headers else None
@@ -185,7 +193,7 @@ class Decoder:
         if len(value) > limit:
             return Rejected("too_large", f"{len(value)} bytes, at most {limit} are read")
         # Protobuf has its own count.
-        return TOO_MANY_VALUES if not is_protobuf and _has_too_many_values(value) else None
+        return TOO_MANY_VALUES if not is_protobuf and encodings.has_too_many_values(value) else None
 
     def _fast_litellm(self, value: bytes) -> list[Judged] | None:
         """Return the result for a payload or an array of them, None where it may not be one."""
@@ -226,7 +234,7 @@ class Decoder:
         return found
 
     def _json(self, value: bytes, depth: int, *, is_changed: bool = False) -> list[Judged]:
-        if (depth or is_changed) and _has_too_many_values(value):
+        if (depth or is_changed) and encodings.has_too_many_values(value):
             return _one(TOO_MANY_VALUES)
         if self._accepts_otlp and self._custom is None:
             spans = otlp.read_typed(value)
@@ -409,10 +417,11 @@ class Decoder:
         item, node, sources, link = traced
         if self._ignored and not self._ignored.isdisjoint(sources):
             item = Skipped("not_a_request")
+            node = None if node is None else node.counting(NO_USAGE, NO_USAGE)
         elif isinstance(item, Found):
             item = _judge(item, self._options.detect)
-        if node is not None and isinstance(item, UsageEvent):
-            node = node.counting(item.prompt_tokens, item.completion_tokens)
+            if node is not None and isinstance(item, UsageEvent):
+                node = node.counting(item.prompt_tokens, item.completion_tokens)
         return Judged(name, item, node, link)
 
     def _line(self, name: str, line: Line, depth: int) -> list[Judged]:
@@ -473,7 +482,7 @@ def _sorted(found: list[Judged]) -> Decoded:
         [each.item for each in found if isinstance(each.item, Skipped)],
         [each.format or "" for each in events],
         nodes,
-        [unread_of(each) for each in found if each.item == UNREAD_USAGE],
+        [unread_of(each) for each in found if is_unread(each.item)],
     )
 
 
@@ -481,20 +490,6 @@ def _is_otlp_among(formats: Sequence[Format]) -> bool:
     return any(each.name == otlp.NAME for each in formats)
 
 
-def _is_protobuf(headers: Headers) -> bool:
-    return any(
-        value is not None and name.lower() == "content-type" and b"protobuf" in value.lower()
-        for name, value in headers
-    )
-
-
 def _is_protobuf_envelope(document: Mapping[str, Any]) -> bool:
     kind = document.get("datacontenttype")
     return type(kind) is str and "protobuf" in kind.lower()
-
-
-def _has_too_many_values(value: bytes) -> bool:
-    return (
-        len(value) > native.MANY_BYTES
-        and sum(map(value.count, (b"{", b"[", b",", b"\n"))) > MAX_VALUES
-    )

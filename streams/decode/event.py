@@ -57,8 +57,8 @@ EARLIEST_TIME = 946_684_800.0
 #: microseconds and nanoseconds, each a factor of 1000 above the one before.
 MILLISECONDS_FROM = 1e11
 _MILLISECONDS_BELOW = 1e14
-_MICROSECONDS_BELOW = 1e17
-_NANOSECONDS_BELOW = 1e20
+NANOSECONDS_FROM = 1e17
+NANOSECONDS_BELOW = 1e20
 
 #: Digits that are no date, which has eight: the earliest time in seconds has nine.
 _NUMBER = re.compile(
@@ -154,9 +154,9 @@ def event_time(ts: float | str | None, record_time: float | None) -> float | Non
         seconds = ts
     elif ts < _MILLISECONDS_BELOW:
         seconds = ts / 1e3
-    elif ts < _MICROSECONDS_BELOW:
+    elif ts < NANOSECONDS_FROM:
         seconds = ts / 1e6
-    elif ts < _NANOSECONDS_BELOW:
+    elif ts < NANOSECONDS_BELOW:
         seconds = ts / 1e9
     else:
         return None

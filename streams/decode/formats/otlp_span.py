@@ -85,14 +85,18 @@ def traced(span: Span, source: Source) -> Traced:
     if type(item) is Skipped:
         return Traced(item, Node(key, parent), source.names)
     answer = None if is_sum else span.attributes.get(names.ANSWER_ID)
+    # What is still to be judged counts nothing yet.
+    prompt = completion = NO_USAGE
+    if isinstance(item, UsageEvent):
+        prompt, completion = item.prompt_tokens, item.completion_tokens
     node = Node(
         key,
         parent,
         start if type(start) is int else 0,
         end if type(end) is int else 0,
         is_sum,
-        NO_USAGE,
-        NO_USAGE,
+        prompt,
+        completion,
         answer if type(answer) is str and answer else None,
         source.scope,
     )

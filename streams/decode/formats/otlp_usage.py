@@ -9,7 +9,7 @@ import orjson
 
 from streams.decode.formats import langfuse
 from streams.decode.formats import otlp_names as names
-from streams.decode.formats.provider_usage import Usage, is_claude, usage_of, with_cache
+from streams.decode.formats.provider_usage import Usage, are_parts, is_claude, usage_of, with_cache
 from streams.decode.formats.raw_usage import add, whole
 
 if TYPE_CHECKING:
@@ -51,13 +51,14 @@ def usage(attributes: Mapping[str, object], has: names.Present, source: Source) 
         return _others(attributes, source)
     if not has.cache_read and not has.cache_creation:
         return Usage(prompt, completion)
-    read = _count(attributes, has.cache_read)
-    written = _count(attributes, has.cache_creation)
+    cache = _count(attributes, has.cache_read), _count(attributes, has.cache_creation)
     total = _count(attributes, has.total)
     beside = _is_beside(attributes, has, source)
     if not beside and _is_strands(attributes, has):
         beside = not _is_inside_strands(attributes, has, add(prompt, completion) == total)
-    prompt = _with_cache(prompt, completion, total, (read, written), is_beside=beside)
+    # Most say no total, and their cache is a part of the input.
+    if beside or total is not None or type(prompt) is not int or not are_parts(prompt, *cache):
+        prompt = _with_cache(prompt, completion, total, cache, is_beside=beside)
     return Usage(prompt, completion)
 
 
@@ -68,7 +69,7 @@ def _is_beside(attributes: Mapping[str, object], has: names.Present, source: Sou
 
 
 def _is_strands(attributes: Mapping[str, object], has: names.Present) -> bool:
-    return any(attributes[name] == names.STRANDS for name in has.provider)
+    return names.STRANDS in map(attributes.get, has.provider)
 
 
 def _is_inside_strands(
