@@ -24,6 +24,8 @@ from streams.decode.formats import (
     otlp,
     provider,
 )
+from streams.decode.formats.encodings import has_too_many_values as _has_too_many_values
+from streams.decode.formats.encodings import is_protobuf as _is_protobuf
 from streams.decode.formats.json_lines import (
     BrokenLine,
     documents_of,
@@ -126,7 +128,7 @@ class Decoder:
             return Decoded(None, rejected=[Rejected("wrong_type", FAILED)])
 
     def _decoded(self, value: bytes | None, headers: Headers) -> Decoded:
-        is_protobuf = encodings.is_protobuf(headers)
+        is_protobuf = _is_protobuf(headers)
         unreadable = self._unreadable(value, is_protobuf=is_protobuf)
         if unreadable is not None or value is None:
             return Decoded(None, rejected=[unreadable] if unreadable else [])
@@ -147,7 +149,7 @@ class Decoder:
         """
         self._budget.left = self._options.max_record_bytes
         try:
-            found = self._value(value, 0, is_protobuf=encodings.is_protobuf(headers))
+            found = self._value(value, 0, is_protobuf=_is_protobuf(headers))
         except Exception:  # noqa: BLE001 - as in `decode`
             return [Judged(None, Rejected("wrong_type", FAILED))]
         envelope = cloudevents.from_headers(headers) if headers else None
@@ -193,7 +195,7 @@ class Decoder:
         if len(value) > limit:
             return Rejected("too_large", f"{len(value)} bytes, at most {limit} are read")
         # Protobuf has its own count.
-        return TOO_MANY_VALUES if not is_protobuf and encodings.has_too_many_values(value) else None
+        return TOO_MANY_VALUES if not is_protobuf and _has_too_many_values(value) else None
 
     def _fast_litellm(self, value: bytes) -> list[Judged] | None:
         """Return the result for a payload or an array of them, None where it may not be one."""
@@ -234,7 +236,7 @@ class Decoder:
         return found
 
     def _json(self, value: bytes, depth: int, *, is_changed: bool = False) -> list[Judged]:
-        if (depth or is_changed) and encodings.has_too_many_values(value):
+        if (depth or is_changed) and _has_too_many_values(value):
             return _one(TOO_MANY_VALUES)
         if self._accepts_otlp and self._custom is None:
             spans = otlp.read_typed(value)
