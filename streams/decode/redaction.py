@@ -25,7 +25,7 @@ from streams.decode.field_names import (
     known_texts,
     words,
 )
-from streams.decode.formats import jaeger, otlp_snake
+from streams.decode.formats import change_rows, jaeger, otlp_snake
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.apisix import is_anthropic_route
 from streams.decode.formats.model_name import is_opaque
@@ -48,6 +48,7 @@ _SWITCHES: Final = frozenset(
         *("$ai_provider", "$ai_framework", "otel.status_code", names.MLFLOW_PROVIDER),
         names.MLFLOW_SHAPE,
         *(names.OPERATION, names.AI_OPERATION, *names.KIND, *names.PROVIDER),
+        *change_rows.OPERATIONS,
     )
 )
 #: Fields that name who wrote a span.
@@ -77,6 +78,7 @@ _ENDS: Final = {
     **dict.fromkeys(
         ("eventName", "event.name", "body"), ("api_request", "api_response", "sse_event")
     ),
+    "read_method": (change_rows.BACKFILL,),
 }
 _BEGINNINGS: Final = {"type": ("response.",), "event": ("$",), names.AI_OPERATION: ("ai.",)}
 _STEP: Final = ".do"
@@ -261,6 +263,16 @@ class _Redactor:
             return {
                 self.key(key): self.key(each) if key == name else self.node(each, inside)
                 for key, each in node.items()
+            }
+        columns = change_rows.columns_of(node)
+        if columns is not None:
+            # Names and values are two lists.
+            named, held = change_rows.COLUMNS
+            values = [self.node(value, _Field(name)) for name, value in columns]
+            node = node | {named: [], held: []}
+            return self._object(node, around) | {
+                named: [self.key(name) for name, _ in columns],
+                held: values,
             }
         return {
             self.key(key): self.node(each, around.inside(key, around.key))

@@ -115,8 +115,14 @@ _WRITERS: Final = (
         time="timestamp",
     ),
 )
+#: The fields that say what was done, by their last names.
+OPERATIONS: Final = tuple(dict.fromkeys(each.operation.rpartition(".")[2] for each in _WRITERS))
+#: How Datastream names the reading of rows that were there before.
+BACKFILL: Final = "backfill"
 #: Every writer has one of these.
 _KEYS: Final = frozenset(("table", "metadata", "headers", "source_metadata", "ns", "change"))
+#: Lists of names and of values, in the older format of wal2json.
+COLUMNS: Final = ("columnnames", "columnvalues")
 #: What AWS DMS names what it writes.
 _DMS: Final = "record-type"
 
@@ -151,7 +157,7 @@ def new_rows(document: Mapping[str, Any]) -> Rows | Rejected | Skipped | None:
     rows = held if type(held) is list else [held]
     if not rows or not all(type(each) in {dict, str} for each in rows):
         return Rejected("bad_envelope", f"{writer.rows} is {json_type(held)}")
-    is_old = operation == writer.copied or str(document.get("read_method")).endswith("backfill")
+    is_old = operation == writer.copied or str(document.get("read_method")).endswith(BACKFILL)
     return Rows(rows, None if is_old else _at(document, writer.time))
 
 
@@ -184,10 +190,17 @@ def _is_transaction(document: Mapping[str, Any]) -> bool:
 
 def _row(change: Mapping[str, Any]) -> Any:
     """Return the row of a change whose names and values are two lists."""
-    found, values = change.get("columnnames"), change.get("columnvalues")
+    columns = columns_of(change)
+    return None if columns is None else dict(columns)
+
+
+def columns_of(change: Mapping[str, Any]) -> list[tuple[str, Any]] | None:
+    """Return the columns of a change whose names and values are two lists, None without any."""
+    found, values = map(change.get, COLUMNS)
     if type(found) is not list or type(values) is not list:
         return None
-    return {name: value for name, value in zip(found, values, strict=False) if type(name) is str}
+    pairs = zip(found, values, strict=False)
+    return [(name, value) for name, value in pairs if type(name) is str] or None
 
 
 def _row_of(columns: object) -> Any:
