@@ -18,8 +18,7 @@ from streams.decode.event import Rejected
 from streams.decode.formats import cloudevents, encodings
 from streams.decode.formats.json_lines import BrokenLine, documents_of, events_of, is_stream
 from streams.decode.formats.lenient_json import leniently, loads
-from streams.decode.formats.native import MANY_BYTES
-from streams.decode.formats.raw_usage import MAX_VALUES, TOO_MANY_VALUES
+from streams.decode.formats.raw_usage import TOO_MANY_VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +70,7 @@ def contents_of(value: bytes | None, headers: Headers, max_bytes: int) -> Conten
 
 def _contents(value: bytes, headers: Headers, budget: encodings.Budget) -> Contents:
     around = ("gzip",) if encodings.is_gzip(value) else ()
-    if _is_protobuf(headers) and not encodings.is_plain(value):
+    if encodings.is_protobuf(headers) and not encodings.is_plain(value):
         inside = encodings.gunzip(value, budget) if around else value
         document = None if isinstance(inside, Rejected) else _otlp(inside)
         if document is None:
@@ -88,7 +87,7 @@ def _contents(value: bytes, headers: Headers, budget: encodings.Budget) -> Conte
 
 
 def _of_text(value: bytes, around: tuple[str, ...], budget: encodings.Budget) -> Contents:
-    if _has_too_many_values(value):
+    if encodings.has_too_many_values(value):
         raise UnreadableError(TOO_MANY_VALUES.detail)
     # Its first byte is the tag of its first field, which JSON reads as white space.
     if value[:1] == b"\n" and value.strip() and not _is_json(value):
@@ -105,17 +104,6 @@ def _of_protobuf(
     document: dict[str, Any], around: tuple[str, ...], budget: encodings.Budget
 ) -> Contents:
     return Contents(Packed("json", [_unpacked(document, 0, budget)]), (*around, "protobuf"))
-
-
-def _is_protobuf(headers: Headers) -> bool:
-    return any(
-        value is not None and name.lower() == "content-type" and b"protobuf" in value.lower()
-        for name, value in headers
-    )
-
-
-def _has_too_many_values(value: bytes) -> bool:
-    return len(value) > MANY_BYTES and sum(map(value.count, (b"{", b"[", b",", b"\n"))) > MAX_VALUES
 
 
 def _is_json(value: bytes) -> bool:

@@ -8,9 +8,9 @@ import msgspec
 
 from streams.decode.event import Rejected, Skipped, UsageEvent
 from streams.decode.formats.raw_usage import Found, Item, PlacedId, SharedId, judge
-from streams.decode.judged import Judged, Unread, is_traced, skip_nested, unread_of
-from streams.decode.nesting import Node
-from streams.decode.unread_usage import UNREAD_USAGE, is_ordinary
+from streams.decode.judged import Judged, Unread, is_traced, is_unread, skip_nested, unread_of
+from streams.decode.nesting import NO_USAGE, Node
+from streams.decode.unread_usage import is_ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ def sorted_out(found: list[Judged]) -> Decoded:
         [each.item for each in found if isinstance(each.item, Skipped)],
         [each.format or "" for each in events],
         nodes,
-        [unread_of(each) for each in found if each.item == UNREAD_USAGE],
+        [unread_of(each) for each in found if is_unread(each.item)],
     )
 
 
@@ -83,10 +83,11 @@ def traced_item(
     item, node, sources, link = traced
     if ignored and not ignored.isdisjoint(sources):
         item = Skipped("not_a_request", is_final=True)
+        node = None if node is None else node.counting(NO_USAGE, NO_USAGE)
     elif isinstance(item, Found):
         item = judge_item(item, detect)
-    if node is not None and isinstance(item, UsageEvent):
-        node = node.counting(item.prompt_tokens, item.completion_tokens)
+        if node is not None and isinstance(item, UsageEvent):
+            node = node.counting(item.prompt_tokens, item.completion_tokens)
     return Judged(name, item, node, link)
 
 

@@ -34,6 +34,8 @@ from streams.decode.formats import (
     provider,
 )
 from streams.decode.formats.anthropic_stream import assembled, assembled_lines
+from streams.decode.formats.encodings import has_too_many_values as _has_too_many_values
+from streams.decode.formats.encodings import is_protobuf as _is_protobuf
 from streams.decode.formats.json_lines import (
     BrokenLine,
     documents_of,
@@ -44,7 +46,6 @@ from streams.decode.formats.json_lines import (
 from streams.decode.formats.lenient_json import leniently
 from streams.decode.formats.raw_usage import (
     MAX_ITEMS,
-    MAX_VALUES,
     TOO_MANY_ITEMS,
     TOO_MANY_VALUES,
     Item,
@@ -446,20 +447,6 @@ def _is_otlp_among(formats: Sequence[Format]) -> bool:
     return any(each.name == otlp.NAME for each in formats)
 
 
-def _is_protobuf(headers: Headers) -> bool:
-    return any(
-        value is not None and name.lower() == "content-type" and b"protobuf" in value.lower()
-        for name, value in headers
-    )
-
-
 def _is_protobuf_envelope(document: Mapping[str, Any]) -> bool:
     kind = document.get("datacontenttype")
     return type(kind) is str and "protobuf" in kind.lower()
-
-
-def _has_too_many_values(value: bytes) -> bool:
-    return (
-        len(value) > native.MANY_BYTES
-        and sum(map(value.count, (b"{", b"[", b",", b"\n"))) > MAX_VALUES
-    )

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
+
+from streams.decode.text_time import seconds_of
 
 #: Why a record is not counted. The values are label values of `tokenshare_records_total`.
 Reason = Literal[
@@ -56,11 +57,13 @@ EARLIEST_TIME = 946_684_800.0
 #: microseconds and nanoseconds, each a factor of 1000 above the one before.
 MILLISECONDS_FROM = 1e11
 _MILLISECONDS_BELOW = 1e14
-_MICROSECONDS_BELOW = 1e17
-_NANOSECONDS_BELOW = 1e20
+NANOSECONDS_FROM = 1e17
+NANOSECONDS_BELOW = 1e20
 
 #: Digits that are no date, which has eight: the earliest time in seconds has nine.
-_NUMBER = re.compile(r"[0-9]{9,20}(?:\.[0-9]{1,9})?")
+_NUMBER = re.compile(
+    r"[0-9]{9,20}(?:\.[0-9]{1,9})?|[1-9]\.[0-9]{1,17}E\+?[0-9]{1,2}", re.IGNORECASE
+)
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
 
@@ -69,8 +72,9 @@ class UsageEvent(msgspec.Struct, frozen=True, gc=False):
     """The tokens of one request as the record reports them, before normalisation.
 
     `prompt_tokens` is all input with cache reads and writes, `completion_tokens` all output with
-    reasoning. `ts` is the start of the request: unix seconds or milliseconds, ISO 8601, or None for
-    "when Kafka got the record". `id` identifies the request for deduplication: a text or a number;
+    reasoning. `ts` is the start of the request: unix seconds or milliseconds, a text such as ISO
+    8601 (`text_time.py` has the others), or None for "when Kafka got the record". `id` identifies
+    the request for deduplication: a text or a number;
     any other type counts as none.
     """
 
@@ -142,7 +146,7 @@ def event_time(ts: float | str | None, record_time: float | None) -> float | Non
     elif isinstance(ts, str):
         text = ts.strip()
         # Where all fields are texts, so is a number of seconds, milliseconds and so on.
-        found = event_time(float(text), None) if _NUMBER.fullmatch(text) else _iso_time(text)
+        found = event_time(float(text), None) if _NUMBER.fullmatch(text) else seconds_of(text)
         if found is None:
             return None
         seconds = found
@@ -150,23 +154,10 @@ def event_time(ts: float | str | None, record_time: float | None) -> float | Non
         seconds = ts
     elif ts < _MILLISECONDS_BELOW:
         seconds = ts / 1e3
-    elif ts < _MICROSECONDS_BELOW:
+    elif ts < NANOSECONDS_FROM:
         seconds = ts / 1e6
-    elif ts < _NANOSECONDS_BELOW:
+    elif ts < NANOSECONDS_BELOW:
         seconds = ts / 1e9
     else:
         return None
     return seconds if seconds >= EARLIEST_TIME else None
-
-
-def _iso_time(text: str) -> float | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    try:
-        return moment.timestamp()
-    except (OverflowError, ValueError):
-        return None

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from streams.decode.contents import UnreadableError, contents_of, leaves
+from streams.decode.alike import FACTS, Sources, fits, likeness, seconds_of
+from streams.decode.contents import UnreadableError, contents_of, inside, leaves
 from streams.decode.decoder import Decoder
 from streams.decode.event import (
     Rejected,
@@ -36,7 +37,7 @@ from streams.decode.trial import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from streams.classify.language.detect import Detection
     from streams.decode.contents import Contents, Packed, Place
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from streams.kafka.record_batch import Headers
 
 #: Bytes that are decoded for one explanation: some seconds.
-_MAX_BYTES: Final = 300_000_000
+_MAX_BYTES: Final = 150_000_000
 #: Keys of which sums are tried where a count has no slope: no reader uses more.
 _MAX_KEYS: Final = 8
 #: Texts that decide on a language, and numbers left out, that are named of one item.
@@ -140,19 +141,42 @@ def _try(
     tried = [at for at, each in enumerate(trial.outcomes) if each is not None]
     if len(events) == len(tried):
         numbers = dict(zip(tried, events, strict=True))
-        parts = parts_of(contents.packed, len(trial.outcomes))
-        places: dict[int, list[Place]] = {}
-        for at in tried if len(parts) > 1 else ():
-            if budget.is_spent:
-                break
-            part = Trial(contents.packed, headers, options, budget, parts[at])
-            # An item that is another one without its neighbours is tried among them.
-            if part.outcomes == [trial.outcomes[at]] and part.detections == [trial.detections[at]]:
-                places |= _explain(part, {0: numbers.pop(at)}, explanation)
-        if numbers:
-            places |= _explain(trial, numbers, explanation)
+        places = _explain_parts(trial, numbers, explanation)
+        places |= _explain(trial, numbers, explanation) if numbers else {}
         _place(trial, places, explanation, options)
     explanation.is_whole = not budget.is_spent and len(events) == len(tried)
+
+
+def _explain_parts(
+    trial: Trial, numbers: dict[int, int], explanation: Explanation
+) -> dict[int, list[Place]]:
+    """Explain the events that have a document of their own, and take them out of `numbers`.
+
+    Return where their counts are.
+    """
+    parts = parts_of(trial.packed, len(trial.outcomes))
+    places: dict[int, list[Place]] = {}
+    known: dict[Hashable, Sources] = {}
+    for at, number in [*numbers.items()] if len(parts) > 1 else ():
+        if trial.budget.is_spent:
+            break
+        place, item = parts[at], explanation.items[number]
+        document, outcome = inside(trial.packed, place), trial.outcomes[at]
+        like = likeness(document)
+        sources = known.get((item.reader, like))
+        if sources is None or outcome is None or not fits(sources, document, outcome):
+            part = trial.part(place)
+            # An item that is another one without its neighbours is tried among them.
+            if part.outcomes != [outcome] or part.detections != [trial.detections[at]]:
+                continue
+            sources = _sources(part, (0,))[0].below(place)
+            if like is not None:
+                known[item.reader, like] = sources
+        places[number] = _show(trial, at, item, sources.at(place))
+        part_or_whole = trial if trial.detections[at] is None else trial.part(place)
+        item.language = _language(part_or_whole, at if part_or_whole is trial else 0, item)
+        del numbers[at]
+    return places
 
 
 def _judged(decoder: Decoder, value: bytes | None, headers: Headers) -> list[Judged]:
@@ -203,25 +227,51 @@ def _explain(
     trial: Trial, events: Mapping[int, int], explanation: Explanation
 ) -> dict[int, list[Place]]:
     """Explain events, given by their place in the explanation; return where their counts are."""
-    found = effects(trial, _numbers(trial))
     places: dict[int, list[Place]] = {}
-    for at, number in events.items():
+    for at, sources in _sources(trial, [*events]).items():
+        item = explanation.items[events[at]]
+        places[events[at]] = _show(trial, at, item, sources)
+        item.language = _language(trial, at, item)
+    return places
+
+
+def _sources(trial: Trial, events: Sequence[int]) -> dict[int, Sources]:
+    """Return where the counts and the facts of events come from."""
+    found = effects(trial, _numbers(trial))
+    facts = _facts(trial)
+    sources: dict[int, Sources] = {}
+    for at in events:
         outcome = trial.outcomes[at]
         if outcome is None:
             continue
-        item = explanation.items[number]
-        places[number] = []
-        for name, count in zip(COUNTS, outcome.counts, strict=True):
-            if name == "requests" and count == 1:
-                continue
-            terms = _terms(count, found.get((at, name), []), trial)
+        terms = {
+            name: tuple(
+                (effect.place, sign)
+                for effect, sign in _terms(count, found.get((at, name), []), trial)
+            )
+            for name, count in zip(COUNTS, outcome.counts, strict=True)
+            if name != "requests" or count != 1
+        }
+        sources[at] = Sources(terms, facts.get(at, {}))
+    return sources
+
+
+def _show(trial: Trial, at: int, item: Explained, sources: Sources) -> list[Place]:
+    """Name in an item where its counts and facts come from; return the places of its counts."""
+    outcome = trial.outcomes[at]
+    for name, count in zip(COUNTS, () if outcome is None else outcome.counts, strict=False):
+        if name in sources.terms:
             item.counts[name] = count
             item.terms[name] = [
-                Term(shown(trial.whole, effect.place), effect.value, sign) for effect, sign in terms
+                Term(shown(trial.whole, place), _number_at(trial, place), sign)
+                for place, sign in sources.terms[name]
             ]
-            places[number] += [effect.place for effect, _ in terms]
-    _name_texts(trial, events, explanation)
-    return places
+    item.keys = {name: shown(trial.whole, place) for name, place in sources.facts.items()}
+    return [place for terms in sources.terms.values() for place, _ in terms]
+
+
+def _number_at(trial: Trial, place: Place) -> int:
+    return may_be_count(inside(trial.whole, place)) or 0
 
 
 def _place(
@@ -281,25 +331,30 @@ def _sum(terms: Sequence[tuple[Effect, int]]) -> int:
     return sum(each.value * sign for each, sign in terms)
 
 
-def _name_texts(trial: Trial, events: Mapping[int, int], explanation: Explanation) -> None:
-    """Name the places of models, times, tenants and languages."""
-    names = ("model", "time", "tenant", "language")
+def _facts(trial: Trial) -> dict[int, dict[str, Place]]:
+    """Return the places of models, times, tenants and languages, by event."""
     facts = [fact for each in trial.outcomes if each is not None for fact in each.facts]
     wanted, times = {str(each) for each in facts}, {each for each in facts if type(each) is float}
+    seconds = {event_time(each, None) for each in times} - {None}
+    found: dict[int, dict[str, Place]] = {}
     for place, leaf in leaves(trial.packed):
-        if not _may_be_fact(leaf) or (str(leaf) not in wanted and _double(leaf) not in times):
+        if not _may_be_fact(leaf):
+            continue
+        if (
+            str(leaf) not in wanted
+            and _double(leaf) not in times
+            and seconds_of(leaf) not in seconds
+        ):
             continue
         for at, now in trial.changed(place, _other(leaf)).items():
             was = trial.outcomes[at]
-            if at not in events or was is None or now is None:
+            if was is None or now is None:
                 continue
-            keys = explanation.items[events[at]].keys
-            for name, fact, before in zip(names, now.facts, was.facts, strict=True):
-                if fact != before and name not in keys:
-                    keys[name] = shown(trial.whole, trial.original(place))
-    for at, number in events.items():
-        item = explanation.items[number]
-        item.language = _language(trial, at, item.keys.pop("language", None))
+            own = found.setdefault(at, {})
+            for name, fact, before in zip(FACTS, now.facts, was.facts, strict=True):
+                if fact != before:
+                    own.setdefault(name, trial.original(place))
+    return found
 
 
 def _may_be_fact(leaf: Any) -> bool:
@@ -319,8 +374,9 @@ def _other(leaf: Any) -> Any:
     return f"{leaf}x" if isinstance(leaf, str) else leaf + 1
 
 
-def _language(trial: Trial, at: int, key: str | None) -> Language | None:
-    """Return what says the language of an event."""
+def _language(trial: Trial, at: int, item: Explained) -> Language | None:
+    """Return what says the language of an event, and take it out of its other keys."""
+    key = item.keys.pop("language", None)
     outcome, detection = trial.outcomes[at], trial.detections[at]
     if outcome is None:
         return None

@@ -60,6 +60,11 @@ class Unread(NamedTuple):
     source: str
 
 
+def is_unread(item: object) -> bool:
+    """Return whether an item holds usage that no reader takes."""
+    return type(item) is Skipped and item == UNREAD_USAGE
+
+
 def unread_of(judged: Judged) -> Unread:
     """Return an item as one whose usage no reader takes."""
     item = judged.item
@@ -87,7 +92,7 @@ def skip_nested(found: list[Judged]) -> list[Node]:
     nodes += [each.link for each in found if each.link is not None]
     for at, why in within(nodes).items():
         found[at] = found[at]._replace(item=Skipped(why))
-    unread = {at for at, each in enumerate(found) if each.item == UNREAD_USAGE}
+    unread = {at for at, each in enumerate(found) if is_unread(each.item)}
     for at in beside_counted(nodes, unread) if unread else ():
         found[at] = found[at]._replace(item=Skipped("not_a_request"))
     return [each for each in nodes if each is not None]

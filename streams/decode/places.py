@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.decode.contents import Packed
-from streams.decode.formats import cloudevents, custom, envelopes, otlp
+from streams.decode.formats import (
+    change_rows,
+    cloudevents,
+    custom,
+    envelopes,
+    jaeger,
+    otlp,
+    otlp_snake,
+)
 from streams.decode.formats.registry import ACCESS_LOG, format_of, formats_named
 from streams.decode.options import AUTO
 
@@ -22,8 +30,10 @@ _WRAPS: Final = frozenset(
         *("kvlistValue", "values"),
     )
 )
+#: And those in which others wrap one, which are shown.
+_SHOWN_WRAPS: Final = frozenset((*otlp_snake.VALUES, *jaeger.VALUES)) - _WRAPS
 #: Lists whose items are one request each, or one of its spans.
-_ITEMS: Final = ("spans", "logRecords")
+_ITEMS: Final = ("spans", "logRecords", "log_records")
 _BATCHES: Final = ("batch", "records", "Records", "logEvents")
 
 
@@ -65,7 +75,7 @@ def _joined(text: str, key: str) -> str:
 
 def _attribute(node: object) -> str | None:
     """Return the name in a pair of a name and a value."""
-    if isinstance(node, dict) and "value" in node:
+    if isinstance(node, dict) and not node.keys().isdisjoint(jaeger.VALUES):
         name = node.get("key", node.get("name"))
         return name if isinstance(name, str) else None
     return None
@@ -78,7 +88,7 @@ def key_of(packed: Packed, place: Place) -> str:
         nodes.append(nodes[-1].documents if step is None else nodes[-1][step])
     for at in range(len(place) - 1, -1, -1):
         step = place[at]
-        if isinstance(step, str) and step not in _WRAPS:
+        if isinstance(step, str) and step not in _WRAPS and step not in _SHOWN_WRAPS:
             return step
         name = _attribute(nodes[at + 1]) if isinstance(step, int) else None
         if name is not None:
@@ -153,6 +163,9 @@ def _envelope(document: dict[str, Any], key: Any) -> str | None:
             return "Kafka Connect"
         if "op" in document:
             return "Debezium"
+        tool = change_rows.writer_of(document)
+        if tool is not None:
+            return tool
         return "CloudWatch Logs" if key == "logEvents" else f"a batch of {key}"
     return f"the field {key}" if key in envelopes.SHIPPED else None
 
@@ -200,7 +213,7 @@ def _elements(node: Any, place: Place) -> list[Place]:
     if not isinstance(node, dict):
         return [place]
     if otlp.is_otlp(node):
-        return [*_of_signal(node, place, _ITEMS[0]), *_of_signal(node, place, _ITEMS[1])]
+        return [each for name in _ITEMS for each in _of_signal(node, place, name)]
     for name in _BATCHES:
         if isinstance(node.get(name), list):
             return [(*place, name, at) for at in range(len(node[name]))]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from streams.decode.contents import Packed, UnreadableError, contents_of, leaves, written
@@ -23,6 +25,7 @@ from streams.decode.field_names import (
     known_texts,
     words,
 )
+from streams.decode.formats import change_rows, jaeger, otlp_snake
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.apisix import is_anthropic_route
 from streams.decode.formats.model_name import is_opaque
@@ -31,7 +34,7 @@ from streams.decode.formats.paths import alternatives
 from streams.decode.formats.raw_usage import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from streams.decode.options import Options
     from streams.kafka.record_batch import Headers
@@ -45,6 +48,7 @@ _SWITCHES: Final = frozenset(
         *("$ai_provider", "$ai_framework", "otel.status_code", names.MLFLOW_PROVIDER),
         names.MLFLOW_SHAPE,
         *(names.OPERATION, names.AI_OPERATION, *names.KIND, *names.PROVIDER),
+        *change_rows.OPERATIONS,
     )
 )
 #: Fields that name who wrote a span.
@@ -74,6 +78,7 @@ _ENDS: Final = {
     **dict.fromkeys(
         ("eventName", "event.name", "body"), ("api_request", "api_response", "sse_event")
     ),
+    "read_method": (change_rows.BACKFILL,),
 }
 _BEGINNINGS: Final = {
     "type": ("response.",),
@@ -91,17 +96,20 @@ _HEXADECIMAL: Final = frozenset(("traceId", "spanId", "parentSpanId"))
 _VALUES: Final = frozenset(
     (
         *("value", "stringValue", "intValue", "doubleValue", "boolValue", "bytesValue"),
-        *("arrayValue", "values", "kvlistValue"),
+        *("arrayValue", "values", "kvlistValue", *otlp_snake.VALUES),
+        *jaeger.VALUES,
     )
 )
 
 _MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,63}")
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ISO: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.,]+(?:Z| UTC|[+-][0-9:]+)?)?")
 _DAY_SECONDS: Final = 86_400
 #: Times below which -> the units in a second.
 _UNITS: Final = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))
 _FIRST: Final = 1000
+#: How a key begins that is printed for another one; its number follows.
+_KEY: Final = "k"
 #: More tokens than any row has.
 _GIGANTIC: Final = 10**15
 
@@ -144,6 +152,7 @@ def _redacted(
     )
     redactor = _Redactor(is_named, _Mapped.of(options), options)
     redactor.see_times(contents.packed)
+    redactor.see_keys(contents.packed)
     packed = redactor.packed(contents.packed, _Field())
     text = written(packed)
     notes = []
@@ -228,6 +237,8 @@ class _Redactor:
     options: Options
     texts: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    free_keys: Iterator[str] = field(default_factory=lambda: map(f"{_KEY}{{}}".format, count(1)))
     numbers: dict[int | float, int] = field(default_factory=dict)
     times: dict[int | float, int | float] = field(default_factory=dict)
 
@@ -260,6 +271,16 @@ class _Redactor:
                 self.key(key): self.key(each) if key == name else self.node(each, inside)
                 for key, each in node.items()
             }
+        columns = change_rows.columns_of(node)
+        if columns is not None:
+            # Names and values are two lists.
+            named, held = change_rows.COLUMNS
+            values = [self.node(value, _Field(name)) for name, value in columns]
+            node = node | {named: [], held: []}
+            return self._object(node, around) | {
+                named: [self.key(name) for name, _ in columns],
+                held: values,
+            }
         return {
             self.key(key): self.node(each, around.inside(key, around.key))
             for key, each in node.items()
@@ -269,7 +290,22 @@ class _Redactor:
         """Return a key that names a field as it is, any other one replaced."""
         if is_field_name(key) or any(key in path for path in self.mapped.all):
             return key
-        return self.keys.setdefault(key, f"k{len(self.keys) + 1}")
+        found = self.keys.get(key)
+        if found is None:
+            found = self.keys[key] = next(each for each in self.free_keys if each not in self.taken)
+        return found
+
+    def see_keys(self, node: Any) -> None:
+        """Remember the record's keys that look like ours, of which none may get another's name."""
+        if isinstance(node, Packed):
+            node = node.documents
+        if isinstance(node, dict):
+            self.taken.update(key for key in node if key[:1] == _KEY)
+            named = (node.get("key"), node.get("name"))
+            self.taken.update(each for each in named if type(each) is str and each[:1] == _KEY)
+            node = [*node.values()]
+        for each in node if isinstance(node, list) else ():
+            self.see_keys(each)
 
     # -- texts
 
@@ -399,10 +435,13 @@ class _Redactor:
 
     def _day(self, text: str) -> str:
         """Return the day of a time: the day itself is data of nobody."""
-        if _DAY.match(text):
+        if _ISO.fullmatch(text):
             zeros = text[:10] + re.sub(r"[0-9]", "0", text[10:])
             return zeros if event_time(zeros, None) is not None else text[:10]
-        return self._placeholder(text) if event_time(text[:8], None) is None else text[:8]
+        seconds = event_time(text, None)
+        if seconds is None:
+            return self._placeholder(text)
+        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def _held(text: str, key: str) -> str | None:
@@ -418,14 +457,22 @@ def _held(text: str, key: str) -> str | None:
 
 
 def _name_beside_value(node: dict[str, Any]) -> str | None:
-    """Return the key of what names the value in a pair: an attribute of OTLP, or a metric."""
+    """Return the key of what names the value in a pair: an attribute, a tag, or a metric."""
+    if type(node.get("key")) is str and _is_value_of_attribute(node):
+        return "key"
     if "value" not in node:
         return None
-    held = node["value"]
-    if type(node.get("key")) is str and isinstance(held, dict) and not _VALUES.isdisjoint(held):
-        return "key"
     # Of names only those that readers know are names of fields for sure, or that say so.
     name = node.get("name")
     if type(name) is not str or not is_field_name(name):
         return None
     return "name" if name in known_texts() or is_count(name) or is_model(name) else None
+
+
+def _is_value_of_attribute(node: dict[str, Any]) -> bool:
+    """Return whether the value beside a key is that of an attribute, or of a tag of Jaeger's."""
+    held = node.get("value")
+    if isinstance(held, dict):
+        return not _VALUES.isdisjoint(held)
+    is_tag = "value" in node and node.get("type") in jaeger.TYPES
+    return is_tag or any(name in node for name in jaeger.VALUES[1:])

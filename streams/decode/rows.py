@@ -15,6 +15,8 @@ from streams.decode.event import (
     EARLIEST_TIME,
     MAX_CHARACTERS,
     MILLISECONDS_FROM,
+    NANOSECONDS_BELOW,
+    NANOSECONDS_FROM,
     AggregateEvent,
     event_time,
 )
@@ -228,6 +230,9 @@ def rows_of(
         # numpy would parse a text as a number, which is not a valid time.
         times = [None if isinstance(each, str) else each for each in times]
     ts = np.array(times, dtype=np.float64)
+    # The times of spans are in nanoseconds.
+    is_nano = (ts >= NANOSECONDS_FROM) & (ts < NANOSECONDS_BELOW)
+    np.divide(ts, 1e9, out=ts, where=is_nano)
     # Every other time is converted alone: another unit, a text, none.
     for row in np.flatnonzero(~((ts >= EARLIEST_TIME) & (ts < MILLISECONDS_FROM))).tolist():
         appended = record_times[row]

@@ -66,8 +66,9 @@ class Trial:
         self.whole = whole
         self._place = place
         self.packed, self._reduced = _reduced(whole, place)
+        self._options = options
         self._headers = [each for each in headers if each[0].lower() != "content-type"]
-        self._budget = budget
+        self.budget = budget
         self._cost = _OF_TRIAL + _OF_VALUE * len(leaves(self.packed))
         self._detections: list[Detection] = []
         largest = max(options.max_record_bytes, 2 * len(written(self.packed)))
@@ -80,6 +81,10 @@ class Trial:
             if self.detects
             else [None] * len(self.outcomes)
         )
+
+    def part(self, place: Place) -> Trial:
+        """Return the part of the record that is the item at a place."""
+        return Trial(self.whole, self._headers, self._options, self.budget, place)
 
     def original(self, place: Place) -> Place:
         """Return where a value of the part lies in the whole record."""
@@ -100,11 +105,11 @@ class Trial:
 
     def may_detect(self) -> bool:
         """Return whether one more text may be detected; that takes as long as a trial."""
-        self._budget.left -= _OF_TRIAL
-        return not self._budget.is_spent
+        self.budget.left -= _OF_TRIAL
+        return not self.budget.is_spent
 
     def _with(self, place: Place, value: Any, decoder: Decoder) -> list[Outcome | None]:
-        if self._budget.is_spent:
+        if self.budget.is_spent:
             return []
         before = inside(self.packed, place)
         put(self.packed, place, value)
@@ -116,7 +121,7 @@ class Trial:
     def _outcomes(self, decoder: Decoder) -> list[Outcome | None]:
         self._detections.clear()
         value = written(self.packed).encode(errors="replace")
-        self._budget.left -= len(value) + self._cost
+        self.budget.left -= len(value) + self._cost
         return [self._outcome(each) for each in decoder.items(value, self._headers)]
 
     def _detect(self, prompt: object) -> str:

@@ -348,3 +348,110 @@ def test_no_value_makes_it_raise(value, is_protobuf):
     headers = [("content-type", b"application/x-protobuf")] if is_protobuf else []
 
     list(lines("file", explained(value, headers, replace(Options(), detect=language_of))))
+
+
+def rows(*each):
+    return b"\n".join(
+        json.dumps({"model": "gpt-4o", "ts": 1_795_003_280, **row}).encode() for row in each
+    )
+
+
+def alone(value):
+    """Return the explanations of lines, each explained for itself."""
+    return [explained(line, [], Options()).items[0] for line in value.splitlines()]
+
+
+def of_item(item):
+    """Return what an item was read from, without where it lies in its record."""
+    terms = {
+        name: [(each.key.rpartition(" > ")[2], each.value, each.sign) for each in some]
+        for name, some in item.terms.items()
+    }
+    keys = {name: key.rpartition(" > ")[2] for name, key in item.keys.items()}
+    left_out = [(each.key.rpartition(" > ")[2], each.value, each.why) for each in item.left_out]
+    return item.outcome, item.counts, terms, keys, left_out
+
+
+def test_items_that_are_alike_are_explained_as_each_alone():
+    usages = [
+        {"input_tokens": 10, "output_tokens": 3},
+        {"input_tokens": 20, "output_tokens": 4},
+        {"input_tokens": 0, "output_tokens": 4},
+        # A total above its parts adds to the output, and one that is their sum does not.
+        {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 20},
+        {"prompt_tokens": 11, "completion_tokens": 4, "total_tokens": 30},
+        {"prompt_tokens": 11, "completion_tokens": 4, "total_tokens": 15},
+        {"prompt_tokens": 11, "completion_tokens": 4, "total_tokens": 9},
+        # Reasoning above its whole lies beside it.
+        {
+            "prompt_tokens": 7,
+            "completion_tokens": 9,
+            "completion_tokens_details": {"reasoning_tokens": 5},
+        },
+        {
+            "prompt_tokens": 7,
+            "completion_tokens": 5,
+            "completion_tokens_details": {"reasoning_tokens": 9},
+        },
+    ]
+    value = rows(*({"usage": each} for each in usages * 3))
+
+    found = explained(value, [], Options())
+
+    assert found.is_whole
+    assert [of_item(each) for each in found.items] == [of_item(each) for each in alone(value)]
+
+
+def test_a_model_that_decides_keeps_items_apart():
+    rows_of_posthog = [
+        {
+            "event": "$ai_generation",
+            "distinct_id": "u",
+            "timestamp": "2026-11-18T12:01:20Z",
+            "properties": {
+                "$ai_model": model,
+                "$ai_input_tokens": 100,
+                "$ai_cache_read_input_tokens": 50,
+                "$ai_output_tokens": 7,
+            },
+        }
+        for model in ("gpt-4o", "claude-haiku-4-5", "gpt-5", "claude-opus-4-5")
+    ]
+    value = b"\n".join(json.dumps(each).encode() for each in rows_of_posthog)
+
+    found = explained(value, [], Options())
+
+    assert [each.counts["prompt_tokens"] for each in found.items] == [100, 150, 100, 150]
+    assert [of_item(each) for each in found.items] == [of_item(each) for each in alone(value)]
+
+
+@pytest.mark.parametrize("parent", [0, 1])
+def test_of_many_items_only_the_first_ones_are_tried(monkeypatch, parent):
+    """Also where spans repeat each other, or lie in each other."""
+    spans = [
+        {
+            "traceId": "a" * 32,
+            "spanId": f"{at * parent + 1:016x}",
+            "parentSpanId": f"{at * parent or 9:016x}",
+            "startTimeUnixNano": "1795003280000000000",
+            "attributes": [
+                {"key": "gen_ai.request.model", "value": {"stringValue": "gpt-4o"}},
+                {"key": "gen_ai.usage.input_tokens", "value": {"intValue": str(5 + at)}},
+            ],
+        }
+        for at in range(400)
+    ]
+    value = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
+    decoded = []
+    items = Decoder.items
+    monkeypatch.setattr(
+        Decoder, "items", lambda self, *given: decoded.append(1) or items(self, *given)
+    )
+
+    found = explained(value, [], Options())
+
+    assert found.is_whole
+    assert len(decoded) < 50
+    counted = [each for each in found.items if each.terms]
+    assert len(counted) == 400
+    assert all(each.terms["prompt_tokens"][0].value == 5 + at for at, each in enumerate(counted))

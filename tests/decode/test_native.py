@@ -179,6 +179,33 @@ TIMES = {
     "iso-space": ("2025-11-23 12:13:20.250000+00:00", 1763900000.25),
     "iso-nine-digits": ("2025-11-23T12:13:20.250000000Z", 1763900000.25),
     "iso-without-offset-is-utc": ("2025-11-23T12:13:20.25", 1763900000.25),
+    "iso-comma": ("2025-11-23T12:13:20,25Z", 1763900000.25),
+    "iso-lower-case": ("2025-11-23t12:13:20.25z", 1763900000.25),
+    "micros-as-text": ("1763900000250000", 1763900000.25),
+    "seconds-as-text": ("1763900000.25", 1763900000.25),
+    "bigquery": ("2025-11-23 12:13:20.25 UTC", 1763900000.25),
+    "bigquery-without-fraction": ("2025-11-23 12:13:20 UTC", 1763900000),
+    "bigquery-number": ("1.76390000025E9", 1763900000.25),
+    "go": ("2025-11-23 13:13:20.25 +0100 CET m=+0.025", 1763900000.25),
+    "go-utc": ("2025-11-23 12:13:20.25 +0000 UTC", 1763900000.25),
+    "java": ("2025-11-23T13:13:20.25+01:00[Europe/Paris]", 1763900000.25),
+    "sql-server": ("2025-11-23 13:13:20.2500000 +01:00", 1763900000.25),
+    "slashes": ("2025/11/23 12:13:20", 1763900000),
+    "http": ("Sun, 23 Nov 2025 12:13:20 GMT", 1763900000),
+    "mail": ("23 Nov 2025 10:13:20 -0200", 1763900000),
+    "rfc-850": ("Sunday, 23-Nov-25 12:13:20 GMT", 1763900000),
+    "access-log": ("23/Nov/2025:13:13:20 +0100", 1763900000),
+    "ctime": ("Sun Nov 23 12:13:20 2025", 1763900000),
+    "date": ("Sun Nov 23 12:13:20 UTC 2025", 1763900000),
+    "ctime-one-digit": ("Mon Dec  1 12:13:20 2025", 1764591200),
+    "zone-without-offset": ("Sun, 23 Nov 2025 12:13:20 CET", None),
+    "zone-behind-a-date": ("2025-11-23 12:13:20 CET", None),
+    "month-that-is-none": ("23 Foo 2025 12:13:20 GMT", None),
+    "no-such-day": ("Sun, 31 Nov 2025 12:13:20 GMT", None),
+    "no-such-offset": ("2025-11-23 12:13:20 +9900", None),
+    "words-behind": ("2025-11-23 12:13:20 UTC or so", None),
+    "long": ("2025-11-23 12:13:20." + "0" * 100 + " UTC", None),
+    "other-digits": ("2025/11/23 12:13:2\u0660", None),
     "none-is-the-records": (None, 1700000000.5),
     "zero": (0.0, None),
     "negative": (-5.0, None),
@@ -191,7 +218,7 @@ TIMES = {
 
 
 @pytest.mark.parametrize(("ts", "expected"), TIMES.values(), ids=TIMES)
-def test_a_time_is_read_by_its_size_or_as_iso_8601(ts, expected):
+def test_a_time_is_read_by_its_size_or_its_spelling(ts, expected):
     assert event_time(ts, 1700000000.5) == (expected and pytest.approx(expected, abs=1e-6))
 
 

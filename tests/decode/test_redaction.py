@@ -43,6 +43,23 @@ def counts(value, headers, options):
     return [(each.model, each.prompt_tokens, each.completion_tokens) for each in decoded.events]
 
 
+def test_no_key_is_printed_under_the_name_of_another_one():
+    """Of two equal keys of an object only one is read."""
+    record = {
+        "john@example.com": 1,
+        "k1": {"k3": "b", "some key": 4, "k2": 5},
+        "another key": [{"key": "jane@example.com", "value": {"intValue": "3"}}],
+        "k4": [{"key": "k5", "value": {"intValue": "3"}}],
+    }
+
+    found = json.loads(redact(record))
+
+    assert [*found] == ["k6", "k1", "k8", "k4"]
+    assert [*found["k1"]] == ["k3", "k7", "k2"]
+    assert found["k8"][0]["key"] == "k9"
+    assert found["k4"][0]["key"] == "k5"
+
+
 def everything(text):
     """Return a text together with all that lies encoded in it."""
     held = contents_of(text.encode(), [], LARGE).packed

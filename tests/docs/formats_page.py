@@ -56,6 +56,7 @@ NO_FORMATS = {
     "cloudevents",
     "custom",
     "access_log",
+    "ordinary",
 }
 LARGE = 2**24
 PROBE = "probe-value"

@@ -12,6 +12,7 @@ import on_groups
 import on_logins
 import on_logs
 import on_records
+import on_spans
 from apache_cluster import ApacheCluster
 from stage import Stage
 from verdict import Outcome, Verdict
@@ -61,6 +62,8 @@ class Scenario:
 SCENARIOS = (
     Scenario(on_records.bad_backlog, ONE, is_short=True),
     Scenario(on_records.bad_live, ONE),
+    Scenario(on_spans.nested_spans, ONE),
+    Scenario(on_spans.answers_of_one_id, ONE),
     Scenario(on_logs.recovery_interrupted, ONE),
     Scenario(on_logs.eager_compaction, ONE),
     Scenario(on_logs.changelog_cut_unseen, ONE),

@@ -153,6 +153,10 @@ class Stage:
         for event in sent:
             self.truth.add(event)
 
+    def events(self, count: int, minutes: tuple[float, float] = LATELY) -> list[Simulated]:
+        """Return new events, to be sent in another form and to be added to the truth."""
+        return list(self._events(count, minutes))
+
     def _events(self, count: int, minutes: tuple[float, float]) -> Iterator[Simulated]:
         self._streams += 1
         first, last = (self._began - each * MINUTE for each in minutes)

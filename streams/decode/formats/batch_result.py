@@ -1,8 +1,8 @@
 """Lines of a batch's results: one response a line, with the id that the request was given.
 
 Sources: OpenAI's, Azure's, Mistral's and Groq's batch APIs (`response.body`), Anthropic's message
-batches (`result.message`), Gemini's batch mode (`response`), Bedrock's batch inference
-(`modelOutput`).
+batches (`result.message`), Gemini's batch mode and Vertex AI's for partners' models (`response`),
+Bedrock's batch inference (`modelOutput`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
-from streams.decode.formats import provider
+from streams.decode.formats import native, provider
 from streams.decode.formats.raw_usage import Found, Item, part
 
 if TYPE_CHECKING:
@@ -24,13 +24,20 @@ _ANSWERS = ("response", "result", "modelOutput", "error")
 
 def is_result(document: Mapping[str, Any]) -> bool:
     """Return whether a document is a line of a batch's results."""
-    if "prompt_tokens" in document or "usage" in document:
+    if native.is_native(document) or "prompt_tokens" in document or "usage" in document:
         return False
     if any(name in document for name in _NAMES):
         return any(type(document.get(name)) is dict for name in _ANSWERS)
-    # Google's lines name the request in a field of any name, or not at all.
+    # Google's lines name the request in a field of any name, or not at all, and repeat it.
     answer = document.get("response")
-    return type(answer) is dict and provider.is_gemini(answer)
+    if type(answer) is not dict:
+        return False
+    if provider.is_gemini(answer):
+        return True
+    # Where one failed, the answer is empty and the status says why.
+    return "request" in document and (
+        provider.is_provider(answer) or (not answer and type(document.get("status")) is str)
+    )
 
 
 def read(document: Mapping[str, Any]) -> Item:

@@ -10,8 +10,14 @@ import codecs
 import re
 import zlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from streams.decode.event import Rejected
+from streams.decode.formats.native import MANY_BYTES
+from streams.decode.formats.raw_usage import MAX_VALUES
+
+if TYPE_CHECKING:
+    from streams.kafka.record_batch import Headers
 
 _GZIP = b"\x1f\x8b\x08"
 _WBITS_OF_GZIP = 31
@@ -44,6 +50,19 @@ class Opened:
 
     value: bytes
     schema: int | None = None
+
+
+def is_protobuf(headers: Headers) -> bool:
+    """Return whether the headers of a record say that its value is protobuf."""
+    return any(
+        value is not None and name.lower() == "content-type" and b"protobuf" in value.lower()
+        for name, value in headers
+    )
+
+
+def has_too_many_values(value: bytes) -> bool:
+    """Return whether a value may hold more values of JSON than a record may have."""
+    return len(value) > MANY_BYTES and sum(map(value.count, (b"{", b"[", b",", b"\n"))) > MAX_VALUES
 
 
 def is_plain(value: bytes) -> bool:

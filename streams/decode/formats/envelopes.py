@@ -3,9 +3,9 @@
 Sources: Azure Monitor's stream of resource logs to Event Hubs (`records`) and its references of
 ContainerAppConsoleLogs, AppServiceConsoleLogs, AppServiceAppLogs and AppTraces; CloudWatch Logs'
 subscription filters and Data Firehose; Kafka Connect's JsonConverter; Debezium's change events and
-its unwrapping of them; Elasticsearch's documents in its answers (`_source`); PostHog's topic of
-captured events (`data`); the fields in which Fluent Bit, Fluentd, Logstash, Filebeat, Vector,
-Promtail and others put the line that they ship.
+its unwrapping of them (`change_rows.py` has those of other tools); Elasticsearch's documents in
+its answers (`_source`); PostHog's topic of captured events (`data`); the fields in which Fluent
+Bit, Fluentd, Logstash, Filebeat, Vector, Promtail and others put the line that they ship.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.decode.event import Rejected, Skipped, event_time
+from streams.decode.formats import change_rows
 from streams.decode.formats.cloudevents import Envelope
 from streams.decode.formats.lenient_json import parsed
 from streams.decode.formats.markers import CHANGES
@@ -25,10 +26,11 @@ from streams.decode.formats.raw_usage import json_type, part
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: Fields in which log shippers, streams and queues put what they ship, as a text or parsed.
+#: Fields in which log shippers, streams, queues and searches put what they hold, parsed or not.
 SHIPPED = (
     *("log_processed", "message", "log", "body", "value", "event", "line", "json", "original"),
     *("payload", "jsonPayload", "textPayload", "msg", "MESSAGE", "LogMessage", "LogEntry", "_raw"),
+    *("_source", "data"),
 )
 _SHIPPED = frozenset(SHIPPED)
 #: Where resource logs of Azure's have a line: in their properties, or beside them.
@@ -56,6 +58,8 @@ _DOCUMENT = re.compile(r"[\ufeff\s\"\[\\]*{")
 #: Debezium's operations on a row that make a new one: created, and read in a snapshot.
 _NEW_ROWS = ("c", "r")
 _OPERATIONS = (*_NEW_ROWS, "u", "d", "t", "m")
+#: One of these is beside it: a table that was emptied, and a message without a row, have no rows.
+_AROUND_ROWS = ("after", "before", "source")
 #: Two fields, and no others.
 _CONNECT = {"schema", "payload"}
 _NOT_BASE64 = Rejected("bad_envelope", "the payload is not base64")
@@ -151,8 +155,13 @@ def unwrapped(document: Mapping[str, Any]) -> Inside | Rejected | Skipped | None
     """Return what an envelope that its own keys identify holds; None for any other document."""
     if document.keys() == _CONNECT:
         return _connect(document)
-    if document.get("op") in _OPERATIONS and ("after" in document or "before" in document):
+    if document.get("op") in _OPERATIONS and not document.keys().isdisjoint(_AROUND_ROWS):
         return _debezium(document)
+    changed = change_rows.new_rows(document)
+    if changed is not None:
+        if isinstance(changed, change_rows.Rows):
+            return Inside(changed.rows, at_time(changed.time))
+        return changed
     if type(document.get("logEvents")) is list and "messageType" in document:
         return _cloudwatch(document)
     if type(document.get("_source")) is dict and "_index" in document:

@@ -25,6 +25,7 @@ TIMES = (
 #: Of formats that are tried before LiteLLM's.
 BEFORE_LITELLM = (
     *("specversion", "resourceSpans", "resourceMetrics", "resourceLogs", "batch"),
+    *("resource_spans", "resource_metrics", "resource_logs"),
     *("started_at", "llm_summary", "route_id", "ai_log"),
     *("genai_model_name", "genai_model_name_override", "genai_backend_name"),
     *("genai_tokens_input", "genai_tokens_output", "genai_tokens_total"),

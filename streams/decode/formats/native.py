@@ -236,8 +236,9 @@ SCHEMA: dict[str, Any] = {
         },
         "ts": {
             "description": (
-                "Start of the request: unix seconds or milliseconds as a number, or ISO 8601 "
-                "(UTC where it names no offset). Without it the record's Kafka timestamp counts."
+                "Start of the request: unix seconds or milliseconds as a number, or a text, best "
+                "ISO 8601 (UTC where it names no offset). Without it the record's Kafka timestamp "
+                "counts."
             ),
             "anyOf": [
                 {"type": "number", "minimum": 946684800},

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from streams.decode.event import Rejected, Skipped
-from streams.decode.formats import otlp_json, otlp_log, otlp_span, wire
+from streams.decode.formats import otlp_json, otlp_log, otlp_snake, otlp_span, wire
 from streams.decode.formats.raw_usage import MAX_ITEMS, MAX_VALUES, TOO_MANY_ITEMS, Item
 from streams.decode.formats.traced import Line, Traced
 from streams.decode.usage_names import may_count
@@ -24,17 +24,19 @@ if TYPE_CHECKING:
     from streams.decode.formats.otlp_span import Source, Span
 
 NAME = "otlp"
+_SIGNALS = frozenset((*otlp_snake.SIGNALS, *otlp_snake.SIGNALS.values()))
 
 Items = list[Item | Traced | Line]
 
 
 def is_otlp(document: Mapping[str, Any]) -> bool:
     """Return whether a document is an OTLP batch of any signal."""
-    return not document.keys().isdisjoint(("resourceSpans", "resourceMetrics", "resourceLogs"))
+    return not document.keys().isdisjoint(_SIGNALS)
 
 
 def read(document: dict[str, Any]) -> Items:
     """Return the result for the spans and log records of a batch."""
+    document = otlp_snake.in_camel_case(document)
     found: Items = []
     if "resourceSpans" in document:
         found += of_spans(otlp_json.spans(document), otlp_json.counting, otlp_json.events)
@@ -68,9 +70,12 @@ def of_spans(
             if span.may_count or any(map(may_count, span.attributes)):
                 traced = otlp_span.looked_into(traced, attributes(span.unread), source)
             reported = list(events(span.events)) if span.events is not None else None
-            if reported:
+            if reported and (not span.is_broken or _is_ordinary(traced.item)):
                 found += _of_events(traced, span, source, reported)
                 continue
+        if span.is_broken and not _is_ordinary(traced.item):
+            found.append(otlp_span.NOT_UTF8)
+            continue
         found.append(traced)
     return found or [Skipped("empty_batch")]
 
@@ -90,11 +95,24 @@ def _of_events(
     return [otlp_span.looked_into(traced, held, source)]
 
 
+def _is_ordinary(item: object) -> bool:
+    """Return whether an item is something else than a request."""
+    return type(item) is Skipped and item.reason == "not_a_request"
+
+
+def _is_of(found: Traced | Line) -> bool:
+    """Return whether the attributes of a log record say what a request used."""
+    return not _is_ordinary(found.item) if isinstance(found, Traced) else not found.attributes
+
+
 def _of_records(records: Iterable[tuple[Record, Source] | Rejected]) -> Items:
-    found: Items = [
-        each if isinstance(each, Rejected) else otlp_log.traced(*each)
-        for each in islice(records, MAX_ITEMS + 1)
-    ]
+    found: Items = []
+    for each in islice(records, MAX_ITEMS + 1):
+        if isinstance(each, Rejected):
+            found.append(each)
+            continue
+        traced = otlp_log.traced(*each)
+        found.append(otlp_span.NOT_UTF8 if each[0].is_broken and _is_of(traced) else traced)
     if len(found) > MAX_ITEMS:
         return [TOO_MANY_ITEMS]
     return found or [Skipped("empty_batch")]

@@ -338,12 +338,15 @@ def _typed_span(span: _TypedSpan) -> Span:
     known = _known.get
     for each in span.attributes:
         name = known(each.key, _MISSING)
+        # Most attributes are not needed.
+        if name is None:
+            continue
         if name is _MISSING:
             name = _learned(each.key)
         if name is not None and name not in attributes:
             held = each.value
             text = held.string_value
-            attributes[name] = _typed_value(held) if text is None else text
+            attributes[name] = _other_value(held) if text is None else text
     may_count = attributes.pop(_COUNTS, None) is not None
     status = span.status
     return Span(
@@ -372,8 +375,12 @@ def _learned(key: str) -> str | None:
 
 
 def _typed_value(value: _Value) -> object:
-    if value.string_value is not None:
-        return value.string_value
+    text = value.string_value
+    return _other_value(value) if text is None else text
+
+
+def _other_value(value: _Value) -> object:
+    """Return a value that is no text."""
     if value.int_value is not None:
         return whole(value.int_value)
     if value.double_value is not None:

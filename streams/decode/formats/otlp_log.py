@@ -43,7 +43,10 @@ _SPENT: Final = ("model", "gen_ai.request.model")
 
 
 class Record(NamedTuple):
-    """A log record: its span, its time, its event's name, all its attributes, and its body."""
+    """A log record: its span, its time, its event's name, all its attributes, and its body.
+
+    `is_broken` if an attribute that is needed of a request is not UTF-8.
+    """
 
     trace: str
     span: str
@@ -51,6 +54,7 @@ class Record(NamedTuple):
     event: str
     attributes: Mapping[str, object]
     body: object
+    is_broken: bool = False
 
 
 def traced(record: Record, source: Source) -> Traced | Line:

@@ -21,6 +21,7 @@ REQUESTS: Final = frozenset(
         *("generate_content_stream", "agenerate_content_stream"),
     )
 )
+EMBEDDINGS: Final = ("embeddings", "embedding", "aembedding")
 #: Operations whose spans hold the sum of the requests inside, or run no model.
 NO_REQUESTS: Final = frozenset(
     (
@@ -197,6 +198,9 @@ WANTED: Final[Mapping[str, str]] = {
         *(*MODEL, *PROVIDER, *TENANT, *LANGUAGE, *TEXT),
     )
 }
+
+#: Attributes without which a request may be counted wrong. A prompt only says the language.
+NEEDED: Final = frozenset(WANTED) - {*TEXT, ERROR}
 
 
 class Present(NamedTuple):

@@ -21,14 +21,17 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WholeSpan
 
 from streams.decode.formats import otlp_names as names
+from streams.decode.formats.envelopes import may_hold
 from streams.decode.formats.otlp_json import COUNTING
 from streams.decode.formats.otlp_log import Record
-from streams.decode.formats.otlp_span import FAILED, Source, Span
+from streams.decode.formats.otlp_span import FAILED, NOT_UTF8, Source, Span
 from streams.decode.unread_usage import MAX_VALUES
 from streams.decode.usage_names import may_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from streams.decode.event import Rejected
 
 _PACKAGE: Final = "tokenshare.otlp"
 _SERVICE: Final = b"service.name"
@@ -67,6 +70,8 @@ _SCHEMA: Final[dict[str, dict[str, tuple[int, Any]]]] = {
     "ScopeLogs": {"scope": (1, "Scope"), "items": (2, ["LogRecord"])},
     "ResourceSpans": {"resource": (1, "Resource"), "scopes": (2, ["ScopeSpans"])},
     "ResourceLogs": {"resource": (1, "Resource"), "scopes": (2, ["ScopeLogs"])},
+    "Text": {"text": (1, _BYTES)},
+    "Pair": {"key": (1, _BYTES), "value": (2, "Text")},
     "Traces": {"resources": (1, ["ResourceSpans"])},
     "Logs": {"resources": (1, ["ResourceLogs"])},
 }
@@ -142,7 +147,11 @@ class Spans:
         return found
 
     def _span(self, span: Any) -> Span:
-        attributes = self._read.of(span.attributes)
+        is_broken = False
+        try:
+            attributes = self._read.of(span.attributes)
+        except DecodeError:
+            attributes, is_broken = self._read.sound(span.attributes)
         may_count = attributes.pop(_COUNTS[0], None) is not None
         return Span(
             span.trace_id.hex(),
@@ -156,6 +165,7 @@ class Spans:
             span.attributes,
             may_count,
             span,
+            is_broken,
         )
 
 
@@ -165,32 +175,87 @@ def reader() -> Spans:
     return Spans()
 
 
-def records(resources: Any) -> Iterator[tuple[Record, Source]]:
-    """Yield the log records with their sources. Raises DecodeError."""
+def records(resources: Any) -> Iterator[tuple[Record, Source] | Rejected]:
+    """Yield the log records with their sources, and what is wrong with one. Raises DecodeError."""
     for resource in resources:
         service = _service(resource.resource.attributes)
         for scope in resource.scopes:
             source = Source.of(scope.scope.name.decode(errors="replace"), service)
             for each in scope.items:
-                attributes = map(KeyValue.FromString, each.attributes)
-                body = _body(each.body) if each.body else None
+                attributes, is_broken = _all(each.attributes)
+                body, is_broken_body = _body(each.body)
+                if is_broken_body and may_hold(body):
+                    yield NOT_UTF8
+                    continue
                 yield (
                     Record(
                         each.trace_id.hex(),
                         each.span_id.hex(),
                         each.time or each.observed or None,
                         each.event_name.decode(errors="replace"),
-                        {pair.key: _value(pair.value, 0) for pair in attributes},
+                        attributes,
                         body,
+                        is_broken,
                     ),
                     source,
                 )
 
 
+def _all(attributes: Any) -> tuple[dict[str, object], bool]:
+    """Return all attributes of a log record, and whether one that is needed is not UTF-8.
+
+    What is not is replaced in it, so that the record is recognised.
+    """
+    found: dict[str, object] = {}
+    is_broken = False
+    for raw in attributes:
+        try:
+            pair = KeyValue.FromString(raw)
+        except DecodeError:
+            key, text = _lossy(raw)
+            found[key] = text
+            is_broken = is_broken or key in names.NEEDED
+            continue
+        found[pair.key] = _value(pair.value, 0)
+    return found, is_broken
+
+
+def _body(raw: bytes) -> tuple[object, bool]:
+    """Return the body of a log record, and whether it is a text that is not UTF-8.
+
+    Some receivers keep a text as bytes.
+    """
+    if not raw:
+        return None, False
+    try:
+        value = AnyValue.FromString(raw)
+    except DecodeError:
+        return _message("Text").FromString(raw).text.decode(errors="replace"), True
+    if value.WhichOneof("value") != "bytes_value":
+        return _value(value, 0), False
+    try:
+        return str(value.bytes_value, "utf-8"), False
+    except UnicodeDecodeError:
+        return None, False
+
+
+def _lossy(raw: bytes) -> tuple[str, str]:
+    """Return the key and the text of an attribute that is not UTF-8. Raises DecodeError."""
+    pair = _message("Pair").FromString(raw)
+    return pair.key.decode(errors="replace"), pair.value.text.decode(errors="replace")
+
+
 def _service(attributes: Any) -> object:
     for raw in attributes:
         if _SERVICE in raw:
-            pair = KeyValue.FromString(raw)
+            try:
+                pair = KeyValue.FromString(raw)
+            except DecodeError:
+                # It only says where the spans come from.
+                key, text = _lossy(raw)
+                if key == _SERVICE.decode():
+                    return text
+                continue
             if pair.key == _SERVICE.decode():
                 return _value(pair.value, 0)
     return None
@@ -217,17 +282,6 @@ def counting(attributes: Any) -> dict[str, object]:
     """Return all attributes of a span; broken ones are left out."""
     pairs = (_parsed(raw) for raw in islice(attributes, MAX_VALUES))
     return {pair.key: _value(pair.value, 0) for pair in pairs if pair is not None}
-
-
-def _body(raw: bytes) -> object:
-    """Return the body of a log record: bytes of a text are a text."""
-    value = AnyValue.FromString(raw)
-    if value.WhichOneof("value") != "bytes_value":
-        return _value(value, 0)
-    try:
-        return str(value.bytes_value, "utf-8")
-    except UnicodeDecodeError:
-        return None
 
 
 def events(span: Any) -> Iterator[tuple[object, dict[str, object]]]:
@@ -294,6 +348,24 @@ class Attributes:
                 if name not in found:
                     found[name] = value
         return found
+
+    def sound(self, attributes: Any) -> tuple[dict[str, object], bool]:
+        """Return the wanted attributes of a span that has a text that is not UTF-8.
+
+        And whether that is one that is needed: a prompt is not. Raises DecodeError.
+        """
+        found: dict[str, object] = {}
+        is_broken = False
+        for raw in attributes:
+            try:
+                pair = self._pair(raw)
+            except DecodeError:
+                name, text = _lossy(raw)
+                pair = (self._names[name.encode()], text) if name in names.TEXT else None
+                is_broken = is_broken or name in names.NEEDED
+            if pair is not None:
+                found.setdefault(*pair)
+        return found, is_broken
 
     def _pair(self, raw: bytes) -> _Pair | None:
         """Return name and value, None for a name that is not wanted."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, Skipped, UsageEvent
+from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, Rejected, Skipped, UsageEvent
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.otlp_model import model_of
 from streams.decode.formats.otlp_usage import NONE, first, json_object, unquoted, usage
@@ -21,6 +21,8 @@ _NOT_A_REQUEST: Final = Skipped("not_a_request", is_final=True)
 #: Spans of anything, and requests, in which no known name has counts.
 _NOTHING: Final = Skipped("not_a_request")
 _WITHOUT_USAGE: Final = Skipped("no_usage")
+#: A request in which a name or a count is no text.
+NOT_UTF8: Final = Rejected("not_utf8", "a text that is needed is not UTF-8")
 _MAX_TIME: Final = 2**63
 #: The status code of a failed span.
 FAILED: Final = frozenset((2, "STATUS_CODE_ERROR", "ERROR"))
@@ -54,6 +56,7 @@ class Span(NamedTuple):
 
     `unread` are all attributes in the encoding that they came in; `may_count` if one that is not
     wanted may be a count by its name. `events` is what holds the span's events, in their encoding.
+    `is_broken` if an attribute that is needed is not UTF-8.
     """
 
     trace: str
@@ -67,6 +70,7 @@ class Span(NamedTuple):
     unread: Any = ()
     may_count: bool = True
     events: Any = None
+    is_broken: bool = False
 
 
 def traced(span: Span, source: Source) -> Traced:
@@ -83,14 +87,18 @@ def traced(span: Span, source: Source) -> Traced:
     if type(item) is Skipped:
         return Traced(item, Node(key, parent), source.names)
     answer = None if is_sum else span.attributes.get(names.ANSWER_ID)
+    # What is still to be judged counts nothing yet.
+    prompt = completion = NO_USAGE
+    if isinstance(item, UsageEvent):
+        prompt, completion = item.prompt_tokens, item.completion_tokens
     node = Node(
         key,
         parent,
         start if type(start) is int else 0,
         end if type(end) is int else 0,
         is_sum,
-        NO_USAGE,
-        NO_USAGE,
+        prompt,
+        completion,
         answer if type(answer) is str and answer else None,
         source.scope,
     )

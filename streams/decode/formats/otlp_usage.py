@@ -12,6 +12,7 @@ from streams.decode.formats import otlp_names as names
 from streams.decode.formats.provider_usage import (
     Usage,
     anthropic,
+    are_parts,
     is_claude,
     usage_of,
     with_cache,
@@ -61,13 +62,14 @@ def usage(attributes: Mapping[str, object], has: names.Present, source: Source) 
         own = _anthropics_own(attributes[names.AI_PROVIDER], prompt)
         if own is not None:
             return Usage(own, completion)
-    read = _count(attributes, has.cache_read)
-    written = _count(attributes, has.cache_creation)
+    cache = _count(attributes, has.cache_read), _count(attributes, has.cache_creation)
     total = _count(attributes, has.total)
     beside = _is_beside(attributes, has, source)
     if not beside and _is_strands(attributes, has):
         beside = not _is_inside_strands(attributes, has, add(prompt, completion) == total)
-    prompt = _with_cache(prompt, completion, total, (read, written), is_beside=beside)
+    # Most say no total, and their cache is a part of the input.
+    if beside or total is not None or type(prompt) is not int or not are_parts(prompt, *cache):
+        prompt = _with_cache(prompt, completion, total, cache, is_beside=beside)
     return Usage(prompt, completion)
 
 
@@ -89,7 +91,7 @@ def _is_beside(attributes: Mapping[str, object], has: names.Present, source: Sou
 
 
 def _is_strands(attributes: Mapping[str, object], has: names.Present) -> bool:
-    return any(attributes[name] == names.STRANDS for name in has.provider)
+    return names.STRANDS in map(attributes.get, has.provider)
 
 
 def _is_inside_strands(
@@ -142,6 +144,9 @@ def _others(attributes: Mapping[str, object], source: Source) -> Usage:
     if names.LOGFIRE_ANSWER in attributes:
         return _answered(attributes[names.LOGFIRE_ANSWER])
     embedded = whole(attributes.get(names.EMBEDDED))
+    if embedded is None and _is_embedding(attributes):
+        # All of it is input.
+        embedded = whole(first(attributes, names.TOTAL))
     return NONE if embedded is None else Usage(embedded, None)
 
 
@@ -155,6 +160,13 @@ def braintrust(metrics: Mapping[str, object]) -> Usage:
             is_beside=False,
         ),
         whole(metrics.get("completion_tokens")),
+    )
+
+
+def _is_embedding(attributes: Mapping[str, object]) -> bool:
+    kind = unquoted(first(attributes, names.KIND))
+    return attributes.get(names.OPERATION) in names.EMBEDDINGS or (
+        type(kind) is str and kind.upper() == "EMBEDDING"
     )
 
 

@@ -1,4 +1,4 @@
-"""Response bodies of providers: OpenAI, Anthropic, Gemini, Bedrock Converse, Ollama, xAI.
+"""Response bodies of providers: OpenAI, Anthropic, Gemini, Bedrock Converse, Ollama, xAI, Voyage.
 
 Sources: the providers' API references; for the differences between them see
 `streams/decode/formats/provider_usage.py`.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
-from streams.decode.formats.native import model_of, time_of
-from streams.decode.formats.provider_usage import gemini, usage_of
+from streams.decode.formats.native import is_native, model_of, time_of
+from streams.decode.formats.provider_usage import Usage, gemini, usage_of
 from streams.decode.formats.raw_usage import Found, Item, first, first_text, part
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _OBJECTS = ("chat.completion", "chat.completion.chunk", "text_completion", "resp
 _WHOLE = ("chat.completion", "response")
 #: Counts in the dump of a Gemini response by Google's SDK for Python.
 _GEMINI_DUMPED = ("prompt_token_count", "candidates_token_count", "total_token_count")
+#: What the items of a response hold whose model writes nothing.
+_READ_ONLY = ("embedding", "relevance_score", "score")
 #: Stream events of OpenAI's responses API that hold the whole response, with its usage, and the
 #: realtime API's.
 _LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed", "response.done")
@@ -78,20 +80,25 @@ def _is_empty(choices: object) -> bool:
 
 
 def is_ollama(document: Mapping[str, Any]) -> bool:
-    """Return whether a document is a response of Ollama's own API."""
-    return "done" in document and ("eval_count" in document or "prompt_eval_count" in document)
+    """Return whether a document is a response of Ollama's own API: of its embeddings as well."""
+    if "done" in document:
+        return "eval_count" in document or "prompt_eval_count" in document
+    return "prompt_eval_count" in document and not is_native(document)
 
 
 def read_ollama(document: Mapping[str, Any]) -> Item:
-    """Return the result for a response; only its last chunk has counts."""
-    if document.get("done") is not True:
+    """Return the result for a response; of a stream only the last chunk has counts.
+
+    Embeddings are no stream, and have no output.
+    """
+    if document.get("done", True) is not True:
         return Skipped("stream_chunk")
     return Found(
         document.get("model"),
         # A cached prompt is not counted again, and its field is left out.
         document.get("prompt_eval_count"),
         document.get("eval_count"),
-        ts=document.get("created_at"),
+        ts=first(document, "created_at") or time_of(document),
     )
 
 
@@ -143,7 +150,10 @@ def read(document: Mapping[str, Any]) -> Item:
     choices = document.get("choices")
     if is_chunk and _is_unfinished(choices, "finish_reason") and not _is_empty(choices):
         return Skipped("stream_chunk")
-    found = usage_of(_usage(document), is_response=object_ == "response")
+    usage = _usage(document)
+    found = usage_of(usage, is_response=object_ == "response")
+    if found == (None, None) and type(usage) is dict and _is_read_only(document):
+        found = Usage(usage.get("total_tokens"), None)
     if found == (None, None):
         return Skipped("stream_chunk" if is_chunk else "no_usage")
     return Found(
@@ -168,3 +178,17 @@ def _usage(document: Mapping[str, Any]) -> object:
     if type(choices) is list:
         places += (part(choice, "usage") for choice in choices)
     return next((each for each in places if type(each) is dict), None)
+
+
+def _is_read_only(document: Mapping[str, Any]) -> bool:
+    """Return whether a response is of a model that writes nothing: embeddings, or a ranking.
+
+    Its total is all input. Voyage, Jina and Nomic report no other count.
+    """
+    if "embeddings" in document or "embedding" in document:
+        return True
+    for name in ("data", "results"):
+        items = document.get(name)
+        if type(items) is list and items:
+            return type(items[0]) is dict and not items[0].keys().isdisjoint(_READ_ONLY)
+    return False

@@ -180,6 +180,17 @@ def with_cache(prompt: object, *cache: object, is_beside: bool) -> object:
     return add(prompt, *cache) if is_beside or is_more else prompt
 
 
+def are_parts(whole: int, *parts: object) -> bool:
+    """Return whether numbers can be parts of another one: they are no more together."""
+    left = whole
+    for each in parts:
+        if each is not None:
+            if type(each) is not int:
+                return False
+            left -= each
+    return left >= 0
+
+
 def is_claude(*names: object) -> bool:
     """Return whether one of several names of a model or a provider is Anthropic's."""
     return any(
