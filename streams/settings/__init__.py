@@ -178,6 +178,9 @@ class Settings(BaseSettings):
     catalog_overrides: OptionalFile = Field(
         None, description="TOML file with the origins of a deployment's own model names."
     )
+    notes: OptionalFile = Field(
+        None, description="TOML file with known events: launches, price changes, deploys."
+    )
     tenant_salt: SecretStr = Field(
         SecretStr(""), description="Key of the hash that replaces tenants; the same on all workers."
     )
