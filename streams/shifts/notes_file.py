@@ -136,7 +136,8 @@ def _places(text: str, file: str, number: int) -> Iterator[_Place]:
     if len(starts) != number:
         yield from (_Place(file, each, {}) for each in range(1, number + 1))
         return
-    for each, (start, end) in enumerate(zip(starts, [*starts[1:], len(lines) + 1], strict=True), 1):
+    for each, start in enumerate(starts, 1):
+        end = starts[each] if each < len(starts) else len(lines) + 1
         of_keys = {"": start}
         for line in range(start + 1, end):
             key = re.match(r"""\s*["']?(\w+)["']?\s*=""", lines[line - 1])

@@ -23,6 +23,7 @@ const TOKEN_SECONDS = 60;
 let shares = null;
 let shifts = null;
 let history = null;
+let notes = null;
 let range = FIRST_RANGES[0];
 let answeredAt = performance.now();
 let failure = "";
@@ -104,7 +105,7 @@ async function askHistory() {
   const asked = rangeNow();
   later("history", asked.every);
   try {
-    const body = await fetchHistory(over, asked, shares.as_of || Date.now() / 1000, ask);
+    const [body] = await Promise.all([fetchHistory(over, asked, shares.as_of || Date.now() / 1000, ask), askNotes()]);
     // Whoever chose something else in the meantime gets that.
     if (over !== view.over || asked !== rangeNow()) { due.history = -Infinity; isWanted = true; return; }
     const shorter = FIRST_RANGES[FIRST_RANGES.indexOf(asked.key) + 1];
@@ -114,12 +115,17 @@ async function askHistory() {
       await askHistory();
       return;
     }
-    history = body;
+    history = { ...body, notes };
     redraw();
   } catch (error) {
     later("history", RETRY_SECONDS);
     byId("chart-note").textContent = `The history could not be loaded: ${error.message}`;
   }
+}
+
+// Without its notes a chart is whole: those before stay.
+async function askNotes() {
+  notes = await ask("api/v1/notes").catch(() => notes);
 }
 
 async function askMovers() {
