@@ -270,6 +270,7 @@ def made_up_shift(dimension, row, measure, window, shift, spread):
         "origin": "",
         "is_shifted": is_shifted,
         "sentence": f"{named['name']} {shift * 100:+.1f} points: hy3 +3.1" if is_shifted else None,
+        "notes": [],
     }
 
 
@@ -352,8 +353,27 @@ def made_up_moved(asked, now, state="shifted"):
         "shift": shift,
         "models": movers(shift, models, 12) if asked.dimension == "origin" else None,
         "sentence": f"{asked.key} {shift * 100:+.1f} points",
+        "notes": [],
         "joint": movers(shift, joint, 3),
         "tenants": movers(shift, tenants, 41),
+    }
+
+
+def made_up_note(start, text, end=None, dimension="", key=""):
+    return {"start": start, "end": end, "text": text, "dimension": dimension, "key": key}
+
+
+def made_up_notes(now, *notes, is_current=True, omitted=0):
+    """The body of /api/v1/notes: a launch of nine days ago and a week's migration unless given."""
+    given = notes or (
+        made_up_note(now - 19 * 86_400, "Customers move to the new router", now - 12 * 86_400),
+        made_up_note(now - 9 * 86_400, "Kimi K3 is free", None, "model", "moonshotai/kimi-k3"),
+    )
+    return {
+        "notes": sorted(given, key=lambda each: each["start"]),
+        "read_at": now,
+        "is_current": is_current,
+        "omitted": omitted,
     }
 
 
@@ -389,6 +409,7 @@ def made_up_sources(state="shifted", **changes):
         moment=lambda: {"as_of": time.time(), "generated_at": time.time(), "ready": True},
         readiness=lambda: changes.get("reasons", []),
         metrics=lambda accept: (b"# EOF\n", "text/plain; version=0.0.4"),
+        notes=lambda: made_up_notes(time.time()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import math
 from pathlib import Path
@@ -14,18 +15,22 @@ from rich.table import Table
 from streams.classify.keys import name_of
 from streams.classify.origin.catalog import Catalog
 from streams.cli import client, common
+from streams.shifts import notes_file
 from streams.shifts.backtest import history_file, plot, worker_history
+from streams.shifts.backtest.noted import noted
 from streams.shifts.backtest.replay import Replay, replay
+from streams.shifts.notes import words
 
 #: Terminal width from which a time fits in one line; minimum width of a share's name.
 _WIDE, _SHARE = 124, 13
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import IO
 
     from streams.shifts.backtest.alerts import Alert
     from streams.shifts.backtest.history_file import Cells
+    from streams.shifts.notes import Note
 
 
 @click.command()
@@ -39,8 +44,19 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Draw shares and alerts into this file; needs tokenshare[plot].",
 )
+@click.option(
+    "--notes",
+    "notes_path",
+    metavar="TOML",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Known events, as in the file of TOKENSHARE_NOTES: named with each alert, and drawn.",
+)
 def backtest(
-    files: tuple[Path, ...], url: str | None, as_json: bool, plot_file: Path | None
+    files: tuple[Path, ...],
+    url: str | None,
+    as_json: bool,
+    plot_file: Path | None,
+    notes_path: Path | None,
 ) -> None:
     """Replay the alerts over a history: when each would have fired, resolved and notified.
 
@@ -58,26 +74,34 @@ def backtest(
     Conditions are evaluated every 5 minutes. `pending`, `firing`, `resolved` and `notified` are
     times in unix seconds, or null if that did not happen; `notified` is when the alert was first
     named in a notification, null if another alert inhibited it. Lines are in the order of firing.
+    With --notes, `notes` are the known events whose time matches the alert.
     """  # noqa: D301 - click reads the backspace as "leave the lines as they are"
     if bool(files) == bool(url):
         common.fail("give files, or --from-worker with a worker's address", 2)
     if plot_file is not None and not plot.is_there():
         common.fail("--plot needs matplotlib: pip install 'tokenshare[plot]'", 2)
+    try:
+        notes = notes_file.read(notes_path).entries
+    except notes_file.NotesError as error:
+        common.fail(error, 2)
     catalog = Catalog.load()
     history = _of_files(files) if url is None else _of_worker(url)
     found = replay(history, catalog, None if url is None else _models_of_worker(url, catalog))
     if plot_file is not None:
         try:
-            plot.draw(found, plot_file)
+            plot.draw(found, plot_file, notes)
         except (OSError, ValueError) as error:
             common.fail(f"the plot cannot be written to {plot_file}: {error}", 2)
     if as_json:
         for alert in found.alerts:
-            common.print_line(_line(alert, found))
+            body = _line(alert, found)
+            if notes_path is not None:
+                body["notes"] = [dataclasses.asdict(each) for each in noted(alert, notes)]
+            common.print_line(body)
         return
     for line in _cautions(history, found):
         click.echo(line)
-    _print(found)
+    _print(found, notes)
 
 
 def _of_files(files: tuple[Path, ...]) -> Cells:
@@ -149,9 +173,11 @@ def _cautions(history: Cells, found: Replay) -> Iterator[str]:
         yield "The history is too short: alerts begin after 21 days of traffic."
 
 
-def _print(found: Replay) -> None:
+def _print(found: Replay, notes: Sequence[Note]) -> None:
     console = Console()
     console.print(_table(found, console.width) if found.alerts else "No alert would have fired.")
+    for line in _noted(found, notes):
+        click.echo(line)
     if not found.weeks:
         return
     weeks = f"{found.weeks:.1f} weeks after the first 21 days"
@@ -163,6 +189,16 @@ def _print(found: Replay) -> None:
         f"{found.notifications:,} notifications: {found.notifications / found.weeks:.2f} a week. "
         "If there was no real shift, all of these are false alarms."
     )
+
+
+def _noted(found: Replay, notes: Sequence[Note]) -> Iterator[str]:
+    """Yield a line on each alert whose time matches a note."""
+    for alert in found.alerts:
+        named = noted(alert, notes)
+        if named:
+            at = _moment(alert.pending if alert.firing is None else alert.firing, " ")
+            of = f"{alert.dimension}: {name_of(alert.dimension, alert.key)}, {alert.measure}"
+            yield f"{at} {alert.rule.alert} {of}: {'; '.join(map(words, named))}"
 
 
 def _table(found: Replay, width: int) -> Table:

@@ -19,7 +19,9 @@ from streams.settings.values import (  # noqa: TC001 - likewise
     OneLine,
     OneLineSecret,
     OptionalFile,
+    OptionalTopicName,
     TokenEndpoint,
+    TopicName,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ _SERVICE_LINK = re.compile(r"TOKENSHARE_(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?")
 #: A pair of a mapping; a key in brackets and quotes may hold a comma.
 _FIELD = re.compile(r"""(?:\["[^"]*"\]|\['[^']*'\]|[^,])+""")
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _PASSWORD_FILE = f"{ENV_PREFIX}SASL_PASSWORD_FILE"
 
 
@@ -50,11 +51,11 @@ class Settings(BaseSettings):
     bootstrap_servers: Annotated[tuple[str, ...], NoDecode] = Field(
         ("127.0.0.1:9092",), description="Kafka brokers, host:port, separated by commas."
     )
-    topic: str = Field("llm-usage", description="Topic with the gateway's usage events.")
-    group: str = Field(
+    topic: TopicName = Field("llm-usage", description="Topic with the gateway's usage events.")
+    group: TopicName = Field(
         "tokenshare", description="Consumer group; also the prefix of the changelog's name."
     )
-    dead_letter_topic: str = Field(
+    dead_letter_topic: OptionalTopicName = Field(
         "", description="Topic for records that cannot be counted; empty: <topic>-dead-letter."
     )
     partitions: int = Field(
@@ -178,6 +179,9 @@ class Settings(BaseSettings):
     catalog_overrides: OptionalFile = Field(
         None, description="TOML file with the origins of a deployment's own model names."
     )
+    notes: OptionalFile = Field(
+        None, description="TOML file with known events: launches, price changes, deploys."
+    )
     tenant_salt: SecretStr = Field(
         SecretStr(""), description="Key of the hash that replaces tenants; the same on all workers."
     )
@@ -270,20 +274,6 @@ class Settings(BaseSettings):
         for name in value:
             if not _HOST_NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is not a host name, such as shares.example.org")
-        return value
-
-    @field_validator("topic", "group", "dead_letter_topic")
-    @classmethod
-    def _is_topic(cls, value: str) -> str:
-        if value and not _TOPIC.fullmatch(value):
-            raise ValueError("may contain letters, digits, '.', '_' and '-', at most 249 of them")
-        return value
-
-    @field_validator("topic", "group")
-    @classmethod
-    def _is_there(cls, value: str) -> str:
-        if not value:
-            raise ValueError("must not be empty")
         return value
 
     @model_validator(mode="after")

@@ -14,7 +14,20 @@ _URL = re.compile(r"https?://[!-~]+")
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 #: Of RFC 7628: the name of a SASL extension, and its value.
 _EXTENSION, _PRINTABLE = re.compile(r"[A-Za-z]+"), re.compile(r"[ -~]+")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
+
+
+def _checked_topic(value: str) -> str:
+    if value and not _TOPIC.fullmatch(value):
+        raise ValueError("may contain letters, digits, '.', '_' and '-', at most 249 of them")
+    return value
+
+
+def _checked_presence(value: str) -> str:
+    if not value:
+        raise ValueError("must not be empty")
+    return value
 
 
 def _checked_endpoint(value: str) -> str:
@@ -72,6 +85,9 @@ def _checked_file(value: object) -> object:
     return None if value == "" else value
 
 
+#: A topic's name, and one that may be left empty.
+TopicName = Annotated[str, AfterValidator(_checked_topic), AfterValidator(_checked_presence)]
+OptionalTopicName = Annotated[str, AfterValidator(_checked_topic)]
 #: Where a token is fetched: https, or http on this machine.
 TokenEndpoint = Annotated[str, AfterValidator(_checked_endpoint)]
 #: Pairs that a SASL/OAUTHBEARER login sends beside the token.

@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from streams.classify.keys import OTHER, name_of
+from streams.shifts.notes import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from streams.shifts.alert_rules import Window
     from streams.shifts.attribution import Attribution
     from streams.shifts.movers import Moved
+    from streams.shifts.notes import Note
     from streams.shifts.shift import KeyShift
 
 #: Movers that a sentence names.
@@ -48,8 +50,22 @@ def _pushing(of: Attribution) -> Iterator[tuple[str, float]]:
             yield mover.name, mover.contribution
 
 
-def sentence(dimension: str, window: Window, each: KeyShift, moved: Moved | None = None) -> str:
-    """Return the sentence on a shift, without a full stop; empty where there is no shift."""
+def sentence(
+    dimension: str,
+    window: Window,
+    each: KeyShift,
+    moved: Moved | None = None,
+    notes: Iterable[Note] = (),
+) -> str:
+    """Return the sentence on a shift, without a full stop; empty where there is no shift.
+
+    `notes` are the known events that it may be due to.
+    """
+    said = _said(dimension, window, each, moved)
+    return "; ".join((said, *map(words, notes))) if said else ""
+
+
+def _said(dimension: str, window: Window, each: KeyShift, moved: Moved | None) -> str:
     shift = each.shift if moved is None or moved.shift is None else moved.shift
     if shift is None:
         return ""

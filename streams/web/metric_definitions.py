@@ -101,6 +101,12 @@ MOVER = Definition(
     ("dimension", "key", "measure", "window", "mover"),
     "Part of a shift that a model (of languages an origin) contributes, of shifts that alert now.",
 )
+SHIFT_NOTE = Definition(
+    "llm_share_note_timestamp_seconds",
+    "gauge",
+    (*_OF_SHIFT, "note", "at"),
+    "When a known event began that a shift may be due to, in unix time; of shifts that alert now.",
+)
 KEY_INFO = Definition(
     "llm_share_key_info",
     "gauge",
@@ -262,6 +268,30 @@ OVERRIDES_TIME = Definition(
     (),
     "When the overrides file was last loaded, in unix time; both are absent without such a file.",
 )
+NOTE_TIME = Definition(
+    "tokenshare_note_timestamp_seconds",
+    "gauge",
+    ("note", "at", "dimension", "key"),
+    "When a known event of the file of notes is, in unix time; of a period its start.",
+)
+NOTE_END = Definition(
+    "tokenshare_note_end_timestamp_seconds",
+    "gauge",
+    ("note", "at", "dimension", "key"),
+    "When the period of a known event ends, in unix time.",
+)
+NOTES_SUCCESSFUL = Definition(
+    "tokenshare_notes_last_reload_successful",
+    "gauge",
+    (),
+    "1 when the notes are those of the file, 0 when a fault in it keeps the previous notes.",
+)
+NOTES_TIME = Definition(
+    "tokenshare_notes_last_reload_success_timestamp_seconds",
+    "gauge",
+    (),
+    "When the file of notes was last loaded, in unix time; both are absent without such a file.",
+)
 BUILD_INFO = Definition(
     "tokenshare_build", "info", ("version",), "The version of tokenshare that runs."
 )
@@ -282,6 +312,7 @@ DEFINITIONS = (
     EVIDENCE,
     PEAK,
     MOVER,
+    SHIFT_NOTE,
     KEY_INFO,
     EFFECTIVE_REQUESTS,
     HISTORY_DAYS,
@@ -311,6 +342,10 @@ DEFINITIONS = (
     REBALANCES,
     OVERRIDES_SUCCESSFUL,
     OVERRIDES_TIME,
+    NOTE_TIME,
+    NOTE_END,
+    NOTES_SUCCESSFUL,
+    NOTES_TIME,
     BUILD_INFO,
 )
 

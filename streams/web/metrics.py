@@ -34,6 +34,10 @@ from streams.web.metric_definitions import (
     KEY_INFO,
     LATE_EVENTS,
     MOVER,
+    NOTE_END,
+    NOTE_TIME,
+    NOTES_SUCCESSFUL,
+    NOTES_TIME,
     OVERRIDES_SUCCESSFUL,
     OVERRIDES_TIME,
     PEAK,
@@ -44,6 +48,7 @@ from streams.web.metric_definitions import (
     REQUESTS,
     SHARE_RATIO,
     SHIFT,
+    SHIFT_NOTE,
     STANDARD_ERROR,
     STATE,
     TOKENS,
@@ -89,6 +94,7 @@ def families(
     """Return all metrics of a snapshot, with at most `partition_limit` series for partitions."""
     yield from _share_families(snapshot)
     yield from _shift_families(snapshot)
+    yield from _note_families(snapshot)
     yield from _total_families(snapshot)
     yield from _pipeline_families(snapshot)
     yield from partition_families(snapshot.partitions, partition_limit)
@@ -168,7 +174,7 @@ def _shift_families(snapshot: Snapshot) -> Iterable[Metric]:
     if snapshot.shifts:
         days.add_metric((), snapshot.shifts[0].baseline_days)
     yield from (family for family, _ in gauges)
-    yield from (effective, days, since, info, _movers(snapshot))
+    yield from (effective, days, since, info, _movers(snapshot), _noted(snapshot))
 
 
 def _movers(snapshot: Snapshot) -> Metric:
@@ -177,6 +183,24 @@ def _movers(snapshot: Snapshot) -> Metric:
         for by, contribution in leading(moved, shift.dimension):
             mover.add_metric((*shift, by), contribution)
     return mover
+
+
+def _noted(snapshot: Snapshot) -> Metric:
+    noted = gauge(SHIFT_NOTE)
+    for shift, notes in snapshot.noted.items():
+        for each in notes:
+            noted.add_metric((*shift, each.text, each.at), each.start)
+    return noted
+
+
+def _note_families(snapshot: Snapshot) -> Iterable[Metric]:
+    times, ends = gauge(NOTE_TIME), gauge(NOTE_END)
+    for each in snapshot.notes.entries:
+        labels = (each.text, each.at, each.dimension, each.key)
+        times.add_metric(labels, each.start)
+        if each.end is not None:
+            ends.add_metric(labels, each.end)
+    yield from (times, ends)
 
 
 def _total_families(snapshot: Snapshot) -> Iterable[Metric]:
@@ -213,6 +237,8 @@ def _process_families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metri
         (FLUSH_SECONDS, facts.flush_seconds),
         (OVERRIDES_SUCCESSFUL, facts.overrides_are_good),
         (OVERRIDES_TIME, facts.overrides_loaded_at),
+        (NOTES_SUCCESSFUL, snapshot.notes.is_current),
+        (NOTES_TIME, snapshot.notes.read_at),
     ):
         family = gauge(definition)
         if value is not None:

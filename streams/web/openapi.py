@@ -10,6 +10,7 @@ from streams.classify.origin.values import ORIGINS
 from streams.shares.history import STEPS
 from streams.shares.windows import WINDOW_NAMES
 from streams.shifts.alert_rules import SHIFT_WINDOWS
+from streams.shifts.notes_file import MAX_KEY, MAX_NOTES, MAX_TEXT
 from streams.shifts.series import MEASURES
 from streams.web.query import FORMATS, LATEST_UNIX_SECONDS
 
@@ -174,6 +175,23 @@ _SCHEMAS: Final[Schema] = {
         models=_list(_of("UnknownModel")),
         **_COUNTS,
     ),
+    "Note": _object(
+        start=_NUMBER | {"description": "Unix seconds, as end."},
+        end=_SIGNED | {"description": "The end of a period; null of a moment."},
+        text=_TEXT | {"maxLength": MAX_TEXT},
+        dimension=_TEXT
+        | {"enum": ["", *SHIFT_DIMENSIONS], "description": "Empty where it is on no key alone."},
+        key=_TEXT | {"maxLength": MAX_KEY},
+    ),
+    "Notes": _object(
+        notes=_list(_of("Note")) | {"maxItems": MAX_NOTES, "description": "Oldest first."},
+        read_at=_SIGNED | {"description": "When the file was read; null without a file."},
+        is_current={
+            "type": ["boolean", "null"],
+            "description": "False where a fault in the file keeps the notes read before.",
+        },
+        omitted=_COUNT | {"description": "Older notes beyond the limit."},
+    ),
     "Shift": _object(
         dimension=_TEXT | {"enum": list(SHIFT_DIMENSIONS)},
         key=_TEXT,
@@ -206,8 +224,11 @@ _SCHEMAS: Final[Schema] = {
         is_shifted=_YES | {"description": "Whether the alert's conditions hold now."},
         sentence={
             "type": ["string", "null"],
-            "description": "The shift and what moved it, in words; null where is_shifted is not.",
+            "description": "The shift, what moved it and what is noted, in words; null where "
+            "is_shifted is not.",
         },
+        notes=_list(_of("Note"))
+        | {"description": "Known events that it may be due to; none where is_shifted is not."},
     ),
     "Shifts": _object(
         as_of=_NUMBER
@@ -239,6 +260,7 @@ _SCHEMAS: Final[Schema] = {
         window=_TEXT,
         shift=_NUMBER,
         sentence=_TEXT | {"description": "The shift and what moved it, in words."},
+        notes=_list(_of("Note")) | {"description": "Known events that it may be due to."},
         models=_maybe("Movers", "Null for a language: models are not counted by language."),
         joint=_maybe("Movers", "An origin's by language, a language's by origin."),
         tenants=_maybe("Movers", "By keyed hash; null where requests name none."),
@@ -383,6 +405,10 @@ DOCUMENT: Final[Schema] = {
                 "404": _problem("The shift does not exist."),
                 "503": _problem("Too many long queries are waiting."),
             },
+        ),
+        "/api/v1/notes": _get(
+            "Known events, from the file of TOKENSHARE_NOTES; see docs/alerts.md.",
+            _answer("The notes.", "Notes"),
         ),
         "/api/v1/events": {
             "get": {

@@ -13,9 +13,12 @@ from streams.shifts.sentence import sentence
 from streams.web.snapshot import ShiftName
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from streams.shares.window_shares import Share, WindowShares
     from streams.shifts.attribution import Attribution
     from streams.shifts.movers import Moved, Shift
+    from streams.shifts.notes import Note
     from streams.shifts.shift import KeyShift, Shifts
     from streams.web.snapshot import PartitionStatus, Snapshot
 
@@ -78,7 +81,7 @@ def shifts(snapshot: Snapshot) -> dict[str, Any]:
                 "window": table.window,
                 **_fields(each, *_SHIFT_FIELDS),
                 "is_shifted": each.key in shifted,
-                "sentence": _sentence(snapshot, table, each) if each.key in shifted else None,
+                **_in_words(snapshot, table, each, is_shifted=each.key in shifted),
             }
             for table, shifted in alerting(snapshot.shifts)
             for each in table.keys
@@ -86,18 +89,40 @@ def shifts(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _sentence(snapshot: Snapshot, table: Shifts, each: KeyShift) -> str:
+def _in_words(
+    snapshot: Snapshot, table: Shifts, each: KeyShift, *, is_shifted: bool
+) -> dict[str, Any]:
+    if not is_shifted:
+        return {"sentence": None, "notes": []}
     name = ShiftName(table.dimension, each.key, table.measure, table.window)
-    return sentence(table.dimension, table.window, each, snapshot.moved.get(name))
+    noted = snapshot.noted.get(name, ())
+    said = sentence(table.dimension, table.window, each, snapshot.moved.get(name), noted)
+    return {"sentence": said, "notes": _notes(noted)}
 
 
-def moved(asked: Shift, answer: Moved) -> dict[str, Any]:
-    """Return the body of /api/v1/shifts/movers."""
+def notes(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the body of /api/v1/notes: the known events, oldest first."""
+    known = snapshot.notes
+    return {
+        "notes": _notes(known.entries),
+        "read_at": known.read_at,
+        "is_current": known.is_current,
+        "omitted": known.omitted,
+    }
+
+
+def _notes(notes: Iterable[Note]) -> list[dict[str, Any]]:
+    return [_fields(each, "start", "end", "text", "dimension", "key") for each in notes]
+
+
+def moved(asked: Shift, answer: Moved, noted: tuple[Note, ...] = ()) -> dict[str, Any]:
+    """Return the body of /api/v1/shifts/movers; `noted` are the events it may be due to."""
     return {
         **_fields(asked, "as_of", "dimension", "key", "measure", "window"),
         # Recomputed, because the window has advanced since the snapshot.
         "shift": asked.statistics.shift if answer.shift is None else answer.shift,
-        "sentence": sentence(asked.dimension, asked.window, asked.statistics, answer),
+        "sentence": sentence(asked.dimension, asked.window, asked.statistics, answer, noted),
+        "notes": _notes(noted),
         "models": _attribution(answer.models),
         "joint": _attribution(answer.joint),
         "tenants": _attribution(answer.tenants),

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 BUSY_SECONDS = "5"
 
 
+def _no_notes() -> Mapping[str, Any]:
+    return {"notes": [], "read_at": None, "is_current": None, "omitted": 0}
+
+
 @dataclass(frozen=True)
 class Sources:
     """The functions that the server calls. All but the history are cheap and do not block.
@@ -52,6 +56,7 @@ class Sources:
         shares are unchanged.
     readiness: the reasons why this worker is not ready; empty when it is.
     metrics: the request's Accept header -> body and Content-Type of the exposition.
+    notes: the body of /api/v1/notes.
     """
 
     shares: Callable[[frozenset[str]], Mapping[str, Any]]
@@ -62,6 +67,7 @@ class Sources:
     moment: Callable[[], Mapping[str, Any]]
     readiness: Callable[[], Sequence[str]]
     metrics: Callable[[str], tuple[bytes, str]]
+    notes: Callable[[], Mapping[str, Any]] = _no_notes
 
 
 class WebPortError(OSError):
@@ -164,6 +170,10 @@ class _Answers:
         nothing(_query(request))
         return _json(request, self._sources.shifts())
 
+    async def notes(self, request: web.Request) -> web.Response:
+        nothing(_query(request))
+        return _json(request, self._sources.notes())
+
     async def movers(self, request: web.Request) -> web.Response:
         asked = what_moved(_query(request))
         async with self._movers_limit.admitted():
@@ -255,6 +265,7 @@ def make_app(sources: Sources, access: Access | None = None) -> web.Application:
         "/api/v1/unknown": answers.unknown,
         "/api/v1/shifts": answers.shifts,
         "/api/v1/shifts/movers": answers.movers,
+        "/api/v1/notes": answers.notes,
         "/api/v1/events": live.stream,
         "/api/v1/openapi.json": answers.openapi,
     }.items():

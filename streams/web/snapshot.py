@@ -19,8 +19,11 @@ from streams.shares.grouping import (
 )
 from streams.shares.window_shares import WindowShares, window_shares
 from streams.shares.windows import WINDOWS
+from streams.shifts.live import alerting
 from streams.shifts.models import WindowModels, larger
 from streams.shifts.movers import Shift
+from streams.shifts.notes import Notes, Subject, notes_on, reach
+from streams.shifts.sentence import leading
 from streams.state.pane import Counts, add_all, added_up, tokens_of
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from streams.classify.origin.catalog import Catalog
     from streams.shares.windows import Windows
     from streams.shifts.movers import Moved
+    from streams.shifts.notes import Note
     from streams.shifts.shift import Shifts
     from streams.state.codec import PositionRecord
     from streams.state.seal import Loss
@@ -113,6 +117,9 @@ class Snapshot:
     shifts_as_of: float = 0.0
     #: What moved the shifts that alerts may name.
     moved: Mapping[ShiftName, Moved] = field(default_factory=dict)
+    #: Known events, and those that a shift which alerts now may be due to.
+    notes: Notes = field(default_factory=Notes)
+    noted: Mapping[ShiftName, tuple[Note, ...]] = field(default_factory=dict)
 
 
 def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one call
@@ -218,3 +225,29 @@ def find_shift(
                 at = (shifts.measure, shifts.window, snapshot.shifts_as_of)
                 return Shift(dimension, key, *at, each, shown)
     return None
+
+
+def find_noted(snapshot: Snapshot) -> dict[ShiftName, tuple[Note, ...]]:
+    """Return the known events that each shift which alerts now may be due to."""
+    if not snapshot.notes.entries:
+        return {}
+    found = {}
+    for table, shifted in alerting(snapshot.shifts):
+        for each in table.keys:
+            if each.key in shifted:
+                name = ShiftName(table.dimension, each.key, table.measure, table.window)
+                notes = notes_of(snapshot, name, each.since, snapshot.moved.get(name))
+                if notes:
+                    found[name] = notes
+    return found
+
+
+def notes_of(
+    snapshot: Snapshot, name: ShiftName, since: float | None, moved: Moved | None
+) -> tuple[Note, ...]:
+    """Return the known events that a shift may be due to; `since` is when a drift began."""
+    as_of = snapshot.shifts_as_of
+    movers = [mover for mover, _ in leading(moved, name.dimension)]
+    first = reach(name.window, as_of, since)
+    subject = Subject(name.dimension, name.key, first, as_of, movers)
+    return notes_on(subject, snapshot.notes.entries)

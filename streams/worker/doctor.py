@@ -16,6 +16,7 @@ from streams.decode.options import AUTO, Options
 from streams.kafka import admin, login
 from streams.kafka.token_source import TokenError
 from streams.settings import ENV_PREFIX, SettingsError, environment, unknown_variables
+from streams.shifts import notes_file
 from streams.worker import preflight
 from streams.worker.preflight import Finding
 
@@ -35,6 +36,7 @@ def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
     yield from _misspelt()
     yield _formats(settings)
     yield from _catalog(settings)
+    yield from _notes(settings)
     yield _web_port(settings)
     servers = ", ".join(settings.bootstrap_servers)
     try:
@@ -114,6 +116,19 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
     yield Finding("catalogue", f"with {number} overrides from {name}")
     for each in unusual_overrides(catalog):
         yield _fault(str(name), each)
+
+
+def _notes(settings: Settings) -> Iterator[Finding]:
+    if settings.notes is None:
+        return
+    try:
+        found = notes_file.read(settings.notes)
+    except notes_file.NotesError as error:
+        for fault in error.faults:
+            yield _fault("notes", fault)
+        return
+    rest = f", without {found.omitted} older ones" if found.omitted else ""
+    yield Finding("notes", f"{len(found.entries)} from {settings.notes}{rest}")
 
 
 def _fault(subject: str, text: str) -> Finding:

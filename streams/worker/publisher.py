@@ -15,6 +15,7 @@ from streams.kafka import diagnosis, login
 from streams.shares.history import History
 from streams.shares.windows import Windows
 from streams.shifts.live import LiveShifts
+from streams.shifts.notes import Notes
 from streams.state.pieces import PIECE_SECONDS
 from streams.web import snapshot
 from streams.web.snapshot import PartitionStatus, Snapshot
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from streams.kafka.admin import Topic
     from streams.settings import Settings
     from streams.shifts.movers import Moved
+    from streams.shifts.notes import Note
     from streams.shifts.shift import Shifts
     from streams.state.follower import Follower
     from streams.state.view import View
@@ -85,6 +87,8 @@ class Publisher:
         self._shifts_as_of = 0.0
         self._explanations = Explanations(view, self.history)
         self._moved: Mapping[ShiftName, Moved] = {}
+        self._noted: Mapping[ShiftName, tuple[Note, ...]] = {}
+        self._notes = Notes()
         #: End offsets of the source partitions, by number; empty while Kafka does not respond.
         self.ends: dict[int, int] = {}
         self._lag_warned_at = -LAG_WARNING_INTERVAL_SECONDS
@@ -95,6 +99,11 @@ class Publisher:
         self._catalog = catalog
         self.history.use(catalog)
         self._windows.reclassify()
+
+    def use_notes(self, notes: Notes) -> None:
+        """Show these known events; a shift names them when shifts are computed next."""
+        self._notes = notes
+        self.snapshot = replace(self.snapshot, notes=notes)
 
     def readiness(self) -> tuple[str, ...]:
         """Return why this worker is not ready; empty when it is."""
@@ -148,7 +157,12 @@ class Publisher:
             self.snapshot,
         )
         self.snapshot = replace(
-            taken, shifts=self._shifts, shifts_as_of=self._shifts_as_of, moved=self._moved
+            taken,
+            shifts=self._shifts,
+            shifts_as_of=self._shifts_as_of,
+            moved=self._moved,
+            notes=self._notes,
+            noted=self._noted,
         )
 
     def _statuses(self) -> tuple[PartitionStatus, ...]:
@@ -181,9 +195,9 @@ class Publisher:
             self._live_shifts.shifts, panes, keys, now, latest.models
         )
         self._shifts_as_of = panes.as_of
-        self._moved = await self._explanations.update(
-            replace(latest, shifts=self._shifts, shifts_as_of=panes.as_of), now
-        )
+        computed = replace(latest, shifts=self._shifts, shifts_as_of=panes.as_of)
+        self._moved = await self._explanations.update(computed, now)
+        self._noted = snapshot.find_noted(replace(computed, moved=self._moved, notes=self._notes))
 
     async def read_ends(self) -> None:
         """Ask Kafka for the end offsets of the source partitions."""

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 from aiokafka.errors import KafkaError
 from kafka.errors import KafkaError as AdminError
 
-from streams.classify.origin import overrides
-from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.counting.partition import SourceReplacedError
 from streams.decode import compiled
@@ -33,10 +31,11 @@ from streams.process import (
     warn_of_misspelt,
 )
 from streams.settings import SettingsError
+from streams.shifts.notes_file import NotesError
 from streams.state.codec import StateError
 from streams.web import server
 from streams.web.access import Access
-from streams.worker import preflight
+from streams.worker import preflight, reloading
 from streams.worker.changelog_watch import ChangelogWatch
 from streams.worker.source_log import check_source, find_source
 from streams.worker.web_sources import sources
@@ -44,9 +43,9 @@ from streams.worker.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from pathlib import Path
 
     from streams.settings import Settings
+    from streams.worker.reloading import Files
 
 log = logging.getLogger("tokenshare.process")
 
@@ -56,8 +55,6 @@ GC_OBJECTS = 100_000
 SOURCE_CHECK_SECONDS = 30.0
 #: It is checked within this time of an answer of Kafka that does not fit what is known of it.
 SURPRISE_SECONDS = 1.0
-#: How often the overrides file is read again.
-OVERRIDES_CHECK_SECONDS = 5.0
 
 
 class PartitionsChangedError(Exception):
@@ -76,19 +73,19 @@ def run(
     # Until the event loop runs: process 1 of a container gets no signal that it does not ask for.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        catalog = Catalog.load(settings.catalog_overrides)
+        files = reloading.read(settings)
         # Before the first connection: the changelog is read in large responses as well.
         batch_fetch.install()
         silence.install()
         source = preflight.prepare(settings)
         # Until the event loop is closed: tasks of stock Faust may refuse to end with it.
         with Watchdog() as watchdog:
-            return asyncio.run(_run(settings, catalog, source, watchdog, beside))
+            return asyncio.run(_run(settings, files, source, watchdog, beside))
     except server.WebPortError as error:
         log.error("%s", error.strerror)  # noqa: TRY400
         return MISCONFIGURED
-    except CatalogError as error:
-        _log_faults(error)
+    except (CatalogError, NotesError) as error:
+        reloading.log_faults(error)
         return MISCONFIGURED
     except (SettingsError, TopicError, StateError) as error:
         log.error("%s", error)  # noqa: TRY400
@@ -102,12 +99,13 @@ def run(
 
 async def _run(
     settings: Settings,
-    catalog: Catalog,
+    files: Files,
     source: Topic,
     watchdog: Watchdog,
     beside: Callable[[Worker], Coroutine[Any, Any, None]] | None,
 ) -> int:
-    worker = Worker(settings, catalog, source)
+    worker = Worker(settings, files.catalog, source)
+    worker.publisher.use_notes(files.notes)
     # A batch is thousands of short-lived objects without cycles. By default each few hundred of
     # them start a collection that visits all others again: half of the CPU time of a backlog.
     gc.freeze()
@@ -134,7 +132,10 @@ async def _run(
         asyncio.create_task(ChangelogWatch(settings, source.partitions, worker.integrity).run()),
     ]
     if settings.catalog_overrides is not None:
-        tasks.append(asyncio.create_task(_watch_overrides(worker, settings.catalog_overrides)))
+        watching = reloading.watch_overrides(worker, settings.catalog_overrides)
+        tasks.append(asyncio.create_task(watching))
+    if settings.notes is not None:
+        tasks.append(asyncio.create_task(reloading.watch_notes(worker, settings.notes)))
     if beside is not None:
         tasks.append(asyncio.create_task(beside(worker)))
     code = OK
@@ -217,29 +218,3 @@ async def _watch_source(worker: Worker) -> None:
                 f"{settings.changelog_topic} has {known.partitions}. Give the changelog "
                 f"{found.partitions} as well, then start the workers again; nothing is lost."
             )
-
-
-async def _watch_overrides(worker: Worker, path: Path) -> None:
-    """Apply the overrides file whenever it changes; with a fault in it, the old overrides stay."""
-    reported = ""
-    while True:
-        await asyncio.sleep(OVERRIDES_CHECK_SECONDS)
-        try:
-            found = await asyncio.to_thread(overrides.read, path, worker.catalog.overrides)
-        except CatalogError as error:
-            worker.overrides_are_good = False
-            if str(error) != reported:
-                _log_faults(error)
-                log.warning("the overrides read before stay in force")
-            reported = str(error)
-            continue
-        if found.text != worker.catalog.overrides.text:
-            worker.use(worker.catalog.overridden_by(found))
-            worker.overrides_loaded_at = time.time()
-            log.info("%s is in force: %s overrides", path, len(list(found.entries())))
-        reported, worker.overrides_are_good = "", True
-
-
-def _log_faults(error: CatalogError) -> None:
-    for fault in error.faults:
-        log.error("%s", fault)

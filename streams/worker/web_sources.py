@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from streams.shifts import movers
 from streams.web import responses, server
 from streams.web.metrics import Exposition, ProcessFacts
-from streams.web.snapshot import find_shift
+from streams.web.snapshot import ShiftName, find_shift, notes_of
 
 if TYPE_CHECKING:
     from streams.web.query import Question, WhatMoved
@@ -49,6 +49,7 @@ def sources(worker: Worker) -> server.Sources:
         moment=lambda: responses.moment(worker.snapshot),
         readiness=worker.readiness,
         metrics=exposition,
+        notes=lambda: responses.notes(worker.snapshot),
     )
 
 
@@ -90,4 +91,6 @@ class _Movers:
             return None
         panes = movers.panes(worker.view, worker.history, shift)
         moved = await asyncio.to_thread(movers.moved, worker.history, panes, shift)
-        return responses.moved(shift, moved)
+        name = ShiftName(shift.dimension, shift.key, shift.measure, shift.window)
+        noted = notes_of(worker.snapshot, name, shift.statistics.since, moved)
+        return responses.moved(shift, moved, noted)

@@ -33,6 +33,12 @@ def test_models_come_first_and_what_is_usual_is_left_out(run):
     ]
 
 
+def test_a_sentence_is_printed_with_its_note(run):
+    said = f"{SHIFTED['sentence']}; note of Mon 6 Jul 09:00 UTC: hy3 is free"
+
+    assert run(shifts=(shift(sentence=said),)).stdout == f"origin     24h tokens    {said}\n"
+
+
 def test_all_and_json_have_what_has_not_shifted_last(run):
     assert run("--all").stdout.splitlines()[-1] == "origin     24h tokens    Open -1.0 points"
     lines = [orjson.loads(each) for each in run("--json", "--all").stdout.splitlines()]

@@ -246,6 +246,7 @@ CASES = {
             other("TokenshareWorkerDown", instance="a:6066"),
             other("TokenshareFollowerStuck", instance="b:6066"),
             other("TokenshareOverridesBroken"),
+            other("TokenshareNotesBroken"),
             other("TokensharePartitionOwnedTwice", partition="0"),
             other("TokenshareStateLarge", partition="0"),
             other("TokenshareStateLost", partition="0"),

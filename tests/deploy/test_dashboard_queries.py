@@ -101,6 +101,8 @@ def workers_and_bridge(
     """Run two workers that have counted 28 days of traffic, and a bridge; yields its port."""
     overrides = directory / "overrides.toml"
     overrides.write_text("")
+    notes = directory / "notes.toml"
+    notes.write_text('[[notes]]\nfrom = 2026-01-01\nuntil = 2026-02-01\ntext = "a free month"\n')
     port = free_port()
     environment = {
         "TOKENSHARE_BOOTSTRAP_SERVERS": bootstrap,
@@ -108,6 +110,7 @@ def workers_and_bridge(
         "TOKENSHARE_PARTITIONS": "3",
         "TOKENSHARE_REBALANCE_TIMEOUT_SECONDS": "2",
         "TOKENSHARE_CATALOG_OVERRIDES": str(overrides),
+        "TOKENSHARE_NOTES": str(notes),
         "TOKENSHARE_BRIDGE_PORT": str(port),
     }
     command, environ = [sys.executable, "-m", "streams"], os.environ | environment

@@ -19,6 +19,7 @@ from streams.classify.origin import overrides
 from streams.cli import COMMANDS
 from streams.gateway.bridge import run as bridge
 from streams.settings import Settings, SettingsError, load, table
+from streams.shifts import notes_file
 from streams.web import hosts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -325,12 +326,16 @@ def test_one_pod_of_a_kind_is_always_there(name):
     assert of_kind("PodDisruptionBudget")[name]["spec"]["maxUnavailable"] == 1
 
 
-def test_the_overrides_are_mounted_such_that_a_change_arrives():
+@pytest.mark.parametrize(
+    ("setting", "volume_name"),
+    [("TOKENSHARE_CATALOG_OVERRIDES", "catalog"), ("TOKENSHARE_NOTES", "notes")],
+)
+def test_a_file_is_mounted_such_that_a_change_arrives(setting, volume_name):
     name = "tokenshare-worker"
     variables = {each["name"]: each.get("value") for each in container(name)["env"]}
-    path = Path(variables["TOKENSHARE_CATALOG_OVERRIDES"])
-    (mount,) = [each for each in container(name)["volumeMounts"] if each["name"] == "catalog"]
-    (volume,) = [each for each in pod(name)["volumes"] if each["name"] == "catalog"]
+    path = Path(variables[setting])
+    (mount,) = [each for each in container(name)["volumeMounts"] if each["name"] == volume_name]
+    (volume,) = [each for each in pod(name)["volumes"] if each["name"] == volume_name]
     generators = [
         generator
         for folder in FOLDERS
@@ -348,8 +353,9 @@ def test_the_overrides_are_mounted_such_that_a_change_arrives():
 
 
 @pytest.mark.parametrize("folder", ["base", "example"])
-def test_the_overrides_can_be_read(folder):
+def test_overrides_and_notes_can_be_read(folder):
     overrides.read(HERE / folder / "overrides.toml")
+    notes_file.read(HERE / folder / "notes.toml")
 
 
 @every_deployment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -112,6 +113,40 @@ def test_a_picture_is_drawn(with_a_shift, tmp_path):
 
     assert result.exit_code == 0
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_an_alert_names_the_notes_of_its_time(with_a_shift, tmp_path):
+    notes = tmp_path / "notes.toml"
+    launch = datetime.fromtimestamp(START + 23 * DAY, UTC)
+    notes.write_text(
+        f'[[notes]]\nat = {launch.isoformat()}\ntext = "a launch, $1"\n'
+        f'[[notes]]\nfrom = 2000-01-01\nuntil = {launch.date()}\ntext = "{"long " * 20}"\n'
+        '[[notes]]\nat = 2000-01-01\ntext = "long ago"\n'
+    )
+    plot = tmp_path / "shares.png"
+    lines = run(with_a_shift, "--json", "--notes", notes).stdout.splitlines()
+    table = run(with_a_shift, "--notes", notes, "--plot", plot).stdout
+
+    found = [orjson.loads(each) for each in lines]
+    of_launch = [each for each in found if each["notes"]]
+    assert {each["notes"][0]["text"] for each in of_launch} == {"a launch, $1"}
+    assert of_launch[0]["notes"][0]["start"] == START + 23 * DAY
+    assert all(each["pending"] > START + 22 * DAY for each in of_launch)
+    assert "cn-open" in {each["key"] for each in of_launch}
+    assert "LLMShareShiftDay origin: Chinese open, tokens: note of " in table
+    assert "long ago" not in table
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_a_file_of_notes_with_a_fault_ends_it(with_a_shift, tmp_path):
+    notes = tmp_path / "notes.toml"
+    notes.write_text('[[notes]]\ntext = "when?"\n')
+    result = run(with_a_shift, "--notes", notes)
+
+    assert result.exit_code == 2
+    assert f"{notes}: line 1: note 1: has no time. Remedy: " in result.stderr
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ def test_the_made_up_answers_are_as_the_api_describes_them(state):
     questions = [
         ("/api/v1/shares", {}),
         ("/api/v1/shifts", {}),
+        ("/api/v1/notes", {}),
         *(
             ("/api/v1/history", {"dimension": name, "step": "1d", "start": start})
             for name in ("origin", "language", "developer", "model")

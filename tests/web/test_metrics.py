@@ -14,6 +14,7 @@ from streams.shares.sums import SumsCache
 from streams.shares.windows import Windows
 from streams.shifts.attribution import Part, attribute
 from streams.shifts.movers import Moved
+from streams.shifts.notes import Note, Notes
 from streams.shifts.shift import KeyShift, Shifts
 from streams.state.codec import (
     STATE_VERSION,
@@ -71,11 +72,17 @@ def snapshot() -> Snapshot:
     shifts = Shifts("origin", "tokens", "1h", 41.5, 30.25, (large, young))
     models = Shifts("model", "tokens", "24h", 41.5, 30.25, (LAUNCHED,))
     return replace(
-        picture, shifts=(shifts, models), shifts_as_of=NOW, moved={ShiftName(*MOVED): OF_MODELS}
+        picture,
+        shifts=(shifts, models),
+        shifts_as_of=NOW,
+        moved={ShiftName(*MOVED): OF_MODELS},
+        notes=Notes((NOTE,), b"", True, NOW),
+        noted={ShiftName(*MOVED): (NOTE,)},
     )
 
 
 MOVED = ("origin", "cn-open", "tokens", "1h")
+NOTE = Note(int(NOW) - 3600, "a launch", int(NOW))
 LAUNCHED = KeyShift(
     *("hy3", 0.03, 0.001, 0.0, 0.03, None, None, None, None, 90.0),
     peak=0.002,

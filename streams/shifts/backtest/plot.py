@@ -12,13 +12,17 @@ from streams.shifts.baseline import HOURS_A_DAY
 from streams.shifts.series import ratio
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from streams.shifts.backtest.replay import Replay
     from streams.shifts.backtest.timeline import Timeline
+    from streams.shifts.notes import Note
 
 #: More lines cannot be distinguished; keys with alerts come first.
 _LINES = 8
+#: Characters of a note that fit beside its mark; a longer one is shortened.
+_NOTE_CHARACTERS = 48
 
 
 def is_there() -> bool:
@@ -26,8 +30,11 @@ def is_there() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def draw(replay: Replay, path: Path) -> None:
-    """Write a PNG: one panel per dimension with the day's shares of tokens, alerts shaded."""
+def draw(replay: Replay, path: Path, notes: Sequence[Note] = ()) -> None:
+    """Write a PNG: one panel per dimension with the day's shares of tokens, alerts shaded.
+
+    Notes of the time that is drawn are marked by a line, and a period from its start to its end.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -36,6 +43,7 @@ def draw(replay: Replay, path: Path) -> None:
     panels = figure.subplots(len(replay.timelines), 1, sharex=True, squeeze=False)[:, 0]
     for panel, timeline in zip(panels, replay.timelines, strict=True):
         _draw_shares(panel, timeline, replay)
+        _draw_notes(panel, timeline, replay, notes)
     figure.savefig(path, format="png", dpi=110)
 
 
@@ -70,6 +78,35 @@ def _draw_shares(panel: Any, timeline: Timeline, replay: Replay) -> None:
     panel.set_ylabel("%")
     panel.set_ylim(bottom=0)
     panel.legend(loc="upper left", fontsize="small", ncols=4)
+
+
+def _draw_notes(panel: Any, timeline: Timeline, replay: Replay, notes: Sequence[Note]) -> None:
+    begin = timeline.hours.start
+    for note in notes:
+        end = note.start if note.end is None else note.end
+        if end < begin or note.start > replay.end:
+            continue
+        first, last = max(note.start, begin), min(end, replay.end)
+        if last > first:
+            panel.axvspan(_time(first), _time(last), ymax=0.02, color="dimgrey", linewidth=0)
+        panel.axvline(_time(first), color="black", linestyle=":", linewidth=1)
+        panel.text(
+            _time(first),
+            0.03,
+            _shortened(note.text),
+            transform=panel.get_xaxis_transform(),
+            rotation=90,
+            horizontalalignment="right",
+            verticalalignment="bottom",
+            fontsize="x-small",
+            bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.5},
+            # A text may hold what is a formula elsewhere.
+            parse_math=False,
+        )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _NOTE_CHARACTERS else f"{text[: _NOTE_CHARACTERS - 1]}…"
 
 
 def _time(seconds: float) -> datetime:

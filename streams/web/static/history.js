@@ -2,6 +2,7 @@
 
 import { draw, say } from "./chart.js";
 import { byId, el, fill, header, swatch, table } from "./dom.js";
+import { hideNotes, showNotes } from "./notes.js";
 import { bandsOf, historyAddress, ratioOf, stamp, steps } from "./points.js";
 import { percent, points as pointsWords, share } from "./words.js";
 
@@ -17,6 +18,7 @@ export function showHistory(history, measure, names) {
     fill(byId("legend"));
     fill(byId("chart-note"));
     fill(byId("history-numbers").lastElementChild);
+    hideNotes();
     return;
   }
   const bands = bandsOf(used, dimension, measure, names);
@@ -26,6 +28,7 @@ export function showHistory(history, measure, names) {
   const details = byId("history-numbers");
   if (details.open) fill(details.lastElementChild, numbers(used, bands, measure, range));
   const { times, ratios } = steps(used, bands, measure, history);
+  showNotes(history.notes, times, range);
   draw(chart, { times, bands: bands.map((band, i) => ({ ...band, ratios: ratios[i] })), labels: range.labels })
     .catch((error) => say(chart, `${error.message} The table below has the numbers.`));
 }

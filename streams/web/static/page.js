@@ -16,6 +16,7 @@ import { WINDOWS } from "./words.js";
 
 const SHIFTS_EVERY_SECONDS = 10;
 const MOVERS_EVERY_SECONDS = 30;
+const NOTES_EVERY_SECONDS = 30;
 const RETRY_SECONDS = 5;
 // A browser asks its reader for the token each time that the worker does.
 const TOKEN_SECONDS = 60;
@@ -23,13 +24,14 @@ const TOKEN_SECONDS = 60;
 let shares = null;
 let shifts = null;
 let history = null;
+let notes = null;
 let range = FIRST_RANGES[0];
 let answeredAt = performance.now();
 let failure = "";
 // The place that the address names is gone to once, when what is there has come.
 let isPlaced = false;
 
-const due = { shares: -Infinity, shifts: -Infinity, history: -Infinity, movers: -Infinity };
+const due = { shares: -Infinity, shifts: -Infinity, history: -Infinity, movers: -Infinity, notes: -Infinity };
 const isDue = (what) => performance.now() > due[what];
 const later = (what, seconds) => { due[what] = performance.now() + 1000 * seconds; };
 const rangeNow = () => RANGES.find(({ key }) => key === (view.range ?? range));
@@ -57,6 +59,8 @@ async function round() {
   if (!isDue("shares")) return;
   await askShares();
   if (!shares || failure) return;
+  // Before the chart, which does not move when they come.
+  if (isDue("notes")) await askNotes();
   await Promise.all([isDue("shifts") && askShifts(), isDue("history") && askHistory()]);
   if (isDue("movers") && change(shifts, shiftNow())) await askMovers();
 }
@@ -122,6 +126,13 @@ async function askHistory() {
   }
 }
 
+// Without its notes a chart is whole: those before stay.
+async function askNotes() {
+  later("notes", NOTES_EVERY_SECONDS);
+  notes = await ask("api/v1/notes").catch(() => notes);
+  redraw();
+}
+
 async function askMovers() {
   const asked = shiftNow();
   later("movers", MOVERS_EVERY_SECONDS);
@@ -160,7 +171,7 @@ function showKeys(windows) {
 }
 
 function redraw() {
-  if (history) showHistory(history, view.measure, languageNames());
+  if (history) showHistory({ ...history, notes }, view.measure, languageNames());
 }
 
 function languageNames() {

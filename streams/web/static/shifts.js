@@ -108,12 +108,18 @@ function summaryOf(each, reach) {
     el("span", { class: "who" },
       el("b", null, keyName(dimension, key, name)), " ", each.is_shifted ? el("span", { class: "mark" }, "Shifted") : null,
       el("small", null, `${measure}, last ${windowOf(window).name}`),
-      sentence && sentence.includes(": ") ? el("small", { class: "sentence" }, sentence.slice(sentence.indexOf(": ") + 2)) : null),
+      because(sentence)),
     el("span", { class: "share" }, percent(share), el("small", null, `expected ${percent(baseline)}`)),
     gauge(shift, usual, reach),
     el("span", { class: "delta" }, el("b", null, `${points(shift)} points`),
       el("small", null, usual == null ? "usual wobble not known" : `usual ±${(usual * 100).toFixed(1)}${zscore == null ? "" : `, z ${zscore.toFixed(1).replace("-", "−")}`}`)),
   ];
+}
+
+// What moved it, and what is noted: the sentence after what the numbers beside it say.
+function because(sentence) {
+  const at = sentence?.search(/: |; note of /) ?? -1;
+  return at < 0 ? null : el("small", { class: "sentence" }, sentence.slice(at + 2));
 }
 
 // All gauges have one scale, so that the eye compares: in usual wobbles, or in points where none is

@@ -66,6 +66,15 @@ export function clock(unix) {
   return (date.toDateString() === new Date().toDateString() ? clockFormat : dayFormat).format(date);
 }
 
+// When a known event was; without the time of day where it is midnight. In UTC it says so.
+export function noteTime(unix, isLocal) {
+  const date = new Date(unix * 1000);
+  const zone = isLocal ? {} : { timeZone: "UTC" };
+  const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", ...zone }).format(date);
+  const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "short", ...zone }).format(date);
+  return time === "00:00" ? day : `${day}, ${time}${isLocal ? "" : " UTC"}`;
+}
+
 // As the worker names them.
 const OWN_NAMES = new Map([["und", "Undetermined"], ["zh-Hans", "Chinese (Simplified)"], ["zh-Hant", "Chinese (Traditional)"]]);
 let languageNames;
