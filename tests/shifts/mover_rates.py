@@ -3,7 +3,8 @@
     python tests/shifts/mover_rates.py [--json FILE]
 
 Models are OpenRouter's with their real course, as requests at a rate a second; one of them takes
-ten points of all tokens. Tenants are simulated (traffic_model.py); one of them brings ten points of one key.
+ten points of all tokens. Tenants are simulated (traffic_model.py); one of them brings ten points of
+one key.
 The mover is named when the alert on the share that rose fires, or a day later where none does: a
 notification that names a shift says what moved it.
 """
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 import traffic_model as model
-from real_rates import moments
+from real_moments import moments
 from real_shares import catalog, openrouter, origin_of
 from traffic_model import HOUR_PANES, PANE, START, Gateway
 
@@ -53,7 +54,9 @@ class Hours(NamedTuple):
     def timeline(self) -> Timeline:
         shown = tuple(sorted(set(self.keys)))
         to_key = np.array([[key == name for name in shown] for key in self.keys], dtype=float)
-        by_pane = [np.repeat(each @ to_key / HOUR_PANES, HOUR_PANES, axis=0) for each in self.counts]
+        by_pane = [
+            np.repeat(each @ to_key / HOUR_PANES, HOUR_PANES, axis=0) for each in self.counts
+        ]
         panes = Series(shown, self.start, PANE, *by_pane)
         return Timeline("origin", panes, by_hour(panes), None)
 
