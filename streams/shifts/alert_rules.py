@@ -84,7 +84,7 @@ class Rule(NamedTuple):
 # have seen the same shift, and one on the day until its days have become the baseline, so that a
 # shift is one notification and not three. A fall waits longer: the share that rises, and mutes it,
 # names the cause.
-DAY_UP = Rule("LLMShareShiftDay", "24h", "up", 3600, 3 * 3600, 48 * 3600)
+DAY_UP = Rule("LLMShareShiftDay", "24h", "up", 3600, 3 * 3600, 36 * 3600)
 DAY_DOWN = DAY_UP._replace(direction="down", for_seconds=6 * 3600, requests_for_seconds=8 * 3600)
 HOUR_UP = Rule("LLMShareShiftHour", "1h", "up", 30 * 60, 150 * 60, 24 * 3600)
 HOUR_DOWN = HOUR_UP._replace(direction="down", for_seconds=2 * 3600, requests_for_seconds=4 * 3600)

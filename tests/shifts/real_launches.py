@@ -38,8 +38,11 @@ def launched(real: Real, launch: Launch, begin: int) -> tuple[Real, int]:
         whole = values.sum(axis=2, keepdims=True)
         return np.concatenate([values * (1 - part), whole * part], axis=2)
 
-    columns = (beside(each) for each in (real.requests, real.tokens, real.squares))
-    return Real(real.name, (*real.keys, NEW_MODEL), real.start, *columns), end
+    requests, tokens, squares = (
+        beside(each) for each in (real.requests, real.tokens, real.squares)
+    )
+    keys = (*real.keys, NEW_MODEL)
+    return replace(real, keys=keys, requests=requests, tokens=tokens, squares=squares), end
 
 
 def withdrawn(real: Real, key: str, begin: int) -> Real:
@@ -53,8 +56,10 @@ def withdrawn(real: Real, key: str, begin: int) -> Real:
         found[begin:] *= whole / np.maximum(rest, 1e-9)
         return found
 
-    columns = (without(each) for each in (real.requests, real.tokens, real.squares))
-    return Real(real.name, real.keys, real.start, *columns)
+    requests, tokens, squares = (
+        without(each) for each in (real.requests, real.tokens, real.squares)
+    )
+    return replace(real, requests=requests, tokens=tokens, squares=squares)
 
 
 def events(real: Real, since: int, until: int) -> list[Alert]:

@@ -137,10 +137,10 @@ def grouped_keys(real: Real, group: Callable[[str], str]) -> Real:
     """Return the same shares by a group of the keys."""
     names = tuple(sorted({group(key) for key in real.keys}))
     to_group = np.array([[group(key) == name for name in names] for key in real.keys], dtype=float)
-    columns = (each @ to_group for each in (real.requests, real.tokens, real.squares))
-    return replace(
-        real, keys=names, **dict(zip(("requests", "tokens", "squares"), columns, strict=True))
+    requests, tokens, squares = (
+        each @ to_group for each in (real.requests, real.tokens, real.squares)
     )
+    return replace(real, keys=names, requests=requests, tokens=tokens, squares=squares)
 
 
 @cache

@@ -54,7 +54,8 @@ def _sent(gateway: Gateway) -> np.ndarray:
     mix = plan.mixes["origin"]
     hours = plan.rates.reshape(-1, HOUR_PANES, TENANTS).sum(axis=1)
     found = np.zeros((len(hours), TENANTS, len(mix.keys)))
-    np.add.at(found, (slice(None), mix.tenant, mix.key), hours[:, mix.tenant] * mix.weights)
+    for cell, (tenant, key) in enumerate(zip(mix.tenant, mix.key, strict=True)):
+        found[:, tenant, key] += hours[:, tenant] * mix.weights[:, cell]
     return found
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LINES = 8
 #: The length of an alert's label on the plot, and its height, as a fraction of the panel; labels of
 #: alerts within so many seconds are put one below the other.
-_LABEL, _HEIGHT, _NEAR = 40, 0.4, 36 * 3600
+_LABEL, _HEIGHT, _NEAR = 40, 0.45, 36 * 3600
 
 
 def is_there() -> bool:
@@ -32,7 +32,8 @@ def is_there() -> bool:
 def draw(replay: Replay, path: Path) -> None:
     """Write a PNG: one panel per dimension with the day's shares of tokens, alerts shaded.
 
-    A dimension of one key is left out where others are shown: its share never moves.
+    Alerts that were notified have a label. A dimension of one key is left out where others are
+    shown: its share never moves.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -75,9 +76,11 @@ def _draw_shares(panel: Any, timeline: Timeline, replay: Replay) -> None:
         end = replay.end if alert.resolved is None else alert.resolved
         colour = colours.get(alert.key, "grey")
         panel.axvspan(_time(alert.firing), _time(end), alpha=0.12, color=colour, linewidth=0)
+        if replay.notified[alert] is None:
+            continue
         panel.text(
             _time(alert.firing),
-            0.99 - _HEIGHT * sum(alert.firing - at < _NEAR for at in labelled),
+            0.99 - _HEIGHT * (sum(alert.firing - at < _NEAR for at in labelled) % 2),
             f"{alert.rule.alert.removeprefix('LLM')} {alert.key} {alert.direction}"[:_LABEL],
             transform=panel.get_xaxis_transform(),
             rotation=90,
