@@ -91,6 +91,7 @@ COMPILE = $(RUN) uv pip compile --quiet --python-version 3.13 --only-binary :all
   --no-annotate --no-emit-index-url --custom-compile-command 'make requirements' $(ARGS)
 alerts: $(VENV)/.installed-dev ## Measure false and missed alerts on real shares and simulated traffic; ARGS="--seeds 7 8"
 	@$(VENV)/bin/python tests/shifts/real_rates.py
+	@$(VENV)/bin/python tests/shifts/mover_rates.py
 	@$(VENV)/bin/python tests/shifts/rates.py $(ARGS)
 
 requirements: $(VENV)/.installed-dev ## Write the versions that the image and tests/emitters install; ARGS=--upgrade

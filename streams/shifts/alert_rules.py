@@ -81,22 +81,24 @@ class Rule(NamedTuple):
 
 
 # An alert on the hour, and the one on unclassified traffic, keep firing until the day's statistics
-# have seen the same shift, so that a shift is one notification and not three.
-DAY_UP = Rule("LLMShareShiftDay", "24h", "up", 3600, 3 * 3600, 6 * 3600)
-DAY_DOWN = DAY_UP._replace(direction="down")
+# have seen the same shift, and one on the day until its days have become the baseline, so that a
+# shift is one notification and not three. A fall waits longer: the share that rises, and mutes it,
+# names the cause.
+DAY_UP = Rule("LLMShareShiftDay", "24h", "up", 3600, 3 * 3600, 36 * 3600)
+DAY_DOWN = DAY_UP._replace(direction="down", for_seconds=6 * 3600, requests_for_seconds=8 * 3600)
 HOUR_UP = Rule("LLMShareShiftHour", "1h", "up", 30 * 60, 150 * 60, 24 * 3600)
-HOUR_DOWN = HOUR_UP._replace(direction="down")
+HOUR_DOWN = HOUR_UP._replace(direction="down", for_seconds=2 * 3600, requests_for_seconds=4 * 3600)
 UNCLASSIFIED = Rule("LLMShareUnclassified", "1h", None, 15 * 60, 15 * 60, 48 * 3600)
 # A drift pauses for days and goes on: it is one alert until a week after its condition last held.
 DRIFT_UP = Rule("LLMShareDrift", "7d", "up", 6 * 3600, 12 * 3600, 7 * 86400)
 DRIFT_DOWN = DRIFT_UP._replace(direction="down")
 # What comes or goes is one alert until its days have become the baseline.
 # A developer waits for its model, whose alert names the cause and mutes it.
-DEVELOPER_UP = Rule("LLMShareShiftDeveloper", "24h", "up", 4 * 3600, 4 * 3600, 24 * 3600)
+DEVELOPER_UP = Rule("LLMShareShiftDeveloper", "24h", "up", 4 * 3600, 4 * 3600, 48 * 3600)
 DEVELOPER_DOWN = DEVELOPER_UP._replace(direction="down")
 MODEL_NEW = Rule("LLMModelNew", "24h", "up", 1800, 1800, 48 * 3600)
 MODEL_GONE = Rule("LLMModelGone", "24h", "down", 1800, 1800, 48 * 3600)
-MODEL_DOUBLED = Rule("LLMModelDoubled", "24h", "up", 1800, 1800, 24 * 3600)
+MODEL_DOUBLED = Rule("LLMModelDoubled", "24h", "up", 1800, 1800, 48 * 3600)
 RULES = (
     *(DAY_UP, DAY_DOWN, HOUR_UP, HOUR_DOWN, DRIFT_UP, DRIFT_DOWN, UNCLASSIFIED),
     *(DEVELOPER_UP, DEVELOPER_DOWN, MODEL_NEW, MODEL_GONE, MODEL_DOUBLED),

@@ -11,7 +11,7 @@ soon usual. How weekends differ comes from four weeks of whole days (weekend.py)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -35,12 +35,22 @@ BASELINE_HOURS = BASELINE_DAYS * HOURS_A_DAY + 1
 SPREAD_HOURS = 28 * HOURS_A_DAY
 #: The usual spread of the day needs 28 days of days, each hour with its baseline.
 NEEDED_HOURS = SPREAD_HOURS + HOURS_A_DAY + BASELINE_HOURS
+
+
+class Quantile(NamedTuple):
+    """A quantile of distances, and that of the standard normal distribution."""
+
+    part: float
+    of_normal: float
+
+
 #: Quantiles, not a standard deviation: extreme hours do not blind the alerts for a month. For a
 #: normal distribution, each equals the standard deviation.
-SPREAD_QUANTILE, QUANTILE_OF_NORMAL = 0.95, 1.96
-#: The day's quantile is lower: after a launch, the days are far from their baseline for about three
-#: days, and the next launch must not be hidden by that.
-DAY_SPREAD_QUANTILE, DAY_QUANTILE_OF_NORMAL = 0.8, 1.2816
+HOUR_QUANTILES = (Quantile(0.95, 1.96),)
+#: Of the day, the smaller of two. After a launch, the days are far from their baseline for about
+#: three days, and the next launch must not be hidden by that: a lower quantile. Where nothing of
+#: the kind has happened, the largest distances tell more of what is usual: a higher one.
+DAY_QUANTILES = (Quantile(0.8, 1.2816), Quantile(0.99, 2.5758))
 #: The fraction of a day's counts that must lie in hours with a baseline.
 MIN_EXPECTED_PART = 0.5
 
@@ -127,18 +137,18 @@ def day_shifts(counts: Array, expected: Array) -> Array:
     return shifts
 
 
-def usual_spread(
-    shifts: Array, quantile: float = SPREAD_QUANTILE, of_normal: float = QUANTILE_OF_NORMAL
-) -> Array:
+def usual_spread(shifts: Array, quantiles: tuple[Quantile, ...] = HOUR_QUANTILES) -> Array:
     """Return the usual distance of a share from its baseline, [keys], from shifts [hours, keys].
 
-    It is a quantile of the distances, divided by that of the standard normal distribution. Hours
-    without a shift are skipped; NaN where all hours lack one.
+    It is a quantile of the distances, divided by that of the standard normal distribution; of
+    several, the smallest. Hours without a shift are skipped; NaN where all hours lack one.
     """
     known = np.abs(shifts[~np.isnan(shifts).any(axis=-1)])
     if not known.size:
         return np.full(shifts.shape[-1], np.nan)
-    return np.quantile(known, quantile, axis=0) / of_normal
+    found = np.quantile(known, [each.part for each in quantiles], axis=0)
+    least: Array = (found / np.array([[each.of_normal] for each in quantiles])).min(axis=0)
+    return least
 
 
 def baseline_of(
@@ -159,23 +169,21 @@ def baseline_of(
     counts[-1] = 0.0
     weekend = None if days is None else weekend_of(days, measure, first, len(counts))
     expected = expected_shares(counts, counts.sum(axis=-1), weekend)
-    day_spread = _usual_spreads(
-        day_shifts(counts, expected), DAY_SPREAD_QUANTILE, DAY_QUANTILE_OF_NORMAL
-    )
+    day_spread = _usual_spreads(day_shifts(counts, expected), DAY_QUANTILES)
     return Baseline(
         hour,
         expected[NEEDED_HOURS - HOURS_A_DAY :],
-        _usual_spreads(hour_shifts(counts, expected), SPREAD_QUANTILE, QUANTILE_OF_NORMAL),
+        _usual_spreads(hour_shifts(counts, expected), HOUR_QUANTILES),
         day_spread,
         drift_of(HourCounts(counts, squares, requests), day_spread, hour),
     )
 
 
-def _usual_spreads(shifts: Array, quantile: float, of_normal: float) -> Array:
+def _usual_spreads(shifts: Array, quantiles: tuple[Quantile, ...]) -> Array:
     """Return the usual spread of each hour that has all needed hours before it."""
     return np.array(
         [
-            usual_spread(shifts[hour - SPREAD_HOURS : hour], quantile, of_normal)
+            usual_spread(shifts[hour - SPREAD_HOURS : hour], quantiles)
             for hour in range(NEEDED_HOURS, len(shifts))
         ]
     )

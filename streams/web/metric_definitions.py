@@ -62,7 +62,7 @@ USUAL_SPREAD = Definition(
     "gauge",
     _OF_SHIFT,
     "How far the share usually is from its baseline, over 28 days "
-    "(quantile of 95 % / 1.96; for 24h of 80 % / 1.28).",
+    "(quantile of 95 % / 1.96; for 24h the smaller of 80 % / 1.28 and 99 % / 2.58).",
 )
 ZSCORE = Definition(
     "llm_share_shift_zscore",

@@ -33,6 +33,18 @@ def read(*lines: bytes):
 
 
 def history(*, rate=3.0, days=25, change: Change | None = None, dimension="origin", seed=5):
-    gateway = Gateway(seed, rate, days)
+    # Calmer than real traffic, so that the shifts which tests add are alerts for certain.
+    gateway = Gateway(
+        seed,
+        rate,
+        days,
+        size=0.9,
+        activity=(0.5, 0.0),
+        memory=2.0,
+        visitors=0.0,
+        wander=0.1,
+        weekend=(0.5, 0.5),
+        spread=(5.0, 20.0),
+    )
     drawn = gateway.plan().draw(dimension, np.random.default_rng(seed), 0, days * DAY_PANES, change)
     return model.timeline(dimension, drawn)

@@ -15,11 +15,12 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from real_launches import Launch, launches, withdrawals
+from real_moments import FIRST_DAYS, moments
 from real_shares import Real, openrouter, servegen
 from traffic_model import DAY_PANES, HOUR_PANES, PANE
 
@@ -28,7 +29,6 @@ from streams.shifts.backtest.conditions import watch
 from streams.shifts.backtest.notifications import notifications
 
 RESULTS = Path(__file__).parent / "results" / "real.json"
-FIRST_DAYS, MOMENTS = 22, 13
 LARGE_KEYS = ("row-open", "cn-open", "row-proprietary")
 SEEDS = (101, 102, 103)
 #: Points, and the hours within which they are to be found.
@@ -63,17 +63,9 @@ def quiet(real: Real) -> dict:
     }
 
 
-def moments(real: Real, hours: int) -> Iterator[int]:
-    """Yield the panes at which shifts begin: spread over the days, at all times of day."""
-    last = real.days * 24 - hours
-    spread = np.linspace(FIRST_DAYS * 24, last, MOMENTS).astype(int)
-    for number, hour in enumerate(spread.tolist()):
-        yield min(hour + number * 5 % 24, last) * HOUR_PANES
-
-
 def step(real: Real, key: str, points: float, hours: int) -> dict:
     """Return how many steps of a share are found within so many hours, and how soon."""
-    after, sent = [], []
+    after, sent, first, riser = [], [], [], (key, "up")
     for pane in moments(real, hours):
         since = np.arange(len(real.tokens)) >= pane
         shifted = real.moved(key, points * since).until(pane + hours * HOUR_PANES)
@@ -82,13 +74,17 @@ def step(real: Real, key: str, points: float, hours: int) -> dict:
         times = [
             alert.firing
             for alert in found
-            if (alert.key, alert.direction) == (key, "up") and alert.firing > begins
+            if (alert.key, alert.direction) == riser and alert.firing > begins
         ]
         after.append((min(times) - begins) / 3600 if times else None)
         said = notifications(found, begins + hours * 3600)
-        sent.append(sum(each.reason == "firing" and each.at > begins for each in said))
+        new = [each for each in said if each.reason == "firing" and each.at > begins]
+        sent.append(len(new))
+        first.append(bool(new) and (new[0].alerts[0].key, new[0].alerts[0].direction) == riser)
     hit = [hours for hours in after if hours is not None]
-    told = [number for number, hours in zip(sent, after, strict=True) if hours is not None]
+    is_found = [hours is not None for hours in after]
+    told = [number for number, is_hit in zip(sent, is_found, strict=True) if is_hit]
+    named = [is_right for is_right, is_hit in zip(first, is_found, strict=True) if is_hit]
     return {
         "shares": real.name,
         "key": key,
@@ -98,6 +94,7 @@ def step(real: Real, key: str, points: float, hours: int) -> dict:
         "of": len(after),
         "median_hours": round(float(np.median(hit)), 1) if hit else None,
         "notifications": round(float(np.mean(told)), 2) if told else None,
+        "riser_named_first": round(float(np.mean(named)), 2) if named else None,
     }
 
 
@@ -121,7 +118,7 @@ def measure(*, short: bool = False) -> dict:
     started = time.process_time()
     real = [openrouter(), openrouter(course=True)]
     pools = [servegen(seed) for seed in (SEEDS[:1] if short else SEEDS)]
-    found: dict = {"quiet": [], "steps": [], "drifts": []}
+    found: dict = {"quiet": [], "steps": [], "drifts": [], "launches": []}
     for each in [*real, *pools]:
         found["quiet"].append(say(quiet(each)))
     for each in real[:1] if short else [*real, *pools]:
@@ -130,6 +127,10 @@ def measure(*, short: bool = False) -> dict:
                 found["steps"].append(say(step(each, key, points, hours)))
     for key in LARGE_KEYS:
         found["drifts"].append(say(drift(real[1], key)))
+    models = openrouter(str, course=True)
+    for launch in (Launch(0.05), Launch(0.1), Launch(0.2, ramp=14)):
+        found["launches"].append(say(launches(models, launch)))
+    found["launches"].append(say(withdrawals(models, 0.05)))
     return found | {
         "date": datetime.now(UTC).date().isoformat(),
         "cpu_seconds": round(time.process_time() - started, 1),

@@ -1,5 +1,8 @@
 """Real shares as histories: OpenRouter's days by model, and hours of one of Alibaba Cloud's pools.
 
+    python tests/shifts/real_shares.py > openrouter.ndjson
+    tokenshare backtest openrouter.ndjson --plot openrouter.png
+
 OpenRouter's shares are of days. They are spread over the hours evenly (`even`), or follow a daily
 cycle and change between the middles of the days (`course`). A request is taken to have 25,000
 tokens. ServeGen's two weeks are laid end to end until they fill 42 days; its clients are the
@@ -10,14 +13,16 @@ from __future__ import annotations
 
 import csv
 import gzip
+import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import orjson
 from traffic_model import DAY_PANES, HOUR_PANES, PANE, START
 
 from streams.classify.origin.catalog import Catalog
@@ -128,6 +133,16 @@ def grouped(days: dict[str, np.ndarray], group: Callable[[str], str]) -> dict[st
     return found
 
 
+def grouped_keys(real: Real, group: Callable[[str], str]) -> Real:
+    """Return the same shares by a group of the keys."""
+    names = tuple(sorted({group(key) for key in real.keys}))
+    to_group = np.array([[group(key) == name for name in names] for key in real.keys], dtype=float)
+    requests, tokens, squares = (
+        each @ to_group for each in (real.requests, real.tokens, real.squares)
+    )
+    return replace(real, keys=names, requests=requests, tokens=tokens, squares=squares)
+
+
 @cache
 def catalog() -> Catalog:
     return Catalog.load()
@@ -228,3 +243,27 @@ def servegen(seed: int = 0, path: Path = SERVEGEN, laid: int = 3) -> Real:
         squares[:, places],
         tuple(order),
     )
+
+
+def openrouter_lines() -> Iterator[bytes]:
+    """Yield OpenRouter's days by model as lines that `tokenshare backtest` reads."""
+    start, days = openrouter_days()
+    for day in range(len(next(iter(days.values())))):
+        for model, tokens in sorted(days.items()):
+            if tokens[day]:
+                requests = tokens[day] / TOKENS_A_REQUEST
+                cell = {
+                    "start": start + day * 86400,
+                    "seconds": 86400,
+                    "origin": origin_of(model),
+                    "language": "und",
+                    "model": None if model == "other" else model,
+                    "requests": round(requests),
+                    "tokens": int(tokens[day]),
+                    "tokens_squared": int(requests * TOKENS_A_REQUEST**2 * SPREAD_OF_TOKENS),
+                }
+                yield orjson.dumps(cell) + b"\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.writelines(openrouter_lines())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice
 
 import numpy as np
 import pytest
-from real_rates import drift, fired, quiet, step
+from mover_rates import by_model
+from real_launches import NEW_MODEL, Launch, launched, launches, withdrawn
+from real_rates import LARGE_KEYS, drift, fired, quiet, step
 from real_shares import GROUPS, developer_of, openrouter, servegen
 from traffic_model import DAY_PANES
 
@@ -101,3 +104,41 @@ def test_launches_and_withdrawals_that_happened_are_found_on_their_day():
         ("tencent", "down", "07-21"),
     ):
         assert event in found
+
+
+@pytest.mark.slow
+def test_five_points_of_a_large_key_are_found_within_three_days():
+    found = [step(openrouter(), key, 0.05, 72) for key in LARGE_KEYS]
+
+    assert sum(each["found"] for each in found) >= 0.7 * sum(each["of"] for each in found)
+    assert np.mean([each["notifications"] for each in found]) <= 1.5
+
+
+@pytest.mark.slow
+def test_launches_and_withdrawals_of_five_points_are_found_within_a_day():
+    found = launches(openrouter(str, course=True), Launch(0.05))
+
+    assert found["launches"]["found"] >= 0.9 * found["launches"]["of"]
+    assert found["withdrawals"]["found"] >= 0.9 * found["withdrawals"]["of"]
+
+
+@pytest.mark.slow
+def test_a_model_that_moved_a_share_is_named_first_also_by_few_requests():
+    found = [is_right for _, is_right in islice(by_model(0.1), 12)]
+
+    assert np.mean(found) >= 0.9
+
+
+def test_a_launch_and_a_withdrawal_move_no_total():
+    real = openrouter(str)
+    whole = real.tokens.sum(axis=(1, 2))
+    launched_, end = launched(real, Launch(0.1, ramp=2), 30 * DAY_PANES)
+    gone = withdrawn(real, "openrouter/owl-alpha", 30 * DAY_PANES)
+
+    assert launched_.tokens.sum(axis=(1, 2)) == pytest.approx(whole)
+    assert gone.tokens.sum(axis=(1, 2)) == pytest.approx(whole)
+    part = launched_.tokens[:, 0, launched_.keys.index(NEW_MODEL)] / whole
+    assert end == 39 * DAY_PANES
+    assert part[31 * DAY_PANES - 1] == pytest.approx(0.05)
+    assert (part[32 * DAY_PANES], part[end]) == (pytest.approx(0.1), 0)
+    assert not gone.tokens[30 * DAY_PANES :, 0, real.keys.index("openrouter/owl-alpha")].any()

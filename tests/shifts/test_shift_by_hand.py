@@ -7,6 +7,7 @@ import pytest
 from shift_inputs import HOUR, NOW, one_window, steady
 
 from streams.shifts.baseline import (
+    DAY_QUANTILES,
     baseline_of,
     day_shifts,
     expected_shares,
@@ -112,6 +113,18 @@ def test_the_usual_spread_is_a_quantile_that_one_freak_hour_does_not_move():
     assert usual_spread(shifts_).tolist() == pytest.approx([0.01])
     shifts_[:68] = -0.196  # a tenth of the hours
     assert usual_spread(shifts_).tolist() == pytest.approx([0.1])
+
+
+def test_of_a_day_it_is_the_smaller_of_two_so_a_launch_or_steady_noise_hides_nothing():
+    # Three days of 28 after a launch: the lower quantile leaves them out.
+    launch = np.full((672, 1), 0.012816)
+    launch[300:372] = 0.2
+    # Noise that goes no further than this: the higher quantile says more.
+    noise = np.linspace(0, 0.025758, 672)[:, None]
+
+    assert usual_spread(launch, DAY_QUANTILES).tolist() == pytest.approx([0.01])
+    assert usual_spread(noise, DAY_QUANTILES).tolist() == pytest.approx([0.01], rel=0.02)
+    assert usual_spread(noise, DAY_QUANTILES[:1])[0] > 0.015
 
 
 def test_hours_of_which_nothing_can_be_said_are_in_no_usual_spread():

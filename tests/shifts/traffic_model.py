@@ -1,14 +1,15 @@
 """Simulated traffic of a gateway, by 5-minute pane: what alerts are judged on.
 
-Its makers are facts of real gateways, their sizes assumptions:
+It is made like real traffic, whose statistics test_traffic_model.py holds it to:
 
-* tokens of a request are log-normal (sigma 1.75) and capped at 128 k, so that a hundred requests
-  say as much of a share as seven equal ones would;
-* tenants differ in size, work in three regions by day and less at weekends, and each has a mix of
-  origins and of languages of its own, which wanders over days;
-* a tenant's activity wanders over hours, and now and then it runs a batch of some hours.
+* tokens of a request are log-normal with the spread and mean of real ones, so that a hundred
+  requests say as much of a share as twenty equal ones would;
+* a few tenants have most of the traffic. They work in three regions by day, and many less at
+  weekends. Each has a mix of origins and of languages of its own, which wanders over days;
+* a tenant's activity wanders over hours, now and then it runs a batch, and some tenants are idle
+  for hours.
 
-So shares of the whole wander by a point or two a day although nothing has happened. Origins and
+So shares of the whole wander by some points a day although nothing has happened. Origins and
 languages are drawn apart from each other: statistics of the two never meet.
 """
 
@@ -24,7 +25,8 @@ from streams.shifts.series import Series
 PANE, HOUR_PANES, DAY_PANES, WEEK_PANES = 300, 12, 288, 2016
 #: A Monday, 00:00 UTC.
 START = 1_767_571_200
-SIGMA, CAP, MEDIAN = 1.75, 128_000, 300.0
+#: Tokens of a request: a coefficient of variation of 1.95 and a mean of 14 k.
+SIGMA, CAP, MEDIAN = 1.25, 4_000_000, 6_500.0
 #: Up to so many requests in a cell are drawn one by one, more by the moments of their sum.
 ONE_BY_ONE = 24
 TENANTS = 40
@@ -54,7 +56,8 @@ def language_shares() -> dict[str, float]:
 class Change:
     """From the pane `since` on, `points` of all traffic (a ratio) go to one key instead of others.
 
-    Or, with `tenant`, one tenant sends `times` as much until the pane `until`.
+    They grow to that in `ramp` panes, and all are gone from the pane `until` on. Or, with `tenant`,
+    one tenant sends `times` as much until then.
     """
 
     since: int
@@ -62,6 +65,7 @@ class Change:
     dimension: str = ""
     key: str = ""
     points: float = 0.0
+    ramp: int = 0
     tenant: int = -1
     times: float = 1.0
 
@@ -75,16 +79,24 @@ class Gateway:
     days: int
     night: float = 0.25  # traffic of the quietest hour beside that of the busiest
     regions: tuple[float, ...] = REGIONS
-    # A tenant's activity wanders over hours, its mix over days: deviations of the logarithms.
-    activity: float = 0.6
-    memory: float = 2.0  # hours
-    wander: float = 0.1
+    # Sizes of tenants are 1 / (place + 1) ** size.
+    size: float = 1.25
+    # A tenant's activity wanders over hours, its mix over days: deviations of the logarithms. That
+    # of the activity differs by tenant: its median, and the deviation of its logarithm.
+    activity: tuple[float, float] = (0.35, 0.7)
+    memory: float = 4.5  # hours
+    wander: float = 0.25
+    # Which part of tenants comes and goes, and for how many hours it is idle and at work.
+    visitors: float = 0.4
+    idle: tuple[float, float] = (8.0, 40.0)
+    # What a tenant sends at weekends beside weekdays, from the least to the most.
+    weekend: tuple[float, float] = (0.1, 0.9)
     # Each tenant runs a batch every so many days, for so many hours, at so many times its rate.
     batch_days: float = 3.0
     batch_hours: float = 1.0
     batch: tuple[float, float] = (2.0, 5.0)
     # How alike tenants' mixes of origins and of languages are: concentrations of Dirichlet.
-    spread: tuple[float, float] = (5.0, 20.0)
+    spread: tuple[float, float] = (3.5, 20.0)
     rng: np.random.Generator = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
@@ -92,16 +104,22 @@ class Gateway:
 
     def plan(self) -> Plan:
         rng, panes = self.rng, self.days * DAY_PANES
-        sizes = 1 / np.arange(2, TENANTS + 2) ** 0.9
+        sizes = 1 / np.arange(2, TENANTS + 2) ** self.size
         region = rng.choice(len(self.regions), TENANTS)
-        activity = np.exp(_wandering(rng, panes // HOUR_PANES, TENANTS, self.activity, self.memory))
+        median, apart = self.activity
+        deviations = np.minimum(median * np.exp(rng.normal(0, apart, TENANTS)), 1.2)
+        hours = panes // HOUR_PANES
+        activity = np.exp(_wandering(rng, hours, TENANTS, 1.0, self.memory) * deviations)
+        activity *= _present(rng, hours, rng.random(TENANTS) < self.visitors, self.idle)
         activity = np.repeat(activity, HOUR_PANES, axis=0)
         for tenant in range(TENANTS):
             for _ in range(rng.poisson(self.days / self.batch_days)):
                 begin = rng.integers(panes)
                 length = int(rng.exponential(self.batch_hours * HOUR_PANES)) + 3
                 activity[begin : begin + length, tenant] *= rng.uniform(*self.batch)
-        rates = sizes * activity * _cycle(panes, np.array(self.regions)[region], self.night)
+        weekend = rng.uniform(*self.weekend, TENANTS)
+        ahead = np.array(self.regions)[region]
+        rates = sizes * activity * _cycle(panes, ahead, self.night, weekend)
         rates *= self.rate * PANE / rates.sum(axis=1).mean()
         mixes = {
             "origin": _mixes(rng, ORIGINS, region, self.spread[0], panes, self.wander),
@@ -120,11 +138,24 @@ class Mix:
     weights: np.ndarray
 
 
-def _cycle(panes: int, ahead: np.ndarray, night: float) -> np.ndarray:
+def _cycle(panes: int, ahead: np.ndarray, night: float, weekend: np.ndarray) -> np.ndarray:
     """Return the activity by local time, [panes, tenants]; the busiest hour is 14."""
     hours = (np.arange(panes) / HOUR_PANES)[:, None] + ahead
     day = np.exp(np.log(night) / 2 * (1 - np.cos(2 * np.pi * (hours % 24 - 14) / 24)))
-    return day * np.where(hours // 24 % 7 >= 5, 0.5, 1.0)
+    return day * np.where(hours // 24 % 7 >= 5, weekend, 1.0)
+
+
+def _present(rng, hours: int, visits: np.ndarray, idle: tuple[float, float]) -> np.ndarray:
+    """Return 1 where a tenant is at work and 0 where it is idle, [hours, tenants]."""
+    found = np.ones((hours, len(visits)))
+    away, here = idle
+    for tenant in np.flatnonzero(visits):
+        at = rng.exponential(here)
+        while at < hours:
+            length = rng.exponential(away)
+            found[int(at) : int(at + length) + 1, tenant] = 0.0
+            at += length + rng.exponential(here)
+    return found
 
 
 def _wandering(rng, hours: int, series: int, deviation: float, memory: float) -> np.ndarray:
@@ -257,12 +288,13 @@ class Plan:
 
 def _changed(mix: Mix, share: float, change: Change, end: int) -> Mix:
     """Every tenant sends the same part of what went elsewhere to the key."""
-    part = change.points / (1 - share)
     place = mix.keys.index(change.key)
     weights = np.hstack([mix.weights, np.zeros((len(mix.weights), TENANTS))])
-    later = slice(change.since // HOUR_PANES, -(-min(change.until, end) // HOUR_PANES))
-    weights[later, : len(mix.key)] *= 1 - part
-    weights[later, len(mix.key) :] = part
+    hours = np.arange(change.since // HOUR_PANES, -(-min(change.until, end) // HOUR_PANES))
+    grown = (hours * HOUR_PANES - change.since + HOUR_PANES) / max(change.ramp, 1)
+    part = change.points / (1 - share) * np.clip(grown, 0, 1)[:, None]
+    weights[hours, : len(mix.key)] *= 1 - part
+    weights[hours, len(mix.key) :] = part
     return Mix(
         mix.keys,
         np.concatenate([mix.tenant, np.arange(TENANTS)]),

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _LINES = 8
 #: Characters of a note that fit beside its mark; a longer one is shortened.
 _NOTE_CHARACTERS = 48
+#: The length of an alert's label on the plot, and its height, as a fraction of the panel; labels of
+#: alerts within so many seconds are put one below the other.
+_LABEL, _HEIGHT, _NEAR = 40, 0.45, 36 * 3600
 
 
 def is_there() -> bool:
@@ -33,15 +36,19 @@ def is_there() -> bool:
 def draw(replay: Replay, path: Path, notes: Sequence[Note] = ()) -> None:
     """Write a PNG: one panel per dimension with the day's shares of tokens, alerts shaded.
 
-    Notes of the time that is drawn are marked by a line, and a period from its start to its end.
+    Alerts that were notified have a label. A dimension of one key is left out where others are
+    shown: its share never moves. Notes of the time that is drawn are marked by a line, and a period
+    from its start to its end.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    figure = Figure(figsize=(12, 4 * len(replay.timelines)), layout="constrained")
+    moving = [each for each in replay.timelines if len(each.hours.keys) > 1]
+    shown = moving or replay.timelines
+    figure = Figure(figsize=(14, 4.5 * len(shown)), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(len(replay.timelines), 1, sharex=True, squeeze=False)[:, 0]
-    for panel, timeline in zip(panels, replay.timelines, strict=True):
+    panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
+    for panel, timeline in zip(panels, shown, strict=True):
         _draw_shares(panel, timeline, replay)
         _draw_notes(panel, timeline, replay, notes)
     figure.savefig(path, format="png", dpi=110)
@@ -69,15 +76,34 @@ def _draw_shares(panel: Any, timeline: Timeline, replay: Replay) -> None:
         key = timeline.hours.keys[place]
         (line,) = panel.plot(times, shares[:, place], label=key, linewidth=1.2)
         colours[key] = line.get_color()
+    labelled: list[int] = []
     for alert in fired:
         assert alert.firing is not None
         end = replay.end if alert.resolved is None else alert.resolved
         colour = colours.get(alert.key, "grey")
         panel.axvspan(_time(alert.firing), _time(end), alpha=0.12, color=colour, linewidth=0)
+        if replay.notified[alert] is None:
+            continue
+        panel.text(
+            _time(alert.firing),
+            0.99 - _HEIGHT * (sum(alert.firing - at < _NEAR for at in labelled) % 2),
+            f"{alert.rule.alert.removeprefix('LLM')} {alert.key} {alert.direction}"[:_LABEL],
+            transform=panel.get_xaxis_transform(),
+            rotation=90,
+            va="top",
+            ha="right",
+            fontsize=6,
+            color=colour,
+            parse_math=False,
+        )
+        labelled.append(alert.firing)
     panel.set_title(f"share of tokens by {timeline.dimension}, 24 h; shaded: an alert fires")
     panel.set_ylabel("%")
     panel.set_ylim(bottom=0)
-    panel.legend(loc="upper left", fontsize="small", ncols=4)
+    legend = panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
+    for text in legend.get_texts():
+        # The name of a model may hold what is a formula elsewhere.
+        text.set_parse_math(False)
 
 
 def _draw_notes(panel: Any, timeline: Timeline, replay: Replay, notes: Sequence[Note]) -> None:
