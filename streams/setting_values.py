@@ -14,6 +14,8 @@ _URL = re.compile(r"https?://[!-~]+")
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 #: Of RFC 7628: the name of a SASL extension, and its value.
 _EXTENSION, _PRINTABLE = re.compile(r"[A-Za-z]+"), re.compile(r"[ -~]+")
+#: A pair of a mapping; a key in brackets and quotes may hold a comma.
+_FIELD = re.compile(r"""(?:\["[^"]*"\]|\['[^']*'\]|[^,])+""")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 
 
@@ -50,6 +52,18 @@ def _checked_extensions(value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, 
     return value
 
 
+def _split_mapping(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in _FIELD.findall(value) if part.strip()]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise ValueError(
+                f"{name.strip()!r} is not name=dotted.path, such as model=request.model"
+            )
+    return tuple((name.strip(), path.strip()) for name, _, path in pairs)
+
+
 def _checked_region(value: str) -> str:
     if value and not _REGION.fullmatch(value):
         raise ValueError(f"{value!r} is not a region, such as eu-west-1")
@@ -81,6 +95,8 @@ Extensions = Annotated[
     BeforeValidator(_split_extensions),
     AfterValidator(_checked_extensions),
 ]
+#: Fields of a custom format, with their paths.
+Mapped = Annotated[tuple[tuple[str, str], ...], NoDecode, BeforeValidator(_split_mapping)]
 AwsRegion = Annotated[str, AfterValidator(_checked_region)]
 OptionalFile = Annotated[Path | None, BeforeValidator(_checked_file)]
 OneLine = Annotated[str, AfterValidator(_checked_line)]

@@ -12,10 +12,11 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from streams.brokers import broker_list
+from streams.brokers import broker_list, refuses_lz4
 from streams.setting_values import (  # noqa: TC001 - likewise
     AwsRegion,
     Extensions,
+    Mapped,
     OneLine,
     OneLineSecret,
     OptionalFile,
@@ -30,8 +31,6 @@ ENV_PREFIX = "TOKENSHARE_"
 _ORIGIN = re.compile(r"https?://[^\s/?#]+")
 _SERVICE_LINK = re.compile(r"TOKENSHARE_(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?")
-#: A pair of a mapping; a key in brackets and quotes may hold a comma.
-_FIELD = re.compile(r"""(?:\["[^"]*"\]|\['[^']*'\]|[^,])+""")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _PASSWORD_FILE = f"{ENV_PREFIX}SASL_PASSWORD_FILE"
 
@@ -64,6 +63,11 @@ class Settings(BaseSettings):
         -1, ge=-1, le=16, description="Replicas of created topics; -1: the broker's default."
     )
     create_topics: bool = Field(True, description="Create missing topics at startup.")
+    compression: Literal["lz4", "gzip", "none"] = Field(
+        "lz4",
+        description="Compression of what is written to Kafka: lz4, gzip or none. Azure Event Hubs "
+        "takes no lz4.",
+    )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="Protocol to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
     )
@@ -153,7 +157,7 @@ class Settings(BaseSettings):
     format: str = Field(
         "auto", description="Format of the records: auto detects it by their keys; a name pins it."
     )
-    fields: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+    fields: Mapped = Field(
         (),
         description="Custom format: name=path pairs, separated by commas; path+path is a sum.",
     )
@@ -238,19 +242,6 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("fields", mode="before")
-    @classmethod
-    def _pair(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pairs = [part.partition("=") for part in _FIELD.findall(value) if part.strip()]
-        for name, equals, _ in pairs:
-            if not equals:
-                raise ValueError(
-                    f"{name.strip()!r} is not name=dotted.path, such as model=request.model"
-                )
-        return tuple((name.strip(), path.strip()) for name, _, path in pairs)
-
     @field_validator("bootstrap_servers", mode="before")
     @classmethod
     def _are_brokers(cls, value: object) -> object:
@@ -315,6 +306,14 @@ class Settings(BaseSettings):
         return ("sasl_oauth_token_url", "sasl_oauth_client_id", "sasl_oauth_client_secret")
 
     @model_validator(mode="after")
+    def _is_taken(self) -> Settings:
+        if self.compression == "lz4":
+            refusal = refuses_lz4(self.bootstrap_servers)
+            if refusal:
+                raise ValueError(f"{refusal}: set {ENV_PREFIX}COMPRESSION to gzip or none")
+        return self
+
+    @model_validator(mode="after")
     def _are_apart(self) -> Settings:
         names = [self.topic, self.dead_letters, self.changelog_topic]
         if len(set(names)) < len(names):
@@ -334,6 +333,11 @@ class Settings(BaseSettings):
     def dead_letters(self) -> str:
         """The topic for records that cannot be counted."""
         return self.dead_letter_topic or f"{self.topic}-dead-letter"
+
+    @property
+    def codec(self) -> str | None:
+        """The compression as clients of Kafka take it."""
+        return None if self.compression == "none" else self.compression
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """Return the TLS context of these settings, or None for a protocol without TLS.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from streams.brokers import host_and_port
+from streams.brokers import host_and_port, refuses_lz4
 from streams.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ class Outlet:
             "metrics_enabled": False,
             **given,
         }
+        refusal = refuses_lz4(servers)
+        if refusal and self._options["compression_type"] == "lz4":
+            raise ValueError(f'{refusal}: pass compression_type="gzip" or None')
 
     @property
     def client_id(self) -> str:

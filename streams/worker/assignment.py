@@ -11,6 +11,8 @@ from faust.types import TP
 
 from streams.counting.journal import fence
 from streams.counting.partition import Partition, check_topic
+from streams.kafka.errors import is_of_compression
+from streams.settings import SettingsError
 from streams.state.codec import order, position_key
 from streams.worker.faust_app import SEND_ERRORS
 from streams.worker.source_log import SourceLog
@@ -178,6 +180,7 @@ class Assignment:
 
         While Kafka refuses writes a partition is taken over without: then its earlier owner cannot
         write either. One that nobody has counted waits: its fence decides whose it is.
+        Raises SettingsError where Kafka refuses the compression.
         """
         fences = {
             position_key(number): fence(
@@ -190,6 +193,12 @@ class Assignment:
                 await self._app.maybe_start_producer()
                 await asyncio.wait_for(self._table.write(fences), timeout=FENCE_SECONDS)
             except (TimeoutError, *SEND_ERRORS) as error:
+                if is_of_compression(error):
+                    raise SettingsError(
+                        f"Kafka does not take what is compressed with {self._settings.compression} "
+                        f"into {self._settings.changelog_topic}. Set TOKENSHARE_COMPRESSION to "
+                        "another one: gzip or none."
+                    ) from None
                 name = type(error).__name__
                 log.warning("%s cannot be written: %s", self._settings.changelog_topic, name)
                 if self._are_known(assigned):

@@ -56,6 +56,8 @@ GC_OBJECTS = 100_000
 SOURCE_CHECK_SECONDS = 30.0
 #: It is checked within this time of an answer of Kafka that does not fit what is known of it.
 SURPRISE_SECONDS = 1.0
+#: A check without an answer is made again after this time, whatever Kafka answers meanwhile.
+FAILED_CHECK_SECONDS = 5.0
 #: How often the overrides file is read again.
 OVERRIDES_CHECK_SECONDS = 5.0
 
@@ -178,7 +180,7 @@ def _exit_code(failure: BaseException | None) -> int:
         case PartitionsChangedError():
             log.error("%s", failure)
             return PARTITIONS_CHANGED
-        case StateError() | SourceReplacedError() | JoinRefusedError():
+        case StateError() | SourceReplacedError() | JoinRefusedError() | SettingsError():
             log.error("%s", failure)
             return MISCONFIGURED
         case LoginRefusedError():
@@ -195,11 +197,12 @@ def _exit_code(failure: BaseException | None) -> int:
 async def _watch_source(worker: Worker) -> None:
     settings, known = worker.settings, worker.source
     surprises = 0
+    is_due = False
     while True:
-        deadline = time.monotonic() + SOURCE_CHECK_SECONDS
+        deadline = time.monotonic() + (0.0 if is_due else SOURCE_CHECK_SECONDS)
         while worker.surprises == surprises and time.monotonic() < deadline:  # noqa: ASYNC110 - noted by another thread
             await asyncio.sleep(SURPRISE_SECONDS)
-        surprises = worker.surprises
+        surprises, is_due = worker.surprises, False
         try:
             now = await asyncio.to_thread(find_source, settings)
             if now is None:
@@ -208,7 +211,9 @@ async def _watch_source(worker: Worker) -> None:
                 now = await asyncio.to_thread(find_source, settings)
         except (BrokerError, AdminError, OSError, SettingsError):
             # One broker of several may be away, and be the one that is asked; a file of the login
-            # may be just about to be replaced.
+            # may be just about to be replaced. What was to be looked into still is.
+            await asyncio.sleep(FAILED_CHECK_SECONDS)
+            is_due = True
             continue
         found = check_source(settings, known, now)
         if found.partitions != known.partitions:

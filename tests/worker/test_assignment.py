@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from random import Random
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from aiokafka.errors import UnsupportedForMessageFormatError
+from faust.exceptions import ProducerSendError
 from faust.types import TP
 
 from streams.counting.partition import Partition
 from streams.kafka.admin import Topic
-from streams.settings import Settings
+from streams.kafka.errors import UnsupportedCompressionTypeError
+from streams.settings import Settings, SettingsError
 from streams.state.view import Stale, View
 from streams.worker import assignment
 from streams.worker.assignment import STALE_SECONDS, Assignment, StaleWrites
@@ -88,7 +92,9 @@ class Deployment:
             return True
 
         assigned = [TP(topic, number) for number in range(4)]
-        self.assignment = Assignment(
+        self.table = SimpleNamespace(write=write)
+        make: Any = Assignment
+        self.assignment = make(
             Settings(_env_file=None, topic=topic),
             Topic(4, f"id of {topic}", None),
             SimpleNamespace(
@@ -101,7 +107,7 @@ class Deployment:
             owned=self.owned,
             flusher=SimpleNamespace(forget_letters=lambda: None),
             integrity=SimpleNamespace(wait_for_repair=at_once, take_over=lambda _: None),
-            table=SimpleNamespace(write=write),
+            table=self.table,
             fail=self.fail,
         )
 
@@ -125,3 +131,31 @@ def test_of_two_deployments_on_an_empty_changelog_one_counts_all_and_one_ends(se
     assert list(winner.owned.partitions) == [0, 1, 2, 3]
     assert not loser.owned.partitions
     assert "another deployment uses this group" in str(loser.error)
+
+
+def wrapped(error):
+    outer = ProducerSendError("not sent")
+    outer.__cause__ = error
+    return outer
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnsupportedForMessageFormatError(),
+        UnsupportedCompressionTypeError(),
+        wrapped(UnsupportedForMessageFormatError()),
+    ],
+)
+def test_a_kafka_that_does_not_take_the_compression_ends_a_worker_with_the_setting(error):
+    worker = Deployment(Changelog(), "usage", iter(()))
+
+    async def refuse(items):
+        raise error
+
+    worker.table.write = refuse
+    asyncio.run(worker.assignment.restore())
+
+    assert isinstance(worker.error, SettingsError)
+    assert "TOKENSHARE_COMPRESSION" in str(worker.error)
+    assert not worker.owned.partitions
