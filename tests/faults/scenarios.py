@@ -61,6 +61,7 @@ class Scenario:
 SCENARIOS = (
     Scenario(on_records.bad_backlog, ONE, is_short=True),
     Scenario(on_records.bad_live, ONE),
+    Scenario(on_records.future_bound, ONE),
     Scenario(on_logs.recovery_interrupted, ONE),
     Scenario(on_logs.eager_compaction, ONE),
     Scenario(on_logs.changelog_cut_unseen, ONE),
@@ -70,6 +71,7 @@ SCENARIOS = (
     Scenario(on_logs.source_cut, ONE),
     Scenario(on_logs.source_cut_regrown, ONE, is_short=True),
     Scenario(on_logs.source_recreated, ONE),
+    Scenario(on_logs.expired_unread, ONE),
     Scenario(on_groups.session_too_short, STRICT),
     Scenario(on_groups.foreign_member, STRICT),
     Scenario(on_groups.full_group, STRICT),
