@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import ssl
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from dotenv import dotenv_values
@@ -13,17 +12,20 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from streams.brokers import broker_list, refuses_lz4
-from streams.setting_values import (  # noqa: TC001 - likewise
+from streams.setting_values import (
     AwsRegion,
     Extensions,
+    Host,
     Mapped,
     OneLine,
     OneLineSecret,
     OptionalFile,
     TokenEndpoint,
+    tls_context,
 )
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Mapping
 
 ENV_PREFIX = "TOKENSHARE_"
@@ -126,7 +128,7 @@ class Settings(BaseSettings):
         description="A worker or bridge whose login or TLS fails for so long while it runs "
         "ends with 3; 0: never.",
     )
-    web_host: str = Field(
+    web_host: Host = Field(
         "127.0.0.1", description="Address for page, API and metrics; 0.0.0.0: all interfaces."
     )
     web_port: int = Field(6066, ge=0, le=65535, description="Port for them.")
@@ -152,7 +154,10 @@ class Settings(BaseSettings):
         0.5, ge=0.05, le=60, description="How often counts are written to the changelog."
     )
     max_record_bytes: int = Field(
-        16 * 1024 * 1024, ge=1024, description="Larger records are rejected unread."
+        16 * 1024 * 1024,
+        ge=1024,
+        le=1024**3,
+        description="Larger records are rejected unread.",
     )
     format: str = Field(
         "auto", description="Format of the records: auto detects it by their keys; a name pins it."
@@ -200,7 +205,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."
     )
-    bridge_host: str = Field(
+    bridge_host: Host = Field(
         "127.0.0.1", description="Address for posts to the bridge; 0.0.0.0: all interfaces."
     )
     bridge_port: int = Field(6067, ge=0, le=65535, description="Port for them.")
@@ -215,14 +220,19 @@ class Settings(BaseSettings):
     bridge_max_body_bytes: int = Field(
         8 * 1024 * 1024,
         ge=1024,
+        le=1024**3,
         description="Larger posts are refused, before and after decompression.",
     )
     bridge_buffer_events: int = Field(
-        100_000, ge=1, description="Events that may wait for Kafka before posts get a 429."
+        100_000,
+        ge=1,
+        le=10**9,
+        description="Events that may wait for Kafka before posts get a 429.",
     )
     bridge_buffer_bytes: int = Field(
         32 * 1024 * 1024,
         ge=1024,
+        le=1024**4,
         description="Bytes of unanswered posts before further ones get a 429.",
     )
     bridge_acknowledge_seconds: float = Field(
@@ -268,6 +278,8 @@ class Settings(BaseSettings):
     def _is_topic(cls, value: str) -> str:
         if value and not _TOPIC.fullmatch(value):
             raise ValueError("may contain letters, digits, '.', '_' and '-', at most 249 of them")
+        if value in {".", ".."}:
+            raise ValueError("is not a name that Kafka takes")
         return value
 
     @field_validator("topic", "group")
@@ -316,6 +328,12 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _are_apart(self) -> Settings:
         names = [self.topic, self.dead_letters, self.changelog_topic]
+        for name, setting in zip(names[1:], ("DEAD_LETTER_TOPIC", "GROUP"), strict=True):
+            if not _TOPIC.fullmatch(name):
+                raise ValueError(
+                    f"the topic {name} would have {len(name)} characters, and Kafka takes 249: set "
+                    f"{ENV_PREFIX}{setting} to a shorter name"
+                )
         if len(set(names)) < len(names):
             raise ValueError(
                 f"source, dead-letter and changelog topic are {', '.join(names)}: they must be "
@@ -342,20 +360,14 @@ class Settings(BaseSettings):
     def ssl_context(self) -> ssl.SSLContext | None:
         """Return the TLS context of these settings, or None for a protocol without TLS.
 
-        Raises SettingsError where a file cannot be read.
+        Raises SettingsError that names a file which is of no use.
         """
         if not self.security_protocol.endswith("SSL"):
             return None
         try:
-            context = ssl.create_default_context(cafile=self.ssl_ca_file)
-            if self.ssl_cert_file is not None:
-                context.load_cert_chain(self.ssl_cert_file, self.ssl_key_file)
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsError(
-                f"TLS files cannot be read: {error}. Check {ENV_PREFIX}SSL_CA_FILE, "
-                f"{ENV_PREFIX}SSL_CERT_FILE and {ENV_PREFIX}SSL_KEY_FILE."
-            ) from None
-        return context
+            return tls_context(self.ssl_ca_file, self.ssl_cert_file, self.ssl_key_file)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
 
     def kafka_security(self) -> dict[str, Any]:
         """Return the security arguments that aiokafka's and kafka-python's clients share.

@@ -15,6 +15,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.brokers import host_and_port, refuses_lz4
+from streams.kafka.bounded_client import BoundedClient
 from streams.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Outlet:
             "max_block_ms": round(CONNECT_SECONDS * 1000),
             "reconnect_backoff_max_ms": round(MAX_PAUSE_SECONDS * 1000),
             "metrics_enabled": False,
+            "kafka_client": BoundedClient,
             **given,
         }
         refusal = refuses_lz4(servers)

@@ -18,6 +18,7 @@ from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.counting.partition import SourceReplacedError
 from streams.decode import compiled
+from streams.decode.options import Options
 from streams.kafka import batch_fetch, silence
 from streams.kafka.admin import BrokerError, Topic, TopicError
 from streams.kafka.group_join import JoinRefusedError
@@ -36,6 +37,7 @@ from streams.settings import SettingsError
 from streams.state.codec import StateError
 from streams.web import server
 from streams.web.access import Access
+from streams.web.hosts import authority
 from streams.worker import preflight
 from streams.worker.changelog_watch import ChangelogWatch
 from streams.worker.source_log import check_source, find_source
@@ -82,6 +84,8 @@ def run(
         # Before the first connection: the changelog is read in large responses as well.
         batch_fetch.install()
         silence.install()
+        # Before any topic is created: with these settings nothing could be read.
+        Options.of(settings)
         source = preflight.prepare(settings)
         # Until the event loop is closed: tasks of stock Faust may refuse to end with it.
         with Watchdog() as watchdog:
@@ -128,7 +132,7 @@ async def _run(
             "events are read without compiled code, several times slower: install a C compiler and "
             "Python's headers, then reinstall tokenshare"
         )
-    log.info("page and metrics on http://%s:%s/", settings.web_host, settings.web_port)
+    log.info("page and metrics on http://%s/", authority(settings.web_host, settings.web_port))
     tasks = [
         asyncio.create_task(worker.start()),
         asyncio.create_task(stopping.wait()),

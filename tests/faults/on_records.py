@@ -64,6 +64,28 @@ def future_bound(stage: Stage) -> Verdict:
         stage.new_worker(TOKENSHARE_FLUSH_SECONDS="0.05")
     for worker in stage.workers:
         worker.wait_ready()
+    sent = _send_at_the_bound(stage)
+    judged = ("counted/", "rejected/future")
+    (worker, _) = stage.workers
+    wait_for(
+        lambda: sum(worker.records().get(each, 0) for each in judged) == len(sent),
+        "all are judged",
+        DONE_SECONDS,
+    )
+    rejected = _letters(stage)
+    for event in sent:
+        if event.value not in rejected:
+            stage.truth.add(event)
+    stage.note(f"{len(sent)} sent, {len(rejected)} of them dead letters, {worker.records()}")
+    if not 0 < len(rejected) < len(sent):
+        stage.faults.append("no event at the bound")
+    if worker.records().get("rejected/future") != len(rejected):
+        stage.faults.append("not as many rejected as there are dead letters")
+    return stage.judge()
+
+
+def _send_at_the_bound(stage: Stage) -> list[Simulated]:
+    """Send events while workers are killed in turn; return them."""
     sent: list[Simulated] = []
     ended = threading.Event()
     first = time.time() + ALLOWED_CLOCK_SKEW_SECONDS + AHEAD_SECONDS
@@ -84,23 +106,7 @@ def future_bound(stage: Stage) -> Verdict:
         stage.supervise()
     ended.set()
     sending.finish()
-    judged = ("counted/", "rejected/future")
-    (worker, _) = stage.workers
-    wait_for(
-        lambda: sum(worker.records().get(each, 0) for each in judged) == len(sent),
-        "all are judged",
-        DONE_SECONDS,
-    )
-    rejected = _letters(stage)
-    for event in sent:
-        if event.value not in rejected:
-            stage.truth.add(event)
-    stage.note(f"{len(sent)} sent, {len(rejected)} of them dead letters, {worker.records()}")
-    if not 0 < len(rejected) < len(sent):
-        stage.faults.append("no event at the bound")
-    if worker.records().get("rejected/future") != len(rejected):
-        stage.faults.append("not as many rejected as there are dead letters")
-    return stage.judge()
+    return sent
 
 
 def _letters(stage: Stage) -> set[bytes]:

@@ -284,7 +284,8 @@ def last_words(worker: WorkerProcess) -> str:
 
 def lag_of(worker: WorkerProcess) -> int | None:
     """Return how many records of the source are not counted yet; None where it is not known."""
-    lags = re.findall(r"^tokenshare_consumer_lag_records\S* (\S+)$", worker.get("/metrics"), re.M)
+    text = worker.get("/metrics")
+    lags = re.findall(r"^tokenshare_consumer_lag_records\S* (\S+)$", text, re.MULTILINE)
     return int(sum(map(float, lags))) if lags else None
 
 
