@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 _URL = re.compile(r"https?://[!-~]+")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 #: Of a host name: one that is empty or longer fails in the resolver with a traceback.
 _HOST_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?")
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -85,6 +86,14 @@ def _checked_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _checked_topic(value: str) -> str:
+    if value and not _TOPIC.fullmatch(value):
+        raise ValueError("may contain letters, digits, '.', '_' and '-', at most 249 of them")
+    if value in {".", ".."}:
+        raise ValueError("is not a name that Kafka takes")
+    return value
+
+
 def _checked_host(value: str) -> str:
     host = value.strip()
     if not host:
@@ -119,11 +128,28 @@ Extensions = Annotated[
 #: Fields of a custom format, with their paths.
 Mapped = Annotated[tuple[tuple[str, str], ...], NoDecode, BeforeValidator(_split_mapping)]
 AwsRegion = Annotated[str, AfterValidator(_checked_region)]
+TopicName = Annotated[str, AfterValidator(_checked_topic)]
 #: Where a server listens; IPv6 without brackets.
 Host = Annotated[str, AfterValidator(_checked_host)]
 OptionalFile = Annotated[Path | None, BeforeValidator(_checked_file)]
 OneLine = Annotated[str, AfterValidator(_checked_line)]
 OneLineSecret = Annotated[SecretStr, AfterValidator(_checked_secret)]
+
+
+def check_topics(source: str, dead_letters: str, changelog: str) -> None:
+    """Raise ValueError where Kafka does not take one of the names, or two are the same."""
+    for name, setting in ((dead_letters, "DEAD_LETTER_TOPIC"), (changelog, "GROUP")):
+        if not _TOPIC.fullmatch(name):
+            raise ValueError(
+                f"the topic {name} would have {len(name)} characters, and Kafka takes 249: set "
+                f"TOKENSHARE_{setting} to a shorter name"
+            )
+    names = (source, dead_letters, changelog)
+    if len(set(names)) < len(names):
+        raise ValueError(
+            f"source, dead-letter and changelog topic are {', '.join(names)}: they must be three. "
+            "Change TOKENSHARE_TOPIC, TOKENSHARE_DEAD_LETTER_TOPIC or TOKENSHARE_GROUP"
+        )
 
 
 def tls_context(

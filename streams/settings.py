@@ -21,6 +21,8 @@ from streams.setting_values import (
     OneLineSecret,
     OptionalFile,
     TokenEndpoint,
+    TopicName,
+    check_topics,
     tls_context,
 )
 
@@ -33,7 +35,6 @@ ENV_PREFIX = "TOKENSHARE_"
 _ORIGIN = re.compile(r"https?://[^\s/?#]+")
 _SERVICE_LINK = re.compile(r"TOKENSHARE_(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?")
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _PASSWORD_FILE = f"{ENV_PREFIX}SASL_PASSWORD_FILE"
 
 
@@ -51,11 +52,11 @@ class Settings(BaseSettings):
     bootstrap_servers: Annotated[tuple[str, ...], NoDecode] = Field(
         ("127.0.0.1:9092",), description="Kafka brokers, host:port, separated by commas."
     )
-    topic: str = Field("llm-usage", description="Topic with the gateway's usage events.")
-    group: str = Field(
+    topic: TopicName = Field("llm-usage", description="Topic with the gateway's usage events.")
+    group: TopicName = Field(
         "tokenshare", description="Consumer group; also the prefix of the changelog's name."
     )
-    dead_letter_topic: str = Field(
+    dead_letter_topic: TopicName = Field(
         "", description="Topic for records that cannot be counted; empty: <topic>-dead-letter."
     )
     partitions: int = Field(
@@ -273,15 +274,6 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is not a host name, such as shares.example.org")
         return value
 
-    @field_validator("topic", "group", "dead_letter_topic")
-    @classmethod
-    def _is_topic(cls, value: str) -> str:
-        if value and not _TOPIC.fullmatch(value):
-            raise ValueError("may contain letters, digits, '.', '_' and '-', at most 249 of them")
-        if value in {".", ".."}:
-            raise ValueError("is not a name that Kafka takes")
-        return value
-
     @field_validator("topic", "group")
     @classmethod
     def _is_there(cls, value: str) -> str:
@@ -327,19 +319,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _are_apart(self) -> Settings:
-        names = [self.topic, self.dead_letters, self.changelog_topic]
-        for name, setting in zip(names[1:], ("DEAD_LETTER_TOPIC", "GROUP"), strict=True):
-            if not _TOPIC.fullmatch(name):
-                raise ValueError(
-                    f"the topic {name} would have {len(name)} characters, and Kafka takes 249: set "
-                    f"{ENV_PREFIX}{setting} to a shorter name"
-                )
-        if len(set(names)) < len(names):
-            raise ValueError(
-                f"source, dead-letter and changelog topic are {', '.join(names)}: they must be "
-                f"three. Change {ENV_PREFIX}TOPIC, {ENV_PREFIX}DEAD_LETTER_TOPIC or "
-                f"{ENV_PREFIX}GROUP"
-            )
+        check_topics(self.topic, self.dead_letters, self.changelog_topic)
         return self
 
     @property
