@@ -35,6 +35,8 @@ ENV_PREFIX = "TOKENSHARE_"
 _ORIGIN = re.compile(r"https?://[^\s/?#]+")
 _SERVICE_LINK = re.compile(r"TOKENSHARE_(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?")
+#: Far more than any password; a wrong path may lead to a file without end.
+MAX_PASSWORD_BYTES = 64 * 1024
 _PASSWORD_FILE = f"{ENV_PREFIX}SASL_PASSWORD_FILE"
 
 
@@ -373,7 +375,8 @@ class Settings(BaseSettings):
         if self.sasl_password_file is None:
             return self.sasl_password.get_secret_value()
         try:
-            text = self.sasl_password_file.read_bytes().decode()
+            with self.sasl_password_file.open("rb") as file:
+                text = file.read(MAX_PASSWORD_BYTES + 1).decode()
         except (OSError, ValueError) as error:
             # The text of a decoding error would repeat bytes of the password.
             why = error.strerror if isinstance(error, OSError) else "not UTF-8"
@@ -381,6 +384,8 @@ class Settings(BaseSettings):
                 f"{_PASSWORD_FILE} cannot be read: {why}. Set it to a file with the password."
             ) from None
         password = text.removesuffix("\n").removesuffix("\r")
+        if len(password) > MAX_PASSWORD_BYTES:
+            raise SettingsError(f"{_PASSWORD_FILE} holds no password: it is too large.")
         if not password:
             raise SettingsError(f"{_PASSWORD_FILE} is empty. Write the password into that file.")
         return password

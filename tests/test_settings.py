@@ -334,3 +334,11 @@ def test_nobody_is_asked_for_the_passphrase_of_a_key(tmp_path):
     chosen = load(security_protocol="SSL", ssl_cert_file=cert, ssl_key_file=key)
     with pytest.raises(SettingsError, match="TOKENSHARE_SSL_KEY_FILE is encrypted"):
         chosen.ssl_context()
+
+
+def test_a_password_file_without_end_is_named():
+    chosen = load(
+        security_protocol="SASL_PLAINTEXT", sasl_username="u", sasl_password_file="/dev/zero"
+    )
+    with pytest.raises(SettingsError, match="TOKENSHARE_SASL_PASSWORD_FILE"):
+        chosen.kafka_security()
