@@ -114,6 +114,7 @@ def _send(chosen: Settings, stream: Iterable[Simulated], events: int, rate: floa
                     stream,
                     progress=lambda sent: progress.update(task, completed=sent),
                     rate=rate,
+                    compression=chosen.codec,
                     security=aio_login.arguments(chosen),
                 )
             )

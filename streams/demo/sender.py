@@ -52,15 +52,18 @@ async def send(
     progress: Callable[[int], None] | None = None,
     rate: float | None = None,
     idempotent: bool = False,
+    compression: str | None = "lz4",
     security: Mapping[str, Any] | None = None,
 ) -> Truth:
     """Send all events to the topic and return their truth, once each is acknowledged.
 
     `progress` is called with the number of events acknowledged so far. `rate`: events per second,
-    as fast as possible when None. `idempotent`, `security`: see `Sender`. Raises `SendError`; some
-    events may have been stored by then.
+    as fast as possible when None. `idempotent`, `compression`, `security`: see `Sender`. Raises
+    `SendError`; some events may have been stored by then.
     """
-    async with Sender(bootstrap, topic, idempotent=idempotent, security=security) as sender:
+    async with Sender(
+        bootstrap, topic, idempotent=idempotent, compression=compression, security=security
+    ) as sender:
         return await sender.send(events, progress=progress, rate=rate)
 
 

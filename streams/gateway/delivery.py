@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
+from streams.kafka.bounded_client import BoundedClient
 from streams.settings import SettingsError
-from streams.settings.brokers import host_and_port
+from streams.settings.brokers import host_and_port, refuses_lz4
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,8 +60,12 @@ class Outlet:
             "max_block_ms": round(CONNECT_SECONDS * 1000),
             "reconnect_backoff_max_ms": round(MAX_PAUSE_SECONDS * 1000),
             "metrics_enabled": False,
+            "kafka_client": BoundedClient,
             **given,
         }
+        refusal = refuses_lz4(servers)
+        if refusal and self._options["compression_type"] == "lz4":
+            raise ValueError(f'{refusal}: pass compression_type="gzip" or None')
 
     @property
     def client_id(self) -> str:

@@ -152,6 +152,7 @@ class UsageProducer:
                 "topic": chosen.topic,
                 "tenant_salt": chosen.tenant_salt.get_secret_value(),
                 "detect_language": chosen.detect_language,
+                "compression_type": chosen.codec,
                 **current(),
                 **given,
             }

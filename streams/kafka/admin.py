@@ -21,6 +21,7 @@ from kafka.errors import (
 )
 
 from streams.kafka import diagnosis, login
+from streams.kafka.bounded_client import BoundedClient
 from streams.kafka.token_source import TokenError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def connect(settings: Settings, wait_seconds: float = 0.0) -> KafkaAdminClient:
                 client_id="tokenshare-admin",
                 request_timeout_ms=10_000,
                 bootstrap_timeout_ms=3_000,
+                kafka_client=BoundedClient,
                 **login.arguments(settings),
             )
         except (KafkaError, OSError) as error:

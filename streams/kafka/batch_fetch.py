@@ -20,7 +20,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from streams.kafka import record_batch
-from streams.kafka.errors import InvalidRecordError
+from streams.kafka.errors import InvalidRecordError, UnsupportedCompressionTypeError
 from streams.kafka.fetch_end import end_quietly
 from streams.kafka.fetch_pace import keep_pace
 
@@ -220,12 +220,13 @@ class _KeptRecords(MemoryRecords):  # type: ignore[misc]
 def install() -> None:
     """Patch aiokafka for this process; a second call changes nothing more.
 
-    Connections read large responses in one piece, fetched records keep their bytes, and
-    INVALID_RECORD gets an error class. Connections that are open already keep their reader.
+    Connections read large responses in one piece, fetched records keep their bytes, and errors that
+    aiokafka does not know get a class. Connections that are open already keep their reader.
     """
     AIOKafkaConnection._create_reader_task = _create_whole_reader_task
     fetcher.MemoryRecords = _KeptRecords
-    errors.kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
+    for error in (InvalidRecordError, UnsupportedCompressionTypeError):
+        errors.kafka_errors.setdefault(error.errno, error)
 
 
 class _BatchedResults(dict[TopicPartition, Any]):

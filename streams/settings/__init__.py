@@ -5,26 +5,30 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import ssl
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from streams.settings.brokers import broker_list
-from streams.settings.values import (  # noqa: TC001 - likewise
+from streams.settings.brokers import broker_list, refuses_lz4
+from streams.settings.values import (
     AwsRegion,
     Extensions,
+    Host,
+    Mapped,
     OneLine,
     OneLineSecret,
     OptionalFile,
     OptionalTopicName,
     TokenEndpoint,
     TopicName,
+    check_topics,
+    tls_context,
 )
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Mapping
 
 ENV_PREFIX = "TOKENSHARE_"
@@ -32,8 +36,8 @@ ENV_PREFIX = "TOKENSHARE_"
 _ORIGIN = re.compile(r"https?://[^\s/?#]+")
 _SERVICE_LINK = re.compile(r"TOKENSHARE_(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?")
-#: A pair of a mapping; a key in brackets and quotes may hold a comma.
-_FIELD = re.compile(r"""(?:\["[^"]*"\]|\['[^']*'\]|[^,])+""")
+#: Far more than any password; a wrong path may lead to a file without end.
+MAX_PASSWORD_BYTES = 64 * 1024
 _PASSWORD_FILE = f"{ENV_PREFIX}SASL_PASSWORD_FILE"
 
 
@@ -65,6 +69,11 @@ class Settings(BaseSettings):
         -1, ge=-1, le=16, description="Replicas of created topics; -1: the broker's default."
     )
     create_topics: bool = Field(True, description="Create missing topics at startup.")
+    compression: Literal["lz4", "gzip", "none"] = Field(
+        "lz4",
+        description="Compression of what is written to Kafka: lz4, gzip or none. Azure Event Hubs "
+        "takes no lz4.",
+    )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="Protocol to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
     )
@@ -123,7 +132,7 @@ class Settings(BaseSettings):
         description="A worker or bridge whose login or TLS fails for so long while it runs "
         "ends with 3; 0: never.",
     )
-    web_host: str = Field(
+    web_host: Host = Field(
         "127.0.0.1", description="Address for page, API and metrics; 0.0.0.0: all interfaces."
     )
     web_port: int = Field(6066, ge=0, le=65535, description="Port for them.")
@@ -149,12 +158,15 @@ class Settings(BaseSettings):
         0.5, ge=0.05, le=60, description="How often counts are written to the changelog."
     )
     max_record_bytes: int = Field(
-        16 * 1024 * 1024, ge=1024, description="Larger records are rejected unread."
+        16 * 1024 * 1024,
+        ge=1024,
+        le=1024**3,
+        description="Larger records are rejected unread.",
     )
     format: str = Field(
         "auto", description="Format of the records: auto detects it by their keys; a name pins it."
     )
-    fields: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+    fields: Mapped = Field(
         (),
         description="Custom format: name=path pairs, separated by commas; path+path is a sum.",
     )
@@ -200,7 +212,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."
     )
-    bridge_host: str = Field(
+    bridge_host: Host = Field(
         "127.0.0.1", description="Address for posts to the bridge; 0.0.0.0: all interfaces."
     )
     bridge_port: int = Field(6067, ge=0, le=65535, description="Port for them.")
@@ -215,14 +227,19 @@ class Settings(BaseSettings):
     bridge_max_body_bytes: int = Field(
         8 * 1024 * 1024,
         ge=1024,
+        le=1024**3,
         description="Larger posts are refused, before and after decompression.",
     )
     bridge_buffer_events: int = Field(
-        100_000, ge=1, description="Events that may wait for Kafka before posts get a 429."
+        100_000,
+        ge=1,
+        le=10**9,
+        description="Events that may wait for Kafka before posts get a 429.",
     )
     bridge_buffer_bytes: int = Field(
         32 * 1024 * 1024,
         ge=1024,
+        le=1024**4,
         description="Bytes of unanswered posts before further ones get a 429.",
     )
     bridge_acknowledge_seconds: float = Field(
@@ -241,19 +258,6 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
-
-    @field_validator("fields", mode="before")
-    @classmethod
-    def _pair(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pairs = [part.partition("=") for part in _FIELD.findall(value) if part.strip()]
-        for name, equals, _ in pairs:
-            if not equals:
-                raise ValueError(
-                    f"{name.strip()!r} is not name=dotted.path, such as model=request.model"
-                )
-        return tuple((name.strip(), path.strip()) for name, _, path in pairs)
 
     @field_validator("bootstrap_servers", mode="before")
     @classmethod
@@ -305,14 +309,16 @@ class Settings(BaseSettings):
         return ("sasl_oauth_token_url", "sasl_oauth_client_id", "sasl_oauth_client_secret")
 
     @model_validator(mode="after")
+    def _is_taken(self) -> Settings:
+        if self.compression == "lz4":
+            refusal = refuses_lz4(self.bootstrap_servers)
+            if refusal:
+                raise ValueError(f"{refusal}: set {ENV_PREFIX}COMPRESSION to gzip or none")
+        return self
+
+    @model_validator(mode="after")
     def _are_apart(self) -> Settings:
-        names = [self.topic, self.dead_letters, self.changelog_topic]
-        if len(set(names)) < len(names):
-            raise ValueError(
-                f"source, dead-letter and changelog topic are {', '.join(names)}: they must be "
-                f"three. Change {ENV_PREFIX}TOPIC, {ENV_PREFIX}DEAD_LETTER_TOPIC or "
-                f"{ENV_PREFIX}GROUP"
-            )
+        check_topics(self.topic, self.dead_letters, self.changelog_topic)
         return self
 
     @property
@@ -325,23 +331,22 @@ class Settings(BaseSettings):
         """The topic for records that cannot be counted."""
         return self.dead_letter_topic or f"{self.topic}-dead-letter"
 
+    @property
+    def codec(self) -> str | None:
+        """The compression as clients of Kafka take it."""
+        return None if self.compression == "none" else self.compression
+
     def ssl_context(self) -> ssl.SSLContext | None:
         """Return the TLS context of these settings, or None for a protocol without TLS.
 
-        Raises SettingsError where a file cannot be read.
+        Raises SettingsError that names a file which is of no use.
         """
         if not self.security_protocol.endswith("SSL"):
             return None
         try:
-            context = ssl.create_default_context(cafile=self.ssl_ca_file)
-            if self.ssl_cert_file is not None:
-                context.load_cert_chain(self.ssl_cert_file, self.ssl_key_file)
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsError(
-                f"TLS files cannot be read: {error}. Check {ENV_PREFIX}SSL_CA_FILE, "
-                f"{ENV_PREFIX}SSL_CERT_FILE and {ENV_PREFIX}SSL_KEY_FILE."
-            ) from None
-        return context
+            return tls_context(self.ssl_ca_file, self.ssl_cert_file, self.ssl_key_file)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
 
     def kafka_security(self) -> dict[str, Any]:
         """Return the security arguments that aiokafka's and kafka-python's clients share.
@@ -367,7 +372,8 @@ class Settings(BaseSettings):
         if self.sasl_password_file is None:
             return self.sasl_password.get_secret_value()
         try:
-            text = self.sasl_password_file.read_bytes().decode()
+            with self.sasl_password_file.open("rb") as file:
+                text = file.read(MAX_PASSWORD_BYTES + 1).decode()
         except (OSError, ValueError) as error:
             # The text of a decoding error would repeat bytes of the password.
             why = error.strerror if isinstance(error, OSError) else "not UTF-8"
@@ -375,6 +381,8 @@ class Settings(BaseSettings):
                 f"{_PASSWORD_FILE} cannot be read: {why}. Set it to a file with the password."
             ) from None
         password = text.removesuffix("\n").removesuffix("\r")
+        if len(password) > MAX_PASSWORD_BYTES:
+            raise SettingsError(f"{_PASSWORD_FILE} holds no password: it is too large.")
         if not password:
             raise SettingsError(f"{_PASSWORD_FILE} is empty. Write the password into that file.")
         return password

@@ -14,6 +14,11 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+._-]*://")
 _HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?")
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _MAX_PORT = 65535
+#: Azure Event Hubs, in each of its clouds.
+_EVENT_HUBS = re.compile(
+    r"\.servicebus\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net|cloudapi\.de)\.?",
+    re.IGNORECASE,
+)
 
 
 def broker_list(given: str | Iterable[str]) -> tuple[str, ...]:
@@ -32,6 +37,16 @@ def host_and_port(server: str) -> tuple[str, int]:
     """Return host and port of a broker of `broker_list`, the host without brackets."""
     host, _, port = server.rpartition(":")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def refuses_lz4(servers: Iterable[str]) -> str:
+    """Return which broker of `broker_list` takes nothing that is compressed with lz4, or ""."""
+    for server in servers:
+        host, _ = host_and_port(server)
+        found = _EVENT_HUBS.search(host)
+        if found and found.end() == len(host):
+            return f"{server} is Azure Event Hubs, which does not take lz4"
+    return ""
 
 
 def _checked(server: str) -> str:

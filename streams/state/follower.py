@@ -67,9 +67,14 @@ class Follower(Service):
     async def on_start(self) -> None:
         """Connect, and start at the first record. Raises KafkaError."""
         consumer = self._make_consumer()
-        await consumer.start()
-        consumer.assign(self._tps)
-        await consumer.seek_to_beginning(*self._tps)
+        try:
+            await consumer.start()
+            consumer.assign(self._tps)
+            await consumer.seek_to_beginning(*self._tps)
+        except BaseException:
+            # Also where the process is stopped meanwhile: `on_stop` does not know it yet.
+            await consumer.stop()
+            raise
         self._consumer = consumer
 
     async def on_stop(self) -> None:

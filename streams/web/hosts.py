@@ -29,6 +29,11 @@ def is_loopback(host: str) -> bool:
     return name == _LOCALHOST if address is None else address.is_loopback
 
 
+def authority(host: str, port: int) -> str:
+    """Return host and port as a URL has them: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def known_names(names: Iterable[str]) -> frozenset[str]:
     """Return the accepted names of a server: those given, and the name of this machine."""
     return frozenset(name for each in (*names, socket.gethostname()) if (name := _plain(each)))

@@ -18,6 +18,7 @@ from aiohttp.http_exceptions import LineTooLong
 from streams.web import http_response
 from streams.web.access import HEADERS, ROUTES_REMEDY
 from streams.web.connection_limit import Connections, max_connections
+from streams.web.request_pace import LIVENESS, RequestPace
 
 if TYPE_CHECKING:
     from aiohttp.web_response import StreamResponse
@@ -49,7 +50,14 @@ class Runner(web.AppRunner):
 
 class _Server(web.Server):
     def __init__(self, of: web.Server, connections: Connections) -> None:
-        super().__init__(of.request_handler, request_factory=of.request_factory)
+        answer, pace = of.request_handler, RequestPace()
+
+        async def paced(request: web.BaseRequest) -> StreamResponse:
+            if request.path != LIVENESS:
+                await pace.admit()
+            return await answer(request)
+
+        super().__init__(paced, request_factory=of.request_factory)
         self._open = connections
 
     def __call__(self) -> web.RequestHandler:

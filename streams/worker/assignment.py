@@ -11,6 +11,8 @@ from faust.types import TP
 
 from streams.counting.journal import fence
 from streams.counting.partition import Partition, check_topic
+from streams.kafka.errors import is_of_compression
+from streams.settings import SettingsError
 from streams.state.codec import order, position_key
 from streams.worker.faust_app import SEND_ERRORS
 from streams.worker.source_log import SourceLog
@@ -36,6 +38,10 @@ REVOKE_FLUSH_SECONDS = 3.0
 #: Time limit of the first write of a new owner.
 FENCE_SECONDS = 5.0
 FENCE_RETRY_SECONDS = 1.0
+#: The partition of the changelog that decides which source the state of all partitions is of.
+DECIDING_PARTITION = 0
+#: How often its position is looked for.
+DECIDED_CHECK_SECONDS = 0.1
 #: A partition is moved to its position at most this often: one seek is enough for all batches read
 #: before.
 SEEK_INTERVAL_SECONDS = 1.0
@@ -119,10 +125,12 @@ class Assignment:
         topic = self._settings.topic
         assigned = sorted(tp.partition for tp in app.consumer.assignment() if tp.topic == topic)
         try:
-            caught_up = await self._follower.catch_up(assigned, is_wanted)
+            known = {DECIDING_PARTITION, *assigned}
+            caught_up = await self._follower.catch_up(known, is_wanted)
             fenced: dict[int, int] = {}
             if caught_up and is_wanted():
                 self._check_topics()
+                await self._decide_source(assigned, generation, is_wanted)
                 await self._integrity.wait_for_repair(assigned, is_wanted)
                 fenced = await self._fence(assigned, generation, is_wanted)
                 caught_up = await self._follower.catch_up(assigned, is_wanted)
@@ -146,6 +154,25 @@ class Assignment:
         for position in self._view.positions.values():
             check_topic(position.topic, self._source.topic_id)
 
+    async def _decide_source(
+        self, assigned: list[int], generation: int, is_wanted: Callable[[], bool]
+    ) -> None:
+        """Wait until it is known which source the state is of, before any other fence is written.
+
+        Only an empty changelog does not say so. Two deployments of one group may both start on it,
+        each with all partitions of its own source: were each partition decided by itself, each
+        could get some of them, and both would end. Raises SourceReplacedError for the other one.
+        """
+        if not self._source.topic_id:
+            return
+        while is_wanted() and DECIDING_PARTITION not in self._view.positions:
+            if DECIDING_PARTITION in assigned:
+                await self._fence([DECIDING_PARTITION], generation, is_wanted)
+                await self._follower.catch_up([DECIDING_PARTITION], is_wanted)
+            else:
+                await asyncio.sleep(DECIDED_CHECK_SECONDS)
+        self._check_topics()
+
     async def _fence(
         self, assigned: list[int], generation: int, is_wanted: Callable[[], bool]
     ) -> dict[int, int]:
@@ -153,6 +180,7 @@ class Assignment:
 
         While Kafka refuses writes a partition is taken over without: then its earlier owner cannot
         write either. One that nobody has counted waits: its fence decides whose it is.
+        Raises SettingsError where Kafka refuses the compression.
         """
         fences = {
             position_key(number): fence(
@@ -165,6 +193,12 @@ class Assignment:
                 await self._app.maybe_start_producer()
                 await asyncio.wait_for(self._table.write(fences), timeout=FENCE_SECONDS)
             except (TimeoutError, *SEND_ERRORS) as error:
+                if is_of_compression(error):
+                    raise SettingsError(
+                        f"Kafka does not take what is compressed with {self._settings.compression} "
+                        f"into {self._settings.changelog_topic}. Set TOKENSHARE_COMPRESSION to "
+                        "another one: gzip or none."
+                    ) from None
                 name = type(error).__name__
                 log.warning("%s cannot be written: %s", self._settings.changelog_topic, name)
                 if self._are_known(assigned):

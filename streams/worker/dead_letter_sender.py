@@ -20,7 +20,9 @@ log = logging.getLogger("tokenshare.dead_letters")
 
 #: Bytes of a record batch before compression, about. Topics accept at least a megabyte.
 BATCH_BYTES = 256 * 1024
-_NO_LIMIT, _LZ4 = 1 << 30, 3
+_NO_LIMIT = 1 << 30
+#: By their numbers in a record batch.
+_CODECS = {None: 0, "gzip": 1, "lz4": 3}
 
 #: Kafka refuses a record for its contents or its size. Every other error is a failure of Kafka and
 #: is raised.
@@ -39,8 +41,9 @@ class LetterSender:
     rejected all the same, and the log names their offsets.
     """
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, codec: str | None = "lz4") -> None:
         self._topic = topic
+        self._codec = _CODECS[codec]
         self.lost = 0
 
     async def send(self, producer: Any, partition: int, letters: list[DeadLetter]) -> None:
@@ -56,7 +59,7 @@ class LetterSender:
     async def _write(self, producer: Any, into: int, letters: list[DeadLetter], count: int) -> None:
         """Write the first `count` letters, each removed from the list once Kafka has it."""
         try:
-            batch = _batch_of(letters[:count])
+            batch = self._batch_of(letters[:count])
             await (await producer.send_batch(batch, self._topic, partition=into))
         except _REFUSALS as error:
             if count > 1:
@@ -68,12 +71,20 @@ class LetterSender:
             await self._write_shorter(producer, into, letters[0], error)
         del letters[:count]
 
+    def _batch_of(self, letters: Sequence[DeadLetter]) -> BatchBuilder:
+        # The producer's `send` needs a key or a value in each record, and stops at its batch size.
+        builder = BatchBuilder(_NO_LIMIT, self._codec)
+        for each in letters:
+            builder.append(timestamp=None, key=each.key, value=each.value, headers=each.headers)
+        return builder
+
     async def _write_shorter(
         self, producer: Any, into: int, letter: DeadLetter, error: Exception
     ) -> None:
         for each in shorter(letter):
             try:
-                await (await producer.send_batch(_batch_of([each]), self._topic, partition=into))
+                batch = self._batch_of([each])
+                await (await producer.send_batch(batch, self._topic, partition=into))
             except _REFUSALS as again:
                 error = again
             else:
@@ -96,11 +107,3 @@ def _fitting(letters: Sequence[DeadLetter]) -> int:
         if count and size > BATCH_BYTES:
             return count
     return len(letters)
-
-
-def _batch_of(letters: Sequence[DeadLetter]) -> BatchBuilder:
-    # The producer's `send` needs a key or a value in each record, and stops at its batch size.
-    builder = BatchBuilder(_NO_LIMIT, _LZ4)
-    for letter in letters:
-        builder.append(timestamp=None, key=letter.key, value=letter.value, headers=letter.headers)
-    return builder

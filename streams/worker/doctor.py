@@ -138,7 +138,8 @@ def _fault(subject: str, text: str) -> Finding:
 
 def _web_port(settings: Settings) -> Finding:
     subject = f"web port {settings.web_port}"
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in settings.web_host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.web_host, settings.web_port))

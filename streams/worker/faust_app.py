@@ -65,7 +65,7 @@ def make_app(settings: Settings) -> TokenshareApp:
         # A join of the group is answered within the rebalance timeout.
         broker_request_timeout=max(30.0, settings.session_timeout_seconds + 1, join_seconds),
         broker_commit_interval=1.0,
-        producer_compression_type="lz4",
+        producer_compression_type=settings.codec,
         producer_request_timeout=15.0,
         consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
         producer_metadata_max_age_ms=METADATA_MAX_AGE_MS,

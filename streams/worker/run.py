@@ -16,6 +16,7 @@ from kafka.errors import KafkaError as AdminError
 from streams.classify.origin.values import CatalogError
 from streams.counting.partition import SourceReplacedError
 from streams.decode import compiled
+from streams.decode.options import Options
 from streams.kafka import batch_fetch, silence
 from streams.kafka.admin import BrokerError, Topic, TopicError
 from streams.kafka.group_join import JoinRefusedError
@@ -35,6 +36,7 @@ from streams.shifts.notes_file import NotesError
 from streams.state.codec import StateError
 from streams.web import server
 from streams.web.access import Access
+from streams.web.hosts import authority
 from streams.worker import preflight, reloading
 from streams.worker.changelog_watch import ChangelogWatch
 from streams.worker.source_log import check_source, find_source
@@ -55,6 +57,8 @@ GC_OBJECTS = 100_000
 SOURCE_CHECK_SECONDS = 30.0
 #: It is checked within this time of an answer of Kafka that does not fit what is known of it.
 SURPRISE_SECONDS = 1.0
+#: A check without an answer is made again after this time, whatever Kafka answers meanwhile.
+FAILED_CHECK_SECONDS = 5.0
 
 
 class PartitionsChangedError(Exception):
@@ -77,6 +81,8 @@ def run(
         # Before the first connection: the changelog is read in large responses as well.
         batch_fetch.install()
         silence.install()
+        # Before any topic is created: with these settings nothing could be read.
+        Options.of(settings)
         source = preflight.prepare(settings)
         # Until the event loop is closed: tasks of stock Faust may refuse to end with it.
         with Watchdog() as watchdog:
@@ -124,7 +130,7 @@ async def _run(
             "events are read without compiled code, several times slower: install a C compiler and "
             "Python's headers, then reinstall tokenshare"
         )
-    log.info("page and metrics on http://%s:%s/", settings.web_host, settings.web_port)
+    log.info("page and metrics on http://%s/", authority(settings.web_host, settings.web_port))
     tasks = [
         asyncio.create_task(worker.start()),
         asyncio.create_task(stopping.wait()),
@@ -179,7 +185,7 @@ def _exit_code(failure: BaseException | None) -> int:
         case PartitionsChangedError():
             log.error("%s", failure)
             return PARTITIONS_CHANGED
-        case StateError() | SourceReplacedError() | JoinRefusedError():
+        case StateError() | SourceReplacedError() | JoinRefusedError() | SettingsError():
             log.error("%s", failure)
             return MISCONFIGURED
         case LoginRefusedError():
@@ -196,11 +202,12 @@ def _exit_code(failure: BaseException | None) -> int:
 async def _watch_source(worker: Worker) -> None:
     settings, known = worker.settings, worker.source
     surprises = 0
+    is_due = False
     while True:
-        deadline = time.monotonic() + SOURCE_CHECK_SECONDS
+        deadline = time.monotonic() + (0.0 if is_due else SOURCE_CHECK_SECONDS)
         while worker.surprises == surprises and time.monotonic() < deadline:  # noqa: ASYNC110 - noted by another thread
             await asyncio.sleep(SURPRISE_SECONDS)
-        surprises = worker.surprises
+        surprises, is_due = worker.surprises, False
         try:
             now = await asyncio.to_thread(find_source, settings)
             if now is None:
@@ -209,7 +216,9 @@ async def _watch_source(worker: Worker) -> None:
                 now = await asyncio.to_thread(find_source, settings)
         except (BrokerError, AdminError, OSError, SettingsError):
             # One broker of several may be away, and be the one that is asked; a file of the login
-            # may be just about to be replaced.
+            # may be just about to be replaced. What was to be looked into still is.
+            await asyncio.sleep(FAILED_CHECK_SECONDS)
+            is_due = True
             continue
         found = check_source(settings, known, now)
         if found.partitions != known.partitions:

@@ -90,7 +90,7 @@ class Worker:
 
         self.view = View()
         self.clock = Clock()
-        self.letter_sender = LetterSender(settings.dead_letters)
+        self.letter_sender = LetterSender(settings.dead_letters, settings.codec)
         self.app = faust_app.make_app(settings)
         table = faust_app.make_table(self.app, source.partitions)
         owned = self._owned = Owned()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,11 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(CatalogError, match="UTF-8"):
         read(path)
+
+
+def test_a_file_without_end_is_an_error():
+    with pytest.raises(CatalogError, match="/dev/zero: has more than 16 MiB"):
+        read(Path("/dev/zero"))
 
 
 def test_exact_names_go_before_patterns_and_the_first_pattern_wins():

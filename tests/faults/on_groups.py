@@ -65,11 +65,24 @@ def full_group(stage: Stage) -> Verdict:
 
 def two_deployments(stage: Stage) -> Verdict:
     """Two deployments with different topics, in one group, start at once on an empty changelog."""
+    return _one_deployment_wins(stage, workers=1)
+
+
+def two_deployments_of_two(stage: Stage) -> Verdict:
+    """Two deployments of two workers each, in one group, start at once on an empty changelog."""
+    return _one_deployment_wins(stage, workers=2)
+
+
+def _one_deployment_wins(stage: Stage, workers: int) -> Verdict:
     other = Stage(stage.kafka, f"{stage.topic}-other", stage.directory, SETTINGS)
     other.group = stage.group
-    both = stage.new_worker("first"), other.new_worker("second")
+    both = [
+        each.new_worker(f"{name} {number}")
+        for number in range(workers)
+        for each, name in ((stage, "first"), (other, "second"))
+    ]
     try:
-        wait_for(lambda: all(map(_is_decided, both)), "both are ready or refused", JOINS_SECONDS)
+        wait_for(lambda: all(map(_is_decided, both)), "all are ready or refused", JOINS_SECONDS)
         stage.send(EVENTS)
         other.send(EVENTS)
         ours, theirs = stage.settled(), other.settled()
@@ -78,8 +91,10 @@ def two_deployments(stage: Stage) -> Verdict:
     right = [state for state in (*ours, *theirs) if state.is_exact]
     wrong = [state for state in (*ours, *theirs) if state.is_ready and not state.is_exact]
     stage.faults += [f"both count into one state: {state}" for state in wrong]
-    if not right:
-        stage.faults.append("neither deployment counts")
+    # All of one deployment, and none of the other one.
+    winners = [states for states in (ours, theirs) if all(state.is_exact for state in states)]
+    if len(winners) != 1 or len(right) != workers:
+        stage.faults.append(f"{len(right)} workers of {workers} count")
     # The one that counts is judged by what it counts, the other one by what it says.
     refused = [state for state in (*ours, *theirs) if not state.is_ready]
     return stage.verdict([*right, *refused], OTHER_DEPLOYMENT)

@@ -6,9 +6,10 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from log_files import cut
-from stage import BEFORE, LATELY, LONG_AGO, records_in, wait_for
+from stage import BEFORE, LATELY, LONG_AGO, START_SECONDS, lag_of, records_in, wait_for
 
 if TYPE_CHECKING:
     from stage import Stage
@@ -116,6 +117,30 @@ def _counted_beyond(stage: Stage) -> dict[int, int]:
     stage.send(MANY, BEFORE)
     stage.wait_counted()
     return ends
+
+
+def expired_unread(stage: Stage) -> Verdict:
+    """Records expire before they are read, all of one partition, and no new one comes."""
+    stage.ready_workers(2)
+    stage.send(SOME, BEFORE)
+    stage.wait_counted()
+    stage.stop_workers()
+    counted = stage.ends(stage.topic)
+    stage.send(SOME, LATELY)
+    ends = stage.ends(stage.topic)
+    gone = {number: (ends[number] + counted[number]) // 2 for number in ends} | {0: ends[0]}
+    with stage.kafka.admin() as admin:
+        admin.delete_records(
+            {TopicPartition(stage.topic, number): offset for number, offset in gone.items()}
+        )
+    expired = sum(gone[number] - counted[number] for number in gone)
+    stage.new_worker()
+    (worker,) = stage.workers
+    if not wait_for(lambda: worker.records().get("lost/expired") == expired, "said", START_SECONDS):
+        stage.faults.append(f"not reported: {expired} expired, {worker.records()}")
+    if not wait_for(lambda: lag_of(worker) == 0, "no lag", NOTICE_SECONDS):
+        stage.faults.append(f"the lag stays: {lag_of(worker)}")
+    return stage.judge()
 
 
 def source_recreated(stage: Stage) -> Verdict:

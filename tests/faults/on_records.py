@@ -1,23 +1,33 @@
-"""Faults of what is sent: thousands of records that are no events, beside good ones."""
+"""Faults of what is sent: thousands of records that are no events, and events of the future."""
 
 from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer
+from rounds import Sending
 from stage import BEFORE, wait_for
 
+from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
+from streams.demo.bulk import plain_events
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from stage import Stage
     from verdict import Verdict
 
+    from streams.demo.truth import Simulated
+
 BACKLOG, LIVE_RATE, LIVE_SECONDS = 10_000, 2_000, 12.0
 GOOD = 5_000
 DONE_SECONDS = 60.0
+#: How far beyond the bound events are when they are sent: less than a take-over needs.
+AHEAD_SECONDS = 2.0
+MANY, FUTURE_RATE = 200_000, 1_000.0
+KILLS, PAUSE_SECONDS = 6, 5.0
 
 
 def bad_backlog(stage: Stage) -> Verdict:
@@ -46,6 +56,72 @@ def bad_live(stage: Stage) -> Verdict:
         bad.join()
     # What was counted but not written when the worker died is sent to the dead letters again.
     return _judge(stage, sent[0], repeats=LIVE_RATE * 2)
+
+
+def future_bound(stage: Stage) -> Verdict:
+    """Events at the bound of the future: who takes over from a killed owner has a later clock."""
+    for _ in range(2):
+        stage.new_worker(TOKENSHARE_FLUSH_SECONDS="0.05")
+    for worker in stage.workers:
+        worker.wait_ready()
+    sent = _send_at_the_bound(stage)
+    judged = ("counted/", "rejected/future")
+    (worker, _) = stage.workers
+    wait_for(
+        lambda: sum(worker.records().get(each, 0) for each in judged) == len(sent),
+        "all are judged",
+        DONE_SECONDS,
+    )
+    rejected = _letters(stage)
+    for event in sent:
+        if event.value not in rejected:
+            stage.truth.add(event)
+    stage.note(f"{len(sent)} sent, {len(rejected)} of them dead letters, {worker.records()}")
+    if not 0 < len(rejected) < len(sent):
+        stage.faults.append("no event at the bound")
+    if worker.records().get("rejected/future") != len(rejected):
+        stage.faults.append("not as many rejected as there are dead letters")
+    return stage.judge()
+
+
+def _send_at_the_bound(stage: Stage) -> list[Simulated]:
+    """Send events while workers are killed in turn; return them."""
+    sent: list[Simulated] = []
+    ended = threading.Event()
+    first = time.time() + ALLOWED_CLOCK_SKEW_SECONDS + AHEAD_SECONDS
+
+    def until_ended() -> Iterator[Simulated]:
+        # Their times go on as the clock does: each is rejected at once, and right a little later.
+        for event in plain_events(MANY, 1, first, first + MANY / FUTURE_RATE):
+            if ended.is_set():
+                return
+            sent.append(event)
+            yield event
+
+    sending = Sending(stage.kafka.bootstrap, stage.topic, until_ended(), FUTURE_RATE)
+    sending.start()
+    for turn in range(KILLS):
+        time.sleep(PAUSE_SECONDS + turn / 10)
+        stage.workers[turn % 2].kill()
+        stage.supervise()
+    ended.set()
+    sending.finish()
+    return sent
+
+
+def _letters(stage: Stage) -> set[bytes]:
+    """Return the records that are dead letters, each once."""
+    consumer: Any = KafkaConsumer(
+        stage.dead_letters,
+        bootstrap_servers=stage.kafka.bootstrap.split(","),
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        consumer_timeout_ms=5_000,
+    )
+    try:
+        return {record.value for record in consumer}
+    finally:
+        consumer.close()
 
 
 def _send_bad(stage: Stage, goes_on: Callable[[int], bool], rate: int | None) -> int:

@@ -286,6 +286,13 @@ def last_words(worker: WorkerProcess) -> str:
     return re.sub(r"^[\d: ,.-]+", "", lines[-1])[:400] if lines else "(nothing logged)"
 
 
+def lag_of(worker: WorkerProcess) -> int | None:
+    """Return how many records of the source are not counted yet; None where it is not known."""
+    text = worker.get("/metrics")
+    lags = re.findall(r"^tokenshare_consumer_lag_records\S* (\S+)$", text, re.MULTILINE)
+    return int(sum(map(float, lags))) if lags else None
+
+
 def records_in(stage: Stage, topic: str) -> int:
     """Return how many records a topic has; fewer than its offsets where it was compacted."""
     consumer: Any = KafkaConsumer(

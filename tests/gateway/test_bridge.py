@@ -237,7 +237,7 @@ def test_the_loopback_needs_no_token(host):
     bridge._check(settings(bridge_host=host))
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "bridge.example", ""])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "bridge.example"])
 @pytest.mark.parametrize("token", ["", "  "])
 def test_any_other_address_does(host, token):
     with pytest.raises(SettingsError, match="TOKENSHARE_BRIDGE_TOKEN"):

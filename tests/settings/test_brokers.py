@@ -6,7 +6,7 @@ import pytest
 
 from streams.gateway.producer import UsageProducer
 from streams.settings import SettingsError, load
-from streams.settings.brokers import broker_list, host_and_port
+from streams.settings.brokers import broker_list, host_and_port, refuses_lz4
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,31 @@ def test_a_password_in_an_address_is_not_repeated(given):
 )
 def test_host_and_port_are_those_of_a_socket(server, address):
     assert host_and_port(server) == address
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "space.servicebus.windows.net:9093",
+        "Space.ServiceBus.Windows.Net.:9093",
+        "space.servicebus.chinacloudapi.cn:9093",
+        "space.servicebus.usgovcloudapi.net:9093",
+    ],
+)
+def test_event_hubs_takes_no_lz4_and_the_setting_is_named(server):
+    with pytest.raises(SettingsError, match="TOKENSHARE_COMPRESSION to gzip or none"):
+        load(bootstrap_servers=f"kafka:9092,{server}")
+    with pytest.raises(ValueError, match=r"takes? .*lz4"):
+        UsageProducer(server)
+    for codec in ("gzip", "none"):
+        load(bootstrap_servers=server, compression=codec)
+    UsageProducer(server, compression_type="gzip").close()
+    UsageProducer.from_settings(load(bootstrap_servers=server, compression="none")).close()
+
+
+@pytest.mark.parametrize(
+    "server", ["kafka:9092", "servicebus.windows.net.example.org:9092", "[::1]:9092"]
+)
+def test_any_other_broker_is_written_to_with_lz4(server):
+    assert not refuses_lz4(broker_list(server))
+    assert load(bootstrap_servers=server).codec == "lz4"

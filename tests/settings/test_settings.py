@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from typing import Literal, get_args, get_origin
 
 import pytest
@@ -237,3 +238,107 @@ def test_a_password_and_a_file_of_it_are_too_much(tmp_path):
             sasl_password="hush",
             sasl_password_file=tmp_path / "password",
         )
+
+
+NUMBERS = settings.Settings.model_fields.items()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name, each in NUMBERS if each.annotation in {int, float}],
+)
+@pytest.mark.parametrize("value", ["1e300", "9" * 40, "-" + "9" * 40, "inf", "-inf", "nan"])
+def test_no_number_is_too_large_to_be_refused(name, value):
+    with pytest.raises(SettingsError, match=f"TOKENSHARE_{name.upper()}"):
+        load(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["web_host", "bridge_host"])
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("0.0.0.0", "0.0.0.0"),
+        ("::1", "::1"),
+        ("[::1]", "::1"),
+        (" localhost ", "localhost"),
+        ("shares.example.org.", "shares.example.org."),
+    ],
+)
+def test_a_host_to_listen_on_is_read(name, given, used):
+    assert getattr(load(**{name: given}), name) == used
+
+
+@pytest.mark.parametrize("name", ["web_host", "bridge_host"])
+@pytest.mark.parametrize(
+    "value", ["", " ", "a" * 300, "a..b", "http://a", "a:80", "[::1]:80", "[", "a b", "\0"]
+)
+def test_a_host_to_listen_on_is_never_every_interface_by_mistake(name, value):
+    with pytest.raises(SettingsError, match=f"TOKENSHARE_{name.upper()}"):
+        load(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"topic": "."}, "TOKENSHARE_TOPIC"),
+        ({"topic": ".."}, "TOKENSHARE_TOPIC"),
+        ({"dead_letter_topic": ".."}, "TOKENSHARE_DEAD_LETTER_TOPIC"),
+        ({"topic": "a" * 240}, "TOKENSHARE_DEAD_LETTER_TOPIC"),
+        ({"group": "a" * 240}, "TOKENSHARE_GROUP"),
+    ],
+)
+def test_a_topic_that_kafka_refuses_is_named_before_anything_is_created(given, named):
+    with pytest.raises(SettingsError, match=named):
+        load(**given)
+
+
+NO_FILES = {"missing": None, "empty": b"", "noise": bytes(range(256)), "folder": "folder"}
+
+
+@pytest.fixture
+def a_file(tmp_path):
+    """Return a function that makes one of NO_FILES."""
+
+    def make(kind):
+        path = tmp_path / kind
+        content = NO_FILES[kind]
+        if content == "folder":
+            path.mkdir(exist_ok=True)
+        elif content is not None:
+            path.write_bytes(content)
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+@pytest.mark.parametrize("name", ["ssl_ca_file", "ssl_cert_file"])
+def test_a_tls_file_that_is_of_no_use_is_named(a_file, kind, name):
+    chosen = load(**{"security_protocol": "SSL", name: a_file(kind)})
+    with pytest.raises(SettingsError, match=f"TOKENSHARE_{name.upper()}"):
+        chosen.ssl_context()
+
+
+def test_a_key_without_its_certificate_is_an_error(a_file):
+    chosen = load(security_protocol="SSL", ssl_key_file=a_file("noise"))
+    with pytest.raises(SettingsError, match="TOKENSHARE_SSL_CERT_FILE"):
+        chosen.ssl_context()
+
+
+def test_nobody_is_asked_for_the_passphrase_of_a_key(tmp_path):
+    made = ("req", "-x509", "-newkey", "rsa:2048", "-passout", "pass:hush", "-subj", "/CN=a")
+    key, cert = tmp_path / "key", tmp_path / "cert"
+    subprocess.run(
+        ["openssl", *made, "-keyout", key, "-out", cert], check=True, capture_output=True
+    )
+    chosen = load(security_protocol="SSL", ssl_cert_file=cert, ssl_key_file=key)
+    with pytest.raises(SettingsError, match="TOKENSHARE_SSL_KEY_FILE is encrypted"):
+        chosen.ssl_context()
+
+
+def test_a_password_file_without_end_is_named():
+    chosen = load(
+        security_protocol="SASL_PLAINTEXT", sasl_username="u", sasl_password_file="/dev/zero"
+    )
+    with pytest.raises(SettingsError, match="TOKENSHARE_SASL_PASSWORD_FILE"):
+        chosen.kafka_security()

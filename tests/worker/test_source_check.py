@@ -38,6 +38,7 @@ def test_a_check_without_an_answer_is_made_again(error, monkeypatch):
         return answer
 
     monkeypatch.setattr(run, "SOURCE_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(run, "FAILED_CHECK_SECONDS", 0.0)
     monkeypatch.setattr(run, "find_source", source_now)
     with pytest.raises(SourceReplacedError):
         asyncio.run(run._watch_source(cast("Worker", WORKER)))
@@ -69,3 +70,42 @@ def test_a_topic_that_is_missing_for_a_moment_was_not_deleted(monkeypatch):
     with pytest.raises(SourceReplacedError, match=r"was deleted\. Set"):
         asyncio.run(run._watch_source(cast("Worker", WORKER)))
     assert not answers
+
+
+class Surprised:
+    """A worker whose Kafka answers what does not fit, again and again."""
+
+    settings, source = WORKER.settings, WORKER.source
+
+    def __init__(self, limit):
+        self.limit = limit
+        self._surprises = 0
+
+    @property
+    def surprises(self):
+        self._surprises = min(self._surprises + 1, self.limit)
+        return self._surprises
+
+
+@pytest.mark.parametrize("surprises", [1, 1_000_000])
+def test_a_check_that_failed_is_made_again_after_a_pause_of_its_own(surprises, monkeypatch):
+    failures = 3
+    answers = [*[BrokerError("No Kafka at a:9092")] * failures, Topic(4, "another id")]
+    pauses = []
+
+    def source_now(settings):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+        assert len(pauses) < 100, "it waits for the next check"
+
+    monkeypatch.setattr(run, "find_source", source_now)
+    monkeypatch.setattr(run, "asyncio", SimpleNamespace(sleep=sleep, to_thread=asyncio.to_thread))
+    with pytest.raises(SourceReplacedError):
+        asyncio.run(run._watch_source(cast("Worker", Surprised(surprises))))
+
+    assert pauses == [run.FAILED_CHECK_SECONDS] * failures

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+#: Some ten thousand models take a megabyte; a wrong path may lead to a file without end.
+MAX_BYTES = 16 * 1024 * 1024
 _COUNTRY = re.compile(r"[A-Z]{2}")
 # The wildcard; with a backslash before it, it is a character of a name.
 _STAR = re.compile(r"(?<!\\)\*")
@@ -83,7 +85,12 @@ def read(path: Path, known: Overrides | None = None) -> Overrides:
     Raises CatalogError, which names every fault in it by its line.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise CatalogError(
+                f"{path}: has more than {MAX_BYTES // 2**20} MiB. Remedy: point to the right file."
+            )
         data.decode()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else error

@@ -29,6 +29,7 @@ from streams.gateway.bridge.writer import Writer
 from streams.settings import ENV_PREFIX
 from streams.web import hosts
 from streams.web.connection_limit import Connections, max_connections
+from streams.web.request_pace import LIVENESS, RequestPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +83,7 @@ class Bridge:
         self._aside = ThreadPoolExecutor(1, "bridge-reader")
         self._aside_reader = Reader(settings, keep_bodies=settings.bridge_keep_bodies)
         self._repeats = Repeats(settings)
+        self._pace = RequestPace()
         self._exposition = Exposition(self._state)
         self._gets: dict[str, Callable[[web.BaseRequest], Answer]] = {
             "/metrics": self._metrics,
@@ -98,6 +100,8 @@ class Bridge:
         """Return the response to any request."""
         self.connections.heard(request.protocol)
         path = request.raw_path.partition("?")[0]
+        if path != LIVENESS:
+            await self._pace.admit()
         response: web.StreamResponse
         if path in POSTS and request.method == hdrs.METH_POST:
             began = time.monotonic()

@@ -31,7 +31,7 @@ from streams.kafka import admin, diagnosis
 from streams.kafka.admin import BrokerError, TopicError
 from streams.kafka.login_watch import LoginRefusedError, LoginWatch
 from streams.settings import ENV_PREFIX, SettingsError
-from streams.web.hosts import is_loopback
+from streams.web.hosts import authority, is_loopback
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -104,7 +104,8 @@ async def _run(settings: Settings, watchdog: process.Watchdog) -> int:
     bridge = Bridge(settings)
     listening = await _listening(bridge)
     log.info(
-        "posts, metrics and health on http://%s:%s/", settings.bridge_host, settings.bridge_port
+        "posts, metrics and health on http://%s/",
+        authority(settings.bridge_host, settings.bridge_port),
     )
     ending = asyncio.create_task(stopping.wait())
     tasks = [
@@ -130,7 +131,7 @@ async def _run(settings: Settings, watchdog: process.Watchdog) -> int:
 async def _listening(bridge: Bridge) -> Listening:
     host, port = bridge.settings.bridge_host, bridge.settings.bridge_port
     try:
-        return await listen(bridge, host.strip("[]"), port)
+        return await listen(bridge, host, port)
     except (OSError, OverflowError) as error:
         if getattr(error, "errno", None) == errno.EADDRINUSE:
             raise SettingsError(
@@ -165,7 +166,7 @@ def _prepare(settings: Settings) -> None:
     while True:
         try:
             return _prepare_topic(settings, max(0.0, deadline - time.monotonic()))
-        except (BrokerError, TopicError):
+        except (BrokerError, SettingsError, TopicError):
             raise
         except Exception as error:  # noqa: BLE001
             # Errors of Kafka's admin client are handled in `topics` only.

@@ -27,6 +27,7 @@ from aiokafka.errors import (
 from aiokafka.partitioner import murmur2
 
 from streams.kafka import aio_login, diagnosis
+from streams.kafka.errors import is_of_compression
 from streams.kafka.token_source import TokenError
 from streams.settings import SettingsError
 
@@ -314,7 +315,7 @@ class Writer:
             client_id="tokenshare-bridge",
             acks="all",
             enable_idempotence=idempotent,
-            compression_type="lz4",
+            compression_type=settings.codec,
             max_batch_size=self._batch_bytes,
             request_timeout_ms=max(1000, round(self._seconds * 1000)),
             **aio_login.arguments(settings),
@@ -433,5 +434,9 @@ def _why(error: BaseException, settings: Settings) -> str:
         )
     if isinstance(error, TokenError | SettingsError):
         return str(error)
+    if is_of_compression(error):
+        return (
+            f"{topic} takes no {settings.compression}: set TOKENSHARE_COMPRESSION to gzip or none"
+        )
     refused = diagnosis.refused(settings).removesuffix(".")
     return refused or f"Kafka cannot be written to ({type(error).__name__})"

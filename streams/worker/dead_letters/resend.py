@@ -98,7 +98,7 @@ class Resender:
             bootstrap_servers=list(self._settings.bootstrap_servers),
             transactional_id=self._transactional_id,
             transaction_timeout_ms=TRANSACTION_MS,
-            compression_type="lz4",
+            compression_type=self._settings.codec,
             max_request_size=self._settings.max_record_bytes + 1024 * 1024,
             **aio_login.arguments(self._settings),
         )
