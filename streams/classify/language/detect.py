@@ -12,16 +12,21 @@ other half.
 from __future__ import annotations
 
 import unicodedata
-from typing import Final, Literal, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from streams.classify.language import blocks, opinion, script
 from streams.classify.language.asked import asked
-from streams.classify.language.malay import indonesian_words
-from streams.classify.language.prompt import MAX_TEXTS, read
+from streams.classify.language.prompt import MAX_TEXTS, Texts, last_text, read
 from streams.classify.language.prose import is_plain, is_yaml, prose
+from streams.classify.language.relatives import in_devanagari, lean
 from streams.classify.language.romanised import romanised
+from streams.classify.language.south_slavic import south_slavic
 from streams.classify.language.tags import UNDETERMINED
 from streams.classify.language.turns import is_weak
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Whether the optional extra `language` is installed.
 HAS_MODEL: bool = opinion.HAS_MODEL
@@ -60,18 +65,26 @@ _CONTENT = 0.65
 _IDEA = 0.4
 # Close relatives that eldc scores nearly as high: Dutch, Spanish, Serbian, Hindi.
 _CONTENT_WITH_RELATIVE: Final = {"af": 0.87, "gl": 0.87, "mk": 0.90, "ne": 1.0}
-# Scores of eldc from which cld2 is not asked: its answer would change nothing. Higher for languages
-# with a relative that only cld2 knows; of Hindi and of Malay it always is asked.
+# Scores of eldc from which cld2 is not asked: its answer would change nothing. Of many letters less
+# is enough. Higher for languages with a relative that only cld2 knows, unless words decide.
 _CERTAIN = 0.75
+_ENOUGH, _MANY_LETTERS = 0.70, 40
 _CERTAIN_BESIDE_RELATIVE: Final = {
     "nl": 0.87,
     "es": 0.87,
     "pt": 0.87,
     "sr": 0.90,
     "bg": 0.90,
-    "hi": 2.0,
     "ms": 2.0,
 }
+# Words that a text has more of its language than of the relative.
+_FEWEST_WORDS = 2
+# Languages that eldc scores nearly alike.
+_IN_DEVANAGARI: Final = frozenset({"hi", "mr"})
+_TWO = 2
+
+# System prompts whose language is remembered.
+_SYSTEMS = 256
 
 # People nudge a model, and clients talk to it, in English.
 _OF_NUDGES = "en"
@@ -110,14 +123,24 @@ def detect(text: str) -> Detection:
     text = text[:PREFIX_CHARACTERS]
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    read = text[:PROSE_CHARACTERS]
-    if not is_plain(read):
-        read = prose(text)[:PROSE_CHARACTERS]
-    found = script.written(read)
-    if found is None or (found.letters < _FEWEST_LETTERS and found.script not in _DENSE):
+    plain = script.letters_of_plain(text, PROSE_CHARACTERS)
+    if plain is not None:
+        # Most texts: no code, and one script.
+        number, letters, words = plain
+        found = script.Written(blocks.NAMES[number], letters, 1.0)
+        read = text[:PROSE_CHARACTERS]
+    else:
+        read = text[:PROSE_CHARACTERS]
+        if not is_plain(read):
+            read = prose(text, PROSE_CHARACTERS)
+        written = script.written(read)
+        if written is None:
+            return _NONE
+        found, words = written, ""
+    if found.letters < _FEWEST_LETTERS and found.script not in _DENSE:
         return _NONE
     if found.script in blocks.SHARED:
-        return _by_detectors(script.only(found.script, read), found, text)
+        return _by_detectors(words or script.only(found.script, read), found, text)
     return Detection(_of_script(found.script, read), found.share, "script")
 
 
@@ -130,8 +153,9 @@ def detect_messages(messages: object) -> Detection:
     """
     # Nearly always the last one decides, and no other is read.
     nudge, done = _NONE, 0
+    last = last_text(messages)
     for most in (1, MAX_TEXTS):
-        users, systems = read(messages, most)
+        users, systems = read(messages, most) if last is None or most > 1 else Texts([last], [])
         for text in users[done:]:
             found = _of_text(text)
             if found.language == UNDETERMINED:
@@ -142,7 +166,7 @@ def detect_messages(messages: object) -> Detection:
         done = len(users)
     if nudge is not _NONE:
         return nudge
-    answers = map(_of_text, systems)
+    answers = map(_of_system, systems)
     return next((each for each in answers if each.language != UNDETERMINED), _NONE)
 
 
@@ -160,6 +184,10 @@ def _of_text(text: str) -> Detection:
     return words if whole.language == UNDETERMINED else whole
 
 
+# An application sends its system prompt with each request.
+_of_system = lru_cache(_SYSTEMS)(_of_text)
+
+
 def _of_script(name: str, text: str) -> str:
     if name == blocks.KANA:
         return "ja"
@@ -173,35 +201,62 @@ def _by_detectors(text: str, found: script.Written, whole: str) -> Detection:
     detectors = opinion.detectors()
     if detectors is None:
         return _NONE
-    letters = found.letters
     ranked = detectors.first(text)
-    alone, together = _least(letters)
-    if _is_certain(ranked, alone):
-        return Detection(*ranked[0], "model")
+    best, score, is_clear = _best(ranked)
+    alone, together = _least(found.letters)
+    if score >= alone and score >= _CERTAIN and (is_clear or best in _IN_DEVANAGARI):
+        # Most texts: cld2 would change nothing.
+        language = _decided(best, score, text)
+        if language is not None:
+            return Detection(language, score, "model")
     tag = romanised(whole[:PROSE_CHARACTERS]) if found.script == blocks.LATIN else None
     if tag is not None:
         return Detection(tag, found.share, "words")
+    if found.letters < _ONLY_SECOND_LETTERS:
+        if score < together:
+            return _NONE
+        language = _decided(best, 1.0, text) if is_clear and score >= alone else None
+    else:
+        is_enough = found.letters >= _MANY_LETTERS and best not in _CERTAIN_BESIDE_RELATIVE
+        language = _of(best, text) if is_enough and is_clear and score >= _ENOUGH else None
+    if language is not None:
+        return Detection(language, score, "model")
+    return _by_both(text, found.letters, ranked, detectors.second)
+
+
+def _by_both(
+    text: str,
+    letters: int,
+    ranked: list[tuple[str, float]],
+    ask: Callable[[str, bool], opinion.Second],
+) -> Detection:
+    alone, together = _least(letters)
     has_idea = letters < _ONLY_SECOND_LETTERS or (bool(ranked) and ranked[0][1] >= _IDEA)
-    second = detectors.second(text, has_idea)
+    second = ask(text, has_idea)
     language, score = _first(ranked, second.language)
     if (
         second.language in _ONLY_SECOND
         and second.sure
         and letters >= _ONLY_SECOND_LETTERS
         and score < _CONTENT_WITH_RELATIVE.get(second.language, _CONTENT)
-        and (
-            not has_idea
-            or second.language in _CONTENT_WITH_RELATIVE
-            or detectors.second(text, False).sure
-        )
+        and (not has_idea or second.language in _CONTENT_WITH_RELATIVE or ask(text, False).sure)
     ):
         return Detection(second.language, second.share, "second")
     agreed = _SAME.get(second.language, second.language) == language
     if score < (together if agreed else alone) or language in script.ALONE:
         return _NONE
     if language == "ms":
-        language = _malay_or_indonesian(text, second.language)
-    return Detection(language, score, "model")
+        # Without words of either it is Indonesian: eldc has no name for it.
+        language = _by_words(language, text) or ("ms" if second.language == "ms" else "id")
+    return Detection(_of(language, text), score, "model")
+
+
+def _best(ranked: list[tuple[str, float]]) -> tuple[str, float, bool]:
+    """Return the best tag of eldc, its score, and whether no other is nearly as good."""
+    if len(ranked) < _TWO:
+        return *(ranked[0] if ranked else (UNDETERMINED, 0.0)), False
+    (language, score), (_, next_score) = ranked[:2]
+    return language, score, score - next_score >= _TIE and language not in script.ALONE
 
 
 def _least(letters: int) -> tuple[float, float]:
@@ -210,15 +265,6 @@ def _least(letters: int) -> tuple[float, float]:
         if letters < below:
             return alone, together
     return alone, together
-
-
-def _is_certain(ranked: list[tuple[str, float]], alone: float) -> bool:
-    """Return whether the second detector would change nothing."""
-    if len(ranked) < 2:
-        return False
-    (language, score), (_, next_score) = ranked[:2]
-    least = max(alone, _CERTAIN_BESIDE_RELATIVE.get(language, _CERTAIN))
-    return score >= least and score - next_score >= _TIE and language not in script.ALONE
 
 
 def _first(ranked: list[tuple[str, float]], second: str) -> tuple[str, float]:
@@ -230,9 +276,28 @@ def _first(ranked: list[tuple[str, float]], second: str) -> tuple[str, float]:
     return next(ties, best)
 
 
-def _malay_or_indonesian(text: str, second: str) -> str:
-    """Return which it is: eldc has no Indonesian. Without evidence it is Indonesian."""
-    words = indonesian_words(text)
-    if words == 0:
-        return "ms" if second == "ms" else "id"
-    return "id" if words > 0 else "ms"
+def _decided(language: str, score: float, text: str) -> str | None:
+    """Return which language it is; None where neither score nor words exclude a relative."""
+    if language in _IN_DEVANAGARI:
+        return in_devanagari(text)
+    least = _CERTAIN_BESIDE_RELATIVE.get(language)
+    if least is None or score >= least:
+        return _of(language, text)
+    return _by_words(language, text)
+
+
+def _by_words(language: str, text: str) -> str | None:
+    """Return which of two relatives a text is by its words; None without enough of them."""
+    if language == "ms":
+        words = lean("id", text)
+        return None if words == 0 else "id" if words > 0 else "ms"
+    return language if lean(language, text) >= _FEWEST_WORDS else None
+
+
+def _of(language: str, text: str) -> str:
+    """Return the tag of a text in a language of eldc, which reports one for several."""
+    if language == "hr":
+        return south_slavic(text)
+    if language in _IN_DEVANAGARI:
+        return in_devanagari(text) or language
+    return language

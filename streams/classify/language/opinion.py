@@ -70,11 +70,12 @@ def _loaded() -> Detectors | None:
     # A separate instance: settings of eldc are global otherwise.
     instance = eldc.instance()
     instance.set_scores(_RANKED)
-    tags = {code: canonical(code) for code in eldc.LANGUAGES}
+    details = instance.detect_details
+    tag_of = {code: canonical(code) for code in eldc.LANGUAGES}.__getitem__
 
     def first(text: str) -> list[tuple[str, float]]:
-        scores = instance.detect_details(text).scores
-        return [(tags[code], score) for code, score in scores.items()]
+        scores = details(text).scores
+        return list(zip(map(tag_of, scores), scores.values(), strict=True))
 
     def second(text: str, effort: bool) -> Second:
         try:

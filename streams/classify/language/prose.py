@@ -8,6 +8,7 @@ inside the other lines addresses, paths, identifiers, HTML tags.
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from streams.classify.language import compiled, signs
@@ -121,14 +122,14 @@ _TOKEN = re.compile(
 )
 
 
-def prose(text: str) -> str:
-    """Return a text without its code; the unchanged text where it has none.
+def prose(text: str, most: int = sys.maxsize) -> str:
+    """Return the first characters of a text without its code, so many at most.
 
     Cost grows with the text: callers cut it first.
     """
     found = _signs(text)
     if not found:
-        return text
+        return text[:most]
     if found & signs.BLOCK:
         text = _DIFF.sub("", _FENCED.sub("\n", text))
     if found & signs.LINE:
@@ -139,7 +140,7 @@ def prose(text: str) -> str:
             text = _COMMENT.sub("", "\n".join(kept))
     if found & signs.SPAN:
         text = _SPAN.sub(" ", text)
-    return _without_names(text, without_name) if found & signs.NAME else text
+    return (_without_names(text, without_name, most) if found & signs.NAME else text)[:most]
 
 
 def is_plain(text: str) -> bool:
@@ -174,9 +175,14 @@ def without_name(run: str) -> str:
     return _TOKEN.sub(" ", run) if len(run) <= signs.LONGEST_WORD else " "
 
 
-def without_each_name(text: str, replace: Callable[[str], str]) -> str:
-    """Return a text with each run that may have a name replaced by what `replace` returns."""
-    return signs.RUN.sub(lambda run: replace(run[0]) if signs.may_be_name(run[0]) else run[0], text)
+def without_each_name(text: str, replace: Callable[[str], str], most: int) -> str:
+    """Return a text with each run that may have a name replaced by what `replace` returns.
+
+    Of the result only so many characters are needed.
+    """
+    return signs.RUN.sub(
+        lambda run: replace(run[0]) if signs.may_be_name(run[0]) else run[0], text
+    )[:most]
 
 
 # The same passes, compiled where that was possible.
