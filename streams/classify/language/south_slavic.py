@@ -65,6 +65,8 @@ _CROATIAN: Final = """
     tvrtke unatoč uporaba uporabu uvjet uvjete uvjeti veljača veljače vlak vlakom zaslon zrak
     zraka zrakoplov žlica
 """
+# A conjunction with the present where Croatian has the infinitive, and a future in one word.
+_PHRASE = re.compile(r"\b(?:bi(?:će|ću|ćeš|ćemo)|(?:mog|mož|hoć|mora|treba|pokuša)\w* da)\b")
 
 _EAST, _WEST = "east", "west"
 _TABLE: Final = dict.fromkeys(_EASTERN.split(), _EAST) | dict.fromkeys(_CROATIAN.split(), _WEST)
@@ -82,6 +84,7 @@ def south_slavic(text: str) -> str:
     kinds = [_TABLE[word] for word in set(found)]
     eastern = kinds.count(_EAST) - kinds.count(_WEST)
     text = text.lower()
+    eastern += _PHRASE.search(text) is not None
     with_e = len(_WITH_E.findall(text)) - len(_WITH_JE.findall(text))
     if with_e > 0 or (with_e == 0 and eastern > 0):
         return "sr-Latn"
