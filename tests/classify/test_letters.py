@@ -87,13 +87,6 @@ def test_both_find_the_same_letters(text, number):
     assert letters.traditional(text) == script.traditional(text)
 
 
-@MANY
-@given(TEXTS, st.sampled_from([1, 20, 256]))
-@example("a b", 2)
-def test_both_find_the_same_plain_beginnings(text, most):
-    assert letters.plain_letters(text, most) == script.plain_letters(text, most)
-
-
 @pytest.mark.parametrize("is_ascii", [False, True])
 @MANY
 @given(

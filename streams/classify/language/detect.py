@@ -15,9 +15,9 @@ import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from streams.classify.language import blocks, opinion, script
+from streams.classify.language import blocks, compiled, opinion, script
 from streams.classify.language.asked import asked
-from streams.classify.language.prompt import MAX_TEXTS, Texts, last_text, read
+from streams.classify.language.prompt import last_text, read
 from streams.classify.language.prose import is_plain, is_yaml, prose
 from streams.classify.language.relatives import in_devanagari, lean
 from streams.classify.language.romanised import romanised
@@ -27,6 +27,8 @@ from streams.classify.language.turns import is_weak
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from streams.classify.language import letters
 
 #: Whether the optional extra `language` is installed.
 HAS_MODEL: bool = opinion.HAS_MODEL
@@ -79,6 +81,8 @@ _CERTAIN_BESIDE_RELATIVE: Final = {
 }
 # Words that a text has more of its language than of the relative.
 _FEWEST_WORDS = 2
+# What eldc reports for Croatian, Bosnian and Serbian in Latin letters.
+_SEVERAL = "hr"
 # Languages that eldc scores nearly alike.
 _IN_DEVANAGARI: Final = frozenset({"hi", "mr"})
 _TWO = 2
@@ -123,25 +127,41 @@ def detect(text: str) -> Detection:
     text = text[:PREFIX_CHARACTERS]
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    plain = script.letters_of_plain(text, PROSE_CHARACTERS)
-    if plain is not None:
-        # Most texts: no code, and one script.
-        number, letters, words = plain
-        found = script.Written(blocks.NAMES[number], letters, 1.0)
-        read = text[:PROSE_CHARACTERS]
-    else:
-        read = text[:PROSE_CHARACTERS]
-        if not is_plain(read):
-            read = prose(text, PROSE_CHARACTERS)
-        written = script.written(read)
-        if written is None:
-            return _NONE
-        found, words = written, ""
+    read = text[:PROSE_CHARACTERS]
+    quick = _quick()
+    plain = None if quick is None else quick(read, _FEWEST_LETTERS)
+    if plain is None:
+        return _by_script(text, read)
+    if len(plain) == _TWO:
+        return Detection(*plain, "model")
+    # Plain text of one script.
+    number, letters, words, ranked = plain
+    found = script.Written(blocks.NAMES[number], letters, 1.0)
+    return _of_letters(found, read, read, words, ranked)
+
+
+def _by_script(text: str, read: str) -> Detection:
+    """Return the language of a text, and of its beginning without code."""
+    kept = read if is_plain(read) else prose(text, PROSE_CHARACTERS)
+    found = script.written(kept)
+    return _NONE if found is None else _of_letters(found, kept, read)
+
+
+def _of_letters(
+    found: script.Written,
+    kept: str,
+    read: str,
+    words: str | None = None,
+    ranked: list[tuple[str, float]] | None = None,
+) -> Detection:
+    """Return the language of what is kept of a text, by its script, its words and their ranks."""
     if found.letters < _FEWEST_LETTERS and found.script not in _DENSE:
         return _NONE
-    if found.script in blocks.SHARED:
-        return _by_detectors(words or script.only(found.script, read), found, text)
-    return Detection(_of_script(found.script, read), found.share, "script")
+    if found.script not in blocks.SHARED:
+        return Detection(_of_script(found.script, kept), found.share, "script")
+    if words is None:
+        words = script.only(found.script, kept)
+    return _by_detectors(words, found, read, ranked)
 
 
 def detect_messages(messages: object) -> Detection:
@@ -152,22 +172,32 @@ def detect_messages(messages: object) -> Detection:
     system prompt. Never raises, whatever the value; reads at most 16 texts.
     """
     # Nearly always the last one decides, and no other is read.
-    nudge, done = _NONE, 0
     last = last_text(messages)
-    for most in (1, MAX_TEXTS):
-        users, systems = read(messages, most) if last is None or most > 1 else Texts([last], [])
-        for text in users[done:]:
-            found = _of_text(text)
-            if found.language == UNDETERMINED:
-                continue
-            if found.language != _OF_NUDGES or not is_weak(text):
-                return found
-            nudge = found if nudge is _NONE else nudge
-        done = len(users)
-    if nudge is not _NONE:
+    users = read(messages, 1).users if last is None else [last]
+    nudge = _NONE
+    for text in users:
+        found = _of_text(text)
+        if _decides(found, text):
+            return found
+        nudge = found
+    done = len(users)
+    users, systems = read(messages)
+    for text in users[done:]:
+        found = _of_text(text)
+        if _decides(found, text):
+            return found
+        nudge = found if nudge.language == UNDETERMINED else nudge
+    if nudge.language != UNDETERMINED:
         return nudge
     answers = map(_of_system, systems)
     return next((each for each in answers if each.language != UNDETERMINED), _NONE)
+
+
+def _decides(found: Detection, text: str) -> bool:
+    """Return whether the language of a text is found, and no earlier text decides instead."""
+    if found.language == UNDETERMINED:
+        return False
+    return found.language != _OF_NUDGES or not is_weak(text)
 
 
 def _of_text(text: str) -> Detection:
@@ -196,12 +226,32 @@ def _of_script(name: str, text: str) -> str:
     return name
 
 
-def _by_detectors(text: str, found: script.Written, whole: str) -> Detection:
-    """Return the language of the letters of a shared script in a whole text."""
+def _quick() -> letters.Quick | None:
+    """Return the compiled shortcut; None where it or the detectors are missing."""
+    detectors = opinion.detectors()
+    return None if detectors is None or compiled.letters is None else _quick_of(detectors.first)
+
+
+@lru_cache(1)
+def _quick_of(first: Callable[[str], list[tuple[str, float]]]) -> letters.Quick:
+    least = {
+        tag: _CERTAIN_BESIDE_RELATIVE.get(tag, _CERTAIN)
+        for tag in opinion.languages() - script.ALONE - _IN_DEVANAGARI - {_SEVERAL}
+    }
+    ladder = tuple((below, alone) for below, alone, _ in _LADDER)
+    shared = (blocks.NUMBERS[name] for name in blocks.SHARED)
+    return compiled.letters.Quick(first, least, ladder, _TIE, shared)
+
+
+def _by_detectors(
+    text: str, found: script.Written, read: str, ranked: list[tuple[str, float]] | None
+) -> Detection:
+    """Return the language of the letters of a shared script in what is read of a text."""
     detectors = opinion.detectors()
     if detectors is None:
         return _NONE
-    ranked = detectors.first(text)
+    if ranked is None:
+        ranked = detectors.first(text)
     best, score, is_clear = _best(ranked)
     alone, together = _least(found.letters)
     if score >= alone and score >= _CERTAIN and (is_clear or best in _IN_DEVANAGARI):
@@ -209,7 +259,7 @@ def _by_detectors(text: str, found: script.Written, whole: str) -> Detection:
         language = _decided(best, score, text)
         if language is not None:
             return Detection(language, score, "model")
-    tag = romanised(whole[:PROSE_CHARACTERS]) if found.script == blocks.LATIN else None
+    tag = romanised(read) if found.script == blocks.LATIN else None
     if tag is not None:
         return Detection(tag, found.share, "words")
     if found.letters < _ONLY_SECOND_LETTERS:
@@ -296,7 +346,7 @@ def _by_words(language: str, text: str) -> str | None:
 
 def _of(language: str, text: str) -> str:
     """Return the tag of a text in a language of eldc, which reports one for several."""
-    if language == "hr":
+    if language == _SEVERAL:
         return south_slavic(text)
     if language in _IN_DEVANAGARI:
         return in_devanagari(text) or language

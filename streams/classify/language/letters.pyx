@@ -398,23 +398,18 @@ def signs(str whole not None):
     return _signs(whole, &text, len(whole), counts)
 
 
-def plain_letters(str whole not None, Py_ssize_t most):
-    """Return the script, the letters and the words of a plain beginning, as script.plain_letters."""
-    cdef Characters text = _characters(whole)
-    cdef Py_ssize_t size = min(len(whole), most)
-    cdef Py_ssize_t[64] counts
+cdef int _only_script(str whole, const Characters* text, Py_ssize_t size, Py_ssize_t* counts):
+    """Return the number of the script that all letters of a plain beginning are of; else -1."""
     cdef int number, found = -1
-    memset(counts, 0, sizeof(counts))
-    if _signs(whole, &text, size, counts):
-        return None
+    memset(counts, 0, 64 * sizeof(Py_ssize_t))
+    if _signs(whole, text, size, counts):
+        return -1
     for number in range(64):
         if counts[number]:
             if found >= 0:
-                return None
+                return -1
             found = number
-    if found < 0:
-        return None
-    return found, counts[found], _only(&text, size, found)
+    return found
 
 
 def without_names(str whole not None, replace, Py_ssize_t most):
@@ -519,6 +514,81 @@ def traditional(str whole not None):
         if sign < 0x10000 and _variants[sign]:
             found += 1 if _variants[sign] == 1 else -1
     return found
+
+
+cdef class Ranker:
+    """Ranks languages by the scores of eldc, as opinion.ranker does."""
+
+    cdef object _details
+    cdef dict _tags
+
+    def __init__(self, details, dict tags not None):
+        self._details = details
+        self._tags = tags
+
+    def __call__(self, str text not None):
+        """Return tags with scores, best first."""
+        cdef dict scores = self._details(text).scores
+        cdef list ranked = []
+        for code, score in scores.items():
+            ranked.append((self._tags[code], score))
+        return ranked
+
+
+cdef class Quick:
+    """A shortcut for the texts of which the first detector is sure by itself.
+
+    `least` is the least score of each language of which nothing else is asked, `ladder` has the
+    letters below which a least score holds for all.
+    """
+
+    cdef object _first
+    cdef dict _least
+    cdef tuple _ladder
+    cdef double _tie
+    cdef uint64_t _shared
+
+    def __init__(self, first, dict least not None, tuple ladder not None, double tie, shared):
+        self._first = first
+        self._least = least
+        self._ladder = ladder
+        self._tie = tie
+        self._shared = 0
+        for number in shared:
+            self._shared |= <uint64_t>1 << <int>number
+
+    def __call__(self, str whole not None, Py_ssize_t fewest):
+        """Return a sure tag with its score; None of plain text in one script what was found out.
+
+        That is the script's number, its letters, the text of those, and the ranked languages or
+        None where the detector was not asked. None alone where the text is not of that kind.
+        """
+        cdef Characters text = _characters(whole)
+        cdef Py_ssize_t[64] counts
+        cdef Py_ssize_t letters
+        cdef int number
+        cdef str words
+        cdef list ranked
+        cdef double score
+        number = _only_script(whole, &text, len(whole), counts)
+        if number < 0:
+            return None
+        letters = counts[number]
+        words = _only(&text, len(whole), number)
+        if letters < fewest or not self._shared >> number & 1:
+            return number, letters, words, None
+        ranked = self._first(words)
+        if len(ranked) > 1:
+            best = ranked[0]
+            score = best[1]
+            least = self._least.get(best[0])
+            if least is not None and score >= <double>least:
+                for below, alone in self._ladder:
+                    if letters < <Py_ssize_t>below:
+                        break
+                if score >= <double>alone and score - <double>ranked[1][1] >= self._tie:
+                    return best
+        return number, letters, words, ranked
 
 
 cdef uint64_t _FIRST = 14695981039346656037ULL

@@ -10,8 +10,9 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from streams.classify.language import compiled
 from streams.classify.language.tags import UNDETERMINED, canonical
 
 if TYPE_CHECKING:
@@ -70,12 +71,7 @@ def _loaded() -> Detectors | None:
     # A separate instance: settings of eldc are global otherwise.
     instance = eldc.instance()
     instance.set_scores(_RANKED)
-    details = instance.detect_details
-    tag_of = {code: canonical(code) for code in eldc.LANGUAGES}.__getitem__
-
-    def first(text: str) -> list[tuple[str, float]]:
-        scores = details(text).scores
-        return list(zip(map(tag_of, scores), scores.values(), strict=True))
+    tags = {code: canonical(code) for code in eldc.LANGUAGES}
 
     def second(text: str, effort: bool) -> Second:
         try:
@@ -86,4 +82,23 @@ def _loaded() -> Detectors | None:
         _, code, percent, _ = answers[0]
         return Second(canonical(code), percent / 100, bool(sure))
 
-    return Detectors(first, second)
+    make = ranker if compiled.letters is None else compiled.letters.Ranker
+    return Detectors(make(instance.detect_details, tags), second)
+
+
+def languages() -> frozenset[str]:
+    """Return the tags of all languages that eldc ranks."""
+    import eldc  # noqa: PLC0415 - as above
+
+    return frozenset(map(canonical, eldc.LANGUAGES))
+
+
+def ranker(
+    details: Callable[[str], Any], tags: dict[str, str]
+) -> Callable[[str], list[tuple[str, float]]]:
+    """Return a function from a text to the tags of eldc's languages with scores, best first."""
+
+    def ranked(text: str) -> list[tuple[str, float]]:
+        return [(tags[code], score) for code, score in details(text).scores.items()]
+
+    return ranked

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final, NamedTuple
 
-from streams.classify.language import compiled, signs
+from streams.classify.language import compiled
 from streams.classify.language.blocks import (
     APOSTROPHES,
     BLOCKS,
@@ -80,21 +80,6 @@ def only(name: str, text: str) -> str:
     return _only(text, NUMBERS[name])
 
 
-def plain_letters(text: str, most: int) -> tuple[int, int, str] | None:
-    """Return the number of the script of a text's beginning, its letters, and the text of those.
-
-    None where the beginning has signs of code, no letters, or letters of several scripts.
-    """
-    text = text[:most]
-    if signs.signs(text):
-        return None
-    found = scripts(text)
-    if len(found) != 1:
-        return None
-    ((number, letters),) = found
-    return number, letters, only_number(text, number)
-
-
 def is_traditional(text: str) -> bool:
     """Return whether a Chinese text has more traditional than simplified characters.
 
@@ -159,9 +144,7 @@ _FIRST_MARK: Final = ord("A")
 # The same passes, compiled where that was possible.
 if compiled.letters is None:
     _scripts, _only, _traditional = scripts, only_number, traditional
-    letters_of_plain = plain_letters
 else:
-    letters_of_plain = compiled.letters.plain_letters
     _scripts = compiled.letters.scripts
     _only = compiled.letters.only
     _traditional = compiled.letters.traditional
