@@ -85,7 +85,7 @@ _FEWEST_WORDS = 2
 _SEVERAL = "hr"
 # Languages that eldc scores nearly alike.
 _IN_DEVANAGARI: Final = frozenset({"hi", "mr"})
-_TWO = 2
+_TWO: Final = 2
 
 # System prompts whose language is remembered.
 _SYSTEMS = 256
@@ -129,20 +129,25 @@ def detect(text: str) -> Detection:
         text = unicodedata.normalize("NFC", text)
     read = text[:PROSE_CHARACTERS]
     quick = _quick()
-    plain = None if quick is None else quick(read, _FEWEST_LETTERS)
-    if plain is None:
-        return _by_script(text, read)
-    if len(plain) == _TWO:
-        return Detection(*plain, "model")
-    # Plain text of one script.
-    number, letters, words, ranked = plain
-    found = script.Written(blocks.NAMES[number], letters, 1.0)
-    return _of_letters(found, read, read, words, ranked)
+    if quick is None:
+        return _by_script(read if is_plain(read) else prose(text, PROSE_CHARACTERS), read)
+    kept = read
+    found = quick(kept, _FEWEST_LETTERS, False)
+    if isinstance(found, int) and found:
+        kept = prose(text, PROSE_CHARACTERS)
+        found = quick(kept, _FEWEST_LETTERS, True)
+    if isinstance(found, int):
+        return _by_script(kept, read)
+    if len(found) == _TWO:
+        return Detection(*found, "model")
+    number, letters, words, ranked = found
+    return _of_letters(
+        script.Written(blocks.NAMES[number], letters, 1.0), kept, read, words, ranked
+    )
 
 
-def _by_script(text: str, read: str) -> Detection:
-    """Return the language of a text, and of its beginning without code."""
-    kept = read if is_plain(read) else prose(text, PROSE_CHARACTERS)
+def _by_script(kept: str, read: str) -> Detection:
+    """Return the language of what is kept of the beginning that is read of a text."""
     found = script.written(kept)
     return _NONE if found is None else _of_letters(found, kept, read)
 

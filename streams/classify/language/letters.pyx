@@ -398,12 +398,9 @@ def signs(str whole not None):
     return _signs(whole, &text, len(whole), counts)
 
 
-cdef int _only_script(str whole, const Characters* text, Py_ssize_t size, Py_ssize_t* counts):
-    """Return the number of the script that all letters of a plain beginning are of; else -1."""
+cdef int _only_script(const Py_ssize_t* counts) noexcept:
+    """Return the number of the script that all letters are of; -1 without one."""
     cdef int number, found = -1
-    memset(counts, 0, 64 * sizeof(Py_ssize_t))
-    if _signs(whole, text, size, counts):
-        return -1
     for number in range(64):
         if counts[number]:
             if found >= 0:
@@ -557,11 +554,12 @@ cdef class Quick:
         for number in shared:
             self._shared |= <uint64_t>1 << <int>number
 
-    def __call__(self, str whole not None, Py_ssize_t fewest):
-        """Return a sure tag with its score; None of plain text in one script what was found out.
+    def __call__(self, str whole not None, Py_ssize_t fewest, bint is_prose):
+        """Return a sure tag with its score; else what was found out of a text in one script.
 
         That is the script's number, its letters, the text of those, and the ranked languages or
-        None where the detector was not asked. None alone where the text is not of that kind.
+        None where the detector was not asked. Of a text with signs of code it is those, unless it
+        is prose for sure; of one in several scripts 0.
         """
         cdef Characters text = _characters(whole)
         cdef Py_ssize_t[64] counts
@@ -570,9 +568,13 @@ cdef class Quick:
         cdef str words
         cdef list ranked
         cdef double score
-        number = _only_script(whole, &text, len(whole), counts)
+        memset(counts, 0, sizeof(counts))
+        number = _signs(whole, &text, len(whole), counts)
+        if number and not is_prose:
+            return number
+        number = _only_script(counts)
         if number < 0:
-            return None
+            return 0
         letters = counts[number]
         words = _only(&text, len(whole), number)
         if letters < fewest or not self._shared >> number & 1:
