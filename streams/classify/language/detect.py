@@ -16,13 +16,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from streams.classify.language import blocks, compiled, opinion, script
-from streams.classify.language.asked import asked
+from streams.classify.language.asked import asked, instruction
 from streams.classify.language.prompt import last_text, read
 from streams.classify.language.prose import is_plain, is_yaml, prose
 from streams.classify.language.relatives import in_devanagari, lean
 from streams.classify.language.romanised import romanised
 from streams.classify.language.south_slavic import south_slavic
 from streams.classify.language.tags import UNDETERMINED
+from streams.classify.language.terms import without_titles
 from streams.classify.language.turns import is_weak
 
 if TYPE_CHECKING:
@@ -90,8 +91,14 @@ _TWO: Final = 2
 # System prompts whose language is remembered.
 _SYSTEMS = 256
 
-# People nudge a model, and clients talk to it, in English.
-_OF_NUDGES = "en"
+# People nudge a model, and clients talk to it, in English. Titles are in English in all languages,
+# and so is much of what people have summarised and translated.
+_OF_NUDGES = _OF_MATERIAL = "en"
+_NOT_OTHER: Final = frozenset({_OF_MATERIAL, UNDETERMINED})
+# Scores of eldc from which a text has no title that decides.
+_NO_TITLE = 0.85
+#: Characters of the longest text in which a title may decide.
+_TITLE_CHARACTERS = 160
 
 Method = Literal["script", "model", "second", "words", "none"]
 
@@ -124,17 +131,14 @@ def detect(text: str) -> Detection:
 
     Never raises, whatever the string; the cost is bounded by that of 512 characters.
     """
-    text = text[:PREFIX_CHARACTERS]
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
-    read = text[:PROSE_CHARACTERS]
+    read = _composed(text[:PROSE_CHARACTERS])
     quick = _quick()
     if quick is None:
-        return _by_script(read if is_plain(read) else prose(text, PROSE_CHARACTERS), read)
+        return _by_script(read if is_plain(read) else _prose(text), read)
     kept = read
     found = quick(kept, _FEWEST_LETTERS, False)
     if isinstance(found, int) and found:
-        kept = prose(text, PROSE_CHARACTERS)
+        kept = _prose(text)
         found = quick(kept, _FEWEST_LETTERS, True)
     if isinstance(found, int):
         return _by_script(kept, read)
@@ -144,6 +148,14 @@ def detect(text: str) -> Detection:
     return _of_letters(
         script.Written(blocks.NAMES[number], letters, 1.0), kept, read, words, ranked
     )
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _prose(text: str) -> str:
+    return prose(_composed(text[:PREFIX_CHARACTERS]), PROSE_CHARACTERS)
 
 
 def _by_script(kept: str, read: str) -> Detection:
@@ -208,15 +220,37 @@ def _decides(found: Detection, text: str) -> bool:
 def _of_text(text: str) -> Detection:
     """Return the language of a text, or of a person's words in a template in another language."""
     part = asked(text)
-    if part is None:
-        return detect(text)
-    if is_yaml(text[:PREFIX_CHARACTERS].split("\n")):
-        return detect(text)
+    if part is None or is_yaml(text[:PREFIX_CHARACTERS].split("\n")):
+        found = detect(text)
+        return found if found.confidence >= _NO_TITLE else _without_titles(text, found)
     words = detect(part)
-    if words.method == "script" or words.confidence >= _SURE:
-        return words
+    if _is_sure(words):
+        return words if words.language != _OF_MATERIAL else _of_instruction(text, part, words)
     whole = detect(text)
     return words if whole.language == UNDETERMINED else whole
+
+
+def _is_sure(found: Detection) -> bool:
+    return found.method == "script" or found.confidence >= _SURE
+
+
+def _without_titles(text: str, found: Detection) -> Detection:
+    """Return the language of a short text without the English titles in it."""
+    is_short = len(text) <= _TITLE_CHARACTERS and found.language in _NOT_OTHER
+    rest = without_titles(text) if is_short else None
+    if rest is None:
+        return found
+    other = detect(rest)
+    return found if other.language == UNDETERMINED else other
+
+
+def _of_instruction(text: str, part: str, found: Detection) -> Detection:
+    """Return the language of what a person writes before English material, if that is another."""
+    before = instruction(text, part)
+    if before is None:
+        return found
+    other = detect(before)
+    return other if other.language not in _NOT_OTHER and _is_sure(other) else found
 
 
 # An application sends its system prompt with each request.

@@ -206,6 +206,7 @@ cdef void _read_sign(
         or sign == c'='
         or sign == c'|'
         or (sign == c'(' and _kind(last) & CALLS)
+        or (sign == c'[' and _kind(last) & LOWER)
         or (sign == c'&' and last == c'&')
         or (sign == c'-' and last == c'<')
         or (sign == c'E' and _continues(text, place, size, b"Error", 5))
@@ -233,6 +234,43 @@ cdef bint _is_date(const Characters* text, Py_ssize_t at, Py_ssize_t end) noexce
     return True
 
 
+cdef bint _is_stamp(const Characters* text, Py_ssize_t at, Py_ssize_t end) noexcept:
+    """Return whether a line begins with a month, a day and an hour, as the lines of syslog do."""
+    return (
+        end - at >= 10
+        and _kind(_at(text, at)) & UPPER
+        and _kind(_at(text, at + 1)) & LOWER
+        and _kind(_at(text, at + 2)) & LOWER
+        and _at(text, at + 3) == c' '
+        and (_at(text, at + 4) == c' ' or _kind(_at(text, at + 4)) & DIGIT)
+        and _kind(_at(text, at + 5)) & DIGIT
+        and _at(text, at + 6) == c' '
+        and _kind(_at(text, at + 7)) & DIGIT
+        and _kind(_at(text, at + 8)) & DIGIT
+        and _at(text, at + 9) == c':'
+    )
+
+
+cdef bint _has_place(const Characters* text, Py_ssize_t at, Py_ssize_t end) noexcept:
+    """Return whether a line begins with a path and a colon."""
+    cdef bint has_slash = False, is_name = False
+    cdef Py_UCS4 sign
+    while at < end:
+        sign = _at(text, at)
+        if sign == c':':
+            return has_slash and is_name
+        if sign == c'/':
+            if not is_name:
+                return False
+            has_slash, is_name = True, False
+        elif _kind(sign) & WORD or sign == c'.' or sign == c'-':
+            is_name = True
+        else:
+            return False
+        at += 1
+    return False
+
+
 cdef bint _is_code(str whole, const Characters* text, const Line* line):
     """Return whether a line that has been read has a sign of code, as signs.may_be_code does."""
     cdef Py_ssize_t word = line.start
@@ -245,6 +283,8 @@ cdef bint _is_code(str whole, const Characters* text, const Line* line):
         return True
     if (
         _is_date(text, word, end)
+        or _is_stamp(text, word, end)
+        or _has_place(text, word, end)
         or (
             end - word > 1
             and _at(text, word) == c'#'

@@ -23,7 +23,7 @@ HAS_MODEL: bool = all(find_spec(name) is not None for name in ("eldc", "pycld2")
 # Languages that eldc ranks; two of them often have nearly equal scores, a fourth never counts.
 _RANKED = 3
 # Characters that cld2 is given without effort: what is of no language takes it long.
-_SECOND_CHARACTERS = 160
+_SECOND_CHARACTERS = 96
 
 _lock = Lock()
 
@@ -75,8 +75,12 @@ def _loaded() -> Detectors | None:
 
     def second(text: str, effort: bool) -> Second:
         try:
-            part = text if effort else text[:_SECOND_CHARACTERS]
-            sure, _, answers = pycld2.detect(part, isPlainText=True, bestEffort=effort)
+            # Keywords cost a tenth of a call, and letters and blanks are plain text in any case.
+            sure, _, answers = (
+                pycld2.detect(text, isPlainText=True, bestEffort=True)
+                if effort
+                else pycld2.detect(text[:_SECOND_CHARACTERS])
+            )
         except pycld2.error:
             return _REFUSED
         _, code, percent, _ = answers[0]

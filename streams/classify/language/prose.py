@@ -65,7 +65,14 @@ _CODE_LINE = re.compile(
       # errors, traces, logs; a question on the same line is mostly not ASCII
     | [\w.]*[a-z](?:Error|Exception)\b(?::[\x00-\x7f]*)?
     | Traceback\ \(.* | File\ "[^"]*",\ line\ \d+.*
-    | \[?\d{4}-\d\d-\d\d[T\ ]\d\d:\d\d[\x00-\x7f]*
+    | \[?\d{4}-\d\d-\d\d[T\ ]\d\d:\d\d[\x00-\x7f]* | [A-Z][a-z][a-z]\ [\ \d]\d\ \d\d:[\x00-\x7f]*
+      # what compilers and installers say; a question is a person's
+    | (?:error|fatal|hint|note|panic|warning)(?:\[\w+\])?:\ [\x00-\x7f]*(?<!\?) | -->\ \S+
+    | (?:[\w.-]+/)*[\w-]+\.\w+:\d+(?::\d+)?:?(?:\ [\x00-\x7f]*(?<!\?))?
+    | npm\ (?:ERR!|WARN|error|notice|warn)(?!\w)[\x00-\x7f]*
+    | (?:Adding|Building|Checking|Collecting|Compiling|Copying|Downloaded|Downloading|Fetching
+        |Installed|Installing|Preparing|Removing|Resolving|Setting\ up|Successfully|Unpacking
+        |Updating|Upgrading)\b[\x00-\x7f]*\d\.\d[\x00-\x7f]*(?<!\?)
       # commands with an option
     | (?:aws|cargo|curl|docker|gcloud|git|go|helm|kubectl|ls|make|npm|npx|pip3?|python3?|rm|ssh
         |systemctl|tar|terraform|yarn)\s(?=[ ->@-~]*+\Z).*?(?<=\s)--?[A-Za-z].*+

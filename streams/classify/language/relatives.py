@@ -7,7 +7,6 @@ that tests/accuracy names, and everyday ones of dictionaries. A text without the
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 
 from streams.classify.language.words import Words
@@ -162,7 +161,8 @@ def lean(language: str, text: str) -> int:
 def in_devanagari(text: str) -> str | None:
     """Return which of Hindi, Marathi and Nepali a text is; None without more words of one."""
     found, _ = _DEVANAGARI_WORDS.found(text, _MOST_WORDS)
-    counts = Counter(_DEVANAGARI[word] for word in set(found)).most_common(2)
-    if not counts or (len(counts) > 1 and counts[0][1] == counts[1][1]):
+    kinds = [_DEVANAGARI[word] for word in set(found)]
+    ranked = sorted(((kinds.count(kind), kind) for kind in set(kinds)), reverse=True)
+    if not ranked or (len(ranked) > 1 and ranked[0][0] == ranked[1][0]):
         return None
-    return counts[0][0]
+    return ranked[0][1]

@@ -38,9 +38,11 @@ _FREQUENT: Final = {
         wallah wesh yalla ya
     """,
     "bn": """
-        acha achen achho acho amader amake amar ami apnar apni bhalo bhalobashi bolun bujhte chai
-        dao ekta ektu hobe hoye hoyeche jonno kemon keno kichu kokhon korbe korbo kore koro korte
-        kothay likhe parben parbo tomake tomar tumi valo
+        acha ache achen achho acho amader amake amar ami apnake apnar apni bhalo bhalobashi
+        bolben bolo bolte bolun bujhte bujhi chai dao dekhan dekhte ekta ektu hobe hoy hoye hoyeche
+        jabe jabo janate jante jonno kemon keno kichu kivabe kibhabe kintu kokhon korbe
+        korbo korbi kore koren koro korte korun kotha kothay lagbe likhe likhun parben parbo
+        parchi pari paro parbe sathe shathe shob thake theke tomake tomar tumi valo
     """,
     "ta": """
         anga enakku enga enna epdi eppadi illa illai inga irukinga irukken irukku iruku kodu kudu
