@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from streams.classify.language.prose import is_code
+
 #: Marks of chat templates before a user's turn, and what ends the turn.
 _OPENINGS: Final = ("<|im_start|>user", "<|start_header_id|>user<|end_header_id|>", "[INST]")
 _ENDINGS: Final = ("<|im_end|>", "<|eot_id|>", "[/INST]")
@@ -44,7 +46,7 @@ def asked(text: str) -> str | None:
     if ("<|" in text or "[INST]" in text) and any(opening in text for opening in _OPENINGS):
         return _last_turn(text)
     if "<" in text:
-        blocks = _BLOCK.findall(text)
+        blocks: list[tuple[str, str]] = _BLOCK.findall(text)
         if blocks:
             return blocks[-1][1]
     # Most texts are one paragraph without a label.
@@ -53,7 +55,8 @@ def asked(text: str) -> str | None:
     text = _without_last_label(text.rstrip())
     apart = text.rfind("\n\n")
     line = text[text.rfind("\n") + 1 :]
-    content = _after_label(line)
+    # Programs begin what they report with a label as well: `fatal: `.
+    content = None if is_code(line.strip()) else _after_label(line)
     if content is None and apart >= 0:
         paragraph = text[apart + 2 :]
         content = _after_label(paragraph)

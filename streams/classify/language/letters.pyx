@@ -251,6 +251,17 @@ cdef bint _is_stamp(const Characters* text, Py_ssize_t at, Py_ssize_t end) noexc
     )
 
 
+cdef bint _is_level(const Characters* text, Py_ssize_t at, Py_ssize_t end) noexcept:
+    """Return whether a line begins with the level of a message in brackets."""
+    cdef Py_ssize_t number
+    if end - at < 5 or _at(text, at) != c'[':
+        return False
+    for number in range(1, 5):
+        if not _kind(_at(text, at + number)) & UPPER:
+            return False
+    return True
+
+
 cdef bint _has_place(const Characters* text, Py_ssize_t at, Py_ssize_t end) noexcept:
     """Return whether a line begins with a path and a colon."""
     cdef bint has_slash = False, is_name = False
@@ -284,6 +295,7 @@ cdef bint _is_code(str whole, const Characters* text, const Line* line):
     if (
         _is_date(text, word, end)
         or _is_stamp(text, word, end)
+        or _is_level(text, word, end)
         or _has_place(text, word, end)
         or (
             end - word > 1

@@ -69,6 +69,12 @@ _CODE_LINE = re.compile(
       # what compilers and installers say; a question is a person's
     | (?:error|fatal|hint|note|panic|warning)(?:\[\w+\])?:\ [\x00-\x7f]*(?<!\?) | -->\ \S+
     | (?:[\w.-]+/)*[\w-]+\.\w+:\d+(?::\d+)?:?(?:\ [\x00-\x7f]*(?<!\?))?
+    | (?:[\w.-]+/)*[\w-]+\.\w+:\ In\ [\x00-\x7f]* | make(?:\[\d+\])?:\ [\x00-\x7f]*
+    | (?:\[(?:DEBUG|ERROR|FATAL|INFO|TRACE|WARN|WARNING)\]|[DEFIVW]/\w+(?:\(\ *\d+\))?:)
+        \s[\x00-\x7f]*
+    | goroutine\ \d+\ .*
+    | (?:ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|RUN|WORKDIR)\s++
+        (?=[^\n]*[./=:\[\d-])[\x00-\x7f]*
     | npm\ (?:ERR!|WARN|error|notice|warn)(?!\w)[\x00-\x7f]*
     | (?:Adding|Building|Checking|Collecting|Compiling|Copying|Downloaded|Downloading|Fetching
         |Installed|Installing|Preparing|Removing|Resolving|Setting\ up|Successfully|Unpacking
