@@ -55,8 +55,10 @@ def asked(text: str) -> str | None:
     text = _without_last_label(text.rstrip())
     apart = text.rfind("\n\n")
     line = text[text.rfind("\n") + 1 :]
-    # Programs begin what they report with a label as well: `fatal: `.
-    content = None if is_code(line.strip()) else _after_label(line)
+    content = _after_label(line)
+    if content is not None and is_code(line.strip()):
+        # Programs begin what they report with a label as well: `fatal: `.
+        content = None
     if content is None and apart >= 0:
         paragraph = text[apart + 2 :]
         content = _after_label(paragraph)

@@ -71,7 +71,7 @@ _MACEDONIAN_BESIDE_SERBIAN: Final = """
 """
 _INDONESIAN: Final = """
     agar agustus aja aktivitas akun apaan apakah atur bahwa banget barusan basis beda
-    berdasarkan berisi berkas biar biaya bikin bilang bis bisa bisakah buatin buatkan butuh
+    berisi berkas biaya bikin bis bisa bisakah buatin buatkan butuh
     capek cewek coba cowok daftar daring delapan desember dihapus ditampilkan dokter dong duit
     enggak faktur gak gara gimana gitu gratis gue hapus harus informasi inggris istri jakarta
     jaringan jelaskan jendela jepang jerman jumat juni kalian kamis kantor karena karyawan kasih
