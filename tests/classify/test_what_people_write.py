@@ -39,7 +39,7 @@ PROMPTS = {
     ),
     "quoted English material": (
         "zh-Hans",
-        '请把下面的内容翻译成中文\n\n"The train leaves at nine and comes back at noon."',
+        '翻译成中文\n\n"The train leaves at nine and is back at noon."',
     ),
     "English question about other material": (
         "en",
