@@ -33,7 +33,7 @@ PROMPTS = {
     "English material": (
         "de",
         (
-            "Fasse den folgenden Text in einem Satz zusammen:\n\nThe council has decided to close the"
+            "Fasse den folgenden Text in einem Satz zusammen:\n\nThe council decided to close the"
             " old swimming pool next spring, because repairs would cost more than a new one."
         ),
     ),
