@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from streams.decode.formats import custom
@@ -11,6 +12,7 @@ from streams.settings import ENV_PREFIX, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import ModuleType
 
     from streams.settings import Settings
 
@@ -55,7 +57,13 @@ class Options:
 
 def language_of(prompt: object) -> str:
     """Return the language of a prompt, in any structure that a gateway logs."""
-    # Its tables and models are loaded only if detection is used.
-    from streams.classify.language.detect import detect_messages  # noqa: PLC0415
+    language: str = _detection().detect_messages(prompt).language
+    return language
 
-    return detect_messages(prompt).language
+
+@cache
+def _detection() -> ModuleType:
+    # Its tables and models are loaded only if detection is used.
+    from streams.classify.language import detect  # noqa: PLC0415
+
+    return detect

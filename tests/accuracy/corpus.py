@@ -47,10 +47,11 @@ LANGUAGES = {
 }  # fmt: skip
 #: The tail: fewer speakers, fewer texts, some that only the second detector knows.
 RARE = {
-    "af": "af", "am": "am", "az": "az", "be": "be", "cy": "cy", "eo": "eo", "eu": "eu", "ga": "ga",
-    "gl": "gl", "gu": "gu", "is": "is", "ka": "ka", "kk": "kk", "km": "km", "kn": "kn",
+    "af": "af", "am": "am", "az": "az", "be": "be", "bs": "bs", "cy": "cy", "eo": "eo", "eu": "eu",
+    "ga": "ga", "gl": "gl", "gu": "gu", "is": "is", "ka": "ka", "kk": "kk", "km": "km", "kn": "kn",
     "mk": "mk", "ml": "ml", "mr": "mr", "my": "my my_MM", "ne": "ne", "or": "or", "pa": "pa",
-    "ps": "ps", "si": "si", "sq": "sq", "sw": "sw", "uz": "uz", "xh": "xh",
+    "ps": "ps", "si": "si", "sq": "sq", "sr-Latn": "sr@latin",
+    "sw": "sw", "uz": "uz", "xh": "xh",
 }  # fmt: skip
 
 # What a programmer put into a message for the program to fill in or to draw.

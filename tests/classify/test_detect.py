@@ -17,7 +17,6 @@ from streams.classify.language.detect import (
     detect,
     detect_messages,
 )
-from streams.classify.language.malay import indonesian_words
 from streams.classify.language.prose import prose
 
 # In CI the extra is there, or these tests fail.
@@ -259,12 +258,6 @@ def test_names_of_things_in_code_go_and_the_sentence_stays():
     text = "Why does os.path.join return a wrong path_name for /usr/lib, see https://example.org?"
 
     assert prose(text).split() == ["Why", "does", "return", "a", "wrong", "for", ",", "see"]
-
-
-def test_indonesian_and_malay_are_distinguished_by_their_own_words():
-    assert indonesian_words("Silakan unduh berkas karena nomor itu berbeda") > 0
-    assert indonesian_words("Sila muat turun fail kerana nombor itu berbeza") < 0
-    assert indonesian_words("saya makan nasi") == 0
 
 
 def test_traditional_and_simplified_are_distinguished_and_a_tie_is_simplified():

@@ -6,13 +6,16 @@ import json
 import time
 from pathlib import Path
 from random import Random
+from unittest import mock
 
 from detect_texts import CHINESE, OF_SHARED_SCRIPTS, THAI
 from hypothesis import given
 from hypothesis import strategies as st
 from prompts import COUNTED, FOLDER, Prompts, Watch, check
 from steps import steps
+from test_detect import needs_detectors
 
+from streams.classify.language import detect as detection
 from streams.classify.language.detect import (
     PREFIX_CHARACTERS,
     detect,
@@ -24,6 +27,9 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=600)
 WORDS = st.sampled_from(
     ["the", "привет", "你好", "```", "\n", " ", "def f(x):", "{", "}", ";", "a.b", "<b>", "\\", "ß"]
 )
+SENTENCES = st.lists(
+    st.sampled_from(" ".join(OF_SHARED_SCRIPTS.values()).split()) | WORDS, max_size=90
+).map(" ".join)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | ANY_TEXT | st.sampled_from([CHINESE, THAI]),
     lambda inner: (
@@ -57,6 +63,14 @@ def test_no_text_raises_and_each_answer_is_a_canonical_tag(text):
     assert canonical(found.language) == found.language
     assert 0 <= found.confidence <= 1
     assert (found.language == "und") == (found.method == "none") == (found.confidence == 0)
+
+
+@needs_detectors
+@given(ANY_TEXT | SENTENCES)
+def test_the_compiled_shortcut_changes_nothing(text):
+    found = detect(text)
+    with mock.patch.object(detection, "_quick", return_value=None):
+        assert detect(text) == found
 
 
 @given(ANY_TEXT, ANY_TEXT)

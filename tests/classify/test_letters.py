@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from laws import examples
 
-from streams.classify.language import blocks, compiled, prose, script, signs
+from streams.classify.language import blocks, compiled, prose, script, signs, words
 
 letters = compiled.letters
 
@@ -51,6 +53,10 @@ PIECES = st.sampled_from(
     ]
 )
 TEXTS = st.lists(PIECES | st.characters(exclude_categories=()), max_size=60).map("".join)
+TABLE = dict.fromkeys(
+    ["the", "привет", "ß", "x1", "k", "i", "i\u0307", "a\u03c3", "हैं", "don't"], ""
+)
+WORDS = st.sampled_from([*TABLE, *map(str.upper, TABLE), "\u0130", "\u212a", "3a", "9", "\u03a3"])
 MANY = settings(max_examples=examples(300), deadline=None)
 
 
@@ -64,12 +70,13 @@ def test_both_find_the_same_signs(text):
 
 
 @MANY
-@given(TEXTS)
-def test_both_replace_the_same_words(text):
+@given(TEXTS, st.sampled_from([*range(40), 256, sys.maxsize]))
+def test_both_replace_the_same_words(text, most):
     def marked(run: str) -> str:
         return f"<{run}>"
 
-    assert letters.without_names(text, marked) == prose.without_each_name(text, marked)
+    found = letters.without_names(text, marked, most)
+    assert found[:most] == prose.without_each_name(text, marked, most)
 
 
 @MANY
@@ -78,6 +85,19 @@ def test_both_find_the_same_letters(text, number):
     assert letters.scripts(text) == script.scripts(text)
     assert letters.only(text, number) == script.only_number(text, number)
     assert letters.traditional(text) == script.traditional(text)
+
+
+@pytest.mark.parametrize("is_ascii", [False, True])
+@MANY
+@given(
+    text=st.lists(WORDS | PIECES | st.characters(exclude_categories=()), max_size=60).map("".join),
+    most=st.integers(1, 40),
+)
+@example("\u212a \u0130a A\u03a3 3a", 9)
+def test_both_find_the_same_words(is_ascii, text, most):
+    found = letters.Words(TABLE, is_ascii=is_ascii).found(text, most)
+
+    assert found == words.PythonWords(TABLE, is_ascii=is_ascii).found(text, most)
 
 
 @MANY

@@ -172,3 +172,23 @@ def test_structures_that_contain_themselves_end():
 
     assert detect_messages(messages) == UND
     assert detect_messages(body) == UND
+
+
+@pytest.mark.parametrize(
+    "logged",
+    [
+        *SHAPES.values(),
+        [USER, {"role": "user", "content": "x" * 1000}],
+        [USER, {"role": "user", "content": ""}],
+        [USER, {"role": "user", "content": "redacted-by-litellm"}],
+        [USER, {"role": "user", "content": "b", "type": "tool_result"}],
+        [USER, {"role": "assistant", "content": "b"}],
+        [{"content": "b"}],
+        ["b"],
+        [],
+    ],
+)
+def test_the_last_text_is_the_first_that_is_read(logged):
+    last = prompt.last_text(logged)
+
+    assert last is None or [last] == prompt.read(logged, 1).users

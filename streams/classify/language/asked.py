@@ -1,7 +1,8 @@
 """The part of a text that a person wrote, where an application's template surrounds it.
 
-Templates put the person's words last: after a chat mark (`<|im_start|>user`, `[INST]`), or in the
-last paragraph, often after a label (`Question:`).
+Templates put the person's words in a block of their own (`<user_query>`), or last: after a chat
+mark (`<|im_start|>user`, `[INST]`), or in the last paragraph or line, often after a label
+(`Question:`). Behind it may be a label for the model to go on from (`Answer:`).
 """
 
 from __future__ import annotations
@@ -9,10 +10,29 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from streams.classify.language.prose import is_code
+
 #: Marks of chat templates before a user's turn, and what ends the turn.
 _OPENINGS: Final = ("<|im_start|>user", "<|start_header_id|>user<|end_header_id|>", "[INST]")
 _ENDINGS: Final = ("<|im_end|>", "<|eot_id|>", "[/INST]")
+# Blocks whose names say that a person wrote what is in them.
+_BLOCK = re.compile(
+    r"""<((?:user|customer|human)?[-_]?(?:ask|comment|feedback|input|message|prompt|query|question
+        |request|task))>(.{1,512}?)(?:</\1>|\Z)""",
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
 _COLON = re.compile("[:：]")
+_COLONS: Final = (":", "：")
+#: Labels of what a person asks or says.
+_PERSONS: Final = frozenset(
+    """
+    ask client customer guest human input message prompt q query question request user
+    anfrage benutzer frage kunde nutzer cliente consulta mensaje pregunta usuario pergunta usuário
+    client demande utilisateur domanda utente vraag gebruiker pytanie użytkownik soru kullanıcı
+    вопрос запрос клиент пользователь запитання 问题 用户 提问 問題 用戶 質問 ユーザー 질문 사용자
+    คำถาม سؤال السؤال प्रश्न सवाल
+""".split()  # noqa: SIM905 - labels of many languages
+)
 #: Characters of the longest label in front of a colon, and the words of one.
 _MAX_LABEL = 24
 _MAX_LABEL_WORDS = 3
@@ -25,16 +45,49 @@ def asked(text: str) -> str | None:
     """
     if ("<|" in text or "[INST]" in text) and any(opening in text for opening in _OPENINGS):
         return _last_turn(text)
+    if "<" in text:
+        blocks: list[tuple[str, str]] = _BLOCK.findall(text)
+        if blocks:
+            return blocks[-1][1]
     # Most texts are one paragraph without a label.
     if "\n" not in text and not _COLON.search(text, 0, _MAX_LABEL + 2):
         return None
-    text = text.rstrip()
+    text = _without_last_label(text.rstrip())
     apart = text.rfind("\n\n")
-    paragraph = text[apart + 2 :] if apart >= 0 else text[text.rfind("\n") + 1 :]
-    content = _after_label(paragraph)
-    if content is not None:
-        return content
-    return paragraph if apart >= 0 else None
+    line = text[text.rfind("\n") + 1 :]
+    content = _after_label(line)
+    if content is not None and is_code(line.strip()):
+        # Programs begin what they report with a label as well: `fatal: `.
+        content = None
+    if content is None and apart >= 0:
+        paragraph = text[apart + 2 :]
+        content = _after_label(paragraph)
+        return paragraph if content is None else content
+    return content
+
+
+def instruction(text: str, part: str) -> str | None:
+    """Return what precedes the last part of a text where that is material to work on.
+
+    Material is longer than what to do with it. None where a mark or a label says that a person
+    wrote the part.
+    """
+    before = text[: text.rfind(part)].rstrip()
+    if not 0 < len(before) < len(part) or before.endswith((">", "]")):
+        return None
+    if before.endswith(_COLONS):
+        label = before[before.rfind("\n") + 1 :].strip("#*:： ").lower()
+        if not _PERSONS.isdisjoint(label.split()):
+            return None
+    return before
+
+
+def _without_last_label(text: str) -> str:
+    """Return a text without the label at its end that the model is to go on from."""
+    start = text.rfind("\n") + 1
+    if start and text.endswith(_COLONS) and _after_label(text[start:]) == "":
+        return text[:start].rstrip()
+    return text
 
 
 def _last_turn(text: str) -> str:

@@ -12,16 +12,24 @@ other half.
 from __future__ import annotations
 
 import unicodedata
-from typing import Final, Literal, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from streams.classify.language import blocks, opinion, script
-from streams.classify.language.asked import asked
-from streams.classify.language.malay import indonesian_words
-from streams.classify.language.prompt import MAX_TEXTS, read
+from streams.classify.language import blocks, compiled, opinion, script
+from streams.classify.language.asked import asked, instruction
+from streams.classify.language.prompt import last_text, read
 from streams.classify.language.prose import is_plain, is_yaml, prose
+from streams.classify.language.relatives import in_devanagari, lean
 from streams.classify.language.romanised import romanised
+from streams.classify.language.south_slavic import south_slavic
 from streams.classify.language.tags import UNDETERMINED
+from streams.classify.language.terms import without_titles
 from streams.classify.language.turns import is_weak
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.classify.language import letters
 
 #: Whether the optional extra `language` is installed.
 HAS_MODEL: bool = opinion.HAS_MODEL
@@ -60,21 +68,37 @@ _CONTENT = 0.65
 _IDEA = 0.4
 # Close relatives that eldc scores nearly as high: Dutch, Spanish, Serbian, Hindi.
 _CONTENT_WITH_RELATIVE: Final = {"af": 0.87, "gl": 0.87, "mk": 0.90, "ne": 1.0}
-# Scores of eldc from which cld2 is not asked: its answer would change nothing. Higher for languages
-# with a relative that only cld2 knows; of Hindi and of Malay it always is asked.
+# Scores of eldc from which cld2 is not asked: its answer would change nothing. Of many letters less
+# is enough. Higher for languages with a relative that only cld2 knows, unless words decide.
 _CERTAIN = 0.75
+_ENOUGH, _MANY_LETTERS = 0.70, 40
 _CERTAIN_BESIDE_RELATIVE: Final = {
     "nl": 0.87,
     "es": 0.87,
     "pt": 0.87,
     "sr": 0.90,
     "bg": 0.90,
-    "hi": 2.0,
     "ms": 2.0,
 }
+# Words that a text has more of its language than of the relative.
+_FEWEST_WORDS = 2
+# What eldc reports for Croatian, Bosnian and Serbian in Latin letters.
+_SEVERAL = "hr"
+# Languages that eldc scores nearly alike.
+_IN_DEVANAGARI: Final = frozenset({"hi", "mr"})
+_TWO: Final = 2
 
-# People nudge a model, and clients talk to it, in English.
-_OF_NUDGES = "en"
+# System prompts whose language is remembered.
+_SYSTEMS = 256
+
+# People nudge a model, and clients talk to it, in English. Titles are in English in all languages,
+# and so is much of what people have summarised and translated.
+_OF_NUDGES = _OF_MATERIAL = "en"
+_NOT_OTHER: Final = frozenset({_OF_MATERIAL, UNDETERMINED})
+# Scores of eldc from which a text has no title that decides.
+_NO_TITLE = 0.85
+#: Characters of the longest text in which a title may decide.
+_TITLE_CHARACTERS = 160
 
 Method = Literal["script", "model", "second", "words", "none"]
 
@@ -107,18 +131,54 @@ def detect(text: str) -> Detection:
 
     Never raises, whatever the string; the cost is bounded by that of 512 characters.
     """
-    text = text[:PREFIX_CHARACTERS]
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
-    read = text[:PROSE_CHARACTERS]
-    if not is_plain(read):
-        read = prose(text)[:PROSE_CHARACTERS]
-    found = script.written(read)
-    if found is None or (found.letters < _FEWEST_LETTERS and found.script not in _DENSE):
+    read = _composed(text[:PROSE_CHARACTERS])
+    quick = _quick()
+    if quick is None:
+        return _by_script(read if is_plain(read) else _prose(text), read)
+    kept = read
+    found = quick(kept, _FEWEST_LETTERS, False)
+    if isinstance(found, int) and found:
+        kept = _prose(text)
+        found = quick(kept, _FEWEST_LETTERS, True)
+    if isinstance(found, int):
+        return _by_script(kept, read)
+    if len(found) == _TWO:
+        return Detection(*found, "model")
+    number, letters, words, ranked = found
+    return _of_letters(
+        script.Written(blocks.NAMES[number], letters, 1.0), kept, read, words, ranked
+    )
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _prose(text: str) -> str:
+    return prose(_composed(text[:PREFIX_CHARACTERS]), PROSE_CHARACTERS)
+
+
+def _by_script(kept: str, read: str) -> Detection:
+    """Return the language of what is kept of the beginning that is read of a text."""
+    found = script.written(kept)
+    return _NONE if found is None else _of_letters(found, kept, read)
+
+
+def _of_letters(
+    found: script.Written,
+    kept: str,
+    read: str,
+    words: str | None = None,
+    ranked: list[tuple[str, float]] | None = None,
+) -> Detection:
+    """Return the language of what is kept of a text, by its script, its words and their ranks."""
+    if found.letters < _FEWEST_LETTERS and found.script not in _DENSE:
         return _NONE
-    if found.script in blocks.SHARED:
-        return _by_detectors(script.only(found.script, read), found, text)
-    return Detection(_of_script(found.script, read), found.share, "script")
+    if found.script not in blocks.SHARED:
+        return Detection(_of_script(found.script, kept), found.share, "script")
+    if words is None:
+        words = script.only(found.script, kept)
+    return _by_detectors(words, found, read, ranked)
 
 
 def detect_messages(messages: object) -> Detection:
@@ -129,35 +189,72 @@ def detect_messages(messages: object) -> Detection:
     system prompt. Never raises, whatever the value; reads at most 16 texts.
     """
     # Nearly always the last one decides, and no other is read.
-    nudge, done = _NONE, 0
-    for most in (1, MAX_TEXTS):
-        users, systems = read(messages, most)
-        for text in users[done:]:
-            found = _of_text(text)
-            if found.language == UNDETERMINED:
-                continue
-            if found.language != _OF_NUDGES or not is_weak(text):
-                return found
-            nudge = found if nudge is _NONE else nudge
-        done = len(users)
-    if nudge is not _NONE:
+    last = last_text(messages)
+    users = read(messages, 1).users if last is None else [last]
+    nudge = _NONE
+    for text in users:
+        found = _of_text(text)
+        if _decides(found, text):
+            return found
+        nudge = found
+    done = len(users)
+    users, systems = read(messages)
+    for text in users[done:]:
+        found = _of_text(text)
+        if _decides(found, text):
+            return found
+        nudge = found if nudge.language == UNDETERMINED else nudge
+    if nudge.language != UNDETERMINED:
         return nudge
-    answers = map(_of_text, systems)
+    answers = map(_of_system, systems)
     return next((each for each in answers if each.language != UNDETERMINED), _NONE)
+
+
+def _decides(found: Detection, text: str) -> bool:
+    """Return whether the language of a text is found, and no earlier text decides instead."""
+    if found.language == UNDETERMINED:
+        return False
+    return found.language != _OF_NUDGES or not is_weak(text)
 
 
 def _of_text(text: str) -> Detection:
     """Return the language of a text, or of a person's words in a template in another language."""
     part = asked(text)
-    if part is None:
-        return detect(text)
-    if is_yaml(text[:PREFIX_CHARACTERS].split("\n")):
-        return detect(text)
+    if part is None or is_yaml(text[:PREFIX_CHARACTERS].split("\n")):
+        found = detect(text)
+        return found if found.confidence >= _NO_TITLE else _without_titles(text, found)
     words = detect(part)
-    if words.method == "script" or words.confidence >= _SURE:
-        return words
+    if _is_sure(words):
+        return words if words.language != _OF_MATERIAL else _of_instruction(text, part, words)
     whole = detect(text)
     return words if whole.language == UNDETERMINED else whole
+
+
+def _is_sure(found: Detection) -> bool:
+    return found.method == "script" or found.confidence >= _SURE
+
+
+def _without_titles(text: str, found: Detection) -> Detection:
+    """Return the language of a short text without the English titles in it."""
+    is_short = len(text) <= _TITLE_CHARACTERS and found.language in _NOT_OTHER
+    rest = without_titles(text) if is_short else None
+    if rest is None:
+        return found
+    other = detect(rest)
+    return found if other.language == UNDETERMINED else other
+
+
+def _of_instruction(text: str, part: str, found: Detection) -> Detection:
+    """Return the language of what a person writes before English material, if that is another."""
+    before = instruction(text, part)
+    if before is None:
+        return found
+    other = detect(before)
+    return other if other.language not in _NOT_OTHER and _is_sure(other) else found
+
+
+# An application sends its system prompt with each request.
+_of_system = lru_cache(_SYSTEMS)(_of_text)
 
 
 def _of_script(name: str, text: str) -> str:
@@ -168,40 +265,87 @@ def _of_script(name: str, text: str) -> str:
     return name
 
 
-def _by_detectors(text: str, found: script.Written, whole: str) -> Detection:
-    """Return the language of the letters of a shared script in a whole text."""
+def _quick() -> letters.Quick | None:
+    """Return the compiled shortcut; None where it or the detectors are missing."""
+    detectors = opinion.detectors()
+    return None if detectors is None or compiled.letters is None else _quick_of(detectors.first)
+
+
+@lru_cache(1)
+def _quick_of(first: Callable[[str], list[tuple[str, float]]]) -> letters.Quick:
+    least = {
+        tag: _CERTAIN_BESIDE_RELATIVE.get(tag, _CERTAIN)
+        for tag in opinion.languages() - script.ALONE - _IN_DEVANAGARI - {_SEVERAL}
+    }
+    ladder = tuple((below, alone) for below, alone, _ in _LADDER)
+    shared = (blocks.NUMBERS[name] for name in blocks.SHARED)
+    return compiled.letters.Quick(first, least, ladder, _TIE, shared)
+
+
+def _by_detectors(
+    text: str, found: script.Written, read: str, ranked: list[tuple[str, float]] | None
+) -> Detection:
+    """Return the language of the letters of a shared script in what is read of a text."""
     detectors = opinion.detectors()
     if detectors is None:
         return _NONE
-    letters = found.letters
-    ranked = detectors.first(text)
-    alone, together = _least(letters)
-    if _is_certain(ranked, alone):
-        return Detection(*ranked[0], "model")
-    tag = romanised(whole[:PROSE_CHARACTERS]) if found.script == blocks.LATIN else None
+    if ranked is None:
+        ranked = detectors.first(text)
+    best, score, is_clear = _best(ranked)
+    alone, together = _least(found.letters)
+    if score >= alone and score >= _CERTAIN and (is_clear or best in _IN_DEVANAGARI):
+        # Most texts: cld2 would change nothing.
+        language = _decided(best, score, text)
+        if language is not None:
+            return Detection(language, score, "model")
+    tag = romanised(read) if found.script == blocks.LATIN else None
     if tag is not None:
         return Detection(tag, found.share, "words")
+    if found.letters < _ONLY_SECOND_LETTERS:
+        if score < together:
+            return _NONE
+        language = _decided(best, 1.0, text) if is_clear and score >= alone else None
+    else:
+        is_enough = found.letters >= _MANY_LETTERS and best not in _CERTAIN_BESIDE_RELATIVE
+        language = _of(best, text) if is_enough and is_clear and score >= _ENOUGH else None
+    if language is not None:
+        return Detection(language, score, "model")
+    return _by_both(text, found.letters, ranked, detectors.second)
+
+
+def _by_both(
+    text: str,
+    letters: int,
+    ranked: list[tuple[str, float]],
+    ask: Callable[[str, bool], opinion.Second],
+) -> Detection:
+    alone, together = _least(letters)
     has_idea = letters < _ONLY_SECOND_LETTERS or (bool(ranked) and ranked[0][1] >= _IDEA)
-    second = detectors.second(text, has_idea)
+    second = ask(text, has_idea)
     language, score = _first(ranked, second.language)
     if (
         second.language in _ONLY_SECOND
         and second.sure
         and letters >= _ONLY_SECOND_LETTERS
         and score < _CONTENT_WITH_RELATIVE.get(second.language, _CONTENT)
-        and (
-            not has_idea
-            or second.language in _CONTENT_WITH_RELATIVE
-            or detectors.second(text, False).sure
-        )
+        and (not has_idea or second.language in _CONTENT_WITH_RELATIVE or ask(text, False).sure)
     ):
         return Detection(second.language, second.share, "second")
     agreed = _SAME.get(second.language, second.language) == language
     if score < (together if agreed else alone) or language in script.ALONE:
         return _NONE
     if language == "ms":
-        language = _malay_or_indonesian(text, second.language)
-    return Detection(language, score, "model")
+        # Without words of either it is Indonesian: eldc has no name for it.
+        language = _by_words(language, text) or ("ms" if second.language == "ms" else "id")
+    return Detection(_of(language, text), score, "model")
+
+
+def _best(ranked: list[tuple[str, float]]) -> tuple[str, float, bool]:
+    """Return the best tag of eldc, its score, and whether no other is nearly as good."""
+    if len(ranked) < _TWO:
+        return *(ranked[0] if ranked else (UNDETERMINED, 0.0)), False
+    (language, score), (_, next_score) = ranked[:2]
+    return language, score, score - next_score >= _TIE and language not in script.ALONE
 
 
 def _least(letters: int) -> tuple[float, float]:
@@ -210,15 +354,6 @@ def _least(letters: int) -> tuple[float, float]:
         if letters < below:
             return alone, together
     return alone, together
-
-
-def _is_certain(ranked: list[tuple[str, float]], alone: float) -> bool:
-    """Return whether the second detector would change nothing."""
-    if len(ranked) < 2:
-        return False
-    (language, score), (_, next_score) = ranked[:2]
-    least = max(alone, _CERTAIN_BESIDE_RELATIVE.get(language, _CERTAIN))
-    return score >= least and score - next_score >= _TIE and language not in script.ALONE
 
 
 def _first(ranked: list[tuple[str, float]], second: str) -> tuple[str, float]:
@@ -230,9 +365,28 @@ def _first(ranked: list[tuple[str, float]], second: str) -> tuple[str, float]:
     return next(ties, best)
 
 
-def _malay_or_indonesian(text: str, second: str) -> str:
-    """Return which it is: eldc has no Indonesian. Without evidence it is Indonesian."""
-    words = indonesian_words(text)
-    if words == 0:
-        return "ms" if second == "ms" else "id"
-    return "id" if words > 0 else "ms"
+def _decided(language: str, score: float, text: str) -> str | None:
+    """Return which language it is; None where neither score nor words exclude a relative."""
+    if language in _IN_DEVANAGARI:
+        return in_devanagari(text)
+    least = _CERTAIN_BESIDE_RELATIVE.get(language)
+    if least is None or score >= least:
+        return _of(language, text)
+    return _by_words(language, text)
+
+
+def _by_words(language: str, text: str) -> str | None:
+    """Return which of two relatives a text is by its words; None without enough of them."""
+    if language == "ms":
+        words = lean("id", text)
+        return None if words == 0 else "id" if words > 0 else "ms"
+    return language if lean(language, text) >= _FEWEST_WORDS else None
+
+
+def _of(language: str, text: str) -> str:
+    """Return the tag of a text in a language of eldc, which reports one for several."""
+    if language == _SEVERAL:
+        return south_slavic(text)
+    if language in _IN_DEVANAGARI:
+        return in_devanagari(text) or language
+    return language

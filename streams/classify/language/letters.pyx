@@ -13,13 +13,15 @@ from cpython.unicode cimport (
     PyUnicode_KIND,
     PyUnicode_READ,
 )
-from libc.stdint cimport uint8_t, uint16_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from streams.classify.language.blocks import (
     APOSTROPHES,
+    LATIN,
     LETTER,
+    NUMBERS,
     PART,
     SCRIPT,
     table,
@@ -38,6 +40,7 @@ from streams.classify.language.signs import (
 
 cdef extern from "Python.h":
     int Py_UNICODE_ISSPACE(Py_UCS4 character)
+    Py_UCS4 Py_UNICODE_TOLOWER(Py_UCS4 character)
 
 cdef enum:
     # Kinds of ASCII characters, as bits.
@@ -78,6 +81,11 @@ def _fill_kinds():
 
 _fill_kinds()
 
+# The same for bytes, of which half are not ASCII.
+cdef uint16_t[256] _kinds_of_bytes
+memset(_kinds_of_bytes, 0, sizeof(_kinds_of_bytes))
+memcpy(_kinds_of_bytes, _kinds, sizeof(_kinds))
+
 cdef int _BLOCK = BLOCK
 cdef int _LINE = LINE
 cdef int _NAME = NAME
@@ -96,6 +104,7 @@ cdef Py_UCS4 _CURLED = ord(APOSTROPHES[1])
 cdef uint8_t _LETTER = LETTER
 cdef uint8_t _PART = PART
 cdef uint8_t _SCRIPT = SCRIPT
+cdef int _LATIN = NUMBERS[LATIN]
 
 # A text while it is read: the width of its characters, and where they are.
 cdef struct Characters:
@@ -197,6 +206,7 @@ cdef void _read_sign(
         or sign == c'='
         or sign == c'|'
         or (sign == c'(' and _kind(last) & CALLS)
+        or (sign == c'[' and _kind(last) & LOWER)
         or (sign == c'&' and last == c'&')
         or (sign == c'-' and last == c'<')
         or (sign == c'E' and _continues(text, place, size, b"Error", 5))
@@ -224,6 +234,54 @@ cdef bint _is_date(const Characters* text, Py_ssize_t at, Py_ssize_t end) noexce
     return True
 
 
+cdef bint _is_stamp(const Characters* text, Py_ssize_t at, Py_ssize_t end) noexcept:
+    """Return whether a line begins with a month, a day and an hour, as the lines of syslog do."""
+    return (
+        end - at >= 10
+        and _kind(_at(text, at)) & UPPER
+        and _kind(_at(text, at + 1)) & LOWER
+        and _kind(_at(text, at + 2)) & LOWER
+        and _at(text, at + 3) == c' '
+        and (_at(text, at + 4) == c' ' or _kind(_at(text, at + 4)) & DIGIT)
+        and _kind(_at(text, at + 5)) & DIGIT
+        and _at(text, at + 6) == c' '
+        and _kind(_at(text, at + 7)) & DIGIT
+        and _kind(_at(text, at + 8)) & DIGIT
+        and _at(text, at + 9) == c':'
+    )
+
+
+cdef bint _is_level(const Characters* text, Py_ssize_t at, Py_ssize_t end) noexcept:
+    """Return whether a line begins with the level of a message in brackets."""
+    cdef Py_ssize_t number
+    if end - at < 5 or _at(text, at) != c'[':
+        return False
+    for number in range(1, 5):
+        if not _kind(_at(text, at + number)) & UPPER:
+            return False
+    return True
+
+
+cdef bint _has_place(const Characters* text, Py_ssize_t at, Py_ssize_t end) noexcept:
+    """Return whether a line begins with a path and a colon."""
+    cdef bint has_slash = False, is_name = False
+    cdef Py_UCS4 sign
+    while at < end:
+        sign = _at(text, at)
+        if sign == c':':
+            return has_slash and is_name
+        if sign == c'/':
+            if not is_name:
+                return False
+            has_slash, is_name = True, False
+        elif _kind(sign) & WORD or sign == c'.' or sign == c'-':
+            is_name = True
+        else:
+            return False
+        at += 1
+    return False
+
+
 cdef bint _is_code(str whole, const Characters* text, const Line* line):
     """Return whether a line that has been read has a sign of code, as signs.may_be_code does."""
     cdef Py_ssize_t word = line.start
@@ -236,6 +294,9 @@ cdef bint _is_code(str whole, const Characters* text, const Line* line):
         return True
     if (
         _is_date(text, word, end)
+        or _is_stamp(text, word, end)
+        or _is_level(text, word, end)
+        or _has_place(text, word, end)
         or (
             end - word > 1
             and _at(text, word) == c'#'
@@ -310,31 +371,48 @@ def may_be_code(str whole not None):
     return _is_code(whole, &text, &line)
 
 
-def signs(str whole not None):
-    """Return what a text may have to be removed, as signs.signs does."""
-    cdef Characters text = _characters(whole)
-    cdef Py_ssize_t size = len(whole), place
+cdef int _signs(str whole, const Characters* text, Py_ssize_t size, Py_ssize_t* counts):
+    """Return the signs of the first characters of a text; add their letters to those of each script."""
+    cdef Py_ssize_t place = 0, start
     cdef Py_UCS4 sign, last = 0
     cdef int width = text.width
     cdef void* data = <void*>text.data
+    cdef const uint8_t* narrow = <const uint8_t*>data
     cdef bint is_plain = False, was_plain
     cdef int found = 0, ticks = 0
+    cdef uint8_t entry
     cdef Run run
     cdef Line line
     run.size = run.has_letter = run.has_sign = 0
     _begin(&line)
-    for place in range(size):
+    while place < size:
         sign = PyUnicode_READ(width, data, place)
         # Most characters are one of a word, and tell no more than the one before it.
         was_plain = is_plain
         if sign < 128:
             is_plain = _kinds[sign] & LOWER != 0
+            counts[_LATIN] += _kinds[sign] & (UPPER | LOWER) != 0
+        elif sign < 0x10000:
+            entry = _table[sign]
+            is_plain = entry != 0
+            counts[entry & _SCRIPT] += entry & _LETTER != 0
         else:
-            is_plain = sign < 0x10000 and _table[sign] != 0
+            is_plain = False
         if is_plain and was_plain and (sign < 128) == (last < 128):
-            run.size += sign < 128
+            start = place
+            if sign < 128:
+                if width == 1:
+                    while place + 1 < size and _kinds_of_bytes[narrow[place + 1]] & LOWER:
+                        place += 1
+                    last = narrow[place]
+                else:
+                    last = sign
+                counts[_LATIN] += place - start
+                run.size += place - start + 1
+            else:
+                last = sign
             line.end = place + 1
-            last = sign
+            place += 1
             continue
         if c' ' < sign < 127:
             _read_next(&run, last, sign)
@@ -350,26 +428,50 @@ def signs(str whole not None):
                 found |= _NAME
             run.size = run.has_letter = run.has_sign = 0
         if sign == c'\n':
-            if not found & _LINE and _is_code(whole, &text, &line):
+            if not found & _LINE and _is_code(whole, text, &line):
                 found |= _LINE
             _begin(&line)
         else:
-            _read_sign(&line, &text, place, size, last)
+            _read_sign(&line, text, place, size, last)
         last = sign
+        place += 1
     if run.size and _is_name(&run):
         found |= _NAME
-    if not found & _LINE and _is_code(whole, &text, &line):
+    if not found & _LINE and _is_code(whole, text, &line):
         found |= _LINE
     return found
 
 
-def without_names(str whole not None, replace):
-    """Return a text with each run that may have a name replaced by what `replace` returns for it."""
+def signs(str whole not None):
+    """Return what a text may have to be removed, as signs.signs does."""
     cdef Characters text = _characters(whole)
-    cdef Py_ssize_t size = len(whole), place, kept = 0
+    cdef Py_ssize_t[64] counts
+    memset(counts, 0, sizeof(counts))
+    return _signs(whole, &text, len(whole), counts)
+
+
+cdef int _only_script(const Py_ssize_t* counts) noexcept:
+    """Return the number of the script that all letters are of; -1 without one."""
+    cdef int number, found = -1
+    for number in range(64):
+        if counts[number]:
+            if found >= 0:
+                return -1
+            found = number
+    return found
+
+
+def without_names(str whole not None, replace, Py_ssize_t most):
+    """Return a text with each run that may have a name replaced by what `replace` returns for it.
+
+    Of the result only so many characters are complete.
+    """
+    cdef Characters text = _characters(whole)
+    cdef Py_ssize_t size = len(whole), place, kept = 0, done = 0
     cdef Py_UCS4 sign, last = 0
     cdef Run run
     cdef list pieces = []
+    cdef str piece
     run.size = run.has_letter = run.has_sign = 0
     for place in range(size + 1):
         sign = _at(&text, place) if place < size else 0
@@ -377,14 +479,19 @@ def without_names(str whole not None, replace):
             _read_next(&run, last, sign)
         elif run.size:
             if _is_name(&run):
+                piece = replace(whole[place - run.size : place])
                 pieces.append(whole[kept : place - run.size])
-                pieces.append(replace(whole[place - run.size : place]))
+                pieces.append(piece)
+                done += place - run.size - kept + len(piece)
                 kept = place
             run.size = run.has_letter = run.has_sign = 0
+            if done + place - kept >= most:
+                break
         last = sign
     if not pieces:
         return whole
-    pieces.append(whole[kept:])
+    if done < most:
+        pieces.append(whole[kept : kept + min(most - done, size - kept)])
     return "".join(pieces)
 
 
@@ -406,18 +513,30 @@ def scripts(str whole not None):
     return [(number, counts[number]) for number in range(64) if counts[number]]
 
 
-def only(str whole not None, int number):
-    """Return a text with blanks for all but the letters and marks of a script."""
-    cdef Characters text = _characters(whole)
-    cdef Py_ssize_t size = len(whole), place
+cdef str _only(const Characters* text, Py_ssize_t size, int number):
+    """Return the first characters of a text with blanks for all but those of a script."""
+    cdef Py_ssize_t place
     cdef Py_UCS4 sign
     cdef uint8_t entry
+    cdef uint8_t* narrow = <uint8_t*>text.data
+    cdef uint8_t* short_kept
     cdef uint16_t* kept = <uint16_t*>malloc(2 * size + 1)
     if kept == NULL:
         raise MemoryError
     try:
+        if text.width == 1:
+            short_kept = <uint8_t*>kept
+            for place in range(size):
+                sign = narrow[place]
+                entry = _table[sign]
+                short_kept[place] = (
+                    sign
+                    if (entry & _PART and entry & _SCRIPT == number) or sign == _STRAIGHT
+                    else c' '
+                )
+            return PyUnicode_FromKindAndData(1, kept, size)
         for place in range(size):
-            sign = _at(&text, place)
+            sign = _at(text, place)
             entry = _table[sign] if sign < 0x10000 else 0
             if (entry & _PART and entry & _SCRIPT == number) or sign == _STRAIGHT or sign == _CURLED:
                 kept[place] = sign
@@ -426,6 +545,12 @@ def only(str whole not None, int number):
         return PyUnicode_FromKindAndData(2, kept, size)
     finally:
         free(kept)
+
+
+def only(str whole not None, int number):
+    """Return a text with blanks for all but the letters and marks of a script."""
+    cdef Characters text = _characters(whole)
+    return _only(&text, len(whole), number)
 
 
 def traditional(str whole not None):
@@ -438,3 +563,169 @@ def traditional(str whole not None):
         if sign < 0x10000 and _variants[sign]:
             found += 1 if _variants[sign] == 1 else -1
     return found
+
+
+cdef class Ranker:
+    """Ranks languages by the scores of eldc, as opinion.ranker does."""
+
+    cdef object _details
+    cdef dict _tags
+
+    def __init__(self, details, dict tags not None):
+        self._details = details
+        self._tags = tags
+
+    def __call__(self, str text not None):
+        """Return tags with scores, best first."""
+        cdef dict scores = self._details(text).scores
+        cdef list ranked = []
+        for code, score in scores.items():
+            ranked.append((self._tags[code], score))
+        return ranked
+
+
+cdef class Quick:
+    """A shortcut for the texts of which the first detector is sure by itself.
+
+    `least` is the least score of each language of which nothing else is asked, `ladder` has the
+    letters below which a least score holds for all.
+    """
+
+    cdef object _first
+    cdef dict _least
+    cdef tuple _ladder
+    cdef double _tie
+    cdef uint64_t _shared
+
+    def __init__(self, first, dict least not None, tuple ladder not None, double tie, shared):
+        self._first = first
+        self._least = least
+        self._ladder = ladder
+        self._tie = tie
+        self._shared = 0
+        for number in shared:
+            self._shared |= <uint64_t>1 << <int>number
+
+    def __call__(self, str whole not None, Py_ssize_t fewest, bint is_prose):
+        """Return a sure tag with its score; else what was found out of a text in one script.
+
+        That is the script's number, its letters, the text of those, and the ranked languages or
+        None where the detector was not asked. Of a text with signs of code it is those, unless it
+        is prose for sure; of one in several scripts 0.
+        """
+        cdef Characters text = _characters(whole)
+        cdef Py_ssize_t[64] counts
+        cdef Py_ssize_t letters
+        cdef int number
+        cdef str words
+        cdef list ranked
+        cdef double score
+        memset(counts, 0, sizeof(counts))
+        number = _signs(whole, &text, len(whole), counts)
+        if number and not is_prose:
+            return number
+        number = _only_script(counts)
+        if number < 0:
+            return 0
+        letters = counts[number]
+        words = _only(&text, len(whole), number)
+        if letters < fewest or not self._shared >> number & 1:
+            return number, letters, words, None
+        ranked = self._first(words)
+        if len(ranked) > 1:
+            best = ranked[0]
+            score = best[1]
+            least = self._least.get(best[0])
+            if least is not None and score >= <double>least:
+                for below, alone in self._ladder:
+                    if letters < <Py_ssize_t>below:
+                        break
+                if score >= <double>alone and score - <double>ranked[1][1] >= self._tie:
+                    return best
+        return number, letters, words, ranked
+
+
+cdef uint64_t _FIRST = 14695981039346656037ULL
+cdef uint64_t _PRIME = 1099511628211ULL
+
+cdef enum:
+    # Places of the filter of Words.
+    PLACES = 1 << 13
+
+
+cdef class Words:
+    """The words of a table in a text, as words.Words has them."""
+
+    cdef dict _table
+    cdef bint _is_ascii
+    cdef uint8_t[PLACES] _filter
+
+    def __init__(self, dict table not None, *, bint is_ascii):
+        cdef uint64_t code
+        cdef uint32_t sign
+        cdef str word
+        self._table = table
+        self._is_ascii = is_ascii
+        memset(self._filter, 0, sizeof(self._filter))
+        for word in table:
+            code = _FIRST
+            for sign in map(ord, word):
+                code = (code ^ sign) * _PRIME
+            self._filter[code >> 51] = 1
+
+    def found(self, str whole not None, Py_ssize_t most):
+        """Return the words of the first so many that are in the table, in order, and of how many."""
+        cdef Characters text = _characters(whole)
+        cdef Py_ssize_t size = len(whole), place, length = 0, number = 0
+        cdef uint32_t sign
+        cdef uint64_t code = _FIRST
+        cdef bint has_digit = False, has_letter = False, ends = False
+        cdef list words = []
+        cdef str word
+        cdef Py_UCS4* kept = <Py_UCS4*>malloc(sizeof(Py_UCS4) * 2 * (size + 1))
+        if kept == NULL:
+            raise MemoryError
+        try:
+            for place in range(size + 1):
+                sign = _at(&text, place) if place < size else c' '
+                ends = False
+                if sign < 128:
+                    if _kinds[sign] & UPPER:
+                        sign |= 32
+                    if self._is_ascii and not _kinds[sign] & (LOWER | DIGIT):
+                        sign = c' '
+                elif self._is_ascii:
+                    # The letters whose small ones are ASCII: the Kelvin sign, a capital dotted i.
+                    ends = sign == 0x130
+                    sign = 0x6B if sign == 0x212A else 0x69 if sign == 0x130 else 0x20
+                elif sign == 0x130:
+                    # Its small letter is two characters.
+                    kept[length] = c'i'
+                    length += 1
+                    code = (code ^ <uint32_t>c'i') * _PRIME
+                    sign = 0x307
+                else:
+                    sign = Py_UNICODE_TOLOWER(sign)
+                if sign != c' ':
+                    kept[length] = sign
+                    length += 1
+                    code = (code ^ sign) * _PRIME
+                    if self._is_ascii:
+                        has_letter = has_letter or _kinds[sign] & LOWER != 0
+                        has_digit = has_digit or sign in (c'3', c'5', c'7', c'9')
+                    if not ends:
+                        continue
+                if length:
+                    number += 1
+                    if self._filter[code >> 51] or (has_digit and has_letter):
+                        word = PyUnicode_FromKindAndData(4, kept, length)
+                        if word in self._table or (has_digit and has_letter):
+                            words.append(word)
+                    length = 0
+                    code = _FIRST
+                    has_digit = has_letter = False
+                    if number == most:
+                        break
+            return words, number
+        finally:
+            free(kept)

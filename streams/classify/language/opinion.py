@@ -10,8 +10,9 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from streams.classify.language import compiled
 from streams.classify.language.tags import UNDETERMINED, canonical
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ HAS_MODEL: bool = all(find_spec(name) is not None for name in ("eldc", "pycld2")
 # Languages that eldc ranks; two of them often have nearly equal scores, a fourth never counts.
 _RANKED = 3
 # Characters that cld2 is given without effort: what is of no language takes it long.
-_SECOND_CHARACTERS = 160
+_SECOND_CHARACTERS = 96
 
 _lock = Lock()
 
@@ -72,17 +73,36 @@ def _loaded() -> Detectors | None:
     instance.set_scores(_RANKED)
     tags = {code: canonical(code) for code in eldc.LANGUAGES}
 
-    def first(text: str) -> list[tuple[str, float]]:
-        scores = instance.detect_details(text).scores
-        return [(tags[code], score) for code, score in scores.items()]
-
     def second(text: str, effort: bool) -> Second:
         try:
-            part = text if effort else text[:_SECOND_CHARACTERS]
-            sure, _, answers = pycld2.detect(part, isPlainText=True, bestEffort=effort)
+            # Keywords cost a tenth of a call, and letters and blanks are plain text in any case.
+            sure, _, answers = (
+                pycld2.detect(text, isPlainText=True, bestEffort=True)
+                if effort
+                else pycld2.detect(text[:_SECOND_CHARACTERS])
+            )
         except pycld2.error:
             return _REFUSED
         _, code, percent, _ = answers[0]
         return Second(canonical(code), percent / 100, bool(sure))
 
-    return Detectors(first, second)
+    make = ranker if compiled.letters is None else compiled.letters.Ranker
+    return Detectors(make(instance.detect_details, tags), second)
+
+
+def languages() -> frozenset[str]:
+    """Return the tags of all languages that eldc ranks."""
+    import eldc  # noqa: PLC0415 - as above
+
+    return frozenset(map(canonical, eldc.LANGUAGES))
+
+
+def ranker(
+    details: Callable[[str], Any], tags: dict[str, str]
+) -> Callable[[str], list[tuple[str, float]]]:
+    """Return a function from a text to the tags of eldc's languages with scores, best first."""
+
+    def ranked(text: str) -> list[tuple[str, float]]:
+        return [(tags[code], score) for code, score in details(text).scores.items()]
+
+    return ranked

@@ -79,6 +79,23 @@ def read(logged: object, most: int = MAX_TEXTS) -> Texts:
     return found
 
 
+def last_text(logged: object) -> str | None:
+    """Return the text of the last message where that is a user's and has no other parts.
+
+    It is the first that `read` returns; None says nothing.
+    """
+    if type(logged) is not list or not logged:
+        return None
+    message = logged[-1]
+    if type(message) is not dict or message.get("role") != "user" or "type" in message:
+        return None
+    content = message.get("content")
+    if type(content) is not str or not content:
+        return None
+    text = _cut(content)
+    return None if _REDACTED.fullmatch(text) else text
+
+
 def _texts(logged: object, most: int, depth: int) -> Texts:
     if depth == 0:
         return Texts([], [])

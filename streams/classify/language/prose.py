@@ -8,6 +8,7 @@ inside the other lines addresses, paths, identifiers, HTML tags.
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from streams.classify.language import compiled, signs
@@ -64,7 +65,20 @@ _CODE_LINE = re.compile(
       # errors, traces, logs; a question on the same line is mostly not ASCII
     | [\w.]*[a-z](?:Error|Exception)\b(?::[\x00-\x7f]*)?
     | Traceback\ \(.* | File\ "[^"]*",\ line\ \d+.*
-    | \[?\d{4}-\d\d-\d\d[T\ ]\d\d:\d\d[\x00-\x7f]*
+    | \[?\d{4}-\d\d-\d\d[T\ ]\d\d:\d\d[\x00-\x7f]* | [A-Z][a-z][a-z]\ [\ \d]\d\ \d\d:[\x00-\x7f]*
+      # what compilers and installers say; a question is a person's
+    | (?:error|fatal|hint|note|panic|warning)(?:\[\w+\])?:\ [\x00-\x7f]*(?<!\?) | -->\ \S+
+    | (?:[\w.-]+/)*[\w-]+\.\w+:\d+(?::\d+)?:?(?:\ [\x00-\x7f]*(?<!\?))?
+    | (?:[\w.-]+/)*[\w-]+\.\w+:\ In\ [\x00-\x7f]* | make(?:\[\d+\])?:\ [\x00-\x7f]*
+    | (?:\[(?:DEBUG|ERROR|FATAL|INFO|TRACE|WARN|WARNING)\]|[DEFIVW]/\w+(?:\(\ *\d+\))?:)
+        \s[\x00-\x7f]*
+    | goroutine\ \d+\ .*
+    | (?:ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|RUN|WORKDIR)\s++
+        (?=[^\n]*[./=:\[\d-])[\x00-\x7f]*
+    | npm\ (?:ERR!|WARN|error|notice|warn)(?!\w)[\x00-\x7f]*
+    | (?:Adding|Building|Checking|Collecting|Compiling|Copying|Downloaded|Downloading|Fetching
+        |Installed|Installing|Preparing|Removing|Resolving|Setting\ up|Successfully|Unpacking
+        |Updating|Upgrading)\b[\x00-\x7f]*\d\.\d[\x00-\x7f]*(?<!\?)
       # commands with an option
     | (?:aws|cargo|curl|docker|gcloud|git|go|helm|kubectl|ls|make|npm|npx|pip3?|python3?|rm|ssh
         |systemctl|tar|terraform|yarn)\s(?=[ ->@-~]*+\Z).*?(?<=\s)--?[A-Za-z].*+
@@ -121,14 +135,14 @@ _TOKEN = re.compile(
 )
 
 
-def prose(text: str) -> str:
-    """Return a text without its code; the unchanged text where it has none.
+def prose(text: str, most: int = sys.maxsize) -> str:
+    """Return the first characters of a text without its code, so many at most.
 
     Cost grows with the text: callers cut it first.
     """
     found = _signs(text)
     if not found:
-        return text
+        return text[:most]
     if found & signs.BLOCK:
         text = _DIFF.sub("", _FENCED.sub("\n", text))
     if found & signs.LINE:
@@ -139,7 +153,7 @@ def prose(text: str) -> str:
             text = _COMMENT.sub("", "\n".join(kept))
     if found & signs.SPAN:
         text = _SPAN.sub(" ", text)
-    return _without_names(text, without_name) if found & signs.NAME else text
+    return (_without_names(text, without_name, most) if found & signs.NAME else text)[:most]
 
 
 def is_plain(text: str) -> bool:
@@ -174,9 +188,14 @@ def without_name(run: str) -> str:
     return _TOKEN.sub(" ", run) if len(run) <= signs.LONGEST_WORD else " "
 
 
-def without_each_name(text: str, replace: Callable[[str], str]) -> str:
-    """Return a text with each run that may have a name replaced by what `replace` returns."""
-    return signs.RUN.sub(lambda run: replace(run[0]) if signs.may_be_name(run[0]) else run[0], text)
+def without_each_name(text: str, replace: Callable[[str], str], most: int) -> str:
+    """Return a text with each run that may have a name replaced by what `replace` returns.
+
+    Of the result only so many characters are needed.
+    """
+    return signs.RUN.sub(
+        lambda run: replace(run[0]) if signs.may_be_name(run[0]) else run[0], text
+    )[:most]
 
 
 # The same passes, compiled where that was possible.

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from streams.classify.language.words import Words
+
 _FREQUENT: Final = {
     "hi": """
         aaj aapka aapke aapki aapko abhi accha acha achha achi apna apne apni aur bahut batana batao
@@ -36,9 +38,11 @@ _FREQUENT: Final = {
         wallah wesh yalla ya
     """,
     "bn": """
-        acha achen achho acho amader amake amar ami apnar apni bhalo bhalobashi bolun bujhte chai
-        dao ekta ektu hobe hoye hoyeche jonno kemon keno kichu kokhon korbe korbo kore koro korte
-        kothay likhe parben parbo tomake tomar tumi valo
+        acha ache achen achho acho amader amake amar ami apnake apnar apni bhalo bhalobashi
+        bolben bolo bolte bolun bujhte bujhi chai dao dekhan dekhte ekta ektu hobe hoy hoye hoyeche
+        jabe jabo janate jante jonno kemon keno kichu kivabe kibhabe kintu kokhon korbe
+        korbo korbi kore koren koro korte korun kotha kothay lagbe likhe likhun parben parbo
+        parchi pari paro parbe sathe shathe shob thake theke tomake tomar tumi valo
     """,
     "ta": """
         anga enakku enga enna epdi eppadi illa illai inga irukinga irukken irukku iruku kodu kudu
@@ -74,8 +78,8 @@ _URDU: Final = frozenset(
 #: The language of each word.
 TAGS: Final = {word: tag for tag, words in _FREQUENT.items() for word in words.split()}
 _ALSO_URDU: Final = frozenset({"hi"})
+_WORDS: Final = Words(TAGS | dict.fromkeys(_URDU, "ur"), is_ascii=True)
 # Arabic letters without a Latin one are written as digits: `mar7aba`, `3amel`.
-_WORD = re.compile(r"[a-z0-9]+")
 _WITH_DIGIT = re.compile(r"(?!\d(?:rd|th|am|pm)\Z)[a-z]*[3579][a-z]{2,}")
 _FEWEST: Final = 2
 _LEAST_SHARE: Final = 0.3
@@ -88,12 +92,14 @@ def romanised(text: str) -> str | None:
 
     Cost grows with the text: callers cut it first.
     """
-    words = _WORD.findall(text.lower())[:_MOST_WORDS]
+    words, number = _WORDS.found(text, _MOST_WORDS)
+    if len(words) < _FEWEST:
+        return None
     found: dict[str, set[str]] = {}
     hits = dict.fromkeys(_FREQUENT, 0)
     for word in words:
         tag = TAGS.get(word)
-        if tag is None and not word.isalpha() and _WITH_DIGIT.fullmatch(word):
+        if tag is None and _WITH_DIGIT.fullmatch(word):
             tag = "ar"
         if tag is not None:
             hits[tag] += 1
@@ -101,7 +107,7 @@ def romanised(text: str) -> str | None:
     if not found:
         return None
     best = max(found, key=lambda tag: (len(found[tag]), hits[tag]))
-    if len(found[best]) < _FEWEST or hits[best] < _LEAST_SHARE * len(words):
+    if len(found[best]) < _FEWEST or hits[best] < _LEAST_SHARE * number:
         return None
     if best in _ALSO_URDU and not _URDU.isdisjoint(words):
         best = "ur"

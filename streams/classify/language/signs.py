@@ -11,19 +11,23 @@ from typing import Final
 
 #: Words that begin a statement; without a sign, only a short line is one.
 _Statements = """
-    File SELECT Traceback abstract assert async auto await begin bool break case catch char class
-    const continue def default del do done double echo elif else end endif enum esac except export
-    extern fi final finally float for foreach func function goto if impl import include inline int
-    interface let local long match module my namespace our package pass print private protected pub
-    public raise require rescue return static struct sub switch template then throw trait try type
-    typedef unless unsigned until use using val var virtual void while with yield
+    Adding Building Checking Collecting Compiling Copying Downloaded Downloading Fetching File
+    Installed Installing Preparing Removing Resolving SELECT Setting Successfully Traceback
+    Unpacking Updating Upgrading abstract assert async auto await begin bool break case catch char
+    class const continue def default del do done double echo elif else end endif enum esac except
+    export extern fi final finally float for foreach func function goroutine goto if impl import
+    include inline int interface let local long match module my namespace our package pass print
+    private protected pub public raise require rescue return static struct sub switch template then
+    throw trait try type typedef unless unsigned until use using val var virtual void while with
+    yield
 """
 STATEMENTS: Final = frozenset(_Statements.split())
 #: Words that begin a query or a command, which may have no other sign.
 _Commands = """
-    ALTER AND CREATE DELETE DROP FROM GROUP INSERT JOIN ON OR ORDER SELECT SET UPDATE VALUES WHERE
-    aws cargo commit curl delete diff docker from gcloud git go helm index insert kubectl ls make
-    npm npx pip pip3 python python3 rm select ssh systemctl tar terraform update yarn
+    ADD ALTER AND ARG CMD COPY CREATE DELETE DROP ENTRYPOINT ENV EXPOSE FROM GROUP INSERT JOIN ON OR
+    ORDER RUN SELECT SET UPDATE VALUES WHERE WORKDIR aws cargo commit curl delete diff docker from
+    gcloud git go helm index insert kubectl ls make npm npx pip pip3 python python3 rm select ssh
+    systemctl tar terraform update yarn
 """
 COMMANDS: Final = frozenset(_Commands.split())
 #: Blanks in the longest statement without a sign.
@@ -40,8 +44,10 @@ _SPAN = re.compile(r"[`<]")
 RUN = re.compile(r"[!-~]+")
 _LINE = re.compile(
     r"""[\])}"'$] | >>> | \#[!a-z] | \[?\d{4}- | \+\+\+ | @@ | -- | // | /[*]
-    | (?:-\ )?[A-Za-z_][\w.-]*: | .*?(?:[=|\t] | && | <- | [\w:~!]\( | [ ]{3} | Error | Exception
-      | JOIN | [;{}(\[\\>]\Z)""",
+    | \[[A-Z]{4} | [A-Z][a-z][a-z]\ [\ \d]\d\ \d\d: | (?:-\ )?[A-Za-z_][\w.-]*:
+    | (?:[\w.-]+/)+[\w.-]+:
+    | .*?(?:[=|\t] | && | <- | [\w:~!]\( | [a-z]\[ | [ ]{3} | Error | Exception | JOIN
+      | [;{}(\[\\>]\Z)""",
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
 _FIRST_WORD = re.compile(r"[A-Za-z0-9]+")

@@ -29,8 +29,10 @@ _EXTENDED = re.compile(r"[a-z]{3}")
 _PRIVATE_USE = re.compile(r"q[a-t][a-z]")
 # Regions (and an old Windows name) where Chinese is written in traditional characters.
 _TRADITIONAL = frozenset({"tw", "hk", "mo", "cht"})
-#: Languages of another script that keep the Latin one in their tag: `hi-Latn`. Serbian has both.
+#: Languages that are nearly always written in another script, found in Latin letters.
 ROMANISED: Final = frozenset({"ar", "bn", "el", "fa", "hi", "ja", "ru", "ta", "te", "ur", "zh"})
+#: Languages that keep the Latin script in their tag: `hi-Latn`, `sr-Latn`.
+_KEEP_LATIN: Final = ROMANISED | {"sr"}
 # Names and codes that the data lacks, or would map to another language.
 _OWN: Final = {
     "i-klingon": "tlh",
@@ -194,7 +196,7 @@ def _language(base: str, rest: list[str]) -> str | None:
     found = langcodes.Language.get(langcodes.standardize_tag(base, macro=True)).language
     if found is None:
         return None
-    if found in ROMANISED and rest[:1] == ["latn"]:
+    if found in _KEEP_LATIN and rest[:1] == ["latn"]:
         return f"{found}-Latn"
     if found == "zh":
         traditional = "hant" in rest or ("hans" not in rest and not _TRADITIONAL.isdisjoint(rest))

@@ -10,24 +10,39 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_FUNCTION: Final = """
+from streams.classify.language.words import Words
+
+_ENGLISH: Final = """
     about am an any are at be because been can could did do does had has have he her his how i if is
     it its just like me my not or our please she should so some than that their them there these
     they this those up was we were what when where which who why will with would you your
-    auf aus das dem den der die ein eine für ich ist mit nicht oder und von was wie wir zu
-    avec ce comment dans des est et je le les ne nous pas pour que qui sur un une vous
+"""
+_OTHERS: Final = """
+    auf aus das dem den der die ein eine für ich ist mir mit nicht oder und von was wie wir zu
+    avec ce comment dans des est et je la le les mon ne nous pas pour que qui sur un une vous
     como con cómo del el en es esta hay las los mi más no para por qué se sin su una y
-    che come di il mi non per sono um uma não com os na isso het een niet op wat hoe jak jest nie
-    bir ve bu için nasıl apa yang dan untuk là gì của không
+    che chi come di il mi non per sono um uma não com os na isso het een niet op van wat hoe
+    jak jest nie w z bir bu için nasıl ve apa dari yang dan untuk là gì của không
 """
 # Function words that titles also have between capitalised words.
 _LINKING: Final = frozenset({"a", "and", "by", "for", "from", "in", "of", "on", "the", "to"})
-_FUNCTIONS: Final = frozenset(_FUNCTION.split()) | _LINKING
+_ENGLISHS: Final = frozenset(_ENGLISH.split()) | _LINKING
+_FUNCTIONS: Final = _ENGLISHS | frozenset(_OTHERS.split())
+_ONLY_OTHERS: Final = frozenset(_OTHERS.split()) - _ENGLISHS
+_OTHER_WORDS: Final = Words(dict.fromkeys(_ONLY_OTHERS, ""), is_ascii=False)
+#: Words that are read.
+_MOST_WORDS: Final = 32
 _ASKS: Final = """
     correct define explain mean meaning pronounce read say spell summarize translate write
 """
 _REQUESTS: Final = frozenset(_ASKS.split())
 _WORD = re.compile(r"[^\W\d_]+")
+# Capitalised words in a row, with linking words between them.
+_TITLE = re.compile(
+    r"""\b[A-Z][\w'’]*+(?:\s+(?:(?:a|an|and|at|by|for|from|in|of|on|or|the|to|with)\s+){0,2}
+        [A-Z0-9][\w'’]*+)+""",
+    re.VERBOSE,
+)
 
 
 def are_terms(latin: str) -> bool:
@@ -41,3 +56,18 @@ def are_terms(latin: str) -> bool:
         return False
     functions = small & _FUNCTIONS
     return not functions or (small <= _LINKING and len(words) > len(functions))
+
+
+def without_titles(text: str) -> str | None:
+    """Return a text without titles and names, where the rest is surely of another language.
+
+    It then has function words of others and none of English. Cost grows with the text: callers cut
+    it first.
+    """
+    if not _OTHER_WORDS.found(text, _MOST_WORDS)[0]:
+        return None
+    rest = _TITLE.sub(" ", text)
+    if rest == text:
+        return None
+    words = {word.lower() for word in _WORD.findall(rest)}
+    return None if words & _ENGLISHS or not words & _ONLY_OTHERS else rest

@@ -13,6 +13,9 @@ from typing import Final
 _NUDGE_WORDS: Final = 2
 _NUDGE_CHARACTERS: Final = 24
 
+#: What a client's words and the output of tools begin with.
+_FIRST: Final = frozenset("[CFORTs")
+
 _CLIENT = re.compile(
     r"""\s*+(?:
       # Cline, Roo: `[ERROR] You did not use a tool`, `[read_file for 'a.py'] Result:`
@@ -29,6 +32,6 @@ _CLIENT = re.compile(
 
 def is_weak(text: str) -> bool:
     """Return whether earlier turns decide where they are sure of another language."""
-    if _CLIENT.match(text):
+    if (text[:1] in _FIRST or text[:1].isspace()) and _CLIENT.match(text):
         return True
     return len(text) <= _NUDGE_CHARACTERS and text.isascii() and len(text.split()) <= _NUDGE_WORDS
