@@ -20,7 +20,7 @@ MAX_NAMED = 3
 #: How long before a statement on a window an event may have been to have moved it: the window, and
 #: what alerts wait for. Of a drift also from a day before it began.
 REACH_SECONDS: Final[Mapping[str, int]] = {
-    "1h": 4 * HOUR.seconds,
+    "1h": 6 * HOUR.seconds,
     "24h": 2 * DAY.seconds,
     "7d": 14 * DAY.seconds,
 }

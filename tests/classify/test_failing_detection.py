@@ -27,6 +27,7 @@ from test_detect import needs_detectors
 from streams.classify import enrichment
 from streams.classify.language import opinion
 from streams.classify.language.detect import detect
+from streams.decode import decoded as outcomes
 from streams.decode import decoder as read
 from streams.decode.decoder import Decoder
 from streams.decode.event import REASONS, UsageEvent
@@ -127,9 +128,9 @@ def test_the_log_says_once_that_something_fails_and_not_on_what(caplog, monkeypa
 @pytest.mark.parametrize(
     ("place", "name"),
     [
-        (read, "_sorted"),
+        (read, "sorted_out"),
         (read, "completed"),
-        (read, "judge"),
+        (outcomes, "judge"),
         (read, "format_of"),
         (read, "_has_too_many_values"),
         (read, "_is_protobuf"),
