@@ -223,3 +223,12 @@ def test_lines_of_texts_are_read_like_lines():
     lines = decode(EVENT + b"\n" + EVENT)
     assert found(decode(text(EVENT) + b"\n" + text(EVENT))) == found(lines)
     assert [each.reason for each in decode(b'"one"\n"two"').rejected] == ["not_json"]
+
+
+@pytest.mark.parametrize("name", ["data", "message", "_source", "payload"])
+def test_fields_nested_without_end_beside_others_end_as_no_document(name):
+    deep = f'{{"{name}":' * 400 + "1" + "}" * 400
+    decoded = Decoder().decode(f"[{deep}]".encode())
+
+    assert FAILED not in {each.detail for each in decoded.rejected}
+    assert not decoded.events

@@ -21,6 +21,16 @@ _BLOCK = re.compile(
         |request|task))>(.{1,512}?)(?:</\1>|\Z)""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
+# What follows a label with a word for what is asked, on a line of its own.
+_ASKED = re.compile(
+    r"""^[^\n:：]{0,50}(?:anfrage|domanda|frage|pergunta|pregunta|query|question|request|soru|vraag
+        |вопрос|запрос|問題|问题|質問|질문|คำถาม|سؤال|सवाल)[^\n:：]{0,30}[:：]\s*(\S[^\n]*)""",
+    re.VERBOSE | re.IGNORECASE | re.MULTILINE,
+)
+# A fence that names no language.
+_FENCE = re.compile(r"(```|~~~)[ \t]*\n(.*?)(?:\1|\Z)", re.DOTALL)
+# What code has nearly always, and prose hardly ever: its comments are in any language.
+_OF_CODE = re.compile(r"[{}=;<>\\_#$|]|\w\(")
 _COLON = re.compile("[:：]")
 _COLONS: Final = (":", "：")
 #: Labels of what a person asks or says.
@@ -64,6 +74,20 @@ def asked(text: str) -> str | None:
         content = _after_label(paragraph)
         return paragraph if content is None else content
     return content
+
+
+def apart(text: str) -> list[str]:
+    """Return other parts of a text that are somebody's words: what is asked, what is quoted.
+
+    Templates for retrieval have the question before the context as well, and some put what is to be
+    worked on into a fence, which otherwise holds code and then names its language.
+    """
+    if "\n" not in text:
+        return []
+    fenced: list[tuple[str, str]] = []
+    if "```" in text or "~~~" in text:
+        fenced = _FENCE.findall(text)
+    return _ASKED.findall(text) + [inner for _, inner in fenced if not _OF_CODE.search(inner)]
 
 
 def instruction(text: str, part: str) -> str | None:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from streams.classify.language import blocks, compiled, opinion, script
-from streams.classify.language.asked import asked, instruction
+from streams.classify.language.asked import apart, asked, instruction
 from streams.classify.language.prompt import last_text, read
 from streams.classify.language.prose import is_plain, is_yaml, prose
 from streams.classify.language.relatives import in_devanagari, lean
@@ -219,6 +219,15 @@ def _decides(found: Detection, text: str) -> bool:
 
 def _of_text(text: str) -> Detection:
     """Return the language of a text, or of a person's words in a template in another language."""
+    found = _of_last(text)
+    if found.language not in _NOT_OTHER:
+        return found
+    others = (other for other in map(detect, apart(text)) if other.language not in _NOT_OTHER)
+    return next(filter(_is_sure, others), found)
+
+
+def _of_last(text: str) -> Detection:
+    """Return the language of a text, or of the words at its end that a person seems to write."""
     part = asked(text)
     if part is None or is_yaml(text[:PREFIX_CHARACTERS].split("\n")):
         found = detect(text)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
+from streams.classify.language.tool_blocks import without_blocks
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,6 +37,8 @@ DEEPEST = 4
 # Keys of the messages in a request body, best evidence first, and of the system prompt.
 _MESSAGES: Final = ("messages", "contents", "input", "prompt")
 _SYSTEM: Final = ("system", "instructions", "systemInstruction", "system_instruction")
+#: Keys of what a person wrote in a message that is JSON.
+_SAID: Final = ("text", "query", "question", "message", "prompt", "input", "content")
 _USER: Final = frozenset({"user", "human"})
 _OPERATOR: Final = frozenset({"system", "developer"})
 _MODELS: Final = frozenset({"assistant", "model", "tool"})
@@ -91,6 +95,8 @@ def last_text(logged: object) -> str | None:
         return None
     content = message.get("content")
     if type(content) is not str or not content:
+        return None
+    if content.startswith("{"):
         return None
     text = _cut(content)
     return None if _REDACTED.fullmatch(text) else text
@@ -175,13 +181,33 @@ def _part(part: object) -> list[str]:
 
 
 def _written(text: str) -> list[str]:
-    """Return a text in a list; none where it is empty, or a placeholder for it."""
+    """Return a text in a list; none where it is empty, or a placeholder for it.
+
+    Of a JSON object, as applications send it instead of text, the texts that a person wrote.
+    """
+    if text.startswith("{") and len(text) <= MAX_JSON:
+        said = _said(text)
+        if said:
+            return said
     text = _cut(text)
     return [text] if text and not _REDACTED.fullmatch(text) else []
 
 
+def _said(text: str) -> list[str]:
+    try:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return []
+    found = (body.get(key) for key in _SAID)
+    return [_cut(each) for each in found if isinstance(each, str) and each]
+
+
 def _cut(text: str) -> str:
-    """Return a text, or of a long one its head and tail, where templates have the question."""
+    """Return a text, or of a long one its head and tail, where templates have the question.
+
+    Without what an application puts before and behind a person's words.
+    """
+    text = without_blocks(text)
     if len(text) <= MAX_CHARACTERS:
         return text
     half = MAX_CHARACTERS // 2

@@ -11,7 +11,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from streams.classify.language import compiled, signs
+from streams.classify.language import compiled, signs, tool_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 # An unclosed fence runs to the end: the text may have been cut inside it. What tools add to a
 # person's words is in blocks of their own.
 _FENCED = re.compile(
-    r"""(```|~~~).*?(?:\1|\Z)
-    | <(script|style|pre|code|system-reminder|environment_details|context|documents?|file
-        |attached_files|tool_result)\b.*?(?:</\2>|\Z)""",
+    rf"""(```|~~~).*?(?:\1|\Z)
+    | <(script|style|pre|code|{tool_blocks.NAMES})\b.*?(?:</\2>|\Z)""",
     re.DOTALL | re.VERBOSE,
 )
 
@@ -62,7 +61,10 @@ _CODE_LINE = re.compile(
     | select\s[\w*.,()\s]+\sfrom\s+[\w.]+(?:\s+(?:where|join|left|inner|order|group|limit)\b.*)? ;?
     | update\s+[\w.]++\s++set\s+[\w.]+\s*=.* | insert\s+into\s+[\w.]+\s*(?:\(|values\b).*
     | delete\s+from\s+[\w.]++\s++where\s.*[=<>].*
+      # a tag with an attribute, and not the words of a sentence
+    | (?=<[a-z][\w-]*\s[^<>]*=["'{])(?!(?:.*?[a-z]\ ){8}).*
       # errors, traces, logs; a question on the same line is mostly not ASCII
+    | Exception\ in\ thread\ ".* | Caused\ by:\ [\w.$]+(?::.*)? | \s*at\ [\w.$<>/]+\(.*\)
     | [\w.]*[a-z](?:Error|Exception)\b(?::[\x00-\x7f]*)?
     | Traceback\ \(.* | File\ "[^"]*",\ line\ \d+.*
     | \[?\d{4}-\d\d-\d\d[T\ ]\d\d:\d\d[\x00-\x7f]* | [A-Z][a-z][a-z]\ [\ \d]\d\ \d\d:[\x00-\x7f]*

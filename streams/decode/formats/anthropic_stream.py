@@ -72,14 +72,14 @@ def assembled_lines(items: list[Any]) -> list[Any]:
     ]
 
 
-def _may_begin(document: object) -> bool:
+def _may_begin(document: object, depth: int = 0) -> bool:
     """Return whether a document may be or hold the first event of a stream."""
     if type(document) is dict:
         if document.get("type") == _BEGIN:
             return True
-        if document.keys().isdisjoint(_SHIPPED):
+        if depth == _MAX_DEPTH or document.keys().isdisjoint(_SHIPPED):
             return False
-        return any(_may_begin(document[name]) for name in SHIPPED if name in document)
+        return any(_may_begin(document[name], depth + 1) for name in SHIPPED if name in document)
     return type(document) is str and _BEGIN in document
 
 
