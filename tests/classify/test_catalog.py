@@ -86,6 +86,7 @@ KNOWN = {
         qwen3.8-flash
         wanx2.1-t2i-turbo | wan2.2-i2v-flash | wanx-v1 | cosyvoice-v2 | paraformer-realtime-v2
         gte-rerank-v2 | qwen-tts-latest | cogvideox-3 | cogview-3-flash | zhipu/embedding-3
+        spark-max | spark-lite-latest | spark-pro-128k
         baichuan-m3-plus | iflytek/spark-max | generalv3.5 | hailuo-02 | minimax/video-01
         pixverse-v5
         viduq2-turbo | dreamina-3.1 | novita/skywork/r1v4-lite
@@ -103,6 +104,9 @@ KNOWN = {
         codegemma-7b | mistral-7b-instruct-v0.3 | mixtral-8x7b | open-mistral-nemo | mistral-nemo
         mistral-small-latest | mistral-large-2411 | mistralai/mistral-small-3.2-24b-instruct
         devstral-small-2505 | magistral-small-2506 | pixtral-12b-2409 | ministral-8b-latest
+        bria/3.2-text-to-image | replit-code-v1-3b | replit/replit-code-v1_5-3b
+        google/paligemma2-3b-mix-448
+        llava-v1.6-vicuna-7b-hf | segmind/SSD-1B | segmind/tiny-sd | jina-reranker-v1-tiny-en
         codestral-mamba | grok-1 | grok-2-1212 | xai-org/grok-2 | command-r-plus
         command-a-03-2025 | cohere/command-r7b-12-2024 | c4ai-aya-expanse-32b | jamba-1.5-large
         ai21.jamba-1-5-mini-v1:0 | phi-4 | microsoft/Phi-3.5-mini-instruct | mai-ds-r1
@@ -153,6 +157,8 @@ KNOWN = {
         models/gemini-1.5-flash-latest | vertex_ai/gemini-2.0-flash-001
         projects/p-1/locations/us-central1/publishers/google/models/gemini-2.5-flash
         google/gemini-2.5-flash-preview-tts | text-bison@002 | textembedding-gecko
+        grok-2-image | aura-2-zeus-en | sonic-3.5 | universal-3-pro | bria/expand
+        jina-reranker-v1-base-en
         imagen-4.0-generate-001 | xai/grok-4 | grok-3-mini-beta | x-ai/grok-code-fast-1
         mistral-medium-2505 | mistral/magistral-medium-latest | codestral-2501
         mistral-large-2402 | devstral-medium-2507 | mistral-saba-24b | amazon.nova-lite-v1:0
@@ -179,6 +185,7 @@ KNOWN = {
         aion-labs/aion-3.5-mini | mercury | nova-3-medical""",
     "unknown": """
         openrouter/auto | gpt-proxy-1 | default | prod-chat | model-router | azure/my-deployment
+        segmind/face-to-many | spark-pro-7b | sonic-bot | spark-max-joe
         router | openrouter/owl-alpha | qwen | qwen4 | kimi | xo1y | yield-model | novabot
         philosopher-7b | seed-42 | step-by-step | ring-doorbell | commander | solar-system
         mercury-rising | titanic | sonarqube | kimiko | stepwise | o1x | llamaindex-bot

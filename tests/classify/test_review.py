@@ -64,10 +64,45 @@ def test_a_sound_catalogue_has_none():
              '{version=[">=2"], size=true, openness="open"}]')],
             "rule 2 is never reached, rule 1 says the same",
         ),
+        (
+            [family(), family(names='["anvil two"]',
+             rest='source = "x"\nrules = [{size=true, openness="open"},'
+             '{size=true, openness="proprietary"}]')],
+            "rule 2 is never reached, rule 1 decides before it",
+        ),
+        ([family(rest='source = "x"\ncomon = true')], "'comon'. Remedy: did you mean 'common'?"),
+        ([family(rest='source = "x"\ncommon = "yes"')], "common is not of type bool"),
+        ([family(names='"anvil"')], "names is not of type list"),
+        (
+            [family(rest='source = "x"\nrules = [{word=["max"], openness="open"}]')],
+            "rule 1: nothing reads the key 'word'. Remedy: did you mean 'words'?",
+        ),
+        ([family(rest='source = "x"\nunsized = true')], "unsized is for proprietary families"),
+        ([family(rest='source = "x"\nsized = "7b"')], "sized has no effect without unsized"),
+        ([family(rest='source = "x"\nbase = "Hamer"'), family("Hammer", names='["hammer"]')],
+         "base 'Hamer' is no family's title. Remedy: did you mean 'Hammer'?"),
+        ([family(rest='source = "x"\non = ["Nothing"]')], "on 'Nothing' is no family's title"),
+        ([family(names='["Anvil"]')], "small letters"),
     ],
 )  # fmt: skip
 def test_a_contradiction_is_named(families, says):
     lines = found(*families)
+
+    assert any(says in line for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("path = []", 'path = []\ncoined = ["anvill"]', "'anvill' is no family's name"),
+        ("path = []", "path = []\ncoind = []", "did you mean 'coined'?"),
+        ('slugs = ["acme"]', 'slugs = ["acme"]\nopeness = "open"', "did you mean 'openness'?"),
+        ('slugs = ["acme"]', 'slugs = ["acme"]\nopen_slugs = ["akme"]', "not in slugs"),
+        ("\n[words]", 'asof = "x"\n[words]', "did you mean 'as_of'?"),
+    ],
+)
+def test_a_misspelt_key_or_word_of_the_head_is_named(old, new, says):
+    lines = found(family(), head=HEAD.replace(old, new, 1))
 
     assert any(says in line for line in lines), lines
 

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.classify.origin import name as naming
+from streams.classify.origin.entries import faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +32,7 @@ class Change(NamedTuple):
 def contradictions(data: Mapping[str, Any], catalog: Catalog) -> list[str]:
     """Return the contradictions in a catalogue, one line each; `data` is the parsed TOML."""
     return [
+        *faults(data),
         *_developers(data),
         *_sources(data),
         *_vocabulary(data),
@@ -160,9 +162,10 @@ def _rules(catalog: Catalog) -> Iterator[str]:
     seen = set()
     for families in catalog.facts.names.values():
         for family in families:
-            if family.title in seen:
+            # Families share a title where their names need different conditions.
+            if family in seen:
                 continue
-            seen.add(family.title)
+            seen.add(family)
             for (at, first), (later, second) in itertools.combinations(
                 enumerate(family.rules, 1), 2
             ):
