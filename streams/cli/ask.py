@@ -52,14 +52,14 @@ def classify(models: tuple[str, ...]) -> None:
 def language(texts: tuple[str, ...], tags: bool) -> None:
     """Print the language of texts, one JSON line each; `-` reads JSON strings from stdin.
 
-    A JSON value that is not a string (messages, a request's body) is read as a prompt. With
+    Each is read as a worker reads a prompt: a text, or JSON (messages, a request's body). With
     --tags, print the tag that a declared language is counted under.
     """
     for text in _values(texts):
         if tags:
             common.print_line({"tag": text, "language": canonical(text)})
             continue
-        found = detect.detect(text) if isinstance(text, str) else detect.detect_messages(text)
+        found = detect.detect_messages(text)
         common.print_line(
             {
                 "language": found.language,

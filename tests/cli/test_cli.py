@@ -188,6 +188,15 @@ def test_language_answers_a_line_a_json_string():
     assert found[2] == {"language": "und", "confidence": 0.0, "method": "none"}
 
 
+def test_language_reads_a_text_as_a_worker_reads_a_prompt():
+    template = "Answer only from the context.\n\nContext: Pets are welcome for a fee of 15 euros."
+    text = f"{template}\n\nQuestion: можно ли приехать с собакой и сколько это стоит?"
+
+    (found,) = answers(called("language", text))
+
+    assert found["language"] == "ru"
+
+
 def test_language_reads_declared_tags_in_order():
     tags = ["zh_TW", "en-US,en;q=0.9", "iw", "", None, "\ud83d", "no", "tlh-" * 3000]
     stdin = "".join(json.dumps(tag) + "\n" for tag in tags)
