@@ -22,12 +22,15 @@ _OTHERS: Final = """
     avec ce comment dans des est et je la le les mon ne nous pas pour que qui sur un une vous
     como con cómo del el en es esta hay las los mi más no para por qué se sin su una y
     che chi come di il mi non per sono um uma não com os na isso het een niet op van wat hoe
-    jak jest nie w z bir bu için nasıl ve apa dari yang dan untuk là gì của không
+    cuál cuándo dónde quien quién onde quando quem où quand quel quelle wann warum wer wo gdzie
+    kiedy kto waar wanneer jak jest nie w z bir bu için nasıl ve apa dari yang dan untuk là gì của không
 """
 # Function words that titles also have between capitalised words.
 _LINKING: Final = frozenset({"a", "and", "by", "for", "from", "in", "of", "on", "the", "to"})
 _ENGLISHS: Final = frozenset(_ENGLISH.split()) | _LINKING
 _FUNCTIONS: Final = _ENGLISHS | frozenset(_OTHERS.split())
+# English words that others have as well, with another meaning.
+_SHARED: Final = frozenset({"a", "am", "an", "in", "me", "on", "was"})
 _ONLY_OTHERS: Final = frozenset(_OTHERS.split()) - _ENGLISHS
 _OTHER_WORDS: Final = Words(dict.fromkeys(_ONLY_OTHERS, ""), is_ascii=False)
 #: Words that are read.
@@ -70,4 +73,4 @@ def without_titles(text: str) -> str | None:
     if rest == text:
         return None
     words = {word.lower() for word in _WORD.findall(rest)}
-    return None if words & _ENGLISHS or not words & _ONLY_OTHERS else rest
+    return None if words & _ENGLISHS - _SHARED or not words & _ONLY_OTHERS else rest
