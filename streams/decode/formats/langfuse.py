@@ -19,6 +19,7 @@ from streams.decode.formats.raw_usage import (
     first_text,
     json_type,
     part,
+    whole,
 )
 from streams.decode.unread_usage import unread
 
@@ -38,6 +39,8 @@ _OF_OPENAI = ("prompt_tokens", "input_tokens_details", "output_tokens_details")
 #: Anthropic's names, which the SDKs pass on beside `input`, and disjoint from it like all keys
 #: here.
 _CACHE = ("cache_read_input_tokens", "cache_creation_input_tokens")
+#: Names of agents' own, disjoint too unless the total says otherwise.
+_AGENTS_CACHE = ("cacheRead", "cacheWrite")
 
 
 def is_langfuse(document: Mapping[str, Any]) -> bool:
@@ -142,4 +145,7 @@ def details(details: object) -> Usage:
     completion = [value for key, value in details.items() if key.startswith("output")]
     if not prompt and not completion:
         return known
+    cache = [details[key] for key in _AGENTS_CACHE if key in details]
+    if cache and add(*prompt, *completion) != whole(details.get("total")):
+        prompt += cache
     return Usage(add(*prompt), add(*completion))

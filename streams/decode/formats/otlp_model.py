@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 def model_of(attributes: Mapping[str, object], has: names.Present) -> object:
     """Return the model that answered; `has` are the names of the attributes."""
     model = unquoted(first(attributes, has.model))
+    if model == names.UNKNOWN_MODEL:
+        named = tuple(name for name in has.model if attributes[name] != names.UNKNOWN_MODEL)
+        model = unquoted(first(attributes, named)) or model
     for name in _HOLDING if model is None else ():
         if name in attributes:
             model = part(json_object(attributes[name]), "model")

@@ -137,6 +137,8 @@ MODEL: Final = (
     "gen_ai.model_name",
     "model",
 )
+#: Micrometer's word for a value that it does not know, so that of no model.
+UNKNOWN_MODEL: Final = "none"
 PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system", "llm.system", "llm.provider")
 #: The provider that Strands' and AgentCore's spans name.
 STRANDS: Final = "strands-agents"

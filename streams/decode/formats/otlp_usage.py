@@ -57,6 +57,8 @@ def usage(attributes: Mapping[str, object], has: names.Present, source: Source) 
     if prompt is None and completion is None:
         return _others(attributes, source)
     if not has.cache_read and not has.cache_creation:
+        if has.total and names.LANGFUSE_USAGE in attributes:
+            prompt = _with_langfuses_cache(attributes, has, prompt, completion)
         return Usage(prompt, completion)
     if names.AI_PROVIDER in attributes:
         own = _anthropics_own(attributes[names.AI_PROVIDER], prompt)
@@ -71,6 +73,18 @@ def usage(attributes: Mapping[str, object], has: names.Present, source: Source) 
     if beside or total is not None or type(prompt) is not int or not are_parts(prompt, *cache):
         prompt = _with_cache(prompt, completion, total, cache, is_beside=beside)
     return Usage(prompt, completion)
+
+
+def _with_langfuses_cache(
+    attributes: Mapping[str, object], has: names.Present, prompt: object, completion: object
+) -> object:
+    """Return all input where Langfuse's own attribute has a cache beside, and the total adds it."""
+    details = json_object(attributes[names.LANGFUSE_USAGE])
+    own = langfuse.details(details)
+    if own.completion != completion or own.prompt == whole(part(details, "input")):
+        return prompt
+    is_total = add(own.prompt, completion) == _count(attributes, has.total)
+    return own.prompt if is_total else prompt
 
 
 def _anthropics_own(metadata: object, prompt: object) -> object:

@@ -74,9 +74,19 @@ def _is_unfinished(choices: object, *reasons: str) -> bool:
 
 
 def _is_empty(choices: object) -> bool:
-    """Return whether no choice adds anything: LiteLLM's last chunk, which has the usage."""
-    deltas = [part(each, "delta") for each in choices] if type(choices) is list else []
-    return all(type(each) is dict and not any(each.values()) for each in deltas)
+    """Return whether no choice adds anything: LiteLLM's last chunk, which has the usage.
+
+    OpenRouter's repeats the role. Elsewhere a role alone begins a stream, with the usage so far.
+    """
+    return type(choices) is list and all(map(_adds_nothing, choices))
+
+
+def _adds_nothing(choice: object) -> bool:
+    delta = part(choice, "delta")
+    if type(delta) is not dict:
+        return False
+    is_openrouter = type(choice) is dict and "native_finish_reason" in choice
+    return not any(value for name, value in delta.items() if not (is_openrouter and name == "role"))
 
 
 def is_ollama(document: Mapping[str, Any]) -> bool:
