@@ -6,25 +6,13 @@ import json
 import random
 from typing import TYPE_CHECKING, Any
 
+from prompt_texts import prompts
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Different texts, and the words that they are made of: some frequent, most rare, as in any language.
-_POOL, _VOCABULARY = 2_000, 8_000
-
-
-def _texts(draw: random.Random) -> list[str]:
-    words = [
-        "".join(draw.choices("etaoinshrdlucmfwypvbgkqjxz", _zipf(26), k=draw.randrange(2, 11)))
-        for _ in range(_VOCABULARY)
-    ]
-    chosen = draw.choices(words, _zipf(_VOCABULARY), k=_POOL * 140)
-    return [" ".join(chosen[at * 140 : (at + 1) * 140]) for at in range(_POOL)]
-
-
-def _zipf(number: int) -> list[float]:
-    return [1 / (rank + 3) for rank in range(number)]
-
+#: Different texts in a run.
+_POOL = 2_000
 
 MODELS = ("gpt-4o-2024-08-06", "qwen3-32b", "claude-sonnet-4-5", "deepseek-chat", "llama-3.3-70b")
 
@@ -32,7 +20,7 @@ MODELS = ("gpt-4o-2024-08-06", "qwen3-32b", "claude-sonnet-4-5", "deepseek-chat"
 def payloads(count: int, start: float, per_second: float) -> Iterator[bytes]:
     """Yield payloads from `start` (unix seconds) on, each with texts of its own."""
     draw = random.Random("payload")
-    texts = _texts(draw)
+    texts = list(prompts(draw, _POOL))
     for number in range(count):
         yield json.dumps(_payload(number, start + number / per_second, draw, texts)).encode()
 

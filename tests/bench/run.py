@@ -29,8 +29,9 @@ How to read the numbers
   machine, without replicas; what is sent is compressed with lz4. Its CPU time is not counted
   anywhere, but it competes for the cores.
 - "LiteLLM" are payloads of some four kilobytes, as LiteLLM's loggers write them, with prompts and
-  answers. "orjson.loads" parses the same values in memory, one by one, and throws them away, with the
-  collector off. In "language" the worker detects the language of each prompt, as it does where none is
+  answers: sentences of eight languages, most in English (prompt_texts.py). "orjson.loads" parses the
+  same values in memory, one by one, and throws them away, with the collector off.
+  In "language" the worker detects the language of each prompt, as it does where none is
   declared unless TOKENSHARE_DETECT_LANGUAGE=false, which it is in all other parts.
 - "28 days" is a backlog whose event times run through 28 days: each batch meets many panes.
 - "full state" is a worker that starts alone on the changelog of two years (full_state.py says of what)

@@ -21,12 +21,12 @@ _BLOCK = re.compile(
         |request|task))>(.{1,512}?)(?:</\1>|\Z)""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-# What follows a label with a word for what is asked, on a line of its own.
-_ASKED = re.compile(
-    r"""^[^\n:：]{0,50}(?:anfrage|domanda|frage|pergunta|pregunta|query|question|request|soru|vraag
-        |вопрос|запрос|問題|问题|質問|질문|คำถาม|سؤال|सवाल)[^\n:：]{0,30}[:：]\s*(\S[^\n]*)""",
-    re.VERBOSE | re.IGNORECASE | re.MULTILINE,
+#: Words in a label, of up to so many characters, in front of what is asked.
+_ASKS: Final = (
+    *("query", "question", "request", "anfrage", "frage", "domanda", "pergunta", "pregunta"),
+    *("soru", "vraag", "вопрос", "запрос", "問題", "问题", "質問", "질문", "คำถาม", "سؤال", "सवाल"),
 )
+_MAX_LONG_LABEL = 80
 # A fence that names no language.
 _FENCE = re.compile(r"(```|~~~)[ \t]*\n(.*?)(?:\1|\Z)", re.DOTALL)
 # What code has nearly always, and prose hardly ever: its comments are in any language.
@@ -87,7 +87,23 @@ def apart(text: str) -> list[str]:
     fenced: list[tuple[str, str]] = []
     if "```" in text or "~~~" in text:
         fenced = _FENCE.findall(text)
-    return _ASKED.findall(text) + [inner for _, inner in fenced if not _OF_CODE.search(inner)]
+    return _questions(text) + [inner for _, inner in fenced if not _OF_CODE.search(inner)]
+
+
+def _questions(text: str) -> list[str]:
+    """Return what follows labels with a word for what is asked, on their line or the next one."""
+    if not _COLON.search(text):
+        return []
+    found = []
+    lines = text.split("\n")
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        colon = _COLON.search(line, 0, _MAX_LONG_LABEL)
+        if colon is None:
+            continue
+        label = line[: colon.start()].lower()
+        if any(word in label for word in _ASKS):
+            found.append(line[colon.end() :].strip() or following)
+    return found
 
 
 def instruction(text: str, part: str) -> str | None:

@@ -23,7 +23,8 @@ _OTHERS: Final = """
     como con cómo del el en es esta hay las los mi más no para por qué se sin su una y
     che chi come di il mi non per sono um uma não com os na isso het een niet op van wat hoe
     cuál cuándo dónde quien quién onde quando quem où quand quel quelle wann warum wer wo gdzie
-    kiedy kto waar wanneer jak jest nie w z bir bu için nasıl ve apa dari yang dan untuk là gì của không
+    kiedy kto waar wanneer jak jest nie w z bir bu için nasıl ve apa dari yang dan untuk là gì
+    của không
 """
 # Function words that titles also have between capitalised words.
 _LINKING: Final = frozenset({"a", "and", "by", "for", "from", "in", "of", "on", "the", "to"})
