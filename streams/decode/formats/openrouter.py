@@ -16,8 +16,13 @@ NAME = "openrouter"
 
 
 def is_openrouter(document: Mapping[str, Any]) -> bool:
-    """Return whether a document is OpenRouter's record of a generation, under `data`."""
+    """Return whether a document is OpenRouter's record of a generation, under `data` or by itself.
+
+    With the counts of tokenshare's own event in it, it is such an event.
+    """
     data = _data(document)
+    if data is document and "prompt_tokens" in data and "completion_tokens" in data:
+        return False
     return (
         "native_tokens_prompt" in data
         or "native_tokens_completion" in data
