@@ -108,6 +108,15 @@ def test_texts_of_all_planes_in_prompts_of_any_shape_keep_the_rules(monkeypatch)
     assert 0 < watch.opinion <= watch.prose
 
 
+@needs_detectors
+def test_what_composing_lengthens_is_read_up_to_the_same_length(monkeypatch):
+    watch = Watch(monkeypatch.setattr)
+
+    detect("\ufb2c" * 20 + " Bitte schreib a short letter to my teacher. " * 9)
+    detect("\ufb2c" * 5 + " the of --help a.b <b> привет как the of привет ß " * 9)
+    watch.check()
+
+
 def test_blanks_before_a_prompt_are_not_searched_to_their_end():
     blanks = " " * 1_000_000
     start = time.process_time()

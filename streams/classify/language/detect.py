@@ -131,7 +131,8 @@ def detect(text: str) -> Detection:
 
     Never raises, whatever the string; the cost is bounded by that of 512 characters.
     """
-    read = _composed(text[:PROSE_CHARACTERS])
+    # Composed, some characters become several.
+    read = _composed(text[:PROSE_CHARACTERS])[:PROSE_CHARACTERS]
     quick = _quick()
     if quick is None:
         return _by_script(read if is_plain(read) else _prose(text), read)
