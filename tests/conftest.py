@@ -16,9 +16,6 @@ settings.register_profile("full", deadline=None, suppress_health_check=[HealthCh
 settings.register_profile("short", settings.get_profile("full"), max_examples=20)
 settings.load_profile("full")
 
-#: Where a missing tool is a failure and no reason to skip.
-IN_CI = bool(os.environ.get("CI"))
-
 
 def pytest_report_header():
     names = ("faust-streaming", "aiokafka", "kafka-python", "msgspec", "prometheus-client")

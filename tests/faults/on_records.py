@@ -7,14 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaConsumer, KafkaProducer
-from rounds import Sending
 from stage import BEFORE, wait_for
 
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.demo.bulk import plain_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from stage import Stage
     from verdict import Verdict
@@ -86,26 +85,14 @@ def future_bound(stage: Stage) -> Verdict:
 
 def _send_at_the_bound(stage: Stage) -> list[Simulated]:
     """Send events while workers are killed in turn; return them."""
-    sent: list[Simulated] = []
-    ended = threading.Event()
     first = time.time() + ALLOWED_CLOCK_SKEW_SECONDS + AHEAD_SECONDS
-
-    def until_ended() -> Iterator[Simulated]:
-        # Their times go on as the clock does: each is rejected at once, and right a little later.
-        for event in plain_events(MANY, 1, first, first + MANY / FUTURE_RATE):
-            if ended.is_set():
-                return
-            sent.append(event)
-            yield event
-
-    sending = Sending(stage.kafka.bootstrap, stage.topic, until_ended(), FUTURE_RATE)
-    sending.start()
-    for turn in range(KILLS):
-        time.sleep(PAUSE_SECONDS + turn / 10)
-        stage.workers[turn % 2].kill()
-        stage.supervise()
-    ended.set()
-    sending.finish()
+    # Their times go on as the clock does: each is rejected at once, and right a little later.
+    events = plain_events(MANY, 1, first, first + MANY / FUTURE_RATE)
+    with stage.flowing(events, FUTURE_RATE) as sent:
+        for turn in range(KILLS):
+            time.sleep(PAUSE_SECONDS + turn / 10)
+            stage.workers[turn % 2].kill()
+            stage.supervise()
     return sent
 
 

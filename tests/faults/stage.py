@@ -132,11 +132,19 @@ class Stage:
     @contextmanager
     def sending(self, rate: float = RATE, minutes: tuple[float, float] = LATELY) -> Iterator[None]:
         """Send events evenly as long as the block runs, whatever happens to Kafka."""
+        with self.flowing(self._events(STREAM_EVENTS, minutes), rate) as sent:
+            yield
+        for event in sent:
+            self.truth.add(event)
+
+    @contextmanager
+    def flowing(self, events: Iterator[Simulated], rate: float) -> Iterator[list[Simulated]]:
+        """Send given events likewise; the list holds those that were sent, not in the truth yet."""
         sent: list[Simulated] = []
         ended = threading.Event()
 
         def until_ended() -> Iterator[Simulated]:
-            for event in self._events(STREAM_EVENTS, minutes):
+            for event in events:
                 if ended.is_set():
                     return
                 sent.append(event)
@@ -145,13 +153,11 @@ class Stage:
         sending = Sending(self.kafka.bootstrap, self.topic, until_ended(), rate)
         sending.start()
         try:
-            yield
+            yield sent
         finally:
             ended.set()
             sending.join()
         sending.finish()
-        for event in sent:
-            self.truth.add(event)
 
     def events(self, count: int, minutes: tuple[float, float] = LATELY) -> list[Simulated]:
         """Return new events, to be sent in another form and to be added to the truth."""
