@@ -67,7 +67,10 @@ MANY_BYTES = 1024 * 1024
 #: Envoy AI Gateway's keys are chosen by the deployment, but all have this prefix.
 MAY_BE_ENVOY = b'"gen'
 #: The order of the fields on the wire.
-_WRITTEN = ("id", "ts", "model", "prompt_tokens", "completion_tokens", "language", "tenant")
+_WRITTEN = (
+    *("id", "ts", "model", "prompt_tokens", "completion_tokens", "language", "tenant"),
+    *("cached_tokens", "reasoning_tokens", "cost", "provider"),
+)
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
 _NAMELESS = Rejected("no_model", "model is empty")
 
