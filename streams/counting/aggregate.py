@@ -7,7 +7,7 @@ takes two and a half times as long (3.3 us an event against 1.3 us).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +20,18 @@ from streams.decode.event import (
     EARLIEST_TIME,
     Rejected,
 )
-from streams.state.pane import DAY, Counts, add_counts, is_kept
+from streams.state.counts import (
+    CACHE_STATED,
+    CACHED,
+    COST,
+    COST_SQUARES,
+    PRICED,
+    PRICED_TOKENS,
+    REASONING,
+    Counts,
+    add_counts,
+)
+from streams.state.pane import DAY, is_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,6 +46,8 @@ _EXACT = 2**53
 #: Up to this many elements, filling with zeros is faster than sorting the numbers in use.
 _DENSE = 1 << 17
 
+NANO_IN_MICRO = 1000
+
 
 class Keys(NamedTuple):
     """The aggregation key: a key number a row below `size`, negative for none."""
@@ -48,12 +61,48 @@ Sums = list[tuple[int, Counts]]
 
 
 @dataclass(frozen=True, slots=True)
+class More:
+    """What events may say beside their tokens: -1 where one does not. `cost` is in nano-dollars."""
+
+    cached: NDArray[np.int64]
+    reasoning: NDArray[np.int64]
+    cost: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: Rows) -> More | None:
+        """Return what rows say beside their tokens, None where none says anything."""
+        columns = (rows.cached, rows.reasoning, rows.cost)
+        return cls(*columns) if any((each >= 0).any() for each in columns) else None
+
+    def columns(
+        self, tokens: NDArray[np.int64], requests: NDArray[np.int64] | None
+    ) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Yield what each row adds to a column of counts; columns without anything are left out.
+
+        `requests` is how many requests each row stands for, None where each is one.
+        """
+        if (stated := self.cached >= 0).any():
+            yield CACHED, np.maximum(self.cached, 0)
+            yield CACHE_STATED, np.where(stated, tokens, 0)
+        if (self.reasoning > 0).any():
+            yield REASONING, np.maximum(self.reasoning, 0)
+        if (priced := self.cost >= 0).any():
+            yield COST, np.maximum(self.cost, 0)
+            yield PRICED, priced.astype(np.int64) if requests is None else requests * priced
+            yield PRICED_TOKENS, np.where(priced, tokens, 0)
+            # The requests of one row count as equal, as with tokens.
+            micro = np.maximum(-(-self.cost // NANO_IN_MICRO), 0)
+            yield COST_SQUARES, micro * micro if requests is None else -(-micro * micro // requests)
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
     """The events of a batch that count, a row each: times in unix seconds, tokens, key numbers.
 
     The numbers index the classifier's tables of names; those of tenants with origins and languages
     are `tenant * count of the others + other`. `requests` is how many requests each row stands for,
-    None where each is one.
+    None where each is one. `served` are models with who served them; `more` is None where no event
+    says more than its tokens.
     """
 
     ts: NDArray[np.float64]
@@ -61,14 +110,16 @@ class Columns:
     completion: NDArray[np.float64]
     tokens: NDArray[np.int64]
     cell: Keys
-    model: Keys
+    served: Keys
     origin: Keys
     language: Keys
     developer: Keys
+    provider: Keys
     tenant_origin: Keys
     tenant_language: Keys
     format: NDArray[np.int64]
     requests: NDArray[np.int64] | None = None
+    more: More | None = None
     kept: dict[int, Sums] = field(default_factory=dict)
 
     def sums(self, keys: Keys) -> Sums:
@@ -87,6 +138,18 @@ class Columns:
         return [(*divmod(number, keys.size), counts) for number, counts in added]
 
     def _add_up(self, keys: Keys) -> Sums:
+        sums = self._tokens(keys)
+        if self.more is None:
+            return sums
+        counts = dict(sums)
+        for column, values in self.more.columns(self.tokens, self.requests):
+            for number, whole in _sums_of(keys.numbers, values):
+                mine = counts[number]
+                mine.extend([0] * (column + 1 - len(mine)))
+                mine[column] += whole
+        return sums
+
+    def _tokens(self, keys: Keys) -> Sums:
         place, size = keys
         prompt, completion, tokens = self.prompt, self.completion, self.tokens
         weights = self.requests
@@ -120,6 +183,23 @@ class Columns:
                 each[3] = squares
         found = present if names is None else names[present]
         return list(zip(found.tolist(), added, strict=True))
+
+
+def _sums_of(place: NDArray[np.int64], values: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Yield (key number, sum of the values) where it is not zero, exactly."""
+    rows = np.flatnonzero((values > 0) & (place >= 0))
+    if not len(rows):
+        return
+    names, numbers = np.unique(place[rows], return_inverse=True)
+    some = values[rows]
+    if int(some.max()) * len(some) < _EXACT:
+        whole = np.bincount(numbers, some.astype(np.float64)).astype(np.int64).tolist()
+    else:
+        # In halves, each of which sums exactly; combined they may exceed 64 bits.
+        high = np.bincount(numbers, (some >> 31).astype(np.float64))
+        low = np.bincount(numbers, (some & (2**31 - 1)).astype(np.float64))
+        whole = [int(left) * 2**31 + int(right) for left, right in zip(high, low, strict=True)]
+    yield from zip(names.tolist(), whole, strict=True)
 
 
 def _sums_of_many(
@@ -193,6 +273,8 @@ def columns_of(
     tables = classifier.tables()
     origin = Keys(tables.origin[pairs], len(classifier.origin_names.names))
     language = Keys(tables.language[pairs], len(classifier.language_names.names))
+    model = Keys(tables.model[pairs], len(classifier.model_names.names))
+    provider = Keys(rows.provider, len(classifier.provider_names.names))
     tenants = Keys(rows.tenant, len(classifier.tenant_names.names))
     return Columns(
         ts=rows.ts,
@@ -200,14 +282,16 @@ def columns_of(
         completion=rows.completion.astype(np.float64),
         tokens=rows.prompt + rows.completion,
         cell=Keys(tables.cell[pairs], len(classifier.cell_names.names)),
-        model=Keys(tables.model[pairs], len(classifier.model_names.names)),
+        served=_served(model, provider),
         origin=origin,
         language=language,
         developer=Keys(tables.developer[pairs], len(classifier.developer_names.names)),
+        provider=provider,
         tenant_origin=_beside(tenants, origin),
         tenant_language=_beside(tenants, language),
         format=rows.format,
         requests=rows.requests if (rows.requests > 1).any() else None,
+        more=More.of(rows),
     ), rejected
 
 
@@ -227,6 +311,14 @@ def untimely(ts: float, ceiling: float) -> Rejected:
 def _beside(tenants: Keys, others: Keys) -> Keys:
     place = np.where(tenants.numbers < 0, -1, tenants.numbers * others.size + others.numbers)
     return Keys(place, tenants.size * others.size)
+
+
+def _served(models: Keys, providers: Keys) -> Keys:
+    # Number 0 is that of no provider.
+    width = providers.size + 1
+    if width == 1:
+        return models
+    return Keys(models.numbers * width + providers.numbers + 1, models.size * width)
 
 
 def late_events(ts: NDArray[np.float64], newest: float, allowed: float) -> int:
@@ -264,7 +356,12 @@ def _kept_panes_of(columns: Columns, level: Level, newest: float) -> tuple[Keys,
 def add_to_panes(
     level: Level, columns: Columns, which: Keys, panes: Mapping[int, Pane], classifier: Classifier
 ) -> None:
-    """Add events to the panes of a level; `which` is the number of each row's pane."""
+    """Add events to the panes of a level; `which` is the number of each row's pane.
+
+    Tenants are counted by their tokens only: with all else they would take most of the state.
+    """
+    if level.of_tenants and columns.more is not None:
+        columns = replace(columns, more=None, kept={})
 
     def sums(keys: Keys) -> Iterable[tuple[Pane, int, Counts]]:
         if which.size == 1:
@@ -289,4 +386,4 @@ def _maps(
         yield of_tenants, columns.tenant_language, partial(classifier.tenant_key, "l")
     else:
         yield attrgetter("cells"), columns.cell, classifier.cell_names.names.__getitem__
-        yield attrgetter("models"), columns.model, classifier.model_names.names.__getitem__
+        yield attrgetter("models"), columns.served, classifier.served_key

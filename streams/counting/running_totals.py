@@ -9,7 +9,7 @@ import numpy as np
 from streams.classify.keys import OTHER
 from streams.decode.rows import FORMAT_NAMES
 from streams.decode.unread_usage import MAX_SOURCES
-from streams.state.pane import Counts, add_counts
+from streams.state.counts import Counts, add_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ def add_unread(totals: Totals, unread: Iterable[UnreadItem], newest: float) -> N
 
 
 def add_events(totals: Totals, columns: Columns, classifier: Classifier) -> None:
-    """Count events by format, origin, language and developer."""
+    """Count events by format, origin, language, developer and provider."""
     for number, count in enumerate(np.bincount(columns.format).tolist()):
         if count:
             count_up(totals.events, FORMAT_NAMES[number], count)
@@ -61,6 +61,9 @@ def add_events(totals: Totals, columns: Columns, classifier: Classifier) -> None
     ):
         for number, counts in columns.sums(keys):
             _add_bounded(into, names[number], counts)
+    names = classifier.provider_names.names
+    for number, counts in columns.sums(columns.provider) if names else ():
+        _add_bounded(totals.providers, names[number], counts)
 
 
 def count_up(into: dict[str, int], key: str, count: int) -> None:

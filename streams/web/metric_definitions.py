@@ -28,6 +28,42 @@ JOINT_RATIO = Definition(
     ("origin", "language", "measure", "window"),
     "Share of an origin and a prompt language together in a window, 0 to 1.",
 )
+LAW_RATIO = Definition(
+    "llm_share_jurisdiction_ratio",
+    "gauge",
+    ("origin", "jurisdiction", "measure", "window"),
+    "Share of a model origin and a jurisdiction of the endpoint together in a window, 0 to 1.",
+)
+SERVED_RATIO = Definition(
+    "llm_share_provider_ratio",
+    "gauge",
+    ("provider", "origin", "measure", "window"),
+    "Share of a provider and a model origin together in 24h, 0 to 1.",
+)
+WINDOW_COST = Definition(
+    "llm_window_cost_usd",
+    "gauge",
+    ("window",),
+    "US dollars that a window's shares of cost are based on; absent where no request has a price.",
+)
+PRICED_RATIO = Definition(
+    "llm_window_priced_ratio",
+    "gauge",
+    ("window",),
+    "Part of a window's tokens that has a price, stated or estimated; the rest is not free.",
+)
+ESTIMATED_RATIO = Definition(
+    "llm_window_estimated_ratio",
+    "gauge",
+    ("window",),
+    "Part of a window's tokens whose price is an estimate from a list of prices.",
+)
+MEASURED_RATIO = Definition(
+    "llm_window_measured_ratio",
+    "gauge",
+    ("window",),
+    "Part of a window's tokens that a version counted which knows of prices and cache reads.",
+)
 WINDOW_REQUESTS = Definition(
     "llm_window_requests",
     "gauge",
@@ -148,6 +184,12 @@ REQUESTS = Definition(
     "counter",
     ("dimension", "key"),
     "Requests counted since the first record, over all workers; a restart does not reset it.",
+)
+COST = Definition(
+    "llm_cost_usd",
+    "counter",
+    ("dimension", "key"),
+    "US dollars of the requests that have a price, over all workers; a restart does not reset it.",
 )
 RECORDS = Definition(
     "tokenshare_records",
@@ -299,8 +341,14 @@ BUILD_INFO = Definition(
 DEFINITIONS = (
     SHARE_RATIO,
     JOINT_RATIO,
+    LAW_RATIO,
+    SERVED_RATIO,
     WINDOW_REQUESTS,
     WINDOW_TOKENS,
+    WINDOW_COST,
+    PRICED_RATIO,
+    ESTIMATED_RATIO,
+    MEASURED_RATIO,
     STANDARD_ERROR,
     BASELINE,
     SHIFT,
@@ -319,6 +367,7 @@ DEFINITIONS = (
     AS_OF,
     TOKENS,
     REQUESTS,
+    COST,
     RECORDS,
     UNREAD_USAGE,
     EVENTS,

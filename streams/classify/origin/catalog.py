@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from streams.classify.enrichment import attempt
+from streams.classify.keys import UNKNOWN
 from streams.classify.origin import name as naming
 from streams.classify.origin.catalog_file import builtin_facts, facts_of
 from streams.classify.origin.facts import Classification, Facts
@@ -76,6 +77,18 @@ class Catalog:
                 self._old, self._young = self._young, {}
             self._young[model] = found
         return found
+
+    def provider_key(self, served: str) -> str:
+        """Return the key of who served, from the text that says so."""
+        return served.lower()[:64]
+
+    def provider_name(self, key: str) -> str:
+        """Return the display name of a provider's key."""
+        return key
+
+    def jurisdiction(self, provider: str) -> str:  # noqa: ARG002
+        """Return the jurisdiction of a provider's key."""
+        return UNKNOWN
 
     def _decide(self, model: str) -> Classification:
         shown = naming.shown(model)

@@ -67,10 +67,13 @@ MANY_BYTES = 1024 * 1024
 #: Envoy AI Gateway's keys are chosen by the deployment, but all have this prefix.
 MAY_BE_ENVOY = b'"gen'
 #: The order of the fields on the wire.
+_MORE = ("cached_tokens", "reasoning_tokens", "cost", "provider")
 _WRITTEN = (
     *("id", "ts", "model", "prompt_tokens", "completion_tokens", "language", "tenant"),
-    *("cached_tokens", "reasoning_tokens", "cost", "provider"),
+    *_MORE,
 )
+#: Fields that never make an event unreadable.
+_OPTIONAL = ("id", *_MORE)
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
 _NAMELESS = Rejected("no_model", "model is empty")
 
@@ -157,8 +160,9 @@ def read(document: Mapping[str, Any]) -> UsageEvent | Rejected:
         "language": document.get("language"),
         "tenant": document.get("tenant"),
     }
+    more = {name: document.get(name) for name in _OPTIONAL}
     try:
-        event = msgspec.convert(fields | {"id": document.get("id")}, UsageEvent)
+        event = msgspec.convert(fields | more, UsageEvent)
     except (msgspec.ValidationError, OverflowError):
         return _explain(document, fields)
     return event if event.model.strip() else _NAMELESS
