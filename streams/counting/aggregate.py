@@ -7,7 +7,7 @@ takes two and a half times as long (3.3 us an event against 1.3 us).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -43,10 +43,19 @@ if TYPE_CHECKING:
 #: Sums of doubles are exact below this.
 _EXACT = 2**53
 
+#: The square of a larger number has more than 63 bits.
+_MAX_ROOT = 3_000_000_000
+
 #: Up to this many elements, filling with zeros is faster than sorting the numbers in use.
 _DENSE = 1 << 17
 
 NANO_IN_MICRO = 1000
+
+# Each column takes bytes in every pane, so a map has what is asked of it: origins their standard
+# errors by cost, tenants their tokens only. Running totals are few and have all but those errors.
+OF_MODELS = frozenset((CACHED, CACHE_STATED, COST, PRICED, PRICED_TOKENS))
+OF_CELLS = OF_MODELS | {COST_SQUARES}
+OF_TOTALS = OF_MODELS | {REASONING}
 
 
 class Keys(NamedTuple):
@@ -92,7 +101,10 @@ class More:
             yield PRICED_TOKENS, np.where(priced, tokens, 0)
             # The requests of one row count as equal, as with tokens.
             micro = np.maximum(-(-self.cost // NANO_IN_MICRO), 0)
-            yield COST_SQUARES, micro * micro if requests is None else -(-micro * micro // requests)
+            if micro.max() > _MAX_ROOT:
+                micro = micro.astype(object)
+            squares = micro * micro
+            yield COST_SQUARES, squares if requests is None else -(-squares // requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,29 +132,33 @@ class Columns:
     format: NDArray[np.int64]
     requests: NDArray[np.int64] | None = None
     more: More | None = None
-    kept: dict[int, Sums] = field(default_factory=dict)
+    kept: dict[tuple[int, frozenset[int]], Sums] = field(default_factory=dict)
 
-    def sums(self, keys: Keys) -> Sums:
-        """Return the counts of all events by key; computed once."""
-        found = self.kept.get(id(keys))
+    def sums(self, keys: Keys, optional: frozenset[int]) -> Sums:
+        """Return the counts of all events by key, with these optional columns; computed once."""
+        found = self.kept.get((id(keys), optional))
         if found is None:
-            found = self.kept[id(keys)] = self._add_up(keys)
+            found = self.kept[id(keys), optional] = self._add_up(keys, optional)
         return found
 
-    def sums_by_pane(self, panes: Keys, keys: Keys) -> list[tuple[int, int, Counts]]:
+    def sums_by_pane(
+        self, panes: Keys, keys: Keys, optional: frozenset[int]
+    ) -> list[tuple[int, int, Counts]]:
         """Return (pane number, key number, counts); rows with a negative number are left out."""
         place = np.where(
             (panes.numbers < 0) | (keys.numbers < 0), -1, panes.numbers * keys.size + keys.numbers
         )
-        added = self._add_up(Keys(place, panes.size * keys.size))
+        added = self._add_up(Keys(place, panes.size * keys.size), optional)
         return [(*divmod(number, keys.size), counts) for number, counts in added]
 
-    def _add_up(self, keys: Keys) -> Sums:
+    def _add_up(self, keys: Keys, optional: frozenset[int]) -> Sums:
         sums = self._tokens(keys)
-        if self.more is None:
+        if self.more is None or not optional:
             return sums
         counts = dict(sums)
         for column, values in self.more.columns(self.tokens, self.requests):
+            if column not in optional:
+                continue
             for number, whole in _sums_of(keys.numbers, values):
                 mine = counts[number]
                 mine.extend([0] * (column + 1 - len(mine)))
@@ -192,6 +208,12 @@ def _sums_of(place: NDArray[np.int64], values: NDArray[np.int64]) -> Iterator[tu
         return
     names, numbers = np.unique(place[rows], return_inverse=True)
     some = values[rows]
+    if some.dtype == object:
+        sums: dict[int, int] = {}
+        for name, value in zip(place[rows].tolist(), some.tolist(), strict=True):
+            sums[name] = sums.get(name, 0) + value
+        yield from sums.items()
+        return
     if int(some.max()) * len(some) < _EXACT:
         whole = np.bincount(numbers, some.astype(np.float64)).astype(np.int64).tolist()
     else:
@@ -356,21 +378,16 @@ def _kept_panes_of(columns: Columns, level: Level, newest: float) -> tuple[Keys,
 def add_to_panes(
     level: Level, columns: Columns, which: Keys, panes: Mapping[int, Pane], classifier: Classifier
 ) -> None:
-    """Add events to the panes of a level; `which` is the number of each row's pane.
+    """Add events to the panes of a level; `which` is the number of each row's pane."""
 
-    Tenants are counted by their tokens only: with all else they would take most of the state.
-    """
-    if level.of_tenants and columns.more is not None:
-        columns = replace(columns, more=None, kept={})
-
-    def sums(keys: Keys) -> Iterable[tuple[Pane, int, Counts]]:
+    def sums(keys: Keys, optional: frozenset[int]) -> Iterable[tuple[Pane, int, Counts]]:
         if which.size == 1:
-            return ((panes[0], number, counts) for number, counts in columns.sums(keys))
-        by_pane = columns.sums_by_pane(which, keys)
+            return ((panes[0], number, counts) for number, counts in columns.sums(keys, optional))
+        by_pane = columns.sums_by_pane(which, keys, optional)
         return ((panes[at], number, counts) for at, number, counts in by_pane)
 
-    for map_of, keys, name_of in _maps(level, columns, classifier):
-        for pane, number, counts in sums(keys):
+    for map_of, keys, optional, name_of in _maps(level, columns, classifier):
+        for pane, number, counts in sums(keys, optional):
             add_counts(map_of(pane), name_of(number), counts)
     for crowded in filter(attrgetter("is_crowded"), panes.values()):
         crowded.trim()
@@ -378,12 +395,16 @@ def add_to_panes(
 
 def _maps(
     level: Level, columns: Columns, classifier: Classifier
-) -> Iterator[tuple[Callable[[Pane], dict[str, Counts]], Keys, Callable[[int], str]]]:
-    """Yield each map in the panes of a level, the kind of its keys, and their names by number."""
+) -> Iterator[
+    tuple[Callable[[Pane], dict[str, Counts]], Keys, frozenset[int], Callable[[int], str]]
+]:
+    """Yield each map in the panes of a level: the kind of its keys, columns, names by number."""
     if level.of_tenants:
         of_tenants = attrgetter("tenants")
-        yield of_tenants, columns.tenant_origin, partial(classifier.tenant_key, "o")
-        yield of_tenants, columns.tenant_language, partial(classifier.tenant_key, "l")
+        none: frozenset[int] = frozenset()
+        yield of_tenants, columns.tenant_origin, none, partial(classifier.tenant_key, "o")
+        yield of_tenants, columns.tenant_language, none, partial(classifier.tenant_key, "l")
     else:
-        yield attrgetter("cells"), columns.cell, classifier.cell_names.names.__getitem__
-        yield attrgetter("models"), columns.served, classifier.served_key
+        name = classifier.cell_names.names.__getitem__
+        yield attrgetter("cells"), columns.cell, OF_CELLS, name
+        yield attrgetter("models"), columns.served, OF_MODELS, classifier.served_key

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streams.classify.keys import OTHER
+from streams.counting.aggregate import OF_TOTALS
 from streams.decode.rows import FORMAT_NAMES
 from streams.decode.unread_usage import MAX_SOURCES
 from streams.state.counts import Counts, add_counts
@@ -59,10 +60,10 @@ def add_events(totals: Totals, columns: Columns, classifier: Classifier) -> None
         (totals.languages, columns.language, classifier.language_names.names),
         (totals.developers, columns.developer, classifier.developer_names.names),
     ):
-        for number, counts in columns.sums(keys):
+        for number, counts in columns.sums(keys, OF_TOTALS):
             _add_bounded(into, names[number], counts)
     names = classifier.provider_names.names
-    for number, counts in columns.sums(columns.provider) if names else ():
+    for number, counts in columns.sums(columns.provider, OF_TOTALS) if names else ():
         _add_bounded(totals.providers, names[number], counts)
 
 

@@ -124,6 +124,8 @@ def minus(whole: Counts, part: Counts) -> Counts:
     left = whole + [0] * (len(part) - len(whole))
     for number, count in enumerate(part):
         left[number] -= count
+    while len(left) > CORE and not left[-1]:
+        left.pop()
     return left
 
 

@@ -153,8 +153,14 @@ def _counts(stored: NDArray[np.int64], names: Sequence[str]) -> list[Counts]:
             high.append((number, values.tolist()))
         else:
             table[:, number] = _difference(table, number, values)
-    rows: list[Counts] = table.tolist()
+    # A list ends with its last column that is not zero.
+    used = np.where(table[:, CORE:] != 0, np.arange(CORE + 1, width + 1), CORE).max(
+        axis=1, initial=CORE
+    )
+    rows: list[Counts] = [row[:end] for row, end in zip(table.tolist(), used.tolist(), strict=True)]
     for number, values in high:
         for row, each in zip(rows, values, strict=True):
-            row[number] += each << _LOW_BITS
+            if each:
+                row.extend([0] * (number + 1 - len(row)))
+                row[number] += each << _LOW_BITS
     return rows
