@@ -191,6 +191,18 @@ COST = Definition(
     ("dimension", "key"),
     "US dollars of the requests that have a price, over all workers; a restart does not reset it.",
 )
+CACHED_TOKENS = Definition(
+    "llm_cached_tokens",
+    "counter",
+    ("dimension", "key"),
+    "Prompt tokens read from a provider's cache, of requests that state them; part of the tokens.",
+)
+REASONING_TOKENS = Definition(
+    "llm_reasoning_tokens",
+    "counter",
+    ("dimension", "key"),
+    "Completion tokens that were reasoning, of the requests that state them; part of the tokens.",
+)
 RECORDS = Definition(
     "tokenshare_records",
     "counter",
@@ -368,6 +380,8 @@ DEFINITIONS = (
     TOKENS,
     REQUESTS,
     COST,
+    CACHED_TOKENS,
+    REASONING_TOKENS,
     RECORDS,
     UNREAD_USAGE,
     EVENTS,

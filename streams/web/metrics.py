@@ -17,13 +17,14 @@ from prometheus_client.registry import Collector
 from streams.classify.enrichment import failures
 from streams.shares import measures
 from streams.shifts.sentence import leading
+from streams.state.counts import CACHE_STATED, CACHED, REASONING, at, tokens_of
 from streams.state.counts import REQUESTS as REQUESTS_COLUMN
-from streams.state.counts import tokens_of
 from streams.web.exposition import counter, encoder, enrichment_family, gauge
 from streams.web.metric_definitions import (
     AS_OF,
     BASELINE,
     BUILD_INFO,
+    CACHED_TOKENS,
     CLOCK_OFFSET,
     COST,
     DEAD_LETTERS_LOST,
@@ -51,6 +52,7 @@ from streams.web.metric_definitions import (
     PEAK,
     PRICED_RATIO,
     READY,
+    REASONING_TOKENS,
     REBALANCES,
     RECORDS,
     RECOVERY_SECONDS,
@@ -268,13 +270,18 @@ def _note_families(snapshot: Snapshot) -> Iterable[Metric]:
 
 def _total_families(snapshot: Snapshot) -> Iterable[Metric]:
     tokens, requests, cost = counter(TOKENS), counter(REQUESTS), counter(COST)
+    cached, reasoning = counter(CACHED_TOKENS), counter(REASONING_TOKENS)
     for dimension, keys in snapshot.totals.items():
         for key, counts in keys.items():
             tokens.add_metric((dimension, key), tokens_of(counts))
             requests.add_metric((dimension, key), counts[REQUESTS_COLUMN])
             if (dollars := _dollars(counts)) is not None:
                 cost.add_metric((dimension, key), dollars)
-    yield from (tokens, requests, cost)
+            if at(counts, CACHE_STATED):
+                cached.add_metric((dimension, key), at(counts, CACHED))
+            if at(counts, REASONING):
+                reasoning.add_metric((dimension, key), at(counts, REASONING))
+    yield from (tokens, requests, cost, cached, reasoning)
 
 
 def _pipeline_families(snapshot: Snapshot) -> Iterable[Metric]:

@@ -48,7 +48,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 def snapshot() -> Snapshot:
     view = View()
     totals = Totals(
-        origins={"cn-open": [3, 30, 3, 0, 0, 0, 0, 2_500_000_001, 2, 22]},
+        origins={"cn-open": [3, 30, 3, 0, 10, 33, 2, 2_500_000_001, 2, 22]},
         languages={"zh-Hans": [3, 30, 3, 0]},
         developers={'We "say" \\ so\n': [3, 30, 3, 0]},
         records={"counted/": 3, "rejected/not_json": 2},
