@@ -251,7 +251,8 @@ ENRICHMENT_FAILURES = Definition(
     "tokenshare_enrichment_failures",
     "counter",
     ("kind",),
-    "Faults in finding a request's language, origin or tenant, in this process; its tokens count.",
+    "Faults in finding a request's language, origin, tenant or provider, in this process; "
+    "its tokens count.",
 )
 REBALANCES = Definition(
     "tokenshare_rebalances", "counter", (), "Times that partitions were assigned to this process."

@@ -23,10 +23,10 @@ _OWN_NETWORKS = tuple(
 )
 _NAT64 = ip_network("64:ff9b::/96")
 # Names that the internet's DNS does not have, or that stand for one's own network.
-_OWN_ENDINGS = frozenset(
-    "consul corp docker home internal intranet k8s lan local localdomain localhost mesh nomad "
-    "onion pod private svc test vpn".split()
-)
+_OWN_ENDINGS = {
+    *("consul", "corp", "docker", "home", "internal", "intranet", "k8s", "lan", "local"),
+    *("localdomain", "localhost", "mesh", "nomad", "onion", "pod", "private", "svc", "test", "vpn"),
+}
 _OWN_SUFFIXES = (".home.arpa", ".ts.net", ".beta.tailscale.net", ".compute.internal", ".nip.io")
 
 _WAY = r"(?:north|south|east|west|central)"
@@ -97,7 +97,7 @@ def domain_of(host: str) -> str:
     labels = host.split(".")
     if labels[-1].isdecimal() or ":" in host:
         return host
-    has_second = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL  # noqa: PLR2004
+    has_second = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
     return ".".join(labels[-3 if has_second else -2 :])
 
 

@@ -89,11 +89,10 @@ def facts_of(text: str, file: str) -> ProviderFacts:
 
 
 def _entry(data: Mapping[str, Any]) -> Entry:
-    return Entry(
-        **{key: data[key] for key in (*_TEXTS, *_FLAGS) if key in data},
-        **{key: tuple(data.get(key, ())) for key in _LISTS},
-        regions=data.get("regions", {}),
-    )
+    texts = {key: data[key] for key in _TEXTS}
+    flags = {key: data.get(key, False) for key in _FLAGS}
+    lists = {key: tuple(data.get(key, ())) for key in _LISTS}
+    return Entry(**texts, **lists, **flags, regions=data.get("regions", {}))
 
 
 def _faults(data: Mapping[str, Any]) -> list[str]:
