@@ -33,7 +33,6 @@ from streams.classify.origin.values import (
     openness_of,
     origin_of,
 )
-
 from streams.classify.provider import overrides as provider_overrides
 from streams.classify.provider.overrides import ProviderOverrides
 

@@ -98,7 +98,7 @@ def parsed(
 
 def suggestion(key: str) -> str:
     """Return an entry for an unknown provider, ready to be appended to the file."""
-    about = "a code like \"de\", or self-hosted"
+    about = 'a code like "de", or self-hosted'
     return f'[providers."{key}"]\njurisdiction = "{UNKNOWN}"  # {about}'
 
 
@@ -113,6 +113,8 @@ def _override(name: str, data: object, where: Place) -> ProviderOverride:
             )
         if key != "hosts" and (not isinstance(value, str) or not value.strip()):
             raise CatalogError(f"{where.key(key)}: {key} must be text. Remedy: put it in quotes.")
+    if not data.get("name", name).isprintable():
+        raise CatalogError(f"{where}: has characters that cannot be shown. Remedy: add name.")
     if not folded(name):
         raise CatalogError(f"{where}: has no letter or digit. Remedy: name a provider.")
     key = data.get("key", key_of(name))

@@ -120,7 +120,7 @@ class Providers:
         if found is None:
             if named is not None and named.router:
                 return self._provider(named, "router")
-            return _unknown(key_of(domain_of(host)), "no entry has this host")
+            return _unknown(key_of(domain_of(host).replace(":", "-")), "no entry has this host")
         entry = self.facts.at(*found)
         is_said = named is not None and not (
             named.router or named.protocol or named.key == SELF_HOSTED

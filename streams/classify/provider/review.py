@@ -25,7 +25,7 @@ def unusual_overrides(providers: Providers) -> list[str]:
     for each in providers.overrides.entries:
         where = f'providers."{each.entry}"'
         texts = (each.entry, *(f"@{host}" for host in each.hosts))
-        known = {(found.key, found.jurisdiction) for found in map(plain.classify, texts)}
+        known = {(said.key, said.jurisdiction) for said in map(plain.classify, texts)}
         if each.provider.jurisdiction == UNKNOWN:
             found.append(f"{where}: still says unknown. Remedy: write its jurisdiction.")
         elif known == {(each.provider.key, each.provider.jurisdiction)}:
