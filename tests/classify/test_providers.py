@@ -102,6 +102,9 @@ NAMED = {
     ),
     ("acme.co.uk", "unknown"): "@llm.acme.co.uk",
     ("8.8.8.8", "unknown"): "@8.8.8.8 openai@8.8.8.8:443 @::ffff:8.8.8.8",
+    # Dots count in a name: these are domains, and no spelling of azure_ai and deepseek.
+    ("azure.ai", "unknown"): "openai@llm.azure.ai azure.ai",
+    ("deepseek-chat", "unknown"): "@llm.deepseek.chat deepseek@deepseek.chat",
     # An endpoint of a customer's own at a cloud: nobody says who runs it.
     ("amazonaws.com", "unknown"): "openai@ours-1.eu-central-1.elb.amazonaws.com",
 }

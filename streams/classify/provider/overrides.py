@@ -177,7 +177,7 @@ def _clashes(
 ) -> Iterator[str]:
     if folded(found.entry) in names:
         yield (
-            f"{where}: stands here twice; case, spaces, dots, hyphens and underscores do not "
+            f"{where}: stands here twice; case, spaces, hyphens and underscores do not "
             "matter. Remedy: remove one."
         )
     for host in found.hosts:

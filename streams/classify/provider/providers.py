@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 CACHE_ENTRIES = 8_192
 # Names, hosts and URLs are read up to here.
 MAX_TEXT = 1_024
+MAX_NAME = 256
+# Keys of odd texts lead to another key at most a few times.
+_MAX_STEPS = 3
 _NOBODY = Provider(UNKNOWN, UNKNOWN, UNKNOWN, "unknown: nothing says who served")
 
 
@@ -66,12 +69,13 @@ class Providers:
 
     def _decide(self, text: str) -> Provider:
         found = self._found(text)
-        # What is stored of an unknown one is its key, which may have an entry or an override.
-        again = self._found(found.key)
-        if again.key == found.key:
-            is_same = again.jurisdiction == found.jurisdiction
-            return found if is_same else again
-        return again if self._found(again.key).key == again.key else _NOBODY
+        # What is stored of it is its key, which may be the name of an entry or of an override.
+        for _ in range(_MAX_STEPS):
+            again = self._found(found.key)
+            if (again.key, again.jurisdiction) == (found.key, found.jurisdiction):
+                return found
+            found = again
+        return _NOBODY
 
     def _found(self, text: str) -> Provider:
         name, place = _read(text)
@@ -120,7 +124,7 @@ class Providers:
         if found is None:
             if named is not None and named.router:
                 return self._provider(named, "router")
-            return _unknown(key_of(domain_of(host).replace(":", "-")), "no entry has this host")
+            return self._unknown_host(domain_of(host).replace(":", "-"))
         entry = self.facts.at(*found)
         is_said = named is not None and not (
             named.router or named.protocol or named.key == SELF_HOSTED
@@ -128,6 +132,13 @@ class Providers:
         if entry.router and named is not None and is_said:
             return self._provider(named, "name")
         return self._provider(entry, "host")
+
+    def _unknown_host(self, domain: str) -> Provider:
+        key = key_of(domain)
+        # A domain like deepseek.chat reads as the name of a provider's API; as a key it must not.
+        if self._named(key)[0] is not None:
+            key = key.replace(".", "-")
+        return _unknown(key, "no entry has this host")
 
     def _provider(self, entry: Entry, rule: str) -> Provider:
         # An override of a key holds however the key was found, as only the key is stored.
@@ -143,7 +154,7 @@ def _read(text: str) -> tuple[str, Place]:
     before, at, after = text.partition("@")
     if "://" in before:
         return "", place_of(text)
-    return before.strip(), place_of(after) if at else NOWHERE
+    return before.strip()[:MAX_NAME], place_of(after) if at else NOWHERE
 
 
 def _unknown(key: str, why: str) -> Provider:

@@ -36,8 +36,12 @@ _CUT = re.compile(r"[/\\:?#=&;,|]")
 
 
 def folded(name: str) -> str:
-    """Return the letters and digits of a name, in which all spellings of it agree."""
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
+    """Return the letters, digits and dots of a name, in which all spellings of it agree.
+
+    Dots count: `azure_ai` is a provider, azure.ai somebody's domain.
+    """
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(each for each in plain if each.isalnum() or each == ".").strip(".")
 
 
 def spellings(name: str) -> Iterator[tuple[str, str]]:
@@ -59,7 +63,7 @@ def spellings(name: str) -> Iterator[tuple[str, str]]:
     parts = head.split(".")
     while len(parts) > 1 and folded(parts[-1]) in _API:
         parts.pop()
-        yield folded("".join(parts)), tail
+        yield folded(".".join(parts)), tail
 
 
 def routed(name: str) -> tuple[str, str]:
