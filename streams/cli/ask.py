@@ -15,7 +15,6 @@ from streams.classify.language import detect
 from streams.classify.language.tags import canonical
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
-from streams.classify.provider.providers import Providers
 from streams.cli import common
 from streams.cli.explained import as_json, lines
 from streams.decode.contents import UnreadableError
@@ -52,10 +51,9 @@ def classify(names: tuple[str, ...], is_provider: bool) -> None:
         catalog = Catalog.load(chosen.catalog_overrides)
     except CatalogError as error:
         common.fail(error)
-    providers = Providers.load(catalog.overrides.providers)
     for name in _names(names):
         if is_provider:
-            common.print_line({"served": name} | common.served(providers.classify(name)))
+            common.print_line({"served": name} | common.served(catalog.providers.classify(name)))
         else:
             common.print_line({"model": name} | common.facts(catalog.classify(name)))
 

@@ -46,7 +46,7 @@ def check(file: str | None) -> None:
         if file is None:
             chosen = common.settings().catalog_overrides
             read = Catalog.load(chosen)
-            providers = Providers.load(read.overrides.providers)
+            providers = read.providers
             found = [*_findings(BUILT_IN, read), *_provider_findings("providers.toml", providers)]
             if chosen is not None:
                 found += [f"{chosen}: {each}" for each in _unusual(read, providers)]
@@ -56,7 +56,7 @@ def check(file: str | None) -> None:
             found = _provider_findings(file, providers)
         else:
             read = _read(file)
-            providers = Providers.load(read.overrides.providers)
+            providers = read.providers
             found = _findings(file, read)
     except CatalogError as error:
         common.fail(error)
@@ -77,7 +77,7 @@ def _findings(file: str, read: Catalog) -> list[str]:
     name = "catalog.toml" if file == BUILT_IN else file
     data = catalog_file.toml(_text(file), name)
     if not _is_catalog(data):
-        providers = Providers.load(read.overrides.providers)
+        providers = read.providers
         return [f"{file}: {each}" for each in _unusual(read, providers)]
     return [f"{name}: {each}" for each in review.contradictions(data, read)]
 
@@ -126,7 +126,7 @@ def _providers(chosen: str | None) -> Providers:
         return Providers.of(_text(chosen), chosen)
     else:
         read = _read(chosen)
-    return Providers.load(read.overrides.providers)
+    return read.providers
 
 
 def _print_providers(found: provider_covering.Coverage, as_json: bool) -> None:

@@ -13,7 +13,6 @@ from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.review import unusual_overrides
 from streams.classify.origin.values import CatalogError
 from streams.classify.provider import review as provider_review
-from streams.classify.provider.providers import Providers
 from streams.decode.options import AUTO, Options
 from streams.kafka import admin, login
 from streams.kafka.token_source import TokenError
@@ -114,7 +113,7 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
     if name is None:
         yield Finding("catalogue", "built in")
         return
-    providers = Providers.load(catalog.overrides.providers)
+    providers = catalog.providers
     number = len([*catalog.overrides.entries(), *providers.overrides.entries])
     yield Finding("catalogue", f"with {number} overrides from {name}")
     for each in (*unusual_overrides(catalog), *provider_review.unusual_overrides(providers)):

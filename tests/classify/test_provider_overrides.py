@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.overrides import parse
 from streams.classify.origin.values import CatalogError
 from streams.classify.provider.overrides import suggestion
@@ -84,6 +85,15 @@ def test_other_overrides_leave_nothing_of_the_ones_before():
     assert Providers.load().classify("vllm-berlin").jurisdiction == "unknown"
 
 
+def test_a_catalogue_takes_the_overrides_of_both_tables():
+    catalog = Catalog.load().overridden_by(parse(OURS.encode(), "o.toml"))
+
+    assert catalog.provider_key("openai@llm.example.com") == "vllm-berlin"
+    assert catalog.provider_name("vllm-berlin") == "vLLM in Berlin"
+    assert catalog.jurisdiction("vllm-berlin") == "de"
+    assert catalog.overridden_by(parse(b"", "o.toml")).jurisdiction("vllm-berlin") == "unknown"
+
+
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
@@ -103,6 +113,7 @@ def test_other_overrides_leave_nothing_of_the_ones_before():
         ('[providers."a"]\nkey = "open_ai"', 2, "is a spelling of 'openai'"),
         ('[providers."a"]\nkey = "A B"\njurisdiction = "de"', 2, "cannot be stored"),
         ('[providers."a"]\nkey = "unknown"\njurisdiction = "de"', 2, "cannot be stored"),
+        ('[providers."other"]\njurisdiction = "de"', 1, "cannot be stored"),
         ('[providers."***"]\njurisdiction = "de"', 1, "no letter or digit"),
         ('[providers."a"]\njurisdiction = "de"\nhosts = "x.com"', 3, "hosts must be a list"),
         ('[providers."a"]\njurisdiction = "de"\nhosts = ["*.x.com"]', 3, "cannot be read"),

@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from streams.classify.keys import OTHER
 from streams.classify.origin.toml_places import Place
 from streams.classify.origin.values import CatalogError
 from streams.classify.provider import provider_file
@@ -28,6 +29,8 @@ from streams.classify.provider.values import SELF_HOSTED, UNKNOWN, Provider
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+# Rows of tables that are no provider: nothing is known, and the rest behind the largest.
+_RESERVED = (UNKNOWN, OTHER)
 _KEYS = ("jurisdiction", "name", "hosts", "key")
 _LISTED = re.compile(r"[\w-]+(?:\.[\w-]+)*|[0-9a-f:]+")
 
@@ -118,7 +121,7 @@ def _override(name: str, data: object, where: Place) -> ProviderOverride:
     if not folded(name):
         raise CatalogError(f"{where}: has no letter or digit. Remedy: name a provider.")
     key = data.get("key", key_of(name))
-    if key_of(key) != key or key == UNKNOWN:
+    if key_of(key) != key or key in _RESERVED:
         raise CatalogError(
             f"{where.key('key')}: key {key!r} cannot be stored. Remedy: write key = "
             '"a-short-name" in small letters, digits, hyphens and dots.'
