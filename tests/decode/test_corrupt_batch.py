@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import struct
+from itertools import product
 
 import cramjam
 import lz4.frame
 import orjson
 import pytest
+from every import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import examples
@@ -26,7 +28,7 @@ from streams.kafka import compression
 from streams.kafka.record_batch import varint
 
 PLAIN = orjson.dumps(GOOD)
-EVERY = [NONE, GZIP, SNAPPY, LZ4, ZSTD]
+CODECS = [NONE, GZIP, SNAPPY, LZ4, ZSTD]
 
 
 def outcomes(raws, end, start=0, **options):
@@ -138,8 +140,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("is_compiled", [True, False])
-@pytest.mark.parametrize("codec", EVERY)
-@pytest.mark.parametrize("name", DAMAGED)
+@every([*product(DAMAGED, CODECS)])
 def test_records_before_a_damage_count_and_the_offsets_behind_are_corrupt(
     name, codec, is_compiled, monkeypatch
 ):
@@ -248,7 +249,7 @@ def test_a_decoder_that_raises_costs_one_record(monkeypatch, caplog):
 
 def mutated(data):
     """Draw a batch with bytes that are cut, added and changed; it keeps its offsets."""
-    codec = data.draw(st.sampled_from(EVERY))
+    codec = data.draw(st.sampled_from(CODECS))
     value = st.sampled_from([PLAIN, b"bad", b"[]", None, b""]) | st.binary(max_size=40)
     values = data.draw(st.lists(value, min_size=1, max_size=12))
     deltas = data.draw(

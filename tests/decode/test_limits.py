@@ -212,6 +212,7 @@ def test_the_walk_finds_all_that_the_decoder_would_build(value, rest):
                 wire.check(value, root.DESCRIPTOR, built - 1)
 
 
+@pytest.mark.slow
 def test_counting_takes_no_memory():
     value = within(b"\x12\0" * 400_000, 1, 2)
     tracemalloc.start()
