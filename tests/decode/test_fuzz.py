@@ -31,10 +31,11 @@ APART = apart(7)
 
 
 @pytest.mark.slow
-def test_twenty_thousand_broken_samples_keep_the_rules():
+def test_very_many_broken_samples_keep_the_rules():
     faults = {}
+    count = examples(20_000)
     mutator, checker = Mutator(Random(20_261_124)), Checker()
-    for _ in range(20_000):
+    for _ in range(count):
         value, headers, options = mutator.next()
         try:
             checker.check(value, headers, options)
@@ -42,7 +43,7 @@ def test_twenty_thousand_broken_samples_keep_the_rules():
             faults.setdefault(str(error), value[:500])
     assert faults == {}
     # A mutator that breaks everything at once would show little.
-    assert checker.outcomes["event"] > 2_000
+    assert checker.outcomes["event"] > count / 10
 
 
 def test_the_same_seed_breaks_samples_in_the_same_way():
@@ -53,11 +54,12 @@ def test_the_same_seed_breaks_samples_in_the_same_way():
 @pytest.mark.slow
 @pytest.mark.skipif(not IS_COMPILED, reason="there is no compiled reader here")
 def test_broken_batches_of_every_format_are_read_as_python_reads_them():
-    totals = read_broken_batches(1_000, 20_261_129, float("inf"), lambda _: None)
+    count = examples(1_000)
+    totals = read_broken_batches(count, 20_261_129, float("inf"), lambda _: None)
 
-    assert totals["batches"] == 1_000
-    assert totals["events"] > 2_000
-    assert totals["corrupt"] > 200
+    assert totals["batches"] == count
+    assert totals["events"] > 2 * count
+    assert totals["corrupt"] > count / 5
 
 
 @settings(max_examples=examples(300))
