@@ -25,6 +25,16 @@ def served_by(name: object = None, place: object = None) -> str | None:
     return f"{provider}@{where}"
 
 
+def without_secrets(provider: object) -> str | None:
+    """Return who served as `served_by` composes it, whatever a text holds besides."""
+    if type(provider) is not str:
+        return None
+    if "://" in provider:
+        return served_by(provider)
+    name, _, place = provider.partition("@")
+    return served_by(name, place)
+
+
 def _clean(part: object) -> str:
     if type(part) is not str:
         return ""
