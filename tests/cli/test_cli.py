@@ -93,7 +93,16 @@ def test_every_command_explains_itself(command):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
-@pytest.mark.parametrize("arguments", [["schema"], ["topics"], ["classify", "gpt-4o"], ["report"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["schema"],
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (["topics"], ["classify", "gpt-4o"], ["report"])
+        ),
+    ],
+)
 def test_output_that_has_no_room_is_reported_without_a_traceback(arguments, tmp_path):
     (tmp_path / "usage.ndjson").write_bytes(b'{"model": "a"}\n')
     files = [str(tmp_path / "usage.ndjson"), "--csv"] if arguments == ["report"] else []
@@ -113,6 +122,7 @@ def test_output_that_has_no_room_is_reported_without_a_traceback(arguments, tmp_
     assert "Exception ignored" not in done.stderr
 
 
+@pytest.mark.slow
 def test_where_the_locale_has_no_such_letter_the_answer_comes_nevertheless(tmp_path):
     (tmp_path / "usage.ndjson").write_text(
         '{"model": "模型", "ts": 1767571200, "prompt_tokens": 1, "completion_tokens": 1}\n'
@@ -125,7 +135,16 @@ def test_where_the_locale_has_no_such_letter_the_answer_comes_nevertheless(tmp_p
         assert "?" in done.stdout
 
 
-@pytest.mark.parametrize("command", [["classify"], ["language"], ["decode"], ["report", "-"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["classify"],
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (["language"], ["decode"], ["report", "-"])
+        ),
+    ],
+)
 def test_a_command_that_reads_a_terminal_says_so(command):
     master, slave = pty.openpty()
     try:
@@ -328,19 +347,12 @@ def test_settings_are_shown_with_secrets_masked():
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "said"),
     [
-        (["worker"], {"TOKENSHARE_WEB_PORT": "x"}, 1, "TOKENSHARE_WEB_PORT"),
-        (["doctor"], {"TOKENSHARE_BOOTSTRAP_SERVERS": "x"}, 1, "TOKENSHARE_BOOTSTRAP_SERVERS"),
-        (["doctor", "--bootstrap", "127.0.0.1:1"], {}, 1, "No Kafka at 127.0.0.1:1"),
         (["report", "--url", "http://127.0.0.1:1"], {}, 1, ":1 (Connection refused)"),
         (["report"], {"TOKENSHARE_WEB_PORT": "1"}, 1, "127.0.0.1:1 (Connection refused)"),
         (["report"], {"TOKENSHARE_WEB_PORT": "1"}, 1, "Or give files to read."),
         (["catalog", "check", "none.toml"], {}, 1, "none.toml: cannot be read (No such file"),
         (["report", "--url", "ftp://x"], {}, 1, "not an address"),
         (["report", "--compare", "pyproject.toml"], {}, 2, "does not exist"),
-        (["simulate", "--bootstrap", "127.0.0.1:1"], {}, 3, "No Kafka"),
-        (["simulate", "--events", "0"], {}, 2, "--events"),
-        (["simulate", "--rate", "5", "--hours", "1"], {}, 2, "leave --hours out"),
-        (["simulate", "--manifest", "/none/m.json"], {}, 2, "cannot be written"),
         (["demo", "--json"], {}, 2, "--study"),
         (
             ["classify", "x"],
@@ -351,13 +363,30 @@ def test_settings_are_shown_with_secrets_masked():
     ],
 )
 def test_a_mistake_is_named_without_a_traceback(arguments, environment, code, said):
-    # Those that set up the logging of their process get one.
-    run = tokenshare if arguments[0] in {"worker", "doctor", "simulate"} else called
-    done = run(*arguments, **environment)
+    is_named(called(*arguments, **environment), code, said)
 
+
+def is_named(done, code, said):
     assert done.returncode == code, done.stderr
     assert said in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "said"),
+    [
+        (["worker"], {"TOKENSHARE_WEB_PORT": "x"}, 1, "TOKENSHARE_WEB_PORT"),
+        (["doctor"], {"TOKENSHARE_BOOTSTRAP_SERVERS": "x"}, 1, "TOKENSHARE_BOOTSTRAP_SERVERS"),
+        (["doctor", "--bootstrap", "127.0.0.1:1"], {}, 1, "No Kafka at 127.0.0.1:1"),
+        (["simulate", "--bootstrap", "127.0.0.1:1"], {}, 3, "No Kafka"),
+        (["simulate", "--events", "0"], {}, 2, "--events"),
+        (["simulate", "--rate", "5", "--hours", "1"], {}, 2, "leave --hours out"),
+        (["simulate", "--manifest", "/none/m.json"], {}, 2, "cannot be written"),
+    ],
+)
+def test_a_mistake_of_what_sets_up_its_logging_is_named(arguments, environment, code, said):
+    is_named(tokenshare(*arguments, **environment), code, said)
 
 
 def test_a_file_that_is_not_a_manifest_is_named(tmp_path):
