@@ -23,7 +23,8 @@ from streams.state.codec import (
     pane_key,
     position_key,
 )
-from streams.state.pane import ALL_LEVELS, Counts, Level, Pane, pane_start
+from streams.state.counts import Counts
+from streams.state.pane import ALL_LEVELS, Level, Pane, pane_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

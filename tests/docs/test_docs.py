@@ -34,8 +34,8 @@ from streams.shares.windows import MAX_WINDOW_MODELS, Windows
 from streams.state.pane import (
     ALL_LEVELS,
     MAX_LANGUAGES,
-    MAX_MODELS,
     MAX_NAMED_CELLS,
+    MAX_PAIRS,
     MAX_STATE_BYTES,
     MAX_TENANTS,
     MAX_UNKNOWN_MODELS,
@@ -358,8 +358,9 @@ def test_the_bounds_that_are_stated_in_prose_are_the_bounds():
     assert f"| API, `model` | {SHOWN_MODELS}, " in bounds
     assert f"{MAX_TOTALS} languages and {MAX_TOTALS} developers per partition" in bounds
     assert (
-        f"{MAX_LANGUAGES} languages, {MAX_MODELS} models, {MAX_UNKNOWN_MODELS} unknown models by "
-        f"name, {MAX_NAMED_CELLS:,} pairs of unknown model and language, {MAX_TENANTS} tenants"
+        f"{MAX_LANGUAGES} languages, {MAX_PAIRS:,} models with who served them, "
+        f"{MAX_UNKNOWN_MODELS} unknown models by name, {MAX_NAMED_CELLS:,} pairs of unknown model "
+        f"and language, {MAX_TENANTS} tenants"
     ) in bounds
     assert f"| a window's models | {MAX_WINDOW_MODELS:,}, " in bounds
     kilobytes = re.findall(r"(\d+) kB", bounds)
