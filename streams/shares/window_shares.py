@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from streams.classify.keys import OTHER, split_cell
-from streams.classify.language.tags import display_name
+from streams.classify.keys import OTHER, name_of, split_cell
 from streams.classify.origin.values import ORIGINS
 from streams.shares.grouping import SHOWN_MODELS, choose, top
 from streams.state.pane import Counts, add_counts, added_up, tokens_of
@@ -82,7 +81,7 @@ def window_shares(  # noqa: PLR0917 - the parts of a window, named at the one ca
         dimensions={
             "origin": tuple(share(key, origins.get(key, [0, 0, 0, 0])) for key in ORIGINS),
             "language": _in_order(
-                share(key, counts, name="Other" if key == OTHER else display_name(key))
+                share(key, counts, name=name_of("language", key))
                 for key, counts in languages.items()
             ),
             "developer": _in_order(share(key, counts) for key, counts in developers.items()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from streams.classify.language.tags import display_name
+from streams.classify.keys import DIMENSIONS, name_of
 from streams.shares.csv import to_csv
 
 if TYPE_CHECKING:
@@ -36,9 +36,12 @@ def history(body: Mapping[str, Any]) -> bytes:
 def shares(body: Mapping[str, Any]) -> bytes:
     """Return the body of /api/v1/shares as CSV."""
     rows = (
-        [name, dimension, share["key"], share.get("name", ""), *(share[each] for each in _COUNTS)]
+        [
+            *(name, dimension, share["key"], name_of(dimension, share["key"])),
+            *(share[each] for each in _COUNTS),
+        ]
         for name, window in body["windows"].items()
-        for dimension in ("origin", "language", "developer", "model")
+        for dimension in DIMENSIONS
         for share in window.get(dimension, ())
     )
     return to_csv(["window", "dimension", "key", "name", *_COUNTS], rows)
@@ -47,7 +50,7 @@ def shares(body: Mapping[str, Any]) -> bytes:
 def _names(dimension: str, key: str) -> list[str]:
     if dimension == "joint":
         return key.split("/", 1)
-    return [key, display_name(key) if dimension == "language" else ""]
+    return [key, name_of(dimension, key)]
 
 
 def _time(unix: int) -> str:
