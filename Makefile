@@ -118,7 +118,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed-demo: pyproject.toml $(wildcard streams/*/*.pyx streams/*/*.pxi streams/*/*/*.pyx) $(VENV)/bin/python
 	@echo 'Installing tokenshare with its demo into $(VENV); the first time takes a minute or so.'
-	@$(PIP) install --quiet -e '.[demo]'
+	@$(PIP) install --quiet -e '.[demo,language]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(wildcard streams/*/*.pyx streams/*/*.pxi streams/*/*/*.pyx) $(VENV)/bin/python

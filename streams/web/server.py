@@ -94,12 +94,13 @@ def _why_not(number: int | None, host: str, port: int) -> str:
     if number == errno.EADDRINUSE:
         return (
             f"Port {port} on {host} is taken by another process. "
-            "Stop that one, or set TOKENSHARE_WEB_PORT to a free port."
+            "Stop that one, or choose a free port by --port (make demo ARGS='--port 7000') or "
+            "TOKENSHARE_WEB_PORT."
         )
     if number in (errno.EACCES, errno.EPERM):
         return (
             f"This user may not listen on port {port} of {host}. "
-            "Set TOKENSHARE_WEB_PORT to a port from 1024 on."
+            "Choose a port from 1024 on by --port or TOKENSHARE_WEB_PORT."
         )
     return (
         f"Cannot listen on {host} port {port}. TOKENSHARE_WEB_HOST must be an address of this "
