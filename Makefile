@@ -15,7 +15,7 @@ QUICK := not kafka and not browser and not slow
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo check test coverage e2e compose image manifests rules kafka faults fuzz sanitize lint format bench peers accuracy alerts requirements clean
+.PHONY: help demo check test coverage e2e compose image manifests links rules kafka faults fuzz sanitize lint format bench peers accuracy alerts requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -46,6 +46,10 @@ image: $(VENV)/.installed-dev ## Build the image on a Docker engine, print its s
 
 manifests: $(VENV)/.installed-dev $(VENV)/bin/kustomize $(VENV)/bin/helm ## Build and compare kustomize example and Helm chart
 	@$(RUN) pytest -n0 tests/deploy/test_kubernetes.py tests/deploy/test_helm.py $(ARGS)
+
+links: $(VENV)/.installed-dev ## Set the addresses in alerts and dashboards; PAGE=https://… RUNBOOK=https://…
+	@$(VENV)/bin/python tests/deploy/links.py $(if $(PAGE),--page '$(PAGE)') $(if $(RUNBOOK),--runbook '$(RUNBOOK)')
+	@$(VENV)/bin/python tests/deploy/copies.py
 
 rules: $(VENV)/.installed-dev ## Write rules and dashboards into PrometheusRules and Helm chart
 	@$(VENV)/bin/python tests/deploy/copies.py
