@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from streams.classify.enrichment import failures
 from streams.shifts.sentence import leading
+from streams.state.pane import DAY
 from streams.web.exposition import counter, encoder, enrichment_family, gauge
 from streams.web.metric_definitions import (
     AS_OF,
@@ -172,7 +173,7 @@ def _shift_families(snapshot: Snapshot) -> Iterable[Metric]:
             if each.since is not None:
                 since.add_metric((table.dimension, each.key, table.measure), each.since)
     if snapshot.shifts:
-        days.add_metric((), snapshot.shifts[0].baseline_days)
+        days.add_metric((), snapshot.shifts[0].baseline_days * DAY.seconds)
     yield from (family for family, _ in gauges)
     yield from (effective, days, since, info, _movers(snapshot), _noted(snapshot))
 

@@ -415,3 +415,13 @@ def test_the_study_is_replayed_and_comes_out_as_published():
         assert language[tag] == pytest.approx(share, abs=0.002)
     assert sorted(language, key=language.get)[-2] == "zh-Hans"
     assert all(canonical(tag) == tag for tag in language)
+
+
+def test_settings_name_a_misspelt_variable():
+    done = called("settings", TOKENSHARE_TOPC="x", TOKENSHARE_XYZZY="y")
+
+    assert done.returncode == 1
+    assert "TOKENSHARE_TOPIC=llm-usage" in done.stdout
+    assert "TOKENSHARE_TOPC is not a setting. Did you mean TOKENSHARE_TOPIC?" in done.stderr
+    assert "TOKENSHARE_XYZZY is not a setting. Remove it." in done.stderr
+    assert called("settings").returncode == 0
