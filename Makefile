@@ -15,7 +15,7 @@ QUICK := not kafka and not browser and not slow
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo check test coverage e2e compose image manifests links rules kafka faults fuzz sanitize lint format bench peers accuracy alerts requirements clean
+.PHONY: help demo check test coverage e2e compose image manifests links rules kafka faults fuzz sanitize lint format bench peers accuracy alerts dist requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -105,6 +105,9 @@ requirements: $(VENV)/.installed-dev ## Write the versions that the image and te
 	  | $(COMPILE) --output-file deploy/requirements-build.txt -
 	@$(RUN) uv pip compile --quiet --python-version 3.11 --only-binary :all: --no-annotate --no-emit-index-url \
 	  --custom-compile-command 'make requirements' --group emitters --output-file tests/emitters/requirements.txt $(ARGS)
+
+dist: $(VENV)/.installed-dev ## Build sdist and wheel into dist, check them, install the wheel in an empty environment
+	@$(VENV)/bin/python tests/deploy/dist.py
 
 clean: ## Remove .venv and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
