@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from streams.web.assets import CONTENT_TYPES, REVALIDATE, Asset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 def page(document: Mapping[str, Any]) -> Asset:
@@ -97,7 +97,7 @@ def _kind(schema: Mapping[str, Any]) -> str:
     return kinds if isinstance(kinds, str) else " or ".join(kinds)
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     # It scrolls by itself on a narrow screen, so a keyboard has to reach it.
     yield '<div class="scroll" tabindex="0"><table><thead><tr>'
     yield from (f'<th scope="col">{escape(each)}</th>' for each in heads)

@@ -128,7 +128,12 @@ def _value(schema: Schema, name: str) -> Any:
     kinds = schema.get("type", "object")
     kinds = [kinds] if isinstance(kinds, str) else kinds
     known = FIELDS.get(name, ("", None))[1]
-    allowed = {"string": str, "boolean": bool, "integer": int, "number": (int, float)}
+    allowed: dict[str, Any] = {
+        "string": str,
+        "boolean": bool,
+        "integer": int,
+        "number": (int, float),
+    }
     fits = any(
         isinstance(known, allowed.get(kind, dict))
         and (kind == "boolean" or not isinstance(known, bool))
@@ -138,8 +143,6 @@ def _value(schema: Schema, name: str) -> Any:
         return known
     if "enum" in schema:
         return schema["enum"][0]
-    return (
-        None
-        if "null" in kinds
-        else {"string": "ok", "boolean": True, "object": {}}.get(kinds[0], 0)
-    )
+    if "null" in kinds:
+        return None
+    return {"string": "ok", "boolean": True, "object": {}}.get(kinds[0], 0)
