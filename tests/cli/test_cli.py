@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -62,6 +63,32 @@ def test_the_help_names_every_command_and_imports_none():
     assert all(f"\n  {name} " in done.stdout for name in cli.COMMANDS)
     assert not re.search(r"\w\.\.\.", done.stdout)
     assert not heavy & {*done.stdout.splitlines()[-1].split()}
+
+
+def test_a_shell_completes_commands_options_and_values():
+    def completed(*words: str) -> list[str]:
+        done = tokenshare(
+            _TOKENSHARE_COMPLETE="bash_complete",
+            COMP_WORDS=" ".join(("tokenshare", *words)),
+            COMP_CWORD=str(len(words)),
+        )
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert completed("to") == ["top", "topics"]
+    assert completed("top", "--by", "lang") == ["language"]
+    assert "--window" in completed("top", "--w")
+    assert completed("--v") == ["--version"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_a_shell_asks_tokenshare(shell):
+    script = called("completion", shell).stdout
+
+    assert f"_TOKENSHARE_COMPLETE={shell}_complete" in script
+    assert called("completion", SHELL=f"/usr/bin/{shell}").stdout == script
+    assert called("completion", SHELL="/bin/csh").returncode == 2
+    if shutil.which(shell):
+        subprocess.run([shell, "-n"], input=script, text=True, timeout=90, check=True)
 
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
@@ -471,3 +498,13 @@ def test_catalog_coverage_measures_providers():
         "entry",
         "jurisdiction",
     ]
+
+
+def test_settings_name_a_misspelt_variable():
+    done = called("settings", TOKENSHARE_TOPC="x", TOKENSHARE_XYZZY="y")
+
+    assert done.returncode == 1
+    assert "TOKENSHARE_TOPIC=llm-usage" in done.stdout
+    assert "TOKENSHARE_TOPC is not a setting. Did you mean TOKENSHARE_TOPIC?" in done.stderr
+    assert "TOKENSHARE_XYZZY is not a setting. Remove it." in done.stderr
+    assert called("settings").returncode == 0

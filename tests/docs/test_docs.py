@@ -242,6 +242,9 @@ def test_every_make_target_exists(line):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     for variable in variables:
         name, _, value = variable.partition("=")
+        if target == "links":
+            assert name in {"PAGE", "RUNBOOK"}
+            continue
         assert name == "ARGS"
         command_of("demo").make_context("demo", shlex.split(value))
 

@@ -29,7 +29,7 @@ NAMES = {
     "without_top_tenant": "llm_share_shift_without_top_tenant_ratio",
     "evidence": "llm_share_evidence_requests",
     "effective": "llm_window_effective_requests",
-    "days": "llm_share_baseline_days",
+    "days": "llm_share_baseline_seconds",
 }
 
 
@@ -67,7 +67,8 @@ def series(gauges: Gauges, window: str, measure: str) -> list[dict]:
         if field != "days":
             labels += f', dimension="origin", measure="{measure}", window="{window}"'
             labels += "" if field == "effective" else ', key="cn-open"'
-        values = " ".join(str(value) for value in getattr(gauges, field).tolist())
+        scale = 86_400 if field == "days" else 1
+        values = " ".join(str(value * scale) for value in getattr(gauges, field).tolist())
         found.append({"series": f"{name}{{{labels}}}", "values": values})
     if measure == "requests":
         values = " ".join(map(str, gauges.tokens_zscore.tolist()))

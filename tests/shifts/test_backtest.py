@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from traffic_model import DAY_PANES, START, Change
 
 from streams.cli import cli
+from streams.settings import extras
 from streams.shifts.backtest import history_file
 from streams.shifts.backtest.replay import replay
 
@@ -156,7 +157,7 @@ def test_without_the_library_that_draws_it_says_how_to_get_it(with_a_shift, monk
     result = run(with_a_shift, "--plot", "shares.png")
 
     assert result.exit_code == 2
-    assert "pip install 'tokenshare[plot]'" in result.stderr
+    assert extras.advice("plot") in result.stderr
 
 
 def test_a_short_history_and_one_without_tenants_say_so(tmp_path):
