@@ -28,6 +28,7 @@ from streams.state.counts import (
     PRICED_TOKENS,
     REQUESTS,
     SQUARES,
+    add_all,
     add_counts,
     at,
     tokens_of,
@@ -314,13 +315,13 @@ def tenants_of(values: Iterable[bytes]) -> dict[str, dict[str, Counts]]:
     """Return an hour's counts by dimension and `tenant/key`, over all partitions."""
     found: dict[str, dict[str, Counts]] = {dimension: {} for dimension in TENANT_DIMENSIONS}
     by_axis = {axis: found[dimension] for dimension, axis in AXES.items()}
+    # Added up by their whole keys, so that each of these is taken apart once.
+    whole: dict[str, Counts] = {}
     for value in values:
-        for key, counts in decode_pane(value).tenants.items():
-            tenant, axis, name = key.split("/", 2)
-            into = by_axis[axis]
-            place = f"{tenant}/{name}"
-            held = into.get(place)
-            into[place] = counts if held is None else [*map(sum, zip(held, counts, strict=True))]
+        add_all(whole, decode_pane(value).tenants)
+    for key, counts in whole.items():
+        tenant, axis, name = key.split("/", 2)
+        by_axis[axis][f"{tenant}/{name}"] = counts
     return found
 
 
