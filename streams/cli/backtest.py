@@ -65,12 +65,14 @@ def backtest(
 
     \b
       {"start": 1767571200, "seconds": 300, "origin": "cn-open", "language": "en",
-       "tenant": "t1", "requests": 12, "tokens": 34567, "tokens_squared": 123456789}
+       "tenant": "t1", "requests": 12, "tokens": 34567, "tokens_squared": 123456789,
+       "cost_usd": 0.0123}
 
     `start` is in unix seconds. `seconds` divides 300, or is a multiple of it: then the cell is
     spread evenly. `tenant` may be null; if no request names one, there are no alerts of the hour,
     because one customer's batch would look like a shift. With `"model": "…"`, there are alerts of
-    models and developers as well. Alerts begin after 21 days.
+    models and developers as well. `cost_usd` is the price of a cell's requests in US dollars, and
+    may be null or left out: cells without it have no price. Alerts begin after 21 days.
 
     Conditions are evaluated every 5 minutes. `pending`, `firing`, `resolved` and `notified` are
     times in unix seconds, or null if that did not happen; `notified` is when the alert was first

@@ -255,7 +255,8 @@ _SCHEMAS: Final[Schema] = {
     "Shifts": _object(
         as_of=_NUMBER
         | {"description": "0 until shifts are computed, about half a minute after the start."},
-        baseline_days=_NUMBER | {"minimum": 0},
+        baseline_days=_NUMBER
+        | {"minimum": 0, "description": "Days of history; of cost it may be shorter."},
         needed_days=_COUNT | {"description": "Days of history before shifts are reported."},
         shifts=_list(_of("Shift")),
     ),
@@ -285,7 +286,11 @@ _SCHEMAS: Final[Schema] = {
         notes=_list(_of("Note")) | {"description": "Known events that it may be due to."},
         models=_maybe("Movers", "Null for a language: models are not counted by language."),
         joint=_maybe("Movers", "An origin's by language, a language's by origin."),
-        tenants=_maybe("Movers", "By keyed hash; null where requests name none."),
+        tenants=_maybe("Movers", "By keyed hash; null of cost, and where requests name none."),
+        tenants_note={
+            "type": ["string", "null"],
+            "description": "Of cost, that tenants are not counted by it; else null.",
+        },
     ),
     "Health": _object(status=_TEXT),
     "Readiness": _object(ready=_YES, reasons=_list(_TEXT)),
