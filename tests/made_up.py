@@ -14,7 +14,7 @@ from streams.classify.keys import ALL_DIMENSIONS
 from streams.classify.origin.overrides import suggestion
 from streams.shares.history import STEPS as ALL_STEPS
 from streams.shares.windows import WINDOWS as ALL_WINDOWS
-from streams.shifts.series import MEASURES
+from streams.shifts.series import SHIFT_MEASURES
 from streams.web.server import Sources, make_app, serve
 
 WINDOWS = {window.name: window.seconds for window in ALL_WINDOWS}
@@ -290,7 +290,7 @@ def made_up_shifts(now, state="shifted"):
     for dimension in ("origin", "language"):
         for window in ("24h", "1h"):
             for row in made_up_window(window, now)[dimension]:
-                for measure in MEASURES:
+                for measure in SHIFT_MEASURES:
                     usual = max(0.0006, 0.022 * row["tokens_ratio"] ** 0.8)
                     is_moved = state == "shifted" and (dimension, row["key"], window, measure)
                     shift = moved.get(is_moved, usual * 1.6 * math.sin(len(body["shifts"])))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 
 from streams.classify.enrichment import attempt
-from streams.classify.keys import UNKNOWN, cell_key
+from streams.classify.keys import UNKNOWN, cell_key, model_key
 from streams.classify.language.tags import UNDETERMINED, canonical
 from streams.classify.name_numbers import NameNumbers
 from streams.classify.tenant import hashed
@@ -70,10 +70,13 @@ class Classifier:
         self.language_names = NameNumbers()
         self.developer_names = NameNumbers()
         self.tenant_names = NameNumbers()
+        self.provider_names = NameNumbers()
         self._pairs: dict[tuple[str, str | None], int] = {}
         self._rows: list[tuple[int, int, int, int, int]] = []
         self._tables: Tables | None = None
         self._tenants: dict[str | None, int] = {None: -1, "": -1}
+        self._providers: dict[str | None, int] = {None: -1}
+        self._model_keys: dict[tuple[int, int], str] = {}
         self._tenant_keys: dict[tuple[str, int, int], str] = {}
 
     def use(self, catalog: Catalog) -> None:
@@ -85,7 +88,7 @@ class Classifier:
 
         Returns True where all assigned numbers are void.
         """
-        is_full = len(self._pairs) > TABLE_SIZE or len(self._tenants) > TABLE_SIZE
+        is_full = max(len(self._pairs), len(self._tenants), len(self._providers)) > TABLE_SIZE
         is_over = is_full or self.catalog is not self._next_catalog
         if is_over:
             self.catalog = self._next_catalog
@@ -134,6 +137,34 @@ class Classifier:
     def _learn_tenant(self, name: str | None) -> int:
         tenant_hash = attempt("tenant", self.tenant, name or "", otherwise=None)
         return -1 if tenant_hash is None else self.tenant_names[tenant_hash]
+
+    def providers(self, names: list[str | None]) -> NDArray[np.int64]:
+        """Return the number of each provider, from the text that says who served; -1 for none."""
+        return _numbers(self._providers, names, self._learn_provider)
+
+    def _learn_provider(self, served: str | None) -> int:
+        key = attempt("provider", self.catalog.provider_key, served or "", otherwise=UNKNOWN)
+        return -1 if key == UNKNOWN else self.provider_names[key]
+
+    def served_key(self, number: int) -> str:
+        """Return the key of a model with its provider.
+
+        `number` is `model * (providers + 1) + provider + 1`, as
+        `streams.counting.aggregate.Columns` has it.
+        """
+        width = len(self.provider_names.names) + 1
+        at = width, number
+        found = self._model_keys.get(at)
+        if found is None:
+            if len(self._model_keys) > TABLE_SIZE:
+                self._model_keys.clear()
+            model, provider = divmod(number, width)
+            found = model_key(
+                self.model_names.names[model],
+                self.provider_names.names[provider - 1] if provider else "",
+            )
+            self._model_keys[at] = found
+        return found
 
     def tenant_key(self, axis: Literal["o", "l"], number: int) -> str:
         """Return a tenant's key with an origin ("o") or a language ("l").

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("tokenshare.enrichment")
 
 #: What may fail; the values are label values of `tokenshare_enrichment_failures_total`.
-Kind = Literal["language", "origin", "tenant"]
+Kind = Literal["language", "origin", "tenant", "provider"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _Argument = TypeVar("_Argument")

@@ -8,18 +8,27 @@ from streams.classify.language.tags import display_name
 from streams.classify.origin.values import ORIGIN_NAMES
 
 #: The dimensions of counting, in display order.
-Dimension = Literal["origin", "language", "developer", "model"]
+Dimension = Literal["origin", "language", "developer", "model", "provider", "jurisdiction"]
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
-#: The dimensions of histories and shares: also origin and language together.
-ALL_DIMENSIONS: Final = (*DIMENSIONS, "joint")
+#: The dimensions of who served a request.
+SERVED_DIMENSIONS: Final[tuple[Dimension, ...]] = ("provider", "jurisdiction")
+#: Two dimensions together: origin and language, provider and origin, origin and jurisdiction. The
+#: names are those of the API.
+JOINT: Final = "joint"
+SERVED: Final = "served"
+LAW: Final = "law"
+#: The dimensions of histories and shares.
+ALL_DIMENSIONS: Final = (*DIMENSIONS, JOINT, SERVED, LAW)
+#: The two dimensions of each that is two together.
+PAIRS: Final = {
+    JOINT: ("origin", "language"),
+    SERVED: ("provider", "origin"),
+    LAW: ("origin", "jurisdiction"),
+}
 #: The dimensions whose shares are monitored for shifts.
 SHIFT_DIMENSIONS: Final = ("origin", "language", "developer", "model")
 #: The dimensions that tenants are counted by as well.
 TENANT_DIMENSIONS: Final = ("origin", "language")
-
-#: What shares are made of, in display order.
-Measure = Literal["tokens", "requests"]
-MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
 
 #: The key of the rest: everything too small for a key of its own.
 OTHER: Final = "other"
@@ -40,10 +49,35 @@ def split_cell(key: str) -> tuple[str, str, str]:
     return origin, language, model
 
 
+def pair_key(one: str, other: str) -> str:
+    """Return the key of two dimensions together."""
+    return f"{one}/{other}"
+
+
+def split_pair(key: str) -> tuple[str, str]:
+    """Return the keys of two dimensions; the second one has no slash."""
+    one, _, other = key.rpartition("/")
+    return one, other
+
+
+def model_key(model: str, provider: str = "") -> str:
+    """Return the key of a model with who served it; of the model alone where that is not known."""
+    return f"{model}\t{provider}" if provider else model
+
+
+def split_model(key: str) -> tuple[str, str]:
+    """Return model and provider of a model's key; the provider is empty where it is not known."""
+    # No name has a control character, so the first tab is the one between the parts.
+    model, _, provider = key.partition("\t")
+    return model, provider
+
+
 def name_of(dimension: str, key: str) -> str:
     """Return the display name of a key, the same on the page, in the terminal and in reports."""
     if key == OTHER:
         return OTHER_NAME
     if dimension == "origin":
         return ORIGIN_NAMES.get(key, key)
+    if dimension == "jurisdiction":
+        return key.upper() if len(key) == 2 else key.capitalize()
     return display_name(key) if dimension == "language" else key

@@ -12,6 +12,8 @@ import orjson
 from streams import process
 from streams import settings as all_settings
 from streams.decode.event import AggregateEvent, event_time
+from streams.decode.formats.raw_usage import tokens_of
+from streams.decode.money import dollars
 from streams.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -107,4 +109,15 @@ def event_json(event: UsageEvent) -> dict[str, Any]:
         "timestamp": event_time(event.ts, None),
         "tenant": event.tenant,
         "language": event.language,
-    } | ({"requests": event.requests} if isinstance(event, AggregateEvent) else {})
+    } | {name: value for name, value in _more(event).items() if value is not None}
+
+
+def _more(event: UsageEvent) -> dict[str, Any]:
+    """Return what an event may say, as a worker counts it: a part and a price in dollars."""
+    return {
+        "requests": event.requests if isinstance(event, AggregateEvent) else None,
+        "cached_tokens": tokens_of(event.cached_tokens, event.prompt_tokens),
+        "reasoning_tokens": tokens_of(event.reasoning_tokens, event.completion_tokens),
+        "cost": dollars(event.cost),
+        "provider": event.provider if type(event.provider) is str and event.provider else None,
+    }

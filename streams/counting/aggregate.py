@@ -20,7 +20,18 @@ from streams.decode.event import (
     EARLIEST_TIME,
     Rejected,
 )
-from streams.state.pane import DAY, Counts, add_counts, is_kept
+from streams.state.counts import (
+    CACHE_STATED,
+    CACHED,
+    COST,
+    COST_SQUARES,
+    PRICED,
+    PRICED_TOKENS,
+    REASONING,
+    Counts,
+    add_counts,
+)
+from streams.state.pane import DAY, is_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,8 +43,19 @@ if TYPE_CHECKING:
 #: Sums of doubles are exact below this.
 _EXACT = 2**53
 
+#: The square of a larger number has more than 63 bits.
+_MAX_ROOT = 3_000_000_000
+
 #: Up to this many elements, filling with zeros is faster than sorting the numbers in use.
 _DENSE = 1 << 17
+
+NANO_IN_MICRO = 1000
+
+# Each column takes bytes in every pane, so a map has what is asked of it: origins their standard
+# errors by cost, tenants their tokens only. Running totals are few and have all but those errors.
+OF_MODELS = frozenset((CACHED, CACHE_STATED, COST, PRICED, PRICED_TOKENS))
+OF_CELLS = OF_MODELS | {COST_SQUARES}
+OF_TOTALS = OF_MODELS | {REASONING}
 
 
 class Keys(NamedTuple):
@@ -48,12 +70,51 @@ Sums = list[tuple[int, Counts]]
 
 
 @dataclass(frozen=True, slots=True)
+class More:
+    """What events may say beside their tokens: -1 where one does not. `cost` is in nano-dollars."""
+
+    cached: NDArray[np.int64]
+    reasoning: NDArray[np.int64]
+    cost: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: Rows) -> More | None:
+        """Return what rows say beside their tokens, None where none says anything."""
+        columns = (rows.cached, rows.reasoning, rows.cost)
+        return cls(*columns) if any((each >= 0).any() for each in columns) else None
+
+    def columns(
+        self, tokens: NDArray[np.int64], requests: NDArray[np.int64] | None
+    ) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Yield what each row adds to a column of counts; columns without anything are left out.
+
+        `requests` is how many requests each row stands for, None where each is one.
+        """
+        if (stated := self.cached >= 0).any():
+            yield CACHED, np.maximum(self.cached, 0)
+            yield CACHE_STATED, np.where(stated, tokens, 0)
+        if (self.reasoning > 0).any():
+            yield REASONING, np.maximum(self.reasoning, 0)
+        if (priced := self.cost >= 0).any():
+            yield COST, np.maximum(self.cost, 0)
+            yield PRICED, priced.astype(np.int64) if requests is None else requests * priced
+            yield PRICED_TOKENS, np.where(priced, tokens, 0)
+            # The requests of one row count as equal, as with tokens.
+            micro = np.maximum(-(-self.cost // NANO_IN_MICRO), 0)
+            if micro.max() > _MAX_ROOT:
+                micro = micro.astype(object)
+            squares = micro * micro
+            yield COST_SQUARES, squares if requests is None else -(-squares // requests)
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
     """The events of a batch that count, a row each: times in unix seconds, tokens, key numbers.
 
     The numbers index the classifier's tables of names; those of tenants with origins and languages
     are `tenant * count of the others + other`. `requests` is how many requests each row stands for,
-    None where each is one.
+    None where each is one. `served` are models with who served them; `more` is None where no event
+    says more than its tokens.
     """
 
     ts: NDArray[np.float64]
@@ -61,32 +122,50 @@ class Columns:
     completion: NDArray[np.float64]
     tokens: NDArray[np.int64]
     cell: Keys
-    model: Keys
+    served: Keys
     origin: Keys
     language: Keys
     developer: Keys
+    provider: Keys
     tenant_origin: Keys
     tenant_language: Keys
     format: NDArray[np.int64]
     requests: NDArray[np.int64] | None = None
-    kept: dict[int, Sums] = field(default_factory=dict)
+    more: More | None = None
+    kept: dict[tuple[int, frozenset[int]], Sums] = field(default_factory=dict)
 
-    def sums(self, keys: Keys) -> Sums:
-        """Return the counts of all events by key; computed once."""
-        found = self.kept.get(id(keys))
+    def sums(self, keys: Keys, optional: frozenset[int]) -> Sums:
+        """Return the counts of all events by key, with these optional columns; computed once."""
+        found = self.kept.get((id(keys), optional))
         if found is None:
-            found = self.kept[id(keys)] = self._add_up(keys)
+            found = self.kept[id(keys), optional] = self._add_up(keys, optional)
         return found
 
-    def sums_by_pane(self, panes: Keys, keys: Keys) -> list[tuple[int, int, Counts]]:
+    def sums_by_pane(
+        self, panes: Keys, keys: Keys, optional: frozenset[int]
+    ) -> list[tuple[int, int, Counts]]:
         """Return (pane number, key number, counts); rows with a negative number are left out."""
         place = np.where(
             (panes.numbers < 0) | (keys.numbers < 0), -1, panes.numbers * keys.size + keys.numbers
         )
-        added = self._add_up(Keys(place, panes.size * keys.size))
+        added = self._add_up(Keys(place, panes.size * keys.size), optional)
         return [(*divmod(number, keys.size), counts) for number, counts in added]
 
-    def _add_up(self, keys: Keys) -> Sums:
+    def _add_up(self, keys: Keys, optional: frozenset[int]) -> Sums:
+        sums = self._tokens(keys)
+        if self.more is None or not optional:
+            return sums
+        counts = dict(sums)
+        for column, values in self.more.columns(self.tokens, self.requests):
+            if column not in optional:
+                continue
+            for number, whole in _sums_of(keys.numbers, values):
+                mine = counts[number]
+                mine.extend([0] * (column + 1 - len(mine)))
+                mine[column] += whole
+        return sums
+
+    def _tokens(self, keys: Keys) -> Sums:
         place, size = keys
         prompt, completion, tokens = self.prompt, self.completion, self.tokens
         weights = self.requests
@@ -120,6 +199,29 @@ class Columns:
                 each[3] = squares
         found = present if names is None else names[present]
         return list(zip(found.tolist(), added, strict=True))
+
+
+def _sums_of(place: NDArray[np.int64], values: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Yield (key number, sum of the values) where it is not zero, exactly."""
+    rows = np.flatnonzero((values > 0) & (place >= 0))
+    if not len(rows):
+        return
+    names, numbers = np.unique(place[rows], return_inverse=True)
+    some = values[rows]
+    if some.dtype == object:
+        sums: dict[int, int] = {}
+        for name, value in zip(place[rows].tolist(), some.tolist(), strict=True):
+            sums[name] = sums.get(name, 0) + value
+        yield from sums.items()
+        return
+    if int(some.max()) * len(some) < _EXACT:
+        whole = np.bincount(numbers, some.astype(np.float64)).astype(np.int64).tolist()
+    else:
+        # In halves, each of which sums exactly; combined they may exceed 64 bits.
+        high = np.bincount(numbers, (some >> 31).astype(np.float64))
+        low = np.bincount(numbers, (some & (2**31 - 1)).astype(np.float64))
+        whole = [int(left) * 2**31 + int(right) for left, right in zip(high, low, strict=True)]
+    yield from zip(names.tolist(), whole, strict=True)
 
 
 def _sums_of_many(
@@ -193,6 +295,8 @@ def columns_of(
     tables = classifier.tables()
     origin = Keys(tables.origin[pairs], len(classifier.origin_names.names))
     language = Keys(tables.language[pairs], len(classifier.language_names.names))
+    model = Keys(tables.model[pairs], len(classifier.model_names.names))
+    provider = Keys(rows.provider, len(classifier.provider_names.names))
     tenants = Keys(rows.tenant, len(classifier.tenant_names.names))
     return Columns(
         ts=rows.ts,
@@ -200,14 +304,16 @@ def columns_of(
         completion=rows.completion.astype(np.float64),
         tokens=rows.prompt + rows.completion,
         cell=Keys(tables.cell[pairs], len(classifier.cell_names.names)),
-        model=Keys(tables.model[pairs], len(classifier.model_names.names)),
+        served=_served(model, provider),
         origin=origin,
         language=language,
         developer=Keys(tables.developer[pairs], len(classifier.developer_names.names)),
+        provider=provider,
         tenant_origin=_beside(tenants, origin),
         tenant_language=_beside(tenants, language),
         format=rows.format,
         requests=rows.requests if (rows.requests > 1).any() else None,
+        more=More.of(rows),
     ), rejected
 
 
@@ -227,6 +333,14 @@ def untimely(ts: float, ceiling: float) -> Rejected:
 def _beside(tenants: Keys, others: Keys) -> Keys:
     place = np.where(tenants.numbers < 0, -1, tenants.numbers * others.size + others.numbers)
     return Keys(place, tenants.size * others.size)
+
+
+def _served(models: Keys, providers: Keys) -> Keys:
+    # Number 0 is that of no provider.
+    width = providers.size + 1
+    if width == 1:
+        return models
+    return Keys(models.numbers * width + providers.numbers + 1, models.size * width)
 
 
 def late_events(ts: NDArray[np.float64], newest: float, allowed: float) -> int:
@@ -266,14 +380,14 @@ def add_to_panes(
 ) -> None:
     """Add events to the panes of a level; `which` is the number of each row's pane."""
 
-    def sums(keys: Keys) -> Iterable[tuple[Pane, int, Counts]]:
+    def sums(keys: Keys, optional: frozenset[int]) -> Iterable[tuple[Pane, int, Counts]]:
         if which.size == 1:
-            return ((panes[0], number, counts) for number, counts in columns.sums(keys))
-        by_pane = columns.sums_by_pane(which, keys)
+            return ((panes[0], number, counts) for number, counts in columns.sums(keys, optional))
+        by_pane = columns.sums_by_pane(which, keys, optional)
         return ((panes[at], number, counts) for at, number, counts in by_pane)
 
-    for map_of, keys, name_of in _maps(level, columns, classifier):
-        for pane, number, counts in sums(keys):
+    for map_of, keys, optional, name_of in _maps(level, columns, classifier):
+        for pane, number, counts in sums(keys, optional):
             add_counts(map_of(pane), name_of(number), counts)
     for crowded in filter(attrgetter("is_crowded"), panes.values()):
         crowded.trim()
@@ -281,12 +395,16 @@ def add_to_panes(
 
 def _maps(
     level: Level, columns: Columns, classifier: Classifier
-) -> Iterator[tuple[Callable[[Pane], dict[str, Counts]], Keys, Callable[[int], str]]]:
-    """Yield each map in the panes of a level, the kind of its keys, and their names by number."""
+) -> Iterator[
+    tuple[Callable[[Pane], dict[str, Counts]], Keys, frozenset[int], Callable[[int], str]]
+]:
+    """Yield each map in the panes of a level: the kind of its keys, columns, names by number."""
     if level.of_tenants:
         of_tenants = attrgetter("tenants")
-        yield of_tenants, columns.tenant_origin, partial(classifier.tenant_key, "o")
-        yield of_tenants, columns.tenant_language, partial(classifier.tenant_key, "l")
+        none: frozenset[int] = frozenset()
+        yield of_tenants, columns.tenant_origin, none, partial(classifier.tenant_key, "o")
+        yield of_tenants, columns.tenant_language, none, partial(classifier.tenant_key, "l")
     else:
-        yield attrgetter("cells"), columns.cell, classifier.cell_names.names.__getitem__
-        yield attrgetter("models"), columns.model, classifier.model_names.names.__getitem__
+        name = classifier.cell_names.names.__getitem__
+        yield attrgetter("cells"), columns.cell, OF_CELLS, name
+        yield attrgetter("models"), columns.served, OF_MODELS, classifier.served_key

@@ -29,7 +29,6 @@ from streams.counting.running_totals import add_events, add_results, add_unread,
 from streams.counting.verdicts import MAX_RUNS
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.state.codec import (
-    SHIFTED_VERSION,
     STATE_VERSION,
     PaneKey,
     PositionRecord,
@@ -42,14 +41,7 @@ from streams.state.codec import (
     position_key,
     seal_header,
 )
-from streams.state.pane import (
-    ALL_LEVELS,
-    LEVELS,
-    Level,
-    Pane,
-    is_kept,
-    pane_start,
-)
+from streams.state.pane import ALL_LEVELS, LEVELS, Level, Pane, is_kept, pane_start
 from streams.state.pieces import at_once
 from streams.state.seal import joined
 
@@ -374,10 +366,9 @@ class Partition:
         self.leftover = []
         # Encoded now, for the totals change, and once more when the panes have given the seal.
         end = self.position
-        version = SHIFTED_VERSION if self.shift else STATE_VERSION
         position = encode_position(
             PositionRecord(
-                *(version, self.generation, end + self.shift, self.newest, self.read_at),
+                *(STATE_VERSION, self.generation, end + self.shift, self.newest, self.read_at),
                 *(self.totals, self.topic),
                 epoch=self.epoch,
                 shift=self.shift,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streams.classify.keys import OTHER
+from streams.counting.aggregate import OF_TOTALS
 from streams.decode.rows import FORMAT_NAMES
 from streams.decode.unread_usage import MAX_SOURCES
-from streams.state.pane import Counts, add_counts
+from streams.state.counts import Counts, add_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,7 +51,7 @@ def add_unread(totals: Totals, unread: Iterable[UnreadItem], newest: float) -> N
 
 
 def add_events(totals: Totals, columns: Columns, classifier: Classifier) -> None:
-    """Count events by format, origin, language and developer."""
+    """Count events by format, origin, language, developer and provider."""
     for number, count in enumerate(np.bincount(columns.format).tolist()):
         if count:
             count_up(totals.events, FORMAT_NAMES[number], count)
@@ -59,8 +60,11 @@ def add_events(totals: Totals, columns: Columns, classifier: Classifier) -> None
         (totals.languages, columns.language, classifier.language_names.names),
         (totals.developers, columns.developer, classifier.developer_names.names),
     ):
-        for number, counts in columns.sums(keys):
+        for number, counts in columns.sums(keys, OF_TOTALS):
             _add_bounded(into, names[number], counts)
+    names = classifier.provider_names.names
+    for number, counts in columns.sums(columns.provider, OF_TOTALS) if names else ():
+        _add_bounded(totals.providers, names[number], counts)
 
 
 def count_up(into: dict[str, int], key: str, count: int) -> None:

@@ -76,6 +76,12 @@ class UsageEvent(msgspec.Struct, frozen=True, gc=False):
     8601 (`text_time.py` has the others), or None for "when Kafka got the record". `id` identifies
     the request for deduplication: a text or a number;
     any other type counts as none.
+
+    The rest is optional, as the gateway reports it, and never makes an event unreadable: a value of
+    another type, or out of range, is not known. `cached_tokens` is the part of the prompt that was
+    read from a cache, `reasoning_tokens` the part of the completion that was reasoning, `cost` the
+    price in US dollars (see `money.py`), and `provider` who served the request, with the host or
+    region of the endpoint where the record names it (see `served_by.py`).
     """
 
     model: str
@@ -85,6 +91,10 @@ class UsageEvent(msgspec.Struct, frozen=True, gc=False):
     language: str | None = None
     tenant: str | None = None
     id: Any = None
+    cached_tokens: Any = None
+    reasoning_tokens: Any = None
+    cost: Any = None
+    provider: Any = None
 
 
 class AggregateEvent(UsageEvent, frozen=True, gc=False):

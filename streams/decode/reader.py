@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -31,12 +32,15 @@ from streams.decode.rows import (
     learned,
     rows_of,
 )
+from streams.decode.scanned_names import pair_of, served_text_of
 from streams.kafka import compression, oversized_batch, record_batch
 from streams.kafka.compression import DecompressionBuffer
 from streams.kafka.record_batch import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from streams.classify.classifier import Classifier
     from streams.decode.decoder import Decoded
@@ -107,7 +111,9 @@ class _Scanned:
         if compiled.IS_COMPILED:
             ids = rows.id if self._with_ids else None
             self.columns = compiled.scan.Columns(
-                rows.columns()[:6], rows.format, FORMAT_NUMBERS[litellm.NAME], ids
+                rows.columns()[:6],
+                [rows.cached, rows.reasoning, rows.cost, rows.provider],
+                *(rows.format, FORMAT_NUMBERS[litellm.NAME], ids),
             )
 
     @property
@@ -172,6 +178,7 @@ class Reader:
             )
             self._pair_numbers = np.empty(0, dtype=np.int64)
             self._tenant_numbers = np.empty(0, dtype=np.int64)
+            self._provider_numbers = np.empty(0, dtype=np.int64)
 
     def read(self, start: int, end: int, record_batches: Sequence[bytes | memoryview]) -> Reading:
         """Read everything between two offsets in one piece; its numbers hold until the next call.
@@ -437,28 +444,28 @@ class Reader:
         self._pair_numbers = learned(
             self._pair_numbers,
             self._scanner.pairs.texts,
-            lambda texts: classifier.pairs([_split(text) for text in texts]),
+            lambda texts: classifier.pairs([pair_of(text) for text in texts]),
         )
         self._tenant_numbers = learned(
             self._tenant_numbers,
             self._scanner.tenants.texts,
             lambda texts: classifier.tenants([text.decode() for text in texts]),
         )
-        tenant = rows.tenant
-        if len(self._tenant_numbers):
-            tenant = np.where(tenant < 0, -1, self._tenant_numbers[tenant])
-        return Rows(
-            rows.generation,
-            rows.offsets,
-            rows.ts,
-            rows.prompt,
-            rows.completion,
-            self._pair_numbers[rows.pair],
-            tenant,
-            rows.format,
-            rows.id,
-            rows.requests,
+        self._provider_numbers = learned(
+            self._provider_numbers,
+            self._scanner.providers.texts,
+            lambda texts: classifier.providers([served_text_of(text) for text in texts]),
         )
+        return replace(
+            rows,
+            pair=self._pair_numbers[rows.pair],
+            tenant=_known(self._tenant_numbers, rows.tenant),
+            provider=_known(self._provider_numbers, rows.provider),
+        )
+
+
+def _known(numbers: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.where(found < 0, -1, numbers[found]) if len(numbers) else found
 
 
 def _unread(offset: int, decoded: Decoded) -> Iterator[UnreadItem]:
@@ -487,8 +494,3 @@ def _in_pieces(others: list[Record]) -> Iterator[tuple[list[Record], int]]:
             piece, size = [], 0
     if piece:
         yield piece, size
-
-
-def _split(text: bytes) -> tuple[str, str | None]:
-    model, joint, language = text.partition(compiled.scan.JOINT)
-    return model.decode(), language.decode() if joint else None

@@ -23,6 +23,7 @@ from streams.decode.event import (
 from streams.decode.formats import custom, native, otlp
 from streams.decode.formats.raw_usage import PlacedId, SharedId, place_of, request_id
 from streams.decode.formats.registry import NAMES
+from streams.decode.money import nano_dollars
 from streams.kafka import record_batch
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ _time = attrgetter("ts")
 _tenant = attrgetter("tenant")
 _prompt = attrgetter("prompt_tokens")
 _completion = attrgetter("completion_tokens")
+_cached = attrgetter("cached_tokens")
+_reasoning = attrgetter("reasoning_tokens")
+_cost = attrgetter("cost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,9 @@ class Rows:
     place of a format's name in `FORMAT_NAMES`. `id` is a hash of the event's id, 0 for none; where
     ids are not asked for, only spans and requests of a shared id have one. Hashes of different
     processes differ. `requests` is how many requests a row stands for: one, but where a custom
-    format says otherwise. `generation` is the classifier's when the numbers were assigned: in
-    another one they are void.
+    format says otherwise. `cached` and `reasoning` (tokens) and `cost` (nano-dollars) are -1 where
+    they are not known, and `provider` is the classifier's number of who served, -1 for none.
+    `generation` is the classifier's when the numbers were assigned: in another one they are void.
     """
 
     generation: int
@@ -74,6 +79,10 @@ class Rows:
     format: NDArray[np.int64]
     id: NDArray[np.int64]
     requests: NDArray[np.int64]
+    cached: NDArray[np.int64]
+    reasoning: NDArray[np.int64]
+    cost: NDArray[np.int64]
+    provider: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -94,8 +103,10 @@ class Rows:
         none = np.zeros(size, dtype=np.int64)
         ts = np.empty(size, dtype=np.float64)
         one = np.ones(size, dtype=np.int64)
+        unknown = (np.full(size, -1, dtype=np.int64) for _ in range(4))
         return cls(
-            generation, offsets, ts, prompt, completion, pair, tenant, none, none.copy(), one
+            *(generation, offsets, ts, prompt, completion, pair, tenant, none, none.copy(), one),
+            *unknown,
         )
 
     def grown(self, filled: int, size: int) -> Rows:
@@ -239,18 +250,48 @@ def rows_of(
         record_time = appended / 1000 if appended is not None and appended >= 0 else None
         seconds = event_time(events[row].ts, record_time)
         ts[row] = np.nan if seconds is None else seconds
+    prompts, completions = list(map(_prompt, events)), list(map(_completion, events))
     return Rows(
         generation=classifier.generation,
         offsets=np.array(offsets, dtype=np.int64),
         ts=ts,
-        prompt=np.array(list(map(_prompt, events)), dtype=np.int64),
-        completion=np.array(list(map(_completion, events)), dtype=np.int64),
+        prompt=np.array(prompts, dtype=np.int64),
+        completion=np.array(completions, dtype=np.int64),
         pair=classifier.pairs(list(map(_pair, events))),
         tenant=classifier.tenants(list(map(_tenant, events))),
         format=np.array(formats or [0] * len(events), dtype=np.int64),
         id=np.array(_ids(events, formats, with_ids=with_ids), dtype=np.int64),
         requests=_requests_of(events),
+        cached=_known(part_of, map(_cached, events), prompts),
+        reasoning=_known(part_of, map(_reasoning, events), completions),
+        cost=_known(nano_dollars, map(_cost, events)),
+        provider=classifier.providers([text_or_none(each.provider) for each in events]),
     )
+
+
+def _known(
+    known: Callable[..., int | None], values: Iterable[object], *more: Iterable[int]
+) -> NDArray[np.int64]:
+    """Return optional numbers, -1 where they are not known."""
+    return np.array(
+        [
+            -1 if each is None or (number := known(each, *rest)) is None else number
+            for each, *rest in zip(values, *more, strict=True)
+        ],
+        dtype=np.int64,
+    )
+
+
+def part_of(part: object, whole: int) -> int | None:
+    """Return a part of tokens as a number; None where it is none, or more than the whole."""
+    if type(part) is float and part.is_integer():
+        part = int(part)
+    return part if type(part) is int and 0 <= part <= whole else None
+
+
+def text_or_none(name: object) -> str | None:
+    """Return the name of who served; None where it is empty, or no text."""
+    return name if type(name) is str and name else None
 
 
 def _requests_of(events: Sequence[UsageEvent]) -> NDArray[np.int64]:

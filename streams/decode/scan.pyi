@@ -17,6 +17,7 @@ class Columns:
     def __init__(
         self,
         columns: list[NDArray[Any]],
+        more: list[NDArray[Any]],
         formats: NDArray[Any],
         litellm: int,
         ids: NDArray[Any] | None,
@@ -25,6 +26,7 @@ class Columns:
 class Scanner:
     pairs: Names
     tenants: Names
+    providers: Names
     prompts: int
     def __init__(
         self,

@@ -44,6 +44,7 @@ cdef double _EARLIEST_TIME = EARLIEST_TIME
 
 include "scan_names.pxi"
 include "scan_tokens.pxi"
+include "scan_money.pxi"
 include "scan_plain.pxi"
 include "scan_fields.pxi"
 include "scan_json.pxi"
@@ -57,7 +58,8 @@ include "scan_record.pxi"
 cdef class Scanner:
     """Reads values, and numbers the texts in them.
 
-    `pairs` numbers models with declared languages, `tenants` the tenants. Values longer than
+    `pairs` numbers models with declared languages, `tenants` the tenants, `providers` who served,
+    with the place of the endpoint. Values longer than
     `max_record_bytes` are handed out; so are all of them without `may_read`, and payloads of LiteLLM
     without `may_read_litellm`. `detect` returns the language of a prompt without a declared one,
     from its JSON: empty for none, None where the value is to be handed out. A call hands out what
@@ -66,6 +68,7 @@ cdef class Scanner:
 
     cdef readonly Names pairs
     cdef readonly Names tenants
+    cdef readonly Names providers
     cdef Py_ssize_t _max_record_bytes
     cdef bint _may_read
     cdef bint _may_read_litellm
@@ -78,6 +81,7 @@ cdef class Scanner:
     ):
         self.pairs = Names()
         self.tenants = Names()
+        self.providers = Names()
         self._max_record_bytes = max_record_bytes
         self._may_read = may_read
         self._may_read_litellm = may_read_litellm
@@ -117,7 +121,9 @@ cdef class Scanner:
             if language:
                 event.language.start = <const uint8_t*>PyBytes_AS_STRING(language)
                 event.language.size = len(language)
-        return columns.write(row, offset, timestamp, &event, format, self.pairs, self.tenants)
+        return columns.write(
+            row, offset, timestamp, &event, format, self.pairs, self.tenants, self.providers
+        )
 
     def records(
         self,

@@ -12,6 +12,7 @@ cdef enum:
     S_META_TEAM, S_META_TEAM_ALIAS, S_META_ORG, S_META_USER, S_META_ALIAS
     S_META_LANGUAGE, S_REQUESTER_LANGUAGE, S_SPEND_LANGUAGE
     S_RESPONSE_MODEL, S_HIDDEN_MODEL, S_MAP_MODEL
+    S_CACHED, S_REASONING, S_COST, S_PROVIDER
     # One for each of TIMES, in their order.
     S_TIMES
     SLOTS = S_TIMES + 8
@@ -62,6 +63,10 @@ _MEMBERS = [
     (TOP, S_TS, "ts"),
     (TOP, S_LANGUAGE, "language"),
     (TOP, S_TENANT, "tenant"),
+    (TOP, S_CACHED, "cached_tokens"),
+    (TOP, S_REASONING, "reasoning_tokens"),
+    (TOP, S_COST, "cost"),
+    (TOP, S_PROVIDER, "provider"),
     *((TOP, S_TIMES + number, name) for number, name in enumerate(TIMES)),
     (TOP, INTO + METADATA, "metadata"),
     (TOP, INTO + RESPONSE, "response"),

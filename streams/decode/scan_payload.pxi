@@ -82,6 +82,7 @@ cdef Format _read_payload(
     if _text_in(walk.slots[S_MODEL], &event.model) != PRESENT:
         return NOT_READ
     event.id.size = 0
+    _without_more(event)
     if with_ids and _text_in(walk.slots[S_ID], &event.id) == UNCLEAR:
         return NOT_READ
     if walk.slots[S_CALL_TYPE].start == NULL or walk.slots[S_START].start == NULL:
@@ -89,6 +90,22 @@ cdef Format _read_payload(
     if not litellm:
         return NOT_READ
     return _read_litellm(&walk, event, with_ids)
+
+
+cdef bint _part_in(Span slot, int64_t whole, int64_t* part) noexcept nogil:
+    """Read a slot as an optional part of tokens; return False where Python has to judge it."""
+    part[0] = -1
+    if slot.start == NULL or slot.start[0] == 0x6E:
+        return True
+    return _count_in(slot, part) and part[0] <= whole
+
+
+cdef bint _price_in(Span slot, int64_t* nano) noexcept nogil:
+    """Read a slot as an optional price; return False where Python has to judge it."""
+    nano[0] = -1
+    if slot.start == NULL or slot.start[0] == 0x6E:
+        return True
+    return _nano_dollars(slot.start, slot.start + slot.size, nano) == slot.start + slot.size
 
 
 cdef Format _read_native(Walk* walk, Event* event) noexcept:
@@ -104,6 +121,14 @@ cdef Format _read_native(Walk* walk, Event* event) noexcept:
     if _text_in(walk.slots[S_LANGUAGE], &event.language) == UNCLEAR:
         return NOT_READ
     if _text_in(walk.slots[S_TENANT], &event.tenant) == UNCLEAR:
+        return NOT_READ
+    if not (
+        _part_in(walk.slots[S_CACHED], event.prompt, &event.cached)
+        and _part_in(walk.slots[S_REASONING], event.completion, &event.reasoning)
+        and _price_in(walk.slots[S_COST], &event.cost)
+    ):
+        return NOT_READ
+    if _text_in(walk.slots[S_PROVIDER], &event.provider) == UNCLEAR:
         return NOT_READ
     is_own = event.has_ts = time.start != NULL and time.start[0] != 0x6E
     # Flat records have it under other names.

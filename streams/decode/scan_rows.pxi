@@ -4,12 +4,14 @@
 cdef class Columns:
     """The columns that events are written into, as streams.decode.rows.Rows has them.
 
-    `columns` are offsets, ts, prompt, completion, pair and tenant. `formats` is filled with zeros;
-    payloads of LiteLLM are marked by the number `litellm` in it. `ids` is for hashes of the events'
-    ids (0: none), or None where they are not wanted.
+    `columns` are offsets, ts, prompt, completion, pair and tenant; `more` are cached, reasoning, cost
+    and provider, filled with -1. `formats` is filled with zeros; payloads of LiteLLM are marked by
+    the number `litellm` in it. `ids` is for hashes of the events' ids (0: none), or None where they
+    are not wanted.
     """
 
     cdef int64_t[::1] offsets, prompt, completion, pair, tenant, format, id
+    cdef int64_t[::1] cached, reasoning, cost, provider
     cdef double[::1] ts
     cdef int64_t litellm
     cdef bint with_ids
@@ -18,18 +20,21 @@ cdef class Columns:
     def __cinit__(
         self,
         list columns not None,
+        list more not None,
         int64_t[::1] formats not None,
         int64_t litellm,
         int64_t[::1] ids,
     ):
         self.offsets, self.ts, self.prompt, self.completion, self.pair, self.tenant = columns
+        self.cached, self.reasoning, self.cost, self.provider = more
         self.format = formats
         self.litellm = litellm
         self.with_ids = ids is not None
         self.size = min(
             self.offsets.shape[0], self.ts.shape[0], self.prompt.shape[0],
             self.completion.shape[0], self.pair.shape[0], self.tenant.shape[0],
-            self.format.shape[0],
+            self.format.shape[0], self.cached.shape[0], self.reasoning.shape[0],
+            self.cost.shape[0], self.provider.shape[0],
         )
         if ids is not None:
             self.id = ids
@@ -44,6 +49,7 @@ cdef class Columns:
         Format format,
         Names pairs,
         Names tenants,
+        Names providers,
     ) except -1:
         """Write an event that was read into a row; `timestamp` is the record's, in milliseconds."""
         if format == LITELLM:
@@ -72,4 +78,15 @@ cdef class Columns:
             if event.tenant.start == NULL
             else tenants.find(event.tenant.start, event.tenant.size, NULL, 0)
         )
+        # The columns are filled with -1.
+        if event.cached >= 0:
+            self.cached[row] = event.cached
+        if event.reasoning >= 0:
+            self.reasoning[row] = event.reasoning
+        if event.cost >= 0:
+            self.cost[row] = event.cost
+        if event.provider.start != NULL and event.provider.size > 0:
+            self.provider[row] = providers.find(
+                event.provider.start, event.provider.size, event.place.start, event.place.size
+            )
         return True

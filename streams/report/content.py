@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from streams.classify.keys import DIMENSIONS, name_of
+from streams.classify.keys import DIMENSIONS, OTHER, SERVED_DIMENSIONS, UNKNOWN, name_of
 from streams.report.formatting import amount, percent
 from streams.report.summary import movers_of
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from streams.classify.keys import Dimension
     from streams.report.count import Uncounted
-    from streams.report.summary import Read, Size, Summary
+    from streams.report.summary import Read, Row, Size, Summary
 
 #: Rows of a table of languages, developers or models.
 SHOWN_ROWS = 12
@@ -133,13 +133,22 @@ def tables(report: Summary, *, bars: int = BARS_WIDTH) -> list[Table]:
     """Return the tables of a report; the course of each share is drawn in `bars` characters."""
     if not report.starts:
         return []
-    found = [_shares(report, dimension, bars=bars) for dimension in DIMENSIONS]
+    found = [
+        _shares(report, dimension, bars=bars)
+        for dimension in DIMENSIONS
+        if dimension not in SERVED_DIMENSIONS or is_any_known(report.dimensions[dimension])
+    ]
     found += [
         _movers(report, dimension) for dimension in DIMENSIONS if movers_of(report, dimension)
     ]
     if report.sizes is not None:
         found.append(_sizes(report))
     return found
+
+
+def is_any_known(rows: Sequence[Row]) -> bool:
+    """Return whether any row is of a known key: who served is known only where records say it."""
+    return any(row.key not in {UNKNOWN, OTHER} for row in rows)
 
 
 def _shares(report: Summary, dimension: Dimension, *, bars: int) -> Table:

@@ -12,11 +12,10 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from streams.settings import messages
 from streams.settings.brokers import broker_list, refuses_lz4
@@ -49,11 +48,15 @@ MAX_PASSWORD_BYTES = 64 * 1024
 _PASSWORD_FILE = f"{ENV_PREFIX}SASL_PASSWORD_FILE"
 
 
+#: The measures of streams.shares.measures, which settings do not import.
+MetricsMeasure = Literal["tokens", "requests", "output_tokens", "uncached_tokens", "cost"]
+
+
 class SettingsError(Exception):
     """A setting is wrong; the message names it as the user wrote it, and what to do."""
 
 
-class Settings(BaseSettings):
+class Settings(messages.AnyCase):
     """The settings of a worker. Each field's description is its line in docs/settings.md."""
 
     model_config = SettingsConfigDict(
@@ -162,6 +165,11 @@ class Settings(BaseSettings):
         le=100_000,
         description="Series of a metric by partition; of more partitions, ranges are exported.",
     )
+    metrics_measures: Annotated[tuple[MetricsMeasure, ...], NoDecode] = Field(
+        ("tokens", "requests", "cost"),
+        description="Measures whose shares are on /metrics, separated by commas: tokens, requests, "
+        "output_tokens, uncached_tokens, cost. Page and API have all of them.",
+    )
     flush_seconds: float = Field(
         0.5, ge=0.05, le=60, description="How often counts are written to the changelog."
     )
@@ -260,13 +268,10 @@ class Settings(BaseSettings):
         False, description="Mark the traffic as simulated on the page and in the API."
     )
 
-    @field_validator("*", mode="before")
-    @classmethod
-    def _in_any_case(cls, value: object, info: ValidationInfo) -> object:
-        field = cls.model_fields[info.field_name or ""]
-        return messages.in_its_case(field.annotation, value)
-
-    @field_validator("web_cors_origins", "web_hosts", "bridge_hosts", "otlp_ignore", mode="before")
+    @field_validator(
+        *("web_cors_origins", "web_hosts", "bridge_hosts", "otlp_ignore", "metrics_measures"),
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

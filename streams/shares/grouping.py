@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from streams.classify.keys import OTHER
-from streams.state.pane import Counts, added_up, tokens_of
+from streams.state.counts import Counts, added_up, minus, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SHOWN_LANGUAGES = 30
 SHOWN_DEVELOPERS = 40
 SHOWN_MODELS = 50
+SHOWN_PROVIDERS = 40
 SHOWN_UNKNOWN = 32
 
 #: A key that is shown stays until it falls this far below the bound: no flicker at the edge.
@@ -70,5 +71,5 @@ def top(counts: Mapping[str, Counts], keep: frozenset[str]) -> dict[str, Counts]
     kept = {key: counts[key] for key in keep if key in counts and key != OTHER}
     if len(kept) < len(counts):
         whole, named = added_up(counts.values()), added_up(kept.values())
-        kept[OTHER] = [all_of - part for all_of, part in zip(whole, named, strict=True)]
+        kept[OTHER] = minus(whole, named)
     return kept

@@ -5,23 +5,24 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from streams.classify.keys import ALL_DIMENSIONS
+from streams.classify.keys import ALL_DIMENSIONS, SERVED
 from streams.shares.grouping import SHOWN_MODELS, choose, top
-from streams.shares.sums import MODEL, SumsCache, added, largest, packed_sums
+from streams.shares.measures import DOLLAR, value_of
+from streams.shares.sums import (
+    MODEL,
+    OF_SERVED,
+    SumsCache,
+    added,
+    by_model,
+    largest,
+    packed_sums,
+    served_in,
+)
 from streams.shares.windows import KEPT_WINDOW_MODELS, MAX_WINDOW_MODELS, Names
 from streams.state.codec import decode_pane
+from streams.state.counts import COMPLETION, PROMPT, REQUESTS, Counts, add_all, added_up, tokens_of
 from streams.state.packing import pack, unpack
-from streams.state.pane import (
-    DAY,
-    FINE,
-    HOUR,
-    MIDDLE,
-    Counts,
-    Level,
-    add_all,
-    pane_start,
-    tokens_of,
-)
+from streams.state.pane import DAY, FINE, HOUR, MIDDLE, Level, pane_start
 from streams.state.pieces import go_on
 
 if TYPE_CHECKING:
@@ -125,7 +126,11 @@ class History:
         values = panes.values[start]
         if dimension == MODEL and panes.level is not DAY:
             return packed_models(values)
-        return self.cache.sums(panes.level, start, values, panes.catalog)[dimension]
+        cached = self.cache.sums(panes.level, start, values, panes.catalog)
+        if dimension in OF_SERVED:
+            served = unpack(cached[SERVED])[0]
+            return pack(served_in(dimension, served, panes.catalog) or {})
+        return cached[dimension]
 
     def cells(self, panes: Panes, start: int, dimension: str) -> dict[str, Counts]:
         """Return the counts of one pane, by the keys of a dimension."""
@@ -180,7 +185,7 @@ def packed_models(values: Iterable[bytes]) -> bytes:
     models: dict[str, Counts] = {}
     for value in values:
         add_all(models, decode_pane(value).models)
-    return pack(largest(models))
+    return pack(largest(by_model(models)))
 
 
 def added_names(packed_maps: Iterable[bytes]) -> dict[str, Counts]:
@@ -194,19 +199,29 @@ def added_names(packed_maps: Iterable[bytes]) -> dict[str, Counts]:
 def point(start: int, cells: Mapping[str, Counts]) -> dict[str, Any]:
     """Return a point of a history: its sums, and its counts by key as lists.
 
-    A list is tokens, requests, prompt tokens, completion tokens.
+    A list is tokens, requests, prompt tokens, completion tokens, uncached tokens and cost in US
+    dollars; the last two are None where they are not known.
     """
+    whole = _amounts(added_up(cells.values()))
     return {
         "start": start,
-        "requests": sum(counts[0] for counts in cells.values()),
-        "tokens": sum(tokens_of(counts) for counts in cells.values()),
-        "prompt_tokens": sum(counts[1] for counts in cells.values()),
-        "completion_tokens": sum(counts[2] for counts in cells.values()),
-        "cells": {
-            key: [tokens_of(counts), counts[0], counts[1], counts[2]]
-            for key, counts in sorted(cells.items())
-        },
+        **dict(zip(_AMOUNTS, whole, strict=True)),
+        "cells": {key: _amounts(counts) for key, counts in sorted(cells.items())},
     }
+
+
+#: What a point says of all its counts, and of each key, in this order.
+_AMOUNTS = (
+    *("tokens", "requests", "prompt_tokens", "completion_tokens", "uncached_tokens", "cost"),
+)
+
+
+def _amounts(counts: Counts) -> list[float | None]:
+    uncached, cost = value_of("uncached_tokens", counts), value_of("cost", counts)
+    return [
+        *(tokens_of(counts), counts[REQUESTS], counts[PROMPT], counts[COMPLETION], uncached),
+        None if cost is None else cost / DOLLAR,
+    ]
 
 
 def step_start(seconds: int, length: int) -> int:

@@ -7,52 +7,78 @@ are cached in packed form until one of the panes changes.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from streams.classify.keys import OTHER, UNKNOWN, cell_key, split_cell
-from streams.state.codec import decode_pane
-from streams.state.packing import pack
-from streams.state.pane import (
-    DAY,
-    MAX_LANGUAGES,
-    MAX_MODELS,
-    Counts,
-    add_all,
-    add_counts,
-    tokens_of,
+from streams.classify.keys import (
+    JOINT,
+    LAW,
+    OTHER,
+    SERVED,
+    UNKNOWN,
+    cell_key,
+    pair_key,
+    split_cell,
+    split_model,
+    split_pair,
 )
+from streams.state.codec import decode_pane
+from streams.state.counts import Counts, add_all, add_counts, tokens_of
+from streams.state.packing import pack
+from streams.state.pane import DAY, MAX_LANGUAGES, MAX_MODELS
 from streams.state.pieces import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from streams.classify.origin.catalog import Catalog
     from streams.state.pane import Level, Pane
     from streams.state.view import View
 
 MODEL: Literal["model"] = "model"
+DEVELOPER: Literal["developer"] = "developer"
+
+#: The dimensions that `served_in` derives.
+OF_SERVED = ("provider", "jurisdiction", LAW)
 
 #: Names classified at a time: a new one takes from 0.03 to 0.5 ms.
 NAMES_AT_A_TIME = 32
 
 
 class Sums(NamedTuple):
-    """Counts by `origin/language`, by developer, by model, and of models of unknown origin."""
+    """Counts by key.
+
+    `joint` is by `origin/language`, `served` by `provider/origin`, `pair` by model
+    and provider, and `unknown` by model of unknown origin.
+    """
 
     joint: dict[str, Counts]
     developer: dict[str, Counts]
-    model: dict[str, Counts]
+    served: dict[str, Counts]
+    pair: dict[str, Counts]
     unknown: dict[str, Counts]
 
-    def by_dimension(self) -> dict[str, dict[str, Counts]]:
-        """Return the counts of each dimension."""
+    def stored(self) -> dict[str, dict[str, Counts]]:
+        """Return the counts by dimension that are small, and that others are derived from."""
         return {
             "origin": by_part(self.joint, 0),
             "language": by_part(self.joint, 1),
-            "joint": self.joint,
-            "developer": self.developer,
-            MODEL: self.model,
+            JOINT: self.joint,
+            DEVELOPER: self.developer,
+            SERVED: self.served,
         }
+
+    def by_dimension(self, catalog: Catalog) -> dict[str, dict[str, Counts]]:
+        """Return the counts of each dimension."""
+        derived = {
+            dimension: served_in(dimension, self.served, catalog) or {} for dimension in OF_SERVED
+        }
+        return self.stored() | derived | {MODEL: self.model}
+
+    @property
+    def model(self) -> dict[str, Counts]:
+        """The counts by model."""
+        return by_model(self.pair)
 
 
 def added(panes: Iterable[Pane], catalog: Catalog) -> Generator[None, None, Sums]:
@@ -76,12 +102,18 @@ def added(panes: Iterable[Pane], catalog: Catalog) -> Generator[None, None, Sums
                 add_counts(unknown, model, counts)
         add_counts(joint, cell_key(origin, language), counts)
     developer: dict[str, Counts] = {}
-    for number, (model, counts) in enumerate(models.items()):
+    served: dict[str, Counts] = {}
+    for number, (key, counts) in enumerate(models.items()):
         if not number % NAMES_AT_A_TIME:
             yield
-        known = catalog.classify(model).developer if model != OTHER else OTHER
-        add_counts(developer, known or UNKNOWN, counts)
-    return Sums(_without_rare_languages(joint), developer, models, unknown)
+        model, provider = split_model(key)
+        maker, origin = OTHER, OTHER
+        if model != OTHER:
+            known = catalog.classify(model)
+            maker, origin = known.developer or UNKNOWN, known.origin
+        add_counts(developer, maker, counts)
+        add_counts(served, pair_key(provider or UNKNOWN, origin), counts)
+    return Sums(_without_rare_languages(joint), developer, served, models, unknown)
 
 
 def packed_sums(level: Level, sums: Sums) -> dict[str, bytes]:
@@ -89,20 +121,47 @@ def packed_sums(level: Level, sums: Sums) -> dict[str, bytes]:
 
     Models are cached for days only: for all hours they would take as much memory again.
     """
-    found = sums.by_dimension()
+    found = sums.stored()
     if level is DAY:
-        found[MODEL] = largest(found[MODEL])
-    else:
-        del found[MODEL]
+        found[MODEL] = largest(sums.model)
     return {dimension: pack(counts) for dimension, counts in found.items()}
+
+
+def served_in(
+    dimension: str, served: Mapping[str, Counts], catalog: Catalog
+) -> dict[str, Counts] | None:
+    """Return the counts of a dimension of `served`, from those by `provider/origin`.
+
+    None where it is not one of them.
+    """
+    if dimension == "provider":
+        return folded(served, lambda key: split_pair(key)[0])
+    if dimension == "jurisdiction":
+        return folded(served, lambda key: catalog.jurisdiction(split_pair(key)[0]))
+    return folded(served, partial(_law_of, catalog)) if dimension == LAW else None
+
+
+def _law_of(catalog: Catalog, key: str) -> str:
+    provider, origin = split_pair(key)
+    return pair_key(origin, catalog.jurisdiction(provider))
+
+
+def folded(counts: Mapping[str, Counts], place: Callable[[str], str]) -> dict[str, Counts]:
+    """Return counts summed by another key; `place` returns that of each key."""
+    found: dict[str, Counts] = {}
+    for key, each in counts.items():
+        add_counts(found, place(key), each)
+    return found
+
+
+def by_model(pairs: Mapping[str, Counts]) -> dict[str, Counts]:
+    """Return counts by model, from counts by model and provider."""
+    return folded(pairs, lambda key: split_model(key)[0])
 
 
 def by_part(joint: Mapping[str, Counts], part: int) -> dict[str, Counts]:
     """Return counts by origin (part 0) or language (part 1), from counts by `origin/language`."""
-    found: dict[str, Counts] = {}
-    for key, counts in joint.items():
-        add_counts(found, key.split("/", 1)[part], counts)
-    return found
+    return folded(joint, lambda key: key.split("/", 1)[part])
 
 
 def largest(counts: dict[str, Counts], bound: int = MAX_MODELS) -> dict[str, Counts]:
@@ -124,11 +183,12 @@ def _without_rare_languages(joint: dict[str, Counts]) -> dict[str, Counts]:
     named = largest(languages, MAX_LANGUAGES)
     if named is languages:
         return joint
-    found: dict[str, Counts] = {}
-    for key, counts in joint.items():
+
+    def place(key: str) -> str:
         origin, language = key.split("/", 1)
-        add_counts(found, cell_key(origin, language if language in named else OTHER), counts)
-    return found
+        return cell_key(origin, language if language in named else OTHER)
+
+    return folded(joint, place)
 
 
 class _Cached(NamedTuple):

@@ -15,25 +15,22 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.classify.keys import OTHER, UNKNOWN, cell_key, split_cell
+from streams.classify.keys import JOINT, OTHER, SERVED, UNKNOWN, cell_key, pair_key, split_cell
 from streams.classify.origin.values import ORIGINS
-from streams.shares.sums import Sums, added, by_part, packed_sums
+from streams.shares.sums import DEVELOPER, Sums, added, by_part, packed_sums
 from streams.state.codec import decode_pane
-from streams.state.packing import unpack
-from streams.state.pane import (
-    FINE,
-    HOUR,
-    MAX_LANGUAGES,
-    MIDDLE,
+from streams.state.counts import (
     Counts,
-    Level,
     add_all,
     add_counts,
     added_up,
-    pane_start,
+    minus,
+    none,
     subtract_all,
     tokens_of,
 )
+from streams.state.packing import unpack
+from streams.state.pane import FINE, HOUR, MAX_LANGUAGES, MIDDLE, Level, pane_start
 from streams.state.pieces import at_once, go_on
 
 if TYPE_CHECKING:
@@ -45,6 +42,7 @@ if TYPE_CHECKING:
 #: The maximum number of keys that a window sums, and the number of names that it keeps above that.
 MAX_WINDOW_MODELS = 8192
 KEPT_WINDOW_MODELS = 4096
+MAX_WINDOW_SERVED = 2048
 MAX_WINDOW_LANGUAGES = 2 * MAX_LANGUAGES * len(ORIGINS)
 
 
@@ -136,7 +134,8 @@ class _Window:
         self._origins: dict[str, Counts] = {}
         self._developers: dict[str, Counts] = {}
         self._joint = Names(MAX_WINDOW_LANGUAGES, MAX_LANGUAGES, _language_of)
-        self._models = Names(MAX_WINDOW_MODELS, KEPT_WINDOW_MODELS)
+        self._served = Names(MAX_WINDOW_SERVED, MAX_WINDOW_SERVED // 2)
+        self._pairs = Names(MAX_WINDOW_MODELS, KEPT_WINDOW_MODELS)
         self._unknown = Names(MAX_WINDOW_MODELS, KEPT_WINDOW_MODELS)
 
     def move(self, as_of: float) -> None:
@@ -158,40 +157,49 @@ class _Window:
         add_all(self._origins, by_part(sums.joint, 0))
         add_all(self._developers, sums.developer)
         self._joint.add(sums.joint, self._moment)
-        self._models.add(sums.model, self._moment)
+        self._served.add(sums.served, self._moment)
+        self._pairs.add(sums.pair, self._moment)
         self._unknown.add(sums.unknown, self._moment)
 
-    def subtract_sums(self, start: int, joint: dict[str, Counts], by: dict[str, Counts]) -> None:
+    def subtract_sums(
+        self, start: int, joint: dict[str, Counts], by: dict[str, Counts], served: dict[str, Counts]
+    ) -> None:
         """Subtract the totals of the panes that start at `start`, `by` developer."""
+        moment = self.held[start]
         subtract_all(self._origins, by_part(joint, 0))
         subtract_all(self._developers, by)
-        self._joint.subtract(joint, self.held[start])
+        self._joint.subtract(joint, moment)
+        self._served.subtract(served, moment)
 
     def subtract_names(
-        self, start: int, models: Mapping[str, Counts], unknown: Mapping[str, Counts]
+        self, start: int, pairs: Mapping[str, Counts], unknown: Mapping[str, Counts]
     ) -> None:
         """Subtract the models of panes that start at `start`, and those of unknown origin.
 
         Where the latter name a model that is known, it is not in the sums at all.
         """
         moment = self.held[start]
-        self._models.subtract(models, moment)
+        self._pairs.subtract(pairs, moment)
         self._unknown.subtract(unknown, moment)
 
     def sums(self) -> Sums:
         """Return the sums; counts that are not summed by name are under `other`."""
         joint: dict[str, Counts] = self._joint.counts
-        models: dict[str, Counts] = self._models.counts
+        pairs: dict[str, Counts] = self._pairs.counts
+        served: dict[str, Counts] = self._served.counts
         if not self._joint.is_whole:
             named = by_part(joint, 0)
             joint = joint.copy()
             for origin, counts in self._origins.items():
                 _add_rest(joint, cell_key(origin, OTHER), counts, named.get(origin))
-        if not self._models.is_whole:
-            models = models.copy()
-            whole, named_models = added_up(self._developers.values()), added_up(models.values())
-            _add_rest(models, OTHER, whole, named_models)
-        return Sums(joint, self._developers, models, self._unknown.counts)
+        whole = added_up(self._developers.values())
+        if not self._pairs.is_whole:
+            pairs = pairs.copy()
+            _add_rest(pairs, OTHER, whole, added_up(pairs.values()))
+        if not self._served.is_whole:
+            served = served.copy()
+            _add_rest(served, pair_key(OTHER, OTHER), whole, added_up(served.values()))
+        return Sums(joint, self._developers, served, pairs, self._unknown.counts)
 
 
 def _unknown_of(cells: Mapping[str, Counts]) -> dict[str, Counts]:
@@ -204,10 +212,9 @@ def _unknown_of(cells: Mapping[str, Counts]) -> dict[str, Counts]:
 
 
 def _add_rest(into: dict[str, Counts], key: str, whole: Counts, named: Counts | None) -> None:
-    rest = [all_of - part for all_of, part in zip(whole, named or [0, 0, 0, 0], strict=True)]
+    rest = minus(whole, named or none())
     if any(rest):
-        held = into.get(key, [0, 0, 0, 0])
-        into[key] = [mine + more for mine, more in zip(held, rest, strict=True)]
+        into[key] = added_up((into.get(key, none()), rest))
 
 
 class _Column(NamedTuple):
@@ -291,19 +298,21 @@ class _OfLevel:
             return
         column = self._columns[start]
         if self._running is not None and self._running[0] == start:
-            joint, developers, models, unknown = self._running[1]
+            joint, developers, served, pairs, unknown = self._running[1]
             for window in windows:
-                window.subtract_names(start, models, unknown)
+                window.subtract_names(start, pairs, unknown)
             yield
         else:
-            joint, developers = (unpack(column.packed[each])[0] for each in ("joint", "developer"))
+            joint, developers, served = (
+                unpack(column.packed[each])[0] for each in (JOINT, DEVELOPER, SERVED)
+            )
             for pane in map(decode_pane, column.values):
                 unknown = _unknown_of(pane.cells)
                 for window in windows:
                     window.subtract_names(start, pane.models, unknown)
                 yield
         for window in windows:
-            window.subtract_sums(start, joint, developers)
+            window.subtract_sums(start, joint, developers, served)
             del window.held[start]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from streams.classify.keys import UNKNOWN
 from streams.classify.language.tags import UNDETERMINED
-from streams.shifts.series import MEASURES
+from streams.shifts.series import SHIFT_MEASURES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -152,7 +152,7 @@ def windows_of(dimension: str) -> tuple[Window, ...]:
 
 def measures_of(dimension: str) -> tuple[Measure, ...]:
     """Return the measures in which the shifts of a dimension are computed."""
-    return ("tokens",) if dimension in EVENT_DIMENSIONS else MEASURES
+    return ("tokens",) if dimension in EVENT_DIMENSIONS else SHIFT_MEASURES
 
 
 def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:

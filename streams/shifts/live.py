@@ -21,8 +21,9 @@ from streams.shifts.shift import Shifts, Traffic, shifts
 from streams.shifts.tenant_guard import guard_hours
 from streams.shifts.weekend import WEEKEND_DAYS
 from streams.state.codec import decode_pane
+from streams.state.counts import add_counts, tokens_of
 from streams.state.packing import unpack
-from streams.state.pane import DAY, HOUR, MIDDLE, TENANTS, Level, add_counts, pane_start, tokens_of
+from streams.state.pane import DAY, HOUR, MIDDLE, TENANTS, Level, pane_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from streams.classify.origin.catalog import Catalog
     from streams.shares.history import History, Panes
     from streams.shifts.series import Array, Measure
-    from streams.state.pane import Counts
+    from streams.state.counts import Counts
     from streams.state.view import View
 
 #: The part of a tenant's key in a pane that names the dimension.

@@ -10,8 +10,9 @@ from streams.classify.keys import OTHER, UNKNOWN
 from streams.shifts.events import PEAK_DAYS, before, day_before, event_gauges
 from streams.shifts.series import Series
 from streams.shifts.shift import KeyShift, Shifts
+from streams.state.counts import tokens_of
 from streams.state.packing import unpack
-from streams.state.pane import DAY, tokens_of
+from streams.state.pane import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from streams.shares.history import History, Panes
     from streams.shifts.alert_rules import Gauges
     from streams.shifts.series import Array
-    from streams.state.pane import Counts
+    from streams.state.counts import Counts
 
 #: Models with less than this part of a window or a day are not looked at.
 MIN_PART = 0.001

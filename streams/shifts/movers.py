@@ -20,8 +20,9 @@ from streams.shifts.baseline import BASELINE_HOURS, HOURS_A_DAY
 from streams.shifts.drift import DRIFT_HOURS, RECENT_DAYS
 from streams.shifts.evaluation import DRIFT_WINDOW, PANES_OF, centre
 from streams.shifts.live import tenants_of
+from streams.state.counts import add_counts, tokens_of
 from streams.state.packing import unpack
-from streams.state.pane import HOUR, MIDDLE, TENANTS, add_counts, pane_start, tokens_of
+from streams.state.pane import HOUR, MIDDLE, TENANTS, pane_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from streams.shifts.alert_rules import Window
     from streams.shifts.series import Array, Measure
     from streams.shifts.shift import KeyShift
-    from streams.state.pane import Counts
+    from streams.state.counts import Counts
     from streams.state.view import View
 
 MAX_MOVERS = 8

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Measure = Literal["tokens", "requests"]
-MEASURES: tuple[Measure, ...] = ("tokens", "requests")
+SHIFT_MEASURES: tuple[Measure, ...] = ("tokens", "requests")
 Array = NDArray[np.float64]
 
 

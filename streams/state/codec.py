@@ -10,19 +10,24 @@ reads them all from Kafka at its start and holds them in memory.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from streams.state.counts import COLUMNS, CORE, UNMEASURED, Counts, column, tokens_of
 from streams.state.packing import pack, unpack
-from streams.state.pane import LEVEL_BY_NAME, Counts, Level, Pane
+from streams.state.pane import LEVEL_BY_NAME, Level, Pane
 from streams.state.seal import NO_PART, Loss, Part, Seal
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 #: Incremented when the meaning of a stored value changes; a reader refuses any other version.
-STATE_VERSION = 2
-#: The version of a position with a shift: a reader that does not know of shifts would take its `s`
-#: for an offset of Kafka and leave records out, so it has to refuse it.
-SHIFTED_VERSION = 3
+STATE_VERSION = 4
+#: Before, panes held four counts, models without who served them, and positions had no version of
+#: their own where they hold a shift (3). They are read, and written again in the present version.
+_EARLIER_VERSIONS = frozenset((2, 3))
+_KNOWN_VERSIONS = _EARLIER_VERSIONS | {STATE_VERSION}
 
 POSITION = "position"
 
@@ -37,7 +42,7 @@ class Totals(msgspec.Struct):
     `origins`, `languages` and `developers` by key; `records` by `result/reason`; `events` by
     format; `late` counts events older than the allowed lateness. `unread` are the items whose usage
     no reader takes, by `format/source`, and `unread_at` is the newest event time when the last one
-    came (unix seconds).
+    came (unix seconds). `providers` are empty where only a version before has counted.
     """
 
     origins: dict[str, Counts] = {}
@@ -48,6 +53,11 @@ class Totals(msgspec.Struct):
     late: int = 0
     unread: dict[str, int] = {}
     unread_at: float = 0.0
+    providers: dict[str, Counts] = {}
+
+    def maps(self) -> tuple[dict[str, Counts], ...]:
+        """Return all that is counted by key."""
+        return self.origins, self.languages, self.developers, self.providers
 
 
 class PaneRecord(msgspec.Struct, array_like=True):
@@ -81,7 +91,7 @@ class PositionRecord(msgspec.Struct):
     pairs of (offsets since the last one, length); the verdict on each offset up to `judged` is
     given: both with the shift. `lost` is what the changelog has lost of this partition. `epoch` is
     the leader epoch of the records up to the position and of those counted after it, -1 where it is
-    not known.
+    not known. `columns` names what the lists of the totals hold, where that is more than four.
     """
 
     v: int
@@ -97,6 +107,7 @@ class PositionRecord(msgspec.Struct):
     lost: Loss | None = None
     epoch: int = -1
     shift: int = 0
+    columns: list[str] = []
 
     @property
     def offset(self) -> int:
@@ -186,7 +197,8 @@ def write_again(value: bytes, generation: int, n: int, before: Part) -> bytes:
     record = _record_of(value)
     requests = requests_of(value) if record.r < 0 else record.r
     marks = (n, before.stamp, requests, before.requests)
-    return _encode_pane(PaneRecord(STATE_VERSION, generation, record.s, record.packed, *marks))
+    # With the version of its counts, which are not touched.
+    return _encode_pane(PaneRecord(record.v, generation, record.s, record.packed, *marks))
 
 
 def decode_pane(value: bytes) -> Pane:
@@ -196,7 +208,16 @@ def decode_pane(value: bytes) -> Pane:
         cells, models, tenants = unpack(record.packed)
     except ValueError as error:
         raise StateError(f"unreadable pane: {error}") from None
+    if record.v in _EARLIER_VERSIONS:
+        for counted in (cells, models):
+            _mark_unmeasured(counted)
     return Pane(cells, models, tenants, record.s)
+
+
+def _mark_unmeasured(counted: dict[str, Counts]) -> None:
+    for counts in counted.values():
+        counts.extend([0] * (UNMEASURED - len(counts)))
+        counts.append(tokens_of(counts))
 
 
 def _record_of(value: bytes) -> PaneRecord:
@@ -222,15 +243,30 @@ def requests_of(value: bytes) -> int:
 
 def encode_position(record: PositionRecord) -> bytes:
     """Return the value of a position key."""
-    return _encode(record)
+    counted = (counts for each in record.totals.maps() for counts in each.values())
+    width = max(map(len, counted), default=CORE)
+    return _encode(msgspec.structs.replace(record, columns=COLUMNS[:width] if width > CORE else []))
 
 
 def decode_position(value: bytes) -> PositionRecord:
     """Return the position of a value; raises StateError."""
     try:
-        return _decode_position(value)
+        record = _decode_position(value)
     except msgspec.MsgspecError as error:
         raise StateError(f"unreadable position: {error}") from None
+    places = list(map(column, record.columns))
+    if places != list(range(len(places))):
+        for counted in record.totals.maps():
+            for key, counts in counted.items():
+                counted[key] = _placed(counts, places)
+    return record
+
+
+def _placed(counts: Counts, places: Sequence[int]) -> Counts:
+    placed = [0] * (max(places) + 1)
+    for place, count in zip(places, counts, strict=False):
+        placed[place] = count
+    return placed
 
 
 def order(value: bytes) -> tuple[int, int]:
@@ -244,6 +280,6 @@ def order(value: bytes) -> tuple[int, int]:
         header = decode(value)
     except msgspec.MsgspecError as error:
         raise StateError(f"unreadable state: {error}") from None
-    if header.v not in {STATE_VERSION, SHIFTED_VERSION}:
+    if header.v not in _KNOWN_VERSIONS:
         raise StateError(f"state version {header.v}, this tokenshare reads {STATE_VERSION}")
     return header.g, header.s

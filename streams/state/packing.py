@@ -3,6 +3,9 @@
 Names and numbers are stored separately, and the numbers byte by byte over all rows: the high bytes
 are nearly all zero and the low ones nearly random, so zstd compresses each kind well. JSON of the
 same counts is four to five times as long, and half as much again as this when compressed.
+
+Each column after the first four is stored by its name, and left out where it is all zero. One that
+nearly repeats others (all requests have a price) is stored as the difference, which is all zero.
 """
 
 from __future__ import annotations
@@ -13,20 +16,58 @@ import cramjam
 import msgspec
 import numpy as np
 
+from streams.state.counts import (
+    CACHE_STATED,
+    COLUMNS,
+    COMPLETION,
+    CORE,
+    PRICED,
+    PRICED_TOKENS,
+    PROMPT,
+    REQUESTS,
+    SQUARES,
+    UNMEASURED,
+    Counts,
+    column,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from streams.state.pane import Counts
-
 #: Higher levels take several times as long and save nothing: the remainder is noise.
 _ZSTD_LEVEL = 1
-#: The low bits of a number, in its own column; the bits above go to a fifth column.
+#: The low bits of a number, in its own column; the bits above go to a column of their own.
 _LOW_BITS = 62
+_LOW = (1 << _LOW_BITS) - 1
+#: Ends the name of a column of high bits.
+_HIGH = "+"
+_SQUARES_HIGH = COLUMNS[SQUARES] + _HIGH
+
+_TOKENS = (PROMPT, COMPLETION)
+#: Columns that are stored as what is missing from the sum of others.
+_REPEATS: dict[int, tuple[int, ...]] = {
+    PRICED: (REQUESTS,),
+    PRICED_TOKENS: _TOKENS,
+    CACHE_STATED: _TOKENS,
+    UNMEASURED: _TOKENS,
+}
+
+
+class _Packed(msgspec.Struct, array_like=True):
+    """Names by map, the bytes of the columns, and the names of the columns after the first four.
+
+    A version that had four columns, and a fifth for the high bits of the squares, named none.
+    """
+
+    names: list[list[str]]
+    values: bytes
+    columns: list[str] = []
+
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[list[list[str]], bytes]).decode
+_decode = msgspec.msgpack.Decoder(_Packed).decode
 
 
 class PackingError(ValueError):
@@ -35,42 +76,91 @@ class PackingError(ValueError):
 
 def pack(*maps: dict[str, Counts]) -> bytes:
     """Return the maps as bytes."""
-    table = _table([counts for each in maps for counts in each.values()])
-    rows, columns = table.shape
-    planes = np.ascontiguousarray(table.T).view(np.uint8).reshape(columns, rows, 8)
+    columns, table = _table([counts for each in maps for counts in each.values()])
+    rows, width = table.shape
+    planes = np.ascontiguousarray(table.T).view(np.uint8).reshape(width, rows, 8)
     values = planes.transpose(0, 2, 1).tobytes()
-    return bytes(cramjam.zstd.compress(_encode(([[*each] for each in maps], values)), _ZSTD_LEVEL))
+    packed = _encode(_Packed([[*each] for each in maps], values, columns))
+    return bytes(cramjam.zstd.compress(packed, _ZSTD_LEVEL))
 
 
 def unpack(packed: bytes) -> list[dict[str, Counts]]:
-    """Return the maps of `pack`. Raises PackingError."""
+    """Return the maps of `pack`, of this or an earlier version. Raises PackingError."""
     try:
-        names, values = _decode(memoryview(cramjam.zstd.decompress(packed)))
-        rows = sum(map(len, names))
-        planes = np.frombuffer(values, dtype=np.uint8).reshape(-1, 8, rows) if rows else None
+        found = _decode(memoryview(cramjam.zstd.decompress(packed)))
+        rows = sum(map(len, found.names))
+        planes = np.frombuffer(found.values, np.uint8).reshape(-1, 8, rows) if rows else None
     except (cramjam.DecompressionError, msgspec.MsgspecError, ValueError) as error:
         raise PackingError(str(error)) from None
     if planes is None:
-        return [{} for _ in names]
+        return [{} for _ in found.names]
     table = np.ascontiguousarray(planes.transpose(2, 0, 1)).view(np.int64)[:, :, 0]
-    counts = iter(_counts(table))
-    return [dict(zip(each, counts, strict=False)) for each in names]
+    columns = found.columns or [_SQUARES_HIGH] * (table.shape[1] - CORE)
+    if table.shape[1] != CORE + len(columns):
+        raise PackingError("the columns do not fit their names")
+    counts = iter(_counts(table, columns))
+    return [dict(zip(each, counts, strict=False)) for each in found.names]
 
 
-def _table(rows: Sequence[Counts]) -> NDArray[np.int64]:
-    """Return one row of four or five columns for each item of `rows`."""
+def _table(rows: Sequence[Counts]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the names of the columns after the first four, and one row for each of `rows`."""
+    width = max(map(len, rows), default=CORE)
+    if any(len(row) < width for row in rows):
+        rows = [row + [0] * (width - len(row)) for row in rows]
     try:
-        return np.array(rows, dtype=np.int64).reshape(-1, 4)
+        table = np.array(rows, dtype=np.int64).reshape(-1, width)
+        high = None
     except OverflowError:
         # Sums of squares pass 64 bits when an input claims absurd numbers of tokens.
-        low = (1 << _LOW_BITS) - 1
-        split = [[*row[:3], row[3] & low, row[3] >> _LOW_BITS] for row in rows]
-        return np.array(split, dtype=np.int64)
+        whole = np.array(rows, dtype=object).reshape(-1, width)
+        table, high = (whole & _LOW).astype(np.int64), (whole >> _LOW_BITS).astype(np.int64)
+    if width == CORE and high is None:
+        return [], table
+    names: list[str] = []
+    stored = [table[:, :CORE]]
+    for number in range(CORE, width):
+        values = table[:, number]
+        if values.any() or (high is not None and high[:, number].any()):
+            names.append(COLUMNS[number])
+            stored.append(_difference(table, number, values)[:, None])
+    if high is not None:
+        for number in np.flatnonzero(high.any(axis=0)).tolist():
+            names.append(COLUMNS[number] + _HIGH)
+            stored.append(high[:, number, None])
+    return names, np.hstack(stored)
 
 
-def _counts(table: NDArray[np.int64]) -> list[Counts]:
-    rows: list[Counts] = table[:, :4].tolist()
-    if table.shape[1] > 4:
-        for row, high in zip(rows, table[:, 4].tolist(), strict=True):
-            row[3] += high << _LOW_BITS
+def _difference(
+    table: NDArray[np.int64], number: int, values: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the values of a column as they are stored, and stored ones as they were."""
+    repeated = _REPEATS.get(number)
+    # Sums beyond 64 bits wrap around, and back.
+    return values if repeated is None else table[:, repeated].sum(axis=1) - values
+
+
+def _counts(stored: NDArray[np.int64], names: Sequence[str]) -> list[Counts]:
+    if not names:
+        core: list[Counts] = stored.tolist()
+        return core
+    numbers = [column(name.removesuffix(_HIGH)) for name in names]
+    width = max(CORE, *(number + 1 for number in numbers))
+    table = np.zeros((len(stored), width), dtype=np.int64)
+    table[:, :CORE] = stored[:, :CORE]
+    high: list[tuple[int, list[int]]] = []
+    for name, number, values in zip(names, numbers, stored[:, CORE:].T, strict=True):
+        if name.endswith(_HIGH):
+            high.append((number, values.tolist()))
+        else:
+            table[:, number] = _difference(table, number, values)
+    # A list ends with its last column that is not zero.
+    used = np.where(table[:, CORE:] != 0, np.arange(CORE + 1, width + 1), CORE).max(
+        axis=1, initial=CORE
+    )
+    rows: list[Counts] = [row[:end] for row, end in zip(table.tolist(), used.tolist(), strict=True)]
+    for number, values in high:
+        for row, each in zip(rows, values, strict=True):
+            if each:
+                row.extend([0] * (number + 1 - len(row)))
+                row[number] += each << _LOW_BITS
     return rows

@@ -1,36 +1,34 @@
 """Define panes: a pane is a tumbling window of event time with its counts; panes add up.
 
 A cell is keyed `origin/language`. A cell of unknown origin is keyed `unknown/language/model`, so
-that its history can be reclassified once the catalogue has the model. Models and tenants are kept
-beside the cells in small maps of their own: the cardinality of one key over all of them would be
-their product.
+that its history can be reclassified once the catalogue has the model. Models, with who served them,
+and tenants are kept beside the cells in small maps of their own: the cardinality of one key over
+all of them would be their product.
 """
 
 from __future__ import annotations
 
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from streams.classify.keys import OTHER, cell_key, split_cell
+from streams.classify.keys import OTHER, cell_key, model_key, split_cell, split_model
+from streams.state.counts import REQUESTS, Counts, add_all, add_counts, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-#: requests, prompt tokens, completion tokens, sum of squared tokens (for standard errors).
-#: A list because a pane adds to it in place, hundreds of times a batch.
-Counts = list[int]
-
-_Key = TypeVar("_Key", str, int)
+    from collections.abc import Callable, Iterable
 
 # Limits of a pane, whatever the input. A map may grow to twice its bound before it is trimmed to
 # the bound, so that trimming is rare. Trimmed keys are folded into a key of their own, so that
 # nothing is lost from the sums.
 MAX_UNKNOWN_MODELS = 32
 MAX_LANGUAGES = 256
+#: Models by name that are cached for a day, pairs of a model and a provider in a pane, providers.
 MAX_MODELS = 512
+MAX_PAIRS = 1024
+MAX_PROVIDERS = 64
 MAX_TENANTS = 64
 #: Cells that name their model, and keys of tenants with languages: bounds multiply otherwise.
 MAX_NAMED_CELLS = 1024
@@ -89,8 +87,9 @@ def is_kept(level: Level, start: int, newest: float) -> bool:
 class Pane(msgspec.Struct):
     """The counts of one pane.
 
-    `cells` by `origin/language[/model]`, `models` by canonical model name, `tenants` by
-    `tenant/o/origin` and `tenant/l/language`. `stamp` is the highest source offset counted in it.
+    `cells` by `origin/language[/model]`, `models` by canonical model name and provider (see
+    `streams.classify.keys.model_key`), `tenants` by `tenant/o/origin` and `tenant/l/language`.
+    `stamp` is the highest source offset counted in it.
     """
 
     cells: dict[str, Counts] = {}
@@ -138,58 +137,12 @@ class Pane(msgspec.Struct):
         held = self.cells or {
             key: counts for key, counts in self.tenants.items() if key.split("/", 2)[1] == "o"
         }
-        return sum(counts[0] for counts in held.values())
+        return sum(counts[REQUESTS] for counts in held.values())
 
     @property
     def is_crowded(self) -> bool:
         """Return whether the pane has so many keys that trimming cannot wait for the next flush."""
         return len(self.cells) + len(self.models) + len(self.tenants) > CROWDED_KEYS
-
-
-def add_counts(into: dict[_Key, Counts], key: _Key, counts: Counts) -> None:
-    """Add counts to those of a key; the key gets counts of its own."""
-    mine = into.get(key)
-    if mine is None:
-        into[key] = counts.copy()
-    else:
-        mine[0] += counts[0]
-        mine[1] += counts[1]
-        mine[2] += counts[2]
-        mine[3] += counts[3]
-
-
-def add_all(into: dict[str, Counts], other: Mapping[str, Counts]) -> None:
-    """Add the counts of every key."""
-    for key, counts in other.items():
-        add_counts(into, key, counts)
-
-
-def added_up(counts: Iterable[Counts]) -> Counts:
-    """Return the sum of counts."""
-    requests = prompt = completion = squares = 0
-    for each in counts:
-        requests += each[0]
-        prompt += each[1]
-        completion += each[2]
-        squares += each[3]
-    return [requests, prompt, completion, squares]
-
-
-def tokens_of(counts: Counts) -> int:
-    """Return the tokens of counts, prompt and completion."""
-    return counts[1] + counts[2]
-
-
-def subtract_all(into: dict[str, Counts], other: Mapping[str, Counts]) -> None:
-    """Subtract the counts of every key; keys that reach zero are removed."""
-    for key, counts in other.items():
-        mine = into.get(key)
-        if mine is None:
-            mine = into[key] = [0, 0, 0, 0]
-        for index, count in enumerate(counts):
-            mine[index] -= count
-        if not any(mine):
-            del into[key]
 
 
 def _bytes_of(keys: Iterable[str]) -> int:
@@ -243,17 +196,41 @@ def _fold_named_cells(cells: dict[str, Counts], bound: int) -> None:
 
 
 def _trim_models(models: dict[str, Counts]) -> None:
-    if len(models) > 2 * MAX_MODELS:
-        _fold_models(models, MAX_MODELS)
+    if len(models) > 2 * MAX_PAIRS:
+        _fold_providers(models, MAX_PROVIDERS)
+        _fold_models(models, MAX_PAIRS)
 
 
 def _shrink_models(models: dict[str, Counts], part: float) -> None:
-    _fold_models(models, int(len(models) * part))
+    before = len(models)
+    _fold_models(models, int(before * part))
+    if len(models) == before:
+        providers = {split_model(key)[1] for key in models}
+        _fold_providers(models, int(len(providers) * part))
 
 
 def _fold_models(models: dict[str, Counts], bound: int) -> None:
-    weights = {key: tokens_of(counts) for key, counts in models.items() if key != OTHER}
-    _move(models, set(_smallest(weights, bound)).__contains__, lambda _: OTHER)
+    """Fold the small pairs; their provider stays, so that the sums by provider are whole."""
+    weights = {
+        key: tokens_of(counts) for key, counts in models.items() if split_model(key)[0] != OTHER
+    }
+    small = set(_smallest(weights, bound))
+    _move(models, small.__contains__, lambda key: model_key(OTHER, split_model(key)[1]))
+
+
+def _fold_providers(models: dict[str, Counts], bound: int) -> None:
+    """Fold the small providers; their models stay."""
+    weights: dict[str, int] = {}
+    for key, counts in models.items():
+        provider = split_model(key)[1]
+        if provider not in {"", OTHER}:
+            weights[provider] = weights.get(provider, 0) + tokens_of(counts)
+    small = set(_smallest(weights, bound))
+    _move(
+        models,
+        lambda key: split_model(key)[1] in small,
+        lambda key: model_key(split_model(key)[0], OTHER),
+    )
 
 
 def _nameless(key: str) -> str:

@@ -5,13 +5,24 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from streams.classify.keys import DIMENSIONS, name_of
+from streams.classify.keys import DIMENSIONS, PAIRS, name_of, split_pair
 from streams.shares.csv import to_csv
+from streams.shares.measures import MEASURES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-_COUNTS = ("tokens", "requests", "tokens_ratio", "requests_ratio")
+    from streams.shares.measures import Measure
+
+#: Columns are added at the end only: people read them by their place.
+_FIRST, _LATER = MEASURES[:2], MEASURES[2:]
+_COUNTS = (
+    *(*_FIRST, *(f"{measure}_ratio" for measure in _FIRST)),
+    *(*_LATER, *(f"{measure}_ratio" for measure in _LATER)),
+)
+_SUMS: Mapping[Measure, str] = {each: each for each in MEASURES} | {
+    "output_tokens": "completion_tokens"
+}
 
 
 def history(body: Mapping[str, Any]) -> bytes:
@@ -21,15 +32,12 @@ def history(body: Mapping[str, Any]) -> bytes:
         [
             _time(point["start"]),
             *_names(dimension, key),
-            tokens,
-            requests,
-            _ratio(tokens, point["tokens"]),
-            _ratio(requests, point["requests"]),
+            *(share[column] for column in _COUNTS),
         ]
         for point in body["points"]
-        for key, (tokens, requests, *_) in point["cells"].items()
+        for key, share in _cells(point)
     )
-    keys = ("origin", "language") if dimension == "joint" else (dimension, "name")
+    keys = PAIRS.get(dimension, (dimension, "name"))
     return to_csv(["start", *keys, *_COUNTS], rows)
 
 
@@ -37,7 +45,7 @@ def shares(body: Mapping[str, Any]) -> bytes:
     """Return the body of /api/v1/shares as CSV."""
     rows = (
         [
-            *(name, dimension, share["key"], name_of(dimension, share["key"])),
+            *(name, dimension, share["key"], share.get("name") or name_of(dimension, share["key"])),
             *(share[each] for each in _COUNTS),
         ]
         for name, window in body["windows"].items()
@@ -47,15 +55,26 @@ def shares(body: Mapping[str, Any]) -> bytes:
     return to_csv(["window", "dimension", "key", "name", *_COUNTS], rows)
 
 
-def _names(dimension: str, key: str) -> list[str]:
-    if dimension == "joint":
-        return key.split("/", 1)
-    return [key, name_of(dimension, key)]
+def _cells(point: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float | None]]]:
+    """Yield each key of a point with its amounts and shares by measure."""
+    for key, (tokens, requests, _, output, uncached, cost) in point["cells"].items():
+        amounts = dict(zip(MEASURES, (tokens, requests, output, uncached, cost), strict=True))
+        ratios = {
+            f"{measure}_ratio": _ratio(amount, point[_SUMS[measure]])
+            for measure, amount in amounts.items()
+        }
+        yield key, amounts | ratios
+
+
+def _names(dimension: str, key: str) -> Sequence[str]:
+    if dimension in PAIRS:
+        return split_pair(key)
+    return key, name_of(dimension, key)
 
 
 def _time(unix: int) -> str:
     return dt.datetime.fromtimestamp(unix, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _ratio(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def _ratio(part: float | None, whole: float | None) -> float | None:
+    return part / whole if whole and part is not None else None

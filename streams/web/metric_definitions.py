@@ -28,6 +28,42 @@ JOINT_RATIO = Definition(
     ("origin", "language", "measure", "window"),
     "Share of an origin and a prompt language together in a window, 0 to 1.",
 )
+LAW_RATIO = Definition(
+    "llm_share_jurisdiction_ratio",
+    "gauge",
+    ("origin", "jurisdiction", "measure", "window"),
+    "Share of a model origin and a jurisdiction of the endpoint together in a window, 0 to 1.",
+)
+SERVED_RATIO = Definition(
+    "llm_share_provider_ratio",
+    "gauge",
+    ("provider", "origin", "measure", "window"),
+    "Share of a provider and a model origin together in 24h, 0 to 1.",
+)
+WINDOW_COST = Definition(
+    "llm_window_cost_usd",
+    "gauge",
+    ("window",),
+    "US dollars that a window's shares of cost are based on; absent where no request has a price.",
+)
+PRICED_RATIO = Definition(
+    "llm_window_priced_ratio",
+    "gauge",
+    ("window",),
+    "Part of a window's tokens that has a price, stated or estimated; the rest is not free.",
+)
+ESTIMATED_RATIO = Definition(
+    "llm_window_estimated_ratio",
+    "gauge",
+    ("window",),
+    "Part of a window's tokens whose price is an estimate from a list of prices.",
+)
+MEASURED_RATIO = Definition(
+    "llm_window_measured_ratio",
+    "gauge",
+    ("window",),
+    "Part of a window's tokens that a version counted which knows of prices and cache reads.",
+)
 WINDOW_REQUESTS = Definition(
     "llm_window_requests",
     "gauge",
@@ -151,6 +187,24 @@ REQUESTS = Definition(
     "Requests counted since the first record, over all workers; a restart does not reset it. Each "
     "dimension has all of them: choose one before adding up.",
 )
+COST = Definition(
+    "llm_cost_usd",
+    "counter",
+    ("dimension", "key"),
+    "US dollars of the requests that have a price, over all workers; a restart does not reset it.",
+)
+CACHED_TOKENS = Definition(
+    "llm_cached_tokens",
+    "counter",
+    ("dimension", "key"),
+    "Prompt tokens read from a provider's cache, of requests that state them; part of the tokens.",
+)
+REASONING_TOKENS = Definition(
+    "llm_reasoning_tokens",
+    "counter",
+    ("dimension", "key"),
+    "Completion tokens that were reasoning, of the requests that state them; part of the tokens.",
+)
 RECORDS = Definition(
     "tokenshare_records",
     "counter",
@@ -253,7 +307,7 @@ ENRICHMENT_FAILURES = Definition(
     "tokenshare_enrichment_failures",
     "counter",
     ("kind",),
-    "Faults in finding a request's language, origin or tenant, in this process; its tokens count.",
+    "Faults in finding a request's language, origin, tenant or provider; its tokens count.",
 )
 REBALANCES = Definition(
     "tokenshare_rebalances", "counter", (), "Times that partitions were assigned to this process."
@@ -301,8 +355,14 @@ BUILD_INFO = Definition(
 DEFINITIONS = (
     SHARE_RATIO,
     JOINT_RATIO,
+    LAW_RATIO,
+    SERVED_RATIO,
     WINDOW_REQUESTS,
     WINDOW_TOKENS,
+    WINDOW_COST,
+    PRICED_RATIO,
+    ESTIMATED_RATIO,
+    MEASURED_RATIO,
     STANDARD_ERROR,
     BASELINE,
     SHIFT,
@@ -321,6 +381,9 @@ DEFINITIONS = (
     AS_OF,
     TOKENS,
     REQUESTS,
+    COST,
+    CACHED_TOKENS,
+    REASONING_TOKENS,
     RECORDS,
     UNREAD_USAGE,
     EVENTS,

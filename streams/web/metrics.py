@@ -7,6 +7,7 @@ scrape never sees a partial update.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -14,18 +15,24 @@ from prometheus_client.core import InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from streams.classify.enrichment import failures
+from streams.shares import measures
 from streams.shifts.sentence import leading
+from streams.state.counts import CACHE_STATED, CACHED, REASONING, at, tokens_of
+from streams.state.counts import REQUESTS as REQUESTS_COLUMN
 from streams.state.pane import DAY
 from streams.web.exposition import counter, encoder, enrichment_family, gauge
 from streams.web.metric_definitions import (
     AS_OF,
     BASELINE,
     BUILD_INFO,
+    CACHED_TOKENS,
     CLOCK_OFFSET,
+    COST,
     DEAD_LETTERS_LOST,
     DETECTABLE,
     DRIFT_SINCE,
     EFFECTIVE_REQUESTS,
+    ESTIMATED_RATIO,
     EVENTS,
     EVIDENCE,
     FLUSH_FAILURES,
@@ -34,6 +41,8 @@ from streams.web.metric_definitions import (
     JOINT_RATIO,
     KEY_INFO,
     LATE_EVENTS,
+    LAW_RATIO,
+    MEASURED_RATIO,
     MOVER,
     NOTE_END,
     NOTE_TIME,
@@ -42,11 +51,14 @@ from streams.web.metric_definitions import (
     OVERRIDES_SUCCESSFUL,
     OVERRIDES_TIME,
     PEAK,
+    PRICED_RATIO,
     READY,
+    REASONING_TOKENS,
     REBALANCES,
     RECORDS,
     RECOVERY_SECONDS,
     REQUESTS,
+    SERVED_RATIO,
     SHARE_RATIO,
     SHIFT,
     SHIFT_NOTE,
@@ -55,6 +67,7 @@ from streams.web.metric_definitions import (
     TOKENS,
     UNREAD_USAGE,
     USUAL_SPREAD,
+    WINDOW_COST,
     WINDOW_REQUESTS,
     WINDOW_TOKENS,
     WITHOUT_TOP_TENANT,
@@ -64,12 +77,16 @@ from streams.web.partition_metrics import partition_families
 from streams.web.snapshot import STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from prometheus_client.core import Metric
 
     from streams.classify.enrichment import Kind
+    from streams.classify.keys import Dimension
+    from streams.shares.measures import Measure
     from streams.shares.window_shares import Share
+    from streams.state.counts import Counts
+    from streams.web.metric_definitions import Definition
     from streams.web.snapshot import Snapshot
 
 
@@ -89,11 +106,26 @@ class ProcessFacts:
     enrichment_failures: Mapping[Kind, int] = field(default_factory=failures)
 
 
+#: The dimensions whose shares are on /metrics in all windows.
+EXPOSED_DIMENSIONS: tuple[Dimension, ...] = (
+    *("origin", "language", "developer", "provider", "jurisdiction"),
+)
+#: The window of the shares by provider and origin together.
+_SERVED_WINDOW = "24h"
+DEFAULT_MEASURES: tuple[Measure, ...] = ("tokens", "requests", "cost")
+
+
 def families(
-    snapshot: Snapshot, facts: ProcessFacts, partition_limit: int | None = None
+    snapshot: Snapshot,
+    facts: ProcessFacts,
+    partition_limit: int | None = None,
+    shown: Sequence[Measure] = DEFAULT_MEASURES,
 ) -> Iterable[Metric]:
-    """Return all metrics of a snapshot, with at most `partition_limit` series for partitions."""
-    yield from _share_families(snapshot)
+    """Return all metrics of a snapshot, with the shares of some measures.
+
+    There are at most `partition_limit` series for partitions.
+    """
+    yield from _share_families(snapshot, shown)
     yield from _shift_families(snapshot)
     yield from _note_families(snapshot)
     yield from _total_families(snapshot)
@@ -102,12 +134,14 @@ def families(
     yield from _process_families(snapshot, facts)
 
 
-def _ratios(share: Share) -> list[tuple[str, float]]:
-    ratios = ("tokens", share.tokens_ratio), ("requests", share.requests_ratio)
+def _ratios(share: Share, measures: Iterable[Measure]) -> list[tuple[Measure, float]]:
+    ratios = ((measure, share.ratio(measure)) for measure in measures)
     return [(measure, ratio) for measure, ratio in ratios if ratio is not None]
 
 
-def _key_shares(snapshot: Snapshot) -> Iterable[tuple[tuple[str, str, str, str], float]]:
+def _key_shares(
+    snapshot: Snapshot, measures: Sequence[Measure]
+) -> Iterable[tuple[tuple[str, str, str, str], float]]:
     """Yield (dimension, key, measure, window) and the share of each key.
 
     Where shifts are known, these are the shares that they were computed from: they are some seconds
@@ -119,29 +153,60 @@ def _key_shares(snapshot: Snapshot) -> Iterable[tuple[tuple[str, str, str, str],
             if of_key.share is not None:
                 yield (table.dimension, of_key.key, table.measure, table.window), of_key.share
     for window in snapshot.windows.values():
-        for dimension in ("origin", "language", "developer"):
+        for dimension in EXPOSED_DIMENSIONS:
             for share in window.dimensions[dimension]:
-                for measure, value in _ratios(share):
+                for measure, value in _ratios(share, measures):
                     if (dimension, measure, window.name) not in stated:
                         yield (dimension, share.key, measure, window.name), value
 
 
-def _share_families(snapshot: Snapshot) -> Iterable[Metric]:
-    ratio, joint = gauge(SHARE_RATIO), gauge(JOINT_RATIO)
-    requests, tokens = gauge(WINDOW_REQUESTS), gauge(WINDOW_TOKENS)
-    for labels, value in _key_shares(snapshot):
+def _share_families(snapshot: Snapshot, measures: Sequence[Measure]) -> Iterable[Metric]:
+    ratio = gauge(SHARE_RATIO)
+    joint, law, served = gauge(JOINT_RATIO), gauge(LAW_RATIO), gauge(SERVED_RATIO)
+    for labels, value in _key_shares(snapshot, measures):
         ratio.add_metric(labels, value)
     for window in snapshot.windows.values():
-        requests.add_metric((window.name,), window.requests)
-        tokens.add_metric((window.name,), window.tokens)
-        for origin, language, share in window.joint:
-            for measure, value in _ratios(share):
-                joint.add_metric((origin, language, measure, window.name), value)
-    yield from (ratio, joint, requests, tokens)
+        for family, pairs in (
+            (joint, window.joint),
+            (law, window.law),
+            # So many series in one window only.
+            (served, window.served if window.name == _SERVED_WINDOW else ()),
+        ):
+            for one, other, share in pairs:
+                for measure, value in _ratios(share, measures):
+                    family.add_metric((one, other, measure, window.name), value)
+    yield from (ratio, joint, law, served)
+    yield from _window_families(snapshot)
     as_of = gauge(AS_OF)
     if snapshot.as_of > 0:
         as_of.add_metric((), snapshot.as_of)
     yield as_of
+
+
+def _window_families(snapshot: Snapshot) -> Iterable[Metric]:
+    """Yield what each window's shares are based on; what is not known is absent."""
+    for definition, value_of in _OF_WINDOW.items():
+        family = gauge(definition)
+        for window in snapshot.windows.values():
+            value = value_of(window.whole)
+            if value is not None:
+                family.add_metric((window.name,), value)
+        yield family
+
+
+def _dollars(counts: Counts) -> float | None:
+    nano = measures.value_of("cost", counts)
+    return None if nano is None else nano / measures.DOLLAR
+
+
+_OF_WINDOW: Mapping[Definition, Callable[[Counts], float | None]] = {
+    WINDOW_REQUESTS: partial(measures.value_of, "requests"),
+    WINDOW_TOKENS: partial(measures.value_of, "tokens"),
+    WINDOW_COST: _dollars,
+    PRICED_RATIO: measures.priced_ratio,
+    ESTIMATED_RATIO: measures.estimated_ratio,
+    MEASURED_RATIO: measures.measured_ratio,
+}
 
 
 def _shift_families(snapshot: Snapshot) -> Iterable[Metric]:
@@ -205,12 +270,19 @@ def _note_families(snapshot: Snapshot) -> Iterable[Metric]:
 
 
 def _total_families(snapshot: Snapshot) -> Iterable[Metric]:
-    tokens, requests = counter(TOKENS), counter(REQUESTS)
+    tokens, requests, cost = counter(TOKENS), counter(REQUESTS), counter(COST)
+    cached, reasoning = counter(CACHED_TOKENS), counter(REASONING_TOKENS)
     for dimension, keys in snapshot.totals.items():
         for key, counts in keys.items():
-            tokens.add_metric((dimension, key), counts[1] + counts[2])
-            requests.add_metric((dimension, key), counts[0])
-    yield from (tokens, requests)
+            tokens.add_metric((dimension, key), tokens_of(counts))
+            requests.add_metric((dimension, key), counts[REQUESTS_COLUMN])
+            if (dollars := _dollars(counts)) is not None:
+                cost.add_metric((dimension, key), dollars)
+            if at(counts, CACHE_STATED):
+                cached.add_metric((dimension, key), at(counts, CACHED))
+            if at(counts, REASONING):
+                reasoning.add_metric((dimension, key), at(counts, REASONING))
+    yield from (tokens, requests, cost, cached, reasoning)
 
 
 def _pipeline_families(snapshot: Snapshot) -> Iterable[Metric]:
@@ -270,13 +342,15 @@ class _SnapshotCollector(Collector):
         snapshot: Callable[[], Snapshot],
         facts: Callable[[], ProcessFacts],
         partition_limit: int | None,
+        shown: Sequence[Measure],
     ) -> None:
         self._snapshot = snapshot
         self._facts = facts
         self._partition_limit = partition_limit
+        self._shown = shown
 
     def collect(self) -> Iterable[Metric]:
-        return families(self._snapshot(), self._facts(), self._partition_limit)
+        return families(self._snapshot(), self._facts(), self._partition_limit, self._shown)
 
     def describe(self) -> Iterable[Metric]:
         return []
@@ -290,9 +364,10 @@ class Exposition:
         snapshot: Callable[[], Snapshot],
         facts: Callable[[], ProcessFacts],
         partition_limit: int | None = None,
+        shown: Sequence[Measure] = DEFAULT_MEASURES,
     ) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_SnapshotCollector(snapshot, facts, partition_limit))
+        self._registry.register(_SnapshotCollector(snapshot, facts, partition_limit, shown))
         ProcessCollector(registry=self._registry)
 
     def __call__(self, accept: str) -> tuple[bytes, str]:

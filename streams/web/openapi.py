@@ -5,13 +5,14 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any, Final
 
-from streams.classify.keys import ALL_DIMENSIONS, SHIFT_DIMENSIONS
+from streams.classify.keys import ALL_DIMENSIONS, DIMENSIONS, PAIRS, SHIFT_DIMENSIONS
 from streams.classify.origin.values import ORIGINS
 from streams.shares.history import STEPS
+from streams.shares.measures import MEASURES
 from streams.shares.windows import WINDOW_NAMES
 from streams.shifts.alert_rules import SHIFT_WINDOWS
 from streams.shifts.notes_file import MAX_KEY, MAX_NOTES, MAX_TEXT
-from streams.shifts.series import MEASURES
+from streams.shifts.series import SHIFT_MEASURES
 from streams.web.api_words import described, example
 from streams.web.query import FORMATS, LATEST_UNIX_SECONDS
 
@@ -57,11 +58,22 @@ def _maybe(name: str, description: str) -> Schema:
     return {"anyOf": [_of(name), {"type": "null"}], "description": description}
 
 
+_MORE = {
+    "uncached_tokens": {
+        "type": ["integer", "null"],
+        "description": "Tokens without cache reads; null where they are not known.",
+    },
+    "cost": {
+        "type": ["number", "null"],
+        "description": "US dollars of the requests that have a price; null where none has.",
+    },
+}
 _COUNTS = {
     "tokens": _COUNT,
     "requests": _COUNT,
-    "tokens_ratio": _RATIO,
-    "requests_ratio": _RATIO,
+    "output_tokens": _COUNT,
+    **_MORE,
+    **{f"{measure}_ratio": _RATIO for measure in MEASURES},
 }
 _SCHEMAS: Final[Schema] = {
     "Problem": _object(
@@ -91,11 +103,18 @@ _SCHEMAS: Final[Schema] = {
             tokens=_COUNT,
             prompt_tokens=_COUNT,
             completion_tokens=_COUNT,
-            origin=_list(_of("Share")),
-            language=_list(_of("Share")),
-            developer=_list(_of("Share")),
-            model=_list(_of("Share")),
-            joint=_list(_object(origin=_TEXT, language=_TEXT, **_COUNTS)),
+            output_tokens=_COUNT,
+            **_MORE,
+            priced_ratio=_RATIO | {"description": "Part of the tokens that has a price."},
+            estimated_ratio=_RATIO
+            | {"description": "Part of the tokens whose price is an estimate."},
+            measured_ratio=_RATIO
+            | {"description": "Part counted by a version that knows of prices and cache reads."},
+            **{dimension: _list(_of("Share")) for dimension in DIMENSIONS},
+            **{
+                name: _list(_object(**dict.fromkeys(pair, _TEXT), **_COUNTS))
+                for name, pair in PAIRS.items()
+            },
         ),
         *ALL_DIMENSIONS,
     )
@@ -157,14 +176,16 @@ _SCHEMAS: Final[Schema] = {
                 tokens=_COUNT,
                 prompt_tokens=_COUNT,
                 completion_tokens=_COUNT,
+                **_MORE,
                 cells={
                     "type": "object",
-                    "description": "key -> [tokens, requests, prompt_tokens, completion_tokens]",
+                    "description": "key -> [tokens, requests, prompt_tokens, completion_tokens, "
+                    "uncached_tokens, cost]; the last two as beside it.",
                     "additionalProperties": {
                         "type": "array",
-                        "items": _COUNT,
-                        "minItems": 4,
-                        "maxItems": 4,
+                        "items": {"type": ["number", "null"], "minimum": 0},
+                        "minItems": 6,
+                        "maxItems": 6,
                     },
                 },
             )
@@ -197,7 +218,7 @@ _SCHEMAS: Final[Schema] = {
         dimension=_TEXT | {"enum": list(SHIFT_DIMENSIONS)},
         key=_TEXT,
         name=_TEXT | {"description": "Display name of the key."},
-        measure=_TEXT | {"enum": list(MEASURES)},
+        measure=_TEXT | {"enum": list(SHIFT_MEASURES)},
         window=_TEXT | {"enum": list(SHIFT_WINDOWS)},
         share=_RATIO,
         baseline=_RATIO
@@ -402,7 +423,7 @@ DOCUMENT: Final[Schema] = {
             _answer("The movers.", "Moved"),
             _pick("dimension", SHIFT_DIMENSIONS),
             _parameter("key", "A key of /api/v1/shifts.", {"type": "string"}, required=True),
-            _pick("measure", MEASURES),
+            _pick("measure", SHIFT_MEASURES),
             _pick("window", SHIFT_WINDOWS),
             **{
                 "404": _problem("The shift does not exist."),

@@ -10,7 +10,7 @@ from streams.classify.keys import ALL_DIMENSIONS, SHIFT_DIMENSIONS
 from streams.shares.history import STEPS
 from streams.shares.windows import WINDOW_NAMES
 from streams.shifts.alert_rules import SHIFT_WINDOWS
-from streams.shifts.series import MEASURES
+from streams.shifts.series import SHIFT_MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,7 +100,7 @@ def what_moved(query: Mapping[str, Sequence[str]]) -> WhatMoved:
     return WhatMoved(
         dimension=_one_of(query, "dimension", SHIFT_DIMENSIONS),
         key=query["key"][0],
-        measure=_one_of(query, "measure", MEASURES),
+        measure=_one_of(query, "measure", SHIFT_MEASURES),
         window=_one_of(query, "window", SHIFT_WINDOWS),
     )
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from streams.classify.keys import ALL_DIMENSIONS, UNKNOWN, name_of
+from streams.classify.keys import ALL_DIMENSIONS, JOINT, LAW, PAIRS, SERVED, UNKNOWN, name_of
 from streams.classify.origin.overrides import suggestion
+from streams.shares import measures
+from streams.shares.measures import MEASURES
 from streams.shares.windows import WINDOWS
 from streams.shifts import alert_rules
 from streams.shifts.live import alerting
 from streams.shifts.sentence import sentence
+from streams.state.counts import none
 from streams.web.snapshot import ShiftName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from streams.shares.measures import Measure
     from streams.shares.window_shares import Share, WindowShares
     from streams.shifts.attribution import Attribution
     from streams.shifts.movers import Moved, Shift
     from streams.shifts.notes import Note
     from streams.shifts.shift import KeyShift, Shifts
+    from streams.state.counts import Counts
     from streams.web.snapshot import PartitionStatus, Snapshot
 
 _WINDOW_FIELDS = (
@@ -160,7 +165,12 @@ def unknown(snapshot: Snapshot, window: str) -> dict[str, Any]:
             for each in shown.dimensions["origin"]
             if name == window and each.key == UNKNOWN
         ),
-        {"tokens": 0, "requests": 0, "tokens_ratio": None, "requests_ratio": None},
+        {
+            "tokens": 0,
+            "requests": 0,
+            **more_of(none()),
+            **{f"{measure}_ratio": None for measure in MEASURES},
+        },
     )
     return {
         "as_of": snapshot.as_of,
@@ -186,17 +196,21 @@ def _unknown_models(snapshot: Snapshot, window: str) -> list[dict[str, Any]]:
 def _window(window: WindowShares, dimensions: frozenset[str]) -> dict[str, Any]:
     body: dict[str, Any] = {
         **_fields(window, *_WINDOW_FIELDS),
+        **more_of(window.whole),
+        "priced_ratio": measures.priced_ratio(window.whole),
+        "estimated_ratio": measures.estimated_ratio(window.whole),
+        "measured_ratio": measures.measured_ratio(window.whole),
         **{
             dimension: [_share(each) for each in shares_of]
             for dimension, shares_of in window.dimensions.items()
             if dimension in dimensions
         },
     }
-    if "joint" in dimensions:
-        body["joint"] = [
-            {"origin": origin, "language": language, **_counts(each)}
-            for origin, language, each in window.joint
-        ]
+    for name, pairs in ((JOINT, window.joint), (SERVED, window.served), (LAW, window.law)):
+        if name in dimensions:
+            body[name] = [
+                dict(zip(PAIRS[name], names, strict=True)) | _counts(each) for *names, each in pairs
+            ]
     return body
 
 
@@ -210,7 +224,18 @@ def _share(share: Share) -> dict[str, Any]:
 
 
 def _counts(share: Share) -> dict[str, Any]:
-    return _fields(share, "tokens", "requests", "tokens_ratio", "requests_ratio")
+    ratios = {f"{measure}_ratio": share.ratio(measure) for measure in MEASURES}
+    return {"tokens": share.tokens, "requests": share.requests, **more_of(share.counts), **ratios}
+
+
+def more_of(counts: Counts) -> dict[str, float | None]:
+    """Return what counts are by the measures beside tokens and requests; cost in US dollars."""
+    return {measure: _amount(measure, counts) for measure in MEASURES[2:]}
+
+
+def _amount(measure: Measure, counts: Counts) -> float | None:
+    value = measures.value_of(measure, counts)
+    return value / measures.DOLLAR if measure == "cost" and value is not None else value
 
 
 def _fields(value: object, *names: str) -> dict[str, Any]:

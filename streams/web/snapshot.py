@@ -9,10 +9,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.classify.keys import OTHER
+from streams.classify.keys import OTHER, UNKNOWN
 from streams.shares.grouping import (
     SHOWN_DEVELOPERS,
     SHOWN_LANGUAGES,
+    SHOWN_PROVIDERS,
     UnknownModel,
     choose,
     unknown_models,
@@ -24,7 +25,7 @@ from streams.shifts.models import WindowModels, larger
 from streams.shifts.movers import Shift
 from streams.shifts.notes import Notes, Subject, notes_on, reach
 from streams.shifts.sentence import leading
-from streams.state.pane import Counts, add_all, added_up, tokens_of
+from streams.state.counts import Counts, add_all, add_counts, added_up, minus, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from streams.state.codec import PositionRecord
     from streams.state.seal import Loss
 
+#: The dimensions of the running totals.
+TOTALS = ("origin", "language", "developer", "provider")
 #: The window in which models are watched.
 _DAY = "24h"
 #: Reasons why a worker is not ready: the label on /metrics, and the response of /readyz.
@@ -134,7 +137,7 @@ def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one 
     """Return the snapshot of windows and positions; `now` is the wall clock."""
     as_of = windows.as_of
     sums = windows.sums()
-    grouped = {name: each.by_dimension() for name, each in sums.items()}
+    grouped = {name: each.by_dimension(catalog) for name, each in sums.items()}
     longest = grouped[WINDOWS[-1].name]
     shown_before = before.shown if before is not None else {}
     shown: dict[Dimension, frozenset[str]] = {
@@ -143,6 +146,9 @@ def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one 
         ),
         "developer": choose(
             shown_before.get("developer", frozenset()), longest["developer"], SHOWN_DEVELOPERS
+        ),
+        "provider": choose(
+            shown_before.get("provider", frozenset()), longest["provider"], SHOWN_PROVIDERS
         ),
     }
     positions = list(positions)
@@ -175,11 +181,19 @@ def _models(day: Mapping[str, Mapping[str, Counts]]) -> WindowModels:
     return WindowModels(whole[0], tokens_of(whole), larger(day["model"]))
 
 
+def _add_unserved(totals: dict[str, dict[str, Counts]]) -> None:
+    """Add the requests whose record names no provider to those of an unknown one."""
+    whole, served = (added_up(totals[each].values()) for each in ("origin", "provider"))
+    rest = minus(whole, served)
+    if any(rest):
+        add_counts(totals["provider"], UNKNOWN, rest)
+
+
 def add_totals(
     positions: Iterable[PositionRecord],
 ) -> tuple[dict[str, dict[str, Counts]], dict[str, int], dict[str, int], int]:
     """Sum the totals of all partitions: by dimension, by result, by format, and the late."""
-    totals: dict[str, dict[str, Counts]] = {"origin": {}, "language": {}, "developer": {}}
+    totals: dict[str, dict[str, Counts]] = {each: {} for each in TOTALS}
     records: dict[str, int] = {}
     events: dict[str, int] = {}
     late = 0
@@ -189,6 +203,7 @@ def add_totals(
             ("origin", each.origins),
             ("language", each.languages),
             ("developer", each.developers),
+            ("provider", each.providers),
         ):
             add_all(totals[dimension], counted)
         for result, count in each.records.items():
@@ -196,6 +211,7 @@ def add_totals(
         for name, count in each.events.items():
             events[name] = events.get(name, 0) + count
         late += each.late
+    _add_unserved(totals)
     return totals, records, events, late
 
 

@@ -37,6 +37,7 @@ def sources(worker: Worker) -> server.Sources:
             clock_offset=worker.clock.offset,
         ),
         partition_limit=worker.settings.partition_metrics,
+        shown=worker.settings.metrics_measures,
     )
     return server.Sources(
         shares=lambda dimensions: responses.shares(

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "shifts"))
 import traffic_model as model
 
 from streams.shifts.baseline import NEEDED_HOURS, baseline_of
-from streams.shifts.series import MEASURES, Series, Tenants
+from streams.shifts.series import SHIFT_MEASURES, Series, Tenants
 from streams.shifts.shift import Traffic, shifts
 
 ROUNDS = 30
@@ -76,7 +76,9 @@ def worker() -> dict[str, float]:
     hour = NOW // 3600 * 3600
 
     def an_hour():
-        return [{each: baseline_of(one.hours, each, hour) for each in MEASURES} for one in kept]
+        return [
+            {each: baseline_of(one.hours, each, hour) for each in SHIFT_MEASURES} for one in kept
+        ]
 
     baselines = an_hour()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.classify.classifier import TABLE_SIZE, Classifier, StaleNumbersError
+from streams.classify.keys import model_key
 from streams.classify.origin.catalog import Catalog
 from streams.counting.aggregate import columns_of, late_events, panes_of
 from streams.counting.partition import Partition
@@ -18,6 +21,7 @@ from streams.decode.event import (
     AggregateEvent,
     UsageEvent,
 )
+from streams.decode.money import nano_dollars
 from streams.decode.rows import Reading, rows_of
 from streams.state.codec import PaneKey
 from streams.state.packing import pack, unpack
@@ -35,6 +39,11 @@ events = st.lists(
         st.floats(NOW - 3 * 86400, NOW) | st.integers(0, 30).map(lambda age: NOW - age),
         st.sampled_from([None, "en", "zh-CN", "zh", "nonsense"]),
         st.sampled_from([None, "", "a", "b"]),
+        st.none(),
+        st.none() | st.integers(0, MAX_TOKENS),
+        st.none() | st.integers(0, 100),
+        st.none() | st.sampled_from([0, 1e-9, "0.000123", 3.75e-08, 0.1, 999_999.999999999, -1]),
+        st.sampled_from([None, "", "openai", "bedrock@eu-central-1", "vllm@10.0.0.1"]),
     ),
     min_size=1,
     max_size=40,
@@ -54,19 +63,48 @@ def one_by_one(log, classifier):
         if known.origin == "unknown":
             cell += f"/{known.model}"
         tokens = event.prompt_tokens + event.completion_tokens
-        counts = [1, event.prompt_tokens, event.completion_tokens, tokens * tokens]
+        core = [1, event.prompt_tokens, event.completion_tokens, tokens * tokens]
+        more = optional(event, tokens)
+        served = CATALOG.provider_key(event.provider) if event.provider else ""
         for level in ALL_LEVELS:
             start = pane_start(level, event.ts)
             if not is_kept(level, start, newest) or (level.of_tenants and not event.tenant):
                 continue
             cells, models, tenants = panes.setdefault(PaneKey(level, start), ({}, {}, {}))
-            keys = [(cells, cell), (models, known.model)]
+            keys = [
+                (cells, cell, core + more),
+                (models, model_key(known.model, served), core + more[:-1]),
+            ]
             if level.of_tenants:
                 name = classifier.tenant(event.tenant)
-                keys = [(tenants, f"{name}/o/{known.origin}"), (tenants, f"{name}/l/{language}")]
-            for into, key in keys:
-                into[key] = [a + b for a, b in zip(into.get(key, [0] * 4), counts, strict=True)]
+                keys = [
+                    (tenants, f"{name}/o/{known.origin}", core),
+                    (tenants, f"{name}/l/{language}", core),
+                ]
+            for into, key, counts in keys:
+                into[key] = [a + b for a, b in zip_longest(into.get(key, []), counts, fillvalue=0)]
+    for pane in panes.values():
+        for each in pane:
+            for key in each:
+                each[key] = trimmed(each[key])
     return panes
+
+
+def optional(event, tokens):
+    """What an event says beside its tokens, in the columns of models."""
+    cached, nano = event.cached_tokens, nano_dollars(event.cost)
+    if cached is not None and cached > event.prompt_tokens:
+        cached = None
+    row = [0] * 7 if cached is None else [cached, tokens, 0, 0, 0, 0, 0]
+    if nano is not None:
+        row[3:] = nano, 1, tokens, (-(-nano // 1000)) ** 2
+    return row
+
+
+def trimmed(counts):
+    while len(counts) > 4 and not counts[-1]:
+        counts.pop()
+    return counts
 
 
 def reading(log, classifier, start=0):

@@ -11,7 +11,7 @@ from laws import examples
 from test_partition import CLASSIFIER, NOW, apply, batch, event, write
 
 from streams.counting.partition import Partition
-from streams.state.codec import SHIFTED_VERSION, PaneKey, decode_pane, decode_position, order
+from streams.state.codec import STATE_VERSION, PaneKey, decode_pane, decode_position, order
 from streams.state.pane import LEVELS
 
 
@@ -65,7 +65,7 @@ def test_a_position_after_a_cut_has_a_version_that_refuses_those_who_know_no_shi
     apply(partition, [event(), event()])
     partition.cut_to(1)
 
-    assert decode_position(partition.begin_flush().position[1]).v == SHIFTED_VERSION
+    assert decode_position(partition.begin_flush().position[1]).v == STATE_VERSION
 
 
 def test_records_that_expired_leave_no_epoch_that_could_look_like_a_cut():

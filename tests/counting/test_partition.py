@@ -46,7 +46,9 @@ MODELS = ("gpt-4o", "deepseek-chat", "llama-3.3-70b-instruct", "prod-chat")
 
 
 def event(ts=NOW - 60, model="gpt-4o", prompt=10, completion=5, language="en", tenant=None):
-    return UsageEvent(model, prompt, completion, ts, language, tenant)
+    # Prices and providers of the same sizes for each tenant: the laws hold with them as well.
+    more = (prompt, 0, prompt / 1e6, "openai") if tenant == "a" else ()
+    return UsageEvent(model, prompt, completion, ts, language, tenant, None, *more)
 
 
 def batch(events, start=0, end=None, offsets=None, rejected=None):

@@ -64,6 +64,12 @@ def both(raws, start=0, end=None, **options):
                 rows.format.tolist(),
                 dict(read.skipped),
                 [*read.unread],
+                [
+                    (*more, None if provider < 0 else classifier.provider_names.names[provider])
+                    for *more, provider in zip(
+                        *(column.tolist() for column in rows.columns()[-4:]), strict=True
+                    )
+                ],
             )
         )
     return found
@@ -97,7 +103,22 @@ count = (
     | st.integers(-3, 10**6).map(str)
     | st.sampled_from(["812.0", "1.5", "abc", "", "007", -0.0, 0.5, "9" * 30])
 )
+#: A price in every way that it may be written: on the edge of a rounding, with many digits.
+price = (
+    st.floats(0, 100)
+    | st.floats(0, 1e-6)
+    | st.integers(0, 10**7)
+    | st.builds(
+        lambda number, digits: number / 10**digits, st.integers(0, 10**17), st.integers(0, 20)
+    )
+    | st.builds(lambda half: (half + 0.5) / 1e9, st.integers(0, 10**7))
+    | st.sampled_from([0.1, "0.0015", -0.5, 1e6, 1e300, 3.75e-08, 5e-10, 1.5e-09, 0.0, -0.0, True])
+)
 likely = {
+    "cached_tokens": st.integers(0, 10**6) | count,
+    "reasoning_tokens": st.integers(0, 10**6) | count,
+    "cost": price,
+    "provider": st.none() | text | st.sampled_from(["openai", "bedrock@eu-central-1", "x@h:1/p"]),
     "id": text,
     "ts": time,
     "model": text,

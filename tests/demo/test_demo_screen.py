@@ -30,14 +30,14 @@ def snapshot():
             seconds=each.seconds,
             start=NOW - each.seconds,
             end=NOW,
-            requests=100,
-            prompt_tokens=10,
-            completion_tokens=10,
+            whole=[100, 10, 10, 0],
             dimensions={
-                dimension: tuple(Share(key, 1, 1, 0.01, 0.01) for key in keys.get(dimension, ()))
+                dimension: tuple(Share(key, [1, 1, 1, 0], [100, 10, 10, 0]) for key in keys.get(dimension, ()))
                 for dimension in DIMENSIONS
             },
             joint=(),
+            served=(),
+            law=(),
         )
         for each in WINDOWS
     }

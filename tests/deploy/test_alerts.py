@@ -23,7 +23,7 @@ from streams.gateway.bridge import metrics as bridge_metrics
 from streams.settings import table
 from streams.shifts.alert_rules import RULES as SHIFT_CONDITIONS
 from streams.shifts.alert_rules import UNCLASSIFIED_MEASURE, Rule, rules_of
-from streams.shifts.series import MEASURES
+from streams.shifts.series import SHIFT_MEASURES
 from streams.web.metric_definitions import DEFINITIONS, exposed_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -357,7 +357,7 @@ def test_the_thresholds_of_the_rules_on_shares_are_these():
 def _measures(rule: Rule) -> tuple[str, ...]:
     if rule in {*rules_of("developer"), *rules_of("model")}:
         return ("tokens",)
-    return MEASURES if rule.direction else (UNCLASSIFIED_MEASURE,)
+    return SHIFT_MEASURES if rule.direction else (UNCLASSIFIED_MEASURE,)
 
 
 def test_the_rules_wait_and_stay_as_long_as_those_of_backtest():

@@ -23,7 +23,7 @@ from streams.counting.running_totals import MAX_TOTALS
 from streams.decode import dead_letter, stored_letter
 from streams.decode.decoder import Decoder
 from streams.decode.event import REASONS, SKIP_REASONS
-from streams.decode.formats import native, otlp_names
+from streams.decode.formats import markers, native, otlp_names
 from streams.decode.formats.registry import NAMES
 from streams.decode.rows import Reading, rows_of
 from streams.gateway.bridge import metrics as bridge_metrics
@@ -34,8 +34,8 @@ from streams.shares.windows import MAX_WINDOW_MODELS, Windows
 from streams.state.pane import (
     ALL_LEVELS,
     MAX_LANGUAGES,
-    MAX_MODELS,
     MAX_NAMED_CELLS,
+    MAX_PAIRS,
     MAX_STATE_BYTES,
     MAX_TENANTS,
     MAX_UNKNOWN_MODELS,
@@ -114,6 +114,45 @@ def test_every_reason_to_skip_and_every_format_is_explained():
     table = section("docs/connect.md", "## Formats").partition("| Format |")[2].partition("\n\n")[0]
     named = re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in table.split("\n")[2:]))
     assert sorted(named) == sorted(NAMES)
+
+
+def test_every_format_says_where_its_cost_and_provider_are():
+    named = re.findall(r"^\| `(\w+)` \|", between("details"), flags=re.MULTILINE)
+    assert sorted(named) == sorted(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("row", "names"),
+    [
+        ("cached tokens", otlp_names.CACHED),
+        ("reasoning tokens", otlp_names.REASONING),
+        ("cost", otlp_names.COST),
+        ("provider", otlp_names.SERVED),
+        ("its place", otlp_names.PLACE),
+        ("its place", otlp_names.REGION),
+    ],
+)
+def test_the_attributes_of_cost_and_provider_are_named_in_their_order(row, names):
+    table = section("docs/connect.md", "### Attributes of spans")
+    line = next(line for line in table.splitlines() if line.startswith(f"| {row} |"))
+    assert [name for name in re.findall(r"`([^`]+)`", line) if name in names] == list(names)
+
+
+@pytest.mark.parametrize(
+    ("row", "names"),
+    [
+        ("cached tokens", ("cached_tokens", *markers.CACHED)),
+        ("reasoning tokens", ("reasoning_tokens", *markers.REASONING)),
+        ("cost", ("cost", *markers.COST, *markers.LITELLM_COST)),
+        ("provider", ("provider", *markers.PROVIDER, *markers.LITELLM_PROVIDER)),
+        ("provider", (*markers.PLACE, *markers.LITELLM_PLACE)),
+        ("provider", markers.REGION),
+    ],
+)
+def test_the_names_of_flat_records_are_named_in_their_order(row, names):
+    table = section("docs/connect.md", "### Flat records")
+    line = next(line for line in table.splitlines() if line.startswith(f"| {row} |"))
+    assert [name for name in re.findall(r"`([^`]+)`", line) if name in names] == list(names)
 
 
 def test_the_headers_of_a_dead_letter_are_named():
@@ -322,8 +361,9 @@ def test_the_bounds_that_are_stated_in_prose_are_the_bounds():
     assert f"| API, `model` | {SHOWN_MODELS}, " in bounds
     assert f"{MAX_TOTALS} languages and {MAX_TOTALS} developers per partition" in bounds
     assert (
-        f"{MAX_LANGUAGES} languages, {MAX_MODELS} models, {MAX_UNKNOWN_MODELS} unknown models by "
-        f"name, {MAX_NAMED_CELLS:,} pairs of unknown model and language, {MAX_TENANTS} tenants"
+        f"{MAX_LANGUAGES} languages, {MAX_PAIRS:,} models with who served them, "
+        f"{MAX_UNKNOWN_MODELS} unknown models by name, {MAX_NAMED_CELLS:,} pairs of unknown model "
+        f"and language, {MAX_TENANTS} tenants"
     ) in bounds
     assert f"| a window's models | {MAX_WINDOW_MODELS:,}, " in bounds
     kilobytes = re.findall(r"(\d+) kB", bounds)

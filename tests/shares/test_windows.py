@@ -21,7 +21,8 @@ from streams.shares.windows import (
     Names,
     Windows,
 )
-from streams.state.pane import FINE, HOUR, MIDDLE, added_up, pane_start
+from streams.state.counts import added_up
+from streams.state.pane import FINE, HOUR, MIDDLE, pane_start
 from streams.web.snapshot import take
 
 HOURS = 168
@@ -224,12 +225,16 @@ def test_windows_are_added_up_again_by_another_catalogue():
     windows.reclassify()
     windows.advance(NOW)
 
-    assert windows.sums()["5m"].by_dimension() == {
+    assert windows.sums()["5m"].by_dimension(CATALOG) == {
         "origin": {"cn-open": counted},
         "language": {"en": counted},
         "joint": {"cn-open/en": counted},
         "developer": {"DeepSeek": counted},
         "model": {"prod-chat": counted},
+        "provider": {"unknown": counted},
+        "jurisdiction": {"unknown": counted},
+        "served": {"unknown/cn-open": counted},
+        "law": {"cn-open/unknown": counted},
     }
     assert not windows.sums()["5m"].unknown
 

@@ -35,7 +35,8 @@ from streams.shifts.sentence import leading
 from streams.shifts.series import Series
 from streams.shifts.shift import Traffic, shifts
 from streams.state.codec import PaneKey, encode_pane, pane_key
-from streams.state.pane import HOUR, MIDDLE, TENANTS, Pane, add_counts
+from streams.state.counts import add_counts
+from streams.state.pane import HOUR, MIDDLE, TENANTS, Pane
 from streams.state.view import View
 
 POINTS, WITHIN, PAST_DAYS = 0.1, 24, 38

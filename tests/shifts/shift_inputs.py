@@ -11,7 +11,7 @@ from streams.shifts.baseline import (
     baseline_of,
 )
 from streams.shifts.estimate import Stretches
-from streams.shifts.series import MEASURES, Series
+from streams.shifts.series import SHIFT_MEASURES, Series
 from streams.shifts.shift import Traffic, shifts
 
 HOUR, PANE, DAY = 3600, 300, 86400
@@ -49,7 +49,7 @@ def steady(shares=(3.0, 1.0), *, days=41, per_pane=1.0, now=NOW) -> tuple[Series
 def told(panes, hours, *, tenants=None, now=NOW, dimension="origin"):
     """Return {(measure, window): Shifts}."""
     hour = now // HOUR * HOUR
-    baselines = {each: baseline_of(hours, each, hour) for each in MEASURES}
+    baselines = {each: baseline_of(hours, each, hour) for each in SHIFT_MEASURES}
     said = shifts(Traffic(dimension, panes, hours, tenants), baselines, now)
     return {(each.measure, each.window): each for each in said}
 

@@ -12,7 +12,7 @@ from traffic_model import DAY_PANES, START, Change
 from streams.shifts.alert_rules import HOUR_UP, Gauges, met, rules_of
 from streams.shifts.backtest.conditions import watch
 from streams.shifts.baseline import baseline_of
-from streams.shifts.series import MEASURES, Series, Tenants
+from streams.shifts.series import SHIFT_MEASURES, Series, Tenants
 from streams.shifts.shift import Traffic, shifts
 
 
@@ -83,7 +83,8 @@ def test_at_every_moment_the_statistics_are_those_of_a_worker():
         traffic = as_a_worker_has_it(timeline, moment)
         hour = (moment - 1) // HOUR * HOUR
         baselines = {
-            each: baseline_of(traffic.hours, each, hour, days=traffic.days) for each in MEASURES
+            each: baseline_of(traffic.hours, each, hour, days=traffic.days)
+            for each in SHIFT_MEASURES
         }
         told = shifts(traffic, baselines, moment - 1)
         of_tokens = {each.window: each for each in told if each.measure == "tokens"}

@@ -13,7 +13,7 @@ from streams.shares.history import History
 from streams.shifts import movers
 from streams.shifts.baseline import NEEDED_HOURS, baseline_of
 from streams.shifts.live import LiveShifts, gauges_of, shifted
-from streams.shifts.series import MEASURES, Series
+from streams.shifts.series import SHIFT_MEASURES, Series
 from streams.shifts.shift import Traffic, shifts
 from streams.state.codec import PaneKey, decode_pane, encode_pane, pane_key
 from streams.state.packing import unpack
@@ -112,7 +112,7 @@ def test_panes_give_the_shifts_of_the_same_counts_as_arrays(view):
     for part, dimension in enumerate(KEYS):
         hours = counted(view, HOUR, KEYS[dimension], part)
         panes = counted(view, MIDDLE, KEYS[dimension], part)
-        baselines = {measure: baseline_of(hours, measure, HERE) for measure in MEASURES}
+        baselines = {measure: baseline_of(hours, measure, HERE) for measure in SHIFT_MEASURES}
         expected += shifts(Traffic(dimension, panes, hours, None), baselines, NOW)
     assert found == tuple(expected)
     origin = next(each for each in found if each.window == "1h" and each.dimension == "origin")
@@ -141,7 +141,7 @@ def shift_of(shifts, dimension="origin", key="cn-open", measure="tokens", window
 
 
 @pytest.mark.parametrize("window", ["1h", "24h"])
-@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("measure", SHIFT_MEASURES)
 @pytest.mark.parametrize(("dimension", "key"), [("origin", "cn-open"), ("language", "en")])
 def test_movers_add_up_to_the_shift_that_is_shown(view, dimension, key, measure, window):
     history = History(view, CATALOG)

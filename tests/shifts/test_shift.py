@@ -18,7 +18,7 @@ from streams.shifts.baseline import (
     baseline_of,
 )
 from streams.shifts.evaluation import centre
-from streams.shifts.series import MEASURES, Measure
+from streams.shifts.series import SHIFT_MEASURES, Measure
 from streams.shifts.shift import Traffic, shifts
 
 
@@ -61,7 +61,9 @@ def test_z_is_reported_from_21_days_on_and_the_days_before(days, is_said):
 def test_traffic_that_never_changes_has_shifted_nowhere():
     said = told(*steady(per_pane=100.0))
 
-    assert set(said) == {(each, window) for each in MEASURES for window in ("1h", "24h", "7d")}
+    assert set(said) == {
+        (each, window) for each in SHIFT_MEASURES for window in ("1h", "24h", "7d")
+    }
     for each in said.values():
         assert [key.key for key in each.keys] == ["a", "b"]
         assert [key.share for key in each.keys] == pytest.approx([0.75, 0.25])

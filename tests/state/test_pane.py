@@ -12,6 +12,7 @@ from streams.classify.keys import cell_key, split_cell
 from streams.classify.origin.values import ORIGINS
 from streams.counting.partition import Partition
 from streams.state.codec import PaneKey, decode_pane, encode_pane
+from streams.state.counts import subtract_all
 from streams.state.pane import (
     ALL_LEVELS,
     CROWDED_KEYS,
@@ -20,14 +21,13 @@ from streams.state.pane import (
     HOUR,
     LEVELS,
     MAX_LANGUAGES,
-    MAX_MODELS,
+    MAX_PAIRS,
     MAX_STATE_BYTES,
     MAX_TENANTS,
     MAX_UNKNOWN_MODELS,
     Pane,
     is_kept,
     pane_start,
-    subtract_all,
 )
 
 NOW = 1_800_000_123.0
@@ -96,7 +96,7 @@ def test_unknown_models_beyond_the_bound_are_counted_without_their_name():
 def test_languages_models_and_tenants_are_bounded_and_nothing_leaves_the_sums():
     pane = Pane(
         {f"cn-open/l{n}": [1, n, 0, 0] for n in range(3 * MAX_LANGUAGES)},
-        {f"m{n}": [1, n, 0, 0] for n in range(3 * MAX_MODELS)},
+        {f"m{n}": [1, n, 0, 0] for n in range(3 * MAX_PAIRS)},
         {f"t{n}/{axis}": [1, n, 0, 0] for n in range(3 * MAX_TENANTS) for axis in ("o/x", "l/y")},
     )
     before = [whole(each) for each in (pane.cells, pane.models, pane.tenants)]
@@ -104,7 +104,7 @@ def test_languages_models_and_tenants_are_bounded_and_nothing_leaves_the_sums():
     pane.trim()
 
     assert len(pane.cells) == MAX_LANGUAGES + 1
-    assert len(pane.models) == MAX_MODELS + 1
+    assert len(pane.models) == MAX_PAIRS + 1
     assert len(pane.tenants) == 2 * (MAX_TENANTS + 1)
     assert [whole(each) for each in (pane.cells, pane.models, pane.tenants)] == before
 

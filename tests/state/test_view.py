@@ -270,7 +270,7 @@ def test_what_the_catalogue_learns_later_is_right_in_history_too():
     assert origins["cn-open"] == 100
     assert shown.unknown["7d"] == ()
     points = History(view, CATALOG).read("joint", "1d", None, None, NOW)["points"]
-    assert points[0]["cells"] == {"cn-open/zh-Hans": [100, 1, 100, 0]}
+    assert points[0]["cells"] == {"cn-open/zh-Hans": [100, 1, 100, 0, 100, None]}
 
 
 def test_unknown_models_are_listed_by_tokens():
@@ -306,8 +306,8 @@ def test_an_override_reclassifies_history_on_every_level_with_its_languages():
         points = history.read("joint", step, None, None, NOW)["points"]
         # What was counted without its name cannot be told again.
         assert points[0]["cells"] == {
-            "cn-open/zh-Hans": [120, 1, 100, 20],
-            "unknown/en": [5, 1, 5, 0],
+            "cn-open/zh-Hans": [120, 1, 100, 20, 120, None],
+            "unknown/en": [5, 1, 5, 0, 5, None],
         }
 
 
@@ -326,7 +326,9 @@ def test_history_answers_by_step_and_follows_changes():
     ]
     view.apply(*pane({"cn-open/en": [1, 11, 0, 0]}, DAY, monday, stamp=2))
     days = history.read("origin", "1d", monday, monday + 86400, NOW)["points"]
-    assert [(p["start"], p["cells"]) for p in days] == [(monday, {"cn-open": [11, 1, 11, 0]})]
+    assert [(p["start"], p["cells"]) for p in days] == [
+        (monday, {"cn-open": [11, 1, 11, 0, 11, None]})
+    ]
 
 
 @pytest.mark.parametrize("step", ["5m", "1h", "1d", "1w"])
@@ -347,7 +349,7 @@ def test_sums_added_up_beforehand_equal_those_of_a_query(step):
                 each.read(dimension, step, None, None, NOW)["points"]
                 for each in (asked_first, warmed)
             ]
-            assert [point["cells"] for point in answers[0]] == [{key: [10, 2, 10, 0]}]
+            assert [point["cells"] for point in answers[0]] == [{key: [10, 2, 10, 0, 10, None]}]
             assert answers[0] == answers[1]
 
 
@@ -362,7 +364,9 @@ def test_a_changed_day_changes_its_models_in_history():
 
         points = history.read("model", "1d", None, None, NOW)["points"]
 
-        assert [point["cells"] for point in points] == [{"qwen3-32b": [tokens, 1, tokens, 0]}]
+        assert [point["cells"] for point in points] == [
+            {"qwen3-32b": [tokens, 1, tokens, 0, tokens, None]}
+        ]
 
 
 @pytest.mark.parametrize(("dimension", "step"), [("tenant", "1d"), ("origin", "2h")])

@@ -8,6 +8,8 @@ from types import MappingProxyType
 import pytest
 from server_client import GOOD_QUESTION, answered, ask
 
+from streams.classify.keys import ALL_DIMENSIONS
+
 NO_WINDOWS = {"as_of": 1.5, "windows": {}}
 
 
@@ -27,8 +29,8 @@ def test_shares_are_the_body_that_the_source_gives():
 @pytest.mark.parametrize(
     ("query", "wanted"),
     [
-        ("", {"origin", "language", "developer", "model", "joint"}),
-        ("?dimensions=", {"origin", "language", "developer", "model", "joint"}),
+        ("", set(ALL_DIMENSIONS)),
+        ("?dimensions=", set(ALL_DIMENSIONS)),
         ("?dimensions=origin", {"origin"}),
         ("?dimensions=joint,origin&format=csv", {"joint", "origin"}),
     ],
@@ -62,8 +64,16 @@ def test_a_history_question_may_leave_its_ends_open():
 @pytest.mark.parametrize(
     ("query", "error", "remedy"),
     [
-        ("step=1h", "dimension is missing", "origin, language, developer, model, joint"),
-        ("dimension=tenant&step=1h", "'tenant'", "origin, language, developer, model, joint"),
+        (
+            "step=1h",
+            "dimension is missing",
+            ", ".join(ALL_DIMENSIONS),
+        ),
+        (
+            "dimension=tenant&step=1h",
+            "'tenant'",
+            ", ".join(ALL_DIMENSIONS),
+        ),
         ("dimension=origin", "step is missing", "10s, 5m, 1h, 1d, 1w"),
         ("dimension=origin&step=2h", "'2h'", "10s, 5m, 1h, 1d, 1w"),
         ("dimension=origin&step=1h&start=yesterday", "start is not a number", "unix seconds"),
@@ -117,7 +127,13 @@ def test_history_is_a_download_as_csv():
                 "start": 1763856000,
                 "tokens": 400,
                 "requests": 4,
-                "cells": {"zh-Hans": [100, 1, 90, 10], "=1+1": [300, 3, 300, 0]},
+                "completion_tokens": 10,
+                "uncached_tokens": 200,
+                "cost": 0.5,
+                "cells": {
+                    "zh-Hans": [100, 1, 90, 10, 50, 0.5],
+                    "=1+1": [300, 3, 300, 0, 150, None],
+                },
             }
         ],
     }
@@ -131,11 +147,16 @@ def test_history_is_a_download_as_csv():
     )
     rows = list(csv.reader(answer.body.decode().splitlines()))
     assert rows[0] == [
-        *("start", "language", "name", "tokens", "requests", "tokens_ratio", "requests_ratio")
+        *("start", "language", "name", "tokens", "requests", "tokens_ratio", "requests_ratio"),
+        *("output_tokens", "uncached_tokens", "cost"),
+        *("output_tokens_ratio", "uncached_tokens_ratio", "cost_ratio"),
     ]
     assert rows[1] == [
-        *("2025-11-23T00:00:00Z", "zh-Hans", "Chinese (Simplified)", "100", "1", "0.25", "0.25")
+        *("2025-11-23T00:00:00Z", "zh-Hans", "Chinese (Simplified)", "100", "1", "0.25", "0.25"),
+        *("10", "50", "0.5", "1.0", "0.25", "1.0"),
     ]
+    # A price that is not known is an empty field, and no zero.
+    assert rows[2][-4:] == ["", "0.0", "0.75", ""]
     # No spreadsheet takes a name from outside for a formula.
     assert rows[2][1] == "'=1+1"
 

@@ -50,7 +50,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 def snapshot() -> Snapshot:
     view = View()
     totals = Totals(
-        origins={"cn-open": [3, 30, 3, 0]},
+        origins={"cn-open": [3, 30, 3, 0, 10, 33, 2, 2_500_000_001, 2, 22]},
         languages={"zh-Hans": [3, 30, 3, 0]},
         developers={'We "say" \\ so\n': [3, 30, 3, 0]},
         records={"counted/": 3, "rejected/not_json": 2},
@@ -61,7 +61,9 @@ def snapshot() -> Snapshot:
     )
     record = PositionRecord(STATE_VERSION, 1, 17, NOW, NOW, totals)
     view.apply(position_key(0), encode_position(record))
-    cells = {"cn-open/zh-Hans": [3, 30, 3, 0], "row-open/en": [1, 0, 11, 0]}
+    # One of the three has no price.
+    priced = [3, 30, 3, 0, 10, 33, 0, 2_500_000_001, 2, 22]
+    cells = {"cn-open/zh-Hans": priced, "row-open/en": [1, 0, 11, 0]}
     for level in (FINE, MIDDLE, HOUR, DAY):
         key = pane_key(0, PaneKey(level, pane_start(level, NOW)))
         view.apply(key, encode_pane(Pane(cells, {"deepseek-chat": [4, 30, 14, 0]}, {}, 1), 1))
@@ -173,6 +175,36 @@ def test_usage_that_no_reader_takes_is_shown_by_format_and_source():
     assert snapshot().unread_at == NOW
 
 
+def test_money_is_exact_and_what_has_no_price_is_visible():
+    shown = scrape(snapshot())
+    share = shown["llm_share_ratio"]
+
+    assert shown["llm_cost_usd_total"] == {
+        labels(dimension="origin", key="cn-open"): 2.500000001,
+        labels(dimension="provider", key="unknown"): 2.500000001,
+    }
+    assert shown["llm_window_cost_usd"][labels(window="1h")] == 2.500000001
+    assert shown["llm_window_priced_ratio"][labels(window="1h")] == 22 / 44
+    assert shown["llm_window_estimated_ratio"][labels(window="1h")] == 0
+    assert shown["llm_window_measured_ratio"][labels(window="1h")] == 1
+    of_cost = {
+        key: share.get(labels(dimension="origin", key=key, measure="cost", window="5m"))
+        for key in ("cn-open", "row-open", "cn-proprietary")
+    }
+    # A request without a price is not free: the share is not known. No request is a share of zero.
+    assert of_cost == {"cn-open": 1.0, "row-open": None, "cn-proprietary": 0.0}
+
+
+def test_who_served_is_unknown_where_no_record_says_it():
+    shown = scrape(snapshot())
+
+    served = {"measure": "tokens", "window": "24h"}
+    provider = labels(provider="unknown", origin="cn-open", **served)
+    assert shown["llm_share_provider_ratio"][provider] == 1.0
+    law = labels(origin="cn-open", jurisdiction="unknown", **served)
+    assert shown["llm_share_jurisdiction_ratio"][law] == 1.0
+
+
 def test_sources_of_all_partitions_are_bounded_together():
     positions = [
         PositionRecord(
@@ -236,7 +268,7 @@ def test_every_metric_is_defined_once_and_every_definition_is_shown():
 
 def test_failures_of_what_is_added_to_requests_are_there_from_the_start():
     before = enrichment.failures()
-    assert set(before) == {"language", "origin", "tenant"}
+    assert set(before) == {"language", "origin", "tenant", "provider"}
     page = scrape(snapshot())
     assert page["tokenshare_enrichment_failures_total"] == {
         labels(kind=kind): float(count) for kind, count in before.items()

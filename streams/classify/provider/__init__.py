@@ -1,0 +1,1 @@
+"""Who served a request: the provider, and the jurisdiction that its operator is under."""

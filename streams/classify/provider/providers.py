@@ -1,0 +1,144 @@
+"""Who served a request -> the provider's key and the jurisdiction of its operator.
+
+What is read is one text: `NAME`, `NAME@PLACE` or `@PLACE`, with a provider's name as gateways write
+it, and the host (or URL) of the endpoint or a cloud's region. Only the key is stored, so that a key
+is classified as what it is the key of. The facts are in providers.toml.
+
+A place decides over a name: gateways write `openai` for any server that speaks its API. One's own
+addresses are `self-hosted`. Where nobody can say who operates the endpoint it is `unknown`: a wrong
+jurisdiction would hide what a policy forbids, while an unknown one is visible and can be mapped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from streams.classify.enrichment import attempt
+from streams.classify.provider import provider_file
+from streams.classify.provider.overrides import ProviderOverrides
+from streams.classify.provider.place import NOWHERE, Place, domain_of, is_hostlike, place_of
+from streams.classify.provider.spelling import key_of, spellings
+from streams.classify.provider.values import SELF_HOSTED, UNKNOWN, Provider
+
+if TYPE_CHECKING:
+    from streams.classify.provider.facts import Entry, ProviderFacts
+
+# Cached results: texts from outside cannot fill memory.
+CACHE_ENTRIES = 8_192
+# Names, hosts and URLs are read up to here.
+MAX_TEXT = 1_024
+_NOBODY = Provider(UNKNOWN, UNKNOWN, UNKNOWN, "unknown: nothing says who served")
+
+
+@dataclass(frozen=True, eq=False)
+class Providers:
+    """All facts of providers, a deployment's overrides, and the cached results."""
+
+    facts: ProviderFacts
+    overrides: ProviderOverrides = field(default_factory=ProviderOverrides)
+    _cache: dict[str, Provider] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls) -> Providers:
+        """Return the package's catalogue, without overrides."""
+        return cls(provider_file.builtin_facts())
+
+    @classmethod
+    def of(cls, text: str, file: str) -> Providers:
+        """Return a catalogue from its text, called `file` in errors. Raises CatalogError."""
+        return cls(provider_file.facts_of(text, file))
+
+    def overridden_by(self, overrides: ProviderOverrides) -> Providers:
+        """Return the same facts under other overrides, with an empty cache."""
+        return replace(self, overrides=overrides, _cache={})
+
+    def classify(self, text: str) -> Provider:
+        """Return who served, by a text or a stored key. Never raises; the cache is bounded."""
+        text = text[:MAX_TEXT]
+        found = self._cache.get(text)
+        if found is None:
+            found = attempt("provider", self._decide, text, otherwise=_NOBODY)
+            if len(self._cache) >= CACHE_ENTRIES:
+                self._cache.clear()
+            self._cache[text] = found
+        return found
+
+    def _decide(self, text: str) -> Provider:
+        found = self._found(text)
+        if found.jurisdiction != UNKNOWN or found.key in self.facts.entries:
+            return found
+        # A key that is shortened may be the name of another; a stored key stays what it is.
+        again = self._found(found.key)
+        return found if again.key == found.key else again if self._is_stable(again) else _NOBODY
+
+    def _is_stable(self, found: Provider) -> bool:
+        return self._found(found.key).key == found.key
+
+    def _found(self, text: str) -> Provider:
+        name, place = _read(text)
+        override = self.overrides.find(name, place.name)
+        if override is not None:
+            return override
+        named, followed = self._named(name)
+        if named is None and place is NOWHERE and is_hostlike(name):
+            return self._found("@" + name)
+        if place.kind == "own":
+            return self._at_own(named)
+        if place.kind == "host":
+            return self._at_host(place.name, named)
+        if named is not None:
+            region = place.name or followed
+            served = self.facts.at(named, region.lower())
+            return _provider(served, "name" if served is named else f"region {region!r}")
+        key = key_of(name or place.name)
+        return _NOBODY if key == UNKNOWN else _unknown(key, "no entry has this name")
+
+    def _named(self, name: str) -> tuple[Entry | None, str]:
+        """Return the entry that a name belongs to, and what follows the name."""
+        for spelling, followed in spellings(name):
+            found = self.facts.names.get(spelling)
+            if found is None:
+                continue
+            if found.router and followed:
+                # The router says whom it forwarded to.
+                behind, _ = self._named(followed)
+                if behind is not None:
+                    return behind, ""
+            return found, followed
+        return None, ""
+
+    def _at_own(self, named: Entry | None) -> Provider:
+        if named is not None and named.router:
+            return _provider(named, "router")
+        return _provider(self.facts.entries[SELF_HOSTED], "own address")
+
+    def _at_host(self, host: str, named: Entry | None) -> Provider:
+        found = self.facts.hosts.find(host)
+        if found is None:
+            if named is not None and named.router:
+                return _provider(named, "router")
+            return _unknown(key_of(domain_of(host)), "no entry has this host")
+        entry = self.facts.at(*found)
+        is_said = named is not None and not (
+            named.router or named.protocol or named.key == SELF_HOSTED
+        )
+        if entry.router and named is not None and is_said:
+            return _provider(named, "name")
+        return _provider(entry, "host")
+
+
+def _read(text: str) -> tuple[str, Place]:
+    """Return the name and the place of a text."""
+    before, at, after = text.partition("@")
+    if "://" in before:
+        return "", place_of(text)
+    return before.strip(), place_of(after) if at else NOWHERE
+
+
+def _provider(entry: Entry, rule: str) -> Provider:
+    return Provider(entry.key, entry.name, entry.jurisdiction, "router" if entry.router else rule)
+
+
+def _unknown(key: str, why: str) -> Provider:
+    return Provider(key, key, UNKNOWN, f"unknown: {why}")

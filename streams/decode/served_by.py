@@ -1,0 +1,55 @@
+"""Say in one text who served a request: a provider's name, and the place of its endpoint.
+
+`NAME`, `NAME@PLACE` or `@PLACE`: the name as the gateway writes it, and the host of the endpoint or
+the region of a cloud. `streams.classify.provider` gives the text its meaning.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+#: Names of providers, hosts and regions are shorter; a longer text is something else.
+MAX_PART = 128
+
+
+def served_by(name: object = None, place: object = None) -> str | None:
+    """Return who served a request as one text, None where neither part is known.
+
+    `place` is a host, a URL or a region: of a URL only the host is kept, since its path, query and
+    user may hold secrets.
+    """
+    provider = _clean(name)
+    where = _host(_clean(place))
+    if not where:
+        return provider or None
+    return f"{provider}@{where}"
+
+
+def without_secrets(provider: object) -> str | None:
+    """Return who served as `served_by` composes it, whatever a text holds besides."""
+    if type(provider) is not str:
+        return None
+    if "://" in provider:
+        return served_by(provider)
+    name, _, place = provider.partition("@")
+    return served_by(name, place)
+
+
+def _clean(part: object) -> str:
+    if type(part) is not str:
+        return ""
+    text = part.strip()
+    if "://" in text:
+        text = _host(text)
+    return text if len(text) <= MAX_PART and text.isprintable() else ""
+
+
+def _host(place: str) -> str:
+    """Return the host of a URL or of `host:port/path`; a region is returned as it is."""
+    if not place:
+        return ""
+    try:
+        found = urlsplit(place if "://" in place else f"//{place}").hostname or ""
+    except ValueError:
+        return ""
+    return found if len(found) <= MAX_PART and found.isprintable() else ""
