@@ -81,10 +81,7 @@ SECTIONS = {
         ),
         "tenant": (
             "tenant.tenant",
-            (
-                "Print the hash that a tenant is counted under, one JSON line each; `-` reads "
-                "names from stdin."
-            ),
+            "Print the hash that a tenant is counted under, one JSON line each; `-` reads names.",
         ),
         "catalog": (
             "catalog.catalog_group",

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("names", nargs=-1)
 def tenant(names: tuple[str, ...]) -> None:
-    """Print the hash that a tenant is counted under, one JSON line each; `-` reads names from stdin.
+    """Print the hash that a tenant is counted under, one JSON line each; `-` reads names.
 
-    The hash is that of TOKENSHARE_TENANT_SALT, which has to be the one of the gateway. So the page's
-    `74e4dbdb632baffb` gets its name again, without a name in Kafka.
+    The hash is that of TOKENSHARE_TENANT_SALT, which has to be the one of the gateway. So a hash on
+    the page gets its name again, without a name in Kafka.
     """
     salt = common.settings().tenant_salt.get_secret_value()
     if not salt:
