@@ -32,7 +32,9 @@ def snapshot():
             end=NOW,
             whole=[100, 10, 10, 0],
             dimensions={
-                dimension: tuple(Share(key, [1, 1, 1, 0], [100, 10, 10, 0]) for key in keys.get(dimension, ()))
+                dimension: tuple(
+                    Share(key, [1, 1, 1, 0], [100, 10, 10, 0]) for key in keys.get(dimension, ())
+                )
                 for dimension in DIMENSIONS
             },
             joint=(),
