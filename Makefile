@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --disable-pip-version-check
 
-# Tests that need no broker and no browser, and take less than a second or two.
+# Tests that need no broker and no browser, and take a second or two at most.
 QUICK := not kafka and not browser and not slow
 
 .DEFAULT_GOAL := help

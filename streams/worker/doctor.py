@@ -13,6 +13,7 @@ from streams.classify.language import detect
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.review import unusual_overrides
 from streams.classify.origin.values import CatalogError
+from streams.classify.provider import review as provider_review
 from streams.decode.options import AUTO, Options
 from streams.kafka import admin, login
 from streams.kafka.token_source import TokenError
@@ -116,9 +117,10 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
     if name is None:
         yield Finding("catalogue", "built in")
         return
-    number = len(list(catalog.overrides.entries()))
+    providers = catalog.providers
+    number = len([*catalog.overrides.entries(), *providers.overrides.entries])
     yield Finding("catalogue", f"with {number} overrides from {name}")
-    for each in unusual_overrides(catalog):
+    for each in (*unusual_overrides(catalog), *provider_review.unusual_overrides(providers)):
         yield _fault(str(name), each)
 
 

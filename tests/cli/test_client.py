@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from click.testing import CliRunner
+from every import every
 from shift_answers import shift
 
 from streams.classify.origin import catalog_file
@@ -284,10 +285,10 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("body", STRANGE, ids=lambda body: repr(body[:60]))
-def test_a_strange_answer_is_an_error_and_no_traceback(origins, command, body):
+@every(STRANGE, name=lambda body: repr(body[:60]))
+def test_a_strange_answer_is_an_error_and_no_traceback(body, origins, command):
     ours, _ = origins
-    for answers in ({"*": body}, dict.fromkeys(GOOD, body), GOOD | {"/api/v1/history": body}):
+    for answers in ({"*": body}, GOOD | {"/api/v1/history": body}):
         ours.answers = answers
 
         done = run(*command, ours.url)

@@ -33,7 +33,7 @@ def snapshot():
             whole=[100, 10, 10, 0],
             dimensions={
                 dimension: tuple(
-                    Share(key, [1, 1, 1, 0], [100, 10, 10, 0]) for key in keys.get(dimension, ())
+                    Share(key, [1, 1, 0, 0], [100, 10, 10, 0]) for key in keys.get(dimension, ())
                 )
                 for dimension in DIMENSIONS
             },

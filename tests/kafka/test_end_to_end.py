@@ -26,7 +26,7 @@ from test_routing import ALERTMANAGER
 
 from streams.demo.broker import free_port
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.any_broker]
 
 #: The address of the page in the shipped rules.
 PAGE = "http://127.0.0.1:6066"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from collections import Counter
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 import orjson
 import pytest
@@ -41,15 +41,15 @@ _SPEND = re.compile(r'llm_cost_usd_total\{dimension="(\w+)",key="([^"]*)"\} (\S+
 def payloads():
     """What LiteLLM reports of a thousand mocked requests, priced by its own map."""
     try:
-        litellm = importlib.import_module("litellm")
+        litellm: Any = importlib.import_module("litellm")
     except ImportError:
         if os.environ.get("CI"):
             raise
         pytest.skip("litellm is not installed")
-    logger = importlib.import_module("litellm.integrations.custom_logger").CustomLogger
-    found = []
+    logger: Any = importlib.import_module("litellm.integrations.custom_logger").CustomLogger
+    found: list[dict[str, Any]] = []
 
-    class Keep(logger):
+    class Keep(logger):  # type: ignore[misc]
         def log_success_event(self, kwargs, *_, **__):
             found.append(kwargs["standard_logging_object"])
 
@@ -97,10 +97,11 @@ def check(worker, payloads):
     wait_until(lambda: sum(spend(worker).get("origin", {}).values()) == exact, "the whole spend")
     shown = spend(worker)
     assert sum(shown["provider"].values()) == exact
-    by_provider = Counter()
+    by_provider: dict[str, Decimal] = {}
     for payload, price in zip(payloads, prices, strict=True):
         name = payload["custom_llm_provider"]
-        by_provider[name] += price.quantize(NANO, ROUND_HALF_EVEN)
+        rounded = price.quantize(NANO, ROUND_HALF_EVEN)
+        by_provider[name] = by_provider.get(name, Decimal()) + rounded
     assert set(shown["provider"]) == set(by_provider)
     assert shown["provider"] == by_provider
     shares = worker.get("/api/v1/shares?dimensions=jurisdiction,provider")["windows"]["1h"]
