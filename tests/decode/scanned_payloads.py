@@ -31,8 +31,20 @@ PAYLOAD: dict[str, Any] = {
     "completion_tokens": 64,
     "model": "prod-1",
     "model_group": "smart",
-    "metadata": {"user_api_key_team_id": "red", "requester_metadata": {"language": "zh"}},
+    "status": "success",
+    "custom_llm_provider": "openai",
+    "api_base": "https://llm.example:8443/v1",
+    "metadata": {
+        "user_api_key_team_id": "red",
+        "requester_metadata": {"language": "zh"},
+        "usage_object": {
+            "prompt_tokens_details": {"cached_tokens": 640, "audio_tokens": None},
+            "completion_tokens_details": None,
+        },
+    },
+    "hidden_params": {"response_cost": 1.2e-06},
     "response": {"model": "qwen3-32b", "choices": [{"message": {"content": "你好 \\ \U0001f600"}}]},
+    "cost_breakdown": {"total_cost": 1.2e-06},
     "response_cost": 1.2e-06,
 }
 #: A payload that needs no Python, without anything besides its counts.
@@ -88,6 +100,11 @@ BESIDE = (*provider_details.CACHED, *provider_details.REASONING)
 def some_of(names, value, size):
     """An object with few of many names."""
     return st.dictionaries(st.sampled_from(names), value, max_size=size)
+
+
+def maybe_only(**fields):
+    """An object with some of these fields, and with no others."""
+    return st.fixed_dictionaries({}, optional=fields)
 
 
 inputs = st.fixed_dictionaries(
@@ -214,6 +231,73 @@ sound = st.builds(
     st.integers(1, 9),
     st.sampled_from(("gpt-4o", *filter(None, REGIONAL))),
     some_fields(LIKELY, LIKELY, 7),
+    st.booleans(),
+    st.integers(0, 4),
+)
+
+#: Payloads as LiteLLM writes them: of all of these, what they say is for compiled code.
+known = st.sampled_from((0, 1, 2, 3, 9, 12, None))
+neat_usage = st.builds(
+    lambda *parts: {name: value for each in parts for name, value in each.items()},
+    maybe_only(
+        prompt_tokens=known,
+        prompt_tokens_details=st.none() | maybe_only(cached_tokens=known, audio_tokens=known),
+        completion_tokens_details=st.none() | maybe_only(reasoning_tokens=known),
+    ),
+    some_of(BESIDE, known, 1),
+    some_of(HOLDERS, some_of(INSIDE, known, 1), 1),
+)
+neat_price = st.sampled_from((0, 0.0, None, 0.25, 1.5e-05)) | st.floats(0, 1)
+neat_place = st.sampled_from(
+    (
+        *(
+            None,
+            "",
+            "https://api.deepseek.com/beta",
+            "http://vllm.internal:8000/v1",
+            "https://h?k=1",
+        ),
+        *(
+            "https://h#x",
+            "https:///v1",
+            "https://h",
+            "eu-west-1",
+            "http",
+            "httpx",
+            "http://h:/a@b:c",
+        ),
+    )
+)
+why = st.sampled_from((None, None, None, {"error": 1}))
+ended = st.sampled_from(("success", "success", None, "failure"))
+neat = st.builds(
+    lambda said, *rest: spelt((SOUND | said).items(), *rest),
+    maybe_only(
+        status=ended,
+        model=st.sampled_from(("gpt-4o", *filter(None, REGIONAL))),
+        response_cost=neat_price,
+        response_cost_failure_debug_info=why,
+        zero_cost_diagnostic=why,
+        custom_llm_provider=st.sampled_from(
+            ("openai", "openrouter", "openrouter", "a b", "", None)
+        ),
+        api_base=neat_place,
+        cost_breakdown=st.none() | maybe_only(vertex_location=neat_place, total_cost=neat_price),
+        metadata=maybe_only(
+            usage_object=neat_usage, additional_usage_values=neat_usage, status=ended
+        ),
+        hidden_params=maybe_only(
+            api_base=neat_place,
+            response_cost=neat_price,
+            usage_object=neat_usage,
+            litellm_model_name=st.sampled_from(REGIONAL),
+        ),
+        response=maybe_only(
+            model=st.just("m"),
+            provider=st.sampled_from(("Novita", "", None, "a/b c")),
+            usage=neat_usage,
+        ),
+    ),
     st.booleans(),
     st.integers(0, 4),
 )

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from laws import examples
-from scanned_payloads import PAYLOAD, damaged, payloads, sound
-from scanned_values import CATALOG, GOOD, LIMIT, agree, both, flat, objects, values
+from scanned_payloads import PAYLOAD, SOUND, damaged, neat, payloads, sound
+from scanned_values import CATALOG, GOOD, LIMIT, agree, both, flat, objects, served_text, values
 from test_batch_fetch import GZIP, LZ4, NONE, SNAPPY, ZSTD, batch_of
 
 from streams.classify.classifier import TABLE_SIZE, Classifier
@@ -98,7 +98,7 @@ def test_payloads_of_litellm_are_read_alike(some):
 
 
 @settings(max_examples=examples(1000), deadline=None)
-@given(st.lists(sound, min_size=1, max_size=8))
+@given(st.lists(neat | sound, min_size=1, max_size=8))
 def test_what_payloads_say_besides_their_counts_is_read_alike(some):
     compiled, python = both([batch_of(some)])
     assert compiled == python
@@ -115,6 +115,9 @@ def test_a_payload_of_litellm_and_an_event_with_more_fields_need_no_python(monke
     rows = Reader(classifier, Options(LIMIT)).read(0, 2, [raw]).rows
 
     assert rows.prompt.tolist() == [812, 10]
+    more = (rows.cached, rows.reasoning, rows.cost)
+    assert [each.tolist() for each in more] == [[640, -1], [-1, -1], [1200, -1]]
+    assert (rows.provider >= 0).tolist() == [True, False]
     assert rows.ts[0] == 1763900000.1234567
     assert [FORMAT_NAMES[each] for each in rows.format.tolist()] == [
         "litellm",
@@ -122,6 +125,66 @@ def test_a_payload_of_litellm_and_an_event_with_more_fields_need_no_python(monke
     ]
     names = [classifier.model_names.names[each] for each in classifier.tables().model[rows.pair]]
     assert names == ["qwen3-32b", "gpt-4o"]
+
+
+#: What the parts, the price and who served are read from, and what they are: some or all unknown.
+ZERO = {"response_cost": 0.0}
+LITTLE = {"prompt_tokens_details": {"cached_tokens": 3}}
+MORE: list[tuple[dict[str, Any], tuple[int, int, int, str | None]]] = [
+    ({}, (-1, -1, -1, None)),
+    ({"metadata": {"usage_object": LITTLE}}, (3, -1, -1, None)),
+    ({"hidden_params": {"usage_object": LITTLE}}, (3, -1, -1, None)),
+    ({"response": {"usage": LITTLE | {"reasoning_tokens": 2}}}, (3, 2, -1, None)),
+    ({"metadata": {"additional_usage_values": {"cache_read_input_tokens": 4}}}, (4, -1, -1, None)),
+    ({"metadata": {"usage_object": LITTLE | {"cached_tokens": 1}}}, (3, -1, -1, None)),
+    (ZERO | {"hidden_params": ZERO}, (-1, -1, 0, None)),
+    (ZERO | {"hidden_params": {"response_cost": None}}, (-1, -1, -1, None)),
+    (ZERO | {"zero_cost_diagnostic": {"reason": "x"}}, (-1, -1, -1, None)),
+    (ZERO | {"status": "failure"}, (-1, -1, -1, None)),
+    ({"custom_llm_provider": "groq"}, (-1, -1, -1, "groq")),
+    ({"api_base": "http://vllm.internal:8000/v1"}, (-1, -1, -1, "@vllm.internal")),
+    ({"hidden_params": {"api_base": "https://h"}}, (-1, -1, -1, "@h")),
+    ({"cost_breakdown": {"vertex_location": "us-central1"}}, (-1, -1, -1, "@us-central1")),
+    ({"model": "bedrock/us-gov-east-1/m"}, (-1, -1, -1, "@us-gov-east-1")),
+    (
+        {"custom_llm_provider": "openrouter", "response": {"model": "m", "provider": "Novita"}},
+        (-1, -1, -1, "Novita"),
+    ),
+]
+
+
+def test_what_payloads_usually_say_besides_their_counts_needs_no_python(monkeypatch):
+    from streams.decode import decoder
+
+    monkeypatch.setattr(decoder.Decoder, "decode_many", None)
+    monkeypatch.setattr(Classifier, "_learn_provider", served_text)
+    classifier = Classifier(CATALOG)
+    raw = batch_of([json.dumps(SOUND | said).encode() for said, _ in MORE])
+    rows = Reader(classifier, Options(LIMIT)).read(0, len(MORE), [raw]).rows
+    names = [*classifier.provider_names.names, None]
+
+    assert [
+        (*more, names[provider])
+        for *more, provider in zip(
+            *(each.tolist() for each in (rows.cached, rows.reasoning, rows.cost, rows.provider)),
+            strict=True,
+        )
+    ] == [said for _, said in MORE]
+
+
+def test_paths_and_ports_of_endpoints_take_no_room():
+    classifier = Classifier(CATALOG)
+    reader = Reader(classifier, Options(LIMIT))
+    raw = batch_of(
+        [
+            orjson.dumps(SOUND | {"api_base": f"https://h:{at}/v1/{at}?key={at}"})
+            for at in range(1000)
+        ]
+    )
+    rows = reader.read(0, 1000, [raw]).rows
+
+    assert len(set(rows.provider.tolist())) == 1
+    assert reader._scanner.providers.texts == [b"\x1fh"]
 
 
 @settings(max_examples=examples(100), deadline=None)
