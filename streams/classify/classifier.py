@@ -144,7 +144,7 @@ class Classifier:
 
     def _learn_provider(self, served: str | None) -> int:
         key = attempt("provider", self.catalog.provider_key, served or "", otherwise=UNKNOWN)
-        return self.provider_names[key]
+        return -1 if key == UNKNOWN else self.provider_names[key]
 
     def served_key(self, number: int) -> str:
         """Return the key of a model with its provider.

@@ -12,6 +12,8 @@ import orjson
 from streams import process
 from streams import settings as all_settings
 from streams.decode.event import AggregateEvent, event_time
+from streams.decode.formats.raw_usage import tokens_of
+from streams.decode.money import dollars
 from streams.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from streams.classify.origin.facts import Classification
+    from streams.classify.provider.values import Provider
     from streams.decode.event import Skipped, UsageEvent
     from streams.settings import Settings
 
@@ -92,6 +95,16 @@ def facts(known: Classification) -> dict[str, str | None]:
     }
 
 
+def served(known: Provider) -> dict[str, str]:
+    """Return the known facts about who served, as the command line prints them."""
+    return {
+        "provider": known.key,
+        "name": known.name,
+        "jurisdiction": known.jurisdiction,
+        "matched_by": known.matched_by,
+    }
+
+
 def skipped_json(skipped: Skipped) -> dict[str, str]:
     """Return why an item is skipped; of usage that no reader takes, with who wrote it."""
     body: dict[str, str] = {"reason": skipped.reason}
@@ -107,4 +120,15 @@ def event_json(event: UsageEvent) -> dict[str, Any]:
         "timestamp": event_time(event.ts, None),
         "tenant": event.tenant,
         "language": event.language,
-    } | ({"requests": event.requests} if isinstance(event, AggregateEvent) else {})
+    } | {name: value for name, value in _more(event).items() if value is not None}
+
+
+def _more(event: UsageEvent) -> dict[str, Any]:
+    """Return what an event may say, as a worker counts it: a part and a price in dollars."""
+    return {
+        "requests": event.requests if isinstance(event, AggregateEvent) else None,
+        "cached_tokens": tokens_of(event.cached_tokens, event.prompt_tokens),
+        "reasoning_tokens": tokens_of(event.reasoning_tokens, event.completion_tokens),
+        "cost": dollars(event.cost),
+        "provider": event.provider if type(event.provider) is str and event.provider else None,
+    }

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 from streams.classify.language.prompt import texts
 from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, UsageEvent, event_time
+from streams.decode.formats.raw_usage import tokens_of
+from streams.decode.money import dollars
+from streams.decode.served_by import without_secrets
+
+
+class More(NamedTuple):
+    """What else an event may say, of any type."""
+
+    cached_tokens: object = None
+    reasoning_tokens: object = None
+    cost: object = None
+    provider: object = None
+
+
+NOTHING_MORE = More()
 
 #: Kept for detecting a prompt's language: the beginnings of the texts that decide it.
 EXCERPT_TEXTS = 3
@@ -20,8 +36,12 @@ def event_of(  # noqa: PLR0917 - as many as an event has
     language: object,
     tenant: object,
     id: object,  # noqa: A002 - as in `send`
+    more: More = NOTHING_MORE,
 ) -> UsageEvent | None:
-    """Return the event, None for invalid values; may raise for misbehaving objects."""
+    """Return the event, None for invalid values; may raise for misbehaving objects.
+
+    What is optional makes no event invalid: a value that is none is left out.
+    """
     if not isinstance(model, str) or not model.strip():
         return None
     for count in (prompt_tokens, completion_tokens):
@@ -49,6 +69,10 @@ def event_of(  # noqa: PLR0917 - as many as an event has
         tenant=_plain(str(tenant)) if tenant not in {None, ""} else None,
         # A longer id is dropped: truncated, two could be equal.
         id=id if id != "" and len(str(id)) <= MAX_CHARACTERS else None,
+        cached_tokens=tokens_of(more.cached_tokens, prompt_tokens),  # type: ignore[arg-type]
+        reasoning_tokens=tokens_of(more.reasoning_tokens, completion_tokens),  # type: ignore[arg-type]
+        cost=dollars(more.cost),
+        provider=without_secrets(more.provider),
     )
 
 

@@ -5,7 +5,8 @@ SDK: `litellm.callbacks = [streams.gateway.litellm.handler]`. Settings come from
 variables; nothing is read or connected before the first request.
 
 LiteLLM reports the tokens in the standard logging payload of each call, normalised: cached tokens
-are part of the input, reasoning tokens part of the output, and nothing is added to them.
+are part of the input, reasoning tokens part of the output, and nothing is added to them. The price
+is LiteLLM's `response_cost`, and the provider comes with the host of its endpoint.
 """
 
 from __future__ import annotations
@@ -122,6 +123,10 @@ def _event_of(payload: Mapping[str, Any]) -> dict[str, Any] | None:
         "prompt": found.text,
         "tenant": found.tenant,
         "id": found.id,
+        "cached_tokens": found.cached,
+        "reasoning_tokens": found.reasoning,
+        "cost": found.cost,
+        "provider": found.provider,
     }
 
 

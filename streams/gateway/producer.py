@@ -36,7 +36,7 @@ import msgspec
 from streams.classify.language.tags import UNDETERMINED
 from streams.classify.tenant import marked
 from streams.decode.formats.native import encode
-from streams.gateway.call import event_of, excerpt_of
+from streams.gateway.call import More, event_of, excerpt_of
 from streams.gateway.delivery import MAX_PAUSE_SECONDS, Outlet, Record, safe_text
 from streams.kafka import login
 from streams.settings import load
@@ -44,6 +44,7 @@ from streams.settings.brokers import broker_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
     from streams.decode.event import UsageEvent
     from streams.settings import Settings
@@ -171,22 +172,30 @@ class UsageProducer:
         prompt: object = None,
         tenant: str | int | None = None,
         id: str | int | None = None,  # noqa: A002 - the field's name
+        cached_tokens: int | None = None,
+        reasoning_tokens: int | None = None,
+        cost: float | str | Decimal | None = None,
+        provider: str | None = None,
     ) -> bool:
         """Add one request's tokens; return whether they were accepted. Never blocks, never raises.
 
         `ts` is the start of the request (unix seconds or milliseconds, ISO 8601), by default now.
         `prompt` is text, messages or a request's body, for its language where `language` is not
-        given: a short excerpt is kept until that is detected, and none of it is written.
+        given: a short excerpt is kept until that is detected, and none of it is written. `cost` is
+        in US dollars; `provider` is who served, with the host or region after an `@`.
         """
+        more = More(cached_tokens, reasoning_tokens, cost, provider)
         try:
-            event = event_of(model, prompt_tokens, completion_tokens, ts, language, tenant, id)
+            event = event_of(
+                model, prompt_tokens, completion_tokens, ts, language, tenant, id, more
+            )
         except Exception:  # noqa: BLE001 - an invalid value must not fail the request
             event = None
         if event is None:
             return self._drop("invalid")
         excerpt = None
         if prompt is not None and event.language is None and self._detects:
-            # An unreadable prompt is not a reason to lose its tokens.
+            # An unreadable prompt is no reason to lose its tokens.
             with contextlib.suppress(Exception):
                 excerpt = excerpt_of(prompt)
         return self._put(_Item(event, excerpt))

@@ -8,9 +8,17 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from streams.settings import messages
 from streams.settings.brokers import broker_list, refuses_lz4
 from streams.settings.values import (
     AwsRegion,
@@ -261,6 +269,12 @@ class Settings(BaseSettings):
         False, description="Mark the traffic as simulated on the page and in the API."
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object, info: ValidationInfo) -> object:
+        field = cls.model_fields[info.field_name or ""]
+        return messages.in_its_case(field.annotation, value)
+
     @field_validator(
         *("web_cors_origins", "web_hosts", "bridge_hosts", "otlp_ignore", "metrics_measures"),
         mode="before",
@@ -414,8 +428,8 @@ def load(**overrides: Any) -> Settings:
         lines = []
         for problem in error.errors():
             name = ENV_PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else ""
-            message = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{name}: {message}" if name else message)
+            wrong = messages.message(problem)
+            lines.append(f"{name}: {wrong}" if name else wrong)
         raise SettingsError("; ".join(lines)) from None
 
 

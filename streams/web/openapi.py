@@ -13,6 +13,7 @@ from streams.shares.windows import WINDOW_NAMES
 from streams.shifts.alert_rules import SHIFT_WINDOWS
 from streams.shifts.notes_file import MAX_KEY, MAX_NOTES, MAX_TEXT
 from streams.shifts.series import SHIFT_MEASURES
+from streams.web.api_words import described, example
 from streams.web.query import FORMATS, LATEST_UNIX_SECONDS
 
 Schema = dict[str, Any]
@@ -35,7 +36,7 @@ _SIZE: Final[Schema] = {"type": ["number", "null"], "minimum": 0}
 def _object(**properties: Schema) -> Schema:
     return {
         "type": "object",
-        "properties": properties,
+        "properties": {name: described(name, each) for name, each in properties.items()},
         "required": list(properties),
         "additionalProperties": False,
     }
@@ -146,7 +147,7 @@ _SCHEMAS: Final[Schema] = {
         simulated=_YES,
         windows={
             "type": "object",
-            "properties": {name: _of("Window") for name in WINDOW_NAMES},
+            "properties": {name: described(name, _of("Window")) for name in WINDOW_NAMES},
             "additionalProperties": False,
         },
         unknown=_list(_of("UnknownModel")),
@@ -322,7 +323,9 @@ _TIME: Final[Schema] = {"type": "number", "minimum": 0, "maximum": LATEST_UNIX_S
 
 
 def _answer(description: str, schema: str, *, csv: bool = False) -> Schema:
-    content: Schema = {"application/json": {"schema": _of(schema)}}
+    content: Schema = {
+        "application/json": {"schema": _of(schema), "example": example(_of(schema), _SCHEMAS)}
+    }
     if csv:
         content["text/csv"] = {"schema": {"type": "string"}}
     return {"description": description, "content": content}

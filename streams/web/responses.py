@@ -81,7 +81,7 @@ def shifts(snapshot: Snapshot) -> dict[str, Any]:
             {
                 "dimension": table.dimension,
                 "key": each.key,
-                "name": name_of(table.dimension, each.key, other="Other"),
+                "name": name_of(table.dimension, each.key),
                 "measure": table.measure,
                 "window": table.window,
                 **_fields(each, *_SHIFT_FIELDS),

@@ -16,6 +16,7 @@ import pytest
 import rules_in_use
 import yaml
 import yaml_text
+from laws import some
 from share_conditions import CONDITIONS, SILENT, Condition
 
 from streams.cli import COMMANDS
@@ -96,7 +97,7 @@ def test_prometheus_takes_the_rules_and_the_configuration():
 @pytest.mark.parametrize(
     "test",
     [
-        pytest.param(test, id=f"{path.stem}-{subject}")
+        pytest.param({**test, "tests": some(test["tests"])}, id=f"{path.stem}-{subject}")
         for path in RULE_TESTS
         for subject, test in rules_in_use.tests_by_subject(path)
     ],
@@ -188,7 +189,8 @@ def test_each_alert_is_tested_the_minute_before_and_at_the_end_of_its_wait(alert
 def test_each_alert_says_what_a_person_on_call_needs(alert):
     assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
     assert alert["labels"]["severity"] in {"critical", "warning", "ticket"}
-    assert alert["annotations"]["runbook_url"].endswith(f"/runbook.md#{alert['alert'].lower()}")
+    # No link that leads nowhere: the place in the repository, until `make links` has set another.
+    assert alert["annotations"]["runbook_url"] == f"deploy/runbook.md#{alert['alert'].lower()}"
 
 
 def test_a_shift_wakes_nobody():
@@ -197,22 +199,6 @@ def test_a_shift_wakes_nobody():
     }
 
     assert of_shares == {"warning", "ticket"}
-
-
-def test_the_addresses_in_the_rules_are_those_that_the_head_says_how_to_replace(tmp_path):
-    head = re.sub(r"^#", "", SHIFT_RULES.read_text().partition("groups:")[0], flags=re.MULTILINE)
-    command = re.search(r"sed -i .+?\.yml", head, flags=re.DOTALL)[0].replace("\\\n", "")
-    copies = shutil.copytree(PROMETHEUS / "alerts", tmp_path / "alerts")
-    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
-
-    urls = [
-        url for path in copies.iterdir() for url in re.findall(r"https?://[^\s#']+", _yaml_of(path))
-    ]
-
-    assert set(urls) == {
-        "https://tokenshare.example.com/",
-        "https://wiki.example.com/tokenshare",
-    }
 
 
 def _yaml_of(path: Path) -> str:

@@ -48,7 +48,8 @@ def test_nothing_leaves_the_machine_as_the_configuration_stands_and_no_secret_is
     }
     for hook in hooks:
         assert re.match(r"http://127\.0\.0\.1:\d+/", hook["url"])
-        assert list(hook["http_config"]["authorization"]) == ["credentials_file"]
+        # A file of secrets that is not there would fail each notification of whoever sets a URL.
+        assert set(hook) <= {"url", "send_resolved"}
 
 
 @every_alert

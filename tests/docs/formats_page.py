@@ -79,7 +79,7 @@ ATTRIBUTES = {
 
 def sections() -> str:
     """Return what the page has between its marks."""
-    return "\n".join(map(_section, rows())).strip()
+    return "\n".join(map(section, rows())).strip()
 
 
 def rows() -> list[tuple[str, str, str]]:
@@ -90,7 +90,8 @@ def rows() -> list[tuple[str, str, str]]:
     return [row for row in named if row[0] not in NO_FORMATS]
 
 
-def _section(row: tuple[str, str, str]) -> str:
+def section(row: tuple[str, str, str]) -> str:
+    """Return what the page has about a row."""
     folder, rule, source = row
     own = [each for each in samples.load() if each.folder == folder and each.value is not None]
     [(name, _)] = Counter(each.format for each in own if each.format).most_common(1)

@@ -17,13 +17,15 @@ from test_architecture import LAYERS
 from streams import cli, process
 from streams.classify.classifier import Classifier
 from streams.classify.origin.catalog import Catalog
+from streams.classify.origin.overrides import parse
+from streams.classify.provider.providers import Providers
 from streams.cli.operate import settings_markdown
 from streams.counting.partition import Partition
 from streams.counting.running_totals import MAX_TOTALS
 from streams.decode import dead_letter, stored_letter
 from streams.decode.decoder import Decoder
 from streams.decode.event import REASONS, SKIP_REASONS
-from streams.decode.formats import native, otlp_names
+from streams.decode.formats import markers, native, otlp_names
 from streams.decode.formats.registry import NAMES
 from streams.decode.rows import Reading, rows_of
 from streams.gateway.bridge import metrics as bridge_metrics
@@ -116,6 +118,45 @@ def test_every_reason_to_skip_and_every_format_is_explained():
     assert sorted(named) == sorted(NAMES)
 
 
+def test_every_format_says_where_its_cost_and_provider_are():
+    named = re.findall(r"^\| `(\w+)` \|", between("details"), flags=re.MULTILINE)
+    assert sorted(named) == sorted(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("row", "names"),
+    [
+        ("cached tokens", otlp_names.CACHED),
+        ("reasoning tokens", otlp_names.REASONING),
+        ("cost", otlp_names.COST),
+        ("provider", otlp_names.SERVED),
+        ("its place", otlp_names.PLACE),
+        ("its place", otlp_names.REGION),
+    ],
+)
+def test_the_attributes_of_cost_and_provider_are_named_in_their_order(row, names):
+    table = section("docs/connect.md", "### Attributes of spans")
+    line = next(line for line in table.splitlines() if line.startswith(f"| {row} |"))
+    assert [name for name in re.findall(r"`([^`]+)`", line) if name in names] == list(names)
+
+
+@pytest.mark.parametrize(
+    ("row", "names"),
+    [
+        ("cached tokens", ("cached_tokens", *markers.CACHED)),
+        ("reasoning tokens", ("reasoning_tokens", *markers.REASONING)),
+        ("cost", ("cost", *markers.COST, *markers.LITELLM_COST)),
+        ("provider", ("provider", *markers.PROVIDER, *markers.LITELLM_PROVIDER)),
+        ("provider", (*markers.PLACE, *markers.LITELLM_PLACE)),
+        ("provider", markers.REGION),
+    ],
+)
+def test_the_names_of_flat_records_are_named_in_their_order(row, names):
+    table = section("docs/connect.md", "### Flat records")
+    line = next(line for line in table.splitlines() if line.startswith(f"| {row} |"))
+    assert [name for name in re.findall(r"`([^`]+)`", line) if name in names] == list(names)
+
+
 def test_the_headers_of_a_dead_letter_are_named():
     headers = {
         getattr(dead_letter, name)
@@ -201,6 +242,9 @@ def test_every_make_target_exists(line):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     for variable in variables:
         name, _, value = variable.partition("=")
+        if target == "links":
+            assert name in {"PAGE", "RUNBOOK"}
+            continue
         assert name == "ARGS"
         command_of("demo").make_context("demo", shlex.split(value))
 
@@ -249,6 +293,25 @@ def test_the_example_of_overrides_is_read(tmp_path):
     assert catalog.classify("Prod-Chat").origin == "row-proprietary"
     assert catalog.classify("team-a/anything").developer == "Acme"
     assert catalog.classify("lab-7").origin == "row-open"
+
+
+def test_the_example_of_overrides_of_who_served_is_read():
+    overrides = parse(block("provider-overrides").encode(), "overrides.toml")
+    providers = Providers.load(overrides.providers)
+
+    assert providers.classify("openai@llm.example.com").name == "vLLM in Berlin"
+    assert providers.classify("Bedrock Proxy").key == "aws-bedrock"
+
+
+def test_the_table_of_who_served_is_what_the_catalogue_says():
+    table = section("docs/providers.md", "## What is read")
+    rows = re.findall(r"^\| `(\S+)` \| `(\S+)` \| `(\S+)` \|", table, flags=re.MULTILINE)
+    found = [Providers.load().classify(text) for text, _, _ in rows]
+
+    assert len(rows) > 10
+    assert rows == [
+        (text, each.key, each.jurisdiction) for (text, _, _), each in zip(rows, found, strict=True)
+    ]
 
 
 @pytest.mark.kafka

@@ -90,6 +90,7 @@ def gauges_of(said, tokens) -> Gauges:
     return gauges._replace(tokens_zscore=np.array(beside))
 
 
+@pytest.mark.slow
 def test_at_every_moment_the_statistics_are_those_of_a_worker():
     change = Change(23 * DAY_PANES + 12 * 12, dimension="origin", key="cn-open", points=0.2)
     timeline = with_prices(history(change=change))
@@ -129,6 +130,7 @@ def test_nothing_is_watched_before_21_days():
     assert watch(history(rate=1.0, days=20)) == []
 
 
+@pytest.mark.slow
 def test_the_guard_silences_one_tenant_and_no_shift_of_all():
     # The largest tenant sends 30 times as much of its own mix, or all send more to one key.
     since = 24 * DAY_PANES + 144

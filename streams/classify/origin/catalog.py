@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from streams.classify.enrichment import attempt
-from streams.classify.keys import UNKNOWN
+from streams.classify.keys import OTHER
 from streams.classify.origin import name as naming
 from streams.classify.origin.catalog_file import builtin_facts, facts_of
 from streams.classify.origin.facts import Classification, Facts
 from streams.classify.origin.matcher import Matcher, unknown
 from streams.classify.origin.overrides import Overrides, read
+from streams.classify.provider.providers import Providers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,7 @@ class Catalog:
     facts: Facts
     matcher: Matcher
     overrides: Overrides = field(default_factory=Overrides)
+    providers: Providers = field(default_factory=Providers.load)
     _young: dict[str, Classification] = field(default_factory=dict)
     _old: dict[str, Classification] = field(default_factory=dict)
 
@@ -62,7 +64,8 @@ class Catalog:
 
     def overridden_by(self, overrides: Overrides) -> Catalog:
         """Return the same facts under other overrides, with an empty cache."""
-        return replace(self, overrides=overrides, _young={}, _old={})
+        providers = self.providers.overridden_by(overrides.providers)
+        return replace(self, overrides=overrides, providers=providers, _young={}, _old={})
 
     def classify(self, model: str) -> Classification:
         """Return what is known of a model id. Never raises; the cache is bounded."""
@@ -80,15 +83,15 @@ class Catalog:
 
     def provider_key(self, served: str) -> str:
         """Return the key of who served, from the text that says so."""
-        return served.lower()[:64]
+        return self.providers.classify(served).key
 
     def provider_name(self, key: str) -> str:
         """Return the display name of a provider's key."""
-        return key
+        return OTHER.capitalize() if key == OTHER else self.providers.classify(key).name
 
-    def jurisdiction(self, provider: str) -> str:  # noqa: ARG002
-        """Return the jurisdiction of a provider's key."""
-        return UNKNOWN
+    def jurisdiction(self, provider: str) -> str:
+        """Return the jurisdiction of a provider's key; the rest of the providers has several."""
+        return OTHER if provider == OTHER else self.providers.classify(provider).jurisdiction
 
     def _decide(self, model: str) -> Classification:
         shown = naming.shown(model)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from streams.decode.event import Skipped, event_time
 from streams.decode.formats.provider_usage import is_claude, with_cache
 from streams.decode.formats.raw_usage import Found, Item, first, first_text, is_error
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +54,11 @@ def read(document: Mapping[str, Any]) -> Item:
         tenant=first_text(*(document.get(name) for name in ("tenant", "jwt.sub", "user_id"))),
         id=_id(document),
         failed=is_error(document.get("http.status")),
+        cached=document.get("gen_ai.usage.cache_read.input_tokens"),
+        reasoning=document.get("gen_ai.usage.reasoning_tokens"),
+        # Where its catalogue has no price it says none.
+        cost=document.get("agw.ai.usage.cost.total"),
+        provider=served_by(document.get("gen_ai.provider.name"), document.get("endpoint")),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
+from streams.decode.formats.provider_details import Parts
 from streams.decode.formats.provider_usage import Usage, with_surplus
 from streams.decode.formats.raw_usage import (
     Found,
@@ -30,7 +31,7 @@ NAME = "apisix"
 _OWN_MARKERS = ("llm_model", "llm_prompt_tokens", "llm_completion_tokens")
 _OWN = (
     *("llm_prompt_tokens", "llm_completion_tokens", "llm_total_tokens"),
-    *("llm_cache_read_input_tokens", "llm_cache_creation_input_tokens"),
+    *("llm_cache_read_input_tokens", "llm_cache_creation_input_tokens", "llm_reasoning_tokens"),
 )
 #: What else such a format usually has, by the names of the documentation's examples.
 _PATHS = ("uri", "request_uri", "upstream_uri", "path", "request_line", "request")
@@ -66,6 +67,7 @@ def read(document: Mapping[str, Any]) -> Item:
         id=first_text(part(document, "request", "id"), document.get("request_id")),
         text=part(document, "llm_request", "messages"),
         failed=is_error(part(document, "response", "status")),
+        **_parts(summary)._asdict(),
     )
 
 
@@ -91,6 +93,7 @@ def read_own_format(document: Mapping[str, Any]) -> Item:
         id=first_text(*map(document.get, _IDS)),
         text=document.get("llm_request_body"),
         failed=is_error(document.get("status")),
+        **_parts(summary)._asdict(),
     )
 
 
@@ -109,6 +112,11 @@ def _usage(summary: Mapping[str, Any], *, is_anthropic: bool) -> Usage:
     if not is_anthropic or prompt is None:
         return with_surplus(prompt, completion, total)
     return Usage(add(prompt, *cache), completion)
+
+
+def _parts(summary: Mapping[str, Any]) -> Parts:
+    """Return the parts of the counts; no entry says a price, or which of the instances served."""
+    return Parts(summary.get("cache_read_input_tokens"), summary.get("reasoning_tokens"))
 
 
 def is_anthropic_route(uri: object) -> bool:

@@ -20,6 +20,7 @@ from streams.decode.formats.raw_usage import (
     is_nothing,
     whole,
 )
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,4 +84,7 @@ def read(document: Mapping[str, Any]) -> Item:
         id=first(properties, "requestId", "correlationId") or document.get("correlationId"),
         text=parsed(properties.get("requestMessages")),
         failed=first_text(model, deployment) is None,
+        cached=cached,
+        # The region of a record is the gateway's, and no field names the endpoint behind it.
+        provider=served_by("azure-ai" if is_beside else "azure-openai"),
     )

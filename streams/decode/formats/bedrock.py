@@ -6,15 +6,20 @@ input.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.formats.model_name import is_opaque
 from streams.decode.formats.raw_usage import Found, Item, add, first_text, part
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "bedrock"
+
+_PROVIDER = "aws-bedrock"
+_ARN_REGION = re.compile(r"arn:[a-z-]+:bedrock:([a-z0-9-]+):")
 
 
 def is_bedrock(document: Mapping[str, Any]) -> bool:
@@ -45,7 +50,19 @@ def read(document: Mapping[str, Any]) -> Item:
         ),
         id=document.get("requestId"),
         text=part(given, "inputBodyJson"),
+        cached=part(given, "cacheReadInputTokenCount"),
+        provider=served_by(_PROVIDER, _region(document)),
     )
+
+
+def _region(document: Mapping[str, Any]) -> str | None:
+    """Return the region that a request ran in: an inference profile may send it to another one."""
+    named = first_text(document.get("inferenceRegion"), document.get("region"))
+    if named is not None:
+        return named
+    given = document.get("modelId")
+    found = _ARN_REGION.match(given) if type(given) is str else None
+    return None if found is None else found[1]
 
 
 def _model(document: Mapping[str, Any]) -> object:

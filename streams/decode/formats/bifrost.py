@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
 from streams.decode.formats.lenient_json import parsed
+from streams.decode.formats.provider_details import either, parts_of
 from streams.decode.formats.provider_usage import Usage, usage_of
 from streams.decode.formats.raw_usage import Found, Item, first, first_text, part
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +58,10 @@ def read(document: Mapping[str, Any]) -> Item:
         id=document.get("id"),
         text=first(document, "input_history", "responses_input_history"),
         failed=document.get("status") == "error",
+        **either(parts_of(parsed(document.get("token_usage"))), parts_of(document))._asdict(),
+        # In dollars; what has no price has no cost.
+        cost=document.get("cost"),
+        provider=served_by(document.get("provider")),
     )
 
 

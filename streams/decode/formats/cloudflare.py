@@ -1,6 +1,7 @@
 """Cloudflare AI Gateway: the log object of its API.
 
-Source: Cloudflare's API reference, AI Gateway, logs.
+Source: Cloudflare's API reference, AI Gateway, logs. `cost` is in dollars, by Cloudflare's own
+prices or by those of a request.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from streams.decode.event import Skipped
 from streams.decode.formats.lenient_json import parsed
 from streams.decode.formats.native import time_of
 from streams.decode.formats.raw_usage import Found, Item, first_text, is_error, part
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,4 +39,6 @@ def read(document: Mapping[str, Any]) -> Item:
         tenant=first_text(*(part(metadata, name) for name in ("tenant", "team", "user", "userId"))),
         id=document.get("id"),
         failed=document.get("success") is False or is_error(document.get("status_code")),
+        cost=document.get("cost"),
+        provider=served_by(document.get("provider")),
     )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import MAX_ROW_TOKENS, MAX_TOKENS
-from streams.decode.formats.paths import alternatives, value_of
+from streams.decode.formats.paths import alternatives, at_path, value_of
 from streams.decode.formats.raw_usage import Found
+from streams.decode.money import sum_of
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,11 +19,12 @@ NAME = "custom"
 #: The fields of a mapping; the model and one of the counts are required to recognise a document.
 FIELDS = (
     *("model", "prompt_tokens", "completion_tokens", "ts", "language", "tenant", "id", "text"),
-    "requests",
+    *("requests", "cached_tokens", "reasoning_tokens", "cost", "provider", "endpoint"),
 )
 _COUNTS = ("prompt_tokens", "completion_tokens")
+_PARTS = ("cached_tokens", "reasoning_tokens")
 #: The fields that may be sums.
-_SUMS = (*_COUNTS, "requests")
+_SUMS = (*_COUNTS, "requests", *_PARTS, "cost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,32 @@ class Mapped:
 
     def read(self, document: Mapping[str, Any]) -> Found:
         """Return the values at the paths."""
-        model, prompt, completion, ts, language, tenant, id_, text, requests = (
-            self._at(document, name) for name in FIELDS
-        )
+        found = {name: self._at(document, name) for name in FIELDS if name != "cost"}
         return Found(
-            *(model, prompt, completion, ts, language, tenant, id_, text), requests=requests
+            model=found["model"],
+            prompt=found["prompt_tokens"],
+            completion=found["completion_tokens"],
+            ts=found["ts"],
+            language=found["language"],
+            tenant=found["tenant"],
+            id=found["id"],
+            text=found["text"],
+            requests=found["requests"],
+            cached=found["cached_tokens"],
+            reasoning=found["reasoning_tokens"],
+            cost=self._price(document),
+            provider=served_by(found["provider"], found["endpoint"]),
         )
+
+    def _price(self, document: Mapping[str, Any]) -> object:
+        """Return the price: a sum of prices is exact, and of counts it would be one of tokens."""
+        path = self.paths.get("cost")
+        for parts in () if path is None else alternatives(path):
+            found = [at_path(document, each) for each in parts]
+            known = [each for each in found if each is not None and each != ""]
+            if known:
+                return known[0] if len(parts) == 1 else sum_of(*known)
+        return None
 
     def _at(self, document: Mapping[str, Any], field: str) -> object:
         path = self.paths.get(field)

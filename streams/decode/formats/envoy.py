@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
+from streams.decode.formats import otlp_names as names
 from streams.decode.formats.provider_usage import with_surplus
-from streams.decode.formats.raw_usage import Found, Item, is_error
+from streams.decode.formats.raw_usage import Found, Item, first_text, is_error
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +34,12 @@ _MODEL = (
     "genai_model_name",
     "gen_ai.request.model",
 )
+#: The gateway's own metadata has no documented key for these, and a deployment names them like the
+#: others, or as OpenTelemetry does.
+_CACHED = ("genai_tokens_cached_input", "genai_tokens_cached", *names.CACHED)
+_REASONING = ("genai_tokens_reasoning", *names.REASONING)
+_COST = ("genai_cost", *names.COST)
+_PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "genai_backend_name")
 _TENANT = ("tenant", "tenant_id", "x-tenant-id", "user_id", "x-user-id")
 
 
@@ -54,7 +62,18 @@ def read(document: Mapping[str, Any]) -> Item:
         tenant=_first(document, _TENANT),
         id=_first(document, ("x_request_id", "x-request-id", "request_id")),
         failed=is_error(document.get("response_code")),
+        cached=_first(document, _CACHED),
+        reasoning=_first(document, _REASONING),
+        cost=_first(document, _COST),
+        # The upstream's host in such a log is an address, which names nobody.
+        provider=served_by(_provider(document), first_text(document.get("server.address"))),
     )
+
+
+def _provider(document: Mapping[str, Any]) -> object:
+    """Return the provider, or the backend: a reference to one has its namespace before its name."""
+    name = _first(document, _PROVIDER)
+    return name.split("/")[1] if type(name) is str and "/" in name else name
 
 
 def _first(document: Mapping[str, Any], names: tuple[str, ...]) -> object:

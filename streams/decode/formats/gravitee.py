@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
 from streams.decode.formats.raw_usage import Found, Item, first, first_text, is_error
+from streams.decode.money import sum_of
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +22,11 @@ NAME = "gravitee"
 #: The LLM proxy's metrics, and those of the policy of token tracking before its version 1.2.
 _SENT = ("long_llm-proxy_tokens-sent", "long_ai-prompt-token-sent")
 _RECEIVED = ("long_llm-proxy_tokens-received", "long_ai-prompt-token-receive")
+#: Prices of input and output, of those that its configuration has; without them there is no metric.
+_COSTS = (
+    ("double_llm-proxy_sent-cost", "double_llm-proxy_received-cost"),
+    ("double_ai-prompt-token-sent-cost", "double_ai-prompt-token-receive-cost"),
+)
 _MODEL = ("keyword_llm-proxy_model", "keyword_ai-prompt-token-model")
 #: What names the API, in each of the two ways of writing, and what is measured of each request.
 _MARKERS = {
@@ -55,6 +62,9 @@ def read(document: Mapping[str, Any]) -> Item:
         ),
         id=first(document, "request-id", "requestId"),
         failed=is_error(document.get("status")),
+        reasoning=metrics.get("long_llm-proxy_tokens-reasoning"),
+        cost=next((cost for each in _COSTS if (cost := sum_of(*map(metrics.get, each)))), None),
+        provider=served_by(metrics.get("keyword_llm-proxy_provider")),
     )
 
 

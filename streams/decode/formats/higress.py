@@ -5,17 +5,22 @@ Sources: alibaba/higress, plugins/wasm-go/extensions/ai-statistics (README.md, m
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Rejected, Skipped
 from streams.decode.formats.lenient_json import loads
 from streams.decode.formats.provider_usage import with_surplus
 from streams.decode.formats.raw_usage import Found, Item, first, first_text
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "higress"
+
+#: Envoy's name of a service: its host is last. The console calls that of a provider like this.
+_CLUSTER = re.compile(r"outbound\|[0-9]*\|[^|]*\|(?:llm-)?(.+?)(?:\.internal)?(?:\.dns|\.static)?")
 
 
 def is_higress(document: Mapping[str, Any]) -> bool:
@@ -41,7 +46,16 @@ def read(document: Mapping[str, Any]) -> Item:
         tenant=first_text(log.get("consumer"), document.get("consumer")),
         id=first_text(document.get("x_request_id"), document.get("request_id")),
         text=first(log, "question", "messages"),
+        cached=log.get("cached_tokens"),
+        reasoning=log.get("reasoning_tokens"),
+        provider=_served_by(document.get("upstream_cluster")),
     )
+
+
+def _served_by(cluster: object) -> str | None:
+    """Return the provider by the name of the service that a request was sent to."""
+    found = _CLUSTER.fullmatch(cluster) if type(cluster) is str else None
+    return None if found is None else served_by(found[1])
 
 
 def _unquoted(log: str) -> object:

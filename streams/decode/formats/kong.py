@@ -1,7 +1,8 @@
 """Kong AI Gateway: the log body of its kafka-log plugin.
 
 Sources: Kong/kong, kong/llm/plugin/shared-filters/serialize-analytics.lua and
-kong/llm/plugin/observability.lua; Kong's AI audit log reference.
+kong/llm/plugin/observability.lua; Kong's AI audit log reference. The price is worked out of those
+that its configuration has, and is 0 where it has none.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
+from streams.decode.formats.provider_details import parts_of
 from streams.decode.formats.provider_usage import with_surplus
 from streams.decode.formats.raw_usage import (
     MAX_ITEMS,
@@ -20,6 +22,8 @@ from streams.decode.formats.raw_usage import (
     is_error,
     part,
 )
+from streams.decode.money import is_zero
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +79,9 @@ def _item(document: Mapping[str, Any], name: str, plugin: dict[str, Any]) -> Ite
         id=_id(part(document, "request", "id"), name),
         text=part(plugin, "payload", "request"),
         failed=is_error(part(document, "response", "status")),
+        **parts_of(usage)._asdict(),
+        cost=None if is_zero(usage.get("cost")) else usage.get("cost"),
+        provider=_served_by(part(plugin, "meta", "provider_name")),
     )
 
 
@@ -82,6 +89,10 @@ def _model(meta: object) -> object:
     names = (part(meta, "response_model"), part(meta, "request_model"))
     # A call of an unknown model is still counted as a call.
     return next((name for name in names if name not in (None, "", _UNKNOWN)), _UNKNOWN)
+
+
+def _served_by(name: object) -> str | None:
+    return None if name == _UNKNOWN else served_by(name)
 
 
 def _id(request: object, plugin: str) -> str | None:

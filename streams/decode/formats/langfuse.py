@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Rejected, Skipped
+from streams.decode.formats import provider_details
+from streams.decode.formats.provider_details import Parts, either, parts_of
 from streams.decode.formats.provider_usage import Usage, usage_of, with_surplus
 from streams.decode.formats.raw_usage import (
     MAX_ITEMS,
@@ -21,6 +23,8 @@ from streams.decode.formats.raw_usage import (
     part,
     whole,
 )
+from streams.decode.money import sum_of
+from streams.decode.served_by import served_by
 from streams.decode.unread_usage import unread
 
 if TYPE_CHECKING:
@@ -41,6 +45,11 @@ _OF_OPENAI = ("prompt_tokens", "input_tokens_details", "output_tokens_details")
 _CACHE = ("cache_read_input_tokens", "cache_creation_input_tokens")
 #: Names of agents' own, disjoint too unless the total says otherwise.
 _AGENTS_CACHE = ("cacheRead", "cacheWrite")
+#: Who served: LiteLLM's name of it, LangChain's, anybody's.
+_PROVIDERS = ("custom_llm_provider", "ls_provider", "provider")
+#: What was read from a cache, and what was reasoning.
+_CACHED = ("input_cached_tokens", "cache_read_input_tokens", "input_cache_read", "cacheRead")
+_REASONING = ("output_reasoning_tokens", "output_reasoning")
 
 
 def is_langfuse(document: Mapping[str, Any]) -> bool:
@@ -118,6 +127,9 @@ def _item(body: dict[str, Any], timestamp: object) -> Item:
         tenant=first_text(part(body, "metadata", "tenant"), body.get("userId")),
         id=body.get("id"),
         text=body.get("input"),
+        **either(parts(body.get("usageDetails")), parts(usage))._asdict(),
+        cost=_price(body, usage),
+        provider=_served_by(body),
     )
 
 
@@ -149,3 +161,35 @@ def details(details: object) -> Usage:
     if cache and add(*prompt, *completion) != whole(details.get("total")):
         prompt += cache
     return Usage(add(*prompt), add(*completion))
+
+
+def parts(details: object) -> Parts:
+    """Return the parts by custom keys, as Langfuse's SDKs name them, or in OpenAI's shape."""
+    if type(details) is not dict:
+        return provider_details.NONE
+    return either(Parts(first(details, *_CACHED), first(details, *_REASONING)), parts_of(details))
+
+
+def _price(body: Mapping[str, Any], usage: object) -> object:
+    """Return the price in dollars: what was given, before what Langfuse has worked out.
+
+    Of a breakdown the total counts, and without one the sum of its parts.
+    """
+    given = body.get("costDetails")
+    if type(given) is dict and given:
+        return first(given, "total") if "total" in given else sum_of(*given.values())
+    given = usage if type(usage) is dict else {}
+    if given.get("totalCost") is not None:
+        return given["totalCost"]
+    if given.get("inputCost") is not None and given.get("outputCost") is not None:
+        return sum_of(given["inputCost"], given["outputCost"])
+    return first(body, "totalCost", "calculatedTotalCost")
+
+
+def _served_by(body: Mapping[str, Any]) -> str | None:
+    """Return who served, where a gateway's or LangChain's integration says it in the metadata."""
+    metadata = body.get("metadata")
+    return served_by(
+        first_text(*(part(metadata, name) for name in _PROVIDERS)),
+        first_text(part(metadata, "api_base"), part(metadata, "hidden_params", "api_base")),
+    )

@@ -3,10 +3,15 @@
 Sources: BerriAI/litellm, litellm/types/utils.py (StandardLoggingPayload), litellm/proxy/_types.py
 (SpendLogsPayload) and litellm/integrations/generic_api/generic_api_callback.py.
 Token counts are normalised there: cached tokens are inside the input, and nothing is added to them.
+
+The price is `response_cost`, in SpendLogs `spend`: dollars, with discounts and margins. Where no
+price is known LiteLLM writes a zero and says so beside it (`_price`). The price map, the breakdown
+and `saved_cache_cost` do not decide.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
 
 import msgspec  # noqa: TC002 - `get_type_hints` evaluates the annotations
@@ -15,6 +20,8 @@ from streams.decode.event import Rejected, Skipped
 from streams.decode.formats.lenient_json import parsed
 from streams.decode.formats.markers import BEFORE_LITELLM, Never
 from streams.decode.formats.model_name import is_opaque
+from streams.decode.formats.native import is_cloud
+from streams.decode.formats.provider_details import Parts, either, parts_of
 from streams.decode.formats.provider_usage import usage_of
 from streams.decode.formats.raw_usage import (
     Found,
@@ -27,6 +34,8 @@ from streams.decode.formats.raw_usage import (
     whole,
     wrong_count,
 )
+from streams.decode.money import is_zero
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,8 +64,16 @@ _TENANTS = (
 )
 
 
+#: A region of AWS in the name of a model, or in its ARN.
+_REGION = re.compile(r"(?:^|[/:])([a-z]{2}(?:-[a-z]+){1,3}-[0-9]{1,2})(?=[/:]|$)")
+_OPENROUTER = "openrouter"
+
+
 class _HiddenParams(TypedDict, total=False):
     litellm_model_name: Any
+    api_base: Any
+    response_cost: Any
+    usage_object: Any
 
 
 class _Requester(TypedDict, total=False):
@@ -65,6 +82,10 @@ class _Requester(TypedDict, total=False):
 
 class _ModelMap(TypedDict, total=False):
     model_map_key: Any
+
+
+class _LoggedModelMap(_ModelMap, total=False):
+    model_map_value: Any
 
 
 class _Metadata(TypedDict, total=False):
@@ -76,13 +97,17 @@ class _Metadata(TypedDict, total=False):
     language: Any
     requester_metadata: _Requester | None
     spend_logs_metadata: _Requester | None
-    model_map_information: _ModelMap | None
+    model_map_information: _LoggedModelMap | None
     status: Any
+    usage_object: Any
+    additional_usage_values: Any
+    cost_breakdown: Any
 
 
 class _Response(TypedDict, total=False):
     model: Any
     usage: Any
+    provider: Any
 
 
 class _Fields(TypedDict, total=False):
@@ -106,6 +131,12 @@ class _Fields(TypedDict, total=False):
     hidden_params: _HiddenParams | None
     model_map_information: _ModelMap | None
     response: _Response | str | None
+    response_cost: Any
+    response_cost_failure_debug_info: Any
+    zero_cost_diagnostic: Any
+    cost_breakdown: Any
+    custom_llm_provider: Any
+    api_base: Any
 
 
 _fields = {**get_type_hints(_Fields), **dict.fromkeys(BEFORE_LITELLM, Never)}
@@ -144,17 +175,97 @@ def read(document: Mapping[str, Any]) -> Item:
             )
     if is_nothing(prompt, completion) and _is_managing(document.get("call_type")):
         return Skipped("not_a_request", is_final=True)
+    # SpendLogs has it as a text.
+    metadata = parsed(document.get("metadata"))
+    parts = _parts(document, metadata)
     return Found(
         model=_model(document),
         prompt=prompt,
         completion=completion,
         ts=document.get("startTime"),
-        language=_language(document.get("metadata")),
-        tenant=_tenant(document),
+        language=_language(metadata),
+        tenant=_tenant(document, metadata),
         id=_id(document),
         text=prompt_of(document.get("messages")),
         failed=document.get("status") == "failure",
+        cached=parts.cached,
+        reasoning=parts.reasoning,
+        cost=_price(document, metadata),
+        provider=_served_by(document, metadata),
     )
+
+
+def _parts(document: Mapping[str, Any], metadata: object) -> Parts:
+    """Return the parts of the counts, from the usage object that LiteLLM keeps beside them."""
+    found = parts_of(part(metadata, "usage_object"))
+    if None not in found:
+        return found
+    return either(
+        found,
+        parts_of(part(document.get("hidden_params"), "usage_object")),
+        parts_of(part(document.get("response"), "usage")),
+        parts_of(part(metadata, "additional_usage_values")),
+    )
+
+
+def _price(document: Mapping[str, Any], metadata: object) -> object:
+    """Return the price in dollars; of a zero, None where it stands for a price that is not known.
+
+    Of a model without prices LiteLLM computes none and writes 0: a payload then has no price in its
+    hidden parameters, or a diagnosis; a row of SpendLogs has no breakdown, and an older one, which
+    could have none, no entry of the price map. Nor is a failure known to be free.
+    """
+    cost = first(document, "response_cost", "spend")
+    if not is_zero(cost):
+        return cost
+    is_failure = document.get("status") == "failure" or part(metadata, "status") == "failure"
+    if is_failure or first(document, "response_cost_failure_debug_info", "zero_cost_diagnostic"):
+        return None
+    hidden = document.get("hidden_params")
+    if type(hidden) is dict:
+        return None if "response_cost" in hidden and hidden["response_cost"] is None else cost
+    if type(metadata) is not dict:
+        return cost
+    if "cost_breakdown" in metadata:
+        return None if metadata["cost_breakdown"] is None else cost
+    listed = metadata.get("model_map_information")
+    is_listed = type(listed) is not dict or listed.get("model_map_value", listed) is not None
+    return cost if is_listed else None
+
+
+def _served_by(document: Mapping[str, Any], metadata: object) -> str | None:
+    """Return the provider with the host of its endpoint, or the region that the record names.
+
+    Of OpenRouter's requests the answer names who is behind it.
+    """
+    name = document.get("custom_llm_provider")
+    response, hidden = document.get("response"), document.get("hidden_params")
+    if name == _OPENROUTER:
+        behind = first_text(part(parsed(response), "provider"))
+        if behind is not None:
+            return served_by(behind)
+    place = first_text(document.get("api_base"), part(hidden, "api_base"))
+    if place is None and (name is None or is_cloud(name)):
+        place = _region(document, metadata)
+    return served_by(name, place)
+
+
+def _region(document: Mapping[str, Any], metadata: object) -> str | None:
+    """Return the region of a cloud: Vertex AI's in the breakdown, Bedrock's in a model's name."""
+    location = first_text(
+        part(document.get("cost_breakdown"), "vertex_location"),
+        part(metadata, "cost_breakdown", "vertex_location"),
+    )
+    if location is not None:
+        return location
+    names = (
+        part(document.get("hidden_params"), "litellm_model_name"),
+        document.get("model"),
+        part(document.get("model_map_information"), "model_map_key"),
+        part(metadata, "model_map_information", "model_map_key"),
+    )
+    found = (_REGION.search(name) for name in names if type(name) is str)
+    return next((each[1] for each in found if each is not None), None)
 
 
 def _is_stringified(document: Mapping[str, Any]) -> bool:
@@ -220,15 +331,12 @@ def _model(document: Mapping[str, Any]) -> object:
     return named[0] if named else given
 
 
-def _tenant(document: Mapping[str, Any]) -> str | None:
-    # SpendLogs has it as a text.
-    metadata = parsed(document.get("metadata"))
+def _tenant(document: Mapping[str, Any], metadata: object) -> str | None:
     named = (part(metadata, name) for name in _TENANTS)
     return first_text(document.get("team_id"), *named, document.get("user"))
 
 
 def _language(metadata: object) -> object:
-    metadata = parsed(metadata)
     return first_text(
         part(metadata, "language"),
         part(metadata, "requester_metadata", "language"),

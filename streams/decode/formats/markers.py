@@ -22,6 +22,24 @@ TIMES = (
     "createdAt",
 )
 
+#: What a flat record of somebody else's may say besides its counts, where it has not the event's
+#: own names: a cache's tokens, reasoning, a price in dollars, who served, and the place of that.
+CACHED = (
+    *("cache_read_input_tokens", "cached_input_tokens", "cache_read_tokens", "cachedTokens"),
+    *("cachedInputTokens", "cacheReadInputTokens", "cacheReadInputTokenCount"),
+    "prompt_cache_read_tokens",
+)
+REASONING = ("reasoning_output_tokens", "thinking_tokens", "reasoningTokens")
+COST = ("cost_usd", "total_cost", "total_cost_usd", "costUsd", "costUSD", "totalCost")
+PROVIDER = ("provider_name", "llm_provider", "providerName")
+PLACE = ("base_url", "baseUrl", "provider_host", "server_address", "target_url")
+REGION = ("region", "aws_region", "cloud_region")
+CURRENCY = ("currency", "cost_currency")
+#: Of those, what LiteLLM's payload has as well.
+LITELLM_COST = ("response_cost", "spend")
+LITELLM_PROVIDER = ("custom_llm_provider",)
+LITELLM_PLACE = ("api_base",)
+
 #: Of formats that are tried before LiteLLM's.
 BEFORE_LITELLM = (
     *("specversion", "resourceSpans", "resourceMetrics", "resourceLogs", "batch"),
@@ -34,9 +52,10 @@ BEFORE_LITELLM = (
     *CHANGES,
 )
 
-#: Of formats that are tried before tokenshare's own event.
+#: Of formats that are tried before tokenshare's own event, and of its fields under other names.
 BEFORE_NATIVE = (
     *BEFORE_LITELLM,
+    *(*CACHED, *REASONING, *COST, *PROVIDER, *PLACE, *REGION, *CURRENCY),
     *("call_type", "heliconeMeta", "schemaType", "tokens_in", "req_units"),
     *("usageMetadata", "done", "data", "usage", "number_of_retries", "fallback_index"),
     "token_usage",

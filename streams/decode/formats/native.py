@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from streams.decode.event import MAX_TOKENS, Rejected, UsageEvent, event_time
+from streams.decode.formats import markers
 from streams.decode.formats.markers import BEFORE_NATIVE, TIMES, Never
 from streams.decode.formats.provider_usage import camel_cache
-from streams.decode.formats.raw_usage import add, first, json_type, whole, wrong_count
+from streams.decode.formats.raw_usage import add, first, first_text, json_type, whole, wrong_count
+from streams.decode.money import MAX_DOLLARS
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,8 +46,21 @@ _CACHES = frozenset(
     )
 )
 
-#: The typed decoder reads no other name of the time than `ts`.
-_NOT_PLAIN = (*BEFORE_NATIVE, *TIMES, _LAST_TIME)
+#: What else an event may say, by the names of others as well.
+_CACHED = ("cached_tokens", *markers.CACHED)
+_REASONING = ("reasoning_tokens", *markers.REASONING)
+_COSTS = ("cost", *markers.COST, *markers.LITELLM_COST)
+_PROVIDERS = ("provider", *markers.PROVIDER, *markers.LITELLM_PROVIDER)
+_PLACES = (*markers.PLACE, *markers.LITELLM_PLACE)
+_DOLLARS = ("USD", "US$", "$")
+#: A region says where a request was served only of what has one: of clouds.
+_CLOUDS = ("aws", "bedrock", "amazon", "azure", "gcp", "vertex", "google", "sagemaker")
+
+#: The typed decoder reads only the event's own names.
+_NOT_PLAIN = (
+    *(*BEFORE_NATIVE, *TIMES, _LAST_TIME),
+    *(*markers.LITELLM_COST, *markers.LITELLM_PROVIDER, *markers.LITELLM_PLACE),
+)
 
 #: Decodes a value that is exactly one event; raises one of `UNREADABLE` for every other.
 decode: Callable[[bytes | None], UsageEvent] = msgspec.json.Decoder(
@@ -72,8 +88,6 @@ _WRITTEN = (
     *("id", "ts", "model", "prompt_tokens", "completion_tokens", "language", "tenant"),
     *_MORE,
 )
-#: Fields that never make an event unreadable.
-_OPTIONAL = ("id", *_MORE)
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
 _NAMELESS = Rejected("no_model", "model is empty")
 
@@ -160,7 +174,13 @@ def read(document: Mapping[str, Any]) -> UsageEvent | Rejected:
         "language": document.get("language"),
         "tenant": document.get("tenant"),
     }
-    more = {name: document.get(name) for name in _OPTIONAL}
+    more = {
+        "id": document.get("id"),
+        "cached_tokens": first(document, *_CACHED),
+        "reasoning_tokens": first(document, *_REASONING),
+        "cost": price_of(document),
+        "provider": served(document),
+    }
     try:
         event = msgspec.convert(fields | more, UsageEvent)
     except (msgspec.ValidationError, OverflowError):
@@ -174,6 +194,34 @@ def _beside(document: Mapping[str, Any]) -> Iterable[object]:
     if name == "input_tokens":
         return map(document.get, _CACHE)
     return camel_cache(document) if name == "inputTokens" else ()
+
+
+def price_of(document: Mapping[str, Any]) -> Any:
+    """Return the price of a flat record in dollars; one in another currency is not known."""
+    currency = first(document, *markers.CURRENCY)
+    if currency is not None and (
+        type(currency) is not str or currency.strip().upper() not in _DOLLARS
+    ):
+        return None
+    return first(document, *_COSTS)
+
+
+def served(document: Mapping[str, Any]) -> Any:
+    """Return who served a flat record: as it is written, or with the place that is beside it."""
+    name = first(document, *_PROVIDERS)
+    if name is not None and type(name) is not str:
+        return name
+    place = first_text(*map(document.get, _PLACES))
+    if place is None and is_cloud(name):
+        place = first_text(*map(document.get, markers.REGION))
+    if place is None or (name is not None and "@" in name):
+        return name
+    return served_by(name, place)
+
+
+def is_cloud(name: object) -> bool:
+    """Return whether a provider is a cloud, whose endpoints have regions, by its name."""
+    return type(name) is str and any(each in name.lower() for each in _CLOUDS)
 
 
 def has_part(document: Mapping[str, Any]) -> bool:
@@ -278,6 +326,40 @@ SCHEMA: dict[str, Any] = {
             "type": ["string", "null"],
             "description": "Who asked. Hashed before it is counted; never shown.",
         },
+        "cached_tokens": {
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "maximum": MAX_TOKENS,
+            "description": (
+                "The part of the prompt tokens that was read from a cache, where it is known."
+            ),
+        },
+        "reasoning_tokens": {
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "maximum": MAX_TOKENS,
+            "description": (
+                "The part of the completion tokens that was reasoning, where it is known."
+            ),
+        },
+        "cost": {
+            "description": (
+                "What the request cost, in US dollars, as the gateway says. Kept to a nano-dollar; "
+                "without it the cost is not known, which is not zero."
+            ),
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": MAX_DOLLARS},
+                {"type": "string"},
+                {"type": "null"},
+            ],
+        },
+        "provider": {
+            "type": ["string", "null"],
+            "description": (
+                "Who served the request, as the gateway writes it, and after an @ the host of the "
+                "endpoint or the region of the cloud, where they are known."
+            ),
+        },
     },
     "additionalProperties": True,
     "examples": [
@@ -289,6 +371,10 @@ SCHEMA: dict[str, Any] = {
             "completion_tokens": 64,
             "language": "zh",
             "tenant": "team-7",
+            "cached_tokens": 640,
+            "reasoning_tokens": 0,
+            "cost": 0.000151,
+            "provider": "bedrock@eu-central-1",
         }
     ],
 }

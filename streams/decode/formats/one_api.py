@@ -3,6 +3,9 @@
 Sources: songquanpeng/one-api, model/log.go; QuantumNous/new-api, model/log.go,
 service/text_quota.go and service/log_info_generate.go. Only rows of consumption (type 2) are
 requests. On Anthropic's API new-api leaves the cache out of the prompt, and says so in `other`.
+
+`quota` is no price: how much of it a dollar is, and by what groups pay more, are settings that a
+row does not say.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from streams.decode.formats.raw_usage import (
     is_nothing,
     whole,
 )
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,4 +65,6 @@ def read(document: Mapping[str, Any]) -> Item:
         ts=document.get("created_at"),
         tenant=first_text(document.get("username"), document["token_name"]),
         id=first_text(document.get("request_id")) or document.get("id"),
+        cached=other.get("cache_tokens"),
+        provider=served_by(document.get("channel_name")),
     )

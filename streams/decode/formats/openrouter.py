@@ -1,13 +1,17 @@
 """OpenRouter: its record of a generation, under `data`.
 
 Source: OpenRouter's API reference, generation. Native counts are of the model's own tokenizer.
+Prices are in dollars: `total_cost` is what OpenRouter charges, to which `upstream_inference_cost`
+comes where the request was made with a provider's key of one's own.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from streams.decode.formats.provider_details import with_own_key
 from streams.decode.formats.raw_usage import Found, Item, first, first_text
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,4 +50,12 @@ def read(document: Mapping[str, Any]) -> Item:
         ts=data.get("created_at"),
         tenant=first_text(data.get("external_user")),
         id=data.get("id"),
+        cached=data.get("native_tokens_cached"),
+        reasoning=data.get("native_tokens_reasoning"),
+        cost=with_own_key(
+            first(data, "total_cost", "usage"),
+            data.get("upstream_inference_cost"),
+            data.get("is_byok"),
+        ),
+        provider=served_by(data.get("provider_name")),
     )

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from streams.decode.event import Skipped
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.envelopes import may_hold
+from streams.decode.formats.otlp_details import details_of
 from streams.decode.formats.otlp_usage import first, usage
+from streams.decode.formats.provider_details import Parts
 from streams.decode.formats.provider_usage import Usage
 from streams.decode.formats.raw_usage import Found, add, whole, wrong_count
 from streams.decode.formats.traced import Line, Traced
@@ -97,7 +99,8 @@ def _claude_code(record: Record) -> Found | None:
         add(*(whole(attributes.get(key)) for key in (names.BARE_INPUT, *names.BARE_CACHE))),
         whole(attributes.get(names.BARE_OUTPUT)),
     )
-    return _found(record, found, attributes.get(names.REQUEST_ID))
+    parts = Parts(attributes.get(names.BARE_CACHE[0]))
+    return _found(record, found, parts, attributes.get(names.REQUEST_ID))
 
 
 def _gemini_cli(record: Record) -> Found | None:
@@ -108,12 +111,13 @@ def _gemini_cli(record: Record) -> Found | None:
     output = whole(attributes.get("output_token_count"))
     thoughts = whole(attributes.get("thoughts_token_count"))
     total = whole(attributes.get("total_token_count"))
+    parts = Parts(attributes.get("cached_content_token_count"), thoughts)
     if type(total) is int and total and add(attributes.get("input_token_count"), output) == total:
         # The total has no place for tools' tokens or thoughts: they are parts.
-        return _found(record, Usage(whole(attributes.get("input_token_count")), output), None)
+        return _found(record, Usage(whole(attributes.get("input_token_count")), output), parts)
     if add(prompt, output) == total and type(total) is int:
-        return _found(record, Usage(prompt, output), None)
-    return _found(record, Usage(prompt, add(output, thoughts)), None)
+        return _found(record, Usage(prompt, output), parts)
+    return _found(record, Usage(prompt, add(output, thoughts)), parts)
 
 
 def _codex(record: Record) -> Found | None:
@@ -123,7 +127,8 @@ def _codex(record: Record) -> Found | None:
     found = Usage(
         whole(attributes.get("input_token_count")), whole(attributes.get("output_token_count"))
     )
-    return _found(record, found, None)
+    parts = Parts(attributes.get("cached_token_count"), attributes.get("reasoning_token_count"))
+    return _found(record, found, parts)
 
 
 _READERS: Final = {
@@ -133,7 +138,7 @@ _READERS: Final = {
 }
 
 
-def _found(record: Record, found: Usage, name: object) -> Found | None:
+def _found(record: Record, found: Usage, parts: Parts, name: object = None) -> Found | None:
     if found == (None, None):
         return None
     attributes = record.attributes
@@ -146,6 +151,9 @@ def _found(record: Record, found: Usage, name: object) -> Found | None:
         tenant=first(attributes, names.TENANT),
         id=name or None,
         failed=wrong_count("", found.prompt) is None and attributes.get(names.ERROR) is not None,
+        **parts._asdict(),
+        # None of them says who served: Claude Code asks clouds as well, and others any endpoint.
+        cost=attributes.get(names.COST[-1]),
     )
 
 
@@ -168,7 +176,8 @@ def _details(record: Record, source: Source) -> tuple[Found | Skipped, Node | No
     operation = operation if isinstance(operation, str) else ""
     if operation in names.NO_REQUESTS or operation == names.INVOKE_AGENT:
         return _NOT_A_REQUEST, None
-    found = usage(attributes, names.present(attributes), source)
+    has = names.present(attributes)
+    found = usage(attributes, has, source)
     if found == (None, None):
         return unread(attributes, "no_usage", source.shown), None
     around = _around(record) or None
@@ -183,5 +192,6 @@ def _details(record: Record, source: Source) -> tuple[Found | Skipped, Node | No
         id=name,
         text=first(attributes, names.TEXT),
         failed=attributes.get(names.ERROR) is not None,
+        **details_of(attributes, has, source)._asdict(),
     )
     return item, Node(name, around) if name else None

@@ -85,6 +85,44 @@ CACHE_READ: Final = (
     "llm.token_count.prompt_details.cache_read",
     "ai.usage.cachedInputTokens",
 )
+#: The same, also where no reader takes it for a part of what a span reports as its input.
+CACHED: Final = (
+    *CACHE_READ,
+    *("gen_ai.usage.input_tokens.cached", "gen_ai.usage.cached_tokens"),
+    *("gen_ai.usage.details.cache_read_tokens", "gen_ai.usage.details.cached_tokens"),
+    *("llm.usage.cache_read_input_tokens", "ai.usage.inputTokenDetails.cacheReadTokens"),
+    *("braintrust.metrics.prompt_cached_tokens", "cache_read_tokens"),
+)
+REASONING: Final = (
+    "gen_ai.usage.reasoning.output_tokens",
+    "gen_ai.usage.reasoning_tokens",
+    "gen_ai.usage.output_tokens.reasoning",
+    "gen_ai.usage.details.reasoning_tokens",
+    "gen_ai.usage.details.thinking_tokens",
+    "llm.token_count.completion_details.reasoning",
+    "llm.usage.reasoning_tokens",
+    "ai.usage.reasoningTokens",
+    "ai.usage.outputTokenDetails.reasoningTokens",
+    "braintrust.metrics.completion_reasoning_tokens",
+)
+#: Prices in dollars, those of gateways first: LiteLLM's, agentgateway's, OpenRouter's.
+COST: Final = (
+    "litellm.cost.total",
+    "agw.ai.usage.cost.total",
+    "gen_ai.usage.total_cost",
+    "gen_ai.usage.cost",
+    "gen_ai.usage.cost_usd",
+    "gen_ai.cost.total_cost",
+    "llm.cost.total",
+    "llm.response.cost",
+    "operation.cost",
+    "cost_usd",
+)
+#: Written by LiteLLM where it knows a price.
+LITELLM_BREAKDOWN: Final = "litellm.cost.input"
+#: Prices as JSON in a text.
+LANGFUSE_COST: Final = "langfuse.observation.cost_details"
+MLFLOW_COST: Final = "mlflow.llm.cost"
 CACHE_CREATION: Final = (
     "gen_ai.usage.cache_creation.input_tokens",
     "gen_ai.usage.cache_creation_input_tokens",
@@ -140,6 +178,13 @@ MODEL: Final = (
 #: Micrometer's word for a value that it does not know, so that of no model.
 UNKNOWN_MODEL: Final = "none"
 PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system", "llm.system", "llm.provider")
+#: Who served, where several are named: of OpenInference the cloud, not the product.
+SERVED: Final = (*PROVIDER[:2], "llm.provider", "llm.system", MLFLOW_PROVIDER, "ai.model.provider")
+#: Who served a request of OpenRouter's: its `gen_ai.provider.name` is who made the model.
+OPENROUTER_PROVIDER: Final = "trace.metadata.openrouter.provider_name"
+#: The host that was called, and the region of a cloud, both of the request and not of the emitter.
+PLACE: Final = ("server.address", "gen_ai.openai.api_base")
+REGION: Final = ("cloud.region", "aws.region", "gcp.client.location")
 #: The provider that Strands' and AgentCore's spans name.
 STRANDS: Final = "strands-agents"
 #: Scopes of instrumentation that reports Anthropic's usage unchanged, the cache beside the input.
@@ -181,6 +226,10 @@ TEXT: Final = (
 MAY_HOLD_TEXTS: Final = (
     *(*TEXT, MLFLOW_ANSWER, LITELLM_HIDDEN, AI_PROVIDER, LOGFIRE_ASKED, LOGFIRE_ANSWER),
 )
+#: Usage as JSON in texts, in which parts may be.
+DETAILED: Final = frozenset(
+    (LANGFUSE_USAGE, MLFLOW_USAGE, BRAINTRUST_USAGE, MLFLOW_ANSWER, LOGFIRE_ANSWER)
+)
 ERROR: Final = "error.type"
 #: The id of a request to Anthropic, which Claude Code's span and its log event share.
 REQUEST_ID: Final = "request_id"
@@ -198,11 +247,18 @@ WANTED: Final[Mapping[str, str]] = {
         *(BRAINTRUST_KIND, BRAINTRUST_USAGE, BRAINTRUST_MODEL, LOGFIRE_ASKED, LOGFIRE_ANSWER),
         *(*KIND, *INPUT, *OUTPUT, *TOTAL, *CACHE_READ, *CACHE_CREATION, *BARE_CACHE),
         *(*MODEL, *PROVIDER, *TENANT, *LANGUAGE, *TEXT),
+        *(*CACHED, *REASONING, *COST, *SERVED, *PLACE, *REGION, OPENROUTER_PROVIDER),
+        *(LITELLM_BREAKDOWN, LANGFUSE_COST, MLFLOW_COST),
     )
 }
 
 #: Attributes without which a request may be counted wrong. A prompt only says the language.
-NEEDED: Final = frozenset(WANTED) - {*TEXT, ERROR}
+NEEDED: Final = frozenset(WANTED) - {
+    *(*TEXT, ERROR, *COST, LITELLM_BREAKDOWN, LANGFUSE_COST, MLFLOW_COST),
+    *(*PLACE, *REGION, OPENROUTER_PROVIDER, "ai.model.provider"),
+}
+#: Values that no other span repeats.
+UNIQUE: Final = frozenset((ANSWER_ID, *COST, LITELLM_BREAKDOWN, LANGFUSE_COST, MLFLOW_COST))
 
 
 class Present(NamedTuple):
@@ -219,11 +275,18 @@ class Present(NamedTuple):
     tenant: tuple[str, ...]
     language: tuple[str, ...]
     text: tuple[str, ...]
+    cached: tuple[str, ...]
+    reasoning: tuple[str, ...]
+    cost: tuple[str, ...]
+    served: tuple[str, ...]
+    place: tuple[str, ...]
+    region: tuple[str, ...]
 
 
 _KINDS: Final = (
     *(MODEL, INPUT, OUTPUT, CACHE_READ, CACHE_CREATION, TOTAL),
     *(KIND, PROVIDER, TENANT, LANGUAGE, TEXT),
+    *(CACHED, REASONING, COST, SERVED, PLACE, REGION),
 )
 #: Different sets of names that are remembered: an emitter has a handful.
 _MAX_KNOWN: Final = 1024

@@ -338,8 +338,8 @@ class Attributes:
             pair = known(raw, missing)
             if pair is missing:
                 pair = self._pair(raw)
-                # No id of an answer comes again.
-                if len(raw) <= _MAX_LENGTH and (pair is None or pair[0] != names.ANSWER_ID):
+                # No id of an answer comes again, and hardly any price.
+                if len(raw) <= _MAX_LENGTH and (pair is None or pair[0] not in names.UNIQUE):
                     if len(self._known) >= _MAX_CACHED:
                         self._known.clear()
                     self._known[raw] = pair

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from streams.decode.event import MAX_CHARACTERS, MAX_TOKENS, Rejected, Skipped, UsageEvent
 from streams.decode.formats import otlp_names as names
+from streams.decode.formats.otlp_details import Details, details_of
 from streams.decode.formats.otlp_model import model_of
 from streams.decode.formats.otlp_usage import NONE, first, json_object, unquoted, usage
 from streams.decode.formats.raw_usage import Found, Item, part, whole
@@ -168,11 +169,14 @@ def _item(
     tenant = first(attributes, has.tenant) if has.tenant else None
     text = first(attributes, has.text) if has.text else None
     failed = span.failed or attributes.get(names.ERROR) is not None
+    details = details_of(attributes, has, source, span.kind)
     if text is None and not failed:
-        event = _event(model, prompt, completion, start, language, tenant, key)
+        event = _event(model, prompt, completion, start, language, tenant, key, details)
         if event is not None:
             return event, not is_request
-    found = Found(model, prompt, completion, start, language, tenant, key, text, failed)
+    found = Found(
+        *(model, prompt, completion, start, language, tenant, key, text, failed), None, *details
+    )
     return found, not is_request
 
 
@@ -184,6 +188,7 @@ def _event(  # noqa: PLR0917 - once a span
     language: object,
     tenant: object,
     key: str | None,
+    details: Details,
 ) -> UsageEvent | None:
     """Return the event of a span that has nothing unusual, None for all others.
 
@@ -203,7 +208,7 @@ def _event(  # noqa: PLR0917 - once a span
         and abs(start) < _MAX_TIME
         and (key is None or len(key) <= MAX_CHARACTERS)
     ):
-        return UsageEvent(model, prompt, completion, float(start), language, tenant, key)
+        return UsageEvent(model, prompt, completion, float(start), language, tenant, key, *details)
     return None
 
 

@@ -151,12 +151,12 @@ def _others(attributes: Mapping[str, object], source: Source) -> Usage:
         beside = source.is_beside or _is_beside_mlflow(attributes)
         return _mlflow(details, is_beside=beside)
     if names.MLFLOW_ANSWER in attributes and _mlflow_kind(attributes) in names.REQUEST_KINDS:
-        return _answered(attributes[names.MLFLOW_ANSWER])
+        return usage_of(answered(attributes[names.MLFLOW_ANSWER]))
     details = json_object(attributes.get(names.BRAINTRUST_USAGE))
     if details is not None:
         return braintrust(details)
     if names.LOGFIRE_ANSWER in attributes:
-        return _answered(attributes[names.LOGFIRE_ANSWER])
+        return usage_of(answered(attributes[names.LOGFIRE_ANSWER]))
     embedded = whole(attributes.get(names.EMBEDDED))
     if embedded is None and _is_embedding(attributes):
         # All of it is input.
@@ -213,17 +213,16 @@ class _Answer(msgspec.Struct):
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
 
 
-def _answered(text: object) -> Usage:
+def answered(text: object) -> object:
     """Return the usage of an answer that is JSON in a text; of embeddings MLflow reads none."""
     if type(text) is dict:
-        return usage_of(text.get("usage"))
+        return text.get("usage")
     if type(text) is not str or '"usage"' not in text:
-        return NONE
+        return None
     try:
-        usage = _ANSWER.decode(text).usage
+        return _ANSWER.decode(text).usage
     except (msgspec.DecodeError, RecursionError):
-        return NONE
-    return NONE if usage is None else usage_of(usage)
+        return None
 
 
 def _mlflow(details: dict[str, object], *, is_beside: bool) -> Usage:

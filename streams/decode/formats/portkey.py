@@ -1,6 +1,7 @@
 """Portkey: a line of its log export.
 
-Source: Portkey's documentation of log exports. Units are tokens of request and response.
+Source: Portkey's documentation of log exports. Units are tokens of request and response, and `cost`
+is in cents of `cost_currency`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
 from streams.decode.formats.raw_usage import Found, Item, first_text, is_error, part
+from streams.decode.money import times_ten_to
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,4 +40,14 @@ def read(document: Mapping[str, Any]) -> Item:
         failed=(
             document.get("is_success") is False or is_error(document.get("response_status_code"))
         ),
+        cost=_price(document),
+        provider=served_by(
+            first_text(document.get("ai_org"), document.get("provider")),
+            document.get("request_url"),
+        ),
     )
+
+
+def _price(document: Mapping[str, Any]) -> str | None:
+    currency = document.get("cost_currency")
+    return times_ten_to(-2, document.get("cost")) if currency in (None, "", "USD") else None

@@ -22,6 +22,7 @@ from streams.decode.formats.raw_usage import (
     first_text,
     json_type,
 )
+from streams.decode.served_by import served_by
 from streams.decode.unread_usage import unread
 
 if TYPE_CHECKING:
@@ -90,6 +91,10 @@ def _item(event: Mapping[str, Any]) -> Item:
         id=first(event, "uuid") or first(properties, "$ai_generation_id", "$ai_span_id"),
         text=properties.get("$ai_input"),
         failed=properties.get("$ai_is_error") in (True, "true"),
+        cached=properties.get("$ai_cache_read_input_tokens"),
+        reasoning=properties.get("$ai_reasoning_tokens"),
+        cost=properties.get("$ai_total_cost_usd"),
+        provider=served_by(properties.get("$ai_provider"), properties.get("$ai_base_url")),
     )
 
 

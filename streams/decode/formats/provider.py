@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
-from streams.decode.formats.native import is_native, model_of, time_of
+from streams.decode.formats import provider_details
+from streams.decode.formats.native import is_native, model_of, price_of, served, time_of
+from streams.decode.formats.provider_details import parts_of
 from streams.decode.formats.provider_usage import Usage, gemini, usage_of
 from streams.decode.formats.raw_usage import Found, Item, first, first_text, part
 
@@ -61,6 +63,7 @@ def read_gemini(document: Mapping[str, Any]) -> Item:
         *gemini(usage),
         ts=first(document, "createTime", "create_time"),
         id=first(document, "responseId", "response_id"),
+        **parts_of(usage)._asdict(),
     )
 
 
@@ -109,6 +112,7 @@ def read_ollama(document: Mapping[str, Any]) -> Item:
         document.get("prompt_eval_count"),
         document.get("eval_count"),
         ts=first(document, "created_at") or time_of(document),
+        cached=document.get("prompt_eval_cached_count"),
     )
 
 
@@ -172,7 +176,35 @@ def read(document: Mapping[str, Any]) -> Item:
         ts=time_of(document),
         tenant=first_text(document.get("user")),
         id=document.get("id"),
+        **parts_of(usage)._asdict(),
+        cost=_price(document, usage),
+        provider=_served(document),
     )
+
+
+def _price(document: Mapping[str, Any], usage: object) -> object:
+    """Return the price in an answer's usage, or in a record of somebody's own around it."""
+    price = provider_details.price_of(usage)
+    if price is None:
+        price = provider_details.vercel_price(_vercel(document))
+    return price_of(document) if price is None else price
+
+
+def _served(document: Mapping[str, Any]) -> object:
+    """Return who served: a router's answer names who is behind it."""
+    behind = provider_details.vercel_provider(_vercel(document))
+    return served(document) if behind is None else behind
+
+
+def _vercel(document: Mapping[str, Any]) -> object:
+    """Return what Vercel's gateway adds to an answer, or to the last piece of a stream."""
+    choices = document.get("choices")
+    for choice in choices if type(choices) is list else ():
+        for name in ("message", "delta"):
+            found = part(choice, name, "provider_metadata", "gateway")
+            if found is not None:
+                return found
+    return None
 
 
 def _usage(document: Mapping[str, Any]) -> object:

@@ -44,6 +44,10 @@ class Found(NamedTuple):
     any structure, for detecting the language where none is declared. `failed` is a request that was
     not answered: without tokens there is nothing to count. `requests` is how many requests the
     counts are the sum of, None for one.
+
+    `cached` is the part of the prompt that a cache has answered, `reasoning` the part of the
+    completion that is reasoning, `cost` a price in US dollars, and `provider` who served, as
+    `served_by` composes it. None is not known, and no value of theirs rejects a request.
     """
 
     model: object
@@ -56,6 +60,10 @@ class Found(NamedTuple):
     text: object = None
     failed: bool = False
     requests: object = None
+    cached: object = None
+    reasoning: object = None
+    cost: object = None
+    provider: object = None
 
 
 class SharedId(str):
@@ -142,6 +150,10 @@ def judge(
         language=language,
         tenant=_text(found.tenant),
         id=request_id(found.id),
+        cached_tokens=whole(found.cached),
+        reasoning_tokens=whole(found.reasoning),
+        cost=found.cost,
+        provider=found.provider if type(found.provider) is str else None,
     )
     return event if requests == 1 else AggregateEvent.of(event, cast("int", requests))
 
@@ -254,6 +266,12 @@ def whole(value: object) -> object:
         number = _WHOLE_TEXT.fullmatch(value)
         return value if number is None else int(number[1])
     return value
+
+
+def tokens_of(part: object, count: int) -> int | None:
+    """Return the tokens that are a part of a count; None where it is none, or more than that."""
+    number = whole(part)
+    return number if type(number) is int and 0 <= number <= count else None
 
 
 def part(document: object, *names: str) -> Any:

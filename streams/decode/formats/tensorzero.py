@@ -14,6 +14,7 @@ from streams.decode.event import Skipped
 from streams.decode.formats.lenient_json import parsed
 from streams.decode.formats.provider_usage import with_cache
 from streams.decode.formats.raw_usage import Found, Item, first
+from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +54,9 @@ def read(document: Mapping[str, Any]) -> Item:
         ts=first(document, "timestamp", "created_at") or _time_of(document.get("id")),
         id=document.get("id"),
         text=parsed(document.get("input_messages")),
+        cached=document.get("provider_cache_read_input_tokens"),
+        cost=document.get("cost"),
+        provider=served_by(document.get("model_provider_name")),
     )
 
 

@@ -23,8 +23,10 @@ from streams.decode.event import (
     event_time,
 )
 from streams.decode.formats import native, otlp
-from streams.decode.formats.raw_usage import place_of
+from streams.decode.formats.raw_usage import place_of, tokens_of
+from streams.decode.money import dollars
 from streams.decode.options import Options
+from streams.decode.served_by import without_secrets
 from streams.settings import ENV_PREFIX, SettingsError
 
 if TYPE_CHECKING:
@@ -193,6 +195,10 @@ class Reader:
             language=None if language == UNDETERMINED else language,
             tenant=self._tenant(tenant[:MAX_CHARACTERS]) if tenant else None,
             id=_id(event.id),
+            cached_tokens=tokens_of(event.cached_tokens, event.prompt_tokens),
+            reasoning_tokens=tokens_of(event.reasoning_tokens, event.completion_tokens),
+            cost=dollars(event.cost),
+            provider=without_secrets(event.provider),
         )
 
 
