@@ -233,6 +233,14 @@ CASES = {
             other("TokensharePartitionNotOwned", partition="0"),
         ],
     ),
+    "the policy goes to the team, beside a shift of the same origin": Case(
+        [
+            shift(),
+            other("LLMPolicyJurisdiction", jurisdiction="cn", measure="tokens", window="24h"),
+            other("LLMPolicyOrigin", origin="cn-open", measure="tokens", window="24h"),
+            other("LLMPolicySpend", window="24h"),
+        ]
+    ),
     "the lag notifies once": Case(
         [other("TokenshareConsumerLagTime")], [other("TokenshareConsumerLagRecords")]
     ),

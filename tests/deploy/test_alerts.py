@@ -243,7 +243,22 @@ def test_alerts_on_shares_read_nothing_of_single_workers():
         if alert["alert"].startswith("LLM"):
             metrics = re.findall(r"[\w:]*\b(?:llm|tokenshare)_\w+", _without_comments(alert))
             assert metrics
-            assert all(name.startswith("gateway:") for name in metrics)
+            assert all(name.startswith(("gateway:", "policy:")) for name in metrics)
+
+
+# -- the policy
+
+
+def test_the_policy_has_its_numbers_in_one_place_and_none_is_in_force():
+    rules = _groups(PROMETHEUS / "alerts" / "policy.yml")[0]["rules"]
+    of_policy = [rule for rule in rules if "record" in rule]
+
+    assert rules[: len(of_policy)] == of_policy
+    for rule in of_policy:
+        assert rule["expr"] == ("vector(Inf)" if rule["record"].endswith(":limit") else "vector(0)")
+    for rule in rules[len(of_policy) :]:
+        # 0 and 1 are no thresholds: nothing, and what is in force.
+        assert not set(re.findall(r"(?<![\w\"])[\d.]+(?![\w\"])", rule["expr"])) - {"0", "1"}
 
 
 # -- names
@@ -273,7 +288,8 @@ def test_every_metric_in_the_rules_exists():
 
 def test_every_recorded_series_is_read_by_an_alert_or_tested_itself():
     tested = (ROOT / "tests" / "rules" / "recording.yml").read_text()
-    read = names_in("\n".join(map(_without_comments, RULES)))
+    texts = [text for alert in ALERTS for text in alert["annotations"].values()]
+    read = names_in("\n".join([*map(_without_comments, RULES), *texts]))
 
     assert {rule["record"] for rule in RECORDS} - read - names_in(tested) == set()
 
@@ -348,7 +364,7 @@ def seconds(text: str) -> int:
 
 def test_the_thresholds_of_the_rules_on_shares_are_these():
     for alert in ALERTS:
-        if alert["alert"].startswith("LLM"):
+        if alert["alert"].startswith(("LLMShare", "LLMModel")):
             labels = alert["labels"]
             key = alert["alert"], labels.get("direction") or labels.get("cause", "")
             expected = CONDITIONS[key]

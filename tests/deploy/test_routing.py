@@ -56,7 +56,7 @@ def test_nothing_leaves_the_machine_as_the_configuration_stands_and_no_secret_is
 def test_each_alert_reaches_whoever_it_is_for(alert):
     name, severity = alert["alert"], alert["labels"]["severity"]
     receiver = "on-call" if severity == "critical" else "team"
-    receiver = "shares" if name.startswith("LLM") else receiver
+    receiver = "shares" if name.startswith(("LLMShare", "LLMModel")) else receiver
     # A template is filled in by Prometheus, and no route is by what it gives.
     fixed = {label: value for label, value in alert["labels"].items() if "{{" not in value}
     labels = [f"{label}={value}" for label, value in {"alertname": name, **fixed}.items()]
