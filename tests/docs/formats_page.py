@@ -51,8 +51,8 @@ DETAILS = frozenset(
     for module, kinds in (
         (markers, ("CACHED", "REASONING", "COST", "PROVIDER", "PLACE", "REGION", "CURRENCY")),
         (otlp_names, ("CACHED", "REASONING", "COST", "SERVED", "PLACE", "REGION")),
-        (provider_details, ("_INPUTS", "_OUTPUTS", "_CACHED_INSIDE", "_REASONING_INSIDE")),
-        (provider_details, ("_CACHED", "_REASONING")),
+        (provider_details, ("INPUTS", "OUTPUTS", "CACHED_INSIDE", "REASONING_INSIDE")),
+        (provider_details, ("CACHED", "REASONING")),
     )
     for kind in kinds
     for each in getattr(module, kind)
