@@ -169,7 +169,11 @@ def test_the_catalogue_answers_its_own_names_and_hosts():
 @pytest.mark.parametrize(
     "secret",
     [
-        *("sk-proj-0123456789abcdef0123", "AKIAIOSFODNN7EXAMPLE", "9f86d081884c7d659a2feaa0c55ad015"),
+        *(
+            "sk-proj-0123456789abcdef0123",
+            "AKIAIOSFODNN7EXAMPLE",
+            "9f86d081884c7d659a2feaa0c55ad015",
+        ),
         "AIzaSyD-abcdefghijklmnopqrstuvwxyz12345",
     ],
 )
