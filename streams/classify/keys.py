@@ -30,10 +30,6 @@ SHIFT_DIMENSIONS: Final = ("origin", "language", "developer", "model")
 #: The dimensions that tenants are counted by as well.
 TENANT_DIMENSIONS: Final = ("origin", "language")
 
-#: What shares are made of, in display order.
-Measure = Literal["tokens", "requests"]
-MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
-
 #: The key of the rest: everything too small for a key of its own.
 OTHER: Final = "other"
 OTHER_NAME: Final = "Other"

@@ -79,6 +79,10 @@ SECTIONS = {
             "ask.language",
             "Print the language of texts, one JSON line each; `-` reads JSON strings from stdin.",
         ),
+        "tenant": (
+            "tenant.tenant",
+            "Print the hash that a tenant is counted under, one JSON line each; `-` reads names.",
+        ),
         "catalog": (
             "catalog.catalog_group",
             "Check a catalogue or an overrides file, and show the effect of a change.",

@@ -12,11 +12,10 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from streams.settings import messages
 from streams.settings.brokers import broker_list, refuses_lz4
@@ -57,7 +56,7 @@ class SettingsError(Exception):
     """A setting is wrong; the message names it as the user wrote it, and what to do."""
 
 
-class Settings(BaseSettings):
+class Settings(messages.AnyCase):
     """The settings of a worker. Each field's description is its line in docs/settings.md."""
 
     model_config = SettingsConfigDict(
@@ -268,12 +267,6 @@ class Settings(BaseSettings):
     simulated: bool = Field(
         False, description="Mark the traffic as simulated on the page and in the API."
     )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _in_any_case(cls, value: object, info: ValidationInfo) -> object:
-        field = cls.model_fields[info.field_name or ""]
-        return messages.in_its_case(field.annotation, value)
 
     @field_validator(
         *("web_cors_origins", "web_hosts", "bridge_hosts", "otlp_ignore", "metrics_measures"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
+from pydantic import ValidationInfo, field_validator
+from pydantic_settings import BaseSettings
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -36,6 +39,15 @@ def message(fault: Mapping[str, Any]) -> str:
         for name, value in fault.get("ctx", {}).items()
     }
     return f"it has to be {needed.format(**expected)}, and is {shown!r}"
+
+
+class AnyCase(BaseSettings):
+    """Settings whose choices may be written in any case."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object, info: ValidationInfo) -> object:
+        return in_its_case(cls.model_fields[info.field_name or ""].annotation, value)
 
 
 def in_its_case(annotation: object, value: object) -> object:

@@ -45,7 +45,7 @@ def shares(body: Mapping[str, Any]) -> bytes:
     """Return the body of /api/v1/shares as CSV."""
     rows = (
         [
-            *(name, dimension, share["key"], name_of(dimension, share["key"])),
+            *(name, dimension, share["key"], share.get("name") or name_of(dimension, share["key"])),
             *(share[each] for each in _COUNTS),
         ]
         for name, window in body["windows"].items()

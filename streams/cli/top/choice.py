@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from streams.classify.keys import ALL_DIMENSIONS, MEASURES
+from streams.classify.keys import ALL_DIMENSIONS
+from streams.shares.measures import MEASURES
 from streams.shares.windows import WINDOW_NAMES
 
 if TYPE_CHECKING:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from streams.classify.keys import ALL_DIMENSIONS, MEASURES
+from streams.classify.keys import ALL_DIMENSIONS
 from streams.cli import client, common
 from streams.cli.top import table
 from streams.cli.top.choice import DEFAULT_WINDOW, SORTS, Choice, pressed
 from streams.cli.top.feed import Feed, News
+from streams.shares.measures import MEASURES
 from streams.shares.windows import WINDOW_NAMES
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from streams.classify.keys import MEASURES, OTHER, name_of
+from streams.classify.keys import OTHER, PAIRS, name_of
 from streams.cli.top.choice import FIELDS, SORTS
 from streams.cli.top.feed import RETRY_SECONDS
 from streams.report.formatting import measured, percent, points
+from streams.shares.measures import MEASURE_NAMES, MEASURES
 from streams.shares.windows import WINDOW_NAMES
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 #: Wraps text; writes nothing.
 _PLAIN = Console(file=io.StringIO(), force_terminal=False)
-#: The two dimensions of `joint`.
-JOINED = ("origin", "language")
 #: Changes are against this window, the longest.
 USUAL = WINDOW_NAMES[-1]
 _SIMULATED = "simulated traffic"
@@ -75,7 +74,7 @@ class Columns:
 
 def label(dimension: str) -> str:
     """Return what a dimension is called."""
-    return " · ".join(JOINED) if dimension == "joint" else dimension
+    return " · ".join(PAIRS.get(dimension, (dimension,)))
 
 
 def rows_of(body: Mapping[str, Any], choice: Choice) -> list[Row]:
@@ -85,7 +84,7 @@ def rows_of(body: Mapping[str, Any], choice: Choice) -> list[Row]:
     for window, content in body["windows"].items():
         of_dimension = content.get(choice.dimension)
         for each in of_dimension if isinstance(of_dimension, list) else ():
-            keyed.setdefault(_key(each), {})[window] = each
+            keyed.setdefault(_key(choice.dimension, each), {})[window] = each
     rows = []
     for windows in keyed.values():
         shares = {window: each.get(ratio) for window, each in windows.items()}
@@ -105,14 +104,14 @@ def rows_of(body: Mapping[str, Any], choice: Choice) -> list[Row]:
     return _sorted(rows, choice)
 
 
-def _key(row: Mapping[str, Any]) -> str:
-    return row["key"] if "key" in row else "/".join(str(row.get(each)) for each in JOINED)
+def _key(dimension: str, row: Mapping[str, Any]) -> str:
+    return row["key"] if "key" in row else "/".join(str(row.get(each)) for each in PAIRS[dimension])
 
 
 def _name(dimension: str, row: Mapping[str, Any]) -> str:
     if "key" in row:
         return row.get("name") or name_of(dimension, row["key"])
-    pair = (name_of(each, str(row.get(each))) for each in JOINED)
+    pair = (name_of(each, str(row.get(each))) for each in PAIRS[dimension])
     return " · ".join(pair)
 
 
@@ -233,7 +232,7 @@ def _headings(columns: Columns, choice: Choice, *, is_ascii: bool) -> Text:
     if columns.has_change:
         add(f"vs {USUAL}", _CHANGE, "change")
     for measure in columns.measures:
-        add(measure, _AMOUNT, "")
+        add(_short(measure), _AMOUNT, "")
     return line
 
 
@@ -268,11 +267,11 @@ def _head(news: News, choice: Choice, url: str, width: int, *, is_live: bool = T
     found = [title.append(" " * space).append_text(state)] if space >= 2 else [title, state]
     content = news.body["windows"].get(choice.window, {})
     whole = ", ".join(
-        f"{measured(each, content[each])} {each}"
-        for each in MEASURES
+        _counted(each, content[each])
+        for each in MEASURES[:2] + ((choice.measure,) if choice.measure not in MEASURES[:2] else ())
         if isinstance(content.get(each), int | float)
     )
-    what = f"{choice.measure} by {label(choice.dimension)}, {_last(choice.window)}"
+    what = f"{_named(choice.measure)} by {label(choice.dimension)}, {_last(choice.window)}"
     said = f"{what}: {whole}" if whole else what
     found += Text(f"{_SIMULATED}: {said}" if is_simulated else said).wrap(_PLAIN, width)
     for trouble in _troubles(news):
@@ -280,6 +279,22 @@ def _head(news: News, choice: Choice, url: str, width: int, *, is_live: bool = T
     for line in found:
         line.rstrip()
     return [*found, Text()]
+
+
+def _named(measure: str) -> str:
+    """Return what a measure is called."""
+    return next(name for each, name in MEASURE_NAMES.items() if each == measure)
+
+
+def _short(measure: str) -> str:
+    """Return the head of a measure's column."""
+    name = _named(measure)
+    return name if name == "tokens" else name.removesuffix(" tokens")
+
+
+def _counted(measure: str, value: float) -> str:
+    amount = measured(measure, value)
+    return amount if measure == "cost" else f"{amount} {_named(measure)}"
 
 
 def _state(news: News, *, is_live: bool) -> Text:
