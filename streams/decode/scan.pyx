@@ -30,8 +30,22 @@ from streams.decode.served_by import MAX_PART
 cdef extern from *:
     """
     #define IS_LITTLE_ENDIAN (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+
+    #include <stdint.h>
+    #include <string.h>
+
+    typedef uint8_t sixteen __attribute__((vector_size(16)));
+
+    /* Which of sixteen bytes end a run of plain ones in a string: all bits of each that does. */
+    static inline void special_bytes(const uint8_t* at, uint64_t* found) {
+        sixteen bytes, marks;
+        memcpy(&bytes, at, 16);
+        marks = (sixteen)((bytes == '"') | (bytes == '\\\\') | (bytes < 0x20));
+        memcpy(found, &marks, 16);
+    }
     """
     const bint IS_LITTLE_ENDIAN
+    void special_bytes(const uint8_t* at, uint64_t* found) noexcept nogil
     int __builtin_ctzll(unsigned long long word) noexcept nogil
 
 cdef extern from "Python.h":
