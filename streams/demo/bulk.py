@@ -18,10 +18,12 @@ from streams.demo.draws import (
     tenant_table,
 )
 from streams.demo.figures import study
-from streams.demo.truth import Simulated
+from streams.demo.offers import request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from streams.demo.truth import Simulated
 
 SHUFFLE_EVENTS = 64
 """About how far `plain_events` moves an event from its place."""
@@ -74,11 +76,12 @@ def _plain(
     prefix = f'{{"id":"{run}-'
     for number, millis in enumerate(times):
         draw = bits(64)
-        origin, language, line = lines[draw & (1 << LINE_BITS) - 1]
+        origin, language, line, model = lines[draw & (1 << LINE_BITS) - 1]
         draw >>= LINE_BITS
         tenant = tenants[draw & (1 << TENANT_BITS) - 1]
         draw >>= TENANT_BITS
-        prompt, completion, size = sizes[draw & (1 << SIZE_BITS) - 1]
+        prompt, completion = sizes[draw & (1 << SIZE_BITS) - 1]
         draw >>= SIZE_BITS
-        value = f'{prefix}{number}","ts":{millis // 1000}.{millis % 1000:03}{line}{tenant}{size}'
-        yield Simulated(millis / 1000, value.encode(), origin, language, prompt, completion), draw
+        ts = f"{millis // 1000}.{millis % 1000:03}"
+        head = f'{prefix}{number}","ts":{ts}{line}{tenant}'
+        yield request(millis / 1000, head, origin, language, model, prompt, completion), draw

@@ -80,8 +80,12 @@ def models_out(figures: Study, origin: str, day: float) -> tuple[list[str], list
     return names, list(accumulate(weights))
 
 
-def line_table(seed: int, origins: Mapping[str, float], *, odd: bool) -> list[tuple[str, str, str]]:
-    """Return (origin, language, model and language as JSON): in proportion to its share, shuffled.
+#: Origin, language, model and language as JSON, and the model's id.
+Line = tuple[str, str, str, str]
+
+
+def line_table(seed: int, origins: Mapping[str, float], *, odd: bool) -> list[Line]:
+    """Return lines in proportion to their shares, shuffled.
 
     Pairs too rare for a place are omitted; every language of the study has some. `odd`: models and
     languages in all their notations, otherwise in the plain one.
@@ -90,9 +94,7 @@ def line_table(seed: int, origins: Mapping[str, float], *, odd: bool) -> list[tu
 
 
 @lru_cache(maxsize=4)
-def _mixed_lines(
-    seed: int, origins: tuple[tuple[str, float], ...], odd: bool
-) -> list[tuple[str, str, str]]:
+def _mixed_lines(seed: int, origins: tuple[tuple[str, float], ...], odd: bool) -> list[Line]:
     figures = study()
     random = Random(f"lines {seed}")  # noqa: S311 (not for secrets)
     declared = {language.tag: language.declared for language in figures.languages}
@@ -104,7 +106,7 @@ def _mixed_lines(
         for name in random.choices(names, cum_weights=weights, k=number):
             written = random.choice(also[name]) if odd else name
             language = random.choice(declared[tag]) if odd else declared[tag][0]
-            lines.append((origin, tag, event_middle(written, language)))
+            lines.append((origin, tag, event_middle(written, language), name))
     random.shuffle(lines)
     return lines
 
@@ -133,15 +135,12 @@ def spread_table() -> list[tuple[float, float]]:
 
 
 @cache
-def size_table() -> list[tuple[int, int, str]]:
-    """Return prompt and completion tokens of the study's last week, also as an event's end."""
+def size_table() -> list[tuple[int, int]]:
+    """Return prompt and completion tokens of the study's last week."""
     prompt_mean, completion_mean = study().prompt_mean[1], study().completion_mean[1]
     raw = [(prompt_mean * p, completion_mean * c) for p, c in spread_table()]
     total = round((prompt_mean + completion_mean) * len(raw))
-    return [
-        (prompt, completion, f'"prompt_tokens":{prompt},"completion_tokens":{completion}}}')
-        for prompt, completion in scaled(raw, total)
-    ]
+    return scaled(raw, total)
 
 
 @cache

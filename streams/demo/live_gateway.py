@@ -20,10 +20,13 @@ from streams.demo.draws import (
     tenant_table,
 )
 from streams.demo.figures import HOUR_SECONDS, study
-from streams.demo.truth import Simulated
+from streams.demo.offers import request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from streams.demo.draws import Line
+    from streams.demo.truth import Simulated
 
 
 class Gateway:
@@ -68,7 +71,7 @@ class Gateway:
             event, self._next = self._next, next(self._events)
             yield event
 
-    def _table(self) -> list[tuple[str, str, str]]:
+    def _table(self) -> list[Line]:
         return self._lines
 
 
@@ -138,7 +141,7 @@ def _live_random(seed: int) -> Random:
 
 
 def _live(
-    seed: int, start: float, rate: float, table: Callable[[], list[tuple[str, str, str]]]
+    seed: int, start: float, rate: float, table: Callable[[], list[Line]]
 ) -> Iterator[Simulated]:
     random, gaps = _live_random(seed), gap_table()
     tenants, sizes = tenant_table(study().tenants), size_table()
@@ -156,10 +159,11 @@ def _live(
         at += need / speed
         number += 1
         draw >>= GAP_BITS
-        origin, language, line = table()[draw & (1 << LINE_BITS) - 1]
+        origin, language, line, model = table()[draw & (1 << LINE_BITS) - 1]
         draw >>= LINE_BITS
         tenant = tenants[draw & (1 << TENANT_BITS) - 1]
-        prompt, completion, size = sizes[draw >> TENANT_BITS & (1 << SIZE_BITS) - 1]
+        prompt, completion = sizes[draw >> TENANT_BITS & (1 << SIZE_BITS) - 1]
         millis = math.ceil(at * 1000)
-        value = f'{prefix}{number}","ts":{millis // 1000}.{millis % 1000:03}{line}{tenant}{size}'
-        yield Simulated(millis / 1000, value.encode(), origin, language, prompt, completion)
+        ts = f"{millis // 1000}.{millis % 1000:03}"
+        head = f'{prefix}{number}","ts":{ts}{line}{tenant}'
+        yield request(millis / 1000, head, origin, language, model, prompt, completion)

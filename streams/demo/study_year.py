@@ -22,12 +22,13 @@ from streams.demo.draws import (
     spread_table,
 )
 from streams.demo.figures import ORIGINS, REST, WEEK_SECONDS, study
-from streams.demo.truth import Simulated
+from streams.demo.offers import request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from streams.demo.figures import Study
+    from streams.demo.truth import Simulated
 
 
 def weekly_shares(seed: int) -> list[dict[str, float]]:
@@ -98,14 +99,14 @@ def study_events(seed: int) -> Iterator[Simulated]:
         drawn = _week_requests(random, figures, week, payments)
         random.shuffle(drawn)
         times = sorted(int(random.random() * WEEK_SECONDS * 1000) for _ in drawn)
-        for millis, (origin, language, line, prompt, completion) in zip(times, drawn, strict=True):
+        for millis, (origin, language, line, model, prompt, completion) in zip(
+            times, drawn, strict=True
+        ):
             number += 1
             at = round(start * 1000) + millis
-            value = (
-                f'{{"id":"study-{number:06}","ts":{at // 1000}.{at % 1000:03}{line}'
-                f'"prompt_tokens":{prompt},"completion_tokens":{completion}}}'
-            )
-            yield Simulated(at / 1000, value.encode(), origin, language, prompt, completion)
+            ts = f"{at // 1000}.{at % 1000:03}"
+            head = f'{{"id":"study-{number:06}","ts":{ts}{line}'
+            yield request(at / 1000, head, origin, language, model, prompt, completion)
 
 
 def _week_volume(figures: Study, week: int) -> tuple[float, float]:
@@ -148,8 +149,8 @@ def _payments(
 
 def _week_requests(
     random: Random, figures: Study, week: int, payments: Mapping[tuple[str, str], int]
-) -> list[tuple[str, str, str, int, int]]:
-    """Return the requests of a week: origin, language, JSON of model and language, sizes."""
+) -> list[tuple[str, str, str, str, int, int]]:
+    """Return the requests of a week: origin, language, JSON of both, model, sizes."""
     part = week / (figures.weeks - 1)
     prompt_mean, completion_mean = (
         first + (last - first) * part
@@ -167,7 +168,7 @@ def _week_requests(
         names, weights = models[origin]
         chosen = random.choices(names, cum_weights=weights, k=count)
         drawn += [
-            (origin, tag, event_middle(name, plain[tag]), *size)
+            (origin, tag, event_middle(name, plain[tag]), name, *size)
             for name, size in zip(chosen, sizes, strict=True)
         ]
     return drawn

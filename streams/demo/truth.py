@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class Simulated(NamedTuple):
-    """One request: its time in unix seconds, the record's value, and its true classification."""
+    """One request: its time in unix seconds, the record's value, and its true classification.
+
+    `cost` is in nano-dollars; it, cache reads and provider are None where the record says nothing.
+    """
 
     ts: float
     value: bytes
@@ -22,6 +25,9 @@ class Simulated(NamedTuple):
     language: str
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int | None = None
+    cost: int | None = None
+    provider: str | None = None
 
     @property
     def tokens(self) -> int:

@@ -44,7 +44,7 @@ HEADERS = {
 
 ROUTES_REMEDY = (
     "Paths: / (the page), /metrics, /healthz, /readyz, and the API (/api/v1/shares and more), "
-    "which /api/v1/openapi.json describes."
+    "which /api describes, and /api/v1/openapi.json for programs."
 )
 
 

@@ -13,6 +13,7 @@ from streams.shares.windows import WINDOW_NAMES
 from streams.shifts.alert_rules import SHIFT_WINDOWS
 from streams.shifts.notes_file import MAX_KEY, MAX_NOTES, MAX_TEXT
 from streams.shifts.series import SHIFT_MEASURES
+from streams.web.api_words import described, example
 from streams.web.query import FORMATS, LATEST_UNIX_SECONDS
 
 Schema = dict[str, Any]
@@ -35,7 +36,7 @@ _SIZE: Final[Schema] = {"type": ["number", "null"], "minimum": 0}
 def _object(**properties: Schema) -> Schema:
     return {
         "type": "object",
-        "properties": properties,
+        "properties": {name: described(name, each) for name, each in properties.items()},
         "required": list(properties),
         "additionalProperties": False,
     }
@@ -146,7 +147,7 @@ _SCHEMAS: Final[Schema] = {
         simulated=_YES,
         windows={
             "type": "object",
-            "properties": {name: _of("Window") for name in WINDOW_NAMES},
+            "properties": {name: described(name, _of("Window")) for name in WINDOW_NAMES},
             "additionalProperties": False,
         },
         unknown=_list(_of("UnknownModel")),
@@ -254,7 +255,8 @@ _SCHEMAS: Final[Schema] = {
     "Shifts": _object(
         as_of=_NUMBER
         | {"description": "0 until shifts are computed, about half a minute after the start."},
-        baseline_days=_NUMBER | {"minimum": 0},
+        baseline_days=_NUMBER
+        | {"minimum": 0, "description": "Days of history; of cost it may be shorter."},
         needed_days=_COUNT | {"description": "Days of history before shifts are reported."},
         shifts=_list(_of("Shift")),
     ),
@@ -284,7 +286,11 @@ _SCHEMAS: Final[Schema] = {
         notes=_list(_of("Note")) | {"description": "Known events that it may be due to."},
         models=_maybe("Movers", "Null for a language: models are not counted by language."),
         joint=_maybe("Movers", "An origin's by language, a language's by origin."),
-        tenants=_maybe("Movers", "By keyed hash; null where requests name none."),
+        tenants=_maybe("Movers", "By keyed hash; null of cost, and where requests name none."),
+        tenants_note={
+            "type": ["string", "null"],
+            "description": "Of cost, that tenants are not counted by it; else null.",
+        },
     ),
     "Health": _object(status=_TEXT),
     "Readiness": _object(ready=_YES, reasons=_list(_TEXT)),
@@ -317,7 +323,9 @@ _TIME: Final[Schema] = {"type": "number", "minimum": 0, "maximum": LATEST_UNIX_S
 
 
 def _answer(description: str, schema: str, *, csv: bool = False) -> Schema:
-    content: Schema = {"application/json": {"schema": _of(schema)}}
+    content: Schema = {
+        "application/json": {"schema": _of(schema), "example": example(_of(schema), _SCHEMAS)}
+    }
     if csv:
         content["text/csv"] = {"schema": {"type": "string"}}
     return {"description": description, "content": content}

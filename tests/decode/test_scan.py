@@ -47,7 +47,7 @@ def test_what_flat_records_say_besides_their_counts_is_read_alike(some):
     agree(some)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(values.filter(bool), min_size=1, max_size=12), st.booleans(), st.integers(1, 5))
 def test_values_alone_are_read_as_those_of_records(some, compiled, size):
     def names(classifier, rows):

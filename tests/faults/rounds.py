@@ -15,7 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from cluster import FAULTS, FAULTS_OF_THREE, TOPIC, Cluster
-from truth import Gap, PaneTruth, gap
+from truth import Gap, PaneTruth, gap, gap_of_providers
 
 from streams.demo.bulk import plain_events
 from streams.demo.sender import Sender
@@ -127,7 +127,10 @@ def gap_of(worker: WorkerProcess, truth: PaneTruth) -> Gap:
         if history is None:
             return Gap(lost=truth.events)
         worst = worst.worst(gap(truth, level, history))
-    return worst
+    served = worker.try_get("/api/v1/history?dimension=provider&step=1d")
+    return (
+        Gap(lost=truth.events) if served is None else worst.worst(gap_of_providers(truth, served))
+    )
 
 
 class Round:

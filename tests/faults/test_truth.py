@@ -26,7 +26,11 @@ def truth_of(events):
 
 def history_of(truth, level):
     """What a worker would answer that has counted just this."""
-    points = truth.kept(level).items()
+    # With dollars, as the API has them.
+    points = [
+        (start, {key: [*cell[:5], cell[5] / 1e9] for key, cell in cells.items()})
+        for start, cells in truth.kept(level).items()
+    ]
     return {"points": [{"start": start, "cells": cells} for start, cells in points]}
 
 
@@ -38,13 +42,17 @@ def test_a_worker_that_counted_all_is_at_no_level_away_from_the_truth(level):
 @pytest.mark.parametrize("level", LEVELS)
 def test_one_event_that_is_missing_is_lost_and_one_too_many_is_doubled(level):
     events = round_of()
-    newest = max(events, key=lambda event: event.ts)
+    newest = max((each for each in events if each.cost), key=lambda event: event.ts)
     fewer = [event for event in events if event is not newest]
     tokens = newest.prompt_tokens + newest.completion_tokens
 
-    assert gap(truth_of(events), level, history_of(truth_of(fewer), level)) == Gap(1, 0, tokens)
+    assert gap(truth_of(events), level, history_of(truth_of(fewer), level)) == Gap(
+        *(1, 0, tokens + tokens - newest.cached_tokens, newest.cost)
+    )
     more = history_of(truth_of([*events, newest]), level)
-    assert gap(truth_of(events), level, more) == Gap(0, 1, tokens)
+    assert gap(truth_of(events), level, more) == Gap(
+        *(0, 1, tokens + tokens - newest.cached_tokens, newest.cost)
+    )
 
 
 def test_an_event_in_the_wrong_pane_is_lost_in_one_and_doubled_in_the_other():

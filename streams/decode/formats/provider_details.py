@@ -85,16 +85,17 @@ def _stated(
     """
     found: object = None
     for holder in holders:
-        details = usage.get(holder)
-        if type(details) is dict:
-            found = whole(first(details, *inside))
+        # Most objects have few of the names.
+        if holder in usage and type(usage[holder]) is dict:
+            found = whole(first(usage[holder], *inside))
             if found:
                 return found
     for name in beside:
-        value = whole(usage.get(name))
-        if value:
-            return value
-        found = value if found is None else found
+        if name in usage:
+            value = whole(usage[name])
+            if value:
+                return value
+            found = value if found is None else found
     return found
 
 
@@ -132,6 +133,8 @@ def with_own_key(cost: object, upstream: object, is_own_key: object) -> object:
     With a key of one's own the charge is a fee, and the provider bills the request itself. Where it
     is not said whose key it was, the provider bills more than the fee.
     """
+    if upstream is None or is_own_key is False:
+        return cost
     charged, billed = decimal_of(cost), decimal_of(upstream)
     if charged is None or billed is None:
         return cost
