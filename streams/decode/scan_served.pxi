@@ -82,6 +82,20 @@ cdef bint _region_of(Span name, Span* region) noexcept nogil:
         at += 1
 
 
+# Parts of the names of clouds: small letters alone.
+cdef enum:
+    MAX_CLOUDS = 16
+
+_KEPT_CLOUDS = [each.encode() for each in CLOUDS]
+cdef int _number_of_clouds = len(_KEPT_CLOUDS)
+cdef const char* _clouds[MAX_CLOUDS]
+cdef Py_ssize_t _sizes_of_clouds[MAX_CLOUDS]
+if _number_of_clouds > MAX_CLOUDS or not all(each.isalpha() and each.islower() for each in CLOUDS):
+    raise ValueError("the table of clouds does not hold these names")
+for _byte in range(_number_of_clouds):
+    _clouds[_byte] = PyBytes_AS_STRING(_KEPT_CLOUDS[_byte])
+    _sizes_of_clouds[_byte] = len(_KEPT_CLOUDS[_byte])
+
 cdef int[2] _BASES
 _BASES[0], _BASES[1] = S_BASE, S_HIDDEN_BASE
 cdef int[3] _REGIONAL
@@ -92,7 +106,24 @@ cdef inline bint _is_something(Span slot) noexcept nogil:
     return slot.start != NULL and slot.start[0] != 0x6E
 
 
-cdef bint _place_in(Walk* walk, Span* place) noexcept nogil:
+cdef bint _is_cloud(Span name) noexcept nogil:
+    """Return whether a provider is a cloud, by a part of its name in any case."""
+    cdef const uint8_t* part
+    cdef Py_ssize_t size, at, same
+    cdef int number
+    for number in range(_number_of_clouds):
+        part = <const uint8_t*>_clouds[number]
+        size = _sizes_of_clouds[number]
+        for at in range(name.size - size + 1):
+            same = 0
+            while same < size and (name.start[at + same] | 0x20) == part[same]:
+                same += 1
+            if same == size:
+                return True
+    return False
+
+
+cdef bint _place_in(Walk* walk, Span name, Span* place) noexcept nogil:
     """Find where a request was served, `start` is NULL where nothing says it."""
     cdef Span text
     cdef Text found
@@ -100,6 +131,9 @@ cdef bint _place_in(Walk* walk, Span* place) noexcept nogil:
     if not _first_text(walk, _BASES, 2, place):
         return False
     if place.start != NULL:
+        return True
+    # A region says it only of a cloud, or where nobody is named.
+    if _is_something(walk.slots[S_LLM_PROVIDER]) and not _is_cloud(name):
         return True
     # SpendLogs has them in the metadata.
     if _is_something(walk.slots[S_META_BREAKDOWN]) or _is_something(walk.slots[S_META_MAP]):
@@ -134,7 +168,7 @@ cdef bint _served_in(Walk* walk, Event* event) noexcept nogil:
             return False
     if name.size > 0 and not _is_name(name):
         return False
-    if not _place_in(walk, &place):
+    if not _place_in(walk, name, &place):
         return False
     event.provider = name
     if place.start == NULL:
