@@ -49,6 +49,10 @@ cdef extern from *:
     void special_bytes(const uint8_t* at, uint64_t* found) noexcept nogil
     int __builtin_ctzll(unsigned long long word) noexcept nogil
 
+cdef extern from *:
+    # Cython defines it. Plain events keep the loop to themselves.
+    bint likely(bint condition) noexcept nogil
+
 cdef extern from "Python.h":
     double PyOS_string_to_double(const char* text, char** end, object overflow) except? -1.0
 
@@ -123,7 +127,7 @@ cdef class Scanner:
         event.messages.start = NULL
         if not self._may_read or end - at > self._max_record_bytes:
             return False
-        if _read_plain(at, end, &event):
+        if likely(_read_plain(at, end, &event)):
             format = NATIVE
         else:
             format = _read_payload(
