@@ -25,7 +25,6 @@ import os
 from streams.decode.event import EARLIEST_TIME, MAX_CHARACTERS, MAX_TOKENS
 from streams.decode.formats import provider_details
 from streams.decode.formats.markers import BEFORE_LITELLM, BEFORE_NATIVE, TIMES
-from streams.decode.formats.native import CLOUDS
 from streams.decode.served_by import MAX_PART
 
 cdef extern from *:

@@ -45,25 +45,20 @@ cdef Text _failed(Span status) noexcept nogil:
     return found
 
 
-cdef bint _is_zero(Span number) noexcept nogil:
-    """Return whether a valid number is zero, and not only rounded to it."""
-    cdef int place
-    for place in range(number.size):
-        if 0x31 <= number.start[place] <= 0x39:
-            return False
-        if (number.start[place] | 0x20) == 0x65:
-            break
-    return True
-
-
 cdef bint _price_of(Walk* walk, int64_t* nano) noexcept nogil:
     """Read the price; a zero is none where it stands for a price that is not known."""
     cdef Text failed
     cdef Span why
-    if not _price_in(walk.slots[S_PRICE], nano):
+    cdef Span price = walk.slots[S_PRICE]
+    cdef Py_ssize_t place
+    if not _price_in(price, nano):
         return False
-    if nano[0] != 0 or not _is_zero(walk.slots[S_PRICE]):
+    if nano[0] != 0:
         return True
+    for place in range(price.size):
+        # A price that is rounded to nothing is known; an exponent may have digits of its own.
+        if 0x31 <= price.start[place] <= 0x39:
+            return False
     failed = _failed(walk.slots[S_STATUS])
     if failed == ABSENT:
         failed = _failed(walk.slots[S_META_STATUS])

@@ -82,20 +82,6 @@ cdef bint _region_of(Span name, Span* region) noexcept nogil:
         at += 1
 
 
-# Parts of the names of clouds: small letters alone.
-cdef enum:
-    MAX_CLOUDS = 16
-
-_KEPT_CLOUDS = [each.encode() for each in CLOUDS]
-cdef int _number_of_clouds = len(_KEPT_CLOUDS)
-cdef const char* _clouds[MAX_CLOUDS]
-cdef Py_ssize_t _sizes_of_clouds[MAX_CLOUDS]
-if _number_of_clouds > MAX_CLOUDS or not all(each.isalpha() and each.islower() for each in CLOUDS):
-    raise ValueError("the table of clouds does not hold these names")
-for _byte in range(_number_of_clouds):
-    _clouds[_byte] = PyBytes_AS_STRING(_KEPT_CLOUDS[_byte])
-    _sizes_of_clouds[_byte] = len(_KEPT_CLOUDS[_byte])
-
 cdef int[2] _BASES
 _BASES[0], _BASES[1] = S_BASE, S_HIDDEN_BASE
 cdef int[3] _REGIONAL
@@ -106,25 +92,16 @@ cdef inline bint _is_something(Span slot) noexcept nogil:
     return slot.start != NULL and slot.start[0] != 0x6E
 
 
-cdef bint _is_cloud(Span name) noexcept nogil:
-    """Return whether a provider is a cloud, by a part of its name in any case."""
-    cdef const uint8_t* part
-    cdef Py_ssize_t size, at, same
-    cdef int number
-    for number in range(_number_of_clouds):
-        part = <const uint8_t*>_clouds[number]
-        size = _sizes_of_clouds[number]
-        for at in range(name.size - size + 1):
-            same = 0
-            while same < size and (name.start[at + same] | 0x20) == part[same]:
-                same += 1
-            if same == size:
-                return True
-    return False
+cdef inline bint _may_be_regional(Span name) noexcept nogil:
+    """Return whether a region surely says where the requests of a provider are served."""
+    return name.start == NULL or (name.size >= 7 and memcmp(name.start, b"bedrock", 7) == 0)
 
 
 cdef bint _place_in(Walk* walk, Span name, Span* place) noexcept nogil:
-    """Find where a request was served, `start` is NULL where nothing says it."""
+    """Find where a request was served, `start` is NULL where nothing says it.
+
+    Return False where Python has to judge it: a region counts only of clouds.
+    """
     cdef Span text
     cdef Text found
     cdef int number
@@ -132,21 +109,18 @@ cdef bint _place_in(Walk* walk, Span name, Span* place) noexcept nogil:
         return False
     if place.start != NULL:
         return True
-    # A region says it only of a cloud, or where nobody is named.
-    if _is_something(walk.slots[S_LLM_PROVIDER]) and not _is_cloud(name):
-        return True
     # SpendLogs has them in the metadata.
     if _is_something(walk.slots[S_META_BREAKDOWN]) or _is_something(walk.slots[S_META_MAP]):
         return False
     found = _text_in(walk.slots[S_LOCATION], place)
     if found != ABSENT:
-        return found == PRESENT
+        return found == PRESENT and _may_be_regional(name)
     for number in range(3):
         found = _text_in(walk.slots[_REGIONAL[number]], &text)
         if found == UNCLEAR:
             return False
         if found == PRESENT and _region_of(text, place):
-            return True
+            return _may_be_regional(name)
     return True
 
 

@@ -54,8 +54,7 @@ _PROVIDERS = ("provider", *markers.PROVIDER, *markers.LITELLM_PROVIDER)
 _PLACES = (*markers.PLACE, *markers.LITELLM_PLACE)
 _DOLLARS = ("USD", "US$", "$")
 #: A region says where a request was served only of what has one: of clouds.
-#: Compiled code compares small letters only.
-CLOUDS = ("aws", "bedrock", "amazon", "azure", "gcp", "vertex", "google", "sagemaker")
+_CLOUDS = ("aws", "bedrock", "amazon", "azure", "gcp", "vertex", "google", "sagemaker")
 
 #: The typed decoder reads only the event's own names.
 _NOT_PLAIN = (
@@ -222,7 +221,7 @@ def served(document: Mapping[str, Any]) -> Any:
 
 def is_cloud(name: object) -> bool:
     """Return whether a provider is a cloud, whose endpoints have regions, by its name."""
-    return type(name) is str and any(each in name.lower() for each in CLOUDS)
+    return type(name) is str and any(each in name.lower() for each in _CLOUDS)
 
 
 def has_part(document: Mapping[str, Any]) -> bool:
