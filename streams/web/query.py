@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from streams.classify.keys import ALL_DIMENSIONS, SHIFT_DIMENSIONS
+from streams.classify.keys import ALL_DIMENSIONS, DIMENSIONS, OTHER, SHIFT_DIMENSIONS
+from streams.shares.filtered import unavailable
 from streams.shares.history import STEPS
 from streams.shares.windows import WINDOW_NAMES
 from streams.shifts.alert_rules import SHIFT_WINDOWS
@@ -24,10 +26,18 @@ LATEST_UNIX_SECONDS = 253_402_300_799
 class BadQuestionError(ValueError):
     """Invalid query parameters: what is wrong with them, and which values are accepted."""
 
+    status = HTTPStatus.BAD_REQUEST
+
     def __init__(self, error: str, remedy: str) -> None:
         super().__init__(error)
         self.error = error
         self.remedy = remedy
+
+
+class NotCountedTogetherError(BadQuestionError):
+    """A filter of dimensions that are not counted together."""
+
+    status = HTTPStatus.CONFLICT
 
 
 @dataclass(frozen=True)
@@ -63,10 +73,14 @@ def nothing(query: Mapping[str, Sequence[str]]) -> None:
 
 @dataclass(frozen=True)
 class WhichShares:
-    """The requested dimensions of the shares, and their format."""
+    """The requested dimensions of the shares, the part that they are of, and their format.
+
+    `chosen` has the key of each dimension that is filtered by; empty for everything.
+    """
 
     dimensions: frozenset[str]
     format: str = "json"
+    chosen: tuple[tuple[str, str], ...] = ()
 
 
 def which_shares(query: Mapping[str, Sequence[str]]) -> WhichShares:
@@ -74,12 +88,31 @@ def which_shares(query: Mapping[str, Sequence[str]]) -> WhichShares:
 
     Raises BadQuestionError as `question`.
     """
-    _check_names(query, ("dimensions", "format"))
+    _check_names(query, ("dimensions", *DIMENSIONS, "format"))
     wanted = query.get("dimensions", ("",))[0]
     named = wanted.split(",") if wanted else ALL_DIMENSIONS
     for name in named:
         _one_of({"dimensions": [name]}, "dimensions", ALL_DIMENSIONS)
-    return WhichShares(frozenset(named), _format(query))
+    return WhichShares(frozenset(named), _format(query), _chosen(query))
+
+
+def _chosen(query: Mapping[str, Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    """Return the keys that are filtered by; an empty one is none."""
+    chosen: dict[str, str] = {
+        each: query[each][0] for each in DIMENSIONS if query.get(each, ("",))[0]
+    }
+    for dimension, key in chosen.items():
+        if key == OTHER:
+            raise BadQuestionError(
+                f"{dimension} cannot be {OTHER!r}: that is the sum of what has no name of its own.",
+                f"Give a key of {dimension}, as in /api/v1/shares.",
+            )
+    try:
+        unavailable(chosen)
+    except ValueError as bad:
+        remedy = "Leave out language, or all but language and origin."
+        raise NotCountedTogetherError(f"{bad}.", remedy) from bad
+    return tuple(chosen.items())
 
 
 @dataclass(frozen=True)

@@ -90,8 +90,9 @@ def test_only_the_dimensions_that_are_looked_at_are_asked_for(open_page, address
     page.wait_for_selector("#joint tbody tr")
 
     shares = [url.partition("dimensions=")[2] for url in asked if "/shares?" in url]
-    assert shares[0] in {"origin,language", "origin,language,model"}
-    assert shares[-1] == "origin,language,model,joint"
+    always = "origin,language,jurisdiction"
+    assert shares[0] in {always, f"{always},model"}
+    assert shares[-1] == f"{always},model,joint"
 
 
 def test_the_webs_languages_stand_beside_ours_and_are_in_no_sum(open_page, address):

@@ -2,7 +2,7 @@
 
 import { byId, el, fill } from "./dom.js";
 import { change, shiftedOf, daysKnown } from "./shifts.js";
-import { compact, keyName, percent, points, windowOf, wobble } from "./words.js";
+import { compact, keyName, measureOf, percent, points, windowOf, wobble } from "./words.js";
 
 const FIRST_LANGUAGE = "en";
 // Not languages: the rest, and what could not be determined.
@@ -14,7 +14,8 @@ const counted = (amount, what) => `${compact(amount)} ${what}${amount === 1 ? ""
 export function showAnswer(windows, shifts, { measure, window }) {
   const now = windows[window];
   if (!now?.[measure]) {
-    fill(byId("headline"), `No traffic in the last ${windowOf(window).long}`);
+    const isQuiet = !now?.requests;
+    fill(byId("headline"), isQuiet ? `No traffic in the last ${windowOf(window).long}` : `No ${measureOf(measure).of} known in the last ${windowOf(window).long}`);
     fill(byId("second"));
     fill(byId("subline"), "Requests are counted about a second after they reach Kafka.");
     showVerdict(null);
@@ -23,7 +24,7 @@ export function showAnswer(windows, shifts, { measure, window }) {
   }
   const origin = shareOf(windows, shifts, "origin", "cn-open", measure, window);
   fill(byId("headline"),
-    "Chinese open models: ", el("strong", null, percent(origin.share)), ` of ${measure} in the last ${windowOf(window).name}`,
+    "Chinese open models: ", el("strong", null, percent(origin.share)), ` of ${measureOf(measure).of} in the last ${windowOf(window).name}`,
     el("span", { class: "since" }, ...changeWords(origin)));
   fill(byId("second"), ...languageWords(windows, shifts, measure, window));
   fill(byId("subline"), `Counted: ${counted(now.requests, "request")}, ${counted(now.tokens, "token")}.`);
@@ -36,7 +37,8 @@ export function showAnswer(windows, shifts, { measure, window }) {
 function shareOf(windows, shifts, dimension, key, measure, window) {
   const ratio = (name) => {
     if (!windows[name]?.[measure]) return NaN;
-    return windows[name][dimension]?.find((row) => row.key === key)?.[`${measure}_ratio`] ?? 0;
+    const row = windows[name][dimension]?.find((each) => each.key === key);
+    return row ? row[`${measure}_ratio`] ?? NaN : 0;
   };
   const shift = change(shifts, { dimension, key, measure, window });
   const share = ratio(window);
@@ -69,7 +71,7 @@ function languageWords(windows, shifts, measure, window) {
   const name = keyName("language", key, moved?.name ?? rows.find((row) => row.key === key)?.name);
   return [
     el("strong", null, name), moved ? ", the language that shifted most: " : ", the largest language after English: ",
-    el("strong", null, percent(language.share)), ` of ${measure}`, ...changeWords(language), ".",
+    el("strong", null, percent(language.share)), ` of ${measureOf(measure).of}`, ...changeWords(language), ".",
   ];
 }
 

@@ -4,7 +4,7 @@ import { draw, say } from "./chart.js";
 import { byId, el, fill, header, swatch, table } from "./dom.js";
 import { hideNotes, showNotes } from "./notes.js";
 import { bandsOf, historyAddress, ratioOf, stamp, steps } from "./points.js";
-import { percent, points as pointsWords, share } from "./words.js";
+import { measureOf, percent, points as pointsWords, share } from "./words.js";
 
 export function showHistory(history, measure, names) {
   const { dimension, range, points } = history;
@@ -13,7 +13,8 @@ export function showHistory(history, measure, names) {
   if (byId("history-csv").getAttribute("href") !== csv) byId("history-csv").setAttribute("href", csv);
   const used = points.filter((point) => point[measure] > 0);
   if (!used.length) {
-    say(chart, `No traffic in the ${range.long}.`);
+    const isQuiet = !points.some((point) => point.requests > 0);
+    say(chart, isQuiet ? `No traffic in the ${range.long}.` : `No ${measureOf(measure).of} known in the ${range.long}.`);
     fill(byId("change"));
     fill(byId("legend"));
     fill(byId("chart-note"));
@@ -42,15 +43,15 @@ function changeWords(points, bands, measure, range) {
     band, from: ratioOf(points.slice(0, tenth), band, measure), to: ratioOf(points.slice(-tenth), band, measure),
   })).sort((a, b) => Math.abs(b.to - b.from) - Math.abs(a.to - a.from))[0];
   const span = `over the ${range.long}`;
-  if (Math.abs(moved.to - moved.from) < 0.005) return [`No share of ${measure} moved by more than half a point ${span}.`];
+  if (Math.abs(moved.to - moved.from) < 0.005) return [`No share of ${measureOf(measure).of} moved by more than half a point ${span}.`];
   return [
-    `Largest change ${span}: `, el("strong", null, moved.band.name), ` from ${percent(moved.from)} to ${percent(moved.to)} of ${measure} `,
+    `Largest change ${span}: `, el("strong", null, moved.band.name), ` from ${percent(moved.from)} to ${percent(moved.to)} of ${measureOf(measure).of} `,
     `(${pointsWords(moved.to - moved.from)} points).`,
   ];
 }
 
 function noteWords(range, measure) {
-  return `Per cent of ${measure} of each ${range.point}; the last one is still running. No area: no traffic. `
+  return `Per cent of ${measureOf(measure).of} of each ${range.point}; the last one is still running. No area: no traffic. `
     + "The change compares the first tenth of the period with the last.";
 }
 
@@ -60,5 +61,5 @@ function numbers(points, bands, measure, range) {
     ...[...bands].reverse().map((band) => el("td", null, share(ratioOf([point], band, measure)))),
   ]);
   const heads = [range.local ? "From (local time)" : "From (UTC)", ...[...bands].reverse().map((band) => band.short)];
-  return table(null, `Per cent of ${measure}, newest first`, heads, rows);
+  return table(null, `Per cent of ${measureOf(measure).of}, newest first`, heads, rows);
 }

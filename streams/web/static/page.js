@@ -8,11 +8,12 @@ import { showHistory } from "./history.js";
 import { listen } from "./live.js";
 import { fetchHistory, FIRST_RANGES, RANGES } from "./points.js";
 import { change, itemOf, showMovers, showShifts } from "./shifts.js";
-import { jointTable, sharesTable } from "./tables.js";
+import { isServedKnown, isServedSeen, onServedSeen, showMore, showServed } from "./served.js";
+import { originMatrix, sharesTable } from "./tables.js";
 import { showUnknown } from "./unknown.js";
 import { CHOICES, choose, goTo, onChange, place, view } from "./view.js";
 import { webNote } from "./weblanguages.js";
-import { WINDOWS } from "./words.js";
+import { percent, WINDOWS } from "./words.js";
 
 const SHIFTS_EVERY_SECONDS = 10;
 const MOVERS_EVERY_SECONDS = 30;
@@ -67,7 +68,8 @@ async function round() {
 
 // Only what is looked at: the models alone would be as much again as all the rest.
 function dimensionsNow() {
-  const wanted = new Set(["origin", "language", view.by, ...(byId("joint").open ? ["joint"] : [])]);
+  const served = isServedSeen() ? ["provider", ...(byId("law").open ? ["law"] : [])] : [];
+  const wanted = new Set(["origin", "language", "jurisdiction", view.by, ...(byId("joint").open ? ["joint"] : []), ...served]);
   return [...wanted].join(",");
 }
 
@@ -151,33 +153,47 @@ function show() {
   showAnswer(windows, shifts, view);
   fill(byId("origin-shares"), sharesTable(windows, "origin", view.measure, view.window, true).table);
   showKeys(windows);
+  showServed(windows, view);
+  showMeasures(windows);
   if (shifts) showShifts(shifts, view, openShift);
   showUnknown(shares, view.measure);
   showPipeline(shares);
 }
 
 function showKeys(windows) {
-  if (byId("joint").open && windows[view.window]?.joint) fill(byId("joint").lastElementChild, jointTable(windows[view.window], view.measure));
+  if (byId("joint").open && windows[view.window]?.joint) fill(byId("joint").lastElementChild, originMatrix(windows[view.window], "joint", "language", view.measure));
   // What has just been chosen is on its way: the table before it stays until then.
   if (!windows[view.window]?.[view.by]) return;
   byId("keys-heading").textContent = `By ${view.by}`;
   const made = sharesTable(windows, view.by, view.measure, view.window, view.all);
   fill(byId("key-shares"), made.total ? made.table : el("p", { class: "note" }, "Nothing yet."));
-  const more = byId("more");
-  more.hidden = !view.all && made.hidden === 0;
-  more.textContent = view.all ? "Show fewer" : `Show all ${made.total}`;
-  more.setAttribute("aria-expanded", String(view.all));
+  showMore(byId("more"), made, view.all);
   byId("web-note").hidden = view.by !== "language" || !made.total;
 }
 
-function redraw() {
-  if (history) showHistory({ ...history, notes }, view.measure, languageNames());
+// A measure is there to choose where something of it is known; what part has a price is said.
+function showMeasures(windows) {
+  const known = Object.values(windows);
+  byId("measure").querySelector("[value=cost]").parentElement.hidden = view.measure !== "cost" && !known.some(({ cost }) => cost != null);
+  for (const name of ["provider", "jurisdiction"]) byId("over").querySelector(`[value=${name}]`).parentElement.hidden = view.over !== name && !isServedKnown(windows);
+  fill(byId("coverage"), coverageWords(windows[view.window] ?? {}));
 }
 
-function languageNames() {
+function coverageWords({ priced_ratio: priced, estimated_ratio: estimated, measured_ratio: measured, tokens }) {
+  if (!tokens) return "";
+  if (view.measure === "cost") return `Prices known for ${percent(priced ?? 0)} of tokens${priced && estimated ? `, of them ${percent(estimated / priced)} estimated from a list of prices` : ""}.`;
+  return view.measure === "uncached_tokens" && measured < 1 ? `Cache reads known for ${percent(measured ?? 0)} of tokens.` : "";
+}
+
+function redraw() {
+  if (history) showHistory({ ...history, notes }, view.measure, keyNames(view.over));
+}
+
+const languageNames = () => keyNames("language");
+function keyNames(dimension) {
   const names = new Map();
   for (const { key } of WINDOWS) {
-    for (const row of shares?.windows?.[key]?.language ?? []) names.set(row.key, row.name);
+    for (const row of shares?.windows?.[key]?.[dimension] ?? []) if (row.name) names.set(row.key, row.name);
   }
   return names;
 }
@@ -227,8 +243,10 @@ onChange((parts) => {
 showChoices();
 fill(byId("web-note"), ...webNote());
 byId("more").addEventListener("click", () => choose({ all: !view.all }, "all"));
+byId("more-providers").addEventListener("click", () => choose({ allProviders: !view.allProviders }, "providers"));
 byId("more-shifts").addEventListener("click", () => choose({ allShifts: !view.allShifts }, "shifts"));
-byId("joint").addEventListener("toggle", refresh);
+for (const id of ["joint", "law"]) byId(id).addEventListener("toggle", refresh);
+onServedSeen(refresh);
 for (const id of ["partitions", "records"]) byId(id).addEventListener("toggle", show);
 byId("history-numbers").addEventListener("toggle", redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

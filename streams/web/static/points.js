@@ -1,6 +1,6 @@
 // Shares over time: points of the API into the bands of a chart.
 
-import { BANDS, keyName, ORIGINS, REST } from "./words.js";
+import { BANDS, keyName, measureOf, MEASURES, ORIGINS, REST } from "./words.js";
 
 // merge: seconds of one point in the chart, where the API's own step is finer than a screen.
 // every: seconds after which it is asked for again. local: shown in the reader's time zone.
@@ -26,31 +26,34 @@ export async function fetchHistory(dimension, range, asOf, ask) {
   return { dimension, range, seconds: Math.max(body.seconds, range.merge ?? 0), asOf: body.as_of, points: merge(body.points, range.merge ?? body.seconds) };
 }
 
+// What is not known stays null, and is no zero.
+const plus = (a, b) => (a == null ? b : b == null ? a : a + b);
+const SUMS = { output_tokens: "completion_tokens" };
+
 // Cells have no prototype: a model may be called like a part of one.
 function merge(points, seconds) {
   const merged = new Map();
-  for (const { start, tokens, requests, cells } of points) {
+  for (const of of points) {
     // Only steps below a day are merged, so starts that are multiples of the length are right.
-    const at = seconds < 86_400 ? Math.floor(start / seconds) * seconds : start;
-    const point = merged.get(at) ?? { start: at, tokens: 0, requests: 0, cells: Object.create(null) };
-    point.tokens += tokens;
-    point.requests += requests;
-    for (const [key, [t, r]] of Object.entries(cells)) {
-      const cell = (point.cells[key] ??= [0, 0]);
-      cell[0] += t;
-      cell[1] += r;
+    const at = seconds < 86_400 ? Math.floor(of.start / seconds) * seconds : of.start;
+    const point = merged.get(at) ?? { start: at, cells: Object.create(null) };
+    for (const { key } of MEASURES) point[key] = plus(point[key] ?? null, of[SUMS[key] ?? key] ?? null);
+    for (const [key, amounts] of Object.entries(of.cells)) {
+      const before = point.cells[key];
+      point.cells[key] = before ? amounts.map((amount, i) => plus(before[i], amount)) : amounts;
     }
     merged.set(at, point);
   }
   return [...merged.values()].sort((a, b) => a.start - b.start);
 }
 
-const amount = (point, key, measure) => point.cells[key]?.[measure === "tokens" ? 0 : 1] ?? 0;
+const amount = (point, key, measure) => point.cells[key]?.[measureOf(measure).at] ?? 0;
 
 export function ratioOf(points, band, measure) {
   let part = 0;
   let whole = 0;
   for (const point of points) {
+    if (point[measure] == null) continue;
     for (const key of band.keys) part += amount(point, key, measure);
     whole += point[measure];
   }

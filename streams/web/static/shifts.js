@@ -2,6 +2,7 @@
 
 import { byId, el, fill } from "./dom.js";
 import { moversOf } from "./movers.js";
+import { SHIFT_MEASURES } from "./view.js";
 import { keyName, percent, points, windowOf, wobble } from "./words.js";
 
 const QUIET_AT_FIRST = 5;
@@ -49,7 +50,8 @@ export function showShifts(shifts, shown, open) {
 }
 
 // What has shifted is listed in both measures; what has not, in the chosen one.
-function rank(shifts, measure) {
+function rank(shifts, shown) {
+  const measure = SHIFT_MEASURES.includes(shown) ? shown : SHIFT_MEASURES[0];
   const quiet = shifts.shifts.filter((each) => !each.is_shifted && each.measure === measure && each.shift != null);
   return [...shiftedOf(shifts), ...quiet.sort((a, b) => size(b) - size(a))];
 }

@@ -2,10 +2,10 @@
 
 import { el, header, swatch, table } from "./dom.js";
 import { webCells } from "./weblanguages.js";
-import { compact, count, keyName, ORIGINS, originOf, percent, REST, share, WINDOWS } from "./words.js";
+import { amount, compact, compactAmount, count, keyName, measureOf, ORIGINS, originOf, percent, REST, share, WINDOWS } from "./words.js";
 
 const ROWS_AT_FIRST = 8;
-const CAPTIONS = { origin: "Origin of the model", language: "Language of the prompt", developer: "Developer of the model", model: "Model" };
+const CAPTIONS = { origin: "Origin of the model", language: "Language of the prompt", developer: "Developer of the model", model: "Model", provider: "Provider that served it", jurisdiction: "Country whose law the provider is under" };
 
 // What a reader of the origins adds up: both are parts of the same whole, and overlap in one row.
 const SUMS = [["All Chinese", ["cn-open", "cn-proprietary"]], ["All open", ["cn-open", "row-open"]]];
@@ -48,11 +48,11 @@ export function sharesTable(windows, dimension, measure, picked, all) {
     ...WINDOWS.map(({ key }) => el("td", { class: key === picked ? "picked" : null }, share(sumOf(lookup[key], keys, ratio, windows[key]?.[measure])))),
   ]) : [];
   foot.push([
-    header("row", measure === "tokens" ? "All tokens" : "All requests"),
-    ...WINDOWS.map(({ key }) => el("td", { title: count(windows[key]?.[measure]) }, compact(windows[key]?.[measure]))),
+    header("row", `All ${measureOf(measure).all ?? measureOf(measure).of}`),
+    ...WINDOWS.map(({ key }) => el("td", { title: amount(windows[key]?.[measure], measure) }, compactAmount(windows[key]?.[measure], measure))),
     ...(web ? [el("td", { class: "web", title: "Another unit: not added up" })] : []),
   ]);
-  const caption = `${CAPTIONS[dimension]}, per cent of ${measure}${web ? "; web: per cent of sites" : ""}`;
+  const caption = `${CAPTIONS[dimension]}, per cent of ${measureOf(measure).of}${web ? "; web: per cent of sites" : ""}`;
   const made = table({ class: web ? "shares with-web" : "shares" }, caption, heads, body, foot);
   return { table: made, hidden: rows.length - shown.length, total: rows.length };
 }
@@ -66,43 +66,52 @@ const last = (key) => (key === "other" ? 1 : 0);
 // Origins keep their place, so that the eye finds them again; the rest goes by size, "other" last.
 function order(rows, dimension, measure) {
   if (dimension === "origin") return ORIGINS.map(({ key }) => rows.find((row) => row.key === key) ?? { key, [measure]: 0 });
-  return [...rows].sort((a, b) => last(a.key) - last(b.key) || b[measure] - a[measure]);
+  return [...rows].sort((a, b) => last(a.key) - last(b.key) || (b[measure] ?? -1) - (a[measure] ?? -1));
 }
 
 function cell(row, window, ratio, measure, picked) {
   const css = picked ? "picked" : "muted";
-  if (!window?.[measure]) return el("td", { class: css, title: "No traffic in this window" }, "–");
+  if (!window?.[measure]) return el("td", { class: css, title: window?.requests ? `No ${measureOf(measure).of} known in this window` : "No traffic in this window" }, "–");
   if (!row) return el("td", { class: css, title: "None, or too little to be listed: then it is in Other" }, "–");
-  return el("td", { class: css, title: `${count(row.tokens)} tokens, ${count(row.requests)} requests` }, share(row[ratio]));
+  if (row[ratio] == null) return el("td", { class: css, title: `${count(row.requests)} requests, of which the ${measureOf(measure).of} are not known` }, "–");
+  const cost = row.cost == null ? "" : `, ${amount(row.cost, "cost")}`;
+  return el("td", { class: css, title: `${count(row.tokens)} tokens, ${count(row.requests)} requests${cost}` }, share(row[ratio]));
 }
 
-export function jointTable(window, measure) {
+const MATRIX_ROWS = 12;
+
+// One row a key of `by` (language, jurisdiction), one column an origin: each row adds up to 100.
+export function originMatrix(window, pairs, by, measure) {
   const sums = new Map();
-  for (const { origin, language, [measure]: amount } of window?.joint ?? []) {
-    const row = sums.get(language) ?? { total: 0 };
-    row[origin] = (row[origin] ?? 0) + amount;
-    row.total += amount;
-    sums.set(language, row);
+  for (const { origin, [by]: key, [measure]: value } of window?.[pairs] ?? []) {
+    const row = sums.get(key) ?? { total: 0 };
+    row[origin] = (row[origin] ?? 0) + (value ?? 0);
+    row.total += value ?? 0;
+    sums.set(key, row);
   }
-  const names = new Map((window?.language ?? []).map((row) => [row.key, row.name]));
+  const names = new Map((window?.[by] ?? []).map((row) => [row.key, row.name]));
   const rows = [...sums].filter(([, row]) => row.total > 0).sort((a, b) => b[1].total - a[1].total)
-    .slice(0, 12).sort(([a], [b]) => last(a) - last(b));
-  return table(null, `Each language's ${measure} by origin of the model, per cent`,
-    [el("th", { scope: "col" }, el("span", { class: "unseen" }, "Language")), ...ORIGINS.map(({ short }) => short)],
-    rows.map(([language, row]) => [
-      header("row", keyName("language", language, names.get(language))),
-      ...ORIGINS.map(({ key }) => el("td", null, share((row[key] ?? 0) / row.total))),
+    .slice(0, MATRIX_ROWS).sort(([a], [b]) => last(a) - last(b));
+  return table(null, `Each ${by}'s ${measureOf(measure).of} by origin of the model, per cent`,
+    [el("th", { scope: "col" }, el("span", { class: "unseen" }, by === "language" ? "Language" : "Jurisdiction")), ...ORIGINS.map(({ short }) => short)],
+    rows.map(([key, row]) => [
+      header("row", keyName(by, key, names.get(key))),
+      ...ORIGINS.map(({ key: origin }) => el("td", null, share((row[origin] ?? 0) / row.total))),
     ]));
 }
 
+// Of a model of unknown origin, only tokens and requests are sent.
+export const unknownBy = (measure) => (measure === "requests" ? measure : "tokens");
+
 export function unknownTable(unknown, measure, week) {
-  const total = week?.[measure] || NaN;
-  const rows = [...unknown].sort((a, b) => b[measure] - a[measure]);
-  return table(null, `Models of unknown origin, last 7 days, by ${measure}`,
+  const by = unknownBy(measure);
+  const total = week?.[by] || NaN;
+  const rows = [...unknown].sort((a, b) => b[by] - a[by]);
+  return table(null, `Models of unknown origin, last 7 days, by ${by}`,
     [el("th", { scope: "col" }, "Model, as the gateway names it"), "Tokens", "Requests", "Share", "Why"],
     rows.map((row) => [
       header("row", el("th", { scope: "row" }, el("code", { title: row.model }, row.model))),
-      el("td", null, compact(row.tokens)), el("td", null, compact(row.requests)), el("td", null, percent(row[measure] / total)),
+      el("td", null, compact(row.tokens)), el("td", null, compact(row.requests)), el("td", null, percent(row[by] / total)),
       el("td", { class: "words" }, (row.matched_by ?? "").replace(/^unknown: /, "")),
     ]));
 }

@@ -7,7 +7,7 @@
 // The last two are where an alert links to. What is left out, or is none of the values, is as on a
 // first visit.
 
-import { WINDOWS } from "./words.js";
+import { MEASURES, WINDOWS } from "./words.js";
 import { RANGES } from "./points.js";
 
 const DIMENSIONS = [
@@ -16,18 +16,20 @@ const DIMENSIONS = [
   { key: "developer", name: "Developer" },
   { key: "model", name: "Model" },
 ];
+const SERVED = [{ key: "provider", name: "Provider" }, { key: "jurisdiction", name: "Jurisdiction" }];
 export const CHOICES = {
-  measure: [{ key: "tokens", name: "Tokens" }, { key: "requests", name: "Requests" }],
+  measure: MEASURES,
   window: WINDOWS,
   by: DIMENSIONS.slice(1),
-  over: DIMENSIONS,
+  over: [...DIMENSIONS, ...SERVED],
   range: RANGES,
 };
 const SHIFT_DIMENSIONS = ["origin", "language", "developer", "model"];
+export const SHIFT_MEASURES = ["tokens", "requests"];
 export const SHIFT_WINDOWS = ["1h", "24h", "7d"];
-// A range of null is the longest that the history fills; all, allShifts: every row of the second
-// table, and of the shifts.
-const FIRST = { measure: "tokens", window: "24h", by: "language", over: "origin", range: null, all: false, allShifts: false, shift: null };
+// A range of null is the longest that the history fills; all, allProviders, allShifts: every row of the second
+// table, of the providers, and of the shifts.
+const FIRST = { measure: "tokens", window: "24h", by: "language", over: "origin", range: null, all: false, allProviders: false, allShifts: false, shift: null };
 
 export const view = read();
 let changed = () => {};
@@ -41,7 +43,7 @@ export function onChange(then) { changed = then; }
 export function choose(parts, control) {
   const before = { ...view };
   Object.assign(view, parts);
-  if (view.shift && !SHIFT_WINDOWS.includes(view.window)) view.shift = null;
+  if (view.shift && !(SHIFT_WINDOWS.includes(view.window) && SHIFT_MEASURES.includes(view.measure))) view.shift = null;
   const address = write();
   if (control && control === lastControl) history.replaceState(null, "", address);
   else history.pushState(null, "", address);
@@ -85,9 +87,10 @@ function read() {
     if (options.some(({ key }) => key === wanted)) found[name] = wanted;
   }
   found.all = params.get("all") === "1";
+  found.allProviders = params.get("providers") === "all";
   found.allShifts = params.get("shifts") === "all";
   const [dimension, key] = [params.get("dimension"), params.get("key")];
-  if (params.get("view") === "shift" && SHIFT_DIMENSIONS.includes(dimension) && key && SHIFT_WINDOWS.includes(found.window)) {
+  if (params.get("view") === "shift" && SHIFT_DIMENSIONS.includes(dimension) && key && SHIFT_WINDOWS.includes(found.window) && SHIFT_MEASURES.includes(found.measure)) {
     found.shift = { dimension, key };
   }
   return found;
@@ -102,6 +105,7 @@ function write() {
     if (view[name] !== FIRST[name] || isOfShift) params.set(name, view[name]);
   }
   if (view.all) params.set("all", "1");
+  if (view.allProviders) params.set("providers", "all");
   if (view.allShifts) params.set("shifts", "all");
   return `${location.pathname}${location.search}${params.size ? `#${params}` : ""}`;
 }
