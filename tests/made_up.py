@@ -28,6 +28,7 @@ from made_up_shares import (
 from made_up_shifts import made_up_moved, made_up_shifts, mover, movers
 
 from streams.classify.keys import ALL_DIMENSIONS
+from streams.shares.filtered import unavailable
 from streams.shares.history import STEPS as ALL_STEPS
 from streams.web.server import Sources, make_app, serve
 
@@ -135,6 +136,18 @@ def made_up_notes(now, *notes, is_current=True, omitted=0):
     }
 
 
+def made_up_part(chosen, dimensions, now):
+    """The body of /api/v1/shares for a part of the traffic: a tenth of everything each time."""
+    missing = unavailable(chosen)
+    body = only(dimensions - missing, made_up_shares(now))
+    for window in body["windows"].values():
+        window["everything"] = {
+            name: window[name] * (10 ** len(chosen))
+            for name in ("tokens", "requests", "output_tokens", "uncached_tokens", "cost")
+        }
+    return body | {"filter": chosen, "unavailable": sorted(missing & dimensions)}
+
+
 def only(dimensions, body):
     """The body of /api/v1/shares with no more than these dimensions."""
     left_out = {*ALL_DIMENSIONS} - {*dimensions}
@@ -155,6 +168,9 @@ def made_up_sources(state="shifted", **changes):
         start = asked.start or time.time() - 3600
         return made_up_history(asked.dimension, asked.step, start, time.time())
 
+    async def part(asked):
+        return made_up_part(dict(asked.chosen), asked.dimensions, time.time()) | changes
+
     async def moved(asked):
         return made_up_moved(asked, time.time(), state)
 
@@ -168,6 +184,7 @@ def made_up_sources(state="shifted", **changes):
         readiness=lambda: changes.get("reasons", []),
         metrics=lambda accept: (b"# EOF\n", "text/plain; version=0.0.4"),
         notes=lambda: made_up_notes(time.time()),
+        part=part,
     )
 
 

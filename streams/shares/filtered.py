@@ -148,6 +148,52 @@ def _served(of: Counted, chosen: Filter, catalog: Catalog) -> Iterator[tuple[Fac
             yield Facts(origin, OTHER, OTHER, OTHER, OTHER), rest
 
 
+def part_cells(
+    dimension: str,
+    chosen: Filter,
+    joint: Mapping[str, Counts],
+    pairs: Mapping[str, Counts],
+    catalog: Catalog,
+) -> dict[str, Counts]:
+    """Return the counts of a part of a pane, by the keys of a dimension.
+
+    `joint` are the pane's counts by origin and language, `pairs` those by model and provider.
+    """
+    found: dict[str, Counts] = {}
+    if "language" in chosen or dimension in {"language", JOINT}:
+        for key, counts in joint.items():
+            names = dict(zip(WITH_LANGUAGE, key.split("/", 1), strict=True))
+            if names.items() >= chosen.items():
+                add_counts(found, key if dimension == JOINT else names[dimension], counts)
+        return found
+    named = []
+    for pair, counts in pairs.items():
+        facts = facts_of(pair, catalog)
+        if facts.match(chosen):
+            named.append(counts)
+            add_counts(found, _key_of(dimension, facts), counts)
+    if chosen.keys() == {"origin"}:
+        origin = chosen["origin"]
+        whole = added_up(each for key, each in joint.items() if key.split("/", 1)[0] == origin)
+        _add_rest(found, _key_of(dimension, Facts(origin, *(OTHER,) * 4)), whole, named)
+    return found
+
+
+def _key_of(dimension: str, facts: Facts) -> str:
+    if dimension == SERVED:
+        return pair_key(facts.provider, facts.origin)
+    if dimension == LAW:
+        return pair_key(facts.origin, facts.jurisdiction)
+    key: str = getattr(facts, dimension)
+    return key
+
+
+def _add_rest(into: dict[str, Counts], key: str, whole: Counts, named: list[Counts]) -> None:
+    rest = minus(whole, added_up(named))
+    if all(each >= 0 for each in rest) and any(rest):
+        add_counts(into, key, rest)
+
+
 def _of_origin(window: WindowShares, origin: str) -> Counts:
     return added_up(share.counts for share in window.dimensions["origin"] if share.key == origin)
 

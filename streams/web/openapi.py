@@ -39,7 +39,13 @@ def _pick(name: str, values: tuple[str, ...]) -> Schema:
 
 
 _FORMAT = _choice("format", "CSV has one row per key, and is a download.", FORMATS, FORMATS[0])
-_TIME: Final[Schema] = {"type": "number", "minimum": 0, "maximum": LATEST_UNIX_SECONDS}
+_TIME: Final[Schema] = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": LATEST_UNIX_SECONDS},
+        {"type": "string", "enum": ["2026-11-01", "2026-11-01T12:00:00Z"]},
+    ]
+}
+_A_TIME: Final = "Unix seconds, or ISO 8601 (UTC without a zone)"
 
 
 def _answer(description: str, schema: str, *, csv: bool = False) -> Schema:
@@ -88,6 +94,17 @@ def _open(summary: str, responses: Schema) -> Schema:
     return {"get": {"summary": summary, "responses": responses, "security": []}}
 
 
+_FILTERS: Final = tuple(
+    _parameter(
+        each,
+        f"Only what has this {each}; filters combine, language with origin only.",
+        TEXT | {"not": {"const": "other"}},
+    )
+    for each in DIMENSIONS
+)
+_NOT_TOGETHER: Final = {"409": _problem("Dimensions that are not counted together.")}
+
+
 DOCUMENT: Final[Schema] = {
     "openapi": "3.1.0",
     "info": {
@@ -106,16 +123,9 @@ DOCUMENT: Final[Schema] = {
                 list_of({"type": "string", "enum": list(ALL_DIMENSIONS)}),
             )
             | {"style": "form", "explode": False},
-            *(
-                _parameter(
-                    each,
-                    f"Only what has this {each}; filters combine, language with origin only.",
-                    TEXT | {"not": {"const": "other"}},
-                )
-                for each in DIMENSIONS
-            ),
+            *_FILTERS,
             _FORMAT,
-            **{"409": _problem("A filter whose dimensions are not counted together.")},
+            **_NOT_TOGETHER,
         ),
         "/api/v1/history": _get(
             "Counts over time; ascending points, only those with data.",
@@ -132,13 +142,15 @@ DOCUMENT: Final[Schema] = {
                 {"type": "string", "enum": list(STEPS)},
                 required=True,
             ),
-            _parameter("start", "Unix seconds; the step that holds it is the first.", _TIME),
+            _parameter("start", f"{_A_TIME}; the step that holds it is the first.", _TIME),
             _parameter(
                 "end",
-                "Unix seconds, not included; up to start there are no points.",
+                f"{_A_TIME}, not included; up to start there are no points.",
                 _TIME,
             ),
+            *_FILTERS,
             _FORMAT,
+            **_NOT_TOGETHER,
             **{"503": _problem("Too many long queries are waiting.")},
         ),
         "/api/v1/unknown": _get(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -42,13 +43,17 @@ class NotCountedTogetherError(BadQuestionError):
 
 @dataclass(frozen=True)
 class Question:
-    """A query of the history. Times are unix seconds; None leaves that end open."""
+    """A query of the history. Times are unix seconds; None leaves that end open.
+
+    `chosen` is the part that it is about, as of `WhichShares`.
+    """
 
     dimension: str
     step: str
     start: float | None
     end: float | None
     format: str = "json"
+    chosen: tuple[tuple[str, str], ...] = ()
 
 
 def question(query: Mapping[str, Sequence[str]]) -> Question:
@@ -56,13 +61,20 @@ def question(query: Mapping[str, Sequence[str]]) -> Question:
 
     Raises BadQuestionError, which names the parameter and its accepted values.
     """
-    _check_names(query, ("dimension", "step", "start", "end", "format"))
+    _check_names(query, ("dimension", "step", "start", "end", *DIMENSIONS, "format"))
+    dimension, chosen = _one_of(query, "dimension", ALL_DIMENSIONS), _chosen(query)
+    if dimension in unavailable(dict(chosen)):
+        others = ", ".join(each for each, _ in chosen)
+        raise NotCountedTogetherError(
+            f"{dimension} is not counted together with {others}.", "Choose another dimension."
+        )
     return Question(
-        dimension=_one_of(query, "dimension", ALL_DIMENSIONS),
+        dimension=dimension,
         step=_one_of(query, "step", tuple(STEPS)),
         start=_seconds(query, "start"),
         end=_seconds(query, "end"),
         format=_format(query),
+        chosen=chosen,
     )
 
 
@@ -175,14 +187,27 @@ def _one_of(query: Mapping[str, Sequence[str]], name: str, allowed: Sequence[str
 
 
 def _seconds(query: Mapping[str, Sequence[str]], name: str) -> float | None:
+    """Return a time as unix seconds, which it is given in or in ISO 8601; UTC without a zone."""
     values = query.get(name, ())
     if not values or not values[0]:
         return None
-    remedy = f"Give {name} in unix seconds, from 0 to {LATEST_UNIX_SECONDS}, or leave it out."
+    remedy = (
+        f"Give {name} as 2026-11-01, 2026-11-01T12:00:00Z or unix seconds, "
+        f"from 0 to {LATEST_UNIX_SECONDS}, or leave it out."
+    )
     try:
-        seconds = float(values[0])
-    except ValueError:
-        raise BadQuestionError(f"{name} is not a number: {values[0]!r:.80}.", remedy) from None
+        seconds = _unix(values[0])
+    except (ValueError, OverflowError):
+        raise BadQuestionError(f"{name} is not a time: {values[0]!r:.80}.", remedy) from None
     if not math.isfinite(seconds) or not 0 <= seconds <= LATEST_UNIX_SECONDS:
         raise BadQuestionError(f"{name} is out of range: {values[0]!r:.80}.", remedy)
     return seconds
+
+
+def _unix(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        # A plus that a client did not escape comes as a space.
+        moment = dt.datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()

@@ -66,7 +66,8 @@ async def _part(worker: Worker, asked: WhichShares) -> dict[str, Any]:
 
 async def _history(worker: Worker, asked: Question) -> dict[str, Any]:
     query = worker.history.query(
-        *(asked.dimension, asked.step, asked.start, asked.end, worker.snapshot.as_of)
+        *(asked.dimension, asked.step, asked.start, asked.end, worker.snapshot.as_of),
+        chosen=asked.chosen,
     )
     # In a thread: two years that are not cached yet take seconds.
     return await asyncio.to_thread(worker.history.answer, query)

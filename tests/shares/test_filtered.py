@@ -6,6 +6,7 @@ import pytest
 from test_view import CATALOG, NOW, Seen, everywhere, pane, picture, position
 
 from streams.shares.filtered import unavailable
+from streams.shares.history import History
 from streams.state.pane import DAY, FINE, HOUR, MIDDLE
 from streams.web import responses
 
@@ -110,6 +111,31 @@ def test_every_key_of_the_whole_has_its_part(snapshot):
             if row["key"] != "other":
                 found = part(snapshot, **{dimension: row["key"]})
                 assert found["tokens"] == row["tokens"], (dimension, row["key"])
+
+
+@pytest.mark.parametrize(
+    ("dimension", "chosen", "cells"),
+    [
+        ("model", {"origin": "cn-open"}, {"deepseek/deepseek-v3.2": 150, "other": 30}),
+        ("language", {"origin": "cn-open"}, {"zh-Hans": 120, "en": 60}),
+        ("origin", {"language": "en"}, {"cn-open": 60, "row-proprietary": 900, "unknown": 7}),
+        ("provider", {"developer": "DeepSeek"}, {"bedrock": 80, "deepseek": 70}),
+        ("law", {"provider": "bedrock"}, {"cn-open/us": 80}),
+        ("origin", {"jurisdiction": "us"}, {"cn-open": 80, "row-proprietary": 900}),
+    ],
+)
+@pytest.mark.parametrize("step", ["5m", "1h", "1d"])
+def test_a_history_is_of_a_part_as_well(dimension, chosen, cells, step):
+    view = Seen()
+    history = History(view, CATALOG)
+    view.apply(*position())
+    everywhere(view, CELLS, models=MODELS)
+
+    query = history.query(dimension, step, None, None, NOW, chosen=tuple(chosen.items()))
+    (point,) = history.answer(query)["points"]
+
+    assert {key: cell[0] for key, cell in point["cells"].items()} == cells
+    assert point["tokens"] == sum(cells.values())
 
 
 @pytest.mark.parametrize(

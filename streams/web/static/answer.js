@@ -2,7 +2,7 @@
 
 import { byId, el, fill } from "./dom.js";
 import { change, shiftedOf, daysKnown } from "./shifts.js";
-import { compact, keyName, measureOf, percent, points, windowOf, wobble } from "./words.js";
+import { compact, compactAmount, keyName, measureOf, percent, points, windowOf, wobble } from "./words.js";
 
 const FIRST_LANGUAGE = "en";
 // Not languages: the rest, and what could not be determined.
@@ -30,6 +30,25 @@ export function showAnswer(windows, shifts, { measure, window }) {
   fill(byId("subline"), `Counted: ${counted(now.requests, "request")}, ${counted(now.tokens, "token")}.`);
   showVerdict(shifts, { measure, window });
   document.title = `${percent(origin.share)} Chinese open · tokenshare`;
+}
+
+// What is chosen, as a share of everything, and how much that is.
+export function showPart(windows, { measure, window }, name) {
+  const now = windows[window];
+  const whole = now?.everything?.[measure];
+  const { of } = measureOf(measure);
+  byId("verdict").hidden = true;
+  fill(byId("second"));
+  if (!now?.[measure] || !whole) {
+    fill(byId("headline"), `${name}: ${now?.requests ? `no ${of} known` : "no traffic"} in the last ${windowOf(window).long}`);
+    fill(byId("subline"));
+    document.title = "tokenshare";
+    return;
+  }
+  const share = now[measure] / whole;
+  fill(byId("headline"), `${name}: `, el("strong", null, percent(share)), ` of ${of} in the last ${windowOf(window).name}`);
+  fill(byId("subline"), `Counted: ${counted(now.requests, "request")}, ${counted(now.tokens, "token")}${now.cost == null ? "" : `, ${compactAmount(now.cost, "cost")}`}. The shares below are of this part.`);
+  document.title = `${percent(share)} ${name} · tokenshare`;
 }
 
 // A key's share, and its distance from the baseline of the week before; without that, from

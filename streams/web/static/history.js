@@ -6,10 +6,18 @@ import { hideNotes, showNotes } from "./notes.js";
 import { bandsOf, historyAddress, ratioOf, stamp, steps } from "./points.js";
 import { measureOf, percent, points as pointsWords, share } from "./words.js";
 
+// Why there is no chart, in its place.
+export function showNoHistory(words) {
+  say(byId("chart"), words);
+  for (const id of ["change", "legend", "chart-note"]) fill(byId(id));
+  fill(byId("history-numbers").lastElementChild);
+  hideNotes();
+}
+
 export function showHistory(history, measure, names) {
   const { dimension, range, points } = history;
   const chart = byId("chart");
-  const csv = historyAddress(dimension, range, history.asOf || 0, "csv");
+  const csv = historyAddress(dimension, range, history.asOf || 0, "csv", history.part);
   if (byId("history-csv").getAttribute("href") !== csv) byId("history-csv").setAttribute("href", csv);
   const used = points.filter((point) => point[measure] > 0);
   if (!used.length) {

@@ -1,17 +1,18 @@
 // The page: what is asked for, when, and which part of it shows the answer.
 
-import { showAnswer } from "./answer.js";
+import { showAnswer, showPart } from "./answer.js";
 import { ask } from "./ask.js";
 import { byId, choice, el, fill } from "./dom.js";
+import { filterQuery, isCounted, isFiltered, isSame, nameOf, notCounted, showCrumbs } from "./filter.js";
 import { showPipeline, showStatus } from "./health.js";
-import { showHistory } from "./history.js";
+import { showHistory, showNoHistory } from "./history.js";
 import { listen } from "./live.js";
 import { fetchHistory, FIRST_RANGES, RANGES } from "./points.js";
 import { change, itemOf, showMovers, showShifts } from "./shifts.js";
 import { isServedKnown, isServedSeen, onServedSeen, showMore, showServed } from "./served.js";
 import { originMatrix, sharesTable } from "./tables.js";
 import { showUnknown } from "./unknown.js";
-import { CHOICES, choose, goTo, onChange, place, view } from "./view.js";
+import { CHOICES, choose, goTo, onChange, place, refusedParts, view } from "./view.js";
 import { webNote } from "./weblanguages.js";
 import { percent, WINDOWS } from "./words.js";
 
@@ -70,12 +71,15 @@ async function round() {
 function dimensionsNow() {
   const served = isServedSeen() ? ["provider", ...(byId("law").open ? ["law"] : [])] : [];
   const wanted = new Set(["origin", "language", "jurisdiction", view.by, ...(byId("joint").open ? ["joint"] : []), ...served]);
-  return [...wanted].join(",");
+  return [...wanted].filter((dimension) => dimension.length && (dimension === "joint" ? isCounted(view.filter, "language") : isCounted(view.filter, dimension))).join(",");
 }
+
+// What has come may still be of what was chosen before.
+const isShown = () => shares && isSame(shares.filter ?? {}, view.filter);
 
 async function askShares() {
   try {
-    shares = await ask(`api/v1/shares?dimensions=${dimensionsNow()}`);
+    shares = await ask(`api/v1/shares?dimensions=${dimensionsNow()}${filterQuery(view.filter)}`);
     answeredAt = performance.now();
     failure = "";
   } catch (error) {
@@ -108,11 +112,17 @@ async function askShifts() {
 async function askHistory() {
   const { over } = view;
   const asked = rangeNow();
+  const part = filterQuery(view.filter);
   later("history", asked.every);
+  if (!isCounted(view.filter, over)) {
+    history = null;
+    showNoHistory(notCounted(over));
+    return;
+  }
   try {
-    const body = await fetchHistory(over, asked, shares.as_of || Date.now() / 1000, ask);
+    const body = await fetchHistory(over, asked, shares.as_of || Date.now() / 1000, part, ask);
     // Whoever chose something else in the meantime gets that.
-    if (over !== view.over || asked !== rangeNow()) { due.history = -Infinity; isWanted = true; return; }
+    if (over !== view.over || asked !== rangeNow() || part !== filterQuery(view.filter)) { due.history = -Infinity; isWanted = true; return; }
     const shorter = FIRST_RANGES[FIRST_RANGES.indexOf(asked.key) + 1];
     if (!view.range && shorter && body.points.length < 2) {
       range = shorter;
@@ -124,7 +134,8 @@ async function askHistory() {
     redraw();
   } catch (error) {
     later("history", RETRY_SECONDS);
-    byId("chart-note").textContent = `The history could not be loaded: ${error.message}`;
+    if (history) byId("chart-note").textContent = `The history could not be loaded: ${error.message}`;
+    else showNoHistory(`The history could not be loaded: ${error.message}`);
   }
 }
 
@@ -147,10 +158,18 @@ async function askMovers() {
 }
 
 function show() {
-  if (!shares) return;
+  showCrumbs(view.filter, keyNames);
+  const refused = refusedParts();
+  fill(byId("refused"), refused.length ? `The address asks for ${refused.join(", ")}, which the page does not have: it is left out.` : null);
+  if (!isShown()) return;
   const { windows } = shares;
+  const isPart = isFiltered(view.filter);
   byId("simulated").hidden = !shares.simulated;
-  showAnswer(windows, shifts, view);
+  byId("unknown-section").hidden = isPart;
+  document.querySelector(".of-all-note").hidden = !isPart;
+  byId("shares-csv").href = `api/v1/shares?format=csv${filterQuery(view.filter)}`;
+  if (isPart) showPart(windows, view, nameOf(view.filter, keyNames));
+  else showAnswer(windows, shifts, view);
   fill(byId("origin-shares"), sharesTable(windows, "origin", view.measure, view.window, true).table);
   showKeys(windows);
   showServed(windows, view);
@@ -161,6 +180,13 @@ function show() {
 }
 
 function showKeys(windows) {
+  byId("joint").hidden = !isCounted(view.filter, "language");
+  if (!isCounted(view.filter, view.by)) {
+    byId("keys-heading").textContent = `By ${view.by}`;
+    fill(byId("key-shares"), el("p", { class: "note" }, notCounted(view.by)));
+    for (const id of ["more", "web-note"]) byId(id).hidden = true;
+    return;
+  }
   if (byId("joint").open && windows[view.window]?.joint) fill(byId("joint").lastElementChild, originMatrix(windows[view.window], "joint", "language", view.measure));
   // What has just been chosen is on its way: the table before it stays until then.
   if (!windows[view.window]?.[view.by]) return;
@@ -227,7 +253,8 @@ function showChoices() {
 
 onChange((parts) => {
   showChoices();
-  if (parts.has("over") || parts.has("range")) due.history = -Infinity;
+  if (parts.has("filter")) history = null;
+  if (["filter", "over", "range"].some((part) => parts.has(part))) due.history = -Infinity;
   const wanted = shiftNow();
   const isOther = wanted && ["shift", "measure", "window"].some((part) => parts.has(part));
   if (isOther) {
@@ -237,7 +264,7 @@ onChange((parts) => {
   show();
   if (parts.has("measure")) redraw();
   if (place()) goTo(place());
-  if (isOther || ["by", "over", "range"].some((part) => parts.has(part))) refresh();
+  if (isOther || ["by", "filter", "over", "range"].some((part) => parts.has(part))) refresh();
 });
 
 showChoices();

@@ -15,15 +15,16 @@ export const RANGES = [
 // A young deployment has no days yet: until the reader chooses, the longest of these with two points.
 export const FIRST_RANGES = ["28d", "24h", "1h"];
 
-export function historyAddress(dimension, range, asOf, format) {
+// part: the query of a filter, as it is appended.
+export function historyAddress(dimension, range, asOf, format, part = "") {
   const query = new URLSearchParams({ dimension, step: range.step, start: String(Math.floor(asOf - range.seconds)) });
   if (format) query.set("format", format);
-  return `api/v1/history?${query}`;
+  return `api/v1/history?${query}${part}`;
 }
 
-export async function fetchHistory(dimension, range, asOf, ask) {
-  const body = await ask(historyAddress(dimension, range, asOf));
-  return { dimension, range, seconds: Math.max(body.seconds, range.merge ?? 0), asOf: body.as_of, points: merge(body.points, range.merge ?? body.seconds) };
+export async function fetchHistory(dimension, range, asOf, part, ask) {
+  const body = await ask(historyAddress(dimension, range, asOf, null, part));
+  return { dimension, range, part, seconds: Math.max(body.seconds, range.merge ?? 0), asOf: body.as_of, points: merge(body.points, range.merge ?? body.seconds) };
 }
 
 // What is not known stays null, and is no zero.

@@ -25,14 +25,16 @@ export function onServedSeen(then) {
   observer.observe(byId("served"));
 }
 
-export function showServed(windows, { measure, window, allProviders: all }) {
+export function showServed(windows, { measure, window, allProviders: all, filter }) {
   const isKnown = isServedKnown(windows);
   byId("served").hidden = !isKnown;
   const now = windows[window];
   const { developed, served } = sentences(now, measure);
-  fill(byId("law-line"), ...(isKnown ? served : []));
+  // Of a part, "all tokens" would be the wrong words.
+  const isPart = Object.keys(filter).length > 0;
+  fill(byId("law-line"), ...(isKnown && !isPart ? served : []));
   if (!isKnown) return;
-  fill(byId("served-line"), ...developed, ...sentences(now, measure).served);
+  fill(byId("served-line"), ...(isPart ? [] : [...developed, ...sentences(now, measure).served]));
   fill(byId("jurisdiction-shares"), sharesTable(windows, "jurisdiction", measure, window, true).table);
   if (byId("law").open && now?.law) fill(byId("law").lastElementChild, originMatrix(now, "law", "jurisdiction", measure));
   if (!now?.provider) return;

@@ -1,6 +1,7 @@
 // The shares of now: one row a key, one column a window.
 
 import { el, header, swatch, table } from "./dom.js";
+import { drillLink } from "./filter.js";
 import { webCells } from "./weblanguages.js";
 import { amount, compact, compactAmount, count, keyName, measureOf, ORIGINS, originOf, percent, REST, share, WINDOWS } from "./words.js";
 
@@ -32,7 +33,7 @@ export function sharesTable(windows, dimension, measure, picked, all) {
     return [
       header("row", el("th", { scope: "row" },
         el("span", { class: "name" }, paint ? swatch(paint.paint, paint.pattern) : null,
-          el("span", { title: originName }, name, originName ? el("span", { class: "unseen" }, `, ${originName}`) : null)),
+          el("span", { title: originName }, drillLink(dimension, row.key, name) ?? name, originName ? el("span", { class: "unseen" }, `, ${originName}`) : null)),
         el("span", { class: paint ? "bar under-swatch" : "bar", "aria-hidden": "true" }, bar))),
       ...WINDOWS.map(({ key }) => cell(lookup[key].get(row.key), windows[key], ratio, measure, key === picked)),
       ...(web ? [web.get(row.key)] : []),
@@ -65,7 +66,10 @@ const last = (key) => (key === "other" ? 1 : 0);
 
 // Origins keep their place, so that the eye finds them again; the rest goes by size, "other" last.
 function order(rows, dimension, measure) {
-  if (dimension === "origin") return ORIGINS.map(({ key }) => rows.find((row) => row.key === key) ?? { key, [measure]: 0 });
+  if (dimension === "origin") {
+    const own = ORIGINS.map(({ key }) => rows.find((row) => row.key === key) ?? { key, [measure]: 0 });
+    return [...own, ...rows.filter(({ key }) => !ORIGINS.some((origin) => origin.key === key))];
+  }
   return [...rows].sort((a, b) => last(a.key) - last(b.key) || (b[measure] ?? -1) - (a[measure] ?? -1));
 }
 
