@@ -7,14 +7,16 @@ import { filterQuery, isCounted, isFiltered, isSame, nameOf, notCounted, showCru
 import { showPipeline, showStatus } from "./health.js";
 import { showHistory, showNoHistory } from "./history.js";
 import { listen } from "./live.js";
-import { fetchHistory, FIRST_RANGES, RANGES } from "./points.js";
-import { change, itemOf, showMovers, showShifts } from "./shifts.js";
+import { fetchHistory, FIRST_RANGES, ownRange, RANGES } from "./points.js";
+import { offerPictures } from "./share.js";
+import { change, expectedOf, itemOf, showMovers, showShifts } from "./shifts.js";
 import { isServedKnown, isServedSeen, onServedSeen, showMore, showServed } from "./served.js";
 import { originMatrix, sharesTable } from "./tables.js";
 import { showUnknown } from "./unknown.js";
 import { CHOICES, choose, goTo, onChange, place, refusedParts, view } from "./view.js";
 import { webNote } from "./weblanguages.js";
-import { percent, WINDOWS } from "./words.js";
+import { onTheme } from "./theme.js";
+import { measureOf, momentTime, percent, WINDOWS } from "./words.js";
 
 const SHIFTS_EVERY_SECONDS = 10;
 const MOVERS_EVERY_SECONDS = 30;
@@ -36,7 +38,7 @@ let isPlaced = false;
 const due = { shares: -Infinity, shifts: -Infinity, history: -Infinity, movers: -Infinity, notes: -Infinity };
 const isDue = (what) => performance.now() > due[what];
 const later = (what, seconds) => { due[what] = performance.now() + 1000 * seconds; };
-const rangeNow = () => RANGES.find(({ key }) => key === (view.range ?? range));
+const rangeNow = () => (view.from || view.to ? ownRange(view.from, view.to, shares?.as_of || Date.now() / 1000) : RANGES.find(({ key }) => key === (view.range ?? range)));
 const shiftNow = () => (view.shift ? { ...view.shift, measure: view.measure, window: view.window } : null);
 
 // Rounds of questions, one question at a time: a slow worker is never asked faster than it answers.
@@ -122,9 +124,9 @@ async function askHistory() {
   try {
     const body = await fetchHistory(over, asked, shares.as_of || Date.now() / 1000, part, ask);
     // Whoever chose something else in the meantime gets that.
-    if (over !== view.over || asked !== rangeNow() || part !== filterQuery(view.filter)) { due.history = -Infinity; isWanted = true; return; }
-    const shorter = FIRST_RANGES[FIRST_RANGES.indexOf(asked.key) + 1];
-    if (!view.range && shorter && body.points.length < 2) {
+    if (over !== view.over || asked.key !== rangeNow().key || part !== filterQuery(view.filter)) { due.history = -Infinity; isWanted = true; return; }
+    const shorter = !view.from && !view.to && FIRST_RANGES[FIRST_RANGES.indexOf(asked.key) + 1];
+    if (shorter && !view.range && body.points.length < 2) {
       range = shorter;
       showChoices();
       await askHistory();
@@ -168,16 +170,19 @@ function show() {
   byId("unknown-section").hidden = isPart;
   document.querySelector(".of-all-note").hidden = !isPart;
   byId("shares-csv").href = `api/v1/shares?format=csv${filterQuery(view.filter)}`;
-  if (isPart) showPart(windows, view, nameOf(view.filter, keyNames));
-  else showAnswer(windows, shifts, view);
-  fill(byId("origin-shares"), sharesTable(windows, "origin", view.measure, view.window, true).table);
+  if (isPart) showPart(shares, view, nameOf(view.filter, keyNames));
+  else showAnswer(shares, shifts, view);
+  fill(byId("origin-shares"), sharesTable(windows, "origin", view.measure, view.window, true, spanNow(), isPart ? null : expectedOf(shifts, "origin", view)).table);
   showKeys(windows);
-  showServed(windows, view);
+  showServed(windows, view, spanNow());
   showMeasures(windows);
   if (shifts) showShifts(shifts, view, openShift);
   showUnknown(shares, view.measure);
   showPipeline(shares);
 }
+
+// What tells whether a window is full.
+const spanNow = () => ({ since: shares.since, asOf: shares.as_of });
 
 function showKeys(windows) {
   byId("joint").hidden = !isCounted(view.filter, "language");
@@ -191,10 +196,11 @@ function showKeys(windows) {
   // What has just been chosen is on its way: the table before it stays until then.
   if (!windows[view.window]?.[view.by]) return;
   byId("keys-heading").textContent = `By ${view.by}`;
-  const made = sharesTable(windows, view.by, view.measure, view.window, view.all);
+  const made = sharesTable(windows, view.by, view.measure, view.window, view.all, spanNow());
   fill(byId("key-shares"), made.total ? made.table : el("p", { class: "note" }, "Nothing yet."));
   showMore(byId("more"), made, view.all);
   byId("web-note").hidden = view.by !== "language" || !made.total;
+  if (view.by === "language") fill(byId("web-note"), ...webNote(made.keys));
 }
 
 // A measure is there to choose where something of it is known; what part has a price is said.
@@ -212,7 +218,7 @@ function coverageWords({ priced_ratio: priced, estimated_ratio: estimated, measu
 }
 
 function redraw() {
-  if (history) showHistory({ ...history, notes }, view.measure, keyNames(view.over));
+  if (history) showHistory({ ...history, notes, since: shares?.since }, view.measure, keyNames(view.over));
 }
 
 const languageNames = () => keyNames("language");
@@ -246,15 +252,16 @@ function goToPlace() {
   }
 }
 
-const radios = Object.entries(CHOICES).map(([name, options]) => choice(byId(name), options, (key) => choose({ [name]: key, ...(name === "by" ? { all: false } : {}) }, name)));
+const radios = Object.entries(CHOICES).map(([name, options]) => choice(byId(name), options, (key) => choose({ [name]: key, ...(name === "by" ? { all: false } : name === "range" ? { from: "", to: "" } : {}) }, name)));
 function showChoices() {
   for (const check of radios) check({ ...view, range: rangeNow().key });
+  for (const name of ["from", "to"]) byId(name).value = view[name];
 }
 
 onChange((parts) => {
   showChoices();
   if (parts.has("filter")) history = null;
-  if (["filter", "over", "range"].some((part) => parts.has(part))) due.history = -Infinity;
+  if (["filter", "over", "range", "from", "to"].some((part) => parts.has(part))) due.history = -Infinity;
   const wanted = shiftNow();
   const isOther = wanted && ["shift", "measure", "window"].some((part) => parts.has(part));
   if (isOther) {
@@ -264,11 +271,10 @@ onChange((parts) => {
   show();
   if (parts.has("measure")) redraw();
   if (place()) goTo(place());
-  if (isOther || ["by", "filter", "over", "range"].some((part) => parts.has(part))) refresh();
+  if (isOther || ["by", "filter", "over", "range", "from", "to"].some((part) => parts.has(part))) refresh();
 });
 
 showChoices();
-fill(byId("web-note"), ...webNote());
 byId("more").addEventListener("click", () => choose({ all: !view.all }, "all"));
 byId("more-providers").addEventListener("click", () => choose({ allProviders: !view.allProviders }, "providers"));
 byId("more-shifts").addEventListener("click", () => choose({ allShifts: !view.allShifts }, "shifts"));
@@ -276,7 +282,13 @@ for (const id of ["joint", "law"]) byId(id).addEventListener("toggle", refresh);
 onServedSeen(refresh);
 for (const id of ["partitions", "records"]) byId(id).addEventListener("toggle", show);
 byId("history-numbers").addEventListener("toggle", redraw);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+for (const name of ["from", "to"]) byId(name).addEventListener("change", () => choose({ [name]: byId(name).value }, name));
+onTheme(redraw);
+offerPictures(() => {
+  const { long, point } = rangeNow();
+  const what = isFiltered(view.filter) ? ` (${nameOf(view.filter, keyNames)})` : "";
+  return { words: `Share of ${measureOf(view.measure).of} by ${view.over}${what}, ${long}, each ${point}; to ${momentTime(shares.as_of)}`, file: `tokenshare-${view.over}-${view.measure}` };
+});
 // The time in which the page was hidden does not count as silence of the worker.
 document.addEventListener("visibilitychange", () => { answeredAt = performance.now(); });
 setInterval(() => { if (!document.hidden) showLine(); }, 1000);

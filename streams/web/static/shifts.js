@@ -15,6 +15,13 @@ export function change(shifts, wanted) {
   return wanted && shifts?.shifts.find((each) => nameOf(each) === nameOf(wanted));
 }
 
+// What is expected of each key of a dimension, or null where nothing is.
+export function expectedOf(shifts, dimension, { measure, window }) {
+  const found = new Map((shifts?.shifts ?? []).filter((each) => each.dimension === dimension && each.measure === measure && each.window === window && each.baseline != null)
+    .map(({ key, baseline, usual_spread: usual }) => [key, { baseline, usual }]));
+  return found.size ? found : null;
+}
+
 // Those that have shifted, most unusual first.
 export function shiftedOf(shifts) {
   return (shifts?.shifts ?? []).filter((each) => each.is_shifted).sort((a, b) => size(b) - size(a));

@@ -2,8 +2,9 @@
 
 import { el, header, swatch, table } from "./dom.js";
 import { drillLink } from "./filter.js";
+import { isFull } from "./points.js";
 import { webCells } from "./weblanguages.js";
-import { amount, compact, compactAmount, count, keyName, measureOf, ORIGINS, originOf, percent, REST, share, WINDOWS } from "./words.js";
+import { amount, compact, compactAmount, count, keyName, measureOf, ORIGINS, originOf, percent, rangeWords, REST, share, spanWords, windowOf, WINDOWS } from "./words.js";
 
 const ROWS_AT_FIRST = 8;
 const CAPTIONS = { origin: "Origin of the model", language: "Language of the prompt", developer: "Developer of the model", model: "Model", provider: "Provider that served it", jurisdiction: "Country whose law the provider is under" };
@@ -11,7 +12,8 @@ const CAPTIONS = { origin: "Origin of the model", language: "Language of the pro
 // What a reader of the origins adds up: both are parts of the same whole, and overlap in one row.
 const SUMS = [["All Chinese", ["cn-open", "cn-proprietary"]], ["All open", ["cn-open", "row-open"]]];
 
-export function sharesTable(windows, dimension, measure, picked, all) {
+// span: {since, asOf}, what tells whether a window is full. expected: by key, or null.
+export function sharesTable(windows, dimension, measure, picked, all, { since, asOf }, expected = null) {
   const ratio = `${measure}_ratio`;
   const lookup = Object.fromEntries(
     WINDOWS.map(({ key }) => [key, new Map((windows[key]?.[dimension] ?? []).map((row) => [row.key, row]))]),
@@ -36,26 +38,41 @@ export function sharesTable(windows, dimension, measure, picked, all) {
           el("span", { title: originName }, drillLink(dimension, row.key, name) ?? name, originName ? el("span", { class: "unseen" }, `, ${originName}`) : null)),
         el("span", { class: paint ? "bar under-swatch" : "bar", "aria-hidden": "true" }, bar))),
       ...WINDOWS.map(({ key }) => cell(lookup[key].get(row.key), windows[key], ratio, measure, key === picked)),
+      ...(expected ? [expectedCell(expected.get(row.key))] : []),
       ...(web ? [web.get(row.key)] : []),
     ];
   });
   const heads = [
-    "", ...WINDOWS.map(({ key, name, long }) => el("th", { scope: "col", class: key === picked ? "picked" : null, title: `last ${long}` }, name)),
+    "", ...WINDOWS.map(({ key, name, long }) => windowHead(key, name, long, picked, isFull(windows[key], since, asOf) ? null : spanWords(asOf - since))),
+    ...(expected ? [el("th", { scope: "col", class: "expected", title: `Expected in the last ${windowOf(picked).long}, from the days before` }, "Expected")] : []),
     ...(web ? [el("th", { scope: "col", class: "web", title: "Per cent of websites by the language of their home page" }, "Web", el("small", null, "sites"))] : []),
   ];
   heads[0] = el("th", { scope: "col" }, el("span", { class: "unseen" }, CAPTIONS[dimension]));
   const foot = dimension === "origin" ? SUMS.map(([name, keys]) => [
     header("row", name),
     ...WINDOWS.map(({ key }) => el("td", { class: key === picked ? "picked" : null }, share(sumOf(lookup[key], keys, ratio, windows[key]?.[measure])))),
+    ...(expected ? [el("td", { class: "expected" }, share(keys.reduce((sum, key) => sum + (expected.get(key)?.baseline ?? NaN), 0)))] : []),
   ]) : [];
   foot.push([
     header("row", `All ${measureOf(measure).all ?? measureOf(measure).of}`),
     ...WINDOWS.map(({ key }) => el("td", { title: amount(windows[key]?.[measure], measure) }, compactAmount(windows[key]?.[measure], measure))),
+    ...(expected ? [el("td", { class: "expected" })] : []),
     ...(web ? [el("td", { class: "web", title: "Another unit: not added up" })] : []),
   ]);
   const caption = `${CAPTIONS[dimension]}, per cent of ${measureOf(measure).of}${web ? "; web: per cent of sites" : ""}`;
   const made = table({ class: web ? "shares with-web" : "shares" }, caption, heads, body, foot);
-  return { table: made, hidden: rows.length - shown.length, total: rows.length };
+  return { table: made, hidden: rows.length - shown.length, total: rows.length, keys: shown.map(({ key }) => key) };
+}
+
+// A window that is longer than there is data says for how long there is.
+function windowHead(key, name, long, picked, soFar) {
+  const css = [key === picked ? "picked" : "", soFar ? "not-full" : ""].join(" ").trim();
+  return el("th", { scope: "col", class: css || null, title: soFar ? `last ${long}: only ${soFar} of data so far` : `last ${long}` }, name, soFar ? el("small", null, `${soFar} so far`) : null);
+}
+
+function expectedCell(of) {
+  if (!of) return el("td", { class: "expected muted", title: "Not known" }, "–");
+  return el("td", { class: "expected muted", title: of.usual == null ? null : `normal range ${rangeWords(of.baseline, of.usual)}` }, share(of.baseline));
 }
 
 function sumOf(rows, keys, ratio, whole) {

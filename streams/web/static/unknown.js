@@ -1,6 +1,7 @@
 // Models of unknown origin, and the entries for the overrides file that would define it.
 
 import { byId, el, fill } from "./dom.js";
+import { copy, say } from "./share.js";
 import { unknownBy, unknownTable } from "./tables.js";
 import { percent } from "./words.js";
 
@@ -27,14 +28,5 @@ export function showUnknown(shares, measure) {
 
 byId("copy").addEventListener("click", async () => {
   const entries = byId("entries");
-  let isCopied = true;
-  try {
-    await navigator.clipboard.writeText(entries.textContent);
-  } catch {
-    // Over plain HTTP from another machine a page may not write to the clipboard by itself.
-    getSelection().selectAllChildren(entries);
-    isCopied = document.execCommand("copy");
-  }
-  byId("copied").textContent = isCopied ? "Copied." : "Selected: copy it with Ctrl+C.";
-  setTimeout(() => { byId("copied").textContent = ""; }, 4000);
+  say("copied", await copy(entries.textContent, entries));
 });

@@ -2,6 +2,7 @@
 //
 //   #measure=requests&window=1h&by=model&over=language&range=1y&all=1&shifts=all
 //   #view=shift&dimension=origin&key=cn-open&measure=tokens&window=24h   a shift, taken apart
+//   #from=2026-10-01&to=2026-10-31                                       a period of one's own
 //   #origin=cn-open&developer=DeepSeek                                   a part of the traffic
 //   #shifts                                                              the list of shifts
 //
@@ -32,9 +33,10 @@ export const SHIFT_MEASURES = ["tokens", "requests"];
 export const SHIFT_WINDOWS = ["1h", "24h", "7d"];
 // A range of null is the longest that the history fills; all, allProviders, allShifts: every row of the second
 // table, of the providers, and of the shifts.
-const FIRST = { measure: "tokens", window: "24h", by: "language", over: "origin", range: null, all: false, allProviders: false, allShifts: false, shift: null, filter: {} };
+const FIRST = { measure: "tokens", window: "24h", by: "language", over: "origin", range: null, from: "", to: "", all: false, allProviders: false, allShifts: false, shift: null, filter: {} };
 
-const KNOWN = new Set([...Object.keys(CHOICES), ...FILTERS, "all", "providers", "shifts", "view", "dimension", "key"]);
+const KNOWN = new Set([...Object.keys(CHOICES), ...FILTERS, "from", "to", "all", "providers", "shifts", "view", "dimension", "key"]);
+const isDay = (text) => /^\d{4}-\d\d-\d\d$/.test(text) && new Date(`${text}T00:00Z`).toJSON()?.startsWith(text) === true;
 // What the address asks for and the page does not have.
 let refused = [];
 export const refusedParts = () => refused;
@@ -98,6 +100,12 @@ function read() {
     else if (wanted !== null) refused.push(`${name}=${wanted}`);
   }
   for (const [name, value] of params) if (FILTERS.includes(name) && value && value !== "other") found.filter[name] = value;
+  for (const name of ["from", "to"]) {
+    const wanted = params.get(name) ?? "";
+    if (isDay(wanted)) found[name] = wanted;
+    else if (wanted) refused.push(`${name}=${wanted}`);
+  }
+  if (found.from && found.to && found.from > found.to) [found.from, found.to] = [found.to, found.from];
   found.all = params.get("all") === "1";
   found.allProviders = params.get("providers") === "all";
   found.allShifts = params.get("shifts") === "all";
@@ -119,6 +127,7 @@ function write() {
     const isOfShift = view.shift && (name === "measure" || name === "window");
     if (view[name] !== FIRST[name] || isOfShift) params.set(name, view[name]);
   }
+  for (const name of ["from", "to"]) if (view[name]) params.set(name, view[name]);
   if (view.all) params.set("all", "1");
   if (view.allProviders) params.set("providers", "all");
   if (view.allShifts) params.set("shifts", "all");

@@ -47,7 +47,7 @@ export function amount(value, measure) {
   if (measure !== "cost" || !Number.isFinite(value)) return count(value);
   return value > 0 && value < 0.005 ? "<$0.01" : dollars.format(value);
 }
-export const compactAmount = (value, measure) => (measure === "cost" && value >= 1000 ? briefDollars.format(value) : measure === "cost" ? amount(value, measure) : compact(value));
+export const compactAmount = (value, measure) => (measure === "cost" && value >= 100 ? briefDollars.format(value) : measure === "cost" ? amount(value, measure) : compact(value));
 
 // A share in per cent with one decimal; a share that rounds to zero but is not zero is shown as <0.1.
 export function share(ratio) {
@@ -68,6 +68,16 @@ export function points(difference, digits = 1) {
 // 1.96 usual spreads: 19 of 20 hours of the last four weeks stayed within it.
 export const wobble = (usualSpread) => 1.96 * usualSpread;
 
+// What 19 of 20 hours stayed within, as shares.
+export const rangeWords = (expected, usual) => `${share(Math.max(0, expected - wobble(usual)))} to ${share(Math.min(1, expected + wobble(usual)))}${narrow}%`;
+
+// How long a period is, as people say it.
+export function spanWords(seconds) {
+  const [size, unit] = seconds < 5400 ? [seconds / 60, "minute"] : seconds < 129_600 ? [seconds / 3600, "hour"] : [seconds / 86_400, "day"];
+  const number = Math.max(1, Math.floor(size));
+  return `${number} ${unit}${number === 1 ? "" : "s"}`;
+}
+
 export function age(seconds) {
   const s = Math.max(0, Math.round(seconds));
   if (s < 60) return `${s}${narrow}s`;
@@ -84,6 +94,10 @@ export function clock(unix) {
   const date = new Date(unix * 1000);
   return (date.toDateString() === new Date().toDateString() ? clockFormat : dayFormat).format(date);
 }
+
+// A moment with its date, in UTC, which says so.
+const momentFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+export const momentTime = (unix) => (unix ? `${momentFormat.format(new Date(unix * 1000))} UTC` : "–");
 
 // When a known event was; without the time of day where it is midnight. In UTC it says so.
 export function noteTime(unix, isLocal) {
