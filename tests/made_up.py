@@ -166,7 +166,8 @@ def made_up_sources(state="shifted", **changes):
 
     async def history(asked):
         start = asked.start or time.time() - 3600
-        return made_up_history(asked.dimension, asked.step, start, time.time())
+        now = min(time.time(), asked.end or time.time())
+        return made_up_history(asked.dimension, asked.step, start, now)
 
     async def part(asked):
         return made_up_part(dict(asked.chosen), asked.dimensions, time.time()) | changes

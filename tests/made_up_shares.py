@@ -207,7 +207,7 @@ def made_up_shares(now):
         "generated_at": now,
         "ready": True,
         "reasons": [],
-        "since": now - 60 * 86_400,
+        "since": now - 800 * 86_400,
         "simulated": True,
         "windows": {name: made_up_window(name, now) for name in WINDOWS},
         "unknown": [
