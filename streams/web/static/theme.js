@@ -30,6 +30,7 @@ export function onTheme(then) {
   });
   addEventListener("beforeprint", () => { apply(true); then(); });
   addEventListener("afterprint", () => { apply(); then(); });
+  matchMedia("print").addEventListener("change", then);
 }
 
 apply();
