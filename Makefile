@@ -9,13 +9,13 @@ export PYTHONDONTWRITEBYTECODE :=
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --disable-pip-version-check
 
-# Tests that need no broker and no browser, and take less than a second or two.
+# Tests that need no broker and no browser, and take a second or two at most.
 QUICK := not kafka and not browser and not slow
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo check test coverage e2e compose image manifests rules kafka faults fuzz sanitize lint format bench peers accuracy alerts requirements clean
+.PHONY: help demo check test coverage e2e compose image manifests links rules kafka faults fuzz sanitize lint format bench peers accuracy alerts dist requirements clean
 
 help: ## List these targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=python3.12]'
@@ -46,6 +46,10 @@ image: $(VENV)/.installed-dev ## Build the image on a Docker engine, print its s
 
 manifests: $(VENV)/.installed-dev $(VENV)/bin/kustomize $(VENV)/bin/helm ## Build and compare kustomize example and Helm chart
 	@$(RUN) pytest -n0 tests/deploy/test_kubernetes.py tests/deploy/test_helm.py $(ARGS)
+
+links: $(VENV)/.installed-dev ## Set the addresses in alerts and dashboards; PAGE=https://… RUNBOOK=https://…
+	@$(VENV)/bin/python tests/deploy/links.py $(if $(PAGE),--page '$(PAGE)') $(if $(RUNBOOK),--runbook '$(RUNBOOK)')
+	@$(VENV)/bin/python tests/deploy/copies.py
 
 rules: $(VENV)/.installed-dev ## Write rules and dashboards into PrometheusRules and Helm chart
 	@$(VENV)/bin/python tests/deploy/copies.py
@@ -102,6 +106,9 @@ requirements: $(VENV)/.installed-dev ## Write the versions that the image and te
 	@$(RUN) uv pip compile --quiet --python-version 3.11 --only-binary :all: --no-annotate --no-emit-index-url \
 	  --custom-compile-command 'make requirements' --group emitters --output-file tests/emitters/requirements.txt $(ARGS)
 
+dist: $(VENV)/.installed-dev ## Build sdist and wheel into dist, check them, install the wheel in an empty environment
+	@$(VENV)/bin/python tests/deploy/dist.py
+
 clean: ## Remove .venv and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -118,7 +125,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed-demo: pyproject.toml $(wildcard streams/*/*.pyx streams/*/*.pxi streams/*/*/*.pyx) $(VENV)/bin/python
 	@echo 'Installing tokenshare with its demo into $(VENV); the first time takes a minute or so.'
-	@$(PIP) install --quiet -e '.[demo]'
+	@$(PIP) install --quiet -e '.[demo,language]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(wildcard streams/*/*.pyx streams/*/*.pxi streams/*/*/*.pyx) $(VENV)/bin/python

@@ -6,6 +6,7 @@ Kafka, 4 the partitions changed while it ran, 70 it failed or hung. A supervisor
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 import sys
@@ -40,7 +41,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a log record."""
         line: dict[str, Any] = {
-            "time": round(record.created, 3),
+            "time": _moment(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -50,13 +51,30 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
+class TextFormatter(logging.Formatter):
+    """A line of text, with its time in UTC, as everywhere else."""
+
+    def formatTime(  # noqa: N802 - logging's own name
+        self, record: logging.LogRecord, datefmt: str | None = None
+    ) -> str:
+        """Return the time of a log record; logging gives no format."""
+        assert datefmt is None
+        return _moment(record)
+
+
+def _moment(record: logging.LogRecord) -> str:
+    """Return the time of a log record, to the millisecond, with its zone."""
+    at = dt.datetime.fromtimestamp(record.created, dt.UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
+
+
 def set_up_logging(settings: Settings) -> None:
     """Log to standard error: our own lines at the configured level, the libraries' warnings."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         JsonFormatter()
         if settings.log_format == "json"
-        else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s")
+        else TextFormatter("%(asctime)s %(levelname)-7s %(message)s")
     )
     handler.addFilter(RateLimitFilter())
     root = logging.getLogger()

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # The machines that run these are shared: a slow example is not a fault.
-settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# A fifth of the examples of each law, for `make check`: --hypothesis-profile short.
-settings.register_profile("short", settings.get_profile("full"), max_examples=20)
-settings.load_profile("full")
+# All examples of each law, for `.ci/run`: --hypothesis-profile thorough.
+settings.register_profile("thorough", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A fifth of them, for `make check`, and half of them where nothing is said.
+settings.register_profile("short", settings.get_profile("thorough"), max_examples=20)
+settings.register_profile("half", settings.get_profile("thorough"), max_examples=50)
+settings.load_profile("half")
 
 
 def pytest_report_header():

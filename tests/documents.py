@@ -20,6 +20,7 @@ MANUAL = (
             "formats",
             "gateways",
             "model-names",
+            "providers",
             "settings",
             "metrics",
             "alerts",

@@ -7,7 +7,8 @@ import math
 
 from made_up_shares import HOSTILE, made_up_window
 
-from streams.shifts.series import SHIFT_MEASURES
+#: Shifts of cost are as these.
+MEASURES = ("tokens", "requests")
 
 
 def made_up_shift(dimension, row, measure, window, shift, spread):
@@ -57,7 +58,7 @@ def made_up_shifts(now, state="shifted"):
     for dimension in ("origin", "language"):
         for window in ("24h", "1h"):
             for row in made_up_window(window, now)[dimension]:
-                for measure in SHIFT_MEASURES:
+                for measure in MEASURES:
                     usual = max(0.0006, 0.022 * row["tokens_ratio"] ** 0.8)
                     is_moved = state == "shifted" and (dimension, row["key"], window, measure)
                     shift = moved.get(is_moved, usual * 1.6 * math.sin(len(body["shifts"])))
@@ -123,4 +124,5 @@ def made_up_moved(asked, now, state="shifted"):
         "notes": [],
         "joint": movers(shift, joint, 3),
         "tenants": movers(shift, tenants, 41),
+        "tenants_note": None,
     }

@@ -1,4 +1,4 @@
-"""Enrichment of a request (its language, origin, tenant) never affects its count.
+"""Enrichment of a request (its language, origin, tenant, provider) never affects its count.
 
 Failures are counted, once for the whole process: a decoder, a classifier and a separate thread may
 fail, and one counter on /metrics covers them all.

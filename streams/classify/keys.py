@@ -32,6 +32,7 @@ TENANT_DIMENSIONS: Final = ("origin", "language")
 
 #: The key of the rest: everything too small for a key of its own.
 OTHER: Final = "other"
+OTHER_NAME: Final = "Other"
 #: The origin of a model that the catalogue does not know, and the unnamed developer.
 UNKNOWN: Final = "unknown"
 
@@ -71,10 +72,10 @@ def split_model(key: str) -> tuple[str, str]:
     return model, provider
 
 
-def name_of(dimension: str, key: str, *, other: str = OTHER) -> str:
-    """Return the display name of a key; `other` is the name of the rest."""
+def name_of(dimension: str, key: str) -> str:
+    """Return the display name of a key, the same on the page, in the terminal and in reports."""
     if key == OTHER:
-        return other
+        return OTHER_NAME
     if dimension == "origin":
         return ORIGIN_NAMES.get(key, key)
     if dimension == "jurisdiction":

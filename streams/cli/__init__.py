@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 #: Errors of standard output: the reader has closed the pipe, or the disk is full.
 _CLOSED, _FULL = errno.EPIPE, {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -42,6 +43,13 @@ SECTIONS = {
         ),
     },
     "Look at shares": {
+        "top": (
+            "top.command.top",
+            (
+                "Show the shares of a running worker in a table that follows it, and is changed "
+                "by keys."
+            ),
+        ),
         "shifts": (
             "shifts.shifts",
             "Show which shares have shifted, and what moved them: one sentence each.",
@@ -71,6 +79,10 @@ SECTIONS = {
             "ask.language",
             "Print the language of texts, one JSON line each; `-` reads JSON strings from stdin.",
         ),
+        "tenant": (
+            "tenant.tenant",
+            "Print the hash that a tenant is counted under, one JSON line each; `-` reads names.",
+        ),
         "catalog": (
             "catalog.catalog_group",
             "Check a catalogue or an overrides file, and show the effect of a change.",
@@ -94,6 +106,10 @@ SECTIONS = {
             "operate.settings_command",
             "Print the settings in force, with secrets masked.",
         ),
+        "completion": (
+            "completion.completion",
+            "Print a script with which the shell completes commands, options and their values.",
+        ),
     },
 }
 COMMANDS = {name: each for section in SECTIONS.values() for name, each in section.items()}
@@ -110,7 +126,7 @@ class Commands(click.Group):
         """Return a command by its name, None if there is none."""
         if name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[name][0].partition(".")
+        module, _, attribute = COMMANDS[name][0].rpartition(".")
         command = getattr(import_module(f"streams.cli.{module}"), attribute)
         assert isinstance(command, click.Command)
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
@@ -127,6 +143,16 @@ class Commands(click.Group):
         if name not in COMMANDS and not name.startswith("-") and alike:
             ctx.fail(f"No such command {name!r}. Did you mean {alike[0]!r}?")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin so, with none of them imported; else options."""
+        if incomplete[:1] == "-":
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(name, help=each[1])
+            for name, each in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by section, none of them cut."""

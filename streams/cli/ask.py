@@ -34,16 +34,28 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("models", nargs=-1)
-def classify(models: tuple[str, ...]) -> None:
-    """Print the origin of model names, one JSON line each; `-` reads names from standard input."""
+@click.argument("names", nargs=-1)
+@click.option(
+    "--provider",
+    "is_provider",
+    is_flag=True,
+    help="Print who served: each NAME is a provider's, `NAME@HOST`, `NAME@REGION` or `@HOST`.",
+)
+def classify(names: tuple[str, ...], is_provider: bool) -> None:
+    """Print the origin of model names, one JSON line each; `-` reads names from standard input.
+
+    With --provider, print the provider and the jurisdiction of its operator instead.
+    """
     chosen = common.settings()
     try:
         catalog = Catalog.load(chosen.catalog_overrides)
     except CatalogError as error:
         common.fail(error)
-    for model in _names(models):
-        common.print_line({"model": model} | common.facts(catalog.classify(model)))
+    for name in _names(names):
+        if is_provider:
+            common.print_line({"served": name} | common.served(catalog.providers.classify(name)))
+        else:
+            common.print_line({"model": name} | common.facts(catalog.classify(name)))
 
 
 @click.command()
@@ -87,13 +99,13 @@ def _values(given: tuple[str, ...]) -> Iterator[object]:
                 yield text.decode(errors="replace")
 
 
-def _names(models: tuple[str, ...]) -> Iterator[str]:
-    for model in models or ("-",):
-        if model == "-":
+def _names(names: tuple[str, ...]) -> Iterator[str]:
+    for name in names or ("-",):
+        if name == "-":
             for line in common.stdin():
                 yield line.decode(errors="replace").rstrip("\r\n")
         else:
-            yield model
+            yield name
 
 
 @click.command()

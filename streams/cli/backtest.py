@@ -15,6 +15,7 @@ from rich.table import Table
 from streams.classify.keys import name_of
 from streams.classify.origin.catalog import Catalog
 from streams.cli import client, common
+from streams.settings import extras
 from streams.shifts import notes_file
 from streams.shifts.backtest import history_file, plot, worker_history
 from streams.shifts.backtest.noted import noted
@@ -64,12 +65,14 @@ def backtest(
 
     \b
       {"start": 1767571200, "seconds": 300, "origin": "cn-open", "language": "en",
-       "tenant": "t1", "requests": 12, "tokens": 34567, "tokens_squared": 123456789}
+       "tenant": "t1", "requests": 12, "tokens": 34567, "tokens_squared": 123456789,
+       "cost_usd": 0.0123}
 
     `start` is in unix seconds. `seconds` divides 300, or is a multiple of it: then the cell is
     spread evenly. `tenant` may be null; if no request names one, there are no alerts of the hour,
     because one customer's batch would look like a shift. With `"model": "…"`, there are alerts of
-    models and developers as well. Alerts begin after 21 days.
+    models and developers as well. `cost_usd` is the price of a cell's requests in US dollars, and
+    may be null or left out: cells without it have no price. Alerts begin after 21 days.
 
     Conditions are evaluated every 5 minutes. `pending`, `firing`, `resolved` and `notified` are
     times in unix seconds, or null if that did not happen; `notified` is when the alert was first
@@ -79,7 +82,7 @@ def backtest(
     if bool(files) == bool(url):
         common.fail("give files, or --from-worker with a worker's address", 2)
     if plot_file is not None and not plot.is_there():
-        common.fail("--plot needs matplotlib: pip install 'tokenshare[plot]'", 2)
+        common.fail(f"--plot needs matplotlib: {extras.advice('plot')}", 2)
     try:
         notes = notes_file.read(notes_path).entries
     except notes_file.NotesError as error:
@@ -99,7 +102,7 @@ def backtest(
                 body["notes"] = [dataclasses.asdict(each) for each in noted(alert, notes)]
             common.print_line(body)
         return
-    for line in _cautions(history, found):
+    for line in _cautions(history, found, is_worker=url is not None):
         click.echo(line)
     _print(found, notes)
 
@@ -157,9 +160,14 @@ def _line(alert: Alert, found: Replay) -> dict[str, Any]:
     }
 
 
-def _cautions(history: Cells, found: Replay) -> Iterator[str]:
+def _cautions(history: Cells, found: Replay, *, is_worker: bool) -> Iterator[str]:
     """Yield the caveats that a reader of the figures needs."""
-    if not history.tenants:
+    if not history.tenants and is_worker:
+        yield (
+            "A worker's API has no history of tenants, so there are no alerts of the hour here: "
+            "they need what is left of a shift without the largest tenant."
+        )
+    elif not history.tenants:
         yield (
             "No request names its tenant, so there are no alerts of the hour: one customer's batch "
             "would look like a shift."

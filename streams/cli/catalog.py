@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,12 +12,17 @@ from streams.classify.origin import catalog_file, overrides, review
 from streams.classify.origin import coverage as covering
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import ORIGIN_NAMES, CatalogError
+from streams.classify.provider import coverage as provider_covering
+from streams.classify.provider import review as provider_review
+from streams.classify.provider.providers import Providers
 from streams.cli import client, common
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from streams.classify.origin.facts import Classification
+
+_Lack = TypeVar("_Lack", bound=str)
 
 #: Denotes the catalogue that is part of the package.
 BUILT_IN = "built-in"
@@ -33,28 +38,36 @@ def catalog_group() -> None:
 def check(file: str | None) -> None:
     """Find contradictions: names claimed twice, unreachable rules, facts without a source.
 
-    FILE is a catalogue or an overrides file; without it, the package's catalogue and the overrides
-    of TOKENSHARE_CATALOG_OVERRIDES. Exit code 1 if any is found.
+    FILE is a catalogue (of models or of providers) or an overrides file; without it, the package's
+    catalogues and the overrides of TOKENSHARE_CATALOG_OVERRIDES. Exit code 1 if any is found.
     """
     found: list[str] = []
     try:
-        if file is not None:
-            read = _read(file)
-            found = _findings(file, read)
-        else:
+        if file is None:
             chosen = common.settings().catalog_overrides
             read = Catalog.load(chosen)
-            found = _findings(BUILT_IN, read)
+            providers = read.providers
+            found = [*_findings(BUILT_IN, read), *_provider_findings("providers.toml", providers)]
             if chosen is not None:
-                found += [f"{chosen}: {each}" for each in review.unusual_overrides(read)]
+                found += [f"{chosen}: {each}" for each in _unusual(read, providers)]
+        elif _is_providers(catalog_file.toml(_text(file), file)):
+            read = Catalog.load()
+            providers = Providers.of(_text(file), file)
+            found = _provider_findings(file, providers)
+        else:
+            read = _read(file)
+            providers = read.providers
+            found = _findings(file, read)
     except CatalogError as error:
         common.fail(error)
     for line in found:
         click.echo(line)
     families = {family.title for each in read.facts.names.values() for family in each}
+    overridden = [*read.overrides.entries(), *providers.overrides.entries]
     click.echo(
         f"{len(read.facts.developers):,} developers, {len(families):,} families, "
-        f"{len(read.facts.names):,} names, {len(list(read.overrides.entries())):,} overrides: "
+        f"{len(read.facts.names):,} names, {len(providers.facts.entries):,} providers, "
+        f"{len(overridden):,} overrides: "
         f"{len(found) or 'no'} {'contradiction' if len(found) == 1 else 'contradictions'}"
     )
     sys.exit(1 if found else 0)
@@ -64,15 +77,30 @@ def _findings(file: str, read: Catalog) -> list[str]:
     name = "catalog.toml" if file == BUILT_IN else file
     data = catalog_file.toml(_text(file), name)
     if not _is_catalog(data):
-        return [f"{file}: {each}" for each in review.unusual_overrides(read)]
+        providers = read.providers
+        return [f"{file}: {each}" for each in _unusual(read, providers)]
     return [f"{name}: {each}" for each in review.contradictions(data, read)]
+
+
+def _provider_findings(file: str, providers: Providers) -> list[str]:
+    return [f"{file}: {each}" for each in provider_review.contradictions(providers)]
+
+
+def _unusual(read: Catalog, providers: Providers) -> list[str]:
+    return [
+        *review.unusual_overrides(read),
+        *provider_review.unusual_overrides(providers),
+    ]
 
 
 @catalog_group.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--catalog", "chosen", help="A catalogue or an overrides file to measure instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line per unknown id.")
-def coverage(file: str, chosen: str | None, as_json: bool) -> None:
+@click.option(
+    "--provider", "is_provider", is_flag=True, help="FILE has names and hosts of providers."
+)
+def coverage(file: str, chosen: str | None, as_json: bool, is_provider: bool) -> None:
     """Measure how many ids of FILE are answered, and group the unknown ones by what they lack.
 
     FILE has one id per line, `-` is standard input; empty lines and lines that begin with `# ` are
@@ -80,12 +108,40 @@ def coverage(file: str, chosen: str | None, as_json: bool) -> None:
     TOKENSHARE_CATALOG_OVERRIDES are measured.
     """
     try:
+        if is_provider:
+            _print_providers(provider_covering.coverage(_lines(file), _providers(chosen)), as_json)
+            return
         read = (
             Catalog.load(common.settings().catalog_overrides) if chosen is None else _read(chosen)
         )
     except CatalogError as error:
         common.fail(error)
-    found = covering.coverage(_lines(file), read)
+    _print_models(covering.coverage(_lines(file), read), as_json)
+
+
+def _providers(chosen: str | None) -> Providers:
+    if chosen is None:
+        read = Catalog.load(common.settings().catalog_overrides)
+    elif _is_providers(catalog_file.toml(_text(chosen), chosen)):
+        return Providers.of(_text(chosen), chosen)
+    else:
+        read = _read(chosen)
+    return read.providers
+
+
+def _print_providers(found: provider_covering.Coverage, as_json: bool) -> None:
+    if as_json:
+        for each in found.unanswered:
+            common.print_line({"served": each.text, "lacks": each.lack} | common.served(each.known))
+        return
+    answered = found.texts - len(found.unanswered)
+    click.echo(f"{answered:,} of {found.texts:,} texts have a jurisdiction ({found.answered:.1%})")
+    for jurisdiction, count in found.jurisdictions.most_common():
+        click.echo(f"  {jurisdiction}: {count:,}")
+    _print_groups(found.groups(), provider_covering.REMEDIES)
+
+
+def _print_models(found: covering.Coverage, as_json: bool) -> None:
     if as_json:
         for each in found.unknown:
             common.print_line(
@@ -101,12 +157,18 @@ def coverage(file: str, chosen: str | None, as_json: bool) -> None:
     click.echo(f"{answered:,} of {found.ids:,} ids are answered ({found.answered:.1%})")
     for origin, title in ORIGIN_NAMES.items():
         click.echo(f"  {title}: {found.origins[origin]:,}")
+    _print_groups(found.groups(), covering.REMEDIES)
+
+
+def _print_groups(
+    groups: Iterable[tuple[_Lack, str, list[str]]], remedies: Mapping[_Lack, str]
+) -> None:
     last = None
-    for lack, key, models in found.groups():
+    for lack, key, members in groups:
         if lack != last:
-            click.echo(f"\n{lack} ({covering.REMEDIES[lack]})")
+            click.echo(f"\n{lack} ({remedies[lack]})")
             last = lack
-        click.echo(f"  {key}: {', '.join(models)}")
+        click.echo(f"  {key}: {', '.join(members)}")
 
 
 def _lines(file: str) -> Iterable[str]:
@@ -195,6 +257,10 @@ def _read(file: str) -> Catalog:
 
 def _is_catalog(data: Mapping[str, Any]) -> bool:
     return "family" in data
+
+
+def _is_providers(data: Mapping[str, Any]) -> bool:
+    return "provider" in data
 
 
 def _described(known: Classification) -> str:

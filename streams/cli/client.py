@@ -21,9 +21,12 @@ from streams.classify.origin.name import visible
 from streams.settings import ENV_PREFIX, environment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from http.client import HTTPResponse
 
 TIMEOUT_SECONDS = 10.0
+#: A stream that is silent for longer is broken off: a worker writes every 15 seconds.
+SILENCE_SECONDS = 40.0
 #: Timeout for the whole response, however slowly it arrives.
 MAX_SECONDS = 120.0
 MAX_BYTES = 64 * 1024 * 1024
@@ -31,6 +34,8 @@ MAX_BYTES = 64 * 1024 * 1024
 _MAX_ERROR_BYTES, _MAX_CHARACTERS = 64 * 1024, 500
 _CHUNK_BYTES = 256 * 1024
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+#: Limit on a line of a stream of events; a worker's have a hundred bytes.
+_MAX_LINE_BYTES = 64 * 1024
 #: The one text with several lines: an entry for the overrides file.
 _OF_LINES = "override"
 
@@ -59,6 +64,16 @@ class _Shares(msgspec.Struct):
     ready: bool
     windows: dict[str, _Window]
     unknown: list[_Named]
+
+
+class _Table(msgspec.Struct):
+    """Shares of any dimensions: window -> its counts, and the rows of each dimension."""
+
+    as_of: _Time
+    ready: bool
+    reasons: list[str]
+    simulated: bool
+    windows: dict[str, dict[str, _Count | list[dict[str, str | _Count | None]]]]
 
 
 class _Point(msgspec.Struct):
@@ -121,24 +136,72 @@ def get(url: str, path: str, **query: object) -> Any:
     The token is that of TOKENSHARE_WEB_TOKEN, where it is set.
     """
     given = {name: value for name, value in query.items() if value is not None}
+    return _checked(_fetched(url, path, given), url, path, _SHAPES.get(path, Any))
+
+
+def table(url: str, dimension: str) -> Any:
+    """Return the shares of one dimension in all windows. Raises WorkerUnreachableError."""
+    path = "/api/v1/shares"
+    return _checked(_fetched(url, path, {"dimensions": dimension}), url, path, _Table)
+
+
+def announcements(url: str) -> Iterator[None]:
+    """Yield whenever the worker announces new numbers, until its stream ends.
+
+    Raises WorkerUnreachableError.
+    """
+    path = "/api/v1/events"
+    whole = _address(url, path, {})
+    try:
+        with _opened(url, whole, SILENCE_SECONDS) as stream:
+            if stream.headers.get_content_type() != "text/event-stream":
+                raise _mismatch(url, path, "it is no stream of events")
+            while line := stream.readline(_MAX_LINE_BYTES):
+                if len(line) == _MAX_LINE_BYTES:
+                    raise _mismatch(url, path, "a line is too long")
+                if line.startswith(b"data:"):
+                    yield
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise _unreachable(url, error) from None
+
+
+def _fetched(url: str, path: str, query: dict[str, object]) -> bytes:
+    """Return the whole body of a worker's response. Raises WorkerUnreachableError."""
+    whole = _address(url, path, query)
+    try:
+        with _opened(url, whole, TIMEOUT_SECONDS) as answer:
+            return _body(answer, url)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise _unreachable(url, error) from None
+
+
+def _address(url: str, path: str, query: dict[str, object]) -> str:
     whole = f"{url.rstrip('/')}{path}"
-    if given:
-        whole += "?" + urllib.parse.urlencode(given)
+    if query:
+        whole += "?" + urllib.parse.urlencode(query)
     if not whole.startswith(("http://", "https://")):
         raise WorkerUnreachableError(f"{url} is not an address: write it as http://host:port")
+    return whole
+
+
+def _opened(url: str, whole: str, timeout: float) -> HTTPResponse:
+    """Return the response, to be read. Raises WorkerUnreachableError."""
     try:
-        with _OPENER.open(_request(whole), timeout=TIMEOUT_SECONDS) as answer:
-            body = _body(answer, url)
+        answer: HTTPResponse = _OPENER.open(_request(whole), timeout=timeout)
     except urllib.error.HTTPError as error:
         with error:
             message = f"{whole} responds with {error.code}: {_message(error)}"
         raise WorkerUnreachableError(message) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise WorkerUnreachableError(
-            f"No worker answers at {url} ({_reason(error)}). Start `tokenshare worker`, or give "
-            "the address of a running one."
-        ) from None
-    return _checked(body, url, path)
+        raise _unreachable(url, error) from None
+    return answer
+
+
+def _unreachable(url: str, error: Exception) -> WorkerUnreachableError:
+    return WorkerUnreachableError(
+        f"No worker answers at {url} ({_reason(error)}). Start `tokenshare worker`, or give "
+        "the address of a running one."
+    )
 
 
 def _body(answer: HTTPResponse, url: str) -> bytes:
@@ -159,17 +222,21 @@ def _body(answer: HTTPResponse, url: str) -> bytes:
     return bytes(body)
 
 
-def _checked(body: bytes, url: str, path: str) -> Any:
+def _checked(body: bytes, url: str, path: str, shape: Any) -> Any:
     """Return a response that is safe to show. Raises WorkerUnreachableError for an invalid one."""
     try:
         document = orjson.loads(body)
-        msgspec.convert(document, _SHAPES.get(path, Any))
+        msgspec.convert(document, shape)
         return _clean(document)
     except msgspec.ValidationError as error:
         why = visible(str(error))[:_MAX_CHARACTERS]
     except (ValueError, RecursionError):
         why = "it is not JSON"
-    raise WorkerUnreachableError(
+    raise _mismatch(url, path, why)
+
+
+def _mismatch(url: str, path: str, why: str) -> WorkerUnreachableError:
+    return WorkerUnreachableError(
         f"The response of {url} does not match {path} ({why}): give the address of a "
         "tokenshare worker of this version."
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from streams.classify.origin.facts import Classification
+    from streams.classify.provider.values import Provider
     from streams.decode.event import Skipped, UsageEvent
     from streams.settings import Settings
 
@@ -90,6 +91,16 @@ def facts(known: Classification) -> dict[str, str | None]:
         "openness": known.openness,
         "origin": known.origin,
         "base": known.base,
+        "matched_by": known.matched_by,
+    }
+
+
+def served(known: Provider) -> dict[str, str]:
+    """Return the known facts about who served, as the command line prints them."""
+    return {
+        "provider": known.key,
+        "name": known.name,
+        "jurisdiction": known.jurisdiction,
         "matched_by": known.matched_by,
     }
 

@@ -62,12 +62,20 @@ def topics_command(partitions: int | None) -> None:
 @click.command(name="settings")
 @click.option("--markdown", is_flag=True, help="Print the table of docs/settings.md.")
 def settings_command(markdown: bool) -> None:
-    """Print the settings in force, with secrets masked."""
+    """Print the settings in force, with secrets masked.
+
+    Variables with our prefix that are no setting are named, and the exit code is then 1.
+    """
     if markdown:
         click.echo(settings_markdown())
         return
     for name, value in settings.current(common.settings()):
         click.echo(f"{name}={value}")
+    misspelt = settings.unknown_variables(settings.environment())
+    for name, close in misspelt:
+        remedy = f"Did you mean {close}?" if close else "Remove it."
+        click.echo(f"tokenshare: {name} is not a setting. {remedy}", err=True)
+    sys.exit(1 if misspelt else 0)
 
 
 def settings_markdown() -> str:

@@ -30,7 +30,7 @@ from streams.kafka.topic_reader import TopicUnreadableError
 from streams.report import content, data, formatting, html, lines, parquet, text
 from streams.report.count import Count
 from streams.report.summary import Read, histories, summary, summary_of_worker
-from streams.settings import SettingsError
+from streams.settings import SettingsError, extras
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -57,9 +57,9 @@ _DASH = "-"
     show_default=True,
     help="Days or weeks, in UTC; weeks start on Monday.",
 )
-@click.option("--markdown", "form", flag_value="markdown", help="Print Markdown.")
-@click.option("--csv", "form", flag_value="csv", help="Print CSV, one row per step and key.")
-@click.option("--json", "form", flag_value="json", help="Print JSON.")
+@click.option("--markdown", "markdown", is_flag=True, help="Print Markdown.")
+@click.option("--csv", "csv", is_flag=True, help="Print CSV, one row per step and key.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--html",
     "html_file",
@@ -88,7 +88,9 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     topic: str | None,
     bootstrap: str | None,
     by: str,
-    form: str | None,
+    markdown: bool,
+    csv: bool,
+    as_json: bool,
     html_file: Path | None,
     manifests: tuple[Path, ...],
     wait: float,
@@ -105,6 +107,7 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     Exit code 1 if a file is truncated (the part before is reported), and if all that was read is
     rejected.
     """
+    form = _form(markdown=markdown, csv=csv, json=as_json)
     _refuse_what_does_not_go_together(
         files, url, topic, form, html_file, is_question=bool(manifests) or unknown
     )
@@ -129,6 +132,14 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     except client.WorkerUnreachableError as error:
         common.fail(error if url or manifests or unknown else f"{error} Or give files to read.")
     _show(found, form, html_file)
+
+
+def _form(**asked: bool) -> str | None:
+    """Return the form that is printed, None for tables; exits where two are asked for."""
+    forms = [form for form, is_asked in asked.items() if is_asked]
+    if len(forms) > 1:
+        common.fail(f"{' and '.join(f'--{form}' for form in forms)} exclude each other", 2)
+    return forms[0] if forms else None
 
 
 def _refuse_what_does_not_go_together(
@@ -256,7 +267,7 @@ def _read_parquet(
     path: Path, stream: BinaryIO, count: Count, advance: Callable[[int], None]
 ) -> None:
     if not parquet.IS_INSTALLED:
-        common.fail(f"{path} is Parquet: pip install 'tokenshare[parquet]'", 2)
+        common.fail(f"{path} is Parquet: {extras.advice('parquet')}", 2)
     at = 0
     for some in parquet.rows(stream):
         count.add(some)

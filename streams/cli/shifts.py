@@ -16,7 +16,7 @@ from streams.cli import client, common
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line per shift.")
 @click.option("--all", "all_keys", is_flag=True, help="Print also what has not shifted.")
 def shifts(url: str | None, as_json: bool, all_keys: bool) -> None:
-    """Show which shares have shifted, and what moved them: one sentence each.
+    """Show which shares of tokens, requests and cost have shifted: one sentence each.
 
     \b
       origin     24h tokens    Chinese open +9.1 points in 24 hours: hy3:free +10.2, glm-5.2 +1.0

@@ -10,6 +10,7 @@ from streams.decode.event import Rejected, Skipped, UsageEvent
 from streams.decode.formats import cloudevents
 from streams.decode.formats.raw_usage import SharedId
 from streams.decode.nesting import Node, beside_counted, within
+from streams.decode.passed_on import passed_on
 from streams.decode.unread_usage import UNREAD_USAGE
 
 if TYPE_CHECKING:
@@ -90,12 +91,19 @@ def skip_nested(found: list[Judged]) -> list[Node]:
     """Skip events that repeat one inside them or share its id; return all spans of the record."""
     nodes = [_node(each) for each in found]
     nodes += [each.link for each in found if each.link is not None]
-    for at, why in within(nodes).items():
+    skipped = within(nodes)
+    for at, event in passed_on([_event(each) for each in found], nodes, skipped).items():
+        found[at] = found[at]._replace(item=event)
+    for at, why in skipped.items():
         found[at] = found[at]._replace(item=Skipped(why))
     unread = {at for at, each in enumerate(found) if is_unread(each.item)}
     for at in beside_counted(nodes, unread) if unread else ():
         found[at] = found[at]._replace(item=Skipped("not_a_request"))
     return [each for each in nodes if each is not None]
+
+
+def _event(judged: Judged) -> UsageEvent | None:
+    return judged.item if isinstance(judged.item, UsageEvent) else None
 
 
 def completed(found: list[Judged], envelope: cloudevents.Envelope) -> list[Judged]:

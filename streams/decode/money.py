@@ -30,6 +30,12 @@ def nano_dollars(cost: object) -> int | None:
     return int((dollars * NANO).to_integral_value(ROUND_HALF_EVEN))
 
 
+def is_zero(cost: object) -> bool:
+    """Return whether a price is one of nothing."""
+    # Most are numbers, and not zero.
+    return cost == 0 if type(cost) in {float, int} else nano_dollars(cost) == 0
+
+
 def dollars(cost: object) -> float | None:
     """Return a price in dollars as the number that is read as the same nano-dollars, else None."""
     nano = nano_dollars(cost)

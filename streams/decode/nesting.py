@@ -101,7 +101,7 @@ def beside_counted(nodes: Sequence[Node | None], places: Iterable[int]) -> set[i
     counts = {each.key: at for at, each in enumerate(known) if each.has_usage}
     around: set[Hashable] = set()
     for key in counts:
-        for outer in _outer(key, links):
+        for outer in outer_of(key, links):
             if outer in around:
                 break
             around.add(outer)
@@ -129,7 +129,7 @@ def _skip_answers(
             skipped[at] = "duplicate"
 
 
-def _outer(key: Hashable, links: Mapping[Hashable, Hashable]) -> Iterator[Hashable]:
+def outer_of(key: Hashable, links: Mapping[Hashable, Hashable]) -> Iterator[Hashable]:
     """Yield the spans around a span."""
     outer = key
     for _ in range(MAX_DEPTH):
@@ -143,7 +143,7 @@ def _nearest(
     key: Hashable, links: Mapping[Hashable, Hashable], counts: Mapping[Hashable, int]
 ) -> int | None:
     """Return the place of the nearest span with usage around a span."""
-    return next((counts[outer] for outer in _outer(key, links) if outer in counts), None)
+    return next((counts[outer] for outer in outer_of(key, links) if outer in counts), None)
 
 
 def repeats(outer: Node, inner: Iterable[Node]) -> SkipReason | None:

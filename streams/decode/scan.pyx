@@ -23,7 +23,9 @@ from libc.string cimport memcmp, memcpy, memset
 import os
 
 from streams.decode.event import EARLIEST_TIME, MAX_CHARACTERS, MAX_TOKENS
+from streams.decode.formats import provider_details
 from streams.decode.formats.markers import BEFORE_LITELLM, BEFORE_NATIVE, TIMES
+from streams.decode.served_by import MAX_PART
 
 cdef extern from *:
     """
@@ -40,6 +42,7 @@ cdef int64_t _MAX_TOKENS = MAX_TOKENS
 MAX_PROMPTS = 2048
 
 cdef Py_ssize_t _MAX_CHARACTERS = MAX_CHARACTERS
+cdef Py_ssize_t _MAX_PART = MAX_PART
 cdef double _EARLIEST_TIME = EARLIEST_TIME
 
 include "scan_names.pxi"
@@ -49,6 +52,8 @@ include "scan_plain.pxi"
 include "scan_fields.pxi"
 include "scan_json.pxi"
 include "scan_payload.pxi"
+include "scan_usage.pxi"
+include "scan_served.pxi"
 include "scan_litellm.pxi"
 include "scan_rows.pxi"
 include "scan_record.pxi"

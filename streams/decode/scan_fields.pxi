@@ -1,8 +1,10 @@
 # The fields that are looked at in any payload: a table from (object, name) to the field's purpose.
 
-# The objects whose members are looked at.
+# The objects whose members are looked at; from USAGE on they are walked over alone (scan_usage.pxi).
 cdef enum:
-    TOP, METADATA, REQUESTER, SPEND, RESPONSE, HIDDEN, MODEL_MAP, PLACES
+    TOP, METADATA, REQUESTER, SPEND, RESPONSE, HIDDEN, MODEL_MAP, BREAKDOWN, PLACES
+    USAGE = PLACES
+    INPUTS, OUTPUTS
 
 # What a member is for: its slot. A guard marks a payload of a format that another reader decides on,
 # and a price marks a row of SpendLogs, which Python judges by it; INTO + an object leads into that object.
@@ -13,6 +15,10 @@ cdef enum:
     S_META_LANGUAGE, S_REQUESTER_LANGUAGE, S_SPEND_LANGUAGE
     S_RESPONSE_MODEL, S_HIDDEN_MODEL, S_MAP_MODEL
     S_CACHED, S_REASONING, S_COST, S_PROVIDER
+    S_META_USAGE, S_HIDDEN_USAGE, S_RESPONSE_USAGE, S_META_MORE_USAGE
+    S_PRICE, S_STATUS, S_META_STATUS, S_NO_PRICE, S_ZERO, S_HIDDEN_PRICE
+    S_LLM_PROVIDER, S_RESPONSE_PROVIDER, S_BASE, S_HIDDEN_BASE
+    S_LOCATION, S_META_BREAKDOWN, S_META_MAP
     # One for each of TIMES, in their order.
     S_TIMES
     SLOTS = S_TIMES + 8
@@ -20,6 +26,10 @@ cdef enum:
     GUARD_NATIVE = 101
     GUARD_SPEND = 102
     INTO = 200
+
+# What a member of a usage object, or of the details in it, is for.
+cdef enum:
+    U_CACHED, U_REASONING, U_INPUTS, U_OUTPUTS, U_PASSES, USAGE_SLOTS
 
 cdef struct Member:
     int place
@@ -68,6 +78,13 @@ _MEMBERS = [
     (TOP, S_COST, "cost"),
     (TOP, S_PROVIDER, "provider"),
     *((TOP, S_TIMES + number, name) for number, name in enumerate(TIMES)),
+    (TOP, S_PRICE, "response_cost"),
+    (TOP, S_STATUS, "status"),
+    (TOP, S_NO_PRICE, "response_cost_failure_debug_info"),
+    (TOP, S_ZERO, "zero_cost_diagnostic"),
+    (TOP, S_LLM_PROVIDER, "custom_llm_provider"),
+    (TOP, S_BASE, "api_base"),
+    (TOP, INTO + BREAKDOWN, "cost_breakdown"),
     (TOP, INTO + METADATA, "metadata"),
     (TOP, INTO + RESPONSE, "response"),
     (TOP, INTO + HIDDEN, "hidden_params"),
@@ -78,18 +95,39 @@ _MEMBERS = [
     (METADATA, S_META_USER, "user_api_key_user_id"),
     (METADATA, S_META_ALIAS, "user_api_key_alias"),
     (METADATA, S_META_LANGUAGE, "language"),
+    (METADATA, S_META_USAGE, "usage_object"),
+    (METADATA, S_META_MORE_USAGE, "additional_usage_values"),
+    (METADATA, S_META_STATUS, "status"),
+    (METADATA, S_META_BREAKDOWN, "cost_breakdown"),
+    (METADATA, S_META_MAP, "model_map_information"),
     (METADATA, INTO + REQUESTER, "requester_metadata"),
     (METADATA, INTO + SPEND, "spend_logs_metadata"),
     (REQUESTER, S_REQUESTER_LANGUAGE, "language"),
     (SPEND, S_SPEND_LANGUAGE, "language"),
     (RESPONSE, S_RESPONSE_MODEL, "model"),
+    (RESPONSE, S_RESPONSE_USAGE, "usage"),
+    (RESPONSE, S_RESPONSE_PROVIDER, "provider"),
     (HIDDEN, S_HIDDEN_MODEL, "litellm_model_name"),
+    (HIDDEN, S_HIDDEN_USAGE, "usage_object"),
+    (HIDDEN, S_HIDDEN_PRICE, "response_cost"),
+    (HIDDEN, S_HIDDEN_BASE, "api_base"),
     (MODEL_MAP, S_MAP_MODEL, "model_map_key"),
+    (BREAKDOWN, S_LOCATION, "vertex_location"),
+    *((USAGE, U_INPUTS, name) for name in provider_details.INPUTS),
+    *((USAGE, U_OUTPUTS, name) for name in provider_details.OUTPUTS),
+    *((USAGE, U_CACHED, name) for name in provider_details.CACHED),
+    *((USAGE, U_REASONING, name) for name in provider_details.REASONING),
+    (USAGE, U_PASSES, "iterations"),
+    *((INPUTS, U_CACHED, name) for name in provider_details.CACHED_INSIDE),
+    *((OUTPUTS, U_REASONING, name) for name in provider_details.REASONING_INSIDE),
 ]
 # Keeps the bytes alive that the table points to.
 _KEPT_NAMES = [name.encode() for _, _, name in _MEMBERS]
 
-cdef Member[128] _members
+cdef enum:
+    MAX_MEMBERS = 256
+
+cdef Member[MAX_MEMBERS] _members
 cdef int[256] _buckets
 
 
@@ -101,6 +139,8 @@ def _fill_members():
     cdef int number
     cdef int bucket
     cdef bytes name
+    if len(_MEMBERS) > MAX_MEMBERS:
+        raise ValueError("the table of members is too small")
     for number in range(256):
         _buckets[number] = -1
     for number, (place, slot, _) in enumerate(_MEMBERS):

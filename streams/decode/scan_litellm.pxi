@@ -9,6 +9,66 @@ _TENANTS[3], _TENANTS[4], _TENANTS[5], _TENANTS[6] = S_META_ORG, S_META_USER, S_
 cdef int[3] _LANGUAGES
 _LANGUAGES[0], _LANGUAGES[1] = S_META_LANGUAGE, S_REQUESTER_LANGUAGE
 _LANGUAGES[2] = S_SPEND_LANGUAGE
+cdef int[4] _USAGES
+_USAGES[0], _USAGES[1], _USAGES[2], _USAGES[3] = (
+    S_META_USAGE, S_HIDDEN_USAGE, S_RESPONSE_USAGE, S_META_MORE_USAGE,
+)
+
+
+cdef bint _parts_in(Walk* walk, Event* event) noexcept nogil:
+    """Read the parts of the counts, each from the first usage object that states it."""
+    cdef int64_t cached, reasoning
+    cdef int number
+    for number in range(4):
+        if event.cached >= 0 and event.reasoning >= 0:
+            break
+        if not _parts_of(walk.slots[_USAGES[number]], &cached, &reasoning):
+            return False
+        if event.cached < 0:
+            event.cached = cached
+        if event.reasoning < 0:
+            event.reasoning = reasoning
+    # More than the whole is no part of it.
+    if event.cached > event.prompt:
+        event.cached = -1
+    if event.reasoning > event.completion:
+        event.reasoning = -1
+    return True
+
+
+cdef Text _failed(Span status) noexcept nogil:
+    """Return PRESENT where a status is that of a failure."""
+    cdef Span text
+    cdef Text found = _text_in(status, &text)
+    if found == PRESENT and not (text.size == 7 and memcmp(text.start, b"failure", 7) == 0):
+        return ABSENT
+    return found
+
+
+cdef bint _price_of(Walk* walk, int64_t* nano) noexcept nogil:
+    """Read the price; a zero is none where it stands for a price that is not known."""
+    cdef Text failed
+    cdef Span why
+    if not _price_in(walk.slots[S_PRICE], nano):
+        return False
+    if nano[0] != 0:
+        return True
+    failed = _failed(walk.slots[S_STATUS])
+    if failed == ABSENT:
+        failed = _failed(walk.slots[S_META_STATUS])
+    if failed != ABSENT:
+        nano[0] = -1
+        return failed == PRESENT
+    why = walk.slots[S_NO_PRICE if _is_something(walk.slots[S_NO_PRICE]) else S_ZERO]
+    if _is_something(why):
+        nano[0] = -1
+        return why.start[0] == 0x7B and _first_member(why) != why.start + why.size
+    # Without it a row of SpendLogs is judged by its metadata.
+    if walk.slots[S_HIDDEN_PRICE].start == NULL:
+        return False
+    if not _is_something(walk.slots[S_HIDDEN_PRICE]):
+        nano[0] = -1
+    return True
 
 
 cdef Format _read_litellm(Walk* walk, Event* event, bint with_ids) except? NOT_READ:
@@ -57,6 +117,10 @@ cdef Format _read_litellm(Walk* walk, Event* event, bint with_ids) except? NOT_R
     if not _first_text(walk, _TENANTS, 7, &event.tenant):
         return NOT_READ
     if not _first_text(walk, _LANGUAGES, 3, &event.language):
+        return NOT_READ
+    if not (
+        _parts_in(walk, event) and _price_of(walk, &event.cost) and _served_in(walk, event)
+    ):
         return NOT_READ
     if event.language.start == NULL and (
         walk.slots[S_MESSAGES].start != NULL and walk.slots[S_MESSAGES].start[0] != 0x6E

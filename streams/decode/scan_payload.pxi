@@ -117,6 +117,13 @@ cdef Format _read_native(Walk* walk, Event* event) noexcept:
     # A flat record's time, where it is no payload of LiteLLM.
     if walk.slots[S_START].start != NULL:
         return NOT_READ
+    # What LiteLLM's payload has as well, a flat record may have.
+    if walk.guards & HAS_SPEND or (
+        walk.slots[S_PRICE].start != NULL
+        or walk.slots[S_LLM_PROVIDER].start != NULL
+        or walk.slots[S_BASE].start != NULL
+    ):
+        return NOT_READ
     # An empty language or tenant is none here and in Python; a blank language counts as none.
     if _text_in(walk.slots[S_LANGUAGE], &event.language) == UNCLEAR:
         return NOT_READ

@@ -85,7 +85,8 @@ cdef class Columns:
             self.reasoning[row] = event.reasoning
         if event.cost >= 0:
             self.cost[row] = event.cost
-        if event.provider.start != NULL and event.provider.size > 0:
+        # Of whom nothing but the place is known, the name is empty.
+        if event.provider.start != NULL and (event.provider.size > 0 or event.place.start != NULL):
             self.provider[row] = providers.find(
                 event.provider.start, event.provider.size, event.place.start, event.place.size
             )

@@ -6,10 +6,13 @@ the region of a cloud. `streams.classify.provider` gives the text its meaning.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 #: Names of providers, hosts and regions are shorter; a longer text is something else.
 MAX_PART = 128
+#: Longer texts are not remembered.
+_MAX_CACHED = 256
 
 
 def served_by(name: object = None, place: object = None) -> str | None:
@@ -18,11 +21,23 @@ def served_by(name: object = None, place: object = None) -> str | None:
     `place` is a host, a URL or a region: of a URL only the host is kept, since its path, query and
     user may hold secrets.
     """
+    name = name if type(name) is str else ""
+    place = place if type(place) is str else ""
+    # A gateway has a few dozen of them, and to take a URL apart takes long.
+    if len(name) <= _MAX_CACHED and len(place) <= _MAX_CACHED:
+        return _cached(name, place)
+    return _composed(name, place)
+
+
+def _composed(name: str, place: str) -> str | None:
     provider = _clean(name)
     where = _host(_clean(place))
     if not where:
         return provider or None
     return f"{provider}@{where}"
+
+
+_cached = lru_cache(maxsize=4096)(_composed)
 
 
 def without_secrets(provider: object) -> str | None:
@@ -35,9 +50,7 @@ def without_secrets(provider: object) -> str | None:
     return served_by(name, place)
 
 
-def _clean(part: object) -> str:
-    if type(part) is not str:
-        return ""
+def _clean(part: str) -> str:
     text = part.strip()
     if "://" in text:
         text = _host(text)

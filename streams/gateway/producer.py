@@ -181,15 +181,14 @@ class UsageProducer:
 
         `ts` is the start of the request (unix seconds or milliseconds, ISO 8601), by default now.
         `prompt` is text, messages or a request's body, for its language where `language` is not
-        given: a short excerpt is kept until that is detected, and none of it is written.
-
-        `cached_tokens` are those read from a cache, `cost` is in US dollars, and `provider` is who
-        served, with the host or region after an `@`. What is none of these is left out.
+        given: a short excerpt is kept until that is detected, and none of it is written. `cost` is
+        in US dollars; `provider` is who served, with the host or region after an `@`.
         """
-        counts = prompt_tokens, completion_tokens
         more = More(cached_tokens, reasoning_tokens, cost, provider)
         try:
-            event = event_of(model, *counts, ts, language, tenant, id, more)
+            event = event_of(
+                model, prompt_tokens, completion_tokens, ts, language, tenant, id, more
+            )
         except Exception:  # noqa: BLE001 - an invalid value must not fail the request
             event = None
         if event is None:

@@ -84,9 +84,10 @@ def _raise_what_lasts(settings: Settings, error: Exception, *, is_late: bool) ->
     if trouble:
         raise BrokerError(f"Kafka at {trouble}") from None
     if is_late:
+        servers = ", ".join(settings.bootstrap_servers)
         raise BrokerError(
-            f"No Kafka at {', '.join(settings.bootstrap_servers)} ({type(error).__name__}). Start "
-            "it, or set TOKENSHARE_BOOTSTRAP_SERVERS and TOKENSHARE_SECURITY_PROTOCOL to match it."
+            f"No Kafka at {servers} ({diagnosis.unreached(settings)}). Start it, or set "
+            "TOKENSHARE_BOOTSTRAP_SERVERS and TOKENSHARE_SECURITY_PROTOCOL to match it."
         ) from None
 
 

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from streams.kafka.token_source import Token, TokenError
-from streams.settings import ENV_PREFIX, SettingsError
+from streams.settings import ENV_PREFIX, SettingsError, extras
 
 _MODULE = "aws_msk_iam_sasl_signer"
 
@@ -22,7 +22,7 @@ def signer() -> Any:
     except ImportError:
         raise SettingsError(
             f"{ENV_PREFIX}SASL_OAUTH_PROVIDER=aws-msk-iam needs a package that is not installed: "
-            "pip install 'tokenshare[msk]'."
+            f"{extras.advice('msk')}."
         ) from None
 
 

@@ -30,6 +30,26 @@ def trouble(settings: Settings) -> str:
     return _tls_trouble(settings) or asyncio.run(_login_trouble(settings))
 
 
+def unreached(settings: Settings) -> str:
+    """Return why no broker's port is open: the name, the refusal, or no answer, of each."""
+    found = {}
+    for server in settings.bootstrap_servers:
+        try:
+            socket.create_connection(host_and_port(server), timeout=_SECONDS).close()
+        except socket.gaierror:
+            found[server] = "the name does not resolve"
+        except TimeoutError:
+            found[server] = f"no answer within {_SECONDS:.0f} s"
+        except OSError as error:
+            found[server] = (error.strerror or str(error)).lower()
+        else:
+            found[server] = "the port is open, and no Kafka answers"
+    reasons = {*found.values()}
+    if len(reasons) == 1:
+        return reasons.pop()
+    return "; ".join(f"{server}: {reason}" for server, reason in found.items())
+
+
 def _tls_trouble(settings: Settings) -> str:
     """Return what is wrong with TLS at the first broker that listens, with what to do, or "".
 

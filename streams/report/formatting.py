@@ -25,15 +25,45 @@ def progress_bar(
 
 
 def percent(ratio: float | None, digits: int = 1) -> str:
-    """Return a ratio as a percentage, or a dash where there is none."""
-    return "–" if ratio is None else f"{ratio * 100:.{digits}f} %"
+    """Return a ratio as a percentage, or a dash where there is none.
+
+    A share that would be rounded to zero and is not zero is shown as less than the smallest figure.
+    """
+    if ratio is None:
+        return "–"
+    smallest = 10.0**-digits
+    if 0 < ratio * 100 < smallest / 2:
+        return f"<{smallest:.{digits}f} %"
+    return f"{ratio * 100:.{digits}f} %"
 
 
-def amount(count: int) -> str:
-    """Return a count with a unit, at most four digits: 12.3 M."""
-    size: float = count
-    for unit in ("", " k", " M", " G", " T"):
-        if abs(size) < 1000 or unit == " T":
-            return f"{size:.0f}{unit}" if not unit or size >= 100 else f"{size:.1f}{unit}"
+def points(difference: float | None) -> str:
+    """Return a difference of shares in points, with its sign; a dash where there is none."""
+    if difference is None:
+        return "–"
+    size = f"{abs(difference) * 100:.1f}"
+    if float(size) == 0:
+        return f"±{size}"
+    return f"{'+' if difference > 0 else '−'}{size}"
+
+
+def amount(count: float) -> str:
+    """Return a count as the page spells it: whole below 10,000, then three digits (84.8M)."""
+    if round(count) < 10_000:
+        return f"{count:,.0f}"
+    # Rounded first: 999,950 is a million.
+    size = float(f"{count:.3g}")
+    for unit in ("K", "M", "B", "T"):
         size /= 1000
+        if size < 1000 or unit == "T":
+            return f"{size:,.0f}{unit}" if size >= 100 else f"{size:.3g}{unit}"
     raise AssertionError
+
+
+def measured(measure: str, value: float | None) -> str:
+    """Return a value of a measure with its unit, or a dash where there is none."""
+    if value is None:
+        return "–"
+    if measure != "cost":
+        return amount(value)
+    return f"${value:,.2f}" if value < 1000 else f"${amount(value)}"

@@ -44,7 +44,7 @@ _STYLE = """
   --cn-open: #bd4530; --cn-proprietary: #dc9383; --row-open: #2f68ad; --row-proprietary: #94b6dd;
   --unknown: #8f8b84;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --ground: #171614; --ink: #eae7e1; --soft: #a8a297; --line: #38352f; --bar: #5b97e0;
     --cn-open: #e0694f; --cn-proprietary: #a65d4e; --row-open: #5b97e0; --row-proprietary: #3f638f;

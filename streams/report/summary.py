@@ -13,7 +13,7 @@ from streams.classify.keys import DIMENSIONS, OTHER, Dimension
 from streams.classify.origin.values import ORIGINS
 from streams.shares.grouping import SHOWN_MODELS
 from streams.shares.history import STEPS, point, step_start
-from streams.shares.sums import added
+from streams.shares.sums import classified
 from streams.state.counts import Counts, add_all
 from streams.state.pieces import at_once
 
@@ -147,7 +147,7 @@ def histories(panes: Mapping[int, Pane], catalog: Catalog, by: By) -> Histories:
     seconds = STEPS[STEP_OF[by]].seconds
     steps: dict[Dimension, dict[int, dict[str, Counts]]] = {each: {} for each in DIMENSIONS}
     for start, pane in sorted(panes.items()):
-        grouped = at_once(added([pane], catalog)).by_dimension(catalog)
+        grouped = at_once(classified(pane, catalog)).by_dimension(catalog)
         for dimension, found in steps.items():
             add_all(found.setdefault(step_start(start, seconds), {}), grouped[dimension])
     return {

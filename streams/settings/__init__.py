@@ -8,9 +8,16 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from streams.settings import messages
 from streams.settings.brokers import broker_list, refuses_lz4
 from streams.settings.values import (
     AwsRegion,
@@ -49,7 +56,7 @@ class SettingsError(Exception):
     """A setting is wrong; the message names it as the user wrote it, and what to do."""
 
 
-class Settings(BaseSettings):
+class Settings(messages.AnyCase):
     """The settings of a worker. Each field's description is its line in docs/settings.md."""
 
     model_config = SettingsConfigDict(
@@ -414,8 +421,8 @@ def load(**overrides: Any) -> Settings:
         lines = []
         for problem in error.errors():
             name = ENV_PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else ""
-            message = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{name}: {message}" if name else message)
+            wrong = messages.message(problem)
+            lines.append(f"{name}: {wrong}" if name else wrong)
         raise SettingsError("; ".join(lines)) from None
 
 

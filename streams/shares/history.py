@@ -110,7 +110,7 @@ class History:
 
     def _adding(self, level: Level, start: int) -> Iterator[None]:
         values, catalog = self._view.values_at(level, start), self.cache.catalog
-        sums = yield from added(map(decode_pane, values), catalog)
+        sums = yield from added(values, catalog)
         if values is self._view.values_at(level, start):
             self.cache.put(level, start, values, catalog, packed_sums(level, sums))
 

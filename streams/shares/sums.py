@@ -22,8 +22,8 @@ from streams.classify.keys import (
     split_model,
     split_pair,
 )
-from streams.state.codec import decode_pane
-from streams.state.counts import Counts, add_all, add_counts, tokens_of
+from streams.state.adding import summed
+from streams.state.counts import Counts, add_counts, tokens_of
 from streams.state.packing import pack
 from streams.state.pane import DAY, MAX_LANGUAGES, MAX_MODELS
 from streams.state.pieces import at_once
@@ -81,17 +81,17 @@ class Sums(NamedTuple):
         return by_model(self.pair)
 
 
-def added(panes: Iterable[Pane], catalog: Catalog) -> Generator[None, None, Sums]:
-    """Return the sums of panes, with a pause after each few milliseconds of work."""
-    cells: dict[str, Counts] = {}
-    models: dict[str, Counts] = {}
-    for pane in panes:
-        add_all(cells, pane.cells)
-        add_all(models, pane.models)
-        yield
+def added(values: Iterable[bytes], catalog: Catalog) -> Generator[None, None, Sums]:
+    """Return the sums of stored panes, with a pause after each few milliseconds of work."""
+    pane = yield from summed(values)
+    return (yield from classified(pane, catalog))
+
+
+def classified(pane: Pane, catalog: Catalog) -> Generator[None, None, Sums]:
+    """Return the sums of a pane, or of several that are added up; with pauses like `added`."""
     joint: dict[str, Counts] = {}
     unknown: dict[str, Counts] = {}
-    for number, (key, counts) in enumerate(cells.items()):
+    for number, (key, counts) in enumerate(pane.cells.items()):
         if not number % NAMES_AT_A_TIME:
             yield
         origin, language, model = split_cell(key)
@@ -103,7 +103,7 @@ def added(panes: Iterable[Pane], catalog: Catalog) -> Generator[None, None, Sums
         add_counts(joint, cell_key(origin, language), counts)
     developer: dict[str, Counts] = {}
     served: dict[str, Counts] = {}
-    for number, (key, counts) in enumerate(models.items()):
+    for number, (key, counts) in enumerate(pane.models.items()):
         if not number % NAMES_AT_A_TIME:
             yield
         model, provider = split_model(key)
@@ -113,7 +113,7 @@ def added(panes: Iterable[Pane], catalog: Catalog) -> Generator[None, None, Sums
             maker, origin = known.developer or UNKNOWN, known.origin
         add_counts(developer, maker, counts)
         add_counts(served, pair_key(provider or UNKNOWN, origin), counts)
-    return Sums(_without_rare_languages(joint), developer, served, models, unknown)
+    return Sums(_without_rare_languages(joint), developer, served, pane.models, unknown)
 
 
 def packed_sums(level: Level, sums: Sums) -> dict[str, bytes]:
@@ -227,7 +227,7 @@ class SumsCache:
         held = self._cached.get((level, start))
         if held is not None and held.values is values and held.catalog is catalog:
             return held.sums
-        sums = packed_sums(level, at_once(added(map(decode_pane, values), catalog)))
+        sums = packed_sums(level, at_once(added(values, catalog)))
         self.put(level, start, values, catalog, sums)
         return sums
 

@@ -15,7 +15,6 @@ from streams.classify.keys import (
     pair_key,
     split_pair,
 )
-from streams.classify.language.tags import display_name
 from streams.classify.origin.values import ORIGINS
 from streams.shares.grouping import SHOWN_MODELS, choose, top
 from streams.shares.measures import ratio_of, value_of
@@ -145,7 +144,7 @@ def window_shares(  # noqa: PLR0917 - the parts of a window, named at the one ca
                 for key in (*ORIGINS, *(OTHER for _ in range(OTHER in origins)))
             ),
             "language": _in_order(
-                share(key, counts, name="Other" if key == OTHER else display_name(key))
+                share(key, counts, name=name_of("language", key))
                 for key, counts in languages.items()
             ),
             "developer": _in_order(share(key, counts) for key, counts in developers.items()),

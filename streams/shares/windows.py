@@ -284,7 +284,7 @@ class _OfLevel:
             self._columns.pop(start, None)
         elif wanting:
             catalog = self._cache.catalog
-            sums = yield from added(map(decode_pane, values), catalog)
+            sums = yield from added(values, catalog)
             column = _Column(values, packed_sums(self._level, sums))
             self._columns[start] = column
             self._cache.put(self._level, start, values, catalog, column.packed)

@@ -32,8 +32,8 @@ HOUR_ZSCORE = 4.0
 DRIFT_ZSCORE = {"origin": 2.5, "language": 3.0}
 #: Developers are many, like languages, and more are launched and withdrawn.
 DEVELOPER_ZSCORE, DEVELOPER_SHIFT = 3.5, 0.02
-#: Requests are silent where tokens are this far from usual in the same direction: the alert on
-#: tokens says it.
+#: Requests and cost are silent where tokens are this far from usual in the same direction: the
+#: alert on tokens says it.
 TOKENS_ZSCORE: dict[Window, float] = {"1h": 4.0, "24h": 3.0, "7d": 2.5}
 #: A shift matters from this many points on …
 DAY_SHIFT, HOUR_SHIFT, DRIFT_SHIFT = 0.01, 0.03, 0.02
@@ -64,20 +64,20 @@ EVENT_DIMENSIONS = ("model", "developer")
 class Rule(NamedTuple):
     """An alerting rule: what it evaluates, its `for` and its `keep_firing_for`, in seconds.
 
-    `direction` is None where the alert has no such label. A rule on requests waits longer: the
-    tokens usually show the same shift, and their alert silences it.
+    `direction` is None where the alert has no such label. A rule on requests or cost waits longer:
+    the tokens usually show the same shift, and their alert silences it.
     """
 
     alert: str
     window: Window
     direction: Direction | None
     for_seconds: int
-    requests_for_seconds: int
+    others_for_seconds: int
     keep_firing_for_seconds: int
 
     def wait(self, measure: str) -> int:
         """Return how long the rule waits on a measure, in seconds."""
-        return self.requests_for_seconds if measure == "requests" else self.for_seconds
+        return self.for_seconds if measure == "tokens" else self.others_for_seconds
 
 
 # An alert on the hour, and the one on unclassified traffic, keep firing until the day's statistics
@@ -85,9 +85,9 @@ class Rule(NamedTuple):
 # shift is one notification and not three. A fall waits longer: the share that rises, and mutes it,
 # names the cause.
 DAY_UP = Rule("LLMShareShiftDay", "24h", "up", 3600, 3 * 3600, 36 * 3600)
-DAY_DOWN = DAY_UP._replace(direction="down", for_seconds=6 * 3600, requests_for_seconds=8 * 3600)
+DAY_DOWN = DAY_UP._replace(direction="down", for_seconds=6 * 3600, others_for_seconds=8 * 3600)
 HOUR_UP = Rule("LLMShareShiftHour", "1h", "up", 30 * 60, 150 * 60, 24 * 3600)
-HOUR_DOWN = HOUR_UP._replace(direction="down", for_seconds=2 * 3600, requests_for_seconds=4 * 3600)
+HOUR_DOWN = HOUR_UP._replace(direction="down", for_seconds=2 * 3600, others_for_seconds=4 * 3600)
 UNCLASSIFIED = Rule("LLMShareUnclassified", "1h", None, 15 * 60, 15 * 60, 48 * 3600)
 # A drift pauses for days and goes on: it is one alert until a week after its condition last held.
 DRIFT_UP = Rule("LLMShareDrift", "7d", "up", 6 * 3600, 12 * 3600, 7 * 86400)
@@ -110,6 +110,9 @@ _RULES_OF = {
 }
 #: Developers and models are watched by the day and by tokens only: they are many.
 _OF_MANY: tuple[Window, ...] = ("24h",)
+
+#: Cost is looked at by origin only, and not by the hour: tenants are counted by tokens.
+COST_DIMENSION = "origin"
 
 #: The only measure of the alert on unclassified traffic: a request is unknown, however long it is.
 UNCLASSIFIED_MEASURE = "requests"
@@ -135,7 +138,7 @@ class Gauges(NamedTuple):
     days: NDArray[np.float64]
     error: NDArray[np.float64] = _ABSENT
     peak: NDArray[np.float64] = _ABSENT
-    #: z of tokens, where these are the gauges of requests.
+    #: z of tokens, where these are the gauges of another measure.
     tokens_zscore: NDArray[np.float64] = _ABSENT
 
 
@@ -152,7 +155,9 @@ def windows_of(dimension: str) -> tuple[Window, ...]:
 
 def measures_of(dimension: str) -> tuple[Measure, ...]:
     """Return the measures in which the shifts of a dimension are computed."""
-    return ("tokens",) if dimension in EVENT_DIMENSIONS else SHIFT_MEASURES
+    if dimension in EVENT_DIMENSIONS:
+        return ("tokens",)
+    return tuple(each for each in SHIFT_MEASURES if each != "cost" or dimension == COST_DIMENSION)
 
 
 def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:

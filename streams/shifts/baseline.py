@@ -70,6 +70,8 @@ class Baseline:
     hour_spread: Array
     day_spread: Array
     drift: Drift
+    #: The part of each key's tokens that usually has a price, as `shares`; empty but for cost.
+    priced: Array
 
     def rows(self, times: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the row of the hour that holds each time, from the end (-1 is the last)."""
@@ -161,13 +163,17 @@ def baseline_of(
     as empty. Without `days`, the counts by whole day, weekends are taken to be like other days.
     """
     first = hour - (NEEDED_HOURS + number - 1) * HOUR.seconds
-    counts, squares, requests = (
-        rows(values, hours.start, HOUR.seconds, first, NEEDED_HOURS + number)
-        for values in (hours.counts(measure), hours.squared(measure), hours.requests)
+    known = hours.known(measure)
+    columns = [known.counts(measure), known.squared(measure), known.requests_of(measure)]
+    if measure == "cost":
+        columns += [known.of_prices.tokens, known.tokens]
+    counts, squares, requests, *covered = (
+        rows(values, hours.start, HOUR.seconds, first, NEEDED_HOURS + number) for values in columns
     )
     # The last hour has a baseline too, but its own counts so far are in no baseline.
-    counts[-1] = 0.0
-    weekend = None if days is None else weekend_of(days, measure, first, len(counts))
+    for each in (counts, *covered):
+        each[-1] = 0.0
+    weekend = None if days is None else weekend_of(days.known(measure), measure, first, len(counts))
     expected = expected_shares(counts, counts.sum(axis=-1), weekend)
     day_spread = _usual_spreads(day_shifts(counts, expected), DAY_QUANTILES)
     return Baseline(
@@ -175,8 +181,17 @@ def baseline_of(
         expected[NEEDED_HOURS - HOURS_A_DAY :],
         _usual_spreads(hour_shifts(counts, expected), HOUR_QUANTILES),
         day_spread,
-        drift_of(HourCounts(counts, squares, requests), day_spread, hour),
+        drift_of(HourCounts(counts, squares, requests, *covered), day_spread, hour),
+        expected_parts(*covered)[NEEDED_HOURS - HOURS_A_DAY :] if covered else counts[:0],
     )
+
+
+def expected_parts(part: Array, whole: Array) -> Array:
+    """Return the part that is usual at every hour, [hours, keys], of each key for itself.
+
+    NaN where a key has nothing in the hours that form its baseline.
+    """
+    return ratio(_seasonal(part), _seasonal(whole))
 
 
 def _usual_spreads(shifts: Array, quantiles: tuple[Quantile, ...]) -> Array:
@@ -189,14 +204,16 @@ def _usual_spreads(shifts: Array, quantiles: tuple[Quantile, ...]) -> Array:
     )
 
 
-def baseline_days(hours: Series, as_of: float) -> float:
+def baseline_days(hours: Series, as_of: float, measure: Measure = "tokens") -> float:
     """Return the days of history at `as_of`: those since the first hour with data, less empty ones.
 
-    Nights without traffic count as history; only the whole days of a longer gap are left out.
+    Nights without traffic count as history; only the whole days of a longer gap are left out. An
+    hour is empty of cost where too little of it has a price.
     """
     here = pane_start(HOUR, as_of)
     first = here - (NEEDED_HOURS - 1) * HOUR.seconds
-    counts = rows(hours.requests, hours.start, HOUR.seconds, first, NEEDED_HOURS)
+    requests = hours.known(measure).requests_of(measure)
+    counts = rows(requests, hours.start, HOUR.seconds, first, NEEDED_HOURS)
     busy = np.flatnonzero(counts.sum(axis=-1) > 0)
     if not len(busy):
         return 0.0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streams.shifts.series import ratio
+from streams.shifts.series import coverage_error, ratio
 from streams.state.pane import HOUR
 
 if TYPE_CHECKING:
@@ -34,11 +34,16 @@ DRIFT_HOURS = (RECENT_DAYS + BEFORE_DAYS) * HOURS_A_DAY
 
 
 class HourCounts(NamedTuple):
-    """The counts of a measure by hour, their sums of squares, and requests: [hours, keys] each."""
+    """The counts of a measure by hour, their sums of squares, and requests: [hours, keys] each.
+
+    Of cost, also the tokens that have a price, and all tokens.
+    """
 
     counts: Array
     squares: Array
     requests: Array
+    priced: Array | None = None
+    tokens: Array | None = None
 
 
 class Drift(NamedTuple):
@@ -75,6 +80,9 @@ def drift_of(hours: HourCounts, spread: Array, last: int) -> Drift:
     # Both periods are measured, the earlier one four times as well.
     variance = np.maximum(baseline * (1 - baseline), 0) * (1 + RECENT_DAYS / BEFORE_DAYS)
     error = np.sqrt(ratio(variance, effective))
+    if hours.priced is not None and hours.tokens is not None:
+        now, then = _parts(_days(hours.priced, ends), _days(hours.tokens, ends))
+        error = np.fmax(error, coverage_error(now, then, share, baseline))
     scale = np.fmax(spread, error)
     lean, since = _lean(days, scale)
     requests = _days(hours.requests, ends)[:, -RECENT_DAYS:].sum(axis=1)
@@ -98,6 +106,15 @@ def _days(values: Array, ends: NDArray[np.int64]) -> Array:
     edges = ends[:, None] - HOURS_A_DAY * np.arange(RECENT_DAYS + BEFORE_DAYS, -1, -1)
     found: Array = np.diff(sums[edges], axis=1)
     return found
+
+
+def _parts(priced: Array, tokens: Array) -> tuple[Array, Array]:
+    """Return the part that has a price in the recent days, and in those before: [ends, keys]."""
+    now, then = (
+        ratio(priced[:, of].sum(axis=1), tokens[:, of].sum(axis=1))
+        for of in (slice(-RECENT_DAYS, None), slice(None, -RECENT_DAYS))
+    )
+    return now, then
 
 
 def _lean(days: Array, scale: Array) -> tuple[Array, Array]:

@@ -12,16 +12,21 @@ import numpy as np
 
 from streams.shifts import alert_rules
 from streams.shifts.baseline import HOURS_A_DAY
+from streams.shifts.coverage import coverage
 from streams.shifts.drift import Drift
 from streams.shifts.estimate import Stretches, estimate, evidence, expect, is_expected, zscores
-from streams.shifts.series import rows
+from streams.shifts.series import coverage_error, rows
 from streams.state.pane import HOUR, MIDDLE, pane_start
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from streams.shifts.alert_rules import Gauges, Window
     from streams.shifts.baseline import Baseline
+    from streams.shifts.coverage import Coverage
+    from streams.shifts.estimate import Estimate
     from streams.shifts.series import Array, Measure, Series
 
 PANES_AN_HOUR = HOUR.seconds // MIDDLE.seconds
@@ -80,12 +85,15 @@ def evaluate(
     """
     place = baseline.rows(np.array(moments))
     found: dict[Window, Evaluation] = {}
-    if "1h" in shown:
-        hour = _hour(panes, each, baseline, moments)
-        found["1h"] = _evaluation(hour, baseline.hour_spread[place], days[:, None])
-    if "24h" in shown:
-        day = _day(panes, each, baseline, moments)
-        found["24h"] = _evaluation(day, baseline.day_spread[place], days[:, None])
+    windows: tuple[tuple[Window, Callable[..., _Window], Array], ...] = (
+        ("1h", _hour, baseline.hour_spread),
+        ("24h", _day, baseline.day_spread),
+    )
+    for name, window_of, spread in windows:
+        if name in shown:
+            covered = coverage(panes, baseline, moments, PANES_OF[name]) if each == "cost" else None
+            window = window_of(panes, each, baseline, moments)
+            found[name] = _evaluation(window, spread[place], days[:, None], covered)
     if DRIFT_WINDOW in shown:
         found[DRIFT_WINDOW] = _drifted(baseline, place, days[:, None])
     return found
@@ -107,10 +115,16 @@ def _drifted(baseline: Baseline, place: NDArray[np.int64], days: Array) -> Evalu
     return Evaluation(gauges, drift.error, baseline.day_spread[place], drift.since)
 
 
-def _evaluation(window: _Window, spread: Array, days: Array) -> Evaluation:
+def _evaluation(
+    window: _Window, spread: Array, days: Array, covered: Coverage | None
+) -> Evaluation:
     enough = is_expected(window.totals, window.known)
+    if covered is not None:
+        enough &= covered.is_enough
     squares = window.squares.sum(axis=-2)
     estimated = estimate(Stretches(window.counts, window.expected, squares, enough))
+    if covered is not None:
+        estimated = _with_coverage(estimated, covered)
     gauges = alert_rules.Gauges(
         np.where(days >= alert_rules.MIN_HISTORY_DAYS, zscores(estimated, spread), np.nan),
         estimated.shift,
@@ -123,6 +137,11 @@ def _evaluation(window: _Window, spread: Array, days: Array) -> Evaluation:
         estimated.error,
     )
     return Evaluation(gauges, estimated.error, spread)
+
+
+def _with_coverage(of: Estimate, covered: Coverage) -> Estimate:
+    error = coverage_error(covered.now, covered.before, of.share, of.baseline)
+    return of._replace(error=np.fmax(of.error, error))
 
 
 def _hour(panes: Series, each: Measure, baseline: Baseline, moments: range) -> _Window:
@@ -161,7 +180,7 @@ def _recent(
     first = moments.start - (number - 1) * MIDDLE.seconds
     counts, squares, requests = (
         rows(values, panes.start, MIDDLE.seconds, first, number - 1 + len(moments))
-        for values in (panes.counts(each), panes.squared(each), panes.requests)
+        for values in (panes.counts(each), panes.squared(each), panes.requests_of(each))
     )
     return counts, squares, requests
 

@@ -64,12 +64,12 @@ INHIBITIONS = (
     ),
     Inhibition(
         {"alertname": "LLMShareShift.*", "measure": "tokens"},
-        {"alertname": "LLMShareShift.*", "measure": "requests"},
+        {"alertname": "LLMShareShift.*", "measure": "requests|cost"},
         ("job", "gateway", "dimension", "key", "direction"),
     ),
     Inhibition(
         {"alertname": "LLMShareDrift", "measure": "tokens"},
-        {"alertname": "LLMShareDrift", "measure": "requests"},
+        {"alertname": "LLMShareDrift", "measure": "requests|cost"},
         ("job", "gateway", "dimension", "key", "direction"),
     ),
     # What is new has doubled as well, and what is new or gone is a shift of its developer.

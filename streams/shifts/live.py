@@ -16,12 +16,23 @@ from streams.shifts import alert_rules
 from streams.shifts.baseline import NEEDED_HOURS, Baseline, baseline_of
 from streams.shifts.evaluation import PANES_A_DAY
 from streams.shifts.models import LiveModels, Moment, WindowModels
-from streams.shifts.series import Series, Tenants
+from streams.shifts.series import Prices, Series, Tenants
 from streams.shifts.shift import Shifts, Traffic, shifts
 from streams.shifts.tenant_guard import guard_hours
 from streams.shifts.weekend import WEEKEND_DAYS
 from streams.state.codec import decode_pane
-from streams.state.counts import add_counts, tokens_of
+from streams.state.counts import (
+    COST,
+    COST_SQUARES,
+    PRICED,
+    PRICED_TOKENS,
+    REQUESTS,
+    SQUARES,
+    add_all,
+    add_counts,
+    at,
+    tokens_of,
+)
 from streams.state.packing import unpack
 from streams.state.pane import DAY, HOUR, MIDDLE, TENANTS, Level, pane_start
 
@@ -43,6 +54,11 @@ MAX_GUARDED_TENANTS_AN_HOUR = 512
 #: The baseline from whole hours changes every hour. Late events change it too; they take effect
 #: after at most this long.
 BASELINE_SECONDS = 60.0
+#: What a row holds of a key: requests, tokens and squares, and where cost is looked at, prices.
+_CORE = 3
+_WITH_PRICES = _CORE + len(Prices._fields)
+#: Prices are counted in nano-dollars, and their squares in micro-dollars.
+_NANO_IN_MICRO = 1000
 
 
 class LivePanes(NamedTuple):
@@ -71,17 +87,18 @@ class _Rows:
 
     seconds: int
     keys: int
+    columns: int
     sources: dict[int, object] = field(default_factory=dict)
     first: int = 0
-    table: Array = field(default_factory=lambda: np.zeros((0, 0, 3)))
+    table: Array = field(default_factory=lambda: np.zeros((0, 0, _CORE)))
 
     def of(self, sources: Mapping[int, object], row: Callable[[int], Array]) -> Array:
-        """Return the counts, [rows, keys, 3]; rows whose source is another object are read again.
+        """Return the counts, [rows, keys, columns]; rows with another source are read again.
 
         The next call may change them.
         """
         if not sources:
-            self.sources, self.table = {}, np.zeros((0, self.keys, 3))
+            self.sources, self.table = {}, np.zeros((0, self.keys, self.columns))
             return self.table
         first, number = min(sources), (max(sources) - min(sources)) // self.seconds + 1
         if first != self.first or number != len(self.table) or self.sources.keys() - sources.keys():
@@ -93,7 +110,7 @@ class _Rows:
         return self.table
 
     def _move(self, first: int, number: int, sources: Mapping[int, object]) -> None:
-        table = np.zeros((number, self.keys, 3))
+        table = np.zeros((number, self.keys, self.columns))
         kept = {start: each for start, each in self.sources.items() if start in sources}
         for start in kept:
             row = self.table[(start - self.first) // self.seconds]
@@ -186,17 +203,18 @@ class LiveShifts:
             self._baselines.pop(dimension, None)
             self._tenants.clear()
             for level in (DAY, HOUR, MIDDLE):
-                self._rows[dimension, level] = _Rows(level.seconds, len(keys))
+                self._rows[dimension, level] = _Rows(level.seconds, len(keys), _columns(dimension))
 
     def _counted(self, dimension: str, panes: Panes) -> Series:
         keys, level = self._keys[dimension], panes.level
         rows = self._rows[dimension, level]
         table = rows.of(
             panes.values,
-            lambda start: _row(self._history.packed(panes, start, dimension), keys),
+            lambda start: _row(self._history.packed(panes, start, dimension), keys, rows.columns),
         )
-        counts = (table[:, :, each] for each in range(3))
-        return Series(keys, rows.first, level.seconds, *counts)
+        counts = [table[:, :, each] for each in range(rows.columns)]
+        prices = Prices(*counts[_CORE:]) if rows.columns > _CORE else None
+        return Series(keys, rows.first, level.seconds, *counts[:_CORE], prices=prices)
 
     def _baselines_of(self, traffic: Traffic, hour: int, now: float) -> dict[Measure, Baseline]:
         made_at, baselines = self._baselines.get(traffic.dimension, (0.0, {}))
@@ -207,6 +225,7 @@ class LiveShifts:
             baselines = {
                 measure: baseline_of(traffic.hours, measure, hour, days=traffic.days)
                 for measure in alert_rules.measures_of(traffic.dimension)
+                if traffic.hours.has(measure)
             }
             self._baselines[traffic.dimension] = now, baselines
         return baselines
@@ -248,8 +267,8 @@ class LiveShifts:
         start = min(hours)
         length = (max(hours) - start) // HOUR.seconds + 1
         table = np.zeros((length, 2, len(names), len(self._keys[dimension])))
-        for at, hour in hours.items():
-            row = table[(at - start) // HOUR.seconds]
+        for begins, hour in hours.items():
+            row = table[(begins - start) // HOUR.seconds]
             for name, counts in zip(hour.names, hour.counts.swapaxes(0, 1), strict=True):
                 row[:, numbers.get(name, numbers[OTHER])] += counts
         return Tenants(names, start, table[:, 0], table[:, 1])
@@ -296,32 +315,44 @@ def tenants_of(values: Iterable[bytes]) -> dict[str, dict[str, Counts]]:
     """Return an hour's counts by dimension and `tenant/key`, over all partitions."""
     found: dict[str, dict[str, Counts]] = {dimension: {} for dimension in TENANT_DIMENSIONS}
     by_axis = {axis: found[dimension] for dimension, axis in AXES.items()}
+    # Added up by their whole keys, so that each of these is taken apart once.
+    whole: dict[str, Counts] = {}
     for value in values:
-        for key, counts in decode_pane(value).tenants.items():
-            tenant, axis, name = key.split("/", 2)
-            into = by_axis[axis]
-            place = f"{tenant}/{name}"
-            held = into.get(place)
-            into[place] = counts if held is None else [*map(sum, zip(held, counts, strict=True))]
+        add_all(whole, decode_pane(value).tenants)
+    for key, counts in whole.items():
+        tenant, axis, name = key.split("/", 2)
+        by_axis[axis][f"{tenant}/{name}"] = counts
     return found
 
 
-def _row(packed: bytes, keys: tuple[str, ...]) -> Array:
-    """Return requests, tokens and squares by key, [keys, 3]."""
+def _columns(dimension: str) -> int:
+    return _WITH_PRICES if "cost" in alert_rules.measures_of(dimension) else _CORE
+
+
+def _row(packed: bytes, keys: tuple[str, ...], columns: int) -> Array:
+    """Return requests, tokens and squares by key, and perhaps its prices, [keys, columns]."""
     places = {key: place for place, key in enumerate(keys)}
     rest = places.get(OTHER)
-    row = np.zeros((len(keys), 3))
+    row = np.zeros((len(keys), columns))
     for key, counts in unpack(packed)[0].items():
         place = places.get(key, rest)
         if place is not None:
-            row[place] += counts[0], tokens_of(counts), counts[3]
+            row[place, :_CORE] += counts[REQUESTS], tokens_of(counts), counts[SQUARES]
+            if columns > _CORE and at(counts, PRICED):
+                row[place, _CORE:] += _prices(counts)
     return row
+
+
+def _prices(counts: Counts) -> tuple[float, ...]:
+    """Return the columns of prices of counts, in the order of `Prices`."""
+    cost = at(counts, COST) / _NANO_IN_MICRO
+    return cost, at(counts, COST_SQUARES), at(counts, PRICED), at(counts, PRICED_TOKENS)
 
 
 def gauges_of(of: Shifts, tokens: Shifts | None = None) -> alert_rules.Gauges:
     """Return the gauges of a dimension's keys as on /metrics, in the form alert conditions take.
 
-    `tokens` are the shifts of tokens in the same window where `of` are those of requests.
+    `tokens` are the shifts of tokens in the same window where `of` are those of another measure.
     """
 
     def column(name: str, shifts: Shifts = of) -> Array:
@@ -355,7 +386,7 @@ def alerting(tables: Sequence[Shifts]) -> Iterator[tuple[Shifts, frozenset[str]]
 def shifted(of: Shifts, tokens: Shifts | None = None) -> frozenset[str]:
     """Return the keys for which an alert's conditions hold, up or down.
 
-    `tokens` are the shifts of tokens where `of` are those of requests.
+    `tokens` are the shifts of tokens where `of` are those of another measure.
     """
     gauges = gauges_of(of, tokens)
     found: set[str] = set()

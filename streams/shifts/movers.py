@@ -20,7 +20,8 @@ from streams.shifts.baseline import BASELINE_HOURS, HOURS_A_DAY
 from streams.shifts.drift import DRIFT_HOURS, RECENT_DAYS
 from streams.shifts.evaluation import DRIFT_WINDOW, PANES_OF, centre
 from streams.shifts.live import tenants_of
-from streams.state.counts import add_counts, tokens_of
+from streams.shifts.series import MIN_PRICED_PART
+from streams.state.counts import COST, PRICED_TOKENS, REQUESTS, add_counts, at, tokens_of
 from streams.state.packing import unpack
 from streams.state.pane import HOUR, MIDDLE, TENANTS, pane_start
 
@@ -43,7 +44,7 @@ MAX_MEMBERS = 512
 Members = dict[int, dict[str, "Counts"]]
 #: Counts of all keys together, by the start of a pane.
 Wholes = dict[int, "Counts"]
-#: The requested measure of these counts, tokens or requests, by the start of an hour.
+#: The requested measure of these counts, by the start of an hour; cost in nano-dollars.
 Amounts = dict[int, dict[str, float]]
 
 
@@ -72,7 +73,10 @@ class MoverPanes(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """A shift by its members; None where the key's members are unknown or not counted."""
+    """A shift by its members; None where the key's members are unknown or not counted.
+
+    Tenants are counted by tokens and requests: of cost they are None.
+    """
 
     models: Attribution | None
     joint: Attribution | None
@@ -102,7 +106,7 @@ def panes(view: View, history: History, shift: Shift) -> MoverPanes:
         history.panes(HOUR, first, here + 1),
         history.panes(MIDDLE, opens, last + 1),
         {start: view.values_at(TENANTS, start) for start in range(first, here + 1, HOUR.seconds)}
-        if shift.dimension in TENANT_DIMENSIONS
+        if shift.dimension in TENANT_DIMENSIONS and shift.measure != "cost"
         else {},
     )
 
@@ -230,6 +234,11 @@ class _Split:
             return None
         return attribute(parts[0], parts[1], MAX_MOVERS)
 
+    def is_known(self, whole: Counts) -> bool:
+        """Return whether the measure is known of enough of an hour, given by its counts."""
+        priced = at(whole, PRICED_TOKENS)
+        return self._shift.measure != "cost" or priced >= MIN_PRICED_PART * tokens_of(whole)
+
     def own_tenants(self, counted: Mapping[str, Counts]) -> dict[str, float]:
         """Return an hour's counts of the key by tenant, from its counts by `tenant/key`."""
         found: dict[str, float] = {}
@@ -297,7 +306,9 @@ class _Split:
         }
 
     def _count(self, counts: Counts) -> float:
-        return float(tokens_of(counts) if self._shift.measure == "tokens" else counts[0])
+        if self._shift.measure == "cost":
+            return float(at(counts, COST))
+        return float(tokens_of(counts) if self._shift.measure == "tokens" else counts[REQUESTS])
 
     def _sum(self, cells: Mapping[str, Counts]) -> float:
         return sum(map(self._count, cells.values()))
@@ -349,6 +360,10 @@ def _members(history: History, panes: Panes, split: _Split) -> tuple[Members, Wh
             name = split.joined(key)
             if name is not None:
                 add_counts(into, name, counts)
+        if panes.level is HOUR and start in wholes and not split.is_known(wholes[start]):
+            # An hour is empty in the baseline, too, where too little of it has a price.
+            del wholes[start]
+            members[start] = {}
     return members, wholes
 
 

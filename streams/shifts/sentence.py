@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from streams.shifts.attribution import Attribution
     from streams.shifts.movers import Moved
     from streams.shifts.notes import Note
+    from streams.shifts.series import Measure
     from streams.shifts.shift import KeyShift
 
 #: Movers that a sentence names.
@@ -56,21 +57,23 @@ def sentence(
     each: KeyShift,
     moved: Moved | None = None,
     notes: Iterable[Note] = (),
+    *,
+    measure: Measure = "tokens",
 ) -> str:
     """Return the sentence on a shift, without a full stop; empty where there is no shift.
 
-    `notes` are the known events that it may be due to.
+    `notes` are the known events that it may be due to. Points are of cost where it says so.
     """
-    said = _said(dimension, window, each, moved)
+    said = _said(dimension, window, each, moved, " of cost" if measure == "cost" else "")
     return "; ".join((said, *map(words, notes))) if said else ""
 
 
-def _said(dimension: str, window: Window, each: KeyShift, moved: Moved | None) -> str:
+def _said(dimension: str, window: Window, each: KeyShift, moved: Moved | None, unit: str) -> str:
     shift = each.shift if moved is None or moved.shift is None else moved.shift
     if shift is None:
         return ""
     when = _SPANS[window] if each.since is None else f"since {_day(each.since)}"
-    said = f"{name_of(dimension, each.key)} {_points(shift)} points {when}"
+    said = f"{name_of(dimension, each.key)} {_points(shift)} points{unit} {when}"
     if dimension == "model":
         maker = name_of("origin", each.origin)
         return f"{said}, to {_percent(each.share)} ({each.developer}, {maker})"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,25 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Measure = Literal["tokens", "requests"]
-SHIFT_MEASURES: tuple[Measure, ...] = ("tokens", "requests")
+Measure = Literal["tokens", "requests", "cost"]
+SHIFT_MEASURES: tuple[Measure, ...] = ("tokens", "requests", "cost")
 Array = NDArray[np.float64]
+
+#: The part of the tokens that must have a price; with less, a share of cost says little.
+MIN_PRICED_PART = 0.5
+
+
+class Prices(NamedTuple):
+    """What is known of prices: arrays are [rows, keys].
+
+    `cost` in micro-dollars, `squares` the sums of its squares; `requests` and `tokens` are those
+    that have a price.
+    """
+
+    cost: Array
+    squares: Array
+    requests: Array
+    tokens: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +37,8 @@ class Series:
     """Counts of one dimension by time: row `i` is `[start + i * seconds, start + (i+1) * seconds)`.
 
     `start` in unix seconds; arrays are [rows, keys]; a row without data is zeros. `squares` are
-    sums of squared tokens.
+    sums of squared tokens. `prices` are None where they are not looked at: shifts of cost are those
+    of origins only.
     """
 
     keys: tuple[str, ...]
@@ -30,14 +47,74 @@ class Series:
     requests: Array
     tokens: Array
     squares: Array
+    prices: Prices | None = field(default=None, kw_only=True)
+
+    @property
+    def of_prices(self) -> Prices:
+        """The prices. Raises ValueError where they are not looked at."""
+        if self.prices is None:
+            raise ValueError("there are no prices by this dimension")
+        return self.prices
+
+    def has(self, measure: Measure) -> bool:
+        """Return whether there is anything of a measure: cost where a request has a price."""
+        return measure != "cost" or (self.prices is not None and bool(self.prices.requests.any()))
 
     def counts(self, measure: Measure) -> Array:
         """Return the counts of a measure, [rows, keys]."""
+        if measure == "cost":
+            return self.of_prices.cost
         return self.tokens if measure == "tokens" else self.requests
 
     def squared(self, measure: Measure) -> Array:
         """Return the sums of squares of a measure; each request counts as one."""
+        if measure == "cost":
+            return self.of_prices.squares
         return self.squares if measure == "tokens" else self.requests
+
+    def requests_of(self, measure: Measure) -> Array:
+        """Return the requests that a measure is known of, [rows, keys]."""
+        return self.of_prices.requests if measure == "cost" else self.requests
+
+    def is_known(self, measure: Measure) -> NDArray[np.bool_]:
+        """Return whether a measure is known of enough of each row, [rows, 1]."""
+        if measure == "cost":
+            return priced_enough(self.of_prices.tokens, self.tokens)
+        return np.ones((len(self.tokens), 1), dtype=bool)
+
+    def known(self, measure: Measure) -> Series:
+        """Return the series in which rows are empty where too little of a measure is known."""
+        if measure != "cost":
+            return self
+        is_known = self.is_known(measure)
+        return replace(
+            self,
+            requests=self.requests * is_known,
+            tokens=self.tokens * is_known,
+            squares=self.squares * is_known,
+            prices=Prices(*(each * is_known for each in self.of_prices)),
+        )
+
+
+def priced_enough(priced: Array, tokens: Array) -> NDArray[np.bool_]:
+    """Return whether enough of the tokens have a price, [..., 1]; both are [..., keys]."""
+    held = priced.sum(axis=-1, keepdims=True)
+    enough: NDArray[np.bool_] = (held > 0) & (
+        held >= MIN_PRICED_PART * tokens.sum(axis=-1, keepdims=True)
+    )
+    return enough
+
+
+def coverage_error(now: Array, before: Array, share: Array, baseline: Array) -> Array:
+    """Return what prices that began, or ceased, to be reported may do to the shares, [..., 1].
+
+    `now` and `before` [..., keys] are the parts of each key's tokens that have a price, NaN where
+    it has none. With q their distance over the larger of them, it is the sum of q times the larger
+    of share and baseline.
+    """
+    changed = np.nan_to_num(ratio(np.abs(now - before), np.fmax(now, before)))
+    found: Array = np.nansum(changed * np.fmax(share, baseline), axis=-1, keepdims=True)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +131,7 @@ class Tenants:
     tokens: Array
 
     def counts(self, measure: Measure) -> Array:
-        """Return the counts of a measure, [hours, tenants, keys]."""
+        """Return the counts of a measure, [hours, tenants, keys]; cost is not among them."""
         return self.tokens if measure == "tokens" else self.requests
 
 

@@ -103,7 +103,6 @@ def shifts(
     """
     last, here = pane_start(MIDDLE, as_of), pane_start(HOUR, as_of)
     moment = range(last, last + MIDDLE.seconds, MIDDLE.seconds)
-    history = baseline_days(traffic.hours, as_of)
     found = []
     is_event = traffic.dimension in alert_rules.EVENT_DIMENSIONS
     peaks = _peaks(traffic, last) if is_event else None
@@ -111,6 +110,7 @@ def shifts(
         if before.hour != here or before.shares.shape[1] != len(traffic.panes.keys):
             raise ValueError(f"the baseline is not of these keys in the hour from {here}")
         shown = alert_rules.windows_of(traffic.dimension)
+        history = baseline_days(traffic.hours, as_of, each)
         windows = evaluate(traffic.panes, each, before, moment, np.array([history]), shown=shown)
         guard = _guard(traffic, each, before, last) if "1h" in shown else None
         for window in shown:
@@ -132,7 +132,8 @@ def _peaks(traffic: Traffic, last: int) -> Array:
 
 def _guard(traffic: Traffic, each: Measure, before: Baseline, last: int) -> Array | None:
     panes, hours, tenants = traffic.panes, traffic.hours, traffic.tenants
-    if tenants is None:
+    # Tenants are counted by tokens and requests.
+    if tenants is None or each == "cost":
         return None
     first = last - (PANES_AN_HOUR - 1) * MIDDLE.seconds
     wanted = guard_hours(last)

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from streams.state.counts import COLUMNS, CORE, UNMEASURED, Counts, column, tokens_of
-from streams.state.packing import pack, unpack
+from streams.state.packing import pack, table_of, unpack
 from streams.state.pane import LEVEL_BY_NAME, Level, Pane
 from streams.state.seal import NO_PART, Loss, Part, Seal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from streams.state.packing import Table
 
 #: Incremented when the meaning of a stored value changes; a reader refuses any other version.
 STATE_VERSION = 4
@@ -212,6 +214,21 @@ def decode_pane(value: bytes) -> Pane:
         for counted in (cells, models):
             _mark_unmeasured(counted)
     return Pane(cells, models, tenants, record.s)
+
+
+def table_of_pane(value: bytes) -> Table | None:
+    """Return the cells, models and tenants of a pane's value as a table; raises StateError.
+
+    None where `decode_pane` has to read it: it is of an earlier version, or has very large sums.
+    """
+    record = _record_of(value)
+    if record.v in _EARLIER_VERSIONS:
+        return None
+    try:
+        table = table_of(record.packed)
+    except ValueError as error:
+        raise StateError(f"unreadable pane: {error}") from None
+    return None if table.high else table
 
 
 def _mark_unmeasured(counted: dict[str, Counts]) -> None:

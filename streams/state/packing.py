@@ -10,11 +10,12 @@ nearly repeats others (all requests have a price) is stored as the difference, w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cramjam
 import msgspec
 import numpy as np
+from numpy.typing import NDArray  # noqa: TC002 - a NamedTuple keeps its annotations
 
 from streams.state.counts import (
     CACHE_STATED,
@@ -33,8 +34,6 @@ from streams.state.counts import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 #: Higher levels take several times as long and save nothing: the remainder is noise.
 _ZSTD_LEVEL = 1
@@ -84,8 +83,44 @@ def pack(*maps: dict[str, Counts]) -> bytes:
     return bytes(cramjam.zstd.compress(packed, _ZSTD_LEVEL))
 
 
+class Table(NamedTuple):
+    """The contents of maps: names by map, and a row of counts for each of all the names.
+
+    `high` are (column, values) of the bits above the low 62, where a number has any.
+    """
+
+    names: list[list[str]]
+    rows: NDArray[np.int64]
+    high: list[tuple[int, list[int]]]
+
+
 def unpack(packed: bytes) -> list[dict[str, Counts]]:
     """Return the maps of `pack`, of this or an earlier version. Raises PackingError."""
+    names, rows, high = table_of(packed)
+    counts = as_counts(rows)
+    for number, values in high:
+        for row, each in zip(counts, values, strict=True):
+            if each:
+                row.extend([0] * (number + 1 - len(row)))
+                row[number] += each << _LOW_BITS
+    left = iter(counts)
+    return [dict(zip(each, left, strict=False)) for each in names]
+
+
+def as_counts(rows: NDArray[np.int64]) -> list[Counts]:
+    """Return rows as counts: a list ends with its last column that is not zero."""
+    width = rows.shape[1]
+    found: list[Counts] = rows.tolist()
+    if width == CORE:
+        return found
+    used = np.where(rows[:, CORE:] != 0, np.arange(CORE + 1, width + 1), CORE).max(
+        axis=1, initial=CORE
+    )
+    return [row[:end] for row, end in zip(found, used.tolist(), strict=True)]
+
+
+def table_of(packed: bytes) -> Table:
+    """Return the contents of packed maps as a table. Raises PackingError."""
     try:
         found = _decode(memoryview(cramjam.zstd.decompress(packed)))
         rows = sum(map(len, found.names))
@@ -93,13 +128,12 @@ def unpack(packed: bytes) -> list[dict[str, Counts]]:
     except (cramjam.DecompressionError, msgspec.MsgspecError, ValueError) as error:
         raise PackingError(str(error)) from None
     if planes is None:
-        return [{} for _ in found.names]
+        return Table(found.names, np.zeros((0, CORE), dtype=np.int64), [])
     table = np.ascontiguousarray(planes.transpose(2, 0, 1)).view(np.int64)[:, :, 0]
     columns = found.columns or [_SQUARES_HIGH] * (table.shape[1] - CORE)
     if table.shape[1] != CORE + len(columns):
         raise PackingError("the columns do not fit their names")
-    counts = iter(_counts(table, columns))
-    return [dict(zip(each, counts, strict=False)) for each in found.names]
+    return Table(found.names, *_columns(table, columns))
 
 
 def _table(rows: Sequence[Counts]) -> tuple[list[str], NDArray[np.int64]]:
@@ -139,10 +173,12 @@ def _difference(
     return values if repeated is None else table[:, repeated].sum(axis=1) - values
 
 
-def _counts(stored: NDArray[np.int64], names: Sequence[str]) -> list[Counts]:
+def _columns(
+    stored: NDArray[np.int64], names: Sequence[str]
+) -> tuple[NDArray[np.int64], list[tuple[int, list[int]]]]:
+    """Return the columns by their numbers, and those of high bits."""
     if not names:
-        core: list[Counts] = stored.tolist()
-        return core
+        return stored, []
     numbers = [column(name.removesuffix(_HIGH)) for name in names]
     width = max(CORE, *(number + 1 for number in numbers))
     table = np.zeros((len(stored), width), dtype=np.int64)
@@ -153,14 +189,4 @@ def _counts(stored: NDArray[np.int64], names: Sequence[str]) -> list[Counts]:
             high.append((number, values.tolist()))
         else:
             table[:, number] = _difference(table, number, values)
-    # A list ends with its last column that is not zero.
-    used = np.where(table[:, CORE:] != 0, np.arange(CORE + 1, width + 1), CORE).max(
-        axis=1, initial=CORE
-    )
-    rows: list[Counts] = [row[:end] for row, end in zip(table.tolist(), used.tolist(), strict=True)]
-    for number, values in high:
-        for row, each in zip(rows, values, strict=True):
-            if each:
-                row.extend([0] * (number + 1 - len(row)))
-                row[number] += each << _LOW_BITS
-    return rows
+    return table, high

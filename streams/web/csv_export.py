@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from streams.classify.keys import DIMENSIONS, PAIRS, split_pair
-from streams.classify.language.tags import display_name
+from streams.classify.keys import DIMENSIONS, PAIRS, name_of, split_pair
 from streams.shares.csv import to_csv
 from streams.shares.measures import MEASURES
 
@@ -45,7 +44,10 @@ def history(body: Mapping[str, Any]) -> bytes:
 def shares(body: Mapping[str, Any]) -> bytes:
     """Return the body of /api/v1/shares as CSV."""
     rows = (
-        [name, dimension, share["key"], share.get("name", ""), *(share[each] for each in _COUNTS)]
+        [
+            *(name, dimension, share["key"], share.get("name") or name_of(dimension, share["key"])),
+            *(share[each] for each in _COUNTS),
+        ]
         for name, window in body["windows"].items()
         for dimension in DIMENSIONS
         for share in window.get(dimension, ())
@@ -67,7 +69,7 @@ def _cells(point: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float | No
 def _names(dimension: str, key: str) -> Sequence[str]:
     if dimension in PAIRS:
         return split_pair(key)
-    return key, display_name(key) if dimension == "language" else ""
+    return key, name_of(dimension, key)
 
 
 def _time(unix: int) -> str:

@@ -162,10 +162,10 @@ EFFECTIVE_REQUESTS = Definition(
     "Kish effective sample size: equal requests that would measure the share as well.",
 )
 HISTORY_DAYS = Definition(
-    "llm_share_baseline_days",
+    "llm_share_baseline_seconds",
     "gauge",
     (),
-    "Days of history behind the shifts; none alerts below 21.",
+    "Length of the history behind the shifts; none alerts below 21 days (1814400).",
 )
 AS_OF = Definition(
     "llm_share_as_of_timestamp_seconds",
@@ -177,13 +177,15 @@ TOKENS = Definition(
     "llm_tokens",
     "counter",
     ("dimension", "key"),
-    "Tokens counted since the first record, over all workers; a restart does not reset it.",
+    "Tokens counted since the first record, over all workers; a restart does not reset it. Each "
+    "dimension has all of them: choose one before adding up.",
 )
 REQUESTS = Definition(
     "llm_requests",
     "counter",
     ("dimension", "key"),
-    "Requests counted since the first record, over all workers; a restart does not reset it.",
+    "Requests counted since the first record, over all workers; a restart does not reset it. Each "
+    "dimension has all of them: choose one before adding up.",
 )
 COST = Definition(
     "llm_cost_usd",

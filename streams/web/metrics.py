@@ -19,6 +19,7 @@ from streams.shares import measures
 from streams.shifts.sentence import leading
 from streams.state.counts import CACHE_STATED, CACHED, REASONING, at, tokens_of
 from streams.state.counts import REQUESTS as REQUESTS_COLUMN
+from streams.state.pane import DAY
 from streams.web.exposition import counter, encoder, enrichment_family, gauge
 from streams.web.metric_definitions import (
     AS_OF,
@@ -237,7 +238,7 @@ def _shift_families(snapshot: Snapshot) -> Iterable[Metric]:
             if each.since is not None:
                 since.add_metric((table.dimension, each.key, table.measure), each.since)
     if snapshot.shifts:
-        days.add_metric((), snapshot.shifts[0].baseline_days)
+        days.add_metric((), snapshot.shifts[0].baseline_days * DAY.seconds)
     yield from (family for family, _ in gauges)
     yield from (effective, days, since, info, _movers(snapshot), _noted(snapshot))
 

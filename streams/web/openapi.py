@@ -10,6 +10,7 @@ from streams.shares.history import STEPS
 from streams.shares.windows import WINDOW_NAMES
 from streams.shifts.alert_rules import SHIFT_WINDOWS
 from streams.shifts.series import SHIFT_MEASURES
+from streams.web.api_words import example
 from streams.web.openapi_schemas import SCHEMAS, TEXT, list_of, of
 from streams.web.query import FORMATS, LATEST_UNIX_SECONDS
 
@@ -49,7 +50,9 @@ _A_TIME: Final = "Unix seconds, or ISO 8601 (UTC without a zone)"
 
 
 def _answer(description: str, schema: str, *, csv: bool = False) -> Schema:
-    content: Schema = {"application/json": {"schema": of(schema)}}
+    content: Schema = {
+        "application/json": {"schema": of(schema), "example": example(of(schema), SCHEMAS)}
+    }
     if csv:
         content["text/csv"] = {"schema": {"type": "string"}}
     return {"description": description, "content": content}

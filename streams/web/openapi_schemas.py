@@ -12,6 +12,7 @@ from streams.shares.windows import WINDOW_NAMES
 from streams.shifts.alert_rules import SHIFT_WINDOWS
 from streams.shifts.notes_file import MAX_KEY, MAX_NOTES, MAX_TEXT
 from streams.shifts.series import SHIFT_MEASURES
+from streams.web.api_words import described
 
 Schema = dict[str, Any]
 
@@ -33,7 +34,7 @@ _SIZE: Final[Schema] = {"type": ["number", "null"], "minimum": 0}
 def _object(**properties: Schema) -> Schema:
     return {
         "type": "object",
-        "properties": properties,
+        "properties": {name: described(name, each) for name, each in properties.items()},
         "required": list(properties),
         "additionalProperties": False,
     }
@@ -162,7 +163,7 @@ SCHEMAS: Final[Schema] = {
             simulated=_YES,
             windows={
                 "type": "object",
-                "properties": {name: of("Window") for name in WINDOW_NAMES},
+                "properties": {name: described(name, of("Window")) for name in WINDOW_NAMES},
                 "additionalProperties": False,
             },
             unknown=list_of(of("UnknownModel")),
@@ -273,7 +274,8 @@ SCHEMAS: Final[Schema] = {
     "Shifts": _object(
         as_of=_NUMBER
         | {"description": "0 until shifts are computed, about half a minute after the start."},
-        baseline_days=_NUMBER | {"minimum": 0},
+        baseline_days=_NUMBER
+        | {"minimum": 0, "description": "Days of history; of cost it may be shorter."},
         needed_days=_COUNT | {"description": "Days of history before shifts are reported."},
         shifts=list_of(of("Shift")),
     ),
@@ -303,7 +305,11 @@ SCHEMAS: Final[Schema] = {
         notes=list_of(of("Note")) | {"description": "Known events that it may be due to."},
         models=_maybe("Movers", "Null for a language: models are not counted by language."),
         joint=_maybe("Movers", "An origin's by language, a language's by origin."),
-        tenants=_maybe("Movers", "By keyed hash; null where requests name none."),
+        tenants=_maybe("Movers", "By keyed hash; null of cost, and where requests name none."),
+        tenants_note={
+            "type": ["string", "null"],
+            "description": "Of cost, that tenants are not counted by it; else null.",
+        },
     ),
     "Health": _object(status=TEXT),
     "Readiness": _object(ready=_YES, reasons=list_of(TEXT)),

@@ -112,7 +112,7 @@ def shifts(snapshot: Snapshot) -> dict[str, Any]:
             {
                 "dimension": table.dimension,
                 "key": each.key,
-                "name": name_of(table.dimension, each.key, other="Other"),
+                "name": name_of(table.dimension, each.key),
                 "measure": table.measure,
                 "window": table.window,
                 **_fields(each, *_SHIFT_FIELDS),
@@ -125,6 +125,10 @@ def shifts(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
+#: What the answer on cost says in place of tenants.
+NO_TENANTS_OF_COST = "Tenants are counted by tokens and requests, not by cost."
+
+
 def _in_words(
     snapshot: Snapshot, table: Shifts, each: KeyShift, *, is_shifted: bool
 ) -> dict[str, Any]:
@@ -132,7 +136,9 @@ def _in_words(
         return {"sentence": None, "notes": []}
     name = ShiftName(table.dimension, each.key, table.measure, table.window)
     noted = snapshot.noted.get(name, ())
-    said = sentence(table.dimension, table.window, each, snapshot.moved.get(name), noted)
+    said = sentence(
+        table.dimension, table.window, each, snapshot.moved.get(name), noted, measure=table.measure
+    )
     return {"sentence": said, "notes": _notes(noted)}
 
 
@@ -157,11 +163,14 @@ def moved(asked: Shift, answer: Moved, noted: tuple[Note, ...] = ()) -> dict[str
         **_fields(asked, "as_of", "dimension", "key", "measure", "window"),
         # Recomputed, because the window has advanced since the snapshot.
         "shift": asked.statistics.shift if answer.shift is None else answer.shift,
-        "sentence": sentence(asked.dimension, asked.window, asked.statistics, answer, noted),
+        "sentence": sentence(
+            asked.dimension, asked.window, asked.statistics, answer, noted, measure=asked.measure
+        ),
         "notes": _notes(noted),
         "models": _attribution(answer.models),
         "joint": _attribution(answer.joint),
         "tenants": _attribution(answer.tenants),
+        "tenants_note": NO_TENANTS_OF_COST if asked.measure == "cost" else None,
     }
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
 
-from streams.web import csv_export, http_response, openapi
+from streams.web import api_page, csv_export, http_response, openapi
 from streams.web.access import Access, headers, middlewares
 from streams.web.assets import Asset, page_and_assets
 from streams.web.event_stream import Live
@@ -103,12 +103,13 @@ def _why_not(number: int | None, host: str, port: int) -> str:
     if number == errno.EADDRINUSE:
         return (
             f"Port {port} on {host} is taken by another process. "
-            "Stop that one, or set TOKENSHARE_WEB_PORT to a free port."
+            "Stop that one, or choose a free port by --port (make demo ARGS='--port 7000') or "
+            "TOKENSHARE_WEB_PORT."
         )
     if number in (errno.EACCES, errno.EPERM):
         return (
             f"This user may not listen on port {port} of {host}. "
-            "Set TOKENSHARE_WEB_PORT to a port from 1024 on."
+            "Choose a port from 1024 on by --port or TOKENSHARE_WEB_PORT."
         )
     return (
         f"Cannot listen on {host} port {port}. TOKENSHARE_WEB_HOST must be an address of this "
@@ -147,6 +148,7 @@ class _Answers:
         self._sources = sources
         self._page = page
         self._assets = assets
+        self._api_page = api_page.page(openapi.DOCUMENT)
         self._history_limit, self._movers_limit = QueryLimit(), QueryLimit()
         self._shares = _SharesCache(sources)
 
@@ -201,6 +203,9 @@ class _Answers:
 
     async def openapi(self, request: web.Request) -> web.Response:
         return _json(request, openapi.DOCUMENT)
+
+    async def described(self, request: web.Request) -> web.Response:
+        return await http_response.file(request, self._api_page)
 
     async def metrics(self, request: web.Request) -> web.Response:
         body, content_type = self._sources.metrics(request.headers.get(hdrs.ACCEPT, ""))
@@ -283,6 +288,7 @@ def make_app(sources: Sources, access: Access | None = None) -> web.Application:
         "/api/v1/notes": answers.notes,
         "/api/v1/events": live.stream,
         "/api/v1/openapi.json": answers.openapi,
+        "/api": answers.described,
     }.items():
         app.router.add_get(path, answer)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import socket
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,17 @@ from streams.classify.language import detect
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.review import unusual_overrides
 from streams.classify.origin.values import CatalogError
+from streams.classify.provider import review as provider_review
 from streams.decode.options import AUTO, Options
 from streams.kafka import admin, login
 from streams.kafka.token_source import TokenError
-from streams.settings import ENV_PREFIX, SettingsError, environment, unknown_variables
+from streams.settings import ENV_PREFIX, SettingsError, environment, extras, unknown_variables
 from streams.shifts import notes_file
 from streams.worker import preflight
 from streams.worker.preflight import Finding
+
+#: Limits on the question whether a worker listens on our port.
+_ASK_SECONDS, _ASK_BYTES = 2.0, 1000
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +101,7 @@ def _formats(settings: Settings) -> Finding:
     if options.detect is not None and not detect.HAS_MODEL:
         return Finding(
             "languages",
-            "declared and by script only: pip install 'tokenshare[language]' for the rest",
+            f"declared and by script only: {extras.advice('language')} for the rest",
         )
     return Finding("formats", "any" if options.format == AUTO else options.format)
 
@@ -112,9 +117,10 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
     if name is None:
         yield Finding("catalogue", "built in")
         return
-    number = len(list(catalog.overrides.entries()))
+    providers = catalog.providers
+    number = len([*catalog.overrides.entries(), *providers.overrides.entries])
     yield Finding("catalogue", f"with {number} overrides from {name}")
-    for each in unusual_overrides(catalog):
+    for each in (*unusual_overrides(catalog), *provider_review.unusual_overrides(providers)):
         yield _fault(str(name), each)
 
 
@@ -145,7 +151,7 @@ def _web_port(settings: Settings) -> Finding:
             probe.bind((settings.web_host, settings.web_port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                return Finding(subject, "in use: a worker runs here, or something else does")
+                return _port_in_use(subject, settings)
             return Finding(
                 subject,
                 "",
@@ -154,3 +160,25 @@ def _web_port(settings: Settings) -> Finding:
                 "to a port that this user may listen on.",
             )
     return Finding(subject, "free")
+
+
+def _port_in_use(subject: str, settings: Settings) -> Finding:
+    """Return who listens on our port: a worker, or something else that has to go."""
+    is_any = settings.web_host in {"0.0.0.0", "::"}  # noqa: S104 - compared, not listened on
+    host = "127.0.0.1" if is_any else settings.web_host
+    connection = http.client.HTTPConnection(host, settings.web_port, timeout=_ASK_SECONDS)
+    try:
+        connection.request("GET", "/healthz", headers={"Host": "127.0.0.1"})
+        is_worker = b'"status":"ok"' in connection.getresponse().read(_ASK_BYTES)
+    except (OSError, http.client.HTTPException):
+        is_worker = False
+    finally:
+        connection.close()
+    if is_worker:
+        return Finding(subject, "in use by a worker")
+    return Finding(
+        subject,
+        "",
+        "in use by another program",
+        f"Stop that one, or set {ENV_PREFIX}WEB_PORT to a free port.",
+    )

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streams.classify.keys import model_key
+from streams.counting.aggregate import OF_CELLS, OF_MODELS
 from streams.state.codec import (
     STATE_VERSION,
     PaneKey,
@@ -23,7 +25,19 @@ from streams.state.codec import (
     pane_key,
     position_key,
 )
-from streams.state.counts import Counts
+from streams.state.counts import (
+    CACHE_STATED,
+    CACHED,
+    COMPLETION,
+    COST,
+    COST_SQUARES,
+    PRICED,
+    PRICED_TOKENS,
+    PROMPT,
+    REQUESTS,
+    SQUARES,
+    Counts,
+)
 from streams.state.pane import ALL_LEVELS, Level, Pane, pane_start
 
 if TYPE_CHECKING:
@@ -35,7 +49,9 @@ if TYPE_CHECKING:
 
 PARTITIONS = 12
 REQUESTS_PER_SECOND = 100.0
-MODELS, LANGUAGES, TENANTS = 300, 30, 64
+MODELS, LANGUAGES, TENANTS, PROVIDERS = 300, 30, 64, 40
+#: Every so many models are served by a second provider too.
+SHARED = 4
 ORIGINS = ("cn-open", "cn-proprietary", "row-open", "row-proprietary", "unknown")
 TAGS = (
     *(
@@ -69,7 +85,18 @@ _CELLS = (
     [f"{origin}/{tag}" for origin in ORIGINS for tag in TAGS],
     np.outer(_zipf(len(ORIGINS)), _zipf(LANGUAGES)).ravel(),
 )
-_MODELS = ([f"vendor-{n % 40}-model-{n}-instruct" for n in range(MODELS)], _zipf(MODELS))
+_SERVED = [
+    (n, provider % PROVIDERS)
+    for n in range(MODELS)
+    for provider in ((n * 7, n * 7 + 11) if n % SHARED == 0 else (n * 7,))
+]
+_MODELS = (
+    [
+        model_key(f"vendor-{n % 40}-model-{n}-instruct", f"provider-{provider}")
+        for n, provider in _SERVED
+    ],
+    np.array([_zipf(MODELS)[n] / (2 if n % SHARED == 0 else 1) for n, _ in _SERVED]),
+)
 _HASHES = [f"{n * 0x9E3779B97F4A7C15 % 2**64:016x}" for n in range(TENANTS)]
 _BY_ORIGIN = (
     [f"{tenant}/o/{origin}" for tenant in _HASHES for origin in ORIGINS],
@@ -82,15 +109,35 @@ _BY_LANGUAGE = (
 
 
 def _drawn(
-    random: np.random.Generator, requests: float, names: list[str], parts: NDArray[np.float64]
+    random: np.random.Generator,
+    requests: float,
+    names: list[str],
+    parts: NDArray[np.float64],
+    optional: frozenset[int] = frozenset(),
 ) -> dict[str, Counts]:
+    """Return counts by name: with prices, cache reads and so on where a map holds these columns."""
     numbers = random.poisson(parts * requests)
     present = np.flatnonzero(numbers)
     numbers = numbers[present]
     prompt = (numbers * random.lognormal(7.5, 0.5, len(present))).astype(np.int64) + 1
     completion = (numbers * random.lognormal(5.8, 0.5, len(present))).astype(np.int64) + 1
     squares = ((prompt + completion) * random.lognormal(9.0, 0.5, len(present))).astype(np.int64)
-    rows = np.stack([numbers, prompt, completion, squares], axis=1).tolist()
+    columns = {REQUESTS: numbers, PROMPT: prompt, COMPLETION: completion, SQUARES: squares}
+    tokens = prompt + completion
+    cost = (tokens * random.lognormal(6.5, 1.0, len(present))).astype(np.int64)
+    more = {
+        CACHED: (prompt * random.random(len(present))).astype(np.int64),
+        CACHE_STATED: tokens,
+        COST: cost,
+        PRICED: numbers,
+        PRICED_TOKENS: tokens,
+        COST_SQUARES: ((cost // 1000) ** 2 // numbers * 3),
+    }
+    columns |= {number: values for number, values in more.items() if number in optional}
+    table = np.zeros((len(present), max(columns) + 1), dtype=np.int64)
+    for number, values in columns.items():
+        table[:, number] = values
+    rows = table.tolist()
     return {names[place]: row for place, row in zip(present.tolist(), rows, strict=True)}
 
 
@@ -100,7 +147,9 @@ def pane(random: np.random.Generator, level: Level) -> Pane:
     if level.of_tenants:
         by_origin = _drawn(random, requests, *_BY_ORIGIN)
         return Pane(tenants=by_origin | _drawn(random, requests, *_BY_LANGUAGE))
-    return Pane(_drawn(random, requests, *_CELLS), _drawn(random, requests, *_MODELS))
+    return Pane(
+        _drawn(random, requests, *_CELLS, OF_CELLS), _drawn(random, requests, *_MODELS, OF_MODELS)
+    )
 
 
 def records(now: float, topic_id: str) -> Iterator[tuple[int, str, bytes]]:

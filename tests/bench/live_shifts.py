@@ -42,13 +42,18 @@ ROUNDS = 7
 RANDOM = np.random.default_rng(1)
 
 
-def counts(number: int) -> list[list[int]]:
-    """Return counts for so many keys."""
+def counts(number: int, *, is_priced: bool = False) -> list[list[int]]:
+    """Return counts for so many keys, with cache reads and prices where they are asked for."""
     requests = RANDOM.integers(1, 1000, number)
     tokens = requests * RANDOM.integers(100, 5000, number)
-    return [
+    found = [
         [int(n), int(t), int(t) // 3, int(t) ** 2] for n, t in zip(requests, tokens, strict=True)
     ]
+    if is_priced:
+        for each in found:
+            n, t, _, squares = each
+            each += [t // 2, t, 0, t * 2000, n, t, squares * 4]
+    return found
 
 
 def put(view: View, level: Level, start: int, partition: int) -> None:
@@ -61,8 +66,8 @@ def put(view: View, level: Level, start: int, partition: int) -> None:
         cells = [f"{origin}/{key}" for origin in ORIGINS for key in LANGUAGES]
         models = [f"model-{number}" for number in range(MODELS)]
         pane = Pane(
-            cells=dict(zip(cells, counts(len(cells)), strict=True)),
-            models=dict(zip(models, counts(MODELS), strict=True)),
+            cells=dict(zip(cells, counts(len(cells), is_priced=True), strict=True)),
+            models=dict(zip(models, counts(MODELS, is_priced=True), strict=True)),
             stamp=1,
         )
     view.apply(pane_key(partition, PaneKey(level, start)), encode_pane(pane, 1))

@@ -35,6 +35,7 @@ def test_an_id_is_in_the_half_that_its_hash_says(part, rest):
     assert {row.origin for row in rows} == origins.ANSWERABLE | {"unknown", "unanswerable"}
 
 
+@pytest.mark.slow
 def test_no_measured_id_is_one_that_the_catalogue_was_built_on():
     built_on = {model.lower() for model in origins.price_list()}
     added = {"unknown", "unanswerable"}

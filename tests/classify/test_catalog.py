@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from catalog_answers import CATALOG
+from every import every
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -222,7 +223,7 @@ def origin_of(model: str) -> str:
     return CATALOG.classify(model).origin
 
 
-@pytest.mark.parametrize(("origin", "model"), CASES, ids=[model for _, model in CASES])
+@every(CASES)
 def test_the_origin_is_that_of_the_developer_and_of_this_version(origin, model):
     found = CATALOG.classify(model)
     assert found.origin == origin, found

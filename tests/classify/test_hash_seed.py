@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ACCURACY = Path(__file__).parents[1] / "accuracy"
 SEEDS = range(10)
 PROGRAM = """
@@ -18,6 +20,7 @@ for line in open(sys.argv[1], encoding="utf-8"):
 """
 
 
+@pytest.mark.slow
 def test_the_hash_seed_changes_no_answer():
     prompts = ACCURACY / "prompts.jsonl"
     answers = {

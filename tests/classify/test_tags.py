@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from every import every
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,7 +41,7 @@ TAGS = {
 CASES = [(tag, declared) for tag, line in TAGS.items() for declared in line.split(" ")]
 
 
-@pytest.mark.parametrize(("tag", "declared"), CASES, ids=[declared for _, declared in CASES])
+@every(CASES)
 def test_a_declared_tag_is_counted_under_its_language(tag, declared):
     assert canonical(declared) == tag
 

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -64,6 +65,32 @@ def test_the_help_names_every_command_and_imports_none():
     assert not heavy & {*done.stdout.splitlines()[-1].split()}
 
 
+def test_a_shell_completes_commands_options_and_values():
+    def completed(*words: str) -> list[str]:
+        done = tokenshare(
+            _TOKENSHARE_COMPLETE="bash_complete",
+            COMP_WORDS=" ".join(("tokenshare", *words)),
+            COMP_CWORD=str(len(words)),
+        )
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert completed("to") == ["top", "topics"]
+    assert completed("top", "--by", "lang") == ["language"]
+    assert "--window" in completed("top", "--w")
+    assert completed("--v") == ["--version"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_a_shell_asks_tokenshare(shell):
+    script = called("completion", shell).stdout
+
+    assert f"_TOKENSHARE_COMPLETE={shell}_complete" in script
+    assert called("completion", SHELL=f"/usr/bin/{shell}").stdout == script
+    assert called("completion", SHELL="/bin/csh").returncode == 2
+    if shutil.which(shell):
+        subprocess.run([shell, "-n"], input=script, text=True, timeout=90, check=True)
+
+
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_the_help_has_the_first_sentence_of_each_command(command):
     found = cli.cli.get_command(click.Context(cli.cli), command)
@@ -93,7 +120,16 @@ def test_every_command_explains_itself(command):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
-@pytest.mark.parametrize("arguments", [["schema"], ["topics"], ["classify", "gpt-4o"], ["report"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["schema"],
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (["topics"], ["classify", "gpt-4o"], ["report"])
+        ),
+    ],
+)
 def test_output_that_has_no_room_is_reported_without_a_traceback(arguments, tmp_path):
     (tmp_path / "usage.ndjson").write_bytes(b'{"model": "a"}\n')
     files = [str(tmp_path / "usage.ndjson"), "--csv"] if arguments == ["report"] else []
@@ -113,6 +149,7 @@ def test_output_that_has_no_room_is_reported_without_a_traceback(arguments, tmp_
     assert "Exception ignored" not in done.stderr
 
 
+@pytest.mark.slow
 def test_where_the_locale_has_no_such_letter_the_answer_comes_nevertheless(tmp_path):
     (tmp_path / "usage.ndjson").write_text(
         '{"model": "模型", "ts": 1767571200, "prompt_tokens": 1, "completion_tokens": 1}\n'
@@ -125,7 +162,16 @@ def test_where_the_locale_has_no_such_letter_the_answer_comes_nevertheless(tmp_p
         assert "?" in done.stdout
 
 
-@pytest.mark.parametrize("command", [["classify"], ["language"], ["decode"], ["report", "-"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["classify"],
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (["language"], ["decode"], ["report", "-"])
+        ),
+    ],
+)
 def test_a_command_that_reads_a_terminal_says_so(command):
     master, slave = pty.openpty()
     try:
@@ -328,19 +374,12 @@ def test_settings_are_shown_with_secrets_masked():
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "said"),
     [
-        (["worker"], {"TOKENSHARE_WEB_PORT": "x"}, 1, "TOKENSHARE_WEB_PORT"),
-        (["doctor"], {"TOKENSHARE_BOOTSTRAP_SERVERS": "x"}, 1, "TOKENSHARE_BOOTSTRAP_SERVERS"),
-        (["doctor", "--bootstrap", "127.0.0.1:1"], {}, 1, "No Kafka at 127.0.0.1:1"),
         (["report", "--url", "http://127.0.0.1:1"], {}, 1, ":1 (Connection refused)"),
         (["report"], {"TOKENSHARE_WEB_PORT": "1"}, 1, "127.0.0.1:1 (Connection refused)"),
         (["report"], {"TOKENSHARE_WEB_PORT": "1"}, 1, "Or give files to read."),
         (["catalog", "check", "none.toml"], {}, 1, "none.toml: cannot be read (No such file"),
         (["report", "--url", "ftp://x"], {}, 1, "not an address"),
         (["report", "--compare", "pyproject.toml"], {}, 2, "does not exist"),
-        (["simulate", "--bootstrap", "127.0.0.1:1"], {}, 3, "No Kafka"),
-        (["simulate", "--events", "0"], {}, 2, "--events"),
-        (["simulate", "--rate", "5", "--hours", "1"], {}, 2, "leave --hours out"),
-        (["simulate", "--manifest", "/none/m.json"], {}, 2, "cannot be written"),
         (["demo", "--json"], {}, 2, "--study"),
         (
             ["classify", "x"],
@@ -351,13 +390,30 @@ def test_settings_are_shown_with_secrets_masked():
     ],
 )
 def test_a_mistake_is_named_without_a_traceback(arguments, environment, code, said):
-    # Those that set up the logging of their process get one.
-    run = tokenshare if arguments[0] in {"worker", "doctor", "simulate"} else called
-    done = run(*arguments, **environment)
+    is_named(called(*arguments, **environment), code, said)
 
+
+def is_named(done, code, said):
     assert done.returncode == code, done.stderr
     assert said in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "said"),
+    [
+        (["worker"], {"TOKENSHARE_WEB_PORT": "x"}, 1, "TOKENSHARE_WEB_PORT"),
+        (["doctor"], {"TOKENSHARE_BOOTSTRAP_SERVERS": "x"}, 1, "TOKENSHARE_BOOTSTRAP_SERVERS"),
+        (["doctor", "--bootstrap", "127.0.0.1:1"], {}, 1, "No Kafka at 127.0.0.1:1"),
+        (["simulate", "--bootstrap", "127.0.0.1:1"], {}, 3, "No Kafka"),
+        (["simulate", "--events", "0"], {}, 2, "--events"),
+        (["simulate", "--rate", "5", "--hours", "1"], {}, 2, "leave --hours out"),
+        (["simulate", "--manifest", "/none/m.json"], {}, 2, "cannot be written"),
+    ],
+)
+def test_a_mistake_of_what_sets_up_its_logging_is_named(arguments, environment, code, said):
+    is_named(tokenshare(*arguments, **environment), code, said)
 
 
 def test_a_file_that_is_not_a_manifest_is_named(tmp_path):
@@ -388,3 +444,13 @@ def test_the_study_is_replayed_and_comes_out_as_published():
         assert language[tag] == pytest.approx(share, abs=0.002)
     assert sorted(language, key=language.get)[-2] == "zh-Hans"
     assert all(canonical(tag) == tag for tag in language)
+
+
+def test_settings_name_a_misspelt_variable():
+    done = called("settings", TOKENSHARE_TOPC="x", TOKENSHARE_XYZZY="y")
+
+    assert done.returncode == 1
+    assert "TOKENSHARE_TOPIC=llm-usage" in done.stdout
+    assert "TOKENSHARE_TOPC is not a setting. Did you mean TOKENSHARE_TOPIC?" in done.stderr
+    assert "TOKENSHARE_XYZZY is not a setting. Remove it." in done.stderr
+    assert called("settings").returncode == 0

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from click.testing import CliRunner
+from every import every
 from shift_answers import shift
 
 from streams.classify.origin import catalog_file
@@ -129,7 +130,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("command", [*COMMANDS, ("top", "--url")], ids=" ".join)
 def test_a_token_follows_no_redirect_to_another_origin(origins, command, status):
     ours, other = origins
     ours.answers = {"*": redirect(status, f"{other.url}/x?secret=path")}
@@ -284,10 +285,10 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("body", STRANGE, ids=lambda body: repr(body[:60]))
-def test_a_strange_answer_is_an_error_and_no_traceback(origins, command, body):
+@every(STRANGE, name=lambda body: repr(body[:60]))
+def test_a_strange_answer_is_an_error_and_no_traceback(body, origins, command):
     ours, _ = origins
-    for answers in ({"*": body}, dict.fromkeys(GOOD, body), GOOD | {"/api/v1/history": body}):
+    for answers in ({"*": body}, GOOD | {"/api/v1/history": body}):
         ours.answers = answers
 
         done = run(*command, ours.url)
@@ -384,3 +385,48 @@ def test_an_override_keeps_its_lines(origins):
     ours, _ = origins
 
     assert '["m"]\norigin = "…"\n' in run("report", "--unknown", "--url", ours.url).stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "why"),
+    [
+        ("text/html", b"data: {}\n\n", "it is no stream of events"),
+        ("text/event-stream", b"data: " + b"x" * 2**20, "a line is too long"),
+    ],
+)
+def test_a_stream_that_no_worker_sends_is_refused(origins, kind, body, why):
+    ours, _ = origins
+    ours.answers = {"*": lambda handler: handler.give(200, body, **{"Content-Type": kind})}
+
+    with pytest.raises(client.WorkerUnreachableError, match=why):
+        list(client.announcements(ours.url))
+
+
+def test_each_event_of_a_stream_is_an_announcement(origins, monkeypatch):
+    monkeypatch.setenv("TOKENSHARE_WEB_TOKEN", TOKEN)
+    ours, other = origins
+    body = (
+        b"retry: 2000\n\nevent: picture\ndata: {}\n\n: still here\n\nevent: picture\ndata: {}\n\n"
+    )
+    kind = {"Content-Type": "text/event-stream; charset=utf-8"}
+    ours.answers = {"*": lambda handler: handler.give(200, body, **kind)}
+
+    assert len(list(client.announcements(ours.url))) == 2
+    assert ours.asked == [("/api/v1/events", f"Bearer {TOKEN}")]
+    ours.answers = {"*": redirect(302, other.url)}
+    with pytest.raises(client.WorkerUnreachableError, match="another origin"):
+        list(client.announcements(ours.url))
+    assert other.asked == []
+
+
+def test_no_row_of_a_table_writes_to_the_terminal(origins):
+    ours, _ = origins
+    rows = [{"key": f"m{ESCAPE}", "tokens": 5, "requests": 1, "tokens_ratio": 1.0}]
+    body = {"as_of": 1.0, "ready": True, "reasons": [], "simulated": False}
+    ours.answers = {"*": body | {"windows": {"24h": {"tokens": 5, "model": rows}}}}
+
+    done = run("top", "--by", "model", "--url", ours.url)
+    assert done.exit_code == 0
+    assert done.stdout.replace("\n", "").isprintable()
+    ours.answers = {"*": body | {"windows": {"24h": {"model": [{"key": [1]}]}}}}
+    assert "does not match /api/v1/shares" in run("top", "--url", ours.url).stderr

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import examples
 from test_partition import CLASSIFIER, MODELS, NOW, batch, event
 
 from streams.counting.journal import fence
@@ -177,7 +178,7 @@ def panes_of(partition):
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(EVENTS, st.integers(0, 2**32))
 def test_each_state_that_owners_can_leave_is_complete_and_the_last_one_right(log, seed):
     kafka = lives(log, random.Random(seed))
@@ -196,7 +197,7 @@ def test_each_state_that_owners_can_leave_is_complete_and_the_last_one_right(log
     assert panes_of(Partition.restore(0, 99, fresh.of_partition(0))) == panes_of(truth)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(EVENTS, st.integers(0, 2**32))
 def test_a_record_that_is_lost_is_noticed(log, seed):
     kafka = lives(log, random.Random(seed), zombies=False)
@@ -208,7 +209,7 @@ def test_a_record_that_is_lost_is_noticed(log, seed):
             assert difference({each: records[each] for each in records if each != key})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(EVENTS, st.integers(0, 2**32))
 def test_older_records_are_noticed_or_the_count_from_them_is_right(log, seed):
     dice = random.Random(seed)
@@ -241,7 +242,7 @@ NEAR_THE_BOUND = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(NEAR_THE_BOUND, st.integers(0, 2**32))
 def test_owners_with_other_clocks_give_the_verdicts_of_those_before_them(log, seed):
     kafka = lives(log, random.Random(seed), (NOW - 3, NOW - 1, NOW + 1, NOW + 3), zombies=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from operator import attrgetter
 from pathlib import Path
 
 from formats import samples
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
 
 
 SAMPLES = samples.load()
+by_name = attrgetter("name")
 #: Those whose value alone says how it is read, as values and as documents.
 PLAIN = [sample for sample in SAMPLES if sample.is_plain]
 

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from every import every
+from format_documents import by_name
 from formats import samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,7 +89,7 @@ DOCUMENTS = [
 ]
 
 
-@pytest.mark.parametrize("sample", DOCUMENTS, ids=lambda sample: sample.name)
+@every(DOCUMENTS, name=by_name)
 def test_an_envelope_changes_nothing_of_what_is_inside(sample):
     value = json.dumps(json.loads(sample.value)).encode()
     bare = found(decode(value))
@@ -139,7 +141,12 @@ def test_documents_one_after_another_are_read_like_lines(count):
 
 
 @pytest.mark.parametrize(
-    ("count", "outcome"), [(100_000, "events"), (100_001, "too_large"), (1_000_000, "too_large")]
+    ("count", "outcome"),
+    [
+        pytest.param(100_000, "events", marks=pytest.mark.slow),
+        (100_001, "too_large"),
+        (1_000_000, "too_large"),
+    ],
 )
 @pytest.mark.parametrize(
     "around",

@@ -7,7 +7,8 @@ import re
 from dataclasses import replace
 
 import pytest
-from format_documents import SAMPLES
+from every import every
+from format_documents import SAMPLES, by_name
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import examples
@@ -61,7 +62,7 @@ def _unwrapped(node):
     return node
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+@every(SAMPLES, name=by_name)
 def test_the_keys_of_every_count_add_up_to_it(sample):
     explanation = explained(sample.value, sample.headers, sample.options)
     decoded = Decoder(sample.options).decode(sample.value, sample.headers)
@@ -86,7 +87,7 @@ def test_the_keys_of_every_count_add_up_to_it(sample):
                 assert whole(value_at(packed, each.key)) == each.value, each.key
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+@every(SAMPLES, name=by_name)
 def test_every_item_is_named_with_what_became_of_it(sample):
     decoded = Decoder(sample.options).decode(sample.value, sample.headers)
     explanation = explained(sample.value, sample.headers, sample.options)
@@ -98,7 +99,7 @@ def test_every_item_is_named_with_what_became_of_it(sample):
     json.dumps(as_json(explanation))
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+@every(SAMPLES, name=by_name)
 def test_the_model_is_named_where_it_stands(sample):
     explanation = explained(sample.value, sample.headers, sample.options)
     models = iter(Decoder(sample.options).decode(sample.value, sample.headers).events)

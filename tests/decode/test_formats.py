@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from every import every
 from formats import samples
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
@@ -34,6 +35,7 @@ from format_documents import (
     PLAIN,
     SAMPLES,
     answers,
+    by_name,
     decode,
     items,
     natives,
@@ -45,11 +47,7 @@ from format_documents import (
 OF_A_WORKER = {"future", "too_old", "corrupt_batch"}
 
 
-def by_name(sample):
-    return sample.name
-
-
-@pytest.mark.parametrize("sample", SAMPLES, ids=by_name)
+@every(SAMPLES, name=by_name)
 def test_a_sample_is_read_as_its_rules_say(sample):
     decoded = decode(sample.value, sample.headers, sample.options)
     rejected = [each.reason for each in decoded.rejected]
@@ -253,10 +251,9 @@ def test_a_worker_reads_of_records_what_is_decoded(is_compiled, monkeypatch):
         assert read.skipped == Counter(each.reason for each in decoded.skipped)
 
 
-@pytest.mark.parametrize(
-    "sample",
+@every(
     [sample for sample in PLAIN if isinstance(DOCUMENTS.get(sample.name), dict | list)],
-    ids=by_name,
+    name=by_name,
 )
 def test_a_cloud_event_around_it_changes_nothing_but_a_missing_time_and_id(sample):
     document = DOCUMENTS[sample.name]
@@ -264,14 +261,14 @@ def test_a_cloud_event_around_it_changes_nothing_but_a_missing_time_and_id(sampl
     _is_wrapped(decode(sample.value), decode(envelope | {"data": document}), envelope)
 
 
-@pytest.mark.parametrize("sample", PLAIN, ids=by_name)
+@every(PLAIN, name=by_name)
 def test_base64_in_a_cloud_event_is_read_like_the_bytes(sample):
     envelope = {"specversion": "1.0", "id": "1", "source": "/s", "time": "2026-11-19T00:00:00Z"}
     data = base64.b64encode(sample.value).decode()
     _is_wrapped(decode(sample.value), decode(envelope | {"data_base64": data}), envelope)
 
 
-@pytest.mark.parametrize("sample", PLAIN, ids=by_name)
+@every(PLAIN, name=by_name)
 def test_headers_of_a_cloud_event_are_read_like_its_envelope(sample):
     envelope = {"specversion": "1.0", "id": "1", "source": "/s", "time": "2026-11-19T00:00:00Z"}
     headers = [(f"ce_{name}", value.encode()) for name, value in envelope.items()]
@@ -337,14 +334,13 @@ def _unordered(decoded):
     )
 
 
-@pytest.mark.parametrize(
-    "sample",
+@every(
     [
         sample
         for sample in PLAIN
         if sample.format in NAMES and isinstance(DOCUMENTS.get(sample.name), dict)
     ],
-    ids=by_name,
+    name=by_name,
 )
 def test_a_pin_changes_nothing_for_its_own_format(sample):
     pinned = decode(sample.value, options=Options(format=sample.format))

@@ -8,6 +8,7 @@ from random import Random
 
 import orjson
 import pytest
+from laws import examples
 
 from streams.decode.decoder import Decoder
 from streams.decode.formats import otlp, otlp_json
@@ -52,11 +53,11 @@ def test_broken_batches_are_read_alike_with_and_without_white_space():
     values = [compact(path.read_bytes()) for path in SAMPLES]
     typed = [each for each in values if each is not None and each.startswith(otlp_json.TYPED)]
     read = 0
-    for _ in range(3_000):
+    for _ in range(examples(3_000)):
         value = compact(mutator._mutated(orjson.loads(random.choice(typed))))
         if value is None or not value.startswith(otlp_json.TYPED):
             continue
         read += otlp.read_typed(value) is not None
         assert same(Decoder().decode(value)) == same(Decoder().decode(b" " + value)), value
 
-    assert read > 100
+    assert read > 50

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import pytest
 from canaries import found_in, planted
-from format_documents import SAMPLES
+from every import every
+from format_documents import SAMPLES, by_name
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from laws import examples
+from laws import apart, examples
 
 from streams.classify.origin.catalog import Catalog
 from streams.decode.contents import UnreadableError, contents_of, leaves
@@ -70,7 +71,7 @@ def unlimited(sample):
     return replace(sample.options, max_record_bytes=LARGE)
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+@every(SAMPLES, name=by_name)
 def test_a_redacted_sample_is_read_as_the_same_requests(sample):
     options = unlimited(sample)
     try:
@@ -94,7 +95,7 @@ def _unread(value, headers, options):
     return [each.reason for each in skipped].count("unread_usage")
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+@every(SAMPLES, name=by_name)
 def test_what_is_redacted_twice_is_what_is_redacted_once(sample):
     try:
         text = redact(sample.value, sample.headers, unlimited(sample))
@@ -104,8 +105,9 @@ def test_what_is_redacted_twice_is_what_is_redacted_once(sample):
     assert len(again.splitlines()) == len(text.splitlines())
 
 
-def _shows_no_canary(sample, records):
-    for each in records:
+@every(SAMPLES, name=by_name)
+def test_no_leaf_is_shown(sample):
+    for each in planted(sample, apart()):
         try:
             text = redact(each.value, each.headers, unlimited(sample))
         except UnreadableError as error:
@@ -114,17 +116,6 @@ def _shows_no_canary(sample, records):
         else:
             shown = found_in(everything(text))
         assert shown <= each.models, text
-
-
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-def test_no_leaf_is_shown(sample):
-    _shows_no_canary(sample, planted(sample)[::9])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-def test_no_leaf_is_shown_wherever_it_lies(sample):
-    _shows_no_canary(sample, planted(sample))
 
 
 SECRET = "The launch of Project Aurora is on Friday"

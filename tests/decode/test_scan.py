@@ -13,165 +13,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from laws import examples
+from scanned_payloads import PAYLOAD, SOUND, damaged, neat, payloads, sound
+from scanned_values import CATALOG, GOOD, LIMIT, agree, both, flat, objects, served_text, values
 from test_batch_fetch import GZIP, LZ4, NONE, SNAPPY, ZSTD, batch_of
 
 from streams.classify.classifier import TABLE_SIZE, Classifier
-from streams.classify.origin.catalog import Catalog
 from streams.decode import compiled as compiled_reader
 from streams.decode import reader as reading
-from streams.decode.event import MAX_TOKENS
-from streams.decode.formats.markers import BEFORE_NATIVE, TIMES
 from streams.decode.options import Options
 from streams.decode.reader import Reader
 from streams.decode.rows import FORMAT_NAMES
 
 pytestmark = pytest.mark.skipif(
     not compiled_reader.IS_COMPILED, reason="there is no compiled reader here"
-)
-
-CATALOG = Catalog.load()
-GOOD = {"model": "gpt-4o", "prompt_tokens": 10, "completion_tokens": 5}
-LIMIT = 10_000
-
-
-def both(raws, start=0, end=None, **options):
-    """Read by compiled code and by Python; returns what each makes of it, names spelt out."""
-    end = start + 10**6 if end is None else end
-    found = []
-    for compiled in (True, False):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(compiled_reader, "IS_COMPILED", compiled)
-            classifier = Classifier(CATALOG)
-            read = Reader(classifier, Options(LIMIT, **options)).read(start, end, raws)
-        rows, tables = read.rows, classifier.tables()
-        found.append(
-            (
-                [
-                    (
-                        offset,
-                        "none" if np.isnan(ts) else ts,
-                        prompt,
-                        completion,
-                        classifier.model_names.names[tables.model[pair]],
-                        classifier.cell_names.names[tables.cell[pair]],
-                        None if tenant < 0 else classifier.tenant_names.names[tenant],
-                    )
-                    for offset, ts, prompt, completion, pair, tenant in zip(
-                        *(column.tolist() for column in rows.columns()[:6]), strict=True
-                    )
-                ],
-                [(offset, why) for offset, why in read.rejected],
-                rows.format.tolist(),
-                dict(read.skipped),
-                [*read.unread],
-                [
-                    (*more, None if provider < 0 else classifier.provider_names.names[provider])
-                    for *more, provider in zip(
-                        *(column.tolist() for column in rows.columns()[-4:]), strict=True
-                    )
-                ],
-            )
-        )
-    return found
-
-
-def agree(values, **rest):
-    compiled, python = both([batch_of(values, **rest)])
-    assert compiled == python
-    return compiled[:2]
-
-
-# Near what is plain on every side: the same few fields, right and wrong, in any order and twice.
-text = st.text(max_size=8) | st.sampled_from(["", " ", "gpt-4o", "en", "zh-CN", 'a"b', "a\\b", "ü"])
-number = (
-    st.integers(-2, 2**64)
-    | st.sampled_from([0, MAX_TOKENS, MAX_TOKENS + 1, 2**53, 2**53 + 1])
-    | st.floats(allow_nan=False, allow_infinity=False)
-)
-time = (
-    st.floats(9e8, 2e9).map(lambda ts: round(ts, 3))
-    | st.floats(9e8, 2e9).map(lambda ts: round(ts, 6))
-    | st.floats(9e8, 2e9)
-    | st.integers(9 * 10**8, 2 * 10**18)
-    | st.sampled_from([10**11, 10**14, 10**17, 10**20, "2026-11-24T00:00:00Z", 946684799, 0.1])
-)
-anything = st.none() | st.booleans() | number | text | st.just([1]) | st.just({"a": 1})
-#: A whole number in every way that it may be written, and in some that are none.
-count = (
-    st.integers(0, 10**6)
-    | st.integers(0, 10**6).map(float)
-    | st.integers(-3, 10**6).map(str)
-    | st.sampled_from(["812.0", "1.5", "abc", "", "007", -0.0, 0.5, "9" * 30])
-)
-#: A price in every way that it may be written: on the edge of a rounding, with many digits.
-price = (
-    st.floats(0, 100)
-    | st.floats(0, 1e-6)
-    | st.integers(0, 10**7)
-    | st.builds(
-        lambda number, digits: number / 10**digits, st.integers(0, 10**17), st.integers(0, 20)
-    )
-    | st.builds(lambda half: (half + 0.5) / 1e9, st.integers(0, 10**7))
-    | st.sampled_from([0.1, "0.0015", -0.5, 1e6, 1e300, 3.75e-08, 5e-10, 1.5e-09, 0.0, -0.0, True])
-)
-likely = {
-    "cached_tokens": st.integers(0, 10**6) | count,
-    "reasoning_tokens": st.integers(0, 10**6) | count,
-    "cost": price,
-    "provider": st.none() | text | st.sampled_from(["openai", "bedrock@eu-central-1", "x@h:1/p"]),
-    "id": text,
-    "ts": time,
-    "model": text,
-    "prompt_tokens": st.integers(0, 10**6) | count,
-    "completion_tokens": st.integers(0, 10**6) | count,
-    **dict.fromkeys(
-        (*TIMES, "startTime"),
-        time | st.sampled_from([None, 1.25, "yesterday", "1795003280", {}]),
-    ),
-    "model_name": text,
-    "input_tokens": count,
-    "output_tokens": count,
-    "__op": st.sampled_from(["c", "u"]),
-    "language": st.none() | text,
-    "tenant": st.none() | text,
-}
-field = st.sampled_from(sorted(likely)).flatmap(
-    lambda name: st.tuples(st.just(name), likely[name] | anything)
-) | st.tuples(text, anything)
-
-
-def spelt(fields, ascii_only, blanks):
-    gap = [*(("", " ", "\n", "\t\r ", "") * 40)][blanks:]
-    parts = [
-        f"{gap[at]}{json.dumps(name, ensure_ascii=ascii_only)}{gap[at + 1]}:{gap[at + 2]}"
-        f"{json.dumps(value, ensure_ascii=ascii_only)}{gap[at + 3]}"
-        for at, (name, value) in enumerate(fields)
-    ]
-    return f"{gap[5]}{{{','.join(parts)}}}{gap[6]}".encode(errors="replace")
-
-
-objects = st.builds(
-    lambda good, fields, *rest: spelt([*good.items(), *fields], *rest),
-    st.fixed_dictionaries(
-        {name: likely[name] for name in GOOD},
-        optional={name: each for name, each in likely.items() if name not in GOOD},
-    )
-    | st.just({}),
-    st.lists(field, max_size=3),
-    st.booleans(),
-    st.integers(0, 4),
-)
-values = (
-    objects
-    | st.binary(max_size=30)
-    | st.none()
-    | st.builds(lambda value, at: value[:at], objects, st.integers(0, 150))
-    | st.builds(
-        lambda value, at, byte: value[: at % len(value)] + byte + value[at % len(value) + 1 :],
-        objects,
-        st.integers(0, 150),
-        st.binary(min_size=1, max_size=1),
-    )
 )
 
 
@@ -187,7 +41,13 @@ def test_any_values_are_read_alike(some):
     agree(some)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
+@given(st.lists(flat, min_size=1, max_size=8))
+def test_what_flat_records_say_besides_their_counts_is_read_alike(some):
+    agree(some)
+
+
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(values.filter(bool), min_size=1, max_size=12), st.booleans(), st.integers(1, 5))
 def test_values_alone_are_read_as_those_of_records(some, compiled, size):
     def names(classifier, rows):
@@ -229,75 +89,6 @@ def test_empty_values_are_left_out(monkeypatch, compiled):
     assert not [*Reader(Classifier(CATALOG), Options()).values(3, [])]
 
 
-def maybe(**fields):
-    """An object with some of these fields, and with others."""
-    return st.fixed_dictionaries({}, optional={**fields, "more": anything, "wörter": text})
-
-
-#: Of Bedrock's ARNs the first one names no model.
-ARNS = (
-    "bedrock/arn:aws:bedrock:us-east-1:1:application-inference-profile/a",
-    "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0",
-)
-CALLS = ("acompletion", "aembedding", "call_mcp_tool", "aretrieve_batch", "acreate_batch", "", None)
-name = st.none() | text | anything | st.sampled_from(ARNS)
-payloads = st.builds(
-    lambda good, odd, *rest: spelt([*good.items(), *odd], *rest),
-    st.fixed_dictionaries(
-        {
-            "call_type": st.sampled_from(CALLS),
-            "startTime": st.floats(1e9, 2e9) | time | anything,
-            "prompt_tokens": st.integers(0, 3) | count | anything,
-            "completion_tokens": st.integers(0, 3) | count | anything,
-            "model": text | anything | st.sampled_from(ARNS),
-        },
-        optional={
-            "id": name,
-            "spend": st.sampled_from([0, 0.0, 0.25, None, "0"]),
-            "request_id": name,
-            "status": st.sampled_from(["success", "failure", None]),
-            "cache_hit": st.sampled_from([None, True, False, "True", "False", "None", 1]),
-            "total_tokens": st.integers(0, 9) | count | anything,
-            "__op": st.sampled_from(["c", "u"]),
-            "model_group": name,
-            "team_id": name,
-            "user": name,
-            "response_cost": st.floats(0, 1),
-            "messages": st.none() | text | st.lists(maybe(role=text, content=name), max_size=2),
-            "metadata": maybe(
-                user_api_key_team_id=name,
-                user_api_key_user_id=name,
-                language=name,
-                requester_metadata=maybe(language=name) | name,
-                spend_logs_metadata=maybe(language=name) | name,
-            )
-            | name,
-            "hidden_params": maybe(litellm_model_name=name) | name,
-            "model_map_information": maybe(model_map_key=name) | name,
-            "response": maybe(
-                model=name, usage=maybe(input_tokens=st.integers(0, 9), output_tokens=number) | name
-            )
-            | name,
-        },
-    ),
-    st.lists(
-        field
-        | st.sampled_from(
-            [(key, value) for key in (*BEFORE_NATIVE, "genai_x") for value in (1, [], {}, None)]
-        ),
-        max_size=1,
-    ),
-    st.booleans(),
-    st.integers(0, 4),
-)
-damaged = st.builds(
-    lambda value, at, bytes_: value[: at % len(value)] + bytes_ + value[at % len(value) + 1 :],
-    payloads,
-    st.integers(0, 2000),
-    st.binary(max_size=2) | st.sampled_from([b"\\", b'"', b"\\ud800", b"\xc3\xa9", b"1e400", b"-"]),
-)
-
-
 @settings(max_examples=examples(500), deadline=None)
 @given(st.lists(payloads | damaged | objects, min_size=1, max_size=8))
 @example([b'{"call_type":"a","startTime":1e9,"prompt_tokens":1,"completion_tokens":1,"model":"m"}'])
@@ -306,18 +97,11 @@ def test_payloads_of_litellm_are_read_alike(some):
     assert compiled == python
 
 
-PAYLOAD: dict[str, Any] = {
-    "id": "chatcmpl-1",
-    "call_type": "acompletion",
-    "startTime": 1763900000.1234567,
-    "prompt_tokens": 812,
-    "completion_tokens": 64,
-    "model": "prod-1",
-    "model_group": "smart",
-    "metadata": {"user_api_key_team_id": "red", "requester_metadata": {"language": "zh"}},
-    "response": {"model": "qwen3-32b", "choices": [{"message": {"content": "你好 \\ \U0001f600"}}]},
-    "response_cost": 1.2e-06,
-}
+@settings(max_examples=examples(1000), deadline=None)
+@given(st.lists(neat | sound, min_size=1, max_size=8))
+def test_what_payloads_say_besides_their_counts_is_read_alike(some):
+    compiled, python = both([batch_of(some)])
+    assert compiled == python
 
 
 @pytest.mark.parametrize("ascii_only", [True, False], ids=["escaped", "utf-8"])
@@ -331,6 +115,9 @@ def test_a_payload_of_litellm_and_an_event_with_more_fields_need_no_python(monke
     rows = Reader(classifier, Options(LIMIT)).read(0, 2, [raw]).rows
 
     assert rows.prompt.tolist() == [812, 10]
+    more = (rows.cached, rows.reasoning, rows.cost)
+    assert [each.tolist() for each in more] == [[640, -1], [-1, -1], [1200, -1]]
+    assert (rows.provider >= 0).tolist() == [True, False]
     assert rows.ts[0] == 1763900000.1234567
     assert [FORMAT_NAMES[each] for each in rows.format.tolist()] == [
         "litellm",
@@ -338,6 +125,66 @@ def test_a_payload_of_litellm_and_an_event_with_more_fields_need_no_python(monke
     ]
     names = [classifier.model_names.names[each] for each in classifier.tables().model[rows.pair]]
     assert names == ["qwen3-32b", "gpt-4o"]
+
+
+#: What the parts, the price and who served are read from, and what they are: some or all unknown.
+ZERO = {"response_cost": 0.0}
+LITTLE = {"prompt_tokens_details": {"cached_tokens": 3}}
+MORE: list[tuple[dict[str, Any], tuple[int, int, int, str | None]]] = [
+    ({}, (-1, -1, -1, None)),
+    ({"metadata": {"usage_object": LITTLE}}, (3, -1, -1, None)),
+    ({"hidden_params": {"usage_object": LITTLE}}, (3, -1, -1, None)),
+    ({"response": {"usage": LITTLE | {"reasoning_tokens": 2}}}, (3, 2, -1, None)),
+    ({"metadata": {"additional_usage_values": {"cache_read_input_tokens": 4}}}, (4, -1, -1, None)),
+    ({"metadata": {"usage_object": LITTLE | {"cached_tokens": 1}}}, (3, -1, -1, None)),
+    (ZERO | {"hidden_params": ZERO}, (-1, -1, 0, None)),
+    (ZERO | {"hidden_params": {"response_cost": None}}, (-1, -1, -1, None)),
+    (ZERO | {"zero_cost_diagnostic": {"reason": "x"}}, (-1, -1, -1, None)),
+    (ZERO | {"status": "failure"}, (-1, -1, -1, None)),
+    ({"custom_llm_provider": "groq"}, (-1, -1, -1, "groq")),
+    ({"api_base": "http://vllm.internal:8000/v1"}, (-1, -1, -1, "@vllm.internal")),
+    ({"hidden_params": {"api_base": "https://h"}}, (-1, -1, -1, "@h")),
+    ({"cost_breakdown": {"vertex_location": "us-central1"}}, (-1, -1, -1, "@us-central1")),
+    ({"model": "bedrock/us-gov-east-1/m"}, (-1, -1, -1, "@us-gov-east-1")),
+    (
+        {"custom_llm_provider": "openrouter", "response": {"model": "m", "provider": "Novita"}},
+        (-1, -1, -1, "Novita"),
+    ),
+]
+
+
+def test_what_payloads_usually_say_besides_their_counts_needs_no_python(monkeypatch):
+    from streams.decode import decoder
+
+    monkeypatch.setattr(decoder.Decoder, "decode_many", None)
+    monkeypatch.setattr(Classifier, "_learn_provider", served_text)
+    classifier = Classifier(CATALOG)
+    raw = batch_of([json.dumps(SOUND | said).encode() for said, _ in MORE])
+    rows = Reader(classifier, Options(LIMIT)).read(0, len(MORE), [raw]).rows
+    names = [*classifier.provider_names.names, None]
+
+    assert [
+        (*more, names[provider])
+        for *more, provider in zip(
+            *(each.tolist() for each in (rows.cached, rows.reasoning, rows.cost, rows.provider)),
+            strict=True,
+        )
+    ] == [said for _, said in MORE]
+
+
+def test_paths_and_ports_of_endpoints_take_no_room():
+    classifier = Classifier(CATALOG)
+    reader = Reader(classifier, Options(LIMIT))
+    raw = batch_of(
+        [
+            orjson.dumps(SOUND | {"api_base": f"https://h:{at}/v1/{at}?key={at}"})
+            for at in range(1000)
+        ]
+    )
+    rows = reader.read(0, 1000, [raw]).rows
+
+    assert len(set(rows.provider.tolist())) == 1
+    assert reader._scanner.providers.texts == [b"\x1fh"]
 
 
 @settings(max_examples=examples(100), deadline=None)

@@ -19,6 +19,7 @@ OPERATOR = ROOT / "deploy/kubernetes/prometheus-operator/prometheus-rules.yaml"
 RULES = {
     "tokenshare-recording": PROMETHEUS / "recording.yml",
     "tokenshare-shifts": PROMETHEUS / "alerts/share_shift.yml",
+    "tokenshare-policy": PROMETHEUS / "alerts/policy.yml",
     "tokenshare-alerts": PROMETHEUS / "alerts/tokenshare.yml",
 }
 

@@ -92,6 +92,12 @@ CASES = {
         [shift("Hour"), shift("Day", key="cn-proprietary")]
     ),
     "tokens mute requests of the same key": Case([shift()], [shift(measure="requests")]),
+    "tokens mute cost of the same key": Case([shift()], [shift(measure="cost")]),
+    "tokens mute no cost of another key": Case([shift(), shift(measure="cost", key="row-open")]),
+    "a drift of tokens mutes that of cost": Case([drift()], [drift(measure="cost")]),
+    "cost and requests of a key are told together": Case(
+        [shift(measure="requests"), shift(measure="cost")]
+    ),
     "tokens of the hour mute requests of the day": Case(
         [shift("Hour")], [shift("Day"), shift("Day", measure="requests")]
     ),
@@ -226,6 +232,14 @@ CASES = {
             other("TokenshareConsumerLagRecords"),
             other("TokensharePartitionNotOwned", partition="0"),
         ],
+    ),
+    "the policy goes to the team, beside a shift of the same origin": Case(
+        [
+            shift(),
+            other("LLMPolicyJurisdiction", jurisdiction="cn", measure="tokens", window="24h"),
+            other("LLMPolicyOrigin", origin="cn-open", measure="tokens", window="24h"),
+            other("LLMPolicySpend", window="24h"),
+        ]
     ),
     "the lag notifies once": Case(
         [other("TokenshareConsumerLagTime")], [other("TokenshareConsumerLagRecords")]

@@ -20,7 +20,7 @@ class Condition:
 _EVENT = (
     Condition("llm_share_evidence_requests", "", ">=", 20),
     Condition("llm_window_effective_requests", "", ">=", 100),
-    Condition("llm_share_baseline_days", "", ">=", 21),
+    Condition("llm_share_baseline_seconds", "", ">=", 1_814_400),
 )
 #: What each rule on shares demands, by alert and direction (for stale shares, by cause).
 CONDITIONS = {
@@ -32,7 +32,7 @@ CONDITIONS = {
         Condition("llm_share_ratio", "", ">=", 1.5, "llm_share_baseline_ratio"),
         Condition("llm_share_evidence_requests", "", ">=", 20),
         Condition("llm_window_effective_requests", "", ">=", 100),
-        Condition("llm_share_baseline_days", "", ">=", 21),
+        Condition("llm_share_baseline_seconds", "", ">=", 1_814_400),
     },
     ("LLMShareShiftDay", "down"): {
         Condition("llm_share_shift_zscore", "origin", "<=", -3),
@@ -42,7 +42,7 @@ CONDITIONS = {
         Condition("llm_share_baseline_ratio", "", ">=", 1.5, "llm_share_ratio"),
         Condition("llm_share_evidence_requests", "", ">=", 20),
         Condition("llm_window_effective_requests", "", ">=", 100),
-        Condition("llm_share_baseline_days", "", ">=", 21),
+        Condition("llm_share_baseline_seconds", "", ">=", 1_814_400),
     },
     ("LLMShareDrift", "up"): {
         Condition("llm_share_shift_zscore", "origin", ">=", 2.5),
@@ -52,7 +52,7 @@ CONDITIONS = {
         Condition("llm_share_ratio", "", ">=", 1.5, "llm_share_baseline_ratio"),
         Condition("llm_share_evidence_requests", "", ">=", 20),
         Condition("llm_window_effective_requests", "", ">=", 100),
-        Condition("llm_share_baseline_days", "", ">=", 21),
+        Condition("llm_share_baseline_seconds", "", ">=", 1_814_400),
     },
     ("LLMShareDrift", "down"): {
         Condition("llm_share_shift_zscore", "origin", "<=", -2.5),
@@ -62,7 +62,7 @@ CONDITIONS = {
         Condition("llm_share_baseline_ratio", "", ">=", 1.5, "llm_share_ratio"),
         Condition("llm_share_evidence_requests", "", ">=", 20),
         Condition("llm_window_effective_requests", "", ">=", 100),
-        Condition("llm_share_baseline_days", "", ">=", 21),
+        Condition("llm_share_baseline_seconds", "", ">=", 1_814_400),
     },
     ("LLMShareShiftHour", "up"): {
         Condition("llm_share_shift_zscore", "", ">=", 4),
@@ -74,7 +74,7 @@ CONDITIONS = {
         ),
         Condition("llm_share_evidence_requests", "", ">=", 20),
         Condition("llm_window_effective_requests", "", ">=", 30),
-        Condition("llm_share_baseline_days", "", ">=", 21),
+        Condition("llm_share_baseline_seconds", "", ">=", 1_814_400),
     },
     ("LLMShareShiftHour", "down"): {
         Condition("llm_share_shift_zscore", "", "<=", -4),
@@ -86,7 +86,7 @@ CONDITIONS = {
         ),
         Condition("llm_share_evidence_requests", "", ">=", 20),
         Condition("llm_window_effective_requests", "", ">=", 30),
-        Condition("llm_share_baseline_days", "", ">=", 21),
+        Condition("llm_share_baseline_seconds", "", ">=", 1_814_400),
     },
     ("LLMModelNew", "up"): {
         Condition("llm_share_ratio", "", ">=", 0.03),
@@ -121,7 +121,7 @@ CONDITIONS = {
     ("LLMShareUnclassified", ""): {
         Condition("llm_share_ratio", "", ">=", 0.05),
         Condition("llm_share_shift_zscore", "", ">=", 4),
-        Condition("llm_share_baseline_days", "", ">=", 21),
+        Condition("llm_share_baseline_seconds", "", ">=", 1_814_400),
     },
     ("LLMShareStale", "behind"): {
         Condition("llm_share_as_of_timestamp_seconds", "", ">", 900),

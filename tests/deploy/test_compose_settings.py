@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -46,6 +47,8 @@ def test_what_prometheus_speaks_to_are_services_at_their_ports():
         for config in job.get("static_configs", [])
         for target in config["targets"]
     } - {"localhost:9090"}
+    bridges = yaml.safe_load((DEPLOY / "compose/targets/bridges.yml").read_text())
+    targets |= {target for each in bridges for target in each["targets"]}
     inside = {
         f"{name}:{port.split(':')[2]}"
         for name, each in SERVICES.items()
@@ -59,3 +62,24 @@ def test_what_prometheus_speaks_to_are_services_at_their_ports():
     for target in targets:
         if target.startswith("worker"):
             assert hosts.is_answered(target, listed)
+
+
+def test_alertmanager_says_at_its_start_that_nobody_is_notified_as_shipped(tmp_path):
+    (script,) = SERVICES["alertmanager"]["command"]
+    warning, _, _ = script.partition("exec ")
+    for config, is_said in (
+        ((DEPLOY / "alertmanager" / "alertmanager.yml").read_text(), True),
+        (
+            "receivers:\n  - name: team\n    webhook_configs:\n      - url: https://a.example/\n",
+            False,
+        ),
+    ):
+        path = tmp_path / "alertmanager.yml"
+        path.write_text(config)
+        said = subprocess.run(
+            ["sh", "-c", warning.replace("/etc/alertmanager/alertmanager.yml", str(path))],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert ("nobody is notified" in said.stderr) == is_said

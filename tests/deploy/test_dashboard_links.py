@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import subprocess
 
-from dashboard_files import DASHBOARDS, GRAFANA, ROOT, every_dashboard, panels, variables
+from dashboard_files import DASHBOARDS, ROOT, every_dashboard, panels, variables
 
 #: Where a dashboard's links to the page go: to what the dashboard itself is about.
 PAGE = dict.fromkeys(DASHBOARDS, "${page}/") | {
@@ -61,17 +58,3 @@ def test_links_to_the_runbook_lead_to_headings_and_every_alert_has_one():
 
     assert headings
     assert anchors == {heading.lower() for heading in headings}
-
-
-def test_the_line_of_the_manual_sets_both_addresses_in_every_dashboard(tmp_path):
-    operations = (ROOT / "docs/operations.md").read_text()
-    (line,) = re.findall(r"^sed .+ deploy/grafana/dashboards/\*\.json$", operations, re.MULTILINE)
-    shutil.copytree(GRAFANA, tmp_path / "deploy" / "grafana")
-    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
-    addresses = re.findall(r"s\|[^|]+\|([^|]+)\|", line)
-
-    for file in (tmp_path / "deploy/grafana/dashboards").iterdir():
-        changed = json.loads(file.read_text())
-        found = {each["name"]: each for each in changed["templating"]["list"]}
-        for name, address in zip(("page", "runbook"), addresses, strict=True):
-            assert found[name]["query"] == found[name]["current"]["value"] == address

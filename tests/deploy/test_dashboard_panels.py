@@ -12,6 +12,8 @@ from dashboard_files import DASHBOARDS, ROOT, every_dashboard, panels, variables
 
 from streams.classify.origin.values import ORIGINS
 from streams.shifts import alert_rules
+from streams.shifts.series import SHIFT_MEASURES
+from streams.web.metrics import DEFAULT_MEASURES
 
 STATIC = ROOT / "streams" / "web" / "static"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -114,7 +116,9 @@ def test_choices_are_those_that_the_metrics_have():
     assert values("shares", "window") == ["5m", "1h", "24h", "7d"]
     assert values("shift", "window") == list(typing.get_args(alert_rules.Window))
     for dashboard in ("shares", "shift"):
-        assert values(dashboard, "measure") == ["tokens", "requests"]
+        assert values(dashboard, "measure") == list(SHIFT_MEASURES)
+    assert set(SHIFT_MEASURES) == set(DEFAULT_MEASURES)
+    assert values("money", "window") == values("shares", "window")
 
 
 def test_origins_have_the_names_and_colours_of_the_page():

@@ -30,7 +30,16 @@ from streams.demo.broker import EmbeddedBroker, free_port
 
 TOPIC = "llm-usage"
 EVENTS = 120_000
-EVENT = {"model": "qwen/qwen3-32b", "prompt_tokens": 8, "completion_tokens": 2, "language": "zh"}
+EVENT = {
+    "model": "qwen/qwen3-32b",
+    "prompt_tokens": 8,
+    "completion_tokens": 2,
+    "language": "zh",
+    "cached_tokens": 4,
+    "reasoning_tokens": 1,
+    "cost": 0.002,
+    "provider": "deepinfra",
+}
 
 NOT_KNOWN = {"model": "nobody-knows-it", "prompt_tokens": 8, "completion_tokens": 2}
 
@@ -177,6 +186,15 @@ OF_WORKERS = {
 }
 
 
+#: What has no answer by cost before there are prices of 21 days.
+OF_PRICED_DAYS = {
+    query.place
+    for name in DASHBOARDS
+    for query in queries(name)
+    if name == "shift" or "llm_share_shift_ratio" in query.expression
+}
+
+
 def asks_for_our_own_jobs_when_it_is_opened(prometheus: Prometheus, at: float) -> None:
     """Fail where the pipeline counts what else Prometheus scrapes among its workers."""
     values = settings_of(prometheus, "pipeline", {})
@@ -201,7 +219,9 @@ def test_every_query_has_an_answer_and_takes_no_worker_twice(prometheus):
             values = settings_of(prometheus, name, {"job": BOTH} | chosen)
             for query in queries(name):
                 found = prometheus.series(query, put_in(query.expression, values), at)
-                if not found:
+                # A shift of cost needs 21 days with prices, and is of origins only.
+                is_open = chosen.get("measure") == "cost" and query.place in OF_PRICED_DAYS
+                if not found and not is_open:
                     empty.append((query.place, chosen))
                 if query.place in OF_WORKERS or "ALERTS" in query.expression:
                     continue

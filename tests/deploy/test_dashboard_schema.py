@@ -19,10 +19,10 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 plugins.register_default_plugins()
 
 
-def test_there_are_three_of_them_with_addresses_that_stay():
+def test_there_are_four_of_them_with_addresses_that_stay():
     uids = {name: each["uid"] for name, each in DASHBOARDS.items()}
 
-    assert uids == {name: f"tokenshare-{name}" for name in ("shares", "shift", "pipeline")}
+    assert uids == {name: f"tokenshare-{name}" for name in ("money", "shares", "shift", "pipeline")}
     assert [file.stem for file in FILES] == sorted(uids.values())
 
 

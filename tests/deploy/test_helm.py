@@ -134,6 +134,7 @@ def test_it_makes_the_objects_of_the_kustomize_example():
         assert ours == plain(theirs), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [f"{OLDEST}.0", NEWEST])
 @pytest.mark.parametrize("values", ["example", "everything", "least", "no bridge"])
 def test_what_it_makes_is_what_kubernetes_takes(values, version, tmp_path):

@@ -14,6 +14,8 @@ import pytest
 
 from streams.demo.broker import free_port
 
+pytestmark = pytest.mark.slow
+
 #: As a container without an init: the command is process 1 of a namespace of its own.
 UNSHARE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child")
 SECONDS = 30

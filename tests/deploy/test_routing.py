@@ -48,14 +48,15 @@ def test_nothing_leaves_the_machine_as_the_configuration_stands_and_no_secret_is
     }
     for hook in hooks:
         assert re.match(r"http://127\.0\.0\.1:\d+/", hook["url"])
-        assert list(hook["http_config"]["authorization"]) == ["credentials_file"]
+        # A file of secrets that is not there would fail each notification of whoever sets a URL.
+        assert set(hook) <= {"url", "send_resolved"}
 
 
 @every_alert
 def test_each_alert_reaches_whoever_it_is_for(alert):
     name, severity = alert["alert"], alert["labels"]["severity"]
     receiver = "on-call" if severity == "critical" else "team"
-    receiver = "shares" if name.startswith("LLM") else receiver
+    receiver = "shares" if name.startswith(("LLMShare", "LLMModel")) else receiver
     # A template is filled in by Prometheus, and no route is by what it gives.
     fixed = {label: value for label, value in alert["labels"].items() if "{{" not in value}
     labels = [f"{label}={value}" for label, value in {"alertname": name, **fixed}.items()]

@@ -35,7 +35,7 @@ from streams.decode.decoder import Decoder
 from streams.decode.event import UsageEvent
 from streams.decode.explanation import explained
 from streams.decode.field_names import held_by, is_written, known_texts, texts_in
-from streams.decode.formats import otlp, otlp_names
+from streams.decode.formats import markers, otlp, otlp_names, provider_details
 from streams.decode.formats.registry import FORMATS
 from streams.decode.judged import Judged
 from streams.decode.options import Options
@@ -45,6 +45,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 PAGE = ROOT / "docs" / "formats.md"
+#: Names of prices, providers and parts of counts, which have a table of their own in connect.md.
+DETAILS = frozenset(
+    each
+    for module, kinds in (
+        (markers, ("CACHED", "REASONING", "COST", "PROVIDER", "PLACE", "REGION", "CURRENCY")),
+        (otlp_names, ("CACHED", "REASONING", "COST", "SERVED", "PLACE", "REGION")),
+        (provider_details, ("INPUTS", "OUTPUTS", "CACHED_INSIDE", "REASONING_INSIDE")),
+        (provider_details, ("CACHED", "REASONING")),
+    )
+    for kind in kinds
+    for each in getattr(module, kind)
+)
 #: In the order of the page; what the folders of the samples are called.
 FIELDS = ("model", "prompt tokens", "completion tokens", "time", "tenant", "language")
 #: Folders that are no format: several ones together, and what is around them.
@@ -79,7 +91,7 @@ ATTRIBUTES = {
 
 def sections() -> str:
     """Return what the page has between its marks."""
-    return "\n".join(map(_section, rows())).strip()
+    return "\n".join(map(section, rows())).strip()
 
 
 def rows() -> list[tuple[str, str, str]]:
@@ -90,7 +102,8 @@ def rows() -> list[tuple[str, str, str]]:
     return [row for row in named if row[0] not in NO_FORMATS]
 
 
-def _section(row: tuple[str, str, str]) -> str:
+def section(row: tuple[str, str, str]) -> str:
+    """Return what the page has about a row."""
     folder, rule, source = row
     own = [each for each in samples.load() if each.folder == folder and each.value is not None]
     [(name, _)] = Counter(each.format for each in own if each.format).most_common(1)
@@ -235,7 +248,7 @@ def _names(module: ModuleType) -> list[str]:
         if is_written(name, value.__globals__.get(name))
     ]
     held = {each for value in (*own, *used) for each in texts_in(value)}
-    return sorted(each for each in held & known_texts() if not each.isupper())
+    return sorted(each for each in (held & known_texts()) - DETAILS if not each.isupper())
 
 
 class _Probe:

@@ -17,6 +17,8 @@ from test_architecture import LAYERS
 from streams import cli, process
 from streams.classify.classifier import Classifier
 from streams.classify.origin.catalog import Catalog
+from streams.classify.origin.overrides import parse
+from streams.classify.provider.providers import Providers
 from streams.cli.operate import settings_markdown
 from streams.counting.partition import Partition
 from streams.counting.running_totals import MAX_TOTALS
@@ -240,6 +242,9 @@ def test_every_make_target_exists(line):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     for variable in variables:
         name, _, value = variable.partition("=")
+        if target == "links":
+            assert name in {"PAGE", "RUNBOOK"}
+            continue
         assert name == "ARGS"
         command_of("demo").make_context("demo", shlex.split(value))
 
@@ -288,6 +293,25 @@ def test_the_example_of_overrides_is_read(tmp_path):
     assert catalog.classify("Prod-Chat").origin == "row-proprietary"
     assert catalog.classify("team-a/anything").developer == "Acme"
     assert catalog.classify("lab-7").origin == "row-open"
+
+
+def test_the_example_of_overrides_of_who_served_is_read():
+    overrides = parse(block("provider-overrides").encode(), "overrides.toml")
+    providers = Providers.load(overrides.providers)
+
+    assert providers.classify("openai@llm.example.com").name == "vLLM in Berlin"
+    assert providers.classify("Bedrock Proxy").key == "aws-bedrock"
+
+
+def test_the_table_of_who_served_is_what_the_catalogue_says():
+    table = section("docs/providers.md", "## What is read")
+    rows = re.findall(r"^\| `(\S+)` \| `(\S+)` \| `(\S+)` \|", table, flags=re.MULTILINE)
+    found = [Providers.load().classify(text) for text, _, _ in rows]
+
+    assert len(rows) > 10
+    assert rows == [
+        (text, each.key, each.jurisdiction) for (text, _, _), each in zip(rows, found, strict=True)
+    ]
 
 
 @pytest.mark.kafka

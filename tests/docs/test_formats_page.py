@@ -7,6 +7,7 @@ import re
 import formats_page
 import pytest
 from documents import between, text
+from laws import some
 
 from streams.decode.formats.registry import NAMES
 
@@ -28,6 +29,8 @@ def test_every_rule_and_source_is_that_of_the_samples():
 
 @pytest.mark.slow
 def test_every_path_is_what_the_readers_read():
+    page = between("formats")
     written = "write it again: .venv/bin/python tests/docs/formats_page.py"
 
-    assert between("formats") == formats_page.sections(), written
+    for row in some(formats_page.rows()):
+        assert formats_page.section(row).strip() in page, written

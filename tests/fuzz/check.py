@@ -8,16 +8,21 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from details import with_other_details
 from odd import ENGLISH
 
 from streams.classify.enrichment import failures
 from streams.decode.decoder import FAILED, Decoded, Decoder
 from streams.decode.event import MAX_REQUESTS, REASONS, SKIP_REASONS, UsageEvent
-from streams.decode.formats.raw_usage import limit_of, request_id
+from streams.decode.formats.raw_usage import limit_of, request_id, tokens_of
+from streams.decode.money import nano_dollars
 from streams.decode.options import language_of
+from streams.decode.served_by import without_secrets
 
 #: The longest a value of a few kilobytes may take. Decoding one takes some 20 us.
 MOST_SECONDS = 1.0
+#: Of the values, each so many are decoded again with another price and provider.
+CHANGED_EACH = 4
 
 
 class BrokenError(AssertionError):
@@ -31,6 +36,7 @@ class Checker:
         # Its models take a moment to load, which is no value's fault.
         language_of(ENGLISH)
         self._warm = {}
+        self._runs = 0
         self.outcomes = {}
 
     def check(self, value, headers, options):
@@ -53,8 +59,20 @@ class Checker:
         (alone,) = _never_fails("decode_many", many.decode_many, [value], [headers])
         if same(alone) != same(decoded):
             raise BrokenError("decode_many and decode differ")
+        self._change_details(value, headers, decoded, many)
         if failures() != failed:
             raise BrokenError("a detector failed, and the safety net caught it")
+
+    def _change_details(self, value, headers, decoded, decoder):
+        """Check that no price, provider or the like decides what a record counts."""
+        self._runs += 1
+        if not decoded.events or self._runs % CHANGED_EACH:
+            return
+        changed = with_other_details(value, self._runs)
+        if changed is not None:
+            one, other = (_never_fails("decode", decoder.decode, each, headers) for each in changed)
+            if counted(one) != counted(other):
+                raise BrokenError("what is optional decides what counts")
 
     def _look(self, decoded):
         if not (decoded.events or decoded.rejected or decoded.skipped):
@@ -97,6 +115,11 @@ def _look_at(event):
         raise BrokenError("a time is no number and no text")
     if not {type(event.language), type(event.tenant)} <= {str, type(None)}:
         raise BrokenError("a language or a tenant is no text")
+    # They may be of any type, and whoever reads them does not fail.
+    _never_fails("tokens_of", tokens_of, event.cached_tokens, event.prompt_tokens)
+    _never_fails("tokens_of", tokens_of, event.reasoning_tokens, event.completion_tokens)
+    _never_fails("nano_dollars", nano_dollars, event.cost)
+    _never_fails("without_secrets", without_secrets, event.provider)
 
 
 def same(decoded):
@@ -114,9 +137,20 @@ def same(decoded):
     )
 
 
+def counted(decoded):
+    """Return what a record counts, whatever it costs and whoever served it."""
+    format_, events, rejected, skipped = same(decoded)
+    kept = ("model", "prompt_tokens", "completion_tokens", "ts", "tenant", "language", "requests")
+    return format_, [{name: each[name] for name in kept} for each in events], rejected, skipped
+
+
 def facts(event):
     said = {name: getattr(event, name) for name in UsageEvent.__struct_fields__}
     said["requests"] = getattr(event, "requests", 1)
     # As it is compared with others: nothing else is done with it.
     said["id"] = request_id(event.id)
+    said["cached_tokens"] = tokens_of(event.cached_tokens, event.prompt_tokens)
+    said["reasoning_tokens"] = tokens_of(event.reasoning_tokens, event.completion_tokens)
+    said["cost"] = nano_dollars(event.cost)
+    said["provider"] = event.provider if type(event.provider) is str else None
     return said

@@ -70,6 +70,31 @@ def test_what_is_around_an_event_is_unwrapped_and_left_behind():
     assert values(posted) == [EVENT | {"ts": NOW}]
 
 
+def test_an_event_keeps_what_it_costs_and_who_served_it():
+    more = {"cached_tokens": 700, "reasoning_tokens": 0, "cost": 1e-07, "provider": "azure@eu-1"}
+    assert values(read(EVENT | more)) == [EVENT | {"ts": NOW} | more]
+
+    served = {"id": "gen-1", "provider_name": "Novita", "total_cost": 0.0021}
+    counts = {"native_tokens_prompt": 812, "native_tokens_completion": 64}
+    [event] = values(read({"data": {"model": EVENT["model"], **counts, **served}}))
+    assert (event["cost"], event["provider"]) == (0.0021, "Novita")
+
+
+@pytest.mark.parametrize("wrong", ["my secret\n", {"a": "my secret"}, ["my secret"], -1, True])
+def test_an_event_loses_a_detail_that_is_none(wrong):
+    posted = read(EVENT | dict.fromkeys(("cached_tokens", "reasoning_tokens", "cost"), wrong))
+    assert values(posted) == [EVENT | {"ts": NOW}]
+    if not isinstance(wrong, str):
+        assert values(read(EVENT | {"provider": wrong})) == [EVENT | {"ts": NOW}]
+
+
+def test_of_an_endpoint_only_the_host_reaches_kafka():
+    url = "https://me:my-secret@llm.example:8443/v1?key=my-secret"
+    for provider in (url, f"acme@{url}"):
+        [record] = read(EVENT | {"provider": provider}).records
+        assert b"secret" not in record.value
+
+
 def test_an_event_loses_whatever_is_not_usage():
     posted = read(
         EVENT | {"messages": ["my secret"], "note": "my secret", "id": {"a": "my secret"}}

@@ -67,6 +67,9 @@ def payload(**changes):
         "completion_tokens": 64,
         "total_tokens": 876,
         "startTime": 1_763_900_000.123,
+        "response_cost": 0.000151234,
+        "custom_llm_provider": "openrouter",
+        "api_base": "https://openrouter.ai/api/v1",
         "model": "prod-1",
         "model_group": "our-alias",
         "metadata": {
@@ -74,7 +77,11 @@ def payload(**changes):
             "user_api_key_team_alias": "Team Seven",
             "user_api_key_org_id": "org",
             "user_api_key_user_id": "user",
-            "usage_object": {"prompt_tokens": 812, "cached_tokens": 700},
+            "usage_object": {
+                "prompt_tokens": 812,
+                "prompt_tokens_details": {"cached_tokens": 700},
+                "completion_tokens_details": {"reasoning_tokens": 32},
+            },
             "requester_metadata": {},
         },
         "messages": [{"role": "user", "content": "Hello"}],
@@ -94,6 +101,10 @@ def test_a_call_is_read_as_an_event(module):
         "prompt": [{"role": "user", "content": "Hello"}],
         "tenant": "team-7",
         "id": "chatcmpl-1",
+        "cached_tokens": 700,
+        "reasoning_tokens": 32,
+        "cost": 0.000151234,
+        "provider": "openrouter@openrouter.ai",
     }
 
 

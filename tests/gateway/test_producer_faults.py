@@ -15,6 +15,8 @@ from streams.gateway import delivery
 from streams.gateway import producer as module
 from streams.gateway.producer import Stats, UsageProducer
 
+pytestmark = pytest.mark.slow
+
 
 def test_without_a_broker_calls_return_at_once_and_drops_are_counted(absent, topic, caplog):
     secrets = ("Acme", "pepper", CHINESE)

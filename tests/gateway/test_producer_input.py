@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 
 import pytest
 from hypothesis import example
@@ -90,6 +91,9 @@ def test_the_log_says_once_that_values_are_wrong(absent, topic, caplog):
     assert line.endswith("usage events were dropped: values of wrong types")
 
 
+PARTS = ("cached_tokens", "reasoning_tokens")
+
+
 @pytest.mark.parametrize(
     ("given", "written"),
     [
@@ -101,6 +105,17 @@ def test_the_log_says_once_that_values_are_wrong(absent, topic, caplog):
         ({"id": ""}, {"id": None}),
         ({"id": "x" * 1000}, {"id": None}),
         ({"model": "x" * 1000}, {"model": "x" * MAX_CHARACTERS}),
+        ({"cached_tokens": 1, "reasoning_tokens": 0}, {"cached_tokens": 1, "reasoning_tokens": 0}),
+        ({"cached_tokens": 10**9, "reasoning_tokens": -1}, dict.fromkeys(PARTS)),
+        ({"cached_tokens": True, "reasoning_tokens": [1]}, dict.fromkeys(PARTS)),
+        ({"cost": "0.1234567891"}, {"cost": 0.123456789}),
+        ({"cost": Decimal("1E-7")}, {"cost": 1e-07}),
+        ({"cost": -1.0}, {"cost": None}),
+        ({"cost": float("nan")}, {"cost": None}),
+        ({"cost": {"total": 1}}, {"cost": None}),
+        ({"provider": "azure@swedencentral"}, {"provider": "azure@swedencentral"}),
+        ({"provider": "https://u:secret@h.example/v1?key=secret"}, {"provider": "h.example"}),
+        ({"provider": 7}, {"provider": None}),
     ],
     ids=str,
 )

@@ -8,6 +8,8 @@ from producer_records import events, run
 from streams.demo.broker import EmbeddedBroker
 from streams.gateway import producer as module
 
+pytestmark = pytest.mark.slow
+
 
 def test_at_the_interpreter_s_exit_the_buffer_is_sent(broker, topic):
     done, _ = run(

@@ -15,6 +15,15 @@ from streams.demo.broker import EmbeddedBroker
 __all__ = ["make_bridge", "shared", "topic"]
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave out on Apache Kafka what shows nothing else there than on the embedded broker."""
+    if config.getoption("--broker") == "embedded":
+        return
+    again = [each for each in items if each.get_closest_marker("any_broker")]
+    config.hook.pytest_deselected(items=again)
+    items[:] = [each for each in items if each not in again]
+
+
 @pytest.fixture(scope="session")
 def broker_kind(request):
     return request.config.getoption("--broker")

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from bridge_posts import EVENT, BridgeProcess, authorized
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.any_broker]
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,14 @@ import pytest
 from bridge_posts import BridgeProcess, records
 from canaries import found_in, planted
 from formats import samples
+from laws import apart
 from processes import wait_until
 from test_worker import produce, read_all
 
 from streams.decode.formats.registry import NAMES
 from streams.state.codec import decode_pane
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.any_broker]
 
 PARTITIONS = 3
 PATHS = (
@@ -51,7 +52,7 @@ each_group = pytest.mark.parametrize(
 @cache
 def canaries_of(key):
     """Return the canaries in the leaves of a group of samples."""
-    return [each for sample in GROUPS[key] for each in planted(sample)]
+    return [each for sample in GROUPS[key] for each in planted(sample, apart())]
 
 
 def settings_of(key):

@@ -14,7 +14,7 @@ from kafka.admin import KafkaAdminClient
 from processes import WorkerProcess, wait_until
 from test_worker import GOOD, produce
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.any_broker]
 
 DAY = 86400
 CHANGELOG = "lossy-panes-changelog"

@@ -26,7 +26,7 @@ from test_routing import ALERTMANAGER
 
 from streams.demo.broker import free_port
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.any_broker]
 
 #: The address of the page in the shipped rules.
 PAGE = "http://127.0.0.1:6066"
@@ -114,9 +114,9 @@ def quick_rules(directory, ports: dict[str, list[int]], alertmanager_port: int):
         f"127.0.0.1:{alertmanager_port}"
     ]
     for job in config["scrape_configs"]:
-        job["static_configs"][0]["targets"] = [
-            f"127.0.0.1:{port}" for port in ports[job["job_name"]]
-        ]
+        job.pop("file_sd_configs", None)
+        targets = [f"127.0.0.1:{port}" for port in ports[job["job_name"]]]
+        job["static_configs"] = [{"targets": targets}]
     path = directory / "prometheus.yml"
     path.write_text(yaml.safe_dump(config))
     return path

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from aiokafka import TopicPartition
 from aiokafka.client import ConnectionGroup
 
 from streams.kafka import fetch_pace
+
+pytestmark = pytest.mark.kafka
 
 
 def test_a_question_does_not_wait_behind_a_fetch(make_worker, bootstrap):

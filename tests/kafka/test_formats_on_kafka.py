@@ -87,7 +87,7 @@ def test_a_request_counts_whatever_characters_are_in_its_prompt(bootstrap, make_
     worker = make_worker().start().wait_ready()
     failures = [
         f'tokenshare_enrichment_failures_total{{kind="{kind}"}} 0.0\n'
-        for kind in ("language", "origin", "tenant")
+        for kind in ("language", "origin", "tenant", "provider")
     ]
     assert all(line in worker.get("/metrics") for line in failures)
     now = time.time()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kafka.admin import KafkaAdminClient, NewTopic
+from laws import examples
 from processes import wait_until
 from raw_produce import RawProducer, with_checksum
 from test_corrupt_batch import DAMAGED, READABLE, mutated, with_deltas
@@ -21,7 +22,7 @@ from test_worker import GOOD, produce, read_all
 pytestmark = pytest.mark.kafka
 
 #: Batches of the law below; `HOSTILE_BATCHES=100000` for a long run.
-BATCHES = int(os.environ.get("HOSTILE_BATCHES", "1000"))
+BATCHES = int(os.environ.get("HOSTILE_BATCHES", examples(1000)))
 #: Batches that are made of one that hypothesis draws.
 VARIANTS = 10
 

@@ -19,7 +19,7 @@ from test_worker import read_all
 
 from streams.demo.broker import free_port
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.any_broker]
 
 #: LiteLLM takes a tenth of a second of CPU time for each; PROXY_REQUESTS=1000 asks more.
 REQUESTS = int(os.environ.get("PROXY_REQUESTS", "200"))

@@ -19,7 +19,7 @@ from processes import wait_until
 
 from streams.demo.broker import free_port
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.any_broker]
 
 BLOCKS = [body.splitlines() for _, body in blocks("sh")]
 

@@ -210,6 +210,7 @@ def modules():
     ]
 
 
+@pytest.mark.slow
 def test_importing_any_module_changes_nothing_in_aiokafka():
     done = subprocess.run(
         [sys.executable, "-c", COMPARE, *modules()],

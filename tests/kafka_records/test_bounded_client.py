@@ -42,6 +42,7 @@ def answer_of(question):
     return answers[0] if answers else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["SSL", "SASL_SSL"])
 def test_an_admin_client_gives_up(silent, protocol):
     settings = load(
@@ -55,6 +56,7 @@ def test_an_admin_client_gives_up(silent, protocol):
     assert f"No Kafka at {silent}" in str(found)
 
 
+@pytest.mark.slow
 def test_the_outlet_of_a_producer_gives_up(silent):
     outlet = Outlet(
         [silent], "usage", {"security_protocol": "SSL", "ssl_context": ssl.create_default_context()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import orjson
-import pytest
+from every import every
 from formats import samples
 from report_inputs import MONDAY, count_of, event, worker_of
 
@@ -38,7 +38,7 @@ def flat(sample):
     return sample.value.replace(b"\n", b" ").replace(b"\r", b" ")
 
 
-@pytest.mark.parametrize("sample", PLAIN, ids=lambda each: each.name)
+@every(PLAIN, name=lambda each: each.name)
 def test_a_line_counts_as_a_worker_counts_the_record(sample):
     values = [flat(sample)] * 2 if flat(sample) else []
     if not values:

@@ -45,7 +45,7 @@ def test_a_terminal_of_any_width_shows_whose_the_numbers_are(width):
 
     assert max(map(len, said.splitlines())) <= width
     assert "…" not in said
-    for whole in ("proprietary, rest of world", "gpt-4o", "2026-01-05", "100.0 %"):
+    for whole in ("Proprietary, rest of world", "gpt-4o", "2026-01-05", "100.0 %"):
         assert whole in said
     last = said.splitlines()[-1]
     assert last.split()[0] == "2027-01-11"

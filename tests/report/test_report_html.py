@@ -28,7 +28,10 @@ def test_html_is_one_file_that_loads_and_runs_nothing(traffic, tmp_path):
     assert not [each for each in names if each.startswith("on")]
     assert "url(" not in text
     assert "//" not in text
-    assert "prefers-color-scheme: dark" in text
+    # On paper it is light, whatever the reader prefers.
+    assert re.findall(r"@media ([^{]*prefers-color-scheme[^{]*) \{", text) == [
+        "screen and (prefers-color-scheme: dark)"
+    ]
     assert found.tags.count("svg") == 3
     assert found.tags.count("polygon") == 3
 

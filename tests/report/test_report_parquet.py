@@ -38,4 +38,4 @@ def test_without_the_extra_parquet_is_named(tmp_path, monkeypatch):
     path.write_bytes(b"PAR1")
     done = run(path)
 
-    assert (done.exit_code, "tokenshare[parquet]" in done.stderr) == (2, True)
+    assert (done.exit_code, "[parquet]" in done.stderr) == (2, True)

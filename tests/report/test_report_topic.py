@@ -42,6 +42,7 @@ def test_a_topic_and_a_file_of_its_records_give_the_same_report(traffic):
     assert (missing.exit_code, "Topic none does not exist" in missing.stderr) == (1, True)
 
 
+@pytest.mark.slow
 def test_a_broker_that_does_not_answer_is_named():
     done = run("--topic", "usage", "--bootstrap", "127.0.0.1:1")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import subprocess
+from itertools import product
 from typing import Literal, get_args, get_origin
 
 import pytest
+from every import every
 
 from streams import settings
 from streams.settings import SettingsError, load, unknown_variables
@@ -240,14 +242,12 @@ def test_a_password_and_a_file_of_it_are_too_much(tmp_path):
         )
 
 
-NUMBERS = settings.Settings.model_fields.items()
+NUMBERS = [
+    name for name, each in settings.Settings.model_fields.items() if each.annotation in {int, float}
+]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name for name, each in NUMBERS if each.annotation in {int, float}],
-)
-@pytest.mark.parametrize("value", ["1e300", "9" * 40, "-" + "9" * 40, "inf", "-inf", "nan"])
+@every([*product(NUMBERS, ["1e300", "9" * 40, "-" + "9" * 40, "inf", "-inf", "nan"])])
 def test_no_number_is_too_large_to_be_refused(name, value):
     with pytest.raises(SettingsError, match=f"TOKENSHARE_{name.upper()}"):
         load(**{name: value})

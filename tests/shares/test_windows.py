@@ -264,6 +264,7 @@ def hour_of_names(at, number, stamp=1):
     return pane(cells | {"unknown/en": [960, 9600, 960, 7]}, HOUR, at, models=models, stamp=stamp)
 
 
+@pytest.mark.slow
 def test_names_are_classified_a_few_at_a_time_and_no_more_often_than_they_are_new(week):
     view, catalog = week
     steps = []
@@ -286,6 +287,7 @@ def test_names_are_classified_a_few_at_a_time_and_no_more_often_than_they_are_ne
     assert all(len(each) <= MAX_WINDOW_MODELS for each in view.windows.sums()["7d"])
 
 
+@pytest.mark.slow
 def test_a_snapshot_of_a_week_of_new_names_stays_within_its_budget(week):
     view, catalog = week
     view.windows.advance(NOW)

@@ -11,10 +11,12 @@ from streams.shifts.baseline import (
     baseline_of,
 )
 from streams.shifts.estimate import Stretches
-from streams.shifts.series import SHIFT_MEASURES, Series
+from streams.shifts.series import Measure, Series
 from streams.shifts.shift import Traffic, shifts
 
 HOUR, PANE, DAY = 3600, 300, 86400
+#: Those of traffic without prices.
+PLAIN_MEASURES: tuple[Measure, ...] = ("tokens", "requests")
 #: A Monday, 00:00 UTC.
 MONDAY = 1_767_571_200
 NOW = MONDAY + 40 * DAY + 12 * HOUR + 1000
@@ -49,7 +51,7 @@ def steady(shares=(3.0, 1.0), *, days=41, per_pane=1.0, now=NOW) -> tuple[Series
 def told(panes, hours, *, tenants=None, now=NOW, dimension="origin"):
     """Return {(measure, window): Shifts}."""
     hour = now // HOUR * HOUR
-    baselines = {each: baseline_of(hours, each, hour) for each in SHIFT_MEASURES}
+    baselines = {each: baseline_of(hours, each, hour) for each in PLAIN_MEASURES}
     said = shifts(Traffic(dimension, panes, hours, tenants), baselines, now)
     return {(each.measure, each.window): each for each in said}
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from traffic_model import DAY_PANES, START, Change
 
 from streams.cli import cli
+from streams.settings import extras
 from streams.shifts.backtest import history_file
 from streams.shifts.backtest.replay import replay
 
@@ -49,12 +50,17 @@ def run(*arguments):
     return CliRunner().invoke(cli, ["backtest", *map(str, arguments)])
 
 
-@pytest.mark.slow
-def test_a_shift_is_printed_as_lines_of_json(with_a_shift):
-    result = run(with_a_shift, "--json")
-    lines = [orjson.loads(each) for each in result.stdout.splitlines()]
+@pytest.fixture(scope="module")
+def printed(with_a_shift):
+    """Return what is printed of it as JSON: a replay takes seconds."""
+    return run(with_a_shift, "--json")
 
-    assert result.exit_code == 0
+
+@pytest.mark.slow
+def test_a_shift_is_printed_as_lines_of_json(printed):
+    lines = [orjson.loads(each) for each in printed.stdout.splitlines()]
+
+    assert printed.exit_code == 0
     assert all(
         [*each]
         == [
@@ -74,14 +80,18 @@ def test_a_shift_is_printed_as_lines_of_json(with_a_shift):
 
 
 @pytest.mark.slow
-def test_a_shift_is_printed_as_a_table_with_alerts_a_week(with_a_shift, monkeypatch):
+def test_a_shift_is_printed_as_a_table_with_alerts_a_week_and_drawn(
+    with_a_shift, monkeypatch, tmp_path
+):
     monkeypatch.setenv("COLUMNS", "160")
-    result = run(with_a_shift)
+    path = tmp_path / "shares.png"
+    result = run(with_a_shift, "--plot", path)
 
     assert result.exit_code == 0
     assert "Chinese open" in result.stdout
     assert "a week" in result.stdout
     assert "notifications" in result.stdout
+    assert path.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.slow
@@ -97,22 +107,13 @@ def test_the_table_of_alerts_is_whole_in_a_terminal_of_80_columns(with_a_shift, 
 
 
 @pytest.mark.slow
-def test_several_files_in_any_order_are_one_history(with_a_shift, tmp_path):
+def test_several_files_in_any_order_are_one_history(with_a_shift, printed, tmp_path):
     lines = with_a_shift.read_bytes().splitlines(keepends=True)
     early, late = tmp_path / "early.ndjson", tmp_path / "late.ndjson"
     early.write_bytes(b"".join(lines[: len(lines) // 2]))
     late.write_bytes(b"".join(lines[len(lines) // 2 :]))
 
-    assert run(late, early, "--json").stdout == run(with_a_shift, "--json").stdout
-
-
-@pytest.mark.slow
-def test_a_picture_is_drawn(with_a_shift, tmp_path):
-    path = tmp_path / "shares.png"
-    result = run(with_a_shift, "--plot", path)
-
-    assert result.exit_code == 0
-    assert path.read_bytes().startswith(b"\x89PNG")
+    assert run(late, early, "--json").stdout == printed.stdout
 
 
 @pytest.mark.slow
@@ -156,7 +157,7 @@ def test_without_the_library_that_draws_it_says_how_to_get_it(with_a_shift, monk
     result = run(with_a_shift, "--plot", "shares.png")
 
     assert result.exit_code == 2
-    assert "pip install 'tokenshare[plot]'" in result.stderr
+    assert extras.advice("plot") in result.stderr
 
 
 def test_a_short_history_and_one_without_tenants_say_so(tmp_path):

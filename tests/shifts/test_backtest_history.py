@@ -77,6 +77,9 @@ FAULTS = {
     "a-text-for-a-number": (line(requests="2"), "line 3: .*requests"),
     "before-the-line-above": (line(start=START - 300), "line 3: it starts before the line above"),
     "a-negative-count": (line(tokens=-1), "line 3: a count is negative"),
+    "a-negative-price": (line(cost_usd=-1.0), "line 3: a count is negative"),
+    "a-price-in-words": (line(cost_usd="1.0"), "line 3: .*cost_usd"),
+    "a-price-beyond-floats": (line(cost_usd=1e300), "line 3: a count is too large"),
     "seven-seconds": (line(seconds=7), "line 3: `seconds` must divide 300"),
     "no-seconds": (line(seconds=0), "line 3: `seconds` must divide 300"),
     "off-the-grid": (line(start=START + 1), "line 3: `start` must be a multiple"),
@@ -126,7 +129,7 @@ def test_a_history_without_a_request_is_reported():
         read(line(requests=0, tokens=0, tokens_squared=0))
 
 
-def test_a_workers_history_has_no_tenants_and_perhaps_no_squares():
+def test_a_workers_history_has_no_tenants_and_no_squares():
     point: dict[str, Any] = {"start": START, "cells": {"cn-open/en": [1200, 12, 600, 600]}}
     found = worker_history.of_worker({"seconds": 3600, "points": [point]})
 
@@ -134,10 +137,46 @@ def test_a_workers_history_has_no_tenants_and_perhaps_no_squares():
     assert found.tenant.tolist() == [-1] * 12
     # n_eff = T^2 / Q is 20 % of the requests.
     assert found.tokens.sum() ** 2 / found.squares.sum() == pytest.approx(12 * 0.2)
-    point["cells"]["cn-open/en"].append(999)
-    assert worker_history.of_worker(
-        {"seconds": 3600, "points": [point]}
-    ).squares.sum() == pytest.approx(999)
+    assert found.cost is None
+
+
+def test_a_workers_history_has_the_cost_of_each_cell_that_has_prices():
+    cells = {
+        "cn-open/en": [1200, 12, 600, 600, None, 0.03],
+        "closed/en": [600, 6, 300, 300, 500, None],
+    }
+    found = worker_history.of_worker(
+        {"seconds": 3600, "points": [{"start": START, "cells": cells}]}
+    )
+    (origin, _) = timelines(found)
+    prices = origin.panes.prices
+
+    # What follows the counts of tokens is not their squares.
+    assert not found.has_squares
+    assert origin.panes.squares.sum() == pytest.approx((1200**2 / 12 + 600**2 / 6) * 5)
+    assert prices.cost.sum(axis=0) == pytest.approx([30_000, 0])
+    assert prices.requests.sum(axis=0).tolist() == pytest.approx([12, 0])
+    assert prices.tokens.sum(axis=0) == pytest.approx([1200, 0])
+
+
+def test_a_cell_may_have_a_price():
+    priced = orjson.loads(line(tokens=30, tokens_squared=500, requests=2))
+    lines = [
+        orjson.dumps(priced | {"cost_usd": 0.5}),
+        orjson.dumps(priced | {"cost_usd": None}),
+        orjson.dumps(priced | {"cost_usd": 0}),
+    ]
+    (origin, language) = timelines(read(*lines))
+    prices = origin.panes.prices
+
+    assert prices.cost[0].tolist() == [500_000]
+    # As the tokens: of two requests, one has 20 of the 30 tokens and the other one 10.
+    assert prices.squares[0] == pytest.approx([500_000**2 * 500 / 900])
+    assert prices.requests[0].tolist() == [4]
+    assert prices.tokens[0].tolist() == [60]
+    assert origin.hours.prices.cost.tolist() == [[500_000]]
+    assert origin.days.prices.cost.tolist() == [[500_000]]
+    assert language.panes.prices is None
 
 
 @pytest.mark.parametrize(
@@ -149,6 +188,7 @@ def test_a_workers_history_has_no_tenants_and_perhaps_no_squares():
         {"seconds": 3600, "points": [{"start": "x", "cells": {}}]},
         {"seconds": 3600, "points": [{"start": START, "cells": {"cn-open": [1, 1, 1, 1]}}]},
         {"seconds": 3600, "points": [{"start": START, "cells": {"cn-open/en": [1, 1]}}]},
+        {"seconds": 3600, "points": [{"start": START, "cells": {"cn-open/en": [1, None, 1, 1]}}]},
         {"seconds": 3600, "points": [{"start": 2**60, "cells": {"cn-open/en": [1, 1, 1, 1]}}]},
         {"points": [{"start": START, "cells": {"cn-open/en": [1, 1, 1, 1]}}]},
     ],

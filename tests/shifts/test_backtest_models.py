@@ -10,6 +10,7 @@ import orjson
 import pytest
 from backtest_histories import line, read
 from click.testing import CliRunner
+from laws import some
 from real_shares import catalog, openrouter_cells
 from traffic_model import START
 
@@ -40,7 +41,9 @@ def day(seconds: int) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("course", [False, True], ids=["even", "course"])
+@pytest.mark.parametrize(
+    "course", some([True, False]), ids=lambda each: "course" if each else "even"
+)
 def test_launches_and_withdrawals_that_happened_are_notified_on_their_day(course):
     found = of_openrouter(course)
     sent = {

@@ -9,10 +9,11 @@ import pytest
 from backtest_histories import DAY, HOUR, PANE, history
 from traffic_model import DAY_PANES, START, Change
 
-from streams.shifts.alert_rules import HOUR_UP, Gauges, met, rules_of
+from streams.shifts.alert_rules import HOUR_UP, Gauges, measures_of, met, rules_of
 from streams.shifts.backtest.conditions import watch
+from streams.shifts.backtest.timeline import by_hour
 from streams.shifts.baseline import baseline_of
-from streams.shifts.series import SHIFT_MEASURES, Series, Tenants
+from streams.shifts.series import Prices, Series, Tenants
 from streams.shifts.shift import Traffic, shifts
 
 
@@ -29,8 +30,9 @@ def as_a_worker_has_it(timeline, moment: int) -> Traffic:
         return padded.reshape(hours, 12, -1).sum(axis=1) if rows == "hours" else values[first:end]
 
     def counted(start, seconds, rows):
-        columns = (until(each, rows) for each in (panes.requests, panes.tokens, panes.squares))
-        return Series(panes.keys, start, seconds, *columns)
+        columns = [until(each, rows) for each in (panes.requests, panes.tokens, panes.squares)]
+        prices = Prices(*(until(each, rows) for each in panes.of_prices))
+        return Series(panes.keys, start, seconds, *columns, prices=prices)
 
     by_tenant, keys = timeline.by_tenant, len(panes.keys)
     begin = max(0, hours - 216)
@@ -47,6 +49,21 @@ def as_a_worker_has_it(timeline, moment: int) -> Traffic:
         tenants,
         replace(timeline, hours=counted(panes.start, HOUR, "hours")).days,
     )
+
+
+def with_prices(timeline):
+    """Return the history with a price of nine of ten requests, and of fewer of each further key."""
+    panes = timeline.panes
+    each = np.arange(1, len(panes.keys) + 1)
+    part = 0.9 ** (each * np.random.default_rng(3).uniform(0.5, 1.0, panes.tokens.shape))
+    prices = Prices(
+        panes.tokens * part * each,
+        panes.squares * part * each**2,
+        panes.requests * part,
+        panes.tokens * part,
+    )
+    priced = replace(panes, prices=prices)
+    return replace(timeline, panes=priced, hours=by_hour(priced))
 
 
 def gauges_of(said, tokens) -> Gauges:
@@ -73,9 +90,10 @@ def gauges_of(said, tokens) -> Gauges:
     return gauges._replace(tokens_zscore=np.array(beside))
 
 
+@pytest.mark.slow
 def test_at_every_moment_the_statistics_are_those_of_a_worker():
     change = Change(23 * DAY_PANES + 12 * 12, dimension="origin", key="cn-open", points=0.2)
-    timeline = history(change=change)
+    timeline = with_prices(history(change=change))
     watched = {(each.rule, each.measure): each for each in watch(timeline, START + 23 * DAY)}
     moments = START + 23 * DAY + np.arange(1, 2 * DAY, 5 * PANE + PANE * 2) // PANE * PANE
     fires = 0
@@ -84,12 +102,12 @@ def test_at_every_moment_the_statistics_are_those_of_a_worker():
         hour = (moment - 1) // HOUR * HOUR
         baselines = {
             each: baseline_of(traffic.hours, each, hour, days=traffic.days)
-            for each in SHIFT_MEASURES
+            for each in measures_of("origin")
         }
         told = shifts(traffic, baselines, moment - 1)
         of_tokens = {each.window: each for each in told if each.measure == "tokens"}
         for said in told:
-            tokens = of_tokens[said.window] if said.measure == "requests" else None
+            tokens = of_tokens[said.window] if said.measure != "tokens" else None
             for rule in rules_of("origin"):
                 if rule.window != said.window or not rule.direction:
                     continue
@@ -112,6 +130,7 @@ def test_nothing_is_watched_before_21_days():
     assert watch(history(rate=1.0, days=20)) == []
 
 
+@pytest.mark.slow
 def test_the_guard_silences_one_tenant_and_no_shift_of_all():
     # The largest tenant sends 30 times as much of its own mix, or all send more to one key.
     since = 24 * DAY_PANES + 144

@@ -51,7 +51,7 @@ def series(gauges: Gauges, dimension: str) -> list[dict[str, str]]:
     job = 'job="tokenshare", instance="a:6066"'
     key = f'{job}, dimension="{dimension}", key="k"'
     for field, name in FIELDS.items():
-        values = getattr(gauges, field)
+        values = getattr(gauges, field) * (86_400 if field == "days" else 1)
         if np.isnan(values).all() or (field == "zscore" and dimension == "model"):
             continue
         labels = job if field == "days" else f'{key}, measure="tokens", window="24h"'

@@ -11,11 +11,13 @@ from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import ORIGINS
 from streams.shares.history import History
 from streams.shifts import movers
+from streams.shifts.alert_rules import measures_of
 from streams.shifts.baseline import NEEDED_HOURS, baseline_of
 from streams.shifts.live import LiveShifts, gauges_of, shifted
-from streams.shifts.series import SHIFT_MEASURES, Series
+from streams.shifts.series import Prices, Series
 from streams.shifts.shift import Traffic, shifts
 from streams.state.codec import PaneKey, decode_pane, encode_pane, pane_key
+from streams.state.counts import COST, COST_SQUARES, PRICED, PRICED_TOKENS, at
 from streams.state.packing import unpack
 from streams.state.pane import HOUR, MIDDLE, TENANTS, Pane, pane_start
 from streams.state.view import View
@@ -26,19 +28,29 @@ HERE = pane_start(HOUR, NOW)
 CATALOG = Catalog.load()
 KEYS = {"origin": ORIGINS, "language": ("en", "zh-Hans", "other")}
 MODELS = {"cn-open": "deepseek-chat", "row-proprietary": "gpt-4o"}
+#: Micro-dollars a request.
+PRICES = {"cn-open": 20, "row-proprietary": 300}
 #: Seconds of a day: an hour, and the hours before and after it.
 AROUND = {0, 3600, 86400 - 3600}
 RANDOM = np.random.default_rng(20261125)
 
 
 def cells_of(tokens):
-    """Return cells and models of `origin/language` -> tokens, of requests of 100 tokens."""
+    """Return cells and models of `origin/language` -> tokens, of requests of 100 tokens.
+
+    Each has a price, of which those in French are without.
+    """
     cells, models = {}, {}
     for key, amount in tokens.items():
-        counts = [amount // 100, amount, 0, amount * 100]
+        origin, _, language = key.partition("/")
+        requests = amount // 100
+        counts = [requests, amount, 0, amount * 100]
+        micro = PRICES[origin]
+        prices = [micro * 1000 * requests, requests, amount, micro * micro * requests]
+        counts += [0, 0, 0, *(prices if language != "fr" else [0] * 4)]
         cells[key] = counts
-        model = MODELS[key.split("/")[0]]
-        held = models.get(model, [0, 0, 0, 0])
+        model = MODELS[origin]
+        held = models.get(model, [0] * len(counts))
         models[model] = [one + other for one, other in zip(held, counts, strict=True)]
     return cells, models
 
@@ -91,18 +103,23 @@ def moved(view, history, shift):
 def counted(view, level, keys, part):
     """Return the counts of a view's panes as arrays, straight from its records."""
     starts = sorted(view.starts[level])
-    table = np.zeros(((starts[-1] - starts[0]) // level.seconds + 1, len(keys), 3))
+    table = np.zeros(((starts[-1] - starts[0]) // level.seconds + 1, len(keys), 7))
     for start in starts:
         for pane in map(decode_pane, view.values_at(level, start)):
-            for key, (requests, prompt, completion, squares) in pane.cells.items():
+            for key, counts in pane.cells.items():
+                requests, prompt, completion, squares = counts[:4]
                 name = key.split("/")[part]
                 place = keys.index(name) if name in keys else keys.index("other")
                 table[(start - starts[0]) // level.seconds, place] += (
                     requests,
                     prompt + completion,
                     squares,
+                    at(counts, COST) / 1000,
+                    *(at(counts, each) for each in (COST_SQUARES, PRICED, PRICED_TOKENS)),
                 )
-    return Series(tuple(keys), starts[0], level.seconds, *np.moveaxis(table, 2, 0))
+    columns = np.moveaxis(table, 2, 0)
+    prices = None if part else Prices(*columns[3:])
+    return Series(tuple(keys), starts[0], level.seconds, *columns[:3], prices=prices)
 
 
 def test_panes_give_the_shifts_of_the_same_counts_as_arrays(view):
@@ -112,7 +129,9 @@ def test_panes_give_the_shifts_of_the_same_counts_as_arrays(view):
     for part, dimension in enumerate(KEYS):
         hours = counted(view, HOUR, KEYS[dimension], part)
         panes = counted(view, MIDDLE, KEYS[dimension], part)
-        baselines = {measure: baseline_of(hours, measure, HERE) for measure in SHIFT_MEASURES}
+        baselines = {
+            measure: baseline_of(hours, measure, HERE) for measure in measures_of(dimension)
+        }
         expected += shifts(Traffic(dimension, panes, hours, None), baselines, NOW)
     assert found == tuple(expected)
     origin = next(each for each in found if each.window == "1h" and each.dimension == "origin")
@@ -141,8 +160,14 @@ def shift_of(shifts, dimension="origin", key="cn-open", measure="tokens", window
 
 
 @pytest.mark.parametrize("window", ["1h", "24h"])
-@pytest.mark.parametrize("measure", SHIFT_MEASURES)
-@pytest.mark.parametrize(("dimension", "key"), [("origin", "cn-open"), ("language", "en")])
+@pytest.mark.parametrize(
+    ("dimension", "key", "measure"),
+    [
+        (dimension, key, measure)
+        for dimension, key in (("origin", "cn-open"), ("language", "en"))
+        for measure in measures_of(dimension)
+    ],
+)
 def test_movers_add_up_to_the_shift_that_is_shown(view, dimension, key, measure, window):
     history = History(view, CATALOG)
     shift = shift_of(ask(view, history), dimension, key, measure, window)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import rates
 
 
+@pytest.mark.slow
 def test_alerts_are_quiet_where_nothing_happens_and_find_what_does():
     quiet = rates.quiet_rates([11], [10.0], 7)
     (found,) = rates.shift_rates([11], "+10 points", [10.0], 24, 4)

@@ -40,6 +40,13 @@ def test_a_fall_is_told_by_what_fell():
     assert "mimo" not in said
 
 
+def test_points_of_cost_are_called_so():
+    said = sentence("origin", "24h", OPEN, moved(), measure="cost")
+
+    assert said.startswith("Chinese open +9.1 points of cost in 24 hours: hy3:free +10.2")
+    assert "of" not in sentence("origin", "24h", OPEN, measure="requests")
+
+
 def test_a_drift_says_since_when():
     drifted = replace(OPEN, since=1_783_382_400.0)
 

@@ -32,7 +32,7 @@ SIMPLER_KEPT = 3600
 
 
 def simpler(rule: Rule) -> Rule:
-    rule = rule._replace(requests_for_seconds=rule.for_seconds)
+    rule = rule._replace(others_for_seconds=rule.for_seconds)
     return rule if rule.window == "24h" else rule._replace(keep_firing_for_seconds=SIMPLER_KEPT)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -294,7 +296,7 @@ def test_a_shift_is_on_metrics_with_all_that_an_alert_asks_for():
     assert samples["llm_share_shift_without_top_tenant_ratio"] == {at: 0.09}
     of_window = labels(dimension="origin", measure="tokens", window="1h")
     assert samples["llm_window_effective_requests"][of_window] == 41.5
-    assert samples["llm_share_baseline_days"] == {(): 30.25}
+    assert samples["llm_share_baseline_seconds"] == {(): 30.25 * 86_400}
     # What cannot be said is absent: an alert on it stays silent.
     assert len(samples["llm_share_evidence_requests"]) == 3
 
@@ -421,3 +423,19 @@ def test_a_scrape_of_a_thousand_partitions_is_as_large_as_one_of_a_hundred():
         return len(Exposition(lambda: with_partitions(count), lambda: facts, 100)("text/plain")[0])
 
     assert size(1_000) < 1.2 * size(100)
+
+
+@pytest.mark.slow
+def test_promtool_has_nothing_to_say_about_our_metrics():
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    body, _ = Exposition(
+        snapshot,
+        lambda: ProcessFacts("1.2.3", 0.01, 0, 1, 0.4, True, NOW, clock_offset=-0.2),
+    )("text/plain")
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=body, capture_output=True, check=False
+    )
+
+    assert (done.returncode, done.stderr.decode()) == (0, "")

@@ -120,12 +120,12 @@ def test_history_that_knows_no_cost_says_so(open_page):
         assert page.inner_text("#chart") == "No cost known in the last 28 days."
 
 
-def test_a_shift_is_of_tokens_or_requests(open_page, address):
+def test_a_shift_is_of_tokens_requests_or_cost(open_page, address):
     page = open_page(address + SHIFT)
     wait_for_shifts(page)
 
-    choose(page, "Cost")
+    choose(page, "Output")
 
-    assert view_of(page) == {"measure": "cost"}
+    assert view_of(page) == {"measure": "output_tokens"}
     # What has not shifted is listed by tokens then.
     assert page.locator("#shift-list li").count() == 8

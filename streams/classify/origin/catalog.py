@@ -64,7 +64,8 @@ class Catalog:
 
     def overridden_by(self, overrides: Overrides) -> Catalog:
         """Return the same facts under other overrides, with an empty cache."""
-        return replace(self, overrides=overrides, _young={}, _old={})
+        providers = self.providers.overridden_by(overrides.providers)
+        return replace(self, overrides=overrides, providers=providers, _young={}, _old={})
 
     def classify(self, model: str) -> Classification:
         """Return what is known of a model id. Never raises; the cache is bounded."""

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from streams.classify.origin import name as naming
+from streams.classify.origin.toml_places import Place, lines_of
 from streams.classify.origin.values import (
     CHINESE_COUNTRIES,
     ORIGINS,
@@ -32,6 +33,8 @@ from streams.classify.origin.values import (
     openness_of,
     origin_of,
 )
+from streams.classify.provider import overrides as provider_overrides
+from streams.classify.provider.overrides import ProviderOverrides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +45,7 @@ MAX_BYTES = 16 * 1024 * 1024
 _COUNTRY = re.compile(r"[A-Z]{2}")
 # The wildcard; with a backslash before it, it is a character of a name.
 _STAR = re.compile(r"(?<!\\)\*")
+_TABLES = ("models", "providers")
 _KEYS = frozenset({"developer", "country", "openness", "origin", "same_as"})
 
 
@@ -59,11 +63,15 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """A whole file: exact names (lower case), patterns in the order of the file, and its bytes."""
+    """A whole file: exact names (lower case), patterns in the order of the file, and its bytes.
+
+    `providers` are the overrides of who served, which the same file holds.
+    """
 
     exact: Mapping[str, Override] = field(default_factory=dict)
     patterns: tuple[tuple[re.Pattern[str], Override], ...] = ()
     text: bytes = b""
+    providers: ProviderOverrides = field(default_factory=ProviderOverrides)
 
     def find(self, shown: str) -> Override | None:
         """Return the override of an id, as `streams.classify.origin.name.shown` returns it."""
@@ -104,13 +112,18 @@ def parse(data: bytes, file: str) -> Overrides:
     """Return the overrides in the bytes of a file, called `file` in errors; as `read`."""
     # Windows editors put a byte order mark in front, which TOML does not allow.
     text = data.decode("utf-8-sig")
-    models = _models(text, file)
-    lines = _lines(text)
+    tables = _tables(text, file)
+    lines = lines_of(text)
+    faults: list[str] = []
+    providers = ProviderOverrides()
+    try:
+        providers = provider_overrides.parsed(tables["providers"], file, lines)
+    except CatalogError as error:
+        faults += error.faults
     exact: dict[str, Override] = {}
     patterns: list[tuple[re.Pattern[str], Override]] = []
-    faults: list[str] = []
-    for name, entry in models.items():
-        where = _Place(file, name, lines)
+    for name, entry in tables["models"].items():
+        where = Place(file, "models", name, lines)
         try:
             override = _override(name, entry, where)
         except CatalogError as error:
@@ -129,7 +142,7 @@ def parse(data: bytes, file: str) -> Overrides:
             exact[key] = override
     if faults:
         raise CatalogError(*faults)
-    return Overrides(exact, tuple(patterns), data)
+    return Overrides(exact, tuple(patterns), data, providers)
 
 
 def suggestion(model: str) -> str:
@@ -142,22 +155,24 @@ def suggestion(model: str) -> str:
     return f'[models.{name}]\norigin = "unknown"  # {", ".join(ORIGINS[:-1])}; or same_as = "…"'
 
 
-def _models(text: str, file: str) -> Mapping[str, Any]:
+def _tables(text: str, file: str) -> dict[str, Mapping[str, Any]]:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(f"{file}: not TOML ({error}). Remedy: mend that line.") from error
     except RecursionError as error:
         raise CatalogError(f"{file}: not TOML (nested too deeply). Remedy: flatten it.") from error
-    models: Any = data.get("models", {})
-    wrong = sorted(set(data) - {"models"}) or ([] if isinstance(models, dict) else ["models"])
+    tables = {name: data.get(name, {}) for name in _TABLES}
+    wrong = sorted(set(data) - set(tables)) or [
+        name for name, table in tables.items() if not isinstance(table, dict)
+    ]
     if wrong:
-        line = _lines(text).get((wrong[0],))
+        line = lines_of(text).get((wrong[0],))
         raise CatalogError(
             f"{file}: {'' if line is None else f'line {line}: '}{wrong[0]!r} is not understood "
-            'here. Remedy: write tables like [models."prod-chat"].'
+            'here. Remedy: write tables like [models."prod-chat"] or [providers."vllm-berlin"].'
         )
-    return dict(models)
+    return tables
 
 
 def _glob(key: str) -> re.Pattern[str]:
@@ -172,7 +187,7 @@ def _plain(text: str) -> str:
     return text.replace(r"\*", "*")
 
 
-def _override(name: str, entry: object, where: _Place) -> Override:
+def _override(name: str, entry: object, where: Place) -> Override:
     if not isinstance(entry, dict) or not entry:
         raise CatalogError(f"{where}: says nothing. Remedy: {_remedy()}")
     for key, value in entry.items():
@@ -202,7 +217,7 @@ def _remedy() -> str:
 
 
 def _origin(
-    stated: str | None, country: str | None, openness: Openness | None, where: _Place
+    stated: str | None, country: str | None, openness: Openness | None, where: Place
 ) -> Origin:
     followed = None
     if country is not None and openness is not None:
@@ -224,52 +239,3 @@ def _origin(
     raise CatalogError(
         f"{where.key('origin')}: origin {stated!r}. Remedy: one of {', '.join(ORIGINS)}."
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The place of an entry in a file, for error messages."""
-
-    file: str
-    name: str
-    lines: Mapping[tuple[str, ...], int]
-    inside: str = ""
-
-    def key(self, key: str) -> _Place:
-        """Return the place of one of the entry's keys."""
-        return _Place(self.file, self.name, self.lines, key)
-
-    def __str__(self) -> str:
-        entry = ("models", self.name)
-        line = self.lines.get((*entry, self.inside), self.lines.get(entry))
-        at = f"{self.file}: " if line is None else f"{self.file}: line {line}: "
-        return f'{at}models."{self.name}"'
-
-
-def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """Return the first line of each table and key, by its path.
-
-    The standard library's parser keeps no line numbers. Each line is parsed alone to get its path,
-    which is right except inside multi-line values, and no override has these.
-    """
-    lines: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    # Editors do not end lines at the rarer separators of `splitlines`.
-    for number, line in enumerate(text.split("\n"), 1):
-        try:
-            path = tuple(_path(tomllib.loads(line)))
-        except tomllib.TOMLDecodeError:
-            continue
-        if line.lstrip().startswith("["):
-            table = path
-        else:
-            path = (*table, *path)
-        for length in range(1, len(path) + 1):
-            lines.setdefault(path[:length], number)
-    return lines
-
-
-def _path(data: object) -> Iterator[str]:
-    while isinstance(data, dict) and data:
-        key, data = next(iter(data.items()))
-        yield key

@@ -12,9 +12,9 @@ Openness = Literal["open", "proprietary"]
 ORIGIN_NAMES = {
     "cn-open": "Chinese open",
     "cn-proprietary": "Chinese proprietary",
-    "row-open": "open, rest of world",
-    "row-proprietary": "proprietary, rest of world",
-    "unknown": "unknown",
+    "row-open": "Open, rest of world",
+    "row-proprietary": "Proprietary, rest of world",
+    "unknown": "Unknown",
 }
 
 # Mainland China, Hong Kong, Macao and Taiwan count as one side, as in the study of 100T tokens.

@@ -23,24 +23,25 @@ _OWN_NETWORKS = tuple(
 )
 _NAT64 = ip_network("64:ff9b::/96")
 # Names that the internet's DNS does not have, or that stand for one's own network.
-_OWN_ENDINGS = frozenset(
-    "consul corp docker home internal intranet k8s lan local localdomain localhost mesh nomad "
-    "onion pod private svc test vpn".split()
-)
+_OWN_ENDINGS = {
+    *("consul", "corp", "docker", "home", "internal", "intranet", "k8s", "lan", "local"),
+    *("localdomain", "localhost", "mesh", "nomad", "onion", "pod", "private", "svc", "test", "vpn"),
+}
 _OWN_SUFFIXES = (".home.arpa", ".ts.net", ".beta.tailscale.net", ".compute.internal", ".nip.io")
 
 _WAY = r"(?:north|south|east|west|central)"
 _AREA = (
-    r"(?:africa|af|ap|apac|asia|au|australia|br|ca|ch|cn|de|eu|europe|fr|gb|global|il|in|intl|it|"
-    r"jp|kr|la|me|mx|na|northamerica|sa|se|sg|southamerica|uk|us)"
+    r"(?:africa|af|ap|apac|asia|at|au|australia|bg|br|ca|ch|cn|de|es|eu|europe|fr|gb|global|il|in|"
+    r"intl|it|jp|kr|la|me|mx|na|nl|northamerica|pl|sa|se|sg|southamerica|uk|us)"
 )
 _CITY = (
-    r"(?:amsterdam|ashburn|bangkok|beijing|bogota|chengdu|chengdu|chicago|chongqing|chuncheon|"
+    r"(?:amsterdam|ashburn|bangkok|beijing|bogota|chengdu|chicago|chongqing|chuncheon|"
     r"dubai|frankfurt|fuzhou|guangzhou|guiyang|hangzhou|heyuan|hongkong|huhehaote|hyderabad|"
     r"jakarta|jeddah|johannesburg|london|madrid|marseille|melbourne|milan|montreal|moscow|mumbai|"
     r"nanjing|newport|osaka|paris|phoenix|qingdao|riyadh|sanjose|santiago|saopaulo|seoul|shanghai|"
     r"shenzhen|siliconvalley|singapore|stockholm|sydney|tokyo|toronto|turin|ulanqab|valparaiso|"
-    r"vinhedo|virginia|warsaw|wulanchabu|zhangjiakou|zurich|de|gb|es|tok|osa|syd|sao|tor|mon)"
+    r"vinhedo|virginia|warsaw|wulanchabu|zhangjiakou|zurich|ams|de|dk|es|fra|gb|gva|lhr|"
+    r"mon|muc|osa|par|sao|sof|syd|tok|tor|txl|vie|waw|zrh|datazone)"
 )
 _LAND = (
     r"(?:us|usgov|usdod|europe|asia|india|china|japan|korea|uk|uae|canada|australia|brazil|france|"
@@ -48,14 +49,17 @@ _LAND = (
     r"southafrica|austria|chile|indonesia|malaysia|jioindia|belgium|denmark)"
 )
 _REGION = re.compile(
-    rf"{_AREA}(?:-(?:gov|iso[bef]?))?-{_WAY}+-?\d{{0,2}}[a-z]?"
-    rf"|{_AREA}-{_CITY}-?\d?"
+    rf"{_AREA}(?:-(?:gov|iso[bef]?))?-{_WAY}+-?\d{{0,2}}(?:-?[a-z])?"
+    rf"|eusc-[a-z]{{2}}-{_WAY}+-\d{{1,2}}|{_AREA}-{_CITY}-?\d?"
     rf"|(?:{_WAY}{{1,2}}{_LAND}|{_LAND}(?:{_WAY}{{1,2}}|virginia|arizona|texas|iowa))\d?(?:euap)?"
     r"|us|eu|ap|apac|cn|uk|jp|au|ca|global|intl|international|europe|asia|china|singapore|sg|"
-    r"datazone|hongkong"
+    r"datazone|hongkong|eu0[12]"
 )
 # The second level of country domains under which names are registered.
-_SECOND_LEVEL = frozenset("ac co com edu go gob gouv gov gv ltd ne net nom or org plc sch".split())
+_SECOND_LEVEL = {
+    *("ac", "co", "com", "edu", "go", "gob", "gouv", "gov", "gv", "ltd", "ne", "net", "nom"),
+    *("or", "org", "plc", "sch"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def domain_of(host: str) -> str:
     labels = host.split(".")
     if labels[-1].isdecimal() or ":" in host:
         return host
-    has_second = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL  # noqa: PLR2004
+    has_second = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
     return ".".join(labels[-3 if has_second else -2 :])
 
 
@@ -116,9 +120,12 @@ def _host(text: str) -> str:
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(host)
+        address = ip_address(host)
     except ValueError:
         pass
+    else:
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return mapped or address
     # What ends with a number is an address, or it is nothing: `127.1`, `0x7f.1`.
     if not re.fullmatch(r"(?:0x[0-9a-f]*|\d+)", host.rpartition(".")[2]):
         return None
@@ -129,11 +136,8 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _is_own(address: IPv4Address | IPv6Address) -> bool:
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        elif address in _NAT64:
-            address = IPv4Address(int(address) & 0xFFFFFFFF)
+    if isinstance(address, IPv6Address) and address in _NAT64:
+        address = IPv4Address(int(address) & 0xFFFFFFFF)
     return any(address in network for network in _OWN_NETWORKS)
 
 

@@ -89,11 +89,10 @@ def facts_of(text: str, file: str) -> ProviderFacts:
 
 
 def _entry(data: Mapping[str, Any]) -> Entry:
-    return Entry(
-        **{key: data[key] for key in (*_TEXTS, *_FLAGS) if key in data},
-        **{key: tuple(data.get(key, ())) for key in _LISTS},
-        regions=data.get("regions", {}),
-    )
+    texts: dict[str, Any] = {key: data[key] for key in _TEXTS}
+    flags: dict[str, Any] = {key: data.get(key, False) for key in _FLAGS}
+    lists: dict[str, Any] = {key: tuple(data.get(key, ())) for key in _LISTS}
+    return Entry(**texts, **lists, **flags, regions=data.get("regions", {}))
 
 
 def _faults(data: Mapping[str, Any]) -> list[str]:
@@ -130,6 +129,6 @@ def _faults(data: Mapping[str, Any]) -> list[str]:
     faults += [
         f"host {host!r} must be a domain in small letters, without a path or port."
         for host in data.get("hosts", ())
-        if host != host.lower() or not re.fullmatch(r"[\w*-]+(?:\.[\w*-]+)+", host)
+        if host != host.lower() or not re.fullmatch(r"(?:\*|[\w-]+)(?:\.(?:\*|[\w-]+))+", host)
     ]
     return faults

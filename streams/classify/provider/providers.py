@@ -18,7 +18,7 @@ from streams.classify.enrichment import attempt
 from streams.classify.provider import provider_file
 from streams.classify.provider.overrides import ProviderOverrides
 from streams.classify.provider.place import NOWHERE, Place, domain_of, is_hostlike, place_of
-from streams.classify.provider.spelling import key_of, spellings
+from streams.classify.provider.spelling import folded, key_of, routed, spellings
 from streams.classify.provider.values import SELF_HOSTED, UNKNOWN, Provider
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 CACHE_ENTRIES = 8_192
 # Names, hosts and URLs are read up to here.
 MAX_TEXT = 1_024
+MAX_NAME = 256
+# Keys of odd texts lead to another key at most a few times.
+_MAX_STEPS = 3
 _NOBODY = Provider(UNKNOWN, UNKNOWN, UNKNOWN, "unknown: nothing says who served")
 
 
@@ -40,9 +43,9 @@ class Providers:
     _cache: dict[str, Provider] = field(default_factory=dict)
 
     @classmethod
-    def load(cls) -> Providers:
-        """Return the package's catalogue, without overrides."""
-        return cls(provider_file.builtin_facts())
+    def load(cls, overrides: ProviderOverrides | None = None) -> Providers:
+        """Return the package's catalogue, with the deployment's overrides if there are any."""
+        return cls(provider_file.builtin_facts(), overrides or ProviderOverrides())
 
     @classmethod
     def of(cls, text: str, file: str) -> Providers:
@@ -66,14 +69,13 @@ class Providers:
 
     def _decide(self, text: str) -> Provider:
         found = self._found(text)
-        if found.jurisdiction != UNKNOWN or found.key in self.facts.entries:
-            return found
-        # A key that is shortened may be the name of another; a stored key stays what it is.
-        again = self._found(found.key)
-        return found if again.key == found.key else again if self._is_stable(again) else _NOBODY
-
-    def _is_stable(self, found: Provider) -> bool:
-        return self._found(found.key).key == found.key
+        # What is stored of it is its key, which may be the name of an entry or of an override.
+        for _ in range(_MAX_STEPS):
+            again = self._found(found.key)
+            if (again.key, again.jurisdiction) == (found.key, found.jurisdiction):
+                return found
+            found = again
+        return _NOBODY
 
     def _found(self, text: str) -> Provider:
         name, place = _read(text)
@@ -88,9 +90,9 @@ class Providers:
         if place.kind == "host":
             return self._at_host(place.name, named)
         if named is not None:
-            region = place.name or followed
-            served = self.facts.at(named, region.lower())
-            return _provider(served, "name" if served is named else f"region {region!r}")
+            region = (place.name or followed).lower()
+            served = self.facts.at(named, region)
+            return self._provider(served, "name" if served is named else f"region {region!r}")
         key = key_of(name or place.name)
         return _NOBODY if key == UNKNOWN else _unknown(key, "no entry has this name")
 
@@ -106,26 +108,45 @@ class Providers:
                 if behind is not None:
                     return behind, ""
             return found, followed
-        return None, ""
+        first, rest = routed(name)
+        router = self.facts.names.get(first)
+        if router is None or not router.router or not rest:
+            return None, ""
+        return self._named(rest)[0] or router, ""
 
     def _at_own(self, named: Entry | None) -> Provider:
         if named is not None and named.router:
-            return _provider(named, "router")
-        return _provider(self.facts.entries[SELF_HOSTED], "own address")
+            return self._provider(named, "router")
+        return self._provider(self.facts.entries[SELF_HOSTED], "own address")
 
     def _at_host(self, host: str, named: Entry | None) -> Provider:
         found = self.facts.hosts.find(host)
         if found is None:
             if named is not None and named.router:
-                return _provider(named, "router")
-            return _unknown(key_of(domain_of(host)), "no entry has this host")
+                return self._provider(named, "router")
+            return self._unknown_host(domain_of(host).replace(":", "-"))
         entry = self.facts.at(*found)
         is_said = named is not None and not (
             named.router or named.protocol or named.key == SELF_HOSTED
         )
         if entry.router and named is not None and is_said:
-            return _provider(named, "name")
-        return _provider(entry, "host")
+            return self._provider(named, "name")
+        return self._provider(entry, "host")
+
+    def _unknown_host(self, domain: str) -> Provider:
+        key = key_of(domain)
+        # A domain like deepseek.chat reads as the name of a provider's API; as a key it must not.
+        if self._named(key)[0] is not None:
+            key = key.replace(".", "-")
+        return _unknown(key, "no entry has this host")
+
+    def _provider(self, entry: Entry, rule: str) -> Provider:
+        # An override of a key holds however the key was found, as only the key is stored.
+        override = self.overrides.names.get(folded(entry.key))
+        if override is not None:
+            return override
+        because = "router" if entry.router else rule
+        return Provider(entry.key, entry.name, entry.jurisdiction, because)
 
 
 def _read(text: str) -> tuple[str, Place]:
@@ -133,11 +154,7 @@ def _read(text: str) -> tuple[str, Place]:
     before, at, after = text.partition("@")
     if "://" in before:
         return "", place_of(text)
-    return before.strip(), place_of(after) if at else NOWHERE
-
-
-def _provider(entry: Entry, rule: str) -> Provider:
-    return Provider(entry.key, entry.name, entry.jurisdiction, "router" if entry.router else rule)
+    return before.strip()[:MAX_NAME], place_of(after) if at else NOWHERE
 
 
 def _unknown(key: str, why: str) -> Provider:

@@ -22,7 +22,7 @@ from streams.decode.formats.raw_usage import (
     is_error,
     part,
 )
-from streams.decode.money import nano_dollars
+from streams.decode.money import is_zero
 from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _item(document: Mapping[str, Any], name: str, plugin: dict[str, Any]) -> Ite
         text=part(plugin, "payload", "request"),
         failed=is_error(part(document, "response", "status")),
         **parts_of(usage)._asdict(),
-        cost=usage.get("cost") if nano_dollars(usage.get("cost")) else None,
+        cost=None if is_zero(usage.get("cost")) else usage.get("cost"),
         provider=_served_by(part(plugin, "meta", "provider_name")),
     )
 

@@ -20,6 +20,7 @@ from streams.decode.event import Rejected, Skipped
 from streams.decode.formats.lenient_json import parsed
 from streams.decode.formats.markers import BEFORE_LITELLM, Never
 from streams.decode.formats.model_name import is_opaque
+from streams.decode.formats.native import is_cloud
 from streams.decode.formats.provider_details import Parts, either, parts_of
 from streams.decode.formats.provider_usage import usage_of
 from streams.decode.formats.raw_usage import (
@@ -33,7 +34,7 @@ from streams.decode.formats.raw_usage import (
     whole,
     wrong_count,
 )
-from streams.decode.money import nano_dollars
+from streams.decode.money import is_zero
 from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
@@ -196,8 +197,11 @@ def read(document: Mapping[str, Any]) -> Item:
 
 def _parts(document: Mapping[str, Any], metadata: object) -> Parts:
     """Return the parts of the counts, from the usage object that LiteLLM keeps beside them."""
+    found = parts_of(part(metadata, "usage_object"))
+    if None not in found:
+        return found
     return either(
-        parts_of(part(metadata, "usage_object")),
+        found,
         parts_of(part(document.get("hidden_params"), "usage_object")),
         parts_of(part(document.get("response"), "usage")),
         parts_of(part(metadata, "additional_usage_values")),
@@ -212,7 +216,7 @@ def _price(document: Mapping[str, Any], metadata: object) -> object:
     could have none, no entry of the price map. Nor is a failure known to be free.
     """
     cost = first(document, "response_cost", "spend")
-    if nano_dollars(cost) != 0:
+    if not is_zero(cost):
         return cost
     is_failure = document.get("status") == "failure" or part(metadata, "status") == "failure"
     if is_failure or first(document, "response_cost_failure_debug_info", "zero_cost_diagnostic"):
@@ -241,7 +245,9 @@ def _served_by(document: Mapping[str, Any], metadata: object) -> str | None:
         if behind is not None:
             return served_by(behind)
     place = first_text(document.get("api_base"), part(hidden, "api_base"))
-    return served_by(name, place or _region(document, metadata))
+    if place is None and (name is None or is_cloud(name)):
+        place = _region(document, metadata)
+    return served_by(name, place)
 
 
 def _region(document: Mapping[str, Any], metadata: object) -> str | None:

@@ -25,7 +25,7 @@ from streams.decode.formats.provider_details import (
     vercel_provider,
 )
 from streams.decode.formats.raw_usage import first_text, part, whole
-from streams.decode.money import nano_dollars
+from streams.decode.money import is_zero
 from streams.decode.served_by import served_by
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _price(attributes: Mapping[str, object], has: names.Present) -> object:
         is_unknown = (
             has.cost[0] == names.COST[0]
             and names.LITELLM_BREAKDOWN not in attributes
-            and nano_dollars(price) == 0
+            and is_zero(price)
         )
         return None if is_unknown else price
     if names.LANGFUSE_COST in attributes:

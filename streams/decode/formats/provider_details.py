@@ -26,27 +26,28 @@ class Parts(NamedTuple):
 
 NONE: Final = Parts()
 
+#: The names of parts. Compiled code reads them as well (scan_usage.pxi).
 #: What holds the parts of the input, and of the output: OpenAI's names, LangChain's, the AI SDK's.
-_INPUTS: Final = (
+INPUTS: Final = (
     *("prompt_tokens_details", "input_tokens_details", "input_token_details"),
     *("promptTokensDetails", "inputTokensDetails", "inputTokenDetails", "prompt_token_details"),
 )
-_OUTPUTS: Final = (
+OUTPUTS: Final = (
     *("completion_tokens_details", "output_tokens_details", "output_token_details"),
     *("completionTokensDetails", "outputTokensDetails", "outputTokenDetails"),
     "completion_token_details",
 )
-_CACHED_INSIDE: Final = (
+CACHED_INSIDE: Final = (
     *("cached_tokens", "cachedTokens", "cacheReadTokens", "cache_read", "cached_read_tokens"),
 )
-_REASONING_INSIDE: Final = ("reasoning_tokens", "reasoningTokens", "reasoning", "thinking_tokens")
+REASONING_INSIDE: Final = ("reasoning_tokens", "reasoningTokens", "reasoning", "thinking_tokens")
 #: Beside the counts: Moonshot's, DeepSeek's, Anthropic's, the AI SDK's, Bedrock's, Gemini's.
-_CACHED: Final = (
+CACHED: Final = (
     *("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens"),
     *("cachedInputTokens", "cacheReadInputTokens", "cacheReadInputTokenCount"),
     *("cachedContentTokenCount", "cached_content_token_count", "cached_read_tokens"),
 )
-_REASONING: Final = (
+REASONING: Final = (
     *("reasoning_tokens", "reasoningTokens", "thoughtsTokenCount", "thoughts_token_count"),
 )
 #: xAI's unit: 10,000,000,000 ticks are a dollar.
@@ -58,8 +59,8 @@ def parts_of(usage: object) -> Parts:
     if type(usage) is not dict:
         return NONE
     return Parts(
-        _cached_in_passes(usage) or _stated(usage, _INPUTS, _CACHED_INSIDE, _CACHED),
-        _stated(usage, _OUTPUTS, _REASONING_INSIDE, _REASONING),
+        _cached_in_passes(usage) or _stated(usage, INPUTS, CACHED_INSIDE, CACHED),
+        _stated(usage, OUTPUTS, REASONING_INSIDE, REASONING),
     )
 
 
@@ -84,16 +85,17 @@ def _stated(
     """
     found: object = None
     for holder in holders:
-        details = usage.get(holder)
-        if type(details) is dict:
-            found = whole(first(details, *inside))
+        # Most objects have few of the names.
+        if holder in usage and type(usage[holder]) is dict:
+            found = whole(first(usage[holder], *inside))
             if found:
                 return found
     for name in beside:
-        value = whole(usage.get(name))
-        if value:
-            return value
-        found = value if found is None else found
+        if name in usage:
+            value = whole(usage[name])
+            if value:
+                return value
+            found = value if found is None else found
     return found
 
 
@@ -131,6 +133,8 @@ def with_own_key(cost: object, upstream: object, is_own_key: object) -> object:
     With a key of one's own the charge is a fee, and the provider bills the request itself. Where it
     is not said whose key it was, the provider bills more than the fee.
     """
+    if upstream is None or is_own_key is False:
+        return cost
     charged, billed = decimal_of(cost), decimal_of(upstream)
     if charged is None or billed is None:
         return cost

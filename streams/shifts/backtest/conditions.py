@@ -62,7 +62,7 @@ def watch(timeline: Timeline, first: int | None = None) -> list[Watched]:
 
     Without `first`, from when history is long enough for an alert; none where it never is.
     """
-    days = _days(timeline)
+    days = _days(timeline, "tokens")
     ends = timeline.panes.start + MIDDLE.seconds * np.arange(1, len(days) + 1)
     is_watched = days >= alert_rules.MIN_HISTORY_DAYS if first is None else ends >= first
     if not is_watched.any():
@@ -73,9 +73,12 @@ def watch(timeline: Timeline, first: int | None = None) -> list[Watched]:
     first_hour, last_hour = pane_start(HOUR, lasts[0]), pane_start(HOUR, lasts[-1])
     hours = (last_hour - first_hour) // HOUR.seconds + 1
     found = []
-    # What tokens say decides on the alerts on requests: they are computed first.
+    # What tokens say decides on the alerts on other measures: they are computed first.
     tokens: list[dict[Window, Array]] = []
     for each in alert_rules.measures_of(timeline.dimension):
+        if not timeline.panes.has(each):
+            continue
+        days = _days(timeline, each)
         before = (
             None
             if timeline.dimension == "model"
@@ -103,12 +106,12 @@ def watch(timeline: Timeline, first: int | None = None) -> list[Watched]:
     return found
 
 
-def _days(timeline: Timeline) -> Array:
+def _days(timeline: Timeline, measure: Measure) -> Array:
     """Return the days of history at the end of each pane up to the last with data."""
     panes = timeline.panes
     number = int(np.flatnonzero(panes.requests.any(axis=-1))[-1]) + 1
     days = [
-        baseline_days(timeline.hours, panes.start + hour * HOUR.seconds)
+        baseline_days(timeline.hours, panes.start + hour * HOUR.seconds, measure)
         for hour in range(-(-number // PANES_AN_HOUR))
     ]
     passed = np.arange(1, PANES_AN_HOUR + 1) * MIDDLE.seconds / 86400
@@ -146,7 +149,7 @@ def _gauges(
 
 
 def _beside(gauges: dict[Window, Gauges], tokens: dict[Window, Array]) -> dict[Window, Gauges]:
-    """Return the gauges of requests with z of tokens."""
+    """Return the gauges of another measure with z of tokens."""
     return {name: of._replace(tokens_zscore=tokens[name]) for name, of in gauges.items()}
 
 
@@ -190,7 +193,8 @@ def _with_guard(
 
     It is computed only at the few moments when it decides on an alert.
     """
-    if timeline.by_tenant is None:
+    # Tenants are counted by tokens and requests.
+    if timeline.by_tenant is None or each == "cost":
         return gauges._replace(without_top_tenant=np.full_like(gauges.shift, np.nan))
     guards = gauges.without_top_tenant.copy()
     met = [alert_rules.met(rule, timeline.dimension, gauges) for rule in (HOUR_UP, HOUR_DOWN)]

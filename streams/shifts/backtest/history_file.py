@@ -25,6 +25,7 @@ _READ_BYTES = 1 << 20
 MAX_DAYS = 1100
 #: No real time or count comes near these; below them no sum here overflows.
 MAX_TIME, _MAX_COUNT = 2**38, 10**30
+MICRO_IN_DOLLAR = 1e6
 
 
 class HistoryError(Exception):
@@ -35,7 +36,8 @@ class Line(msgspec.Struct):
     """A cell as written in the file: the totals of one origin, language and tenant from `start` on.
 
     `start` in unix seconds. A cell lies in one pane of 5 minutes (`seconds` divides 300), or spans
-    whole panes, over which it is spread evenly.
+    whole panes, over which it is spread evenly. `cost_usd` is the price of all its requests in US
+    dollars, None where they have none.
     """
 
     start: int
@@ -47,13 +49,14 @@ class Line(msgspec.Struct):
     tokens_squared: int
     tenant: str | None = None
     model: str | None = None
+    cost_usd: float | None = None
 
 
 _read_lines = msgspec.json.Decoder(Line).decode_lines
 _read_line = msgspec.json.Decoder(Line).decode
 _columns: Callable[[Line], tuple[Any, ...]] = attrgetter(
     *("start", "seconds", "origin", "language", "tenant", "model"),
-    *("requests", "tokens", "tokens_squared"),
+    *("requests", "tokens", "tokens_squared", "cost_usd"),
 )
 
 
@@ -61,8 +64,9 @@ _columns: Callable[[Line], tuple[Any, ...]] = attrgetter(
 class Cells:
     """The cells of a history, as columns. `pane` is `start // 300`; keys index the names.
 
-    `tenant` and `model` are -1 where requests name none. `has_squares` is false where sums of
-    squares are an estimate.
+    `tenant` and `model` are -1 where requests name none. `cost` is in micro-dollars, NaN where a
+    cell has no price; None where no cell has one. `has_squares` is false where sums of squares are
+    an estimate.
     """
 
     pane: NDArray[np.int32]
@@ -78,6 +82,18 @@ class Cells:
     tenants: tuple[str, ...]
     models: tuple[str, ...] = ()
     has_squares: bool = True
+    cost: Array | None = None
+
+    @property
+    def cost_squares(self) -> Array:
+        """The sums of squared costs; an estimate: the tokens of a cell cost the same."""
+        cost = np.zeros_like(self.tokens) if self.cost is None else np.nan_to_num(self.cost)
+        of_tokens = np.divide(
+            self.squares, self.tokens**2, out=np.zeros_like(cost), where=self.tokens > 0
+        )
+        # Requests without a token may have a price: they are taken to be equal.
+        equal = np.divide(1.0, self.requests, out=np.zeros_like(cost), where=self.requests > 0)
+        return cost**2 * np.where(of_tokens > 0, of_tokens, equal)
 
 
 class _Chunk(NamedTuple):
@@ -131,7 +147,8 @@ class Reading:
             *map(_columns, lines), strict=True
         )
         starts, lengths = _whole(start), _whole(seconds)
-        amounts = [_amounts(each) for each in counts]
+        cost = np.array([np.nan if each is None else each for each in counts.pop()])
+        amounts = [*(_amounts(each) for each in counts), cost * MICRO_IN_DOLLAR]
         fault = _fault(starts, lengths, amounts, newest)
         if fault is not None:
             place, problem = fault
@@ -163,7 +180,7 @@ class Reading:
         pane, origin, language, tenant, model, *counts = (
             np.concatenate(columns.pop(0)) for _ in range(len(columns))
         )
-        requests, tokens, squares = counts
+        requests, tokens, squares, cost = counts
         if not requests.any():
             raise HistoryError("the history has no requests: `requests` is 0 in every cell")
         return Cells(
@@ -179,6 +196,7 @@ class Reading:
             tuple(self.languages.names),
             tuple(self.tenants.names),
             tuple(self.models.names),
+            cost=None if np.isnan(cost).all() else cost,
         )
 
 

@@ -79,5 +79,10 @@ def replay(cells: Cells, catalog: Catalog | None = None, by_model: Cells | None 
         {alert: notified(alert, notices) for alert in raised},
         min((each.first for each in watched), default=end),
         end,
-        sum(len(measures_of(each.dimension)) * len(each.panes.keys) for each in found),
+        sum(
+            len(each.panes.keys)
+            for each in found
+            for measure in measures_of(each.dimension)
+            if each.panes.has(measure)
+        ),
     )

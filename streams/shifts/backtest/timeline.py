@@ -9,13 +9,14 @@ import numpy as np
 
 from streams.classify.keys import OTHER
 from streams.shares.grouping import SHOWN_LANGUAGES as SHOWN_KEYS
+from streams.shifts.alert_rules import measures_of
 from streams.shifts.baseline import HOURS_A_DAY
 from streams.shifts.evaluation import PANES_AN_HOUR
-from streams.shifts.series import Measure, Series, rows
+from streams.shifts.series import Measure, Prices, Series, rows
 from streams.state.pane import DAY, HOUR, MAX_TENANTS, MIDDLE, pane_start
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -83,13 +84,13 @@ class Timeline:
         first = pane_start(DAY, hours.start)
         number = -(-(hours.start + len(hours.requests) * HOUR.seconds - first) // DAY.seconds)
         shape = (number, HOURS_A_DAY, len(hours.keys))
-        requests, tokens, squares = (
-            rows(each, hours.start, HOUR.seconds, first, number * HOURS_A_DAY)
-            .reshape(shape)
-            .sum(axis=1)
-            for each in (hours.requests, hours.tokens, hours.squares)
-        )
-        return Series(hours.keys, first, DAY.seconds, requests, tokens, squares)
+
+        def by_day(each: Array) -> Array:
+            of_hours = rows(each, hours.start, HOUR.seconds, first, number * HOURS_A_DAY)
+            found: Array = of_hours.reshape(shape).sum(axis=1)
+            return found
+
+        return _summed(hours, by_day, first, DAY.seconds)
 
 
 def timelines(cells: Cells) -> tuple[Timeline, ...]:
@@ -103,7 +104,8 @@ def timelines(cells: Cells) -> tuple[Timeline, ...]:
         ("language", cells.language, cells.languages),
     ):
         key, names = _largest(column, known, cells.tokens)
-        panes = counted(cells, names, start, key, number)
+        with_prices = "cost" in measures_of(dimension)
+        panes = counted(cells, names, start, key, number, with_prices=with_prices)
         by_tenant = (
             None if tenants is None or named is None else ByTenant(key=key[named], **tenants)
         )
@@ -122,27 +124,54 @@ def whole_hours(cells: Cells) -> tuple[int, int]:
 def by_hour(panes: Series) -> Series:
     """Return the same counts by hour; the panes begin at a whole hour and fill the last."""
     shape = (-1, PANES_AN_HOUR, len(panes.keys))
+
+    def of_hours(each: Array) -> Array:
+        found: Array = each.reshape(shape).sum(axis=1)
+        return found
+
+    return _summed(panes, of_hours, panes.start, HOUR.seconds)
+
+
+def _summed(series: Series, total: Callable[[Array], Array], start: int, seconds: int) -> Series:
+    """Return a series by longer rows, from `start` on; `total` sums the rows of an array."""
     return Series(
-        panes.keys,
-        panes.start,
-        HOUR.seconds,
-        *(
-            each.reshape(shape).sum(axis=1)
-            for each in (panes.requests, panes.tokens, panes.squares)
-        ),
+        *(series.keys, start, seconds),
+        *(total(series.requests), total(series.tokens), total(series.squares)),
+        prices=None if series.prices is None else Prices(*map(total, series.prices)),
     )
 
 
 def counted(
-    cells: Cells, names: tuple[str, ...], start: int, key: NDArray[np.int32], number: int
+    cells: Cells,
+    names: tuple[str, ...],
+    start: int,
+    key: NDArray[np.int32],
+    number: int,
+    *,
+    with_prices: bool = False,
 ) -> Series:
     """Return the counts of cells by pane and key, from the pane `start` on."""
     place = (cells.pane.astype(np.int64) - start) * len(names) + key
-    requests, tokens, squares = (
-        np.bincount(place, values, number * len(names)).astype(np.float64).reshape(number, -1)
-        for values in (cells.requests, cells.tokens, cells.squares)
+
+    def sums(values: Array) -> Array:
+        found = np.bincount(place, values, number * len(names)).astype(np.float64)
+        return found.reshape(number, -1)
+
+    prices = None
+    if with_prices:
+        cost = np.full(len(place), np.nan) if cells.cost is None else cells.cost
+        priced = ~np.isnan(cost)
+        prices = Prices(
+            cost=sums(np.nan_to_num(cost)),
+            squares=sums(cells.cost_squares),
+            requests=sums(cells.requests * priced),
+            tokens=sums(cells.tokens * priced),
+        )
+    return Series(
+        *(names, start * MIDDLE.seconds, MIDDLE.seconds),
+        *(sums(cells.requests), sums(cells.tokens), sums(cells.squares)),
+        prices=prices,
     )
-    return Series(names, start * MIDDLE.seconds, MIDDLE.seconds, requests, tokens, squares)
 
 
 def _largest(

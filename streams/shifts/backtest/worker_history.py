@@ -12,6 +12,7 @@ from streams.classify.keys import OTHER
 from streams.classify.language.tags import UNDETERMINED
 from streams.shifts.backtest.history_file import (
     MAX_TIME,
+    MICRO_IN_DOLLAR,
     Cells,
     HistoryError,
     Reading,
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 #: traffic (0.21 at Alibaba Cloud, 0.38 to 0.69 elsewhere), because tokens have a heavy tail.
 EFFECTIVE_PART = 0.2
 
-_Counts = Annotated[list[Annotated[float, msgspec.Meta(ge=0)]], msgspec.Meta(min_length=4)]
+_Count = Annotated[float, msgspec.Meta(ge=0)]
+#: The place of the cost in a cell; workers of before prices send four counts.
+_COST = 5
+_Counts = Annotated[list[_Count | None], msgspec.Meta(min_length=4)]
 
 
 class _Point(msgspec.Struct):
@@ -45,8 +49,9 @@ class _WorkerHistory(msgspec.Struct):
 def of_worker(body: object) -> Cells:
     """Return the cells of a worker's history: the body of /api/v1/history, by hour and `joint`.
 
-    It names no tenants. A cell is [tokens, requests, prompt tokens, completion tokens] and, where
-    the worker sends it, the sum of squared tokens. Raises HistoryError.
+    It names no tenants, and no sums of squares. A cell is [tokens, requests, prompt tokens,
+    completion tokens, uncached tokens, cost in dollars]; of the last two null is not known. A cell
+    with a cost is taken to have all of its requests priced. Raises HistoryError.
     """
     history = _read(body)
     keys = [key.partition("/") for point in history.points for key in point.cells]
@@ -92,15 +97,23 @@ def _read(body: object) -> _WorkerHistory:
 def _cells(reading: Reading, history: _WorkerHistory, keys: list[np.ndarray]) -> Cells:
     panes = [point.start // MIDDLE.seconds for point in history.points for _ in point.cells]
     counted = [counts for point in history.points for counts in point.cells.values()]
-    requests = np.array([counts[1] for counts in counted], dtype=np.float64)
-    tokens = np.array([counts[0] for counts in counted], dtype=np.float64)
-    has_squares = all(len(counts) > 4 for counts in counted)
-    squares = (
-        np.array([counts[4] for counts in counted], dtype=np.float64)
-        if has_squares
-        else np.divide(tokens**2, requests * EFFECTIVE_PART, where=requests > 0, out=tokens * 0)
+    requests, tokens, cost = (
+        np.array([_at(counts, place) for counts in counted]) for place in (1, 0, _COST)
     )
+    if np.isnan(requests).any() or np.isnan(tokens).any():
+        raise HistoryError(
+            "the response is not a history (a cell has no tokens or requests): give the address of "
+            "a tokenshare worker"
+        )
+    squares = np.divide(tokens**2, requests * EFFECTIVE_PART, where=requests > 0, out=tokens * 0)
     lengths = np.full(len(panes), history.seconds, dtype=np.int64)
     columns = [np.array(panes, dtype=np.int32), *keys]
-    reading.parts.append(tuple(spread(columns, [requests, tokens, squares], lengths)))
-    return replace(reading.cells(), has_squares=has_squares)
+    amounts = [requests, tokens, squares, cost * MICRO_IN_DOLLAR]
+    reading.parts.append(tuple(spread(columns, amounts, lengths)))
+    return replace(reading.cells(), has_squares=False)
+
+
+def _at(counts: list[float | None], place: int) -> float:
+    """Return the count at a place of a cell, NaN where there is none."""
+    count = counts[place] if place < len(counts) else None
+    return np.nan if count is None else count

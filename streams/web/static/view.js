@@ -29,7 +29,7 @@ export const CHOICES = {
 const SHIFT_DIMENSIONS = ["origin", "language", "developer", "model"];
 // What the page is about, a key each; empty for all traffic.
 export const FILTERS = ["origin", "language", "developer", "model", "provider", "jurisdiction"];
-export const SHIFT_MEASURES = ["tokens", "requests"];
+export const SHIFT_MEASURES = ["tokens", "requests", "cost"];
 export const SHIFT_WINDOWS = ["1h", "24h", "7d"];
 // A range of null is the longest that the history fills; all, allProviders, allShifts: every row of the second
 // table, of the providers, and of the shifts.

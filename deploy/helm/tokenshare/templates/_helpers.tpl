@@ -186,7 +186,7 @@ spec:
 {{/* Text with our links in the place of the placeholders: (list root text). */}}
 {{- define "tokenshare.linked" -}}
 {{- $links := (index . 0).Values.links -}}
-{{- index . 1 | replace "http://127.0.0.1:6066" $links.page | replace "https://example.com/runbook.md" $links.runbook -}}
+{{- index . 1 | replace "http://127.0.0.1:6066" $links.page | replace "runbook_url: deploy/runbook.md" (printf "runbook_url: %s" $links.runbook) | replace "https://example.com/runbook.md" (ternary "https://example.com/runbook.md" $links.runbook (eq $links.runbook "deploy/runbook.md")) -}}
 {{- end -}}
 
 {{- define "tokenshare.settings" -}}
