@@ -152,7 +152,7 @@ SCHEMAS: Final[Schema] = {
             | {"description": "Start of all that is counted, as far as it is kept; unix seconds."},
             filter={
                 "type": "object",
-                "properties": dict.fromkeys(DIMENSIONS, TEXT),
+                "properties": {name: described(name, TEXT) for name in DIMENSIONS},
                 "additionalProperties": False,
                 "description": "With a filter: what the shares are of.",
             },

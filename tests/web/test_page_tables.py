@@ -140,3 +140,25 @@ def test_other_languages_come_last_among_the_origins_of_each(open_page):
 
         assert languages[-1] == "Other"
         assert languages[0] == "English"
+
+
+def test_a_mark_of_the_webs_figures_is_explained_where_its_row_is(open_page):
+    windows = made_up_shares(time.time())["windows"]
+    for window in windows.values():
+        small = window["language"][-3]
+        window["language"].append(small | {"key": "it", "name": "Italian", "tokens": 1})
+    with served(made_up_sources(windows=windows)) as url:
+        page = open_page(url)
+        assert "14 November 2024" not in page.inner_text("#web-note")
+
+        page.get_by_role("button", name="Show all 14").click()
+
+        assert "14 November 2024" in page.inner_text("#web-note")
+
+
+def test_on_a_phone_the_unknown_models_have_room_for_their_names(open_page, address):
+    page = open_page(address, 360)
+
+    assert page.locator("#unknown td.words").first.is_hidden()
+    assert page.locator("#unknown thead th").last.is_hidden()
+    assert column(page, "#unknown", 4)[0].strip() != ""
