@@ -52,7 +52,7 @@ SECTIONS = {
         ),
         "shifts": (
             "shifts.shifts",
-            "Show which shares have shifted, and what moved them: one sentence each.",
+            "Show which shares of tokens, requests and cost have shifted: one sentence each.",
         ),
         "report": (
             "report.report_command",
