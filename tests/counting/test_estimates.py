@@ -14,6 +14,7 @@ from streams.classify.price import genai
 from streams.counting.partition import Partition
 from streams.decode.event import AggregateEvent, UsageEvent
 from streams.decode.rows import Reading, rows_of
+from streams.state.codec import decode_pane, parse_key
 from streams.state.counts import (
     COST,
     COST_SQUARES,
@@ -27,7 +28,6 @@ from streams.state.counts import (
     none,
     tokens_of,
 )
-from streams.state.packing import pack, unpack
 from streams.state.pane import DAY
 
 NOW = 1_796_000_000.0
@@ -60,7 +60,7 @@ def classifier_of(*, on=True, by_developer=False, catalog=CATALOG):
 
 
 def counted(log, classifier, sizes=()):
-    """The partition after a log that is read in pieces of these sizes, and what is left."""
+    """The partition after a log that is read in pieces: of these sizes, and the rest."""
     partition = Partition(0, 1)
     for size in [*sizes, len(log)]:
         part = log[partition.position :][:size]
@@ -68,6 +68,31 @@ def counted(log, classifier, sizes=()):
         rows = rows_of(offsets, [None] * len(part), part, classifier)
         partition.apply(Reading(offsets.start, offsets.stop, rows), classifier, NOW)
     return partition
+
+
+def restarted(log, classifier, sizes):
+    """The days after a log of which each piece is counted by an owner of its own."""
+    records, position = {}, 0
+    for generation, size in enumerate([*sizes, len(log)], 1):
+        owner = Partition.restore(0, generation, records)
+        part = log[position:][:size]
+        offsets = range(position, position + len(part))
+        rows = rows_of(offsets, [None] * len(part), part, classifier)
+        owner.apply(Reading(offsets.start, offsets.stop, rows), classifier, NOW)
+        flush = owner.begin_flush()
+        owner.end_flush(flush, written=True)
+        position = offsets.stop
+        written = [*flush.panes.items(), flush.position]
+        records |= {parse_key(key)[1]: value for key, value in written}
+    return {
+        key: decode_pane(value).cells
+        for key, value in records.items()
+        if key is not None and key.level == DAY
+    }
+
+
+def days_of(partition):
+    return {key: pane.cells for key, pane in partition.panes.items() if key.level == DAY}
 
 
 def sums(log, classifier):
@@ -108,16 +133,12 @@ def test_a_stated_cost_always_wins(log):
 @settings(max_examples=examples(100))
 @given(logs, st.permutations(range(40)), st.lists(st.integers(1, 10), max_size=8))
 def test_no_order_and_no_restart_changes_an_estimate(log, order, sizes):
-    one = counted(log, classifier_of())
+    days = days_of(counted(log, classifier_of()))
     shuffled = [log[at] for at in order if at < len(log)]
-    # A newer event first makes an older pane expire only beyond what days keep.
-    assert {key: pane.cells for key, pane in one.panes.items() if key.level == DAY} == {
-        key: pane.cells
-        for key, pane in counted(shuffled, classifier_of(), sizes).panes.items()
-        if key.level == DAY
-    }
-    for pane in one.panes.values():
-        assert unpack(pack(pane.cells))[0] == pane.cells
+
+    assert days_of(counted(shuffled, classifier_of(), sizes)) == days
+    assert restarted(log, classifier_of(), sizes) == days
+    assert restarted(shuffled, classifier_of(), sizes[::-1]) == days
 
 
 def event(model="gpt-4o", provider="openai", prompt=1000, completion=100, **more):

@@ -9,6 +9,7 @@ import pytest
 
 from streams.classify.price import genai
 from streams.settings import Settings, SettingsError
+from streams.worker import doctor
 from streams.worker.prices import prices_of
 
 
@@ -38,3 +39,14 @@ def test_a_missing_package_names_the_setting_and_the_remedy(monkeypatch):
         SettingsError, match=r"TOKENSHARE_PRICES=genai-prices .*pip install .*\[prices\]"
     ):
         of("genai-prices")
+
+
+def test_the_doctor_says_which_prices_there_are_and_what_is_missing(monkeypatch):
+    chosen = Settings(_env_file=None, prices="genai-prices")
+    assert [each.subject for each in doctor._prices(Settings(_env_file=None))] == []
+    assert [(each.subject, each.problem) for each in doctor._prices(chosen)] == [("prices", "")]
+
+    genai.load.cache_clear()
+    monkeypatch.setitem(sys.modules, "genai_prices.data", None)
+    (finding,) = doctor._prices(chosen)
+    assert "pip install" in finding.remedy

@@ -64,6 +64,8 @@ _LEFT_OUT = frozenset(
         *("output_audio_mtok", "output_image_mtok", "output_video_mtok"),
     }
 )
+#: As in `fireworks_ai/accounts/fireworks/models/glm-5`; a name of slashes must not cost seconds.
+_MAX_PREFIXES = 4
 _TEXT = frozenset({"input_mtok", "cache_read_mtok", "output_mtok"})
 
 
@@ -100,9 +102,9 @@ def _found(lists: tuple[Any, ...], providers: list[Any], model: str) -> Price | 
 
 
 def _spellings(model: str) -> Iterator[str]:
-    """Yield a name, and what is left of it without each of the words before a slash."""
+    """Yield a name, and what is left of it without its first words before a slash."""
     yield model
-    while "/" in model:
+    for _ in range(min(model.count("/"), _MAX_PREFIXES)):
         model = model.partition("/")[2]
         yield model
 
