@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -42,6 +43,10 @@ _OF_LINES = "override"
 
 class WorkerUnreachableError(Exception):
     """No worker answers at the address; the message says what to do."""
+
+
+class UnknownToWorkerError(WorkerUnreachableError):
+    """The worker does not know what it is asked for: an earlier version may not."""
 
 
 _Time = Annotated[float, msgspec.Meta(ge=0, lt=2.5e11)]
@@ -76,13 +81,29 @@ class _Table(msgspec.Struct):
     windows: dict[str, dict[str, _Count | list[dict[str, str | _Count | None]]]]
 
 
+class _Cell(msgspec.Struct, array_like=True):
+    """The counts of a key; a worker of before prices has the first four."""
+
+    tokens: _Count
+    requests: _Count
+    prompt_tokens: _Count
+    completion_tokens: _Count
+    uncached_tokens: _Count | None = None
+    cost: _Count | None = None
+
+
 class _Point(msgspec.Struct):
     start: _Time
     tokens: _Count
     requests: _Count
     prompt_tokens: _Count
     completion_tokens: _Count
-    cells: dict[str, Annotated[list[_Count], msgspec.Meta(min_length=4)]]
+    cells: dict[str, _Cell]
+    uncached_tokens: _Count | None = None
+    cost: _Count | None = None
+    priced_tokens: _Count | None = None
+    estimated_tokens: _Count | None = None
+    measured_tokens: _Count | None = None
 
 
 class _History(msgspec.Struct):
@@ -191,6 +212,8 @@ def _opened(url: str, whole: str, timeout: float) -> HTTPResponse:
     except urllib.error.HTTPError as error:
         with error:
             message = f"{whole} responds with {error.code}: {_message(error)}"
+        if error.code == HTTPStatus.BAD_REQUEST:
+            raise UnknownToWorkerError(message) from None
         raise WorkerUnreachableError(message) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise _unreachable(url, error) from None

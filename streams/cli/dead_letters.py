@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import sys
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +12,7 @@ import click
 
 from streams import process
 from streams.cli import common
+from streams.cli.moment import Moment
 from streams.decode.decoder import Decoder
 from streams.decode.event import REASONS
 from streams.decode.options import Options
@@ -34,31 +33,6 @@ if TYPE_CHECKING:
     from streams.worker.dead_letters.verdict import Verdict
 
 T = TypeVar("T")
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-class Moment(click.ParamType):
-    """A time: ISO 8601 (UTC unless it says otherwise), or how long ago: 30m, 2h, 7d."""
-
-    name = "time"
-
-    def convert(
-        self,
-        value: object,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> float:
-        """Return the time in unix seconds."""
-        text = str(value).strip()
-        ago = re.fullmatch(r"(\d{1,9})([smhd])", text, flags=re.ASCII)
-        if ago:
-            return time.time() - int(ago[1]) * _UNITS[ago[2]]
-        try:
-            moment = datetime.fromisoformat(text)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            self.fail(f"{text!r} is neither like 2026-11-28T20:00 nor like 2h", param, ctx)
 
 
 def _choosing(command: Any) -> Any:

@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 from rich.console import Console
@@ -24,20 +24,40 @@ from streams import process
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
 from streams.cli import client, common, compare
+from streams.cli.moment import Moment
 from streams.decode.options import Options
 from streams.kafka import admin
 from streams.kafka.topic_reader import TopicUnreadableError
 from streams.report import content, data, formatting, html, lines, parquet, text
 from streams.report.count import Count
-from streams.report.summary import Read, histories, summary, summary_of_worker
+from streams.report.summary import (
+    LATER_DIMENSIONS,
+    Period,
+    Read,
+    histories,
+    requests_outside,
+    summary,
+    summary_of_worker,
+)
 from streams.settings import SettingsError, extras
+from streams.shares.measures import MEASURES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from streams.report.summary import By, Summary
     from streams.settings import Settings
+    from streams.shares.measures import Measure
+
+
+class Asked(NamedTuple):
+    """What a report is to be of: days or weeks, a measure, and a period."""
+
+    by: By
+    measure: Measure
+    period: Period
+
 
 #: As a file name: standard input, or standard output where it is written.
 _DASH = "-"
@@ -57,6 +77,19 @@ _DASH = "-"
     show_default=True,
     help="Days or weeks, in UTC; weeks start on Monday.",
 )
+@click.option(
+    "--measure",
+    type=click.Choice(MEASURES),
+    default="tokens",
+    show_default=True,
+    help="What the shares are of.",
+)
+@click.option(
+    "--since",
+    type=Moment(),
+    help="From this day on: ISO 8601 (UTC), unix seconds, or how long ago, such as 90d.",
+)
+@click.option("--until", type=Moment(), help="Only days that begin before this time.")
 @click.option("--markdown", "markdown", is_flag=True, help="Print Markdown.")
 @click.option("--csv", "csv", is_flag=True, help="Print CSV, one row per step and key.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -88,6 +121,9 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     topic: str | None,
     bootstrap: str | None,
     by: str,
+    measure: str,
+    since: float | None,
+    until: float | None,
     markdown: bool,
     csv: bool,
     as_json: bool,
@@ -101,8 +137,9 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     FILES hold one record per line, plain or gzip, in any format that a worker reads, or are
     Parquet; `-` is standard input. They are decoded, classified and counted as by a worker, with
     the settings in force; each event needs its own time. The report has the first, highest, last
-    and average share by origin, language, developer and model, the largest moves, and tokens per
-    request.
+    and average share by origin, language, developer and model (who served and under whose law,
+    where records say it), the largest moves, and tokens per request. With --measure they are
+    shares of requests, output tokens, uncached tokens or cost. What is not known is never zero.
 
     Exit code 1 if a file is truncated (the part before is reported), and if all that was read is
     rejected.
@@ -113,12 +150,14 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     )
     if html_file is not None and str(html_file) != _DASH:
         common.refuse_unwritable(html_file)
-    step = cast("By", by)
+    asked = _asked(by, measure, since, until)
+    if (manifests or unknown) and asked != _asked(by, "tokens", None, None):
+        common.fail("--compare and --unknown have no --measure, --since or --until", 2)
     if topic:
-        _show(_of_topic(topic, bootstrap, step), form, html_file)
+        _show(_of_topic(topic, bootstrap, asked), form, html_file)
         return
     if files:
-        _show(_of_files(files, step), form, html_file)
+        _show(_of_files(files, asked), form, html_file)
         return
     address = url or f"http://127.0.0.1:{common.settings().web_port}"
     try:
@@ -128,7 +167,7 @@ def report_command(  # noqa: PLR0917 - click passes them by name
         if unknown:
             _print_unknown(client.get(address, "/api/v1/unknown"), as_json=form == "json")
             return
-        found = _of_worker(address, step)
+        found = _of_worker(address, asked)
     except client.WorkerUnreachableError as error:
         common.fail(error if url or manifests or unknown else f"{error} Or give files to read.")
     _show(found, form, html_file)
@@ -163,17 +202,41 @@ def _refuse_what_does_not_go_together(
         common.fail("--compare and --unknown print text or --json only", 2)
 
 
-def _of_worker(url: str, by: By) -> Summary:
+def _asked(by: str, measure: str, since: float | None, until: float | None) -> Asked:
+    """Return what is asked for; exits where the period has no day."""
+    period = Period.of(since, until)
+    if period.since is not None and until is not None and period.since >= until:
+        common.fail("--since is not before --until", 2)
+    return Asked(cast("By", by), cast("Measure", measure), period)
+
+
+def _of_worker(url: str, asked: Asked) -> Summary:
     """Return the report of a worker's history. Raises WorkerUnreachableError."""
     shares = client.get(url, "/api/v1/shares")
+    since, until = asked.period
+
+    def read(dimension: str, step: str) -> Mapping[str, Any]:
+        query = {"dimension": dimension, "step": step, "start": since, "end": until}
+        try:
+            return cast("Mapping[str, Any]", client.get(url, "/api/v1/history", **query))
+        except client.UnknownToWorkerError:
+            if dimension in LATER_DIMENSIONS:
+                return {"points": []}
+            raise
+
     return summary_of_worker(
-        lambda dimension, step: client.get(url, "/api/v1/history", dimension=dimension, step=step),
-        by,
-        simulated=bool(shares.get("simulated")),
+        read, asked.by, measure=asked.measure, simulated=bool(shares.get("simulated"))
     )
 
 
-def _of_files(files: tuple[Path, ...], by: By) -> Summary:
+def _of_count(count: Count, catalog: Catalog, asked: Asked, broken: Sequence[str] = ()) -> Summary:
+    outside = requests_outside(count.panes, asked.period)
+    read = Read(count.lines, count.counted, count.rejected, count.skipped, tuple(broken), outside)
+    found = histories(count.panes, catalog, asked.by, asked.period)
+    return summary(found, asked.by, measure=asked.measure, read=read)
+
+
+def _of_files(files: tuple[Path, ...], asked: Asked) -> Summary:
     chosen = common.settings()
     count, catalog = _count(chosen)
     files = _once(files)
@@ -189,11 +252,10 @@ def _of_files(files: tuple[Path, ...], by: By) -> Summary:
                     f"{content.shown(_called(path))}: {error} after line {count.line:,}; the "
                     "lines before are counted. Copy the file again, or wait until it is written."
                 )
-    read = Read(count.lines, count.counted, count.rejected, count.skipped, tuple(broken))
-    return summary(histories(count.panes, catalog, by), by, read=read)
+    return _of_count(count, catalog, asked, broken)
 
 
-def _of_topic(topic: str, bootstrap: str | None, by: By) -> Summary:
+def _of_topic(topic: str, bootstrap: str | None, asked: Asked) -> Summary:
     # It imports Faust, which reports on files do not need.
     from streams.report import topic as kafka  # noqa: PLC0415
 
@@ -208,8 +270,7 @@ def _of_topic(topic: str, bootstrap: str | None, by: By) -> Summary:
         common.fail(error)
     for part in parts:
         whole.join(part)
-    read = Read(whole.lines, whole.counted, whole.rejected, whole.skipped)
-    return summary(histories(whole.panes, catalog, by), by, read=read)
+    return _of_count(whole, catalog, asked)
 
 
 def _count(chosen: Settings, catalog: Catalog | None = None) -> tuple[Count, Catalog]:

@@ -11,9 +11,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from streams.classify.keys import DIMENSIONS, OTHER, SERVED_DIMENSIONS, UNKNOWN, name_of
-from streams.report.formatting import amount, percent
+from streams.classify.keys import (
+    DIMENSIONS,
+    OTHER,
+    SERVED_DIMENSIONS,
+    UNKNOWN,
+    name_of,
+    split_pair,
+)
+from streams.report.formatting import amount, covered, measured, percent
 from streams.report.summary import movers_of
+from streams.report.sums import total
+from streams.shares.measures import MEASURE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,9 +30,12 @@ if TYPE_CHECKING:
     from streams.classify.keys import Dimension
     from streams.report.count import Uncounted
     from streams.report.summary import Read, Row, Size, Summary
+    from streams.report.sums import Sums
 
 #: Rows of a table of languages, developers or models.
 SHOWN_ROWS = 12
+#: Columns of jurisdictions, the last one for the rest.
+SHOWN_LAWS = 6
 #: Steps in a table that is read from the top; CSV and JSON have all.
 SHOWN_STEPS = 60
 #: Up to this many weeks a course is not worth showing.
@@ -67,7 +79,8 @@ def day(unix: int) -> str:
 
 def title(report: Summary) -> str:
     """Return the title of a report."""
-    return "Simulated traffic: shares of tokens" if report.simulated else "Shares of tokens"
+    of = MEASURE_NAMES[report.measure]
+    return f"Simulated traffic: shares of {of}" if report.simulated else f"Shares of {of}"
 
 
 def several(count: int, what: str) -> str:
@@ -79,13 +92,13 @@ def sentences(report: Summary) -> list[str]:
     """Return the result in sentences, the most requested first."""
     if not report.starts:
         return [NOTHING]
-    whole, by = report.whole, report.by
+    whole, by, of = report.whole, report.by, MEASURE_NAMES[report.measure]
     chinese = report.dimensions["origin"][0].course
-    course = f"Chinese open models: {percent(chinese.last)} of tokens"
+    course = f"Chinese open models: {_share(chinese.last, of)}"
     if len(report.starts) > 1:
         course += (
-            f" in the last {by}; {percent(chinese.first)} in the first, "
-            f"{percent(chinese.highest)} in the highest, {percent(chinese.average)} on average"
+            f" in the last {by}; {_known(chinese.first)} in the first, "
+            f"{_known(chinese.highest)} in the highest, {_known(chinese.average)} on average"
         )
     requests = "1 request" if whole.requests == 1 else f"{amount(whole.requests)} requests"
     found = [
@@ -102,7 +115,60 @@ def sentences(report: Summary) -> list[str]:
                 f"Tokens per request: {_size(sizes.whole)} on average; from {_size(sizes.first)} "
                 f"in the first {_part(report)} to {_size(sizes.last)} in the last."
             )
-    return found
+    if not whole.value(report.measure):
+        # Instead of shares that are dashes.
+        found[1:4] = [_nothing_known(report)]
+    return [*found, *_served(report), *_covered(report)]
+
+
+def _share(ratio: float | None, of: str) -> str:
+    return f"share of {of} not known" if ratio is None else f"{percent(ratio)} of {of}"
+
+
+def _known(ratio: float | None) -> str:
+    return "not known" if ratio is None else percent(ratio)
+
+
+def _nothing_known(report: Summary) -> str:
+    if report.measure == "cost":
+        if report.whole.cost is None:
+            return "Cost is not known: no request states a price."
+        return "All prices are zero, so there are no shares of cost."
+    of = MEASURE_NAMES[report.measure]
+    if report.whole.value(report.measure) is None:
+        return f"{of.capitalize()} are not known: the worker did not count cache reads."
+    return f"There are no {of}, so there are no shares of them."
+
+
+def _served(report: Summary) -> Iterator[str]:
+    """Yield from where was served, where any record says it."""
+    rows = {row.key: row for row in report.dimensions["jurisdiction"]}
+    if not is_any_known([*rows.values()]) or not report.whole.value(report.measure):
+        return
+    of = MEASURE_NAMES[report.measure]
+    chinese, unknown = rows.get("cn"), rows.get(UNKNOWN)
+    ratio = chinese.course.last if chinese else 0.0
+    said = f"Served from China: {_share(ratio, of)}"
+    if len(report.starts) > 1:
+        whole = chinese.ratio(report.measure) if chinese else 0.0
+        said += f" in the last {report.by}; {_known(whole)} of all"
+    if unknown is not None and unknown.sums.requests:
+        said += f"; jurisdiction unknown of {_known(unknown.ratio(report.measure))} of all"
+    yield f"{said}."
+
+
+def _covered(report: Summary) -> Iterator[str]:
+    """Yield of how many tokens price and cache reads are known, where any or some are."""
+    whole, known = report.whole, report.covered
+    if whole.cost is not None:
+        said = f"Cost: {measured('cost', whole.dollars)}"
+        if known.priced is not None:
+            said += f"; prices known for {covered(known.priced)} of tokens"
+        if known.estimated:
+            said += f", by an estimate for {covered(known.estimated)}"
+        yield f"{said}."
+    if report.measure == "uncached_tokens" and known.measured is not None and known.measured < 1:
+        yield f"Cache reads are known for {covered(known.measured)} of tokens."
 
 
 def _period(report: Summary) -> str:
@@ -115,7 +181,7 @@ def _period(report: Summary) -> str:
 
 def _largest(report: Summary, dimension: Dimension, digits: int) -> str:
     return ", ".join(
-        f"{name(dimension, row.key)} {percent(row.tokens_ratio, digits)}"
+        f"{name(dimension, row.key)} {percent(row.ratio(report.measure), digits)}"
         for row in report.dimensions[dimension][:4]
     )
 
@@ -138,6 +204,8 @@ def tables(report: Summary, *, bars: int = BARS_WIDTH) -> list[Table]:
         for dimension in DIMENSIONS
         if dimension not in SERVED_DIMENSIONS or is_any_known(report.dimensions[dimension])
     ]
+    if is_any_known(report.dimensions["jurisdiction"]):
+        found.append(_law(report))
     found += [
         _movers(report, dimension) for dimension in DIMENSIONS if movers_of(report, dimension)
     ]
@@ -154,13 +222,15 @@ def is_any_known(rows: Sequence[Row]) -> bool:
 def _shares(report: Summary, dimension: Dimension, *, bars: int) -> Table:
     rows = report.dimensions[dimension][:SHOWN_ROWS]
     digits = 2 if dimension == "language" else 1
-    title = f"Tokens by {'prompt language' if dimension == 'language' else dimension}"
-    columns = (dimension, "tokens", "requests")
+    what = "prompt language" if dimension == "language" else dimension
+    title = f"{_heading(report)} by {what}"
+    # The measure first, then the two that are always known.
+    shown_measures = tuple(dict.fromkeys((report.measure, "tokens", "requests")))
+    columns = (dimension, *(MEASURE_NAMES[each] for each in shown_measures))
     cells = [
         (
             name(dimension, row.key),
-            percent(row.tokens_ratio, digits),
-            percent(row.requests_ratio, digits),
+            *(percent(row.ratio(each), digits) for each in shown_measures),
         )
         for row in rows
     ]
@@ -174,25 +244,68 @@ def _shares(report: Summary, dimension: Dimension, *, bars: int) -> Table:
         tuple(
             (*row, *course, *line) for row, course, line in zip(cells, courses, drawn, strict=True)
         ),
-        spare=("requests", "course", "average", "highest"),
+        spare=(*columns[:1:-1], "course", "average", "highest"),
     )
 
 
-def sparkline(shares: Sequence[float], width: int = BARS_WIDTH) -> str:
-    """Return a course in at most `width` block characters, from zero to its own highest."""
-    highest = max(shares)
+def _heading(report: Summary) -> str:
+    return MEASURE_NAMES[report.measure].capitalize()
+
+
+def _law(report: Summary) -> Table:
+    """Return the table of origins by jurisdiction, in shares of the whole."""
+    laws = [row.key for row in report.dimensions["jurisdiction"]]
+    shown_laws = laws if len(laws) <= SHOWN_LAWS else [*laws[: SHOWN_LAWS - 1], OTHER]
+    cells: dict[tuple[str, str], list[Sums]] = {}
+    for row in report.law:
+        origin, law = split_pair(row.key)
+        cells.setdefault((origin, law if law in shown_laws else OTHER), []).append(row.sums)
+    columns = [name("jurisdiction", law) for law in shown_laws]
+    return Table(
+        f"{_heading(report)} by origin and jurisdiction",
+        ("origin", *columns, "all"),
+        tuple(
+            (
+                name("origin", row.key),
+                *(
+                    percent(total(cells.get((row.key, law), ())).share(report.measure, row.whole))
+                    for law in shown_laws
+                ),
+                percent(row.ratio(report.measure)),
+            )
+            for row in report.dimensions["origin"]
+            if row.sums.requests
+        ),
+        spare=tuple(reversed(columns[1:])),
+    )
+
+
+def sparkline(shares: Sequence[float | None], width: int = BARS_WIDTH) -> str:
+    """Return a course in at most `width` block characters, from zero to its own highest.
+
+    Where it is not known, there is a dot.
+    """
+    highest = max(filter(None, shares), default=0.0)
     if not highest:
         return ""
     width = min(width, len(shares))
     edges = [at * len(shares) // width for at in range(width + 1)]
-    means = [sum(shares[low:high]) / (high - low) for low, high in pairwise(edges)]
-    return "".join(_BARS[min(7, int(each / highest * 8))] if each else " " for each in means)
+    return "".join(_mark(shares[low:high], highest) for low, high in pairwise(edges))
+
+
+def _mark(shares: Sequence[float | None], highest: float) -> str:
+    known = [each for each in shares if each is not None]
+    if not known:
+        return "·"
+    mean = sum(known) / len(known)
+    return _BARS[min(7, int(mean / highest * 8))] if mean else " "
 
 
 def _movers(report: Summary, dimension: Dimension) -> Table:
     part = _part(report)
+    of = "" if report.measure == "tokens" else f" in shares of {MEASURE_NAMES[report.measure]}"
     return Table(
-        f"What has moved most, by {dimension}",
+        f"What has moved most{of}, by {dimension}",
         (dimension, f"first {part}", f"last {part}", "change in points"),
         tuple(
             (
@@ -230,7 +343,8 @@ def steps_table(report: Summary, limit: int | None = SHOWN_STEPS) -> Table:
     """Return the shares by origin of each day or week, or of the last `limit` of them."""
     origins = report.dimensions["origin"]
     first = 0 if limit is None else max(0, len(report.starts) - limit)
-    title = f"Tokens by origin, each {report.by}"
+    title = f"{_heading(report)} by origin, each {report.by}"
+    is_priced = report.whole.cost is not None
     if first:
         title += f": the last {limit} of {len(report.starts)}"
     return Table(
@@ -240,6 +354,7 @@ def steps_table(report: Summary, limit: int | None = SHOWN_STEPS) -> Table:
             *(name("origin", row.key) for row in origins),
             "tokens",
             "requests",
+            *(("cost",) if is_priced else ()),
         ),
         tuple(
             (
@@ -247,11 +362,12 @@ def steps_table(report: Summary, limit: int | None = SHOWN_STEPS) -> Table:
                 *(percent(row.shares[at]) for row in origins),
                 amount(sums.tokens),
                 amount(sums.requests),
+                *((measured("cost", sums.dollars),) if is_priced else ()),
             )
             for at, (start, sums) in enumerate(zip(report.starts, report.steps, strict=True))
             if at >= first
         ),
-        spare=("requests", "tokens", "unknown"),
+        spare=("cost", "requests", "tokens", "unknown"),
     )
 
 
@@ -260,6 +376,8 @@ def notes(read: Read | None) -> list[str]:
     if read is None:
         return []
     found = [f"{several(read.records, 'record')} read, {several(read.counted, 'event')} counted."]
+    if read.outside:
+        found.append(f"{several(read.outside, 'request')} outside the period left out.")
     found += _uncounted("rejected", read.rejected)
     found += _uncounted("skipped", read.skipped)
     found += read.broken

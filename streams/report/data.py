@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from streams.classify.keys import DIMENSIONS, name_of
-from streams.report.content import day
+from streams.classify.keys import DIMENSIONS, LAW, name_of, split_pair
+from streams.report.content import day, is_any_known
 from streams.shares.csv import to_csv
+from streams.shares.measures import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
     from streams.report.count import Uncounted
     from streams.report.summary import Row, Size, Summary
 
+#: Measures whose columns came later: columns are added at the end, as people read by place.
+_LATER = MEASURES[2:]
 _HEAD = (
     *("start", "dimension", "key", "name", "tokens", "requests"),
     *("prompt_tokens", "completion_tokens", "tokens_ratio", "requests_ratio"),
+    *("uncached_tokens", "cost", *(f"{measure}_ratio" for measure in _LATER)),
 )
 
 
@@ -25,7 +29,9 @@ def as_json(report: Summary) -> dict[str, Any]:
     """Return a report as JSON values.
 
     `weeks` or `days` counts those with tokens. `language` gives the shares of the whole period, the
-    other dimensions the course of each share. `steps` has the counts of each day or week.
+    other dimensions the course of each share, both of `measure`. `law` is by origin and
+    jurisdiction together. `steps` has the counts of each day or week. Cost is in US dollars; what
+    is not known is None.
     """
     return {
         "simulated": report.simulated,
@@ -33,11 +39,11 @@ def as_json(report: Summary) -> dict[str, Any]:
         f"{report.by}s": len(report.starts),
         "first": day(report.starts[0]) if report.starts else None,
         "last": day(report.starts[-1]) if report.starts else None,
-        **report.whole._asdict(),
+        **report.whole.body(),
         "origin": {
             row.key: row.course._asdict() for row in report.dimensions["origin"] if report.starts
         },
-        "language": {row.key: row.tokens_ratio for row in report.dimensions["language"]},
+        "language": {row.key: row.ratio(report.measure) for row in report.dimensions["language"]},
         "developer": _by_key(report.dimensions["developer"]),
         "model": _by_key(report.dimensions["model"]),
         "movers": [each._asdict() | {"change": each.change} for each in report.movers],
@@ -49,10 +55,10 @@ def as_json(report: Summary) -> dict[str, Any]:
             "last": _size(report.sizes.last),
         },
         "steps": [
-            {"start": start, **sums._asdict()}
+            {"start": start, **sums.body()}
             | {
                 dimension: {
-                    row.key: row.steps[at]._asdict()
+                    row.key: row.steps[at].body()
                     for row in report.dimensions[dimension]
                     if any(row.steps[at])
                 }
@@ -68,14 +74,23 @@ def as_json(report: Summary) -> dict[str, Any]:
             "rejected": _uncounted(report.read.rejected),
             "skipped": _uncounted(report.read.skipped),
             "broken": list(report.read.broken),
+            "outside": report.read.outside,
         },
+        "measure": report.measure,
+        "provider": _by_key(report.dimensions["provider"]),
+        "jurisdiction": _by_key(report.dimensions["jurisdiction"]),
+        "law": [
+            dict(zip(("origin", "jurisdiction"), split_pair(key), strict=True)) | body
+            for key, body in _by_key(report.law).items()
+        ],
+        **{f"{part}_ratio": ratio for part, ratio in report.covered._asdict().items()},
     }
 
 
 def _by_key(rows: tuple[Row, ...]) -> dict[str, Any]:
     return {
-        row.key: row.sums._asdict()
-        | {"tokens_ratio": row.tokens_ratio, "requests_ratio": row.requests_ratio}
+        row.key: row.sums.body()
+        | {f"{measure}_ratio": row.ratio(measure) for measure in MEASURES}
         | row.course._asdict()
         for row in rows
     }
@@ -98,19 +113,30 @@ def _uncounted(uncounted: Mapping[str, Uncounted]) -> dict[str, Any]:
 
 def as_csv(report: Summary) -> bytes:
     """Return a report as CSV: a row for each key that a day or week has; ratios are 0-1."""
+    of = {dimension: report.dimensions[dimension] for dimension in DIMENSIONS}
+    law = report.law if is_any_known(report.dimensions["jurisdiction"]) else ()
     rows = (
         [
             dt.datetime.fromtimestamp(start, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             dimension,
             row.key,
-            name_of(dimension, row.key),
-            *row.steps[at],
-            row.steps[at].tokens / whole.tokens,
-            row.steps[at].requests / whole.requests if whole.requests else None,
+            _name(dimension, row.key),
+            *row.steps[at][:4],
+            *(row.steps[at].share(measure, whole) for measure in ("tokens", "requests")),
+            row.steps[at].uncached_tokens,
+            row.steps[at].dollars,
+            *(row.steps[at].share(measure, whole) for measure in _LATER),
         ]
         for at, (start, whole) in enumerate(zip(report.starts, report.steps, strict=True))
-        for dimension in DIMENSIONS
-        for row in report.dimensions[dimension]
+        for dimension, found in (*of.items(), (LAW, law))
+        for row in found
         if any(row.steps[at])
     )
     return to_csv(_HEAD, rows)
+
+
+def _name(dimension: str, key: str) -> str:
+    if dimension != LAW:
+        return name_of(dimension, key)
+    origin, jurisdiction = split_pair(key)
+    return f"{name_of('origin', origin)} / {name_of('jurisdiction', jurisdiction)}"

@@ -37,6 +37,13 @@ def percent(ratio: float | None, digits: int = 1) -> str:
     return f"{ratio * 100:.{digits}f} %"
 
 
+def covered(ratio: float) -> str:
+    """Return a part as a whole percentage: only all is 100 %, and only nothing is 0 %."""
+    if 0.995 <= ratio < 1:
+        return ">99 %"
+    return percent(ratio, 0)
+
+
 def points(difference: float | None) -> str:
     """Return a difference of shares in points, with its sign; a dash where there is none."""
     if difference is None:
@@ -66,4 +73,6 @@ def measured(measure: str, value: float | None) -> str:
         return "–"
     if measure != "cost":
         return amount(value)
+    if 0 < value < 0.005:
+        return "<$0.01"
     return f"${value:,.2f}" if value < 1000 else f"${amount(value)}"

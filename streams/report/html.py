@@ -19,12 +19,13 @@ from streams.report.content import (
 from streams.report.formatting import percent
 from streams.report.summary import STEP_OF
 from streams.shares.history import STEPS
+from streams.shares.measures import MEASURE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from streams.classify.keys import Dimension
-    from streams.report.summary import Row, Summary
+    from streams.report.summary import Summary
 
 # A chart's size in its own units, with room for the axes.
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 960, 326, 72, 34
@@ -126,8 +127,9 @@ def _body(report: Summary) -> Iterator[str]:
     if report.starts:
         yield _area(report)
         yield '<div class="pair">'
-        yield _bars(report, "language", "Tokens by prompt language", 2)
-        yield _bars(report, "developer", "Tokens by developer", 1)
+        of = MEASURE_NAMES[report.measure].capitalize()
+        yield _bars(report, "language", f"{of} by prompt language", 2)
+        yield _bars(report, "developer", f"{of} by developer", 1)
         yield "</div>"
         for table in tables(report, bars=0):
             yield f"<h2>{escape(table.title)}</h2>"
@@ -165,37 +167,59 @@ def _table(table: Table) -> str:
 
 def _area(report: Summary) -> str:
     """Return the stacked shares by origin over time."""
-    rows = report.dimensions["origin"]
-    steps = len(report.starts)
-    # A single day or week is as wide as the chart.
-    places = [_x(_part(report, at)) for at in range(steps)] if steps > 1 else [_x(0), _x(1)]
-    below = [0.0] * len(places)
-    parts = []
-    for row in rows:
-        shares = row.shares if steps > 1 else row.shares * 2
-        above = [low + share for low, share in zip(below, shares, strict=True)]
-        if any(shares):
-            label = f"{name('origin', row.key)}: {percent(row.tokens_ratio)} of all tokens"
-            parts.append(
-                f'<polygon class="area {escape(row.key)}" points="{_points(places, above, below)}">'
-                f"<title>{escape(label)}</title></polygon>"
-            )
-        below = above
+    rows, measure = report.dimensions["origin"], report.measure
+    of, steps = MEASURE_NAMES[measure], len(report.starts)
+    parts = [polygon for span in _spans(report) for polygon in _polygons(report, span)]
     legend = "".join(
         f'<li><span class="swatch {escape(row.key)}"></span>{escape(name("origin", row.key))} '
-        f"{percent(row.tokens_ratio)}</li>"
+        f"{percent(row.ratio(measure))}</li>"
         for row in rows
         if row.sums.tokens
     )
     each = f", each {report.by}" if steps > 1 else ""
     drawn = "course dense" if steps > _DENSE else "course"
-    label = f"Share of tokens by origin, {day(report.starts[0])} to {day(report.starts[-1])}"
+    label = f"Share of {of} by origin, {day(report.starts[0])} to {day(report.starts[-1])}"
     return (
-        f"<figure><h2>Share of tokens by origin{each}</h2>\n"
+        f"<figure><h2>Share of {of} by origin{each}</h2>\n"
         f'<svg class="{drawn}" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="{escape(label)}">{_grid()}{"".join(parts)}{_dates(report)}</svg>\n'
         f'<ul class="legend">{legend}</ul></figure>'
     )
+
+
+def _spans(report: Summary) -> Iterator[range]:
+    """Yield the steps without a gap between them in which shares are known."""
+    start = None
+    for at, sums in enumerate(report.steps):
+        if sums.value(report.measure) and start is None:
+            start = at
+        if not sums.value(report.measure) and start is not None:
+            yield range(start, at)
+            start = None
+    if start is not None:
+        yield range(start, len(report.steps))
+
+
+def _polygons(report: Summary, span: range) -> Iterator[str]:
+    """Yield the stacked areas of some steps; a key whose share is not known has none."""
+    steps, of = len(report.starts), MEASURE_NAMES[report.measure]
+    places = [_x(_part(report, at)) for at in span]
+    if len(span) == 1:
+        # As wide as the chart, or as one step of it.
+        half = (_x(1) - _x(0)) / (2 * max(1, steps - 1))
+        near = (places[0] - half, places[0] + half) if steps > 1 else (_x(0), _x(1))
+        places = [max(_x(0), near[0]), min(_x(1), near[1])]
+    below = [0.0] * len(places)
+    for row in report.dimensions["origin"]:
+        shares = [row.shares[at] or 0.0 for at in span] * (2 if len(span) == 1 else 1)
+        above = [low + share for low, share in zip(below, shares, strict=True)]
+        if any(shares):
+            label = f"{name('origin', row.key)}: {percent(row.ratio(report.measure))} of all {of}"
+            yield (
+                f'<polygon class="area {escape(row.key)}" points="{_points(places, above, below)}">'
+                f"<title>{escape(label)}</title></polygon>"
+            )
+        below = above
 
 
 def _part(report: Summary, at: int) -> float:
@@ -247,10 +271,15 @@ def _anchor(at: int, first: int, last: int) -> str:
 def _bars(report: Summary, dimension: Dimension, called: str, digits: int) -> str:
     """Return one bar per key, the longest as wide as the chart."""
     rows = report.dimensions[dimension][:SHOWN_ROWS]
-    largest = max(row.tokens_ratio for row in rows) or 1.0
-    bars = "".join(_bar(row, at, dimension, largest, digits) for at, row in enumerate(rows))
+    ratios = [row.ratio(report.measure) for row in rows]
+    largest = max(filter(None, ratios), default=1.0)
+    keys = [name(dimension, row.key) for row in rows]
+    bars = "".join(
+        _bar(key, ratio, at, largest, digits)
+        for at, (key, ratio) in enumerate(zip(keys, ratios, strict=True))
+    )
     label = ", ".join(
-        f"{name(dimension, row.key)} {percent(row.tokens_ratio, digits)}" for row in rows
+        f"{key} {percent(ratio, digits)}" for key, ratio in zip(keys, ratios, strict=True)
     )
     return (
         f"<figure><h2>{called}</h2>\n"
@@ -259,12 +288,11 @@ def _bars(report: Summary, dimension: Dimension, called: str, digits: int) -> st
     )
 
 
-def _bar(row: Row, at: int, dimension: Dimension, largest: float, digits: int) -> str:
-    label = name(dimension, row.key)
+def _bar(label: str, ratio: float | None, at: int, largest: float, digits: int) -> str:
     label = label if len(label) <= 20 else label[:19] + "…"
-    wide = round(row.tokens_ratio / largest * 220, 1)
+    wide = round((ratio or 0.0) / largest * 220, 1)
     return (
         f'<text class="label" x="0" y="{at * 26 + 17}">{escape(label)}</text>'
         f'<rect class="bar" x="160" y="{at * 26 + 4}" width="{wide}" height="18" rx="2"/>'
-        f'<text x="{166 + wide}" y="{at * 26 + 17}">{percent(row.tokens_ratio, digits)}</text>'
+        f'<text x="{166 + wide}" y="{at * 26 + 17}">{percent(ratio, digits)}</text>'
     )

@@ -1,7 +1,8 @@
 """Summarize counts of days or weeks as a report: shares, their course, movers.
 
-A share is of tokens unless stated otherwise. An average is the mean of the shares of days or weeks,
-as the study's averages are, so a busy week weighs no more than a quiet one.
+A share is of the measure that is asked for, tokens unless stated otherwise, and None where that is
+not known. An average is the mean of the shares of days or weeks, as the study's averages are, so a
+busy week weighs no more than a quiet one.
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from streams.classify.keys import DIMENSIONS, OTHER, Dimension
+from streams.classify.keys import DIMENSIONS, LAW, OTHER, SERVED_DIMENSIONS, Dimension
 from streams.classify.origin.values import ORIGINS
+from streams.report.sums import Covered, Sums, total
 from streams.shares.grouping import SHOWN_MODELS
 from streams.shares.history import STEPS, point, step_start
 from streams.shares.sums import classified
-from streams.state.counts import Counts, add_all
+from streams.state.counts import REQUESTS, Counts, add_all
 from streams.state.pieces import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from streams.classify.origin.catalog import Catalog
     from streams.report.count import Uncounted
+    from streams.shares.measures import Measure
     from streams.state.pane import Pane
 
 By = Literal["day", "week"]
@@ -31,50 +34,72 @@ STEP_OF: dict[str, str] = {"day": "1d", "week": "1w"}
 SHOWN_MOVERS, MIN_CHANGE = 10, 0.0005
 #: Movers compare the last 1/10 of the period with the first 1/10.
 PART = 10
+_DAY_SECONDS = STEPS["1d"].seconds
 
 
-class Sums(NamedTuple):
-    """Counts, in the order of a history's lists."""
+class Period(NamedTuple):
+    """The period that is reported: days that begin in `[since, until)`; None leaves an end open.
 
-    tokens: int = 0
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    A day counts in full, and `since` is the start of a day in UTC.
+    """
 
-    def plus(self, more: Sequence[int]) -> Sums:
-        """Return the sum of both."""
-        return Sums(*(mine + other for mine, other in zip(self, more, strict=True)))
+    since: int | None = None
+    until: float | None = None
+
+    @classmethod
+    def of(cls, since: float | None, until: float | None) -> Period:
+        """Return the period from the day of `since` on, to before `until`."""
+        return cls(None if since is None else step_start(int(since), _DAY_SECONDS), until)
+
+    def __contains__(self, start: object) -> bool:
+        """Return whether a day is in it, by its start in unix seconds."""
+        assert isinstance(start, int)
+        return (self.since is None or start >= self.since) and (
+            self.until is None or start < self.until
+        )
 
 
 class Course(NamedTuple):
-    """The course of a share: ratios 0-1. `average` is the mean over the days or weeks."""
+    """The course of a share: ratios 0-1. `average` is the mean over the days or weeks.
 
-    first: float
-    highest: float
-    last: float
-    average: float
+    None where it is not known; the highest and the average are of the steps where it is.
+    """
+
+    first: float | None
+    highest: float | None
+    last: float | None
+    average: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One key of a dimension over the whole period; `shares` are of tokens, one per step."""
+    """One key of a dimension over the whole period; `shares` are of the measure, one per step."""
 
     key: str
     sums: Sums
-    tokens_ratio: float
-    requests_ratio: float
-    shares: tuple[float, ...]
+    whole: Sums
+    shares: tuple[float | None, ...]
     steps: tuple[Sums, ...]
+
+    def ratio(self, measure: Measure) -> float | None:
+        """Return the key's share of the whole period."""
+        return self.sums.share(measure, self.whole)
 
     @property
     def course(self) -> Course:
         """The course of the key's share."""
         shares = self.shares
-        return Course(shares[0], max(shares), shares[-1], sum(shares) / len(shares))
+        known = [each for each in shares if each is not None]
+        return Course(
+            shares[0],
+            max(known, default=None),
+            shares[-1],
+            sum(known) / len(known) if known else None,
+        )
 
 
 class Mover(NamedTuple):
-    """A key whose share of tokens has changed: its share in the first tenth and in the last."""
+    """A key whose share has changed: its share in the first tenth and in the last."""
 
     dimension: Dimension
     key: str
@@ -113,6 +138,8 @@ class Read:
     skipped: Mapping[str, Uncounted]
     #: Messages about inputs that ended early.
     broken: tuple[str, ...] = ()
+    #: Counted requests that are not in the period.
+    outside: int = 0
 
     @property
     def is_all_rejected(self) -> bool:
@@ -122,31 +149,42 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A report: each step (day or week) with tokens, and each dimension by tokens, largest first.
+    """A report: each step (day or week) with tokens, and each dimension, largest first.
 
-    `starts` are in unix seconds, UTC; weeks start on Monday. `read` is None for a worker's history.
+    `starts` are in unix seconds, UTC; weeks start on Monday. `law` is by origin and jurisdiction
+    together. `read` is None for a worker's history.
     """
 
     by: By
+    measure: Measure
     starts: tuple[int, ...]
     steps: tuple[Sums, ...]
     whole: Sums
+    covered: Covered
     dimensions: Mapping[Dimension, tuple[Row, ...]]
+    law: tuple[Row, ...]
     movers: tuple[Mover, ...]
     sizes: Sizes | None
     read: Read | None = None
     simulated: bool = False
 
 
-#: Points of a history (body of /api/v1/history), by dimension.
-Histories = dict[Dimension, "list[dict[str, Any]]"]
+#: Points of a history (body of /api/v1/history), by dimension; those of LAW among them.
+Histories = dict[str, "list[dict[str, Any]]"]
+_ALL = (*DIMENSIONS, LAW)
+#: The dimensions that a worker of before providers does not know: these may be empty.
+LATER_DIMENSIONS = frozenset({*SERVED_DIMENSIONS, LAW})
 
 
-def histories(panes: Mapping[int, Pane], catalog: Catalog, by: By) -> Histories:
+def histories(
+    panes: Mapping[int, Pane], catalog: Catalog, by: By, period: Period | None = None
+) -> Histories:
     """Return the points of panes of days, in the form of a worker's history."""
     seconds = STEPS[STEP_OF[by]].seconds
-    steps: dict[Dimension, dict[int, dict[str, Counts]]] = {each: {} for each in DIMENSIONS}
+    steps: dict[str, dict[int, dict[str, Counts]]] = {each: {} for each in _ALL}
     for start, pane in sorted(panes.items()):
+        if period is not None and start not in period:
+            continue
         grouped = at_once(classified(pane, catalog)).by_dimension(catalog)
         for dimension, found in steps.items():
             add_all(found.setdefault(step_start(start, seconds), {}), grouped[dimension])
@@ -156,39 +194,58 @@ def histories(panes: Mapping[int, Pane], catalog: Catalog, by: By) -> Histories:
     }
 
 
+def requests_outside(panes: Mapping[int, Pane], period: Period) -> int:
+    """Return the requests of the panes of days that are not in a period."""
+    return sum(
+        counts[REQUESTS]
+        for start, pane in panes.items()
+        if start not in period
+        for counts in pane.cells.values()
+    )
+
+
 def summary_of_worker(
-    read: Callable[[Dimension, str], Mapping[str, Any]], by: By, *, simulated: bool
+    read: Callable[[str, str], Mapping[str, Any]],
+    by: By,
+    *,
+    measure: Measure = "tokens",
+    simulated: bool,
 ) -> Summary:
     """Return the report of a worker; `read` gives its history by dimension and step."""
-    points: Histories = {each: read(each, STEP_OF[by])["points"] for each in DIMENSIONS}
-    return summary(points, by, simulated=simulated)
+    points = {each: read(each, STEP_OF[by])["points"] for each in _ALL}
+    return summary(points, by, measure=measure, simulated=simulated)
 
 
-def summary(of: Histories, by: By, *, read: Read | None = None, simulated: bool = False) -> Summary:
-    """Return the report of four histories of the same steps. Steps without tokens are left out."""
+def summary(
+    of: Mapping[str, list[dict[str, Any]]],
+    by: By,
+    *,
+    measure: Measure = "tokens",
+    read: Read | None = None,
+    simulated: bool = False,
+) -> Summary:
+    """Return the report of histories of the same steps. Steps without tokens are left out."""
+    counted = {int(each["start"]): each for each in of["origin"] if each["tokens"]}
     steps = {
-        int(each["start"]): Sums(
-            each["tokens"], each["requests"], each["prompt_tokens"], each["completion_tokens"]
-        )
-        for each in of["origin"]
-        if each["tokens"]
+        start: Sums.of([each.get(name) for name in Sums._fields]) for start, each in counted.items()
     }
-    whole = Sums()
-    for each in steps.values():
-        whole = whole.plus(each)
-    dimensions = {
-        dimension: _rows(dimension, of[dimension], steps, whole) if steps else ()
-        for dimension in DIMENSIONS
+    whole = total(steps.values())
+    rows = {
+        each: _rows(each, of.get(each, []), steps, whole, measure) if steps else () for each in _ALL
     }
+    dimensions = {dimension: rows[dimension] for dimension in DIMENSIONS}
     sums = tuple(steps.values())
     tenth = _tenth(len(sums))
     return Summary(
         by=by,
+        measure=measure,
         starts=tuple(steps),
         steps=sums,
         whole=whole,
+        covered=_covered(counted.values(), whole),
         dimensions=dimensions,
-        movers=_movers(dimensions, sums),
+        law=rows[LAW],
+        movers=_movers(dimensions, sums, measure),
         sizes=Sizes(_size([whole]), _size(sums[:tenth]), _size(sums[-tenth:]))
         if whole.requests
         else None,
@@ -197,8 +254,22 @@ def summary(of: Histories, by: By, *, read: Read | None = None, simulated: bool 
     )
 
 
+def _covered(points: Collection[Mapping[str, Any]], whole: Sums) -> Covered:
+    def part(name: str) -> float | None:
+        tokens = [each.get(name) for each in points]
+        if not whole.tokens or None in tokens:
+            return None
+        return float(sum(filter(None, tokens)) / whole.tokens)
+
+    return Covered(part("priced_tokens"), part("estimated_tokens"), part("measured_tokens"))
+
+
 def _rows(
-    dimension: Dimension, points: list[dict[str, Any]], steps: Mapping[int, Sums], whole: Sums
+    dimension: str,
+    points: list[dict[str, Any]],
+    steps: Mapping[int, Sums],
+    whole: Sums,
+    measure: Measure,
 ) -> tuple[Row, ...]:
     found: dict[str, dict[int, Sums]] = {
         key: {} for key in (ORIGINS if dimension == "origin" else ())
@@ -207,20 +278,27 @@ def _rows(
         start = int(each["start"])
         if start in steps:
             for key, counts in each["cells"].items():
-                found.setdefault(key, {})[start] = Sums(*counts[: len(Sums._fields)])
+                found.setdefault(key, {})[start] = Sums.of(counts)
     if dimension == "model":
-        found = _largest(found)
-    rows = [_row(key, cells, steps, whole) for key, cells in found.items()]
+        found = _largest(found, measure)
+    rows = [_row(key, cells, steps, whole, measure) for key, cells in found.items()]
     if dimension == "origin":
         # In the fixed order of origins, including those that do not occur.
         return tuple(rows)
-    return tuple(sorted(rows, key=lambda row: (row.key == OTHER, -row.sums.tokens, row.key)))
+    return tuple(
+        sorted(rows, key=lambda row: (row.key == OTHER, *_weight(row.sums, measure), row.key))
+    )
 
 
-def _largest(found: dict[str, dict[int, Sums]]) -> dict[str, dict[int, Sums]]:
+def _weight(sums: Sums, measure: Measure) -> tuple[int, int]:
+    """Return what sorts the largest first; of equal ones, that with more tokens."""
+    return -(sums.value(measure) or 0), -sums.tokens
+
+
+def _largest(found: dict[str, dict[int, Sums]], measure: Measure) -> dict[str, dict[int, Sums]]:
     """Return the models that are shown by name, and the rest as `other`."""
-    weights = {key: sum(each.tokens for each in cells.values()) for key, cells in found.items()}
-    ranked = sorted(weights.keys() - {OTHER}, key=lambda key: (-weights[key], key))
+    weights = {key: _weight(total(cells.values()), measure) for key, cells in found.items()}
+    ranked = sorted(weights.keys() - {OTHER}, key=lambda key: (*weights[key], key))
     kept = {key: found[key] for key in ranked[:SHOWN_MODELS]}
     rest: dict[int, Sums] = {}
     for key in (*ranked[SHOWN_MODELS:], *({OTHER} & found.keys())):
@@ -229,18 +307,16 @@ def _largest(found: dict[str, dict[int, Sums]]) -> dict[str, dict[int, Sums]]:
     return kept | ({OTHER: rest} if rest else {})
 
 
-def _row(key: str, cells: Mapping[int, Sums], steps: Mapping[int, Sums], whole: Sums) -> Row:
+def _row(
+    key: str, cells: Mapping[int, Sums], steps: Mapping[int, Sums], whole: Sums, measure: Measure
+) -> Row:
     mine = tuple(cells.get(start, Sums()) for start in steps)
-    sums = Sums()
-    for each in mine:
-        sums = sums.plus(each)
     return Row(
         key=key,
-        sums=sums,
-        tokens_ratio=sums.tokens / whole.tokens,
-        requests_ratio=sums.requests / whole.requests if whole.requests else 0.0,
+        sums=total(mine),
+        whole=whole,
         shares=tuple(
-            each.tokens / all_.tokens for each, all_ in zip(mine, steps.values(), strict=True)
+            each.share(measure, all_) for each, all_ in zip(mine, steps.values(), strict=True)
         ),
         steps=mine,
     )
@@ -251,27 +327,23 @@ def _tenth(steps: int) -> int:
 
 
 def _movers(
-    dimensions: Mapping[Dimension, tuple[Row, ...]], steps: Sequence[Sums]
+    dimensions: Mapping[Dimension, tuple[Row, ...]], steps: Sequence[Sums], measure: Measure
 ) -> tuple[Mover, ...]:
-    """Return the largest changes between the first tenth and the last, largest first."""
+    """Return the largest changes between the first tenth and the last, largest first.
+
+    A share that is not known at one of the two ends has not moved.
+    """
     if len(steps) < 2:
         return ()
     tenth = _tenth(len(steps))
-
-    def share(of: Sequence[Sums], within: Sequence[Sums]) -> float:
-        return sum(each.tokens for each in of) / sum(each.tokens for each in within)
-
-    found = [
-        Mover(
-            dimension,
-            row.key,
-            share(row.steps[:tenth], steps[:tenth]),
-            share(row.steps[-tenth:], steps[-tenth:]),
-        )
-        for dimension, rows in dimensions.items()
-        for row in rows
-        if row.key != OTHER
-    ]
+    first, last = total(steps[:tenth]), total(steps[-tenth:])
+    found = []
+    for dimension, rows in dimensions.items():
+        for row in rows:
+            before = total(row.steps[:tenth]).share(measure, first)
+            after = total(row.steps[-tenth:]).share(measure, last)
+            if row.key != OTHER and before is not None and after is not None:
+                found.append(Mover(dimension, row.key, before, after))
     moved = [each for each in found if abs(each.change) >= MIN_CHANGE]
     moved.sort(key=lambda each: (-abs(each.change), each.dimension, each.key))
     return tuple(moved)

@@ -22,7 +22,19 @@ from streams.shares.sums import (
 )
 from streams.shares.windows import KEPT_WINDOW_MODELS, MAX_WINDOW_MODELS, Names
 from streams.state.codec import decode_pane
-from streams.state.counts import COMPLETION, PROMPT, REQUESTS, Counts, add_all, added_up, tokens_of
+from streams.state.counts import (
+    COMPLETION,
+    ESTIMATED_TOKENS,
+    PRICED_TOKENS,
+    PROMPT,
+    REQUESTS,
+    UNMEASURED,
+    Counts,
+    add_all,
+    added_up,
+    at,
+    tokens_of,
+)
 from streams.state.packing import pack, unpack
 from streams.state.pane import DAY, FINE, HOUR, MIDDLE, Level, pane_start
 from streams.state.pieces import go_on
@@ -176,14 +188,14 @@ class History:
         else:
             cells_at = ((at, self.cells(panes, at, query.dimension)) for at in panes.values)
         points: dict[int, dict[str, Counts]] = {}
-        for at, cells in cells_at:
-            add_all(points.setdefault(step_start(at, seconds), {}), cells)
+        for begin, cells in cells_at:
+            add_all(points.setdefault(step_start(begin, seconds), {}), cells)
         return {
             "dimension": query.dimension,
             "step": query.step,
             "seconds": seconds,
             "as_of": query.as_of,
-            "points": [point(at, cells) for at, cells in points.items()],
+            "points": [point(begin, cells) for begin, cells in points.items()],
         }
 
     def _of_part(self, query: Query) -> Iterable[tuple[int, dict[str, Counts]]]:
@@ -231,13 +243,17 @@ def point(start: int, cells: Mapping[str, Counts]) -> dict[str, Any]:
     """Return a point of a history: its sums, and its counts by key as lists.
 
     A list is tokens, requests, prompt tokens, completion tokens, uncached tokens and cost in US
-    dollars; the last two are None where they are not known.
+    dollars; the last two are None where they are not known. The tokens at the end say of how much
+    they are known: those that have a price, by an estimate, and with cache reads counted.
     """
-    whole = _amounts(added_up(cells.values()))
+    whole = added_up(cells.values())
     return {
         "start": start,
-        **dict(zip(_AMOUNTS, whole, strict=True)),
+        **dict(zip(_AMOUNTS, _amounts(whole), strict=True)),
         "cells": {key: _amounts(counts) for key, counts in sorted(cells.items())},
+        "priced_tokens": at(whole, PRICED_TOKENS),
+        "estimated_tokens": at(whole, ESTIMATED_TOKENS),
+        "measured_tokens": tokens_of(whole) - at(whole, UNMEASURED),
     }
 
 

@@ -207,6 +207,11 @@ SCHEMAS: Final[Schema] = {
                         "maxItems": 6,
                     },
                 },
+                priced_tokens=_COUNT | {"description": "Tokens of the requests that have a price."},
+                estimated_tokens=_COUNT
+                | {"description": "The part of them whose price is an estimate."},
+                measured_tokens=_COUNT
+                | {"description": "Tokens whose cache reads would have been counted."},
             )
         ),
     ),

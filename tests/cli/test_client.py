@@ -275,6 +275,9 @@ STRANGE = [
             HISTORY | {"points": [POINT | {"cells": {"cn-open/en": [1]}}]},
             HISTORY | {"points": [POINT | {"cells": {"cn-open/en": ["1"] * 4}}]},
             HISTORY | {"points": [POINT | {"cells": [1]}]},
+            HISTORY | {"points": [POINT | {"cells": {"cn-open/en": [5, 1, None, 2]}}]},
+            HISTORY | {"points": [POINT | {"cells": {"cn-open/en": [5, 1, 3, 2, "9"]}}]},
+            HISTORY | {"points": [POINT | {"cost": "9"}]},
             SHARES | {"windows": []},
             SHARES | {"windows": {"7d": {"model": [{"key": 7}]}}},
             UNKNOWN | {"models": [{"model": 7}]},
@@ -301,6 +304,8 @@ def test_a_strange_answer_is_an_error_and_no_traceback(body, origins, command):
     "extra",
     [
         {"cells": {"cn-open/en": [5, 1, 3, 2, 9, 9, 9]}},
+        {"cells": {"cn-open/en": [5, 1, 3, 2, None, None]}},
+        {"cells": {"cn-open/en": [5, 1, 3, 2, 4, 1e29]}, "cost": 1e29},
         {"cells": {"no slash": [5, 1, 3, 2]}},
         {"cells": {}},
         {"start": 0},
