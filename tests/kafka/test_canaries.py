@@ -90,7 +90,7 @@ def is_read(worker, count):
 
 
 @each_group
-def test_a_worker_shows_models_and_providers_only(key, bootstrap, make_worker):
+def test_a_worker_shows_names_only(key, bootstrap, make_worker):
     group = canaries_of(key)
     models = frozenset().union(*(each.models | each.providers for each in group))
     worker = make_worker(**settings_of(key), log_level="DEBUG", tenant_salt="pepper").start()
