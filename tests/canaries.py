@@ -27,11 +27,12 @@ _NUMBERS = count()
 
 @dataclass(frozen=True)
 class Planted:
-    """A record with canaries in it, and those that are in names of models or in ids."""
+    """A record with canaries in it, and those that are in names or in ids."""
 
     value: bytes
     headers: list[tuple[str, bytes]]
     models: frozenset[str]
+    providers: frozenset[str]
     ids: frozenset[str]
 
 
@@ -59,6 +60,7 @@ def _judged(value: bytes, sample: Sample, decoder: Decoder) -> Planted:
         value,
         sample.headers,
         found_in(" ".join(each.model for each in events)),
+        found_in(" ".join(str(each.provider) for each in events)),
         found_in(" ".join(str(each.id) for each in events)),
     )
 

@@ -15,6 +15,7 @@ from streams.classify.enrichment import attempt
 from streams.classify.keys import UNKNOWN, cell_key, model_key
 from streams.classify.language.tags import UNDETERMINED, canonical
 from streams.classify.name_numbers import NameNumbers
+from streams.classify.provider.values import SELF_HOSTED
 from streams.classify.tenant import hashed
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streams.classify.origin.catalog import Catalog
+    from streams.classify.price.prices import Prices
 
 _Name = TypeVar("_Name")
 
@@ -53,11 +55,15 @@ class Classifier:
 
     A number is valid until the next call of `make_room`: `generation` is that of the valid numbers,
     and changes when all earlier ones become void. `tenant_salt` keys the hash of tenants; workers
-    of one group need the same one.
+    of one group need the same one. `prices` is the list by which costs are estimated, None for
+    none.
     """
 
-    def __init__(self, catalog: Catalog, tenant_salt: str = "") -> None:
+    def __init__(
+        self, catalog: Catalog, tenant_salt: str = "", prices: Prices | None = None
+    ) -> None:
         self.catalog = catalog
+        self.prices = prices
         self._next_catalog = catalog
         self._salt = tenant_salt.encode()
         self._clear()
@@ -77,6 +83,7 @@ class Classifier:
         self._tenants: dict[str | None, int] = {None: -1, "": -1}
         self._providers: dict[str | None, int] = {None: -1}
         self._model_keys: dict[tuple[int, int], str] = {}
+        self._price_numbers: dict[tuple[int, int, int], int] = {}
         self._tenant_keys: dict[tuple[str, int, int], str] = {}
 
     def use(self, catalog: Catalog) -> None:
@@ -145,6 +152,25 @@ class Classifier:
     def _learn_provider(self, served: str | None) -> int:
         key = attempt("provider", self.catalog.provider_key, served or "", otherwise=UNKNOWN)
         return -1 if key == UNKNOWN else self.provider_names[key]
+
+    def price_number(self, prices: Prices, model: int, provider: int, developer: int) -> int:
+        """Return the number of a model's price at a provider, -1 for none, from their numbers."""
+        at = model, provider, developer
+        found = self._price_numbers.get(at)
+        if found is None:
+            if len(self._price_numbers) > TABLE_SIZE:
+                self._price_numbers.clear()
+            found = self._price_numbers[at] = self._price(prices, at)
+        return found
+
+    def _price(self, prices: Prices, at: tuple[int, int, int]) -> int:
+        model, provider, developer = at
+        served = "" if provider < 0 else self.provider_names.names[provider]
+        if served and self.catalog.jurisdiction(served) == SELF_HOSTED:
+            # An override may say so of a provider that has a list.
+            return -1
+        names = self.model_names.names[model], self.developer_names.names[developer]
+        return prices.number(names[0], served, names[1])
 
     def served_key(self, number: int) -> str:
         """Return the key of a model with its provider.

@@ -1,4 +1,4 @@
-"""Enrichment of a request (its language, origin, tenant, provider) never affects its count.
+"""Enrichment of a request (its language, origin, tenant, provider, price) never affects its count.
 
 Failures are counted, once for the whole process: a decoder, a classifier and a separate thread may
 fail, and one counter on /metrics covers them all.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("tokenshare.enrichment")
 
 #: What may fail; the values are label values of `tokenshare_enrichment_failures_total`.
-Kind = Literal["language", "origin", "tenant", "provider"]
+Kind = Literal["language", "origin", "tenant", "provider", "price"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _Argument = TypeVar("_Argument")

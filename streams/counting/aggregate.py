@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray  # noqa: TC002 - a NamedTuple keeps its annotations
 
+from streams.counting.estimates import estimates_of
 from streams.decode.event import (
     ALLOWED_CLOCK_SKEW_SECONDS,
     EARLIEST_TIME,
@@ -25,6 +26,8 @@ from streams.state.counts import (
     CACHED,
     COST,
     COST_SQUARES,
+    ESTIMATED,
+    ESTIMATED_TOKENS,
     PRICED,
     PRICED_TOKENS,
     REASONING,
@@ -56,6 +59,8 @@ NANO_IN_MICRO = 1000
 OF_MODELS = frozenset((CACHED, CACHE_STATED, COST, PRICED, PRICED_TOKENS))
 OF_CELLS = OF_MODELS | {COST_SQUARES}
 OF_TOTALS = OF_MODELS | {REASONING}
+#: Beside those, where costs are estimated.
+_OF_ESTIMATES = frozenset((ESTIMATED, ESTIMATED_TOKENS))
 
 
 class Keys(NamedTuple):
@@ -71,17 +76,30 @@ Sums = list[tuple[int, Counts]]
 
 @dataclass(frozen=True, slots=True)
 class More:
-    """What events may say beside their tokens: -1 where one does not. `cost` is in nano-dollars."""
+    """What events may say beside their tokens: -1 where one does not. `cost` is in nano-dollars.
+
+    `estimated` is the part of the cost that nobody stated, None where no cost is estimated.
+    """
 
     cached: NDArray[np.int64]
     reasoning: NDArray[np.int64]
     cost: NDArray[np.int64]
+    estimated: NDArray[np.int64] | None = None
 
     @classmethod
-    def of(cls, rows: Rows) -> More | None:
-        """Return what rows say beside their tokens, None where none says anything."""
-        columns = (rows.cached, rows.reasoning, rows.cost)
-        return cls(*columns) if any((each >= 0).any() for each in columns) else None
+    def of(cls, rows: Rows, classifier: Classifier) -> More | None:
+        """Return what rows say beside their tokens, None where none says anything.
+
+        Where the classifier has prices, costs that rows do not state are estimated.
+        """
+        cost, estimated = rows.cost, None
+        if classifier.prices is not None:
+            estimates = estimates_of(rows, classifier, classifier.prices)
+            if (estimates >= 0).any():
+                cost, estimated = np.where(estimates >= 0, estimates, cost), estimates
+        columns = (rows.cached, rows.reasoning, cost)
+        said = any((each >= 0).any() for each in columns)
+        return cls(*columns, estimated) if said else None
 
     def columns(
         self, tokens: NDArray[np.int64], requests: NDArray[np.int64] | None
@@ -105,6 +123,9 @@ class More:
                 micro = micro.astype(object)
             squares = micro * micro
             yield COST_SQUARES, squares if requests is None else -(-squares // requests)
+        if self.estimated is not None:
+            yield ESTIMATED, np.maximum(self.estimated, 0)
+            yield ESTIMATED_TOKENS, np.where(self.estimated >= 0, tokens, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +177,8 @@ class Columns:
         if self.more is None or not optional:
             return sums
         counts = dict(sums)
+        if self.more.estimated is not None:
+            optional |= _OF_ESTIMATES
         for column, values in self.more.columns(self.tokens, self.requests):
             if column not in optional:
                 continue
@@ -313,7 +336,7 @@ def columns_of(
         tenant_language=_beside(tenants, language),
         format=rows.format,
         requests=rows.requests if (rows.requests > 1).any() else None,
-        more=More.of(rows),
+        more=More.of(rows, classifier),
     ), rejected
 
 

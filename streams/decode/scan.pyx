@@ -30,9 +30,27 @@ from streams.decode.served_by import MAX_PART
 cdef extern from *:
     """
     #define IS_LITTLE_ENDIAN (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+
+    #include <stdint.h>
+    #include <string.h>
+
+    typedef uint8_t sixteen __attribute__((vector_size(16)));
+
+    /* Which of sixteen bytes end a run of plain ones in a string: all bits of each that does. */
+    static inline void special_bytes(const uint8_t* at, uint64_t* found) {
+        sixteen bytes, marks;
+        memcpy(&bytes, at, 16);
+        marks = (sixteen)((bytes == '"') | (bytes == '\\\\') | (bytes < 0x20));
+        memcpy(found, &marks, 16);
+    }
     """
     const bint IS_LITTLE_ENDIAN
+    void special_bytes(const uint8_t* at, uint64_t* found) noexcept nogil
     int __builtin_ctzll(unsigned long long word) noexcept nogil
+
+cdef extern from *:
+    # Cython defines it. Plain events keep the loop to themselves.
+    bint likely(bint condition) noexcept nogil
 
 cdef extern from "Python.h":
     double PyOS_string_to_double(const char* text, char** end, object overflow) except? -1.0
@@ -108,7 +126,7 @@ cdef class Scanner:
         event.messages.start = NULL
         if not self._may_read or end - at > self._max_record_bytes:
             return False
-        if _read_plain(at, end, &event):
+        if likely(_read_plain(at, end, &event)):
             format = NATIVE
         else:
             format = _read_payload(

@@ -32,27 +32,20 @@ cdef const uint8_t* _over_string(
     const uint8_t* at, const uint8_t* end, bint* has_escapes
 ) noexcept nogil:
     """Walk over a string from after its opening quote; NULL where it is not valid."""
-    cdef uint64_t word, quote, slash, control
+    cdef uint64_t[2] found
     cdef int unit
-    cdef uint64_t ones = <uint64_t>0x0101010101010101
-    cdef uint64_t highs = <uint64_t>0x8080808080808080
     while True:
-        # Eight bytes at a time: the XOR makes a byte that is looked for zero, and the subtraction
-        # borrows there. The first marked byte is right; later marks may be wrong.
-        while end - at >= 8:
-            memcpy(&word, at, 8)
-            quote = word ^ (ones * 0x22)
-            slash = word ^ (ones * 0x5C)
-            control = (
-                ((quote - ones) & ~quote)
-                | ((slash - ones) & ~slash)
-                | ((word - ones * 0x20) & ~word)
-            ) & highs
-            if control:
+        while end - at >= 16:
+            special_bytes(at, found)
+            if found[0] | found[1]:
                 if IS_LITTLE_ENDIAN:
-                    at += __builtin_ctzll(control) >> 3
+                    at += (
+                        __builtin_ctzll(found[0]) >> 3
+                        if found[0]
+                        else 8 + (__builtin_ctzll(found[1]) >> 3)
+                    )
                 break
-            at += 8
+            at += 16
         while at < end and at[0] != 0x22 and at[0] != 0x5C and at[0] >= 0x20:
             at += 1
         if at >= end:

@@ -49,10 +49,16 @@ cdef bint _price_of(Walk* walk, int64_t* nano) noexcept nogil:
     """Read the price; a zero is none where it stands for a price that is not known."""
     cdef Text failed
     cdef Span why
-    if not _price_in(walk.slots[S_PRICE], nano):
+    cdef Span price = walk.slots[S_PRICE]
+    cdef Py_ssize_t place
+    if not _price_in(price, nano):
         return False
     if nano[0] != 0:
         return True
+    for place in range(price.size):
+        # A price that is rounded to nothing is known; an exponent may have digits of its own.
+        if 0x31 <= price.start[place] <= 0x39:
+            return False
     failed = _failed(walk.slots[S_STATUS])
     if failed == ABSENT:
         failed = _failed(walk.slots[S_META_STATUS])

@@ -92,8 +92,16 @@ cdef inline bint _is_something(Span slot) noexcept nogil:
     return slot.start != NULL and slot.start[0] != 0x6E
 
 
-cdef bint _place_in(Walk* walk, Span* place) noexcept nogil:
-    """Find where a request was served, `start` is NULL where nothing says it."""
+cdef inline bint _may_be_regional(Span name) noexcept nogil:
+    """Return whether a region surely says where the requests of a provider are served."""
+    return name.start == NULL or (name.size >= 7 and memcmp(name.start, b"bedrock", 7) == 0)
+
+
+cdef bint _place_in(Walk* walk, Span name, Span* place) noexcept nogil:
+    """Find where a request was served, `start` is NULL where nothing says it.
+
+    Return False where Python has to judge it: a region counts only of clouds.
+    """
     cdef Span text
     cdef Text found
     cdef int number
@@ -106,13 +114,13 @@ cdef bint _place_in(Walk* walk, Span* place) noexcept nogil:
         return False
     found = _text_in(walk.slots[S_LOCATION], place)
     if found != ABSENT:
-        return found == PRESENT
+        return found == PRESENT and _may_be_regional(name)
     for number in range(3):
         found = _text_in(walk.slots[_REGIONAL[number]], &text)
         if found == UNCLEAR:
             return False
         if found == PRESENT and _region_of(text, place):
-            return True
+            return _may_be_regional(name)
     return True
 
 
@@ -134,7 +142,7 @@ cdef bint _served_in(Walk* walk, Event* event) noexcept nogil:
             return False
     if name.size > 0 and not _is_name(name):
         return False
-    if not _place_in(walk, &place):
+    if not _place_in(walk, name, &place):
         return False
     event.provider = name
     if place.start == NULL:

@@ -51,6 +51,9 @@ _PASSWORD_FILE = f"{ENV_PREFIX}SASL_PASSWORD_FILE"
 #: The measures of streams.shares.measures, which settings do not import.
 MetricsMeasure = Literal["tokens", "requests", "output_tokens", "uncached_tokens", "cost"]
 
+#: What costs are estimated by: the prices of who served, or the developer's where nobody is named.
+PriceList = Literal["none", "genai-prices", "genai-prices-developer"]
+
 
 class SettingsError(Exception):
     """A setting is wrong; the message names it as the user wrote it, and what to do."""
@@ -207,6 +210,9 @@ class Settings(messages.AnyCase):
     catalog_overrides: OptionalFile = Field(
         None, description="TOML file with the origins of a deployment's own model names."
     )
+    prices: PriceList = Field(
+        "none", description="Estimate unstated costs: none, genai-prices or genai-prices-developer."
+    )
     notes: OptionalFile = Field(
         None, description="TOML file with known events: launches, price changes, deploys."
     )
@@ -264,9 +270,7 @@ class Settings(messages.AnyCase):
     bridge_keep_bodies: bool = Field(
         False, description="Write bodies unchanged, with prompts, answers and tenants in clear."
     )
-    simulated: bool = Field(
-        False, description="Mark the traffic as simulated on the page and in the API."
-    )
+    simulated: bool = Field(False, description="Mark the traffic as simulated on page and in API.")
 
     @field_validator(
         *("web_cors_origins", "web_hosts", "bridge_hosts", "otlp_ignore", "metrics_measures"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from streams.classify.keys import ALL_DIMENSIONS, SERVED
+from streams.classify.keys import ALL_DIMENSIONS, JOINT, SERVED
+from streams.shares.filtered import WITH_LANGUAGE, part_cells
 from streams.shares.grouping import SHOWN_MODELS, choose, top
 from streams.shares.measures import DOLLAR, value_of
 from streams.shares.sums import (
+    DEVELOPER,
     MODEL,
     OF_SERVED,
     SumsCache,
@@ -78,6 +80,7 @@ class Query(NamedTuple):
     step: str
     as_of: float
     panes: Panes
+    chosen: tuple[tuple[str, str], ...] = ()
 
 
 class History:
@@ -149,12 +152,20 @@ class History:
         return unpack(self.packed(panes, start, dimension))[0]
 
     def query(
-        self, dimension: str, step: str, start: float | None, end: float | None, as_of: float
+        self,
+        dimension: str,
+        step: str,
+        start: float | None,
+        end: float | None,
+        as_of: float,
+        *,
+        chosen: tuple[tuple[str, str], ...] = (),
     ) -> Query:
         """Return the query for the points in `[start, end)` that have data, for `answer`.
 
-        `start` and `end` in unix seconds; None for the whole retention. Raises ValueError for a
-        dimension or step that does not exist.
+        `start` and `end` in unix seconds; None for the whole retention. `chosen` is the part of the
+        traffic that it is about, as in `filtered`. Raises ValueError for a dimension or step that
+        does not exist.
         """
         if dimension not in ALL_DIMENSIONS:
             raise ValueError(f"dimension is one of {', '.join(ALL_DIMENSIONS)}")
@@ -162,13 +173,15 @@ class History:
             raise ValueError(f"step is one of {', '.join(STEPS)}")
         level = STEPS[step].level
         since = None if start is None else pane_start(level, start)
-        return Query(dimension, step, as_of, self.panes(level, since, end))
+        return Query(dimension, step, as_of, self.panes(level, since, end), chosen)
 
     def answer(self, query: Query) -> dict[str, Any]:
         """Return the body of /api/v1/history. Two years that are not cached take seconds."""
         panes, seconds = query.panes, STEPS[query.step].seconds
         cells_at: Iterable[tuple[int, dict[str, Counts]]]
-        if query.dimension == MODEL:
+        if query.chosen:
+            cells_at = self._of_part(query)
+        elif query.dimension == MODEL:
             models = {at: self.packed(panes, at, MODEL) for at in panes.values}
             shown = choose(frozenset(), added_names(models.values()), SHOWN_MODELS)
             cells_at = ((at, top(unpack(each)[0], shown)) for at, each in models.items())
@@ -184,6 +197,24 @@ class History:
             "as_of": query.as_of,
             "points": [point(begin, cells) for begin, cells in points.items()],
         }
+
+    def _of_part(self, query: Query) -> Iterable[tuple[int, dict[str, Counts]]]:
+        panes, chosen = query.panes, dict(query.chosen)
+        found: dict[int, dict[str, Counts]] = {}
+        for start, values in panes.values.items():
+            pairs: dict[str, Counts] = {}
+            if "language" not in chosen:
+                for value in values:
+                    add_all(pairs, decode_pane(value).models)
+            joint = self.cells(panes, start, JOINT) if chosen.keys() <= {*WITH_LANGUAGE} else {}
+            found[start] = part_cells(query.dimension, chosen, joint, pairs, panes.catalog)
+        if query.dimension not in {MODEL, DEVELOPER, "provider"}:
+            return found.items()
+        whole: dict[str, Counts] = {}
+        for cells in found.values():
+            add_all(whole, cells)
+        shown = choose(frozenset(), whole, SHOWN_MODELS)
+        return [(start, top(cells, shown)) for start, cells in found.items()]
 
     def read(
         self, dimension: str, step: str, start: float | None, end: float | None, as_of: float

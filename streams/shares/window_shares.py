@@ -138,7 +138,11 @@ def window_shares(  # noqa: PLR0917 - the parts of a window, named at the one ca
         end=as_of,
         whole=whole,
         dimensions={
-            "origin": tuple(share(key, origins.get(key) or none()) for key in ORIGINS),
+            "origin": tuple(
+                share(key, origins.get(key) or none())
+                # A part of a window may have models that are too small for a name.
+                for key in (*ORIGINS, *(OTHER for _ in range(OTHER in origins)))
+            ),
             "language": _in_order(
                 share(key, counts, name=name_of("language", key))
                 for key, counts in languages.items()

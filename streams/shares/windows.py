@@ -30,7 +30,7 @@ from streams.state.counts import (
     tokens_of,
 )
 from streams.state.packing import unpack
-from streams.state.pane import FINE, HOUR, MAX_LANGUAGES, MIDDLE, Level, pane_start
+from streams.state.pane import FINE, HOUR, LEVELS, MAX_LANGUAGES, MIDDLE, Level, pane_start
 from streams.state.pieces import at_once, go_on
 
 if TYPE_CHECKING:
@@ -321,6 +321,7 @@ class Windows:
 
     def __init__(self, view: View, cache: SumsCache) -> None:
         self.as_of = 0.0
+        self._view = view
         self._cache = cache
         self._levels = {
             level: _OfLevel(level, view, cache)
@@ -332,6 +333,20 @@ class Windows:
     def _note(self, level: Level, start: int) -> None:
         if level in self._levels:
             self._levels[level].note(start)
+
+    def since(self) -> float | None:
+        """Return the start of the first pane there is, as exactly as it is kept; None without any.
+
+        Fine panes are removed first, so the first one of a level is the start only where it is in
+        the first one of the level above.
+        """
+        found, length = inf, 0
+        for level in sorted(LEVELS, key=lambda level: -level.seconds):
+            first = min(self._view.starts.get(level, ()), default=None)
+            if first is None or first >= found + length:
+                break
+            found, length = first, level.seconds
+        return None if found == inf else found
 
     def reclassify(self) -> None:
         """Start again, with the current catalogue of the cached sums."""

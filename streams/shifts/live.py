@@ -337,7 +337,9 @@ def _row(packed: bytes, keys: tuple[str, ...], columns: int) -> Array:
     for key, counts in unpack(packed)[0].items():
         place = places.get(key, rest)
         if place is not None:
-            row[place, :_CORE] += counts[REQUESTS], tokens_of(counts), counts[SQUARES]
+            # Floats, as squares go beyond 64 bits: those of one request of 5,000 dollars do.
+            amounts = counts[REQUESTS], tokens_of(counts), counts[SQUARES]
+            row[place, :_CORE] += tuple(map(float, amounts))
             if columns > _CORE and at(counts, PRICED):
                 row[place, _CORE:] += _prices(counts)
     return row
@@ -345,8 +347,8 @@ def _row(packed: bytes, keys: tuple[str, ...], columns: int) -> Array:
 
 def _prices(counts: Counts) -> tuple[float, ...]:
     """Return the columns of prices of counts, in the order of `Prices`."""
-    cost = at(counts, COST) / _NANO_IN_MICRO
-    return cost, at(counts, COST_SQUARES), at(counts, PRICED), at(counts, PRICED_TOKENS)
+    amounts = (at(counts, each) for each in (COST_SQUARES, PRICED, PRICED_TOKENS))
+    return at(counts, COST) / _NANO_IN_MICRO, *map(float, amounts)
 
 
 def gauges_of(of: Shifts, tokens: Shifts | None = None) -> alert_rules.Gauges:

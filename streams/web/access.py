@@ -26,10 +26,11 @@ log = logging.getLogger("tokenshare.web")
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 # Only the server's own files: no inline script or style, no eval, no framing.
-# The chart library loads its style sheet from a file (static/plotly.css) when it finds one.
+# The chart library loads its style sheet from a file (static/plotly.css) when it finds one, and
+# draws a picture of the chart from a blob.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 HEADERS = {

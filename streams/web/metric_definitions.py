@@ -307,7 +307,7 @@ ENRICHMENT_FAILURES = Definition(
     "tokenshare_enrichment_failures",
     "counter",
     ("kind",),
-    "Faults in finding a request's language, origin, tenant or provider; its tokens count.",
+    "Faults in finding a request's language, origin, tenant, provider or price; its tokens count.",
 )
 REBALANCES = Definition(
     "tokenshare_rebalances", "counter", (), "Times that partitions were assigned to this process."

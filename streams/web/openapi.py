@@ -3,303 +3,19 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from streams.classify.keys import ALL_DIMENSIONS, DIMENSIONS, PAIRS, SHIFT_DIMENSIONS
-from streams.classify.origin.values import ORIGINS
+from streams.classify.keys import ALL_DIMENSIONS, DIMENSIONS, SHIFT_DIMENSIONS
 from streams.shares.history import STEPS
-from streams.shares.measures import MEASURES
 from streams.shares.windows import WINDOW_NAMES
 from streams.shifts.alert_rules import SHIFT_WINDOWS
-from streams.shifts.notes_file import MAX_KEY, MAX_NOTES, MAX_TEXT
 from streams.shifts.series import SHIFT_MEASURES
-from streams.web.api_words import described, example
+from streams.web.api_words import example
+from streams.web.openapi_schemas import SCHEMAS, TEXT, list_of, of
 from streams.web.query import FORMATS, LATEST_UNIX_SECONDS
 
-Schema = dict[str, Any]
-
-_NUMBER: Final[Schema] = {"type": "number"}
-_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
-_TEXT: Final[Schema] = {"type": "string"}
-_YES: Final[Schema] = {"type": "boolean"}
-_RATIO: Final[Schema] = {
-    "type": ["number", "null"],
-    "minimum": 0,
-    "maximum": 1,
-    "description": "Null where the window is empty.",
-}
-
-_SIGNED: Final[Schema] = {"type": ["number", "null"]}
-_SIZE: Final[Schema] = {"type": ["number", "null"], "minimum": 0}
-
-
-def _object(**properties: Schema) -> Schema:
-    return {
-        "type": "object",
-        "properties": {name: described(name, each) for name, each in properties.items()},
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def _optional(schema: Schema, *names: str) -> Schema:
-    return schema | {"required": [name for name in schema["required"] if name not in names]}
-
-
-def _list(of: Schema) -> Schema:
-    return {"type": "array", "items": of}
-
-
-def _of(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _maybe(name: str, description: str) -> Schema:
-    return {"anyOf": [_of(name), {"type": "null"}], "description": description}
-
-
-_MORE = {
-    "uncached_tokens": {
-        "type": ["integer", "null"],
-        "description": "Tokens without cache reads; null where they are not known.",
-    },
-    "cost": {
-        "type": ["number", "null"],
-        "description": "US dollars of the requests that have a price; null where none has.",
-    },
-}
-_COUNTS = {
-    "tokens": _COUNT,
-    "requests": _COUNT,
-    "output_tokens": _COUNT,
-    **_MORE,
-    **{f"{measure}_ratio": _RATIO for measure in MEASURES},
-}
-_SCHEMAS: Final[Schema] = {
-    "Problem": _object(
-        type=_TEXT,
-        title=_TEXT,
-        status={"type": "integer"},
-        detail=_TEXT,
-        remedy=_TEXT | {"description": "What to do about it."},
-    )
-    | {"description": "An error, after RFC 9457."},
-    "Share": _optional(
-        _object(
-            key=_TEXT,
-            name=_TEXT | {"description": "Display name of the key."},
-            origin=_TEXT | {"enum": list(ORIGINS), "description": "Of a model."},
-            **_COUNTS,
-        ),
-        "name",
-        "origin",
-    ),
-    "Window": _optional(
-        _object(
-            seconds=_COUNT,
-            start=_NUMBER,
-            end=_NUMBER,
-            requests=_COUNT,
-            tokens=_COUNT,
-            prompt_tokens=_COUNT,
-            completion_tokens=_COUNT,
-            output_tokens=_COUNT,
-            **_MORE,
-            priced_ratio=_RATIO | {"description": "Part of the tokens that has a price."},
-            estimated_ratio=_RATIO
-            | {"description": "Part of the tokens whose price is an estimate."},
-            measured_ratio=_RATIO
-            | {"description": "Part counted by a version that knows of prices and cache reads."},
-            **{dimension: _list(_of("Share")) for dimension in DIMENSIONS},
-            **{
-                name: _list(_object(**dict.fromkeys(pair, _TEXT), **_COUNTS))
-                for name, pair in PAIRS.items()
-            },
-        ),
-        *ALL_DIMENSIONS,
-    )
-    | {"description": "With the requested dimensions."},
-    "UnknownModel": _object(
-        model=_TEXT,
-        tokens=_COUNT,
-        requests=_COUNT,
-        matched_by=_TEXT | {"description": "Why its origin is unknown."},
-        override=_TEXT | {"description": "An entry for the overrides file (TOML)."},
-    ),
-    "Partition": _object(
-        partition=_COUNT,
-        position={"type": ["integer", "null"]},
-        end_offset={"type": ["integer", "null"]},
-        lag={"type": ["integer", "null"]},
-        newest={"type": ["number", "null"], "description": "Newest event time, unix seconds."},
-        owned=_YES,
-        lost={
-            "type": "object",
-            "additionalProperties": _COUNT,
-            "description": "Requests that the changelog has lost for good, by level.",
-        },
-    ),
-    "Shares": _object(
-        as_of=_NUMBER | {"description": "Watermark that all windows end at, unix seconds."},
-        generated_at=_NUMBER,
-        ready=_YES,
-        reasons=_list(_TEXT),
-        simulated=_YES,
-        windows={
-            "type": "object",
-            "properties": {name: described(name, _of("Window")) for name in WINDOW_NAMES},
-            "additionalProperties": False,
-        },
-        unknown=_list(_of("UnknownModel")),
-        pipeline=_object(
-            lag={"type": ["integer", "null"]},
-            late=_COUNT,
-            rejected=_COUNT,
-            unread=_object(
-                count=_COUNT | {"description": "Skipped items whose usage no reader takes."},
-                last={"type": ["number", "null"], "description": "The newest event time then."},
-                sources=_list(_object(format=_TEXT, source=_TEXT, count=_COUNT)),
-            ),
-            partitions=_list(_of("Partition")),
-            records=_list(_object(result=_TEXT, reason=_TEXT, count=_COUNT)),
-        ),
-    ),
-    "History": _object(
-        dimension=_TEXT | {"enum": list(ALL_DIMENSIONS)},
-        step=_TEXT | {"enum": list(STEPS)},
-        seconds=_COUNT,
-        as_of=_NUMBER,
-        points=_list(
-            _object(
-                start=_NUMBER,
-                requests=_COUNT,
-                tokens=_COUNT,
-                prompt_tokens=_COUNT,
-                completion_tokens=_COUNT,
-                **_MORE,
-                cells={
-                    "type": "object",
-                    "description": "key -> [tokens, requests, prompt_tokens, completion_tokens, "
-                    "uncached_tokens, cost]; the last two as beside it.",
-                    "additionalProperties": {
-                        "type": "array",
-                        "items": {"type": ["number", "null"], "minimum": 0},
-                        "minItems": 6,
-                        "maxItems": 6,
-                    },
-                },
-                priced_tokens=_COUNT | {"description": "Tokens of the requests that have a price."},
-                estimated_tokens=_COUNT
-                | {"description": "The part of them whose price is an estimate."},
-                measured_tokens=_COUNT
-                | {"description": "Tokens whose cache reads would have been counted."},
-            )
-        ),
-    ),
-    "Unknown": _object(
-        as_of=_NUMBER,
-        window=_TEXT | {"enum": list(WINDOW_NAMES)},
-        models=_list(_of("UnknownModel")),
-        **_COUNTS,
-    ),
-    "Note": _object(
-        start=_NUMBER | {"description": "Unix seconds, as end."},
-        end=_SIGNED | {"description": "The end of a period; null of a moment."},
-        text=_TEXT | {"maxLength": MAX_TEXT},
-        dimension=_TEXT
-        | {"enum": ["", *SHIFT_DIMENSIONS], "description": "Empty where it is on no key alone."},
-        key=_TEXT | {"maxLength": MAX_KEY},
-    ),
-    "Notes": _object(
-        notes=_list(_of("Note")) | {"maxItems": MAX_NOTES, "description": "Oldest first."},
-        read_at=_SIGNED | {"description": "When the file was read; null without a file."},
-        is_current={
-            "type": ["boolean", "null"],
-            "description": "False where a fault in the file keeps the notes read before.",
-        },
-        omitted=_COUNT | {"description": "Older notes beyond the limit."},
-    ),
-    "Shift": _object(
-        dimension=_TEXT | {"enum": list(SHIFT_DIMENSIONS)},
-        key=_TEXT,
-        name=_TEXT | {"description": "Display name of the key."},
-        measure=_TEXT | {"enum": list(SHIFT_MEASURES)},
-        window=_TEXT | {"enum": list(SHIFT_WINDOWS)},
-        share=_RATIO,
-        baseline=_RATIO
-        | {
-            "description": "Expected share, from the seven days before; for 7d the share of the 28 "
-            "days before."
-        },
-        shift=_SIGNED | {"description": "share - baseline."},
-        standard_error=_SIZE,
-        usual_spread=_SIZE,
-        zscore=_SIGNED
-        | {
-            "description": "shift / max(usual_spread, standard_error), for 7d without jumps; null "
-            "in the first 21 days."
-        },
-        detectable=_SIZE | {"description": "The smallest shift that could alert now."},
-        without_top_tenant=_SIGNED,
-        evidence_requests={"type": "number", "minimum": 0},
-        since=_SIZE
-        | {"description": "When a drift (7d) began, in unix seconds; null for other windows."},
-        peak=_SIZE
-        | {"description": "Largest share of a day in 28 days; for models and developers only."},
-        developer=_TEXT | {"description": "Of a model or developer, else empty."},
-        origin=_TEXT | {"description": "Of a model, or of most tokens of a developer, else empty."},
-        is_shifted=_YES | {"description": "Whether the alert's conditions hold now."},
-        sentence={
-            "type": ["string", "null"],
-            "description": "The shift, what moved it and what is noted, in words; null where "
-            "is_shifted is not.",
-        },
-        notes=_list(_of("Note"))
-        | {"description": "Known events that it may be due to; none where is_shifted is not."},
-    ),
-    "Shifts": _object(
-        as_of=_NUMBER
-        | {"description": "0 until shifts are computed, about half a minute after the start."},
-        baseline_days=_NUMBER
-        | {"minimum": 0, "description": "Days of history; of cost it may be shorter."},
-        needed_days=_COUNT | {"description": "Days of history before shifts are reported."},
-        shifts=_list(_of("Shift")),
-    ),
-    "Movers": _object(
-        movers=_list(
-            _object(
-                name=_TEXT,
-                contribution=_NUMBER,
-                share=_NUMBER,
-                before=_NUMBER,
-                kind=_TEXT | {"enum": ["mix", "new", "gone"]},
-            )
-        ),
-        rest=_NUMBER | {"description": "Contribution of all others; the sum is the shift."},
-        rest_members=_COUNT,
-        mix=_NUMBER | {"description": "Contribution of members present before and now."},
-        arrival=_NUMBER | {"description": "Contribution of members that appeared or disappeared."},
-    ),
-    "Moved": _object(
-        as_of=_NUMBER,
-        dimension=_TEXT,
-        key=_TEXT,
-        measure=_TEXT,
-        window=_TEXT,
-        shift=_NUMBER,
-        sentence=_TEXT | {"description": "The shift and what moved it, in words."},
-        notes=_list(_of("Note")) | {"description": "Known events that it may be due to."},
-        models=_maybe("Movers", "Null for a language: models are not counted by language."),
-        joint=_maybe("Movers", "An origin's by language, a language's by origin."),
-        tenants=_maybe("Movers", "By keyed hash; null of cost, and where requests name none."),
-        tenants_note={
-            "type": ["string", "null"],
-            "description": "Of cost, that tenants are not counted by it; else null.",
-        },
-    ),
-    "Health": _object(status=_TEXT),
-    "Readiness": _object(ready=_YES, reasons=_list(_TEXT)),
-}
+if TYPE_CHECKING:
+    from streams.web.openapi_schemas import Schema
 
 
 def _parameter(name: str, description: str, schema: Schema, *, required: bool = False) -> Schema:
@@ -324,12 +40,18 @@ def _pick(name: str, values: tuple[str, ...]) -> Schema:
 
 
 _FORMAT = _choice("format", "CSV has one row per key, and is a download.", FORMATS, FORMATS[0])
-_TIME: Final[Schema] = {"type": "number", "minimum": 0, "maximum": LATEST_UNIX_SECONDS}
+_TIME: Final[Schema] = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": LATEST_UNIX_SECONDS},
+        {"type": "string", "enum": ["2026-11-01", "2026-11-01T12:00:00Z"]},
+    ]
+}
+_A_TIME: Final = "Unix seconds, or ISO 8601 (UTC without a zone)"
 
 
 def _answer(description: str, schema: str, *, csv: bool = False) -> Schema:
     content: Schema = {
-        "application/json": {"schema": _of(schema), "example": example(_of(schema), _SCHEMAS)}
+        "application/json": {"schema": of(schema), "example": example(of(schema), SCHEMAS)}
     }
     if csv:
         content["text/csv"] = {"schema": {"type": "string"}}
@@ -339,7 +61,7 @@ def _answer(description: str, schema: str, *, csv: bool = False) -> Schema:
 def _problem(description: str) -> Schema:
     return {
         "description": description,
-        "content": {"application/problem+json": {"schema": _of("Problem")}},
+        "content": {"application/problem+json": {"schema": of("Problem")}},
     }
 
 
@@ -375,6 +97,17 @@ def _open(summary: str, responses: Schema) -> Schema:
     return {"get": {"summary": summary, "responses": responses, "security": []}}
 
 
+_FILTERS: Final = tuple(
+    _parameter(
+        each,
+        f"Only what has this {each}; filters combine, language with origin only.",
+        TEXT | {"not": {"const": "other"}},
+    )
+    for each in DIMENSIONS
+)
+_NOT_TOGETHER: Final = {"409": _problem("Dimensions that are not counted together.")}
+
+
 DOCUMENT: Final[Schema] = {
     "openapi": "3.1.0",
     "info": {
@@ -385,15 +118,17 @@ DOCUMENT: Final[Schema] = {
     },
     "paths": {
         "/api/v1/shares": _get(
-            "All windows: counts and shares by origin, language, developer and model.",
+            "All windows: counts and shares by dimension, of everything or of a part.",
             _answer("The current snapshot.", "Shares", csv=True),
             _parameter(
                 "dimensions",
                 "Only these; joint is origin and language together. A CSV has no joint.",
-                _list({"type": "string", "enum": list(ALL_DIMENSIONS)}),
+                list_of({"type": "string", "enum": list(ALL_DIMENSIONS)}),
             )
             | {"style": "form", "explode": False},
+            *_FILTERS,
             _FORMAT,
+            **_NOT_TOGETHER,
         ),
         "/api/v1/history": _get(
             "Counts over time; ascending points, only those with data.",
@@ -410,13 +145,15 @@ DOCUMENT: Final[Schema] = {
                 {"type": "string", "enum": list(STEPS)},
                 required=True,
             ),
-            _parameter("start", "Unix seconds; the step that holds it is the first.", _TIME),
+            _parameter("start", f"{_A_TIME}; the step that holds it is the first.", _TIME),
             _parameter(
                 "end",
-                "Unix seconds, not included; up to start there are no points.",
+                f"{_A_TIME}, not included; up to start there are no points.",
                 _TIME,
             ),
+            *_FILTERS,
             _FORMAT,
+            **_NOT_TOGETHER,
             **{"503": _problem("Too many long queries are waiting.")},
         ),
         "/api/v1/unknown": _get(
@@ -484,7 +221,7 @@ DOCUMENT: Final[Schema] = {
         ),
     },
     "components": {
-        "schemas": _SCHEMAS,
+        "schemas": SCHEMAS,
         "securitySchemes": {
             "bearer": {"type": "http", "scheme": "bearer"},
             "basic": {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from streams.classify.keys import ALL_DIMENSIONS, SHIFT_DIMENSIONS
+from streams.classify.keys import ALL_DIMENSIONS, DIMENSIONS, OTHER, SHIFT_DIMENSIONS
+from streams.shares.filtered import unavailable
 from streams.shares.history import STEPS
 from streams.shares.windows import WINDOW_NAMES
 from streams.shifts.alert_rules import SHIFT_WINDOWS
@@ -24,21 +27,33 @@ LATEST_UNIX_SECONDS = 253_402_300_799
 class BadQuestionError(ValueError):
     """Invalid query parameters: what is wrong with them, and which values are accepted."""
 
+    status = HTTPStatus.BAD_REQUEST
+
     def __init__(self, error: str, remedy: str) -> None:
         super().__init__(error)
         self.error = error
         self.remedy = remedy
 
 
+class NotCountedTogetherError(BadQuestionError):
+    """A filter of dimensions that are not counted together."""
+
+    status = HTTPStatus.CONFLICT
+
+
 @dataclass(frozen=True)
 class Question:
-    """A query of the history. Times are unix seconds; None leaves that end open."""
+    """A query of the history. Times are unix seconds; None leaves that end open.
+
+    `chosen` is the part that it is about, as of `WhichShares`.
+    """
 
     dimension: str
     step: str
     start: float | None
     end: float | None
     format: str = "json"
+    chosen: tuple[tuple[str, str], ...] = ()
 
 
 def question(query: Mapping[str, Sequence[str]]) -> Question:
@@ -46,13 +61,20 @@ def question(query: Mapping[str, Sequence[str]]) -> Question:
 
     Raises BadQuestionError, which names the parameter and its accepted values.
     """
-    _check_names(query, ("dimension", "step", "start", "end", "format"))
+    _check_names(query, ("dimension", "step", "start", "end", *DIMENSIONS, "format"))
+    dimension, chosen = _one_of(query, "dimension", ALL_DIMENSIONS), _chosen(query)
+    if dimension in unavailable(dict(chosen)):
+        others = ", ".join(each for each, _ in chosen)
+        raise NotCountedTogetherError(
+            f"{dimension} is not counted together with {others}.", "Choose another dimension."
+        )
     return Question(
-        dimension=_one_of(query, "dimension", ALL_DIMENSIONS),
+        dimension=dimension,
         step=_one_of(query, "step", tuple(STEPS)),
         start=_seconds(query, "start"),
         end=_seconds(query, "end"),
         format=_format(query),
+        chosen=chosen,
     )
 
 
@@ -63,10 +85,14 @@ def nothing(query: Mapping[str, Sequence[str]]) -> None:
 
 @dataclass(frozen=True)
 class WhichShares:
-    """The requested dimensions of the shares, and their format."""
+    """The requested dimensions of the shares, the part that they are of, and their format.
+
+    `chosen` has the key of each dimension that is filtered by; empty for everything.
+    """
 
     dimensions: frozenset[str]
     format: str = "json"
+    chosen: tuple[tuple[str, str], ...] = ()
 
 
 def which_shares(query: Mapping[str, Sequence[str]]) -> WhichShares:
@@ -74,12 +100,31 @@ def which_shares(query: Mapping[str, Sequence[str]]) -> WhichShares:
 
     Raises BadQuestionError as `question`.
     """
-    _check_names(query, ("dimensions", "format"))
+    _check_names(query, ("dimensions", *DIMENSIONS, "format"))
     wanted = query.get("dimensions", ("",))[0]
     named = wanted.split(",") if wanted else ALL_DIMENSIONS
     for name in named:
         _one_of({"dimensions": [name]}, "dimensions", ALL_DIMENSIONS)
-    return WhichShares(frozenset(named), _format(query))
+    return WhichShares(frozenset(named), _format(query), _chosen(query))
+
+
+def _chosen(query: Mapping[str, Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    """Return the keys that are filtered by; an empty one is none."""
+    chosen: dict[str, str] = {
+        each: query[each][0] for each in DIMENSIONS if query.get(each, ("",))[0]
+    }
+    for dimension, key in chosen.items():
+        if key == OTHER:
+            raise BadQuestionError(
+                f"{dimension} cannot be {OTHER!r}: that is the sum of what has no name of its own.",
+                f"Give a key of {dimension}, as in /api/v1/shares.",
+            )
+    try:
+        unavailable(chosen)
+    except ValueError as bad:
+        remedy = "Leave out language, or all but language and origin."
+        raise NotCountedTogetherError(f"{bad}.", remedy) from bad
+    return tuple(chosen.items())
 
 
 @dataclass(frozen=True)
@@ -142,14 +187,27 @@ def _one_of(query: Mapping[str, Sequence[str]], name: str, allowed: Sequence[str
 
 
 def _seconds(query: Mapping[str, Sequence[str]], name: str) -> float | None:
+    """Return a time as unix seconds, which it is given in or in ISO 8601; UTC without a zone."""
     values = query.get(name, ())
     if not values or not values[0]:
         return None
-    remedy = f"Give {name} in unix seconds, from 0 to {LATEST_UNIX_SECONDS}, or leave it out."
+    remedy = (
+        f"Give {name} as 2026-11-01, 2026-11-01T12:00:00Z or unix seconds, "
+        f"from 0 to {LATEST_UNIX_SECONDS}, or leave it out."
+    )
     try:
-        seconds = float(values[0])
-    except ValueError:
-        raise BadQuestionError(f"{name} is not a number: {values[0]!r:.80}.", remedy) from None
+        seconds = _unix(values[0])
+    except (ValueError, OverflowError):
+        raise BadQuestionError(f"{name} is not a time: {values[0]!r:.80}.", remedy) from None
     if not math.isfinite(seconds) or not 0 <= seconds <= LATEST_UNIX_SECONDS:
         raise BadQuestionError(f"{name} is out of range: {values[0]!r:.80}.", remedy)
     return seconds
+
+
+def _unix(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        # A plus that a client did not escape comes as a space.
+        moment = dt.datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()

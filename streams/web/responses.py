@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from streams.classify.keys import ALL_DIMENSIONS, JOINT, LAW, PAIRS, SERVED, UNKNOWN, name_of
 from streams.classify.origin.overrides import suggestion
 from streams.shares import measures
+from streams.shares.filtered import Counted, part_of
 from streams.shares.measures import MEASURES
 from streams.shares.windows import WINDOWS
 from streams.shifts import alert_rules
 from streams.shifts.live import alerting
 from streams.shifts.sentence import sentence
-from streams.state.counts import none
+from streams.state.counts import REQUESTS, none, tokens_of
 from streams.web.snapshot import ShiftName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from streams.classify.origin.catalog import Catalog
+    from streams.shares.filtered import Filter
     from streams.shares.measures import Measure
     from streams.shares.window_shares import Share, WindowShares
     from streams.shifts.attribution import Attribution
@@ -50,6 +54,7 @@ def shares(
         "generated_at": snapshot.made_at,
         "ready": not snapshot.reasons,
         "reasons": list(snapshot.reasons),
+        "since": snapshot.since,
         "simulated": simulated,
         "windows": {name: _window(window, dimensions) for name, window in snapshot.windows.items()},
         "unknown": _unknown_models(snapshot, WINDOWS[-1].name),
@@ -69,6 +74,32 @@ def shares(
             ],
         },
     }
+
+
+def part(
+    snapshot: Snapshot,
+    dimensions: frozenset[str],
+    chosen: Filter,
+    catalog: Catalog,
+    *,
+    simulated: bool = False,
+) -> dict[str, Any]:
+    """Return the body of /api/v1/shares for a part of the traffic, as `filtered.part_of`."""
+    counted = {
+        name: Counted(window, snapshot.pairs.get(name, {}))
+        for name, window in snapshot.windows.items()
+    }
+    found = part_of(counted, chosen, catalog)
+    known = dimensions - found.unavailable
+    body = shares(replace(snapshot, windows=found.windows), known, simulated=simulated)
+    for name, window in body["windows"].items():
+        whole = found.everything[name]
+        window["everything"] = {
+            "tokens": tokens_of(whole),
+            "requests": whole[REQUESTS],
+            **more_of(whole),
+        }
+    return body | {"filter": dict(chosen), "unavailable": sorted(found.unavailable & dimensions)}
 
 
 def shifts(snapshot: Snapshot) -> dict[str, Any]:

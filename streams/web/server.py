@@ -22,6 +22,7 @@ from streams.web.query import (
     BadQuestionError,
     Question,
     WhatMoved,
+    WhichShares,
     nothing,
     question,
     what_moved,
@@ -36,10 +37,16 @@ if TYPE_CHECKING:
 
 #: Retry-After for a client beyond the query limit.
 BUSY_SECONDS = "5"
+#: Clients choose what the shares are of: so many answers are cached.
+MAX_BODIES = 64
 
 
 def _no_notes() -> Mapping[str, Any]:
     return {"notes": [], "read_at": None, "is_current": None, "omitted": 0}
+
+
+async def _no_part(asked: WhichShares) -> Mapping[str, Any]:
+    return {"windows": {}, "filter": dict(asked.chosen)}
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class Sources:
     readiness: the reasons why this worker is not ready; empty when it is.
     metrics: the request's Accept header -> body and Content-Type of the exposition.
     notes: the body of /api/v1/notes.
+    part: a query with a filter -> the body of /api/v1/shares for that part of the traffic.
     """
 
     shares: Callable[[frozenset[str]], Mapping[str, Any]]
@@ -68,6 +76,7 @@ class Sources:
     readiness: Callable[[], Sequence[str]]
     metrics: Callable[[str], tuple[bytes, str]]
     notes: Callable[[], Mapping[str, Any]] = _no_notes
+    part: Callable[[WhichShares], Awaitable[Mapping[str, Any]]] = _no_part
 
 
 class WebPortError(OSError):
@@ -114,16 +123,22 @@ class _SharesCache:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._moment: Mapping[str, Any] = {}
-        self._bodies: dict[frozenset[str], http_response.Body] = {}
+        self._bodies: dict[WhichShares, http_response.Body] = {}
 
-    def body(self, dimensions: frozenset[str]) -> http_response.Body:
+    async def body(self, asked: WhichShares) -> http_response.Body:
         moment = self._sources.moment()
-        if moment != self._moment:
+        if moment != self._moment or len(self._bodies) >= MAX_BODIES:
             self._moment, self._bodies = moment, {}
-        if dimensions not in self._bodies:
-            body = http_response.encoded(self._sources.shares(dimensions))
-            self._bodies[dimensions] = http_response.Body(body, http_response.JSON)
-        return self._bodies[dimensions]
+        bodies = self._bodies
+        if asked not in bodies:
+            body = http_response.encoded(await self.content(asked))
+            bodies[asked] = http_response.Body(body, http_response.JSON)
+        return bodies[asked]
+
+    async def content(self, asked: WhichShares) -> Mapping[str, Any]:
+        if asked.chosen:
+            return await self._sources.part(asked)
+        return self._sources.shares(asked.dimensions)
 
 
 class _Answers:
@@ -149,9 +164,9 @@ class _Answers:
     async def shares(self, request: web.Request) -> web.Response:
         asked = which_shares(_query(request))
         if asked.format == "csv":
-            body = csv_export.shares(self._sources.shares(asked.dimensions))
+            body = csv_export.shares(await self._shares.content(asked))
             return _csv(request, body, "tokenshare-shares")
-        return http_response.named(request, self._shares.body(asked.dimensions))
+        return http_response.named(request, await self._shares.body(asked))
 
     async def history(self, request: web.Request) -> web.Response:
         asked = question(_query(request))
@@ -242,7 +257,7 @@ async def _refusals(
     try:
         return await handler(request)
     except BadQuestionError as bad:
-        return http_response.problem(request, HTTPStatus.BAD_REQUEST, bad.error, bad.remedy)
+        return http_response.problem(request, bad.status, bad.error, bad.remedy)
     except BusyError:
         detail = "Too many long queries are waiting."
         remedy = "Try again in a few seconds, or request fewer days at a time."

@@ -114,6 +114,9 @@ class Snapshot:
     partitions: tuple[PartitionStatus, ...] = ()
     reasons: tuple[str, ...] = ("starting",)
     shown: Mapping[Dimension, frozenset[str]] = field(default_factory=dict)
+    #: Counts by model and provider, of each window; and the start of all that is counted.
+    pairs: Mapping[str, Mapping[str, Counts]] = field(default_factory=dict)
+    since: float | None = None
     #: The larger models of the day's window.
     models: WindowModels | None = None
     shifts: tuple[Shifts, ...] = ()
@@ -172,6 +175,12 @@ def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one 
         partitions=partitions,
         reasons=reasons,
         shown=shown,
+        # The sums go on changing.
+        pairs={
+            name: {key: counts.copy() for key, counts in each.pair.items()}
+            for name, each in sums.items()
+        },
+        since=windows.since(),
         models=_models(grouped[_DAY]),
     )
 

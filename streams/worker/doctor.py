@@ -21,6 +21,7 @@ from streams.settings import ENV_PREFIX, SettingsError, environment, extras, unk
 from streams.shifts import notes_file
 from streams.worker import preflight
 from streams.worker.preflight import Finding
+from streams.worker.prices import prices_of
 
 #: Limits on the question whether a worker listens on our port.
 _ASK_SECONDS, _ASK_BYTES = 2.0, 1000
@@ -41,6 +42,7 @@ def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
     yield from _misspelt()
     yield _formats(settings)
     yield from _catalog(settings)
+    yield from _prices(settings)
     yield from _notes(settings)
     yield _web_port(settings)
     servers = ", ".join(settings.bootstrap_servers)
@@ -104,6 +106,14 @@ def _formats(settings: Settings) -> Finding:
             f"declared and by script only: {extras.advice('language')} for the rest",
         )
     return Finding("formats", "any" if options.format == AUTO else options.format)
+
+
+def _prices(settings: Settings) -> Iterator[Finding]:
+    try:
+        if prices_of(settings) is not None:
+            yield Finding("prices", settings.prices)
+    except SettingsError as error:
+        yield Finding("prices", "", "cannot be read", str(error))
 
 
 def _catalog(settings: Settings) -> Iterator[Finding]:

@@ -55,7 +55,8 @@ async def watch_overrides(worker: Worker, path: Path) -> NoReturn:
         if found.text != worker.catalog.overrides.text:
             worker.use(worker.catalog.overridden_by(found))
             worker.overrides_loaded_at = time.time()
-            log.info("%s is in force: %s overrides", path, len(list(found.entries())))
+            number = len(list(found.entries())) + len(found.providers.entries)
+            log.info("%s is in force: %s overrides", path, number)
 
     def mark(is_good: bool) -> None:
         worker.overrides_are_good = is_good

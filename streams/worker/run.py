@@ -39,6 +39,7 @@ from streams.web.access import Access
 from streams.web.hosts import authority
 from streams.worker import preflight, reloading
 from streams.worker.changelog_watch import ChangelogWatch
+from streams.worker.prices import prices_of
 from streams.worker.source_log import check_source, find_source
 from streams.worker.web_sources import sources
 from streams.worker.worker import Worker
@@ -83,6 +84,7 @@ def run(
         silence.install()
         # Before any topic is created: with these settings nothing could be read.
         Options.of(settings)
+        prices_of(settings)
         source = preflight.prepare(settings)
         # Until the event loop is closed: tasks of stock Faust may refuse to end with it.
         with Watchdog() as watchdog:

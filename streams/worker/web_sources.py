@@ -13,7 +13,7 @@ from streams.web.metrics import Exposition, ProcessFacts
 from streams.web.snapshot import ShiftName, find_shift, notes_of
 
 if TYPE_CHECKING:
-    from streams.web.query import Question, WhatMoved
+    from streams.web.query import Question, WhatMoved, WhichShares
     from streams.worker.worker import Worker
 
 #: Computing what moved a share takes up to seconds; the result is cached for this long.
@@ -51,12 +51,23 @@ def sources(worker: Worker) -> server.Sources:
         readiness=worker.readiness,
         metrics=exposition,
         notes=lambda: responses.notes(worker.snapshot),
+        part=lambda asked: _part(worker, asked),
+    )
+
+
+async def _part(worker: Worker, asked: WhichShares) -> dict[str, Any]:
+    # In a thread: there may be thousands of models and providers.
+    return await asyncio.to_thread(
+        responses.part,
+        *(worker.snapshot, asked.dimensions, dict(asked.chosen), worker.history.cache.catalog),
+        simulated=worker.settings.simulated,
     )
 
 
 async def _history(worker: Worker, asked: Question) -> dict[str, Any]:
     query = worker.history.query(
-        *(asked.dimension, asked.step, asked.start, asked.end, worker.snapshot.as_of)
+        *(asked.dimension, asked.step, asked.start, asked.end, worker.snapshot.as_of),
+        chosen=asked.chosen,
     )
     # In a thread: two years that are not cached yet take seconds.
     return await asyncio.to_thread(worker.history.answer, query)

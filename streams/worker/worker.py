@@ -33,6 +33,7 @@ from streams.worker.flusher import Flusher
 from streams.worker.integrity import Integrity
 from streams.worker.join_watch import JoinWatch
 from streams.worker.owned import Owned
+from streams.worker.prices import prices_of
 from streams.worker.publisher import Publisher
 
 if TYPE_CHECKING:
@@ -124,7 +125,9 @@ class Worker:
             integrity=self.integrity,
             clock=self.clock,
         )
-        self._classifier = Classifier(catalog, settings.tenant_salt.get_secret_value())
+        self._classifier = Classifier(
+            catalog, settings.tenant_salt.get_secret_value(), prices_of(settings)
+        )
         counter = _make_counter(settings, self._classifier, owned, self)
         table.restore = self.assignment.restore
         faust_app.add_agent(self.app, settings.topic, counter.count, self.fail)

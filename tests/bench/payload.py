@@ -43,6 +43,7 @@ def _payload(number: int, ts: float, draw: random.Random, texts: list[str]) -> d
         "stream": False,
         "response_cost": 0.001237,
         "cost_breakdown": {"input_cost": 0.0008, "output_cost": 4.1e-04, "total_cost": 0.001237},
+        "response_cost_failure_debug_info": None,
         "status": "success",
         "custom_llm_provider": "openai",
         "total_tokens": prompt + completion,
@@ -70,18 +71,26 @@ def _payload(number: int, ts: float, draw: random.Random, texts: list[str]) -> d
         "error_str": None,
         "error_information": None,
         "model_parameters": {"temperature": 0.7, "stream": False, "max_tokens": 1024},
-        "hidden_params": {
-            "model_id": f"{draw.getrandbits(256):064x}",
-            "response_cost": 0.001237,
-            "litellm_overhead_time_ms": 1.875,
-            "additional_headers": {"x-ratelimit-remaining-requests": 4999},
-            "litellm_model_name": model,
-        },
+        "hidden_params": _hidden(draw, model),
         "model_map_information": {
             "model_map_key": model,
             "model_map_value": {"key": model, "max_tokens": 16384, "mode": "chat"},
         },
         "guardrail_information": None,
+    }
+
+
+def _hidden(draw: random.Random, model: str) -> dict[str, Any]:
+    return {
+        "model_id": f"{draw.getrandbits(256):064x}",
+        "cache_key": None,
+        "api_base": "https://llm.example/v1",
+        "response_cost": 0.001237,
+        "litellm_overhead_time_ms": 1.875,
+        "additional_headers": {"x-ratelimit-remaining-requests": 4999},
+        "batch_models": None,
+        "litellm_model_name": model,
+        "usage_object": None,
     }
 
 

@@ -181,3 +181,14 @@ def test_overrides_without_effect_are_found():
         'providers."acme"',
         'providers."openai"',
     ]
+
+
+@pytest.mark.parametrize("code", ["uk", "xx", "en", "eu", "zz", "DE", "d", "deu"])
+def test_a_code_that_no_country_has_is_a_fault(code):
+    with pytest.raises(CatalogError, match="jurisdiction"):
+        overridden(f'[providers."acme"]\njurisdiction = "{code}"')
+
+
+def test_a_network_is_no_host():
+    with pytest.raises(CatalogError, match="cannot be read"):
+        overridden('[providers."acme"]\njurisdiction = "de"\nhosts = ["10.0.0.0/8"]')

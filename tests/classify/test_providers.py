@@ -165,6 +165,22 @@ def test_the_catalogue_answers_its_own_names_and_hosts():
     assert contradictions(PROVIDERS) == []
 
 
+@pytest.mark.parametrize("text", ["openai {}", "key={}", "acme ({})", "{} acme", "acme, {}", "{}"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        *(
+            "sk-proj-0123456789abcdef0123",
+            "AKIAIOSFODNN7EXAMPLE",
+            "9f86d081884c7d659a2feaa0c55ad015",
+        ),
+        "AIzaSyD-abcdefghijklmnopqrstuvwxyz12345",
+    ],
+)
+def test_a_secret_beside_a_name_is_no_key(text, secret):
+    assert secret.lower() not in PROVIDERS.classify(text.format(secret)).key
+
+
 def test_jurisdictions_are_codes_and_routers_have_none():
     for entry in PROVIDERS.facts.entries.values():
         assert re.fullmatch(r"[a-z]{2}|self-hosted|unknown", entry.jurisdiction), entry.key

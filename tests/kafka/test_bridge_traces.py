@@ -10,6 +10,8 @@ import pytest
 from bridge_posts import EVENT, GOOD, SECRET, TOKEN, authorized, packed, records, span, traces
 from odd import CONTROLS, NONCHARACTERS, PLACES
 
+from streams.classify.enrichment import KINDS
+
 pytestmark = pytest.mark.kafka
 
 
@@ -97,7 +99,7 @@ def test_a_post_is_accepted_whatever_characters_are_in_its_prompt(make_bridge, b
     failures = "tokenshare_enrichment_failures_total{"
     said = bridge.ask("GET", "/metrics")[2].decode()
     assert {line for line in said.splitlines() if line.startswith(failures)} == {
-        f'{failures}kind="{kind}"}} 0.0' for kind in ("language", "origin", "tenant", "provider")
+        f'{failures}kind="{kind}"}} 0.0' for kind in KINDS
     }
     places = [PLACES[name] for name in ("at the end", "inside words")]
     prompts = [place(odd) for place in places for odd in NONCHARACTERS + CONTROLS]

@@ -1,4 +1,4 @@
-"""No sink shows a word of any leaf of any format, but names of models, and ids where they belong.
+"""No sink shows a word of any leaf, but names of models and providers, and ids where they belong.
 
 What is planted derives from tests/formats, so a new format is covered by its samples.
 """
@@ -90,9 +90,9 @@ def is_read(worker, count):
 
 
 @each_group
-def test_a_worker_shows_models_only(key, bootstrap, make_worker):
+def test_a_worker_shows_models_and_providers_only(key, bootstrap, make_worker):
     group = canaries_of(key)
-    models = frozenset().union(*(each.models for each in group))
+    models = frozenset().union(*(each.models | each.providers for each in group))
     worker = make_worker(**settings_of(key), log_level="DEBUG", tenant_salt="pepper").start()
     worker.wait_ready()
     values = sent(bootstrap, make_worker.topic, group)
@@ -160,7 +160,7 @@ def test_a_bridge_shows_no_word_and_sends_models_and_ids_only(key, bootstrap, tm
     assert found_in(bridge.log.read_bytes()) == frozenset()
     found = records(bootstrap, topic, accepted) if accepted else []
     assert len(found) == accepted
-    may_be_sent = frozenset().union(*(each.models | each.ids for each in group))
+    may_be_sent = frozenset().union(*(each.models | each.providers | each.ids for each in group))
     sent = found_in(repr([(each.key, each.value, each.headers) for each in found]))
     assert sent <= may_be_sent
     assert sent or not may_be_sent

@@ -145,7 +145,7 @@ def test_an_interrupted_demo_is_gone_within_five_seconds_and_leaves_no_process(t
         )
     children = []
     try:
-        wait_until(lambda: b"last hour" in (tmp_path / "out").read_bytes(), "live table", 60)
+        wait_until(lambda: b"The page: http" in (tmp_path / "out").read_bytes(), "live table", 60)
         children = [
             int(path.name)
             for path in Path("/proc").iterdir()

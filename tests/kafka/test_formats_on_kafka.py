@@ -10,6 +10,8 @@ import pytest
 from odd import CONTROLS, NONCHARACTERS, PLACES
 from test_worker import GOOD, produce, read_all
 
+from streams.classify.enrichment import KINDS
+
 pytestmark = pytest.mark.kafka
 
 SAMPLES = Path(__file__).parents[1] / "formats"
@@ -85,10 +87,7 @@ def test_formats_are_read_side_by_side_and_each_item_counts(bootstrap, make_work
 def test_a_request_counts_whatever_characters_are_in_its_prompt(bootstrap, make_worker):
     pytest.importorskip("pycld2")
     worker = make_worker().start().wait_ready()
-    failures = [
-        f'tokenshare_enrichment_failures_total{{kind="{kind}"}} 0.0\n'
-        for kind in ("language", "origin", "tenant", "provider")
-    ]
+    failures = [f'tokenshare_enrichment_failures_total{{kind="{kind}"}} 0.0\n' for kind in KINDS]
     assert all(line in worker.get("/metrics") for line in failures)
     now = time.time()
     values = [

@@ -64,7 +64,8 @@ def test_the_file_is_read_again_and_a_fault_in_it_keeps_the_old_one(
         check=True,
     )
     assert unknown["override"] in report.stdout
-    path.write_text(unknown["override"].replace('"unknown"', '"cn-open"', 1))
+    provider = '\n[providers."vllm-berlin"]\njurisdiction = "self-hosted"\n'
+    path.write_text(unknown["override"].replace('"unknown"', '"cn-open"', 1) + provider)
 
     wait_until(lambda: not worker.get("/api/v1/unknown")["models"], "the file to be read again")
     for step in STEPS:
@@ -73,6 +74,7 @@ def test_the_file_is_read_again_and_a_fault_in_it_keeps_the_old_one(
     worker.wait_counted(4)
     wait_until(lambda: joint(worker, "10s")["cn-open/zh-Hans"] == 300, "the next event")
     assert metric(worker, GOOD) == 1
+    assert "is in force: 2 overrides" in worker.tail()
 
     path.write_text('[models."prod-chat"]\norigin = "mars"\n')
     wait_until(lambda: metric(worker, GOOD) == 0, "the fault to be found")

@@ -116,5 +116,5 @@ def test_missing_aws_credentials_are_named(no_credentials):
 def test_a_missing_package_is_named(monkeypatch, no_credentials):
     monkeypatch.setitem(sys.modules, "aws_msk_iam_sasl_signer", None)
     monkeypatch.delitem(sys.modules, "aws_msk_iam_sasl_signer.MSKAuthTokenProvider", raising=False)
-    with pytest.raises(SettingsError, match=r"pip install 'tokenshare\[msk\]'"):
+    with pytest.raises(SettingsError, match=r"not installed: pip install .*\[msk\]'"):
         login.arguments(load(**AWS))

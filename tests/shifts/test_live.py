@@ -295,3 +295,23 @@ def test_an_empty_view_shows_no_share():
 
     assert {each.share for of in found for each in of.keys} == {None}
     assert shift_of(found) is None
+
+
+@pytest.mark.parametrize("window", ["1h", "24h"])
+@pytest.mark.parametrize("measure", ["tokens", "requests", "cost"])
+def test_counts_beyond_64_bits_have_shifts_and_movers(view, measure, window):
+    made = copy(view)
+    requests, tokens, dollars = 20_000, 2_000_000_000, 1_000_000
+    counts = [requests, requests * tokens // 2, requests * tokens // 2, requests * tokens**2]
+    prices = [dollars * 10**9, 1, tokens, (dollars * 10**6) ** 2]
+    counts += [0, 0, 0, *(requests * each for each in prices)]
+    assert min(counts[3], at(counts, COST), at(counts, COST_SQUARES)) > 2**64
+    pane = Pane(cells={"cn-open/en": counts}, models={"deepseek-chat": counts}, stamp=1)
+    for level, start in ((HOUR, HERE), (MIDDLE, pane_start(MIDDLE, NOW))):
+        made.apply(pane_key(1, PaneKey(level, start)), encode_pane(pane, 1))
+    history = History(made, CATALOG)
+
+    shift = shift_of(ask(made, history), "origin", "cn-open", measure, window)
+    assert shift.statistics.share > 0.2
+    (split, *_) = [each for each in (moved(made, history, shift).models,) if each is not None]
+    assert split.shift == pytest.approx(shift.statistics.shift, abs=1e-9)

@@ -57,6 +57,48 @@ def test_a_history_question_arrives_with_its_times_as_numbers():
     assert answer.json == {"asked": ["origin", "1h", 1763856000.0, 1763900000.5]}
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2025-11-23", 1763856000.0),
+        ("2025-11-23T00:00:00Z", 1763856000.0),
+        ("2025-11-23T01:30:00%2B01:30", 1763856000.0),
+        ("2025-11-23T01:30:00+01:30", 1763856000.0),
+        ("2025-11-23T00:00", 1763856000.0),
+    ],
+)
+def test_a_time_may_be_written_as_people_write_it(text, seconds):
+    assert ask(f"{GOOD_QUESTION}&start={text}").json["asked"][2] == seconds
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "shares?language=en&provider=openai",
+        "history?dimension=language&step=1h&provider=openai",
+        "history?dimension=model&step=1h&language=en",
+    ],
+)
+def test_what_is_not_counted_together_is_refused_as_a_conflict(query):
+    answer = ask(f"/api/v1/{query}")
+
+    assert answer.status == 409
+    assert "language" in answer.json["detail"]
+    assert answer.json["remedy"]
+
+
+def test_a_filter_arrives_with_the_keys_chosen():
+    asked = []
+
+    async def part(which):
+        asked.append(which.chosen)
+        return NO_WINDOWS
+
+    assert ask("/api/v1/shares?provider=a/b&origin=cn-open", part=part).status == 200
+    assert asked == [(("origin", "cn-open"), ("provider", "a/b"))]
+    assert ask("/api/v1/shares?provider=other", part=part).status == 400
+
+
 def test_a_history_question_may_leave_its_ends_open():
     assert ask(f"{GOOD_QUESTION}&start=").json == {"asked": ["origin", "1h", None, None]}
 
@@ -76,15 +118,15 @@ def test_a_history_question_may_leave_its_ends_open():
         ),
         ("dimension=origin", "step is missing", "10s, 5m, 1h, 1d, 1w"),
         ("dimension=origin&step=2h", "'2h'", "10s, 5m, 1h, 1d, 1w"),
-        ("dimension=origin&step=1h&start=yesterday", "start is not a number", "unix seconds"),
-        ("dimension=origin&step=1h&end=2026-01-01", "end is not a number", "unix seconds"),
+        ("dimension=origin&step=1h&start=yesterday", "start is not a time", "2026-11-01"),
+        ("dimension=origin&step=1h&end=2026-13-01", "end is not a time", "unix seconds"),
         ("dimension=origin&step=1h&start=nan", "start is out of range", "unix seconds"),
         ("dimension=origin&step=1h&end=inf", "end is out of range", "unix seconds"),
         ("dimension=origin&step=1h&end=1e300", "end is out of range", "unix seconds"),
         ("dimension=origin&step=1h&start=-1", "start is out of range", "unix seconds"),
         ("dimension=origin&step=1h&start=1763856000000", "start is out of range", "unix seconds"),
         ("dimension=origin&step=1h&step=1d", "step is given 2 times", "once"),
-        ("dimension=origin&step=1h&from=1", "'from'", "dimension, step, start, end, format"),
+        ("dimension=origin&step=1h&from=1", "'from'", "dimension, step, start, end, origin"),
     ],
 )
 def test_a_bad_query_is_answered_with_its_parameter_and_the_allowed_values(query, error, remedy):

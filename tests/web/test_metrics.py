@@ -268,7 +268,7 @@ def test_every_metric_is_defined_once_and_every_definition_is_shown():
 
 def test_failures_of_what_is_added_to_requests_are_there_from_the_start():
     before = enrichment.failures()
-    assert set(before) == {"language", "origin", "tenant", "provider"}
+    assert set(before) == {"language", "origin", "tenant", "provider", "price"}
     page = scrape(snapshot())
     assert page["tokenshare_enrichment_failures_total"] == {
         labels(kind=kind): float(count) for kind, count in before.items()

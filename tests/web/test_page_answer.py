@@ -27,7 +27,7 @@ def test_the_answer_is_the_first_thing_on_the_page(open_page, address):
 
     assert plain(page.inner_text("h1")) == (
         "Chinese open models: 27.4 % of tokens in the last 24 h, "
-        "+5.3 points on the week; usual wobble ±1.5"
+        "5.3 points above the 22.1 % expected (normal range 20.6 to 23.6 %)"
     )
     assert "3.22M requests, 17.5B tokens" in page.inner_text("#subline")
     assert page.locator("#status").inner_text() == "Live"
@@ -40,7 +40,7 @@ def test_the_language_that_shifted_most_is_the_second_line(open_page, address):
 
     assert plain(page.inner_text("#second")) == (
         "Russian, the language that shifted most: 2.5 % of tokens, "
-        "+1.2 points on the week; usual wobble ±0.2."
+        "1.2 points above the 1.3 % expected (normal range 1.1 to 1.5 %)."
     )
 
 
@@ -75,7 +75,7 @@ def test_a_young_deployment_says_what_is_missing_before_shifts_can_be_reported(o
         page = open_page(url)
         wait_for_shifts(page)
 
-        assert "wobble" not in page.inner_text("h1")
+        assert "normal range" not in page.inner_text("h1")
         assert page.inner_text("#verdict") == (
             "Too early to say what is usual: 2.5 of 21 days of history"
         )
@@ -90,7 +90,7 @@ def test_before_the_first_shift_the_change_is_taken_from_the_windows(open_page):
         wait_for_shifts(page)
 
         assert plain(page.inner_text("h1")).endswith(
-            "in the last 24 h, +5.3 points against the last 7 days"
+            "in the last 24 h, 5.3 points above the 22.1 % of the last 7 days"
         )
         assert "0 of 21 days" in page.inner_text("#shifts-state")
         assert page.locator("#shift-list li").count() == 0
@@ -113,11 +113,71 @@ def test_shifts_that_are_not_worked_out_yet_are_no_history_of_no_days(open_page)
 
 def test_the_first_day_is_compared_with_nothing(open_page):
     windows = dict.fromkeys(WINDOWS, made_up_shares(time.time())["windows"]["24h"])
-    with served(made_up_sources("new", windows=windows)) as url:
+    with served(made_up_sources("new", windows=windows, since=time.time() - 7200)) as url:
         page = open_page(url)
         wait_for_shifts(page)
 
         assert page.inner_text("h1").endswith("of tokens in the last 24 h")
+        assert "Only 2 hours of data so far." in page.inner_text("#subline")
+
+
+def test_windows_that_are_not_full_say_how_much_there_is(open_page):
+    with served(made_up_sources("young", since=time.time() - 2.5 * 86_400)) as url:
+        page = open_page(f"{url}#range=28d")
+        page.wait_for_selector("#change:not(:empty)")
+
+        heads = page.locator("#origin-shares thead th").all_inner_texts()
+        assert [" ".join(head.split()) for head in heads[1:5]] == [
+            *("5 min", "1 h", "24 h", "7 d 2 days so far")
+        ]
+        assert "over the 2 days of data so far" in page.inner_text("#change")
+        assert "so far" not in page.inner_text("#subline")
+
+
+def test_the_answer_can_be_checked_on_the_page(open_page, address):
+    page = open_page(address)
+    wait_for_shifts(page)
+    page.wait_for_selector("#origin-shares .expected")
+
+    expected = dict(
+        zip(column(page, "#origin-shares", 1), column(page, "#origin-shares", 6), strict=True)
+    )
+    assert expected["Chinese open"] == "22.1"
+    title = page.locator("#origin-shares tbody td.expected").first.get_attribute("title")
+    assert plain(title) == "normal range 20.6 to 23.6 %"
+    moment = time.strftime("%Y, %H:", time.gmtime())
+    assert page.inner_text("#subline").startswith("24 h to ")
+    assert moment in page.inner_text("#subline")
+    assert " UTC. Counted" in page.inner_text("#subline")
+
+
+def test_five_minutes_of_chance_are_no_news(open_page):
+    windows = made_up_shares(time.time())["windows"]
+    for name in ("requests", "tokens"):
+        # Forty requests tell a share to some points.
+        windows["5m"][name] = {"requests": 40, "tokens": 217_240}[name]
+    with served(made_up_sources("new", windows=windows)) as url:
+        page = open_page(f"{url}#window=5m&measure=requests")
+        wait_for_shifts(page)
+
+        assert plain(page.inner_text("h1")).endswith("in the last 5 min, as in the last 7 days")
+
+
+def test_an_hour_of_chance_is_no_news_beside_the_chart(open_page):
+    made = made_up_sources("new")
+
+    async def history(asked):
+        body = await made.history(asked)
+        for point in body["points"]:
+            point["requests"] = 3
+        return body
+
+    with served(dataclasses.replace(made, history=history)) as url:
+        page = open_page(f"{url}#range=1h")
+
+        page.wait_for_selector(
+            "#change:has-text('No share of tokens moved by more than chance over the last hour.')"
+        )
 
 
 def test_no_traffic_yet_is_said_in_words(open_page):

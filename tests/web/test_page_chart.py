@@ -156,3 +156,21 @@ def test_what_is_shown_can_be_had_as_csv(open_page, address):
     assert {row["developer"] for row in history} >= {"Anthropic", "DeepSeek"}
     assert 167 <= len({row["start"] for row in history}) <= 169
     assert {row["window"] for row in shares} == set(WINDOWS)
+
+
+def test_a_history_that_fails_says_so_in_the_place_of_the_chart(open_page, address):
+    page = open_page(
+        address,
+        expects=("503",),
+        routes={
+            "**/api/v1/history?*": lambda route: route.fulfill(
+                status=503, body='{"detail": "Too many long queries are waiting."}'
+            )
+        },
+    )
+
+    page.wait_for_selector("#chart.empty")
+
+    assert page.inner_text("#chart") == (
+        "The history could not be loaded: Too many long queries are waiting."
+    )

@@ -63,6 +63,8 @@ def test_silence_is_called_stale_and_an_answer_ends_it(open_page):
     page.wait_for_selector("#status.stale:has-text('Stale')")
     assert "These numbers are of" in page.inner_text("#banner")
     assert "cannot be reached" in page.inner_text("#banner")
+    assert page.title().startswith("Stale: ")
     with served(made_up_sources(), port):
         page.wait_for_selector("#status.live:has-text('Live')")
         assert page.locator("#banner").is_hidden()
+        assert "Stale" not in page.title()

@@ -43,7 +43,7 @@ def test_the_page_loads_nothing_from_elsewhere_and_stays_small(open_page, browse
     assert len(urls) > 20
     assert all(url.startswith((address, "data:", "blob:")) for url in urls)
     assert 100_000 < first < 1_500_000
-    parts = ("shares?dimensions=origin,language", "shifts")
+    parts = ("shares?dimensions=origin,language,jurisdiction", "shifts")
     update = sum(sizes[f"{address}api/v1/{name}"] for name in parts)
     assert update < 20_000
 

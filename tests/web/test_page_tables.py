@@ -22,7 +22,7 @@ def test_all_five_origins_are_shown_for_each_window(open_page, address):
         "Unknown",
     ]
     assert column(page, "#origin-shares", 4) == ["27.4", "3.1", "12.7", "54.5", "2.3"]
-    assert page.locator("#origin-shares thead th").all_inner_texts()[1:] == [
+    assert page.locator("#origin-shares thead th").all_inner_texts()[1:5] == [
         "5 min",
         "1 h",
         "24 h",
@@ -90,8 +90,10 @@ def test_only_the_dimensions_that_are_looked_at_are_asked_for(open_page, address
     page.wait_for_selector("#joint tbody tr")
 
     shares = [url.partition("dimensions=")[2] for url in asked if "/shares?" in url]
-    assert shares[0] in {"origin,language", "origin,language,model"}
-    assert shares[-1] == "origin,language,model,joint"
+    always = "origin,language,jurisdiction"
+    assert shares[0] in {always, f"{always},model"}
+    # The table further down may have come into sight by then.
+    assert shares[-1].removesuffix(",provider") == f"{always},model,joint"
 
 
 def test_the_webs_languages_stand_beside_ours_and_are_in_no_sum(open_page, address):
@@ -138,3 +140,25 @@ def test_other_languages_come_last_among_the_origins_of_each(open_page):
 
         assert languages[-1] == "Other"
         assert languages[0] == "English"
+
+
+def test_a_mark_of_the_webs_figures_is_explained_where_its_row_is(open_page):
+    windows = made_up_shares(time.time())["windows"]
+    for window in windows.values():
+        small = window["language"][-3]
+        window["language"].append(small | {"key": "it", "name": "Italian", "tokens": 1})
+    with served(made_up_sources(windows=windows)) as url:
+        page = open_page(url)
+        assert "14 November 2024" not in page.inner_text("#web-note")
+
+        page.get_by_role("button", name="Show all 14").click()
+
+        assert "14 November 2024" in page.inner_text("#web-note")
+
+
+def test_on_a_phone_the_unknown_models_have_room_for_their_names(open_page, address):
+    page = open_page(address, 360)
+
+    assert page.locator("#unknown td.words").first.is_hidden()
+    assert page.locator("#unknown thead th").last.is_hidden()
+    assert column(page, "#unknown", 4)[0].strip() != ""

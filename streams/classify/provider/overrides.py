@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # Rows of tables that are no provider: nothing is known, and the rest behind the largest.
 _RESERVED = (UNKNOWN, OTHER)
 _KEYS = ("jurisdiction", "name", "hosts", "key")
+# One host is meant, and of a network that would be its first.
+_NETWORK = re.compile(r"/\d+\s*$")
 _LISTED = re.compile(r"[\w-]+(?:\.[\w-]+)*|[0-9a-f:]+")
 
 
@@ -164,7 +166,8 @@ def _hosts(listed: object, where: Place) -> Iterator[str]:
         raise CatalogError(f'{where}: hosts must be a list. Remedy: hosts = ["llm.example.com"].')
     for each in listed:
         place = place_of(each)
-        if place.kind not in {"host", "own"} or not _LISTED.fullmatch(place.name):
+        is_network = _NETWORK.search(each) is not None
+        if place.kind not in {"host", "own"} or is_network or not _LISTED.fullmatch(place.name):
             raise CatalogError(
                 f"{where}: host {each!r} cannot be read. Remedy: write a host without port and "
                 'path, like "llm.example.com".'

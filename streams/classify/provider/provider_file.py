@@ -11,12 +11,12 @@ from streams.classify.origin.catalog_file import toml
 from streams.classify.origin.values import CatalogError
 from streams.classify.provider.facts import Entry, Hosts, ProviderFacts
 from streams.classify.provider.spelling import folded, key_of
-from streams.classify.provider.values import SELF_HOSTED, UNKNOWN
+from streams.classify.provider.values import COUNTRIES, SELF_HOSTED, UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_JURISDICTION = re.compile(rf"[a-z]{{2}}|{SELF_HOSTED}|{UNKNOWN}")
+_JURISDICTIONS = COUNTRIES | {SELF_HOSTED, UNKNOWN}
 _TEXTS = ("key", "name", "jurisdiction", "operator", "source")
 _LISTS = ("names", "hosts")
 _FLAGS = ("router", "protocol")
@@ -24,7 +24,7 @@ _FLAGS = ("router", "protocol")
 
 def is_jurisdiction(value: object) -> bool:
     """Return whether a value is a jurisdiction: `de`, `self-hosted`, `unknown`."""
-    return isinstance(value, str) and _JURISDICTION.fullmatch(value) is not None
+    return isinstance(value, str) and value in _JURISDICTIONS
 
 
 def builtin() -> str:

@@ -78,7 +78,7 @@ def key_of(text: str) -> str:
     What follows a slash, a colon or a question mark is left out.
     """
     plain = unicodedata.normalize("NFKC", text).strip().lower()
-    if _SECRET.match(plain):
+    if any(map(_SECRET.match, (plain, *re.split(r"[\s,;|=()]+", plain)))):
         return UNKNOWN
     head = _CUT.split(plain.lstrip("/\\:?#=&;,|"), maxsplit=1)[0]
     kept = "".join(each if each.isalnum() or each in "-_." else " " for each in head)

@@ -141,5 +141,7 @@ class Terminal:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    # Without a buffer, which a signal's handler must not enter a second time.
+    left = text.encode()
+    while left:
+        left = left[os.write(sys.stdout.fileno(), left) :]

@@ -245,7 +245,7 @@ def _served_by(document: Mapping[str, Any], metadata: object) -> str | None:
         if behind is not None:
             return served_by(behind)
     place = first_text(document.get("api_base"), part(hidden, "api_base"))
-    if place is None and (name is None or is_cloud(name)):
+    if place is None and (not name or is_cloud(name)):
         place = _region(document, metadata)
     return served_by(name, place)
 

@@ -90,6 +90,8 @@ CACHED: Final = (
     *CACHE_READ,
     *("gen_ai.usage.input_tokens.cached", "gen_ai.usage.cached_tokens"),
     *("gen_ai.usage.details.cache_read_tokens", "gen_ai.usage.details.cached_tokens"),
+    "gen_ai.usage.details.cache_read_input_tokens",
+    "gen_ai.usage.details.cached_content_tokens",
     *("llm.usage.cache_read_input_tokens", "ai.usage.inputTokenDetails.cacheReadTokens"),
     *("braintrust.metrics.prompt_cached_tokens", "cache_read_tokens"),
 )
@@ -99,6 +101,7 @@ REASONING: Final = (
     "gen_ai.usage.output_tokens.reasoning",
     "gen_ai.usage.details.reasoning_tokens",
     "gen_ai.usage.details.thinking_tokens",
+    "gen_ai.usage.details.thoughts_tokens",
     "llm.token_count.completion_details.reasoning",
     "llm.usage.reasoning_tokens",
     "ai.usage.reasoningTokens",

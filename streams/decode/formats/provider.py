@@ -14,6 +14,7 @@ from streams.decode.formats.native import is_native, model_of, price_of, served,
 from streams.decode.formats.provider_details import parts_of
 from streams.decode.formats.provider_usage import Usage, gemini, usage_of
 from streams.decode.formats.raw_usage import Found, Item, first, first_text, part
+from streams.decode.money import is_zero
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,8 @@ _READ_ONLY = ("embedding", "relevance_score", "score")
 #: Stream events of OpenAI's responses API that hold the whole response, with its usage, and the
 #: realtime API's.
 _LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed", "response.done")
+#: What Vercel's gateway adds: to chats and messages, and to responses and embeddings.
+_VERCEL = ("provider_metadata", "providerMetadata")
 
 
 def is_gemini(document: Mapping[str, Any]) -> bool:
@@ -185,8 +188,10 @@ def read(document: Mapping[str, Any]) -> Item:
 def _price(document: Mapping[str, Any], usage: object) -> object:
     """Return the price in an answer's usage, or in a record of somebody's own around it."""
     price = provider_details.price_of(usage)
-    if price is None:
-        price = provider_details.vercel_price(_vercel(document))
+    # A charge of nothing in the usage is no price where Vercel's gateway says that of the market.
+    if price is None or is_zero(price):
+        beside = provider_details.vercel_price(_vercel(document))
+        price = price if beside is None else beside
     return price_of(document) if price is None else price
 
 
@@ -197,14 +202,16 @@ def _served(document: Mapping[str, Any]) -> object:
 
 
 def _vercel(document: Mapping[str, Any]) -> object:
-    """Return what Vercel's gateway adds to an answer, or to the last piece of a stream."""
+    """Return what Vercel's gateway adds to an answer, or to the last piece of a stream.
+
+    An answer without choices has it at the top, in one spelling or the other.
+    """
     choices = document.get("choices")
-    for choice in choices if type(choices) is list else ():
-        for name in ("message", "delta"):
-            found = part(choice, name, "provider_metadata", "gateway")
-            if found is not None:
-                return found
-    return None
+    places: list[object] = [document]
+    if type(choices) is list:
+        places += (part(choice, name) for choice in choices for name in ("message", "delta"))
+    found = (part(place, name, "gateway") for place in places for name in _VERCEL)
+    return next((each for each in found if each is not None), None)
 
 
 def _usage(document: Mapping[str, Any]) -> object:

@@ -124,7 +124,8 @@ def price_of(usage: object) -> object:
         return usage.get("estimated_cost")
     details = usage.get("cost_details")
     upstream = details.get("upstream_inference_cost") if type(details) is dict else None
-    return with_own_key(cost, upstream, usage.get("is_byok"))
+    charged = with_own_key(cost, upstream, usage.get("is_byok"))
+    return _or_market(charged, usage.get("market_cost"))
 
 
 def with_own_key(cost: object, upstream: object, is_own_key: object) -> object:
@@ -144,15 +145,22 @@ def with_own_key(cost: object, upstream: object, is_own_key: object) -> object:
 
 
 def vercel_price(gateway: object) -> object:
-    """Return the price in what Vercel's gateway adds to an answer.
-
-    With a key of one's own nothing is charged, and the price is what the market takes.
-    """
+    """Return the price in what Vercel's gateway adds to an answer."""
     if type(gateway) is not dict:
         return None
-    cost, market = gateway.get("cost"), decimal_of(gateway.get("marketCost"))
-    is_own_key = decimal_of(cost) == 0 and market is not None and market > 0
-    return gateway["marketCost"] if is_own_key else cost
+    return _or_market(gateway.get("cost"), gateway.get("marketCost"))
+
+
+def _or_market(cost: object, market: object) -> object:
+    """Return what Vercel's gateway charges; with a key of one's own that is nothing.
+
+    The price is then what the market takes.
+    """
+    # Nobody else names a price of the market.
+    if market is None or decimal_of(cost) != 0:
+        return cost
+    taken = decimal_of(market)
+    return market if taken is not None and taken > 0 else cost
 
 
 def vercel_provider(gateway: object) -> str | None:

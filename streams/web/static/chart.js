@@ -67,6 +67,23 @@ export async function draw(chart, { times, bands, labels }) {
   await Plotly.react(chart, traces, layout, { displayModeBar: false, responsive: true, doubleClick: false });
 }
 
+const PICTURE = { width: 1280, height: 640 };
+
+// The chart as a picture, with the words above it and a legend: a blob.
+export async function picture(chart, format, words) {
+  if (!chart.classList.contains("js-plotly-plot")) throw new Error("There is no chart to save.");
+  const Plotly = await library();
+  const ground = getComputedStyle(document.documentElement).getPropertyValue("--ground").trim();
+  const layout = {
+    ...chart.layout, paper_bgcolor: ground, title: { text: escapeText(words), x: 0.01, font: { size: 16 } },
+    margin: { l: 56, r: 16, t: 56, b: 44 }, legend: { orientation: "h", y: -0.08, traceorder: "reversed" },
+  };
+  const data = chart.data.map((trace) => ({ ...trace, showlegend: true }));
+  const text = await Plotly.toImage({ data, layout }, { format, ...PICTURE, imageDataOnly: true });
+  if (format === "svg") return new Blob([text], { type: "image/svg+xml" });
+  return new Blob([Uint8Array.from(atob(text), (character) => character.codePointAt(0))], { type: "image/png" });
+}
+
 export function say(chart, text) {
   newest += 1;
   if (chart.classList.contains("js-plotly-plot")) window.Plotly?.purge(chart);

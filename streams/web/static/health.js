@@ -6,6 +6,7 @@ import { age, clock, count } from "./words.js";
 
 // Three questions without an answer are more than one lost packet.
 const STALE_AFTER_SECONDS = 6;
+const STALE_TITLE = "Stale: ";
 // Live traffic is about a second old; a quiet gateway moves the end of the windows all the same.
 const OLD_DATA_SECONDS = 60;
 
@@ -42,6 +43,8 @@ export function showPipeline(shares) {
 export function showStatus(silent, shares, failure) {
   const status = byId("status");
   const isStale = silent > STALE_AFTER_SECONDS;
+  const title = document.title.replace(STALE_TITLE, "");
+  document.title = isStale ? `${STALE_TITLE}${title}` : title;
   if (isStale) {
     // Tens of seconds, so that a screen reader does not announce each one.
     const about = Math.max(6, silent < 60 ? Math.floor(silent / 10) * 10 : silent);

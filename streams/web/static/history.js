@@ -3,17 +3,26 @@
 import { draw, say } from "./chart.js";
 import { byId, el, fill, header, swatch, table } from "./dom.js";
 import { hideNotes, showNotes } from "./notes.js";
-import { bandsOf, historyAddress, ratioOf, stamp, steps } from "./points.js";
-import { percent, points as pointsWords, share } from "./words.js";
+import { bandsOf, historyAddress, isBeyondChance, ratioOf, stamp, steps } from "./points.js";
+import { measureOf, percent, points as pointsWords, share, spanWords } from "./words.js";
+
+// Why there is no chart, in its place.
+export function showNoHistory(words) {
+  say(byId("chart"), words);
+  for (const id of ["change", "legend", "chart-note"]) fill(byId(id));
+  fill(byId("history-numbers").lastElementChild);
+  hideNotes();
+}
 
 export function showHistory(history, measure, names) {
   const { dimension, range, points } = history;
   const chart = byId("chart");
-  const csv = historyAddress(dimension, range, history.asOf || 0, "csv");
+  const csv = historyAddress(dimension, range, history.asOf || 0, "csv", history.part);
   if (byId("history-csv").getAttribute("href") !== csv) byId("history-csv").setAttribute("href", csv);
   const used = points.filter((point) => point[measure] > 0);
   if (!used.length) {
-    say(chart, `No traffic in the ${range.long}.`);
+    const isQuiet = !points.some((point) => point.requests > 0);
+    say(chart, isQuiet ? `No traffic in the ${range.long}.` : `No ${measureOf(measure).of} known in the ${range.long}.`);
     fill(byId("change"));
     fill(byId("legend"));
     fill(byId("chart-note"));
@@ -23,7 +32,7 @@ export function showHistory(history, measure, names) {
   }
   const bands = bandsOf(used, dimension, measure, names);
   fill(byId("legend"), ...[...bands].reverse().map((band) => el("li", null, swatch(band.paint, band.pattern), el("span", null, band.name))));
-  fill(byId("change"), ...changeWords(used, bands, measure, range));
+  fill(byId("change"), ...changeWords(used, bands, measure, history));
   fill(byId("chart-note"), noteWords(range, measure));
   const details = byId("history-numbers");
   if (details.open) fill(details.lastElementChild, numbers(used, bands, measure, range));
@@ -34,24 +43,29 @@ export function showHistory(history, measure, names) {
 }
 
 // What changed most: the first tenth of the period against the last tenth.
-function changeWords(points, bands, measure, range) {
+function changeWords(points, bands, measure, { range, since, asOf }) {
+  // A young deployment has no 28 days, whatever period is chosen.
+  const isYoung = since != null && asOf - since < range.seconds * 0.95;
+  const span = isYoung ? `over the ${spanWords(asOf - since)} of data so far` : `over the ${range.long}`;
   if (points.length < 2) return [`One point so far in the ${range.long}.`];
   const tenth = Math.max(1, Math.floor(points.length / 10));
-  const named = bands.filter(({ key }) => key !== "other");
-  const moved = named.map((band) => ({
-    band, from: ratioOf(points.slice(0, tenth), band, measure), to: ratioOf(points.slice(-tenth), band, measure),
-  })).sort((a, b) => Math.abs(b.to - b.from) - Math.abs(a.to - a.from))[0];
-  const span = `over the ${range.long}`;
-  if (Math.abs(moved.to - moved.from) < 0.005) return [`No share of ${measure} moved by more than half a point ${span}.`];
+  const [first, last] = [points.slice(0, tenth), points.slice(-tenth)];
+  const requests = (of) => of.reduce((sum, point) => sum + point.requests, 0);
+  const named = bands.filter(({ key }) => key !== "other").map((band) => ({ band, from: ratioOf(first, band, measure), to: ratioOf(last, band, measure) }));
+  const { of } = measureOf(measure);
+  const moved = named.filter(({ from, to }) => isBeyondChance(from, requests(first), to, requests(last), measure))
+    .sort((a, b) => Math.abs(b.to - b.from) - Math.abs(a.to - a.from))[0];
+  if (!moved) return [`No share of ${of} moved by more than chance ${span}.`];
+  if (Math.abs(moved.to - moved.from) < 0.005) return [`No share of ${of} moved by more than half a point ${span}.`];
   return [
-    `Largest change ${span}: `, el("strong", null, moved.band.name), ` from ${percent(moved.from)} to ${percent(moved.to)} of ${measure} `,
+    `Largest change ${span}: `, el("strong", null, moved.band.name), ` from ${percent(moved.from)} to ${percent(moved.to)} of ${of} `,
     `(${pointsWords(moved.to - moved.from)} points).`,
   ];
 }
 
 function noteWords(range, measure) {
-  return `Per cent of ${measure} of each ${range.point}; the last one is still running. No area: no traffic. `
-    + "The change compares the first tenth of the period with the last.";
+  return `Per cent of ${measureOf(measure).of} of each ${range.point}; the last one is still running. Gaps mean no traffic. `
+    + "Change: the last 10 % of the period against the first 10 %.";
 }
 
 function numbers(points, bands, measure, range) {
@@ -60,5 +74,5 @@ function numbers(points, bands, measure, range) {
     ...[...bands].reverse().map((band) => el("td", null, share(ratioOf([point], band, measure)))),
   ]);
   const heads = [range.local ? "From (local time)" : "From (UTC)", ...[...bands].reverse().map((band) => band.short)];
-  return table(null, `Per cent of ${measure}, newest first`, heads, rows);
+  return table(null, `Per cent of ${measureOf(measure).of}, newest first`, heads, rows);
 }

@@ -13,13 +13,13 @@ const NO_TENANTS = { developer: "Not available by tenant: developers are not cou
 const code = (name) => (name === OTHER ? "Not kept by name" : el("code", null, name));
 
 // languageNames: tag -> what the worker calls it.
-export function moversOf({ dimension, shift, models, joint, tenants }, languageNames) {
+export function moversOf({ dimension, shift, models, joint, tenants, tenants_note: tenantsNote }, languageNames) {
   if (dimension === "model") return [note("A model is counted as a whole: there is nothing to take apart.")];
   const [across, heading] = JOINT[dimension] ?? [null, ""];
   return [
     models ? split("Models", models, shift, code) : note("Not available by model: models are not counted by language."),
     joint ? split(heading, joint, shift, (name) => keyName(across, name, languageNames.get(name))) : null,
-    tenants ? split("Tenants, by their hash", tenants, shift, code) : note(NO_TENANTS[dimension] ?? "Not available by tenant: requests name none."),
+    tenants ? split("Tenants, by their hash", tenants, shift, code) : note(NO_TENANTS[dimension] ?? tenantsNote ?? "Not available by tenant: requests name none."),
     ...[[models, "models"], [joint, heading.toLowerCase()]].filter(([of]) => of).slice(0, 1).map(([of, what]) => note(mixWords(of, what))),
   ];
 }

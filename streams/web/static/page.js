@@ -1,18 +1,22 @@
 // The page: what is asked for, when, and which part of it shows the answer.
 
-import { showAnswer } from "./answer.js";
+import { showAnswer, showPart } from "./answer.js";
 import { ask } from "./ask.js";
 import { byId, choice, el, fill } from "./dom.js";
+import { filterQuery, isCounted, isFiltered, isSame, nameOf, notCounted, showCrumbs } from "./filter.js";
 import { showPipeline, showStatus } from "./health.js";
-import { showHistory } from "./history.js";
+import { showHistory, showNoHistory } from "./history.js";
 import { listen } from "./live.js";
-import { fetchHistory, FIRST_RANGES, RANGES } from "./points.js";
-import { change, itemOf, showMovers, showShifts } from "./shifts.js";
-import { jointTable, sharesTable } from "./tables.js";
+import { fetchHistory, FIRST_RANGES, ownRange, RANGES } from "./points.js";
+import { offerPictures } from "./share.js";
+import { change, expectedOf, itemOf, showMovers, showShifts } from "./shifts.js";
+import { isServedKnown, isServedSeen, onServedSeen, showMore, showServed } from "./served.js";
+import { originMatrix, sharesTable } from "./tables.js";
 import { showUnknown } from "./unknown.js";
-import { CHOICES, choose, goTo, onChange, place, view } from "./view.js";
+import { CHOICES, choose, goTo, onChange, place, refusedParts, view } from "./view.js";
 import { webNote } from "./weblanguages.js";
-import { WINDOWS } from "./words.js";
+import { onTheme } from "./theme.js";
+import { measureOf, momentTime, percent, WINDOWS } from "./words.js";
 
 const SHIFTS_EVERY_SECONDS = 10;
 const MOVERS_EVERY_SECONDS = 30;
@@ -34,7 +38,7 @@ let isPlaced = false;
 const due = { shares: -Infinity, shifts: -Infinity, history: -Infinity, movers: -Infinity, notes: -Infinity };
 const isDue = (what) => performance.now() > due[what];
 const later = (what, seconds) => { due[what] = performance.now() + 1000 * seconds; };
-const rangeNow = () => RANGES.find(({ key }) => key === (view.range ?? range));
+const rangeNow = () => (view.from || view.to ? ownRange(view.from, view.to, shares?.as_of || Date.now() / 1000) : RANGES.find(({ key }) => key === (view.range ?? range)));
 const shiftNow = () => (view.shift ? { ...view.shift, measure: view.measure, window: view.window } : null);
 
 // Rounds of questions, one question at a time: a slow worker is never asked faster than it answers.
@@ -67,13 +71,17 @@ async function round() {
 
 // Only what is looked at: the models alone would be as much again as all the rest.
 function dimensionsNow() {
-  const wanted = new Set(["origin", "language", view.by, ...(byId("joint").open ? ["joint"] : [])]);
-  return [...wanted].join(",");
+  const served = isServedSeen() ? ["provider", ...(byId("law").open ? ["law"] : [])] : [];
+  const wanted = new Set(["origin", "language", "jurisdiction", view.by, ...(byId("joint").open ? ["joint"] : []), ...served]);
+  return [...wanted].filter((dimension) => dimension.length && (dimension === "joint" ? isCounted(view.filter, "language") : isCounted(view.filter, dimension))).join(",");
 }
+
+// What has come may still be of what was chosen before.
+const isShown = () => shares && isSame(shares.filter ?? {}, view.filter);
 
 async function askShares() {
   try {
-    shares = await ask(`api/v1/shares?dimensions=${dimensionsNow()}`);
+    shares = await ask(`api/v1/shares?dimensions=${dimensionsNow()}${filterQuery(view.filter)}`);
     answeredAt = performance.now();
     failure = "";
   } catch (error) {
@@ -106,13 +114,19 @@ async function askShifts() {
 async function askHistory() {
   const { over } = view;
   const asked = rangeNow();
+  const part = filterQuery(view.filter);
   later("history", asked.every);
+  if (!isCounted(view.filter, over)) {
+    history = null;
+    showNoHistory(notCounted(over));
+    return;
+  }
   try {
-    const body = await fetchHistory(over, asked, shares.as_of || Date.now() / 1000, ask);
+    const body = await fetchHistory(over, asked, shares.as_of || Date.now() / 1000, part, ask);
     // Whoever chose something else in the meantime gets that.
-    if (over !== view.over || asked !== rangeNow()) { due.history = -Infinity; isWanted = true; return; }
-    const shorter = FIRST_RANGES[FIRST_RANGES.indexOf(asked.key) + 1];
-    if (!view.range && shorter && body.points.length < 2) {
+    if (over !== view.over || asked.key !== rangeNow().key || part !== filterQuery(view.filter)) { due.history = -Infinity; isWanted = true; return; }
+    const shorter = !view.from && !view.to && FIRST_RANGES[FIRST_RANGES.indexOf(asked.key) + 1];
+    if (shorter && !view.range && body.points.length < 2) {
       range = shorter;
       showChoices();
       await askHistory();
@@ -122,7 +136,8 @@ async function askHistory() {
     redraw();
   } catch (error) {
     later("history", RETRY_SECONDS);
-    byId("chart-note").textContent = `The history could not be loaded: ${error.message}`;
+    if (history) byId("chart-note").textContent = `The history could not be loaded: ${error.message}`;
+    else showNoHistory(`The history could not be loaded: ${error.message}`);
   }
 }
 
@@ -145,39 +160,72 @@ async function askMovers() {
 }
 
 function show() {
-  if (!shares) return;
+  showCrumbs(view.filter, keyNames);
+  const refused = refusedParts();
+  fill(byId("refused"), refused.length ? `The address asks for ${refused.join(", ")}, which the page does not have: it is left out.` : null);
+  if (!isShown()) return;
   const { windows } = shares;
+  const isPart = isFiltered(view.filter);
   byId("simulated").hidden = !shares.simulated;
-  showAnswer(windows, shifts, view);
-  fill(byId("origin-shares"), sharesTable(windows, "origin", view.measure, view.window, true).table);
+  byId("unknown-section").hidden = isPart;
+  document.querySelector(".of-all-note").hidden = !isPart;
+  byId("shares-csv").href = `api/v1/shares?format=csv${filterQuery(view.filter)}`;
+  if (isPart) showPart(shares, view, nameOf(view.filter, keyNames));
+  else showAnswer(shares, shifts, view);
+  fill(byId("origin-shares"), sharesTable(windows, "origin", view.measure, view.window, true, spanNow(), isPart ? null : expectedOf(shifts, "origin", view)).table);
   showKeys(windows);
+  showServed(windows, view, spanNow());
+  showMeasures(windows);
   if (shifts) showShifts(shifts, view, openShift);
   showUnknown(shares, view.measure);
   showPipeline(shares);
 }
 
+// What tells whether a window is full.
+const spanNow = () => ({ since: shares.since, asOf: shares.as_of });
+
 function showKeys(windows) {
-  if (byId("joint").open && windows[view.window]?.joint) fill(byId("joint").lastElementChild, jointTable(windows[view.window], view.measure));
+  byId("joint").hidden = !isCounted(view.filter, "language");
+  if (!isCounted(view.filter, view.by)) {
+    byId("keys-heading").textContent = `By ${view.by}`;
+    fill(byId("key-shares"), el("p", { class: "note" }, notCounted(view.by)));
+    for (const id of ["more", "web-note"]) byId(id).hidden = true;
+    return;
+  }
+  if (byId("joint").open && windows[view.window]?.joint) fill(byId("joint").lastElementChild, originMatrix(windows[view.window], "joint", "language", view.measure));
   // What has just been chosen is on its way: the table before it stays until then.
   if (!windows[view.window]?.[view.by]) return;
   byId("keys-heading").textContent = `By ${view.by}`;
-  const made = sharesTable(windows, view.by, view.measure, view.window, view.all);
+  const made = sharesTable(windows, view.by, view.measure, view.window, view.all, spanNow());
   fill(byId("key-shares"), made.total ? made.table : el("p", { class: "note" }, "Nothing yet."));
-  const more = byId("more");
-  more.hidden = !view.all && made.hidden === 0;
-  more.textContent = view.all ? "Show fewer" : `Show all ${made.total}`;
-  more.setAttribute("aria-expanded", String(view.all));
+  showMore(byId("more"), made, view.all);
   byId("web-note").hidden = view.by !== "language" || !made.total;
+  if (view.by === "language") fill(byId("web-note"), ...webNote(made.keys));
+}
+
+// A measure is there to choose where something of it is known; what part has a price is said.
+function showMeasures(windows) {
+  const known = Object.values(windows);
+  byId("measure").querySelector("[value=cost]").parentElement.hidden = view.measure !== "cost" && !known.some(({ cost }) => cost != null);
+  for (const name of ["provider", "jurisdiction"]) byId("over").querySelector(`[value=${name}]`).parentElement.hidden = view.over !== name && !isServedKnown(windows);
+  fill(byId("coverage"), coverageWords(windows[view.window] ?? {}));
+}
+
+function coverageWords({ priced_ratio: priced, estimated_ratio: estimated, measured_ratio: measured, tokens }) {
+  if (!tokens) return "";
+  if (view.measure === "cost") return `Prices known for ${percent(priced ?? 0)} of tokens${priced && estimated ? `, of them ${percent(estimated / priced)} estimated from a list of prices` : ""}.`;
+  return view.measure === "uncached_tokens" && measured < 1 ? `Cache reads known for ${percent(measured ?? 0)} of tokens.` : "";
 }
 
 function redraw() {
-  if (history) showHistory({ ...history, notes }, view.measure, languageNames());
+  if (history) showHistory({ ...history, notes, since: shares?.since }, view.measure, keyNames(view.over));
 }
 
-function languageNames() {
+const languageNames = () => keyNames("language");
+function keyNames(dimension) {
   const names = new Map();
   for (const { key } of WINDOWS) {
-    for (const row of shares?.windows?.[key]?.language ?? []) names.set(row.key, row.name);
+    for (const row of shares?.windows?.[key]?.[dimension] ?? []) if (row.name) names.set(row.key, row.name);
   }
   return names;
 }
@@ -204,14 +252,16 @@ function goToPlace() {
   }
 }
 
-const radios = Object.entries(CHOICES).map(([name, options]) => choice(byId(name), options, (key) => choose({ [name]: key, ...(name === "by" ? { all: false } : {}) }, name)));
+const radios = Object.entries(CHOICES).map(([name, options]) => choice(byId(name), options, (key) => choose({ [name]: key, ...(name === "by" ? { all: false } : name === "range" ? { from: "", to: "" } : {}) }, name)));
 function showChoices() {
   for (const check of radios) check({ ...view, range: rangeNow().key });
+  for (const name of ["from", "to"]) byId(name).value = view[name];
 }
 
 onChange((parts) => {
   showChoices();
-  if (parts.has("over") || parts.has("range")) due.history = -Infinity;
+  if (parts.has("filter")) history = null;
+  if (["filter", "over", "range", "from", "to"].some((part) => parts.has(part))) due.history = -Infinity;
   const wanted = shiftNow();
   const isOther = wanted && ["shift", "measure", "window"].some((part) => parts.has(part));
   if (isOther) {
@@ -221,17 +271,24 @@ onChange((parts) => {
   show();
   if (parts.has("measure")) redraw();
   if (place()) goTo(place());
-  if (isOther || ["by", "over", "range"].some((part) => parts.has(part))) refresh();
+  if (isOther || ["by", "filter", "over", "range", "from", "to"].some((part) => parts.has(part))) refresh();
 });
 
 showChoices();
-fill(byId("web-note"), ...webNote());
 byId("more").addEventListener("click", () => choose({ all: !view.all }, "all"));
+byId("more-providers").addEventListener("click", () => choose({ allProviders: !view.allProviders }, "providers"));
 byId("more-shifts").addEventListener("click", () => choose({ allShifts: !view.allShifts }, "shifts"));
-byId("joint").addEventListener("toggle", refresh);
+for (const id of ["joint", "law"]) byId(id).addEventListener("toggle", refresh);
+onServedSeen(refresh);
 for (const id of ["partitions", "records"]) byId(id).addEventListener("toggle", show);
 byId("history-numbers").addEventListener("toggle", redraw);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+for (const name of ["from", "to"]) byId(name).addEventListener("change", () => choose({ [name]: byId(name).value }, name));
+onTheme(redraw);
+offerPictures(() => {
+  const { long, point } = rangeNow();
+  const what = isFiltered(view.filter) ? ` (${nameOf(view.filter, keyNames)})` : "";
+  return { words: `Share of ${measureOf(view.measure).of} by ${view.over}${what}, ${long}, each ${point}; to ${momentTime(shares.as_of)}`, file: `tokenshare-${view.over}-${view.measure}` };
+});
 // The time in which the page was hidden does not count as silence of the worker.
 document.addEventListener("visibilitychange", () => { answeredAt = performance.now(); });
 setInterval(() => { if (!document.hidden) showLine(); }, 1000);

@@ -1,6 +1,6 @@
 // Shares over time: points of the API into the bands of a chart.
 
-import { BANDS, keyName, ORIGINS, REST } from "./words.js";
+import { BANDS, keyName, measureOf, MEASURES, ORIGINS, REST } from "./words.js";
 
 // merge: seconds of one point in the chart, where the API's own step is finer than a screen.
 // every: seconds after which it is asked for again. local: shown in the reader's time zone.
@@ -12,45 +12,85 @@ export const RANGES = [
   { key: "1y", name: "Year", long: "last year", step: "1w", seconds: 365 * 86_400, every: 300, labels: "week of %-d %b %Y", point: "week (UTC, from Monday)" },
   { key: "2y", name: "2 years", long: "last 2 years", step: "1w", seconds: 730 * 86_400, every: 300, labels: "week of %-d %b %Y", point: "week (UTC, from Monday)" },
 ];
+const DAY = 86_400;
+const HOURS_KEPT = 37 * DAY;
+const dayFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
+// A period of the reader's own, of whole days (UTC), in the finest step that is kept and that a
+// screen shows. from, to: YYYY-MM-DD, either empty for an open end.
+export function ownRange(from, to, asOf) {
+  const day = (text) => Date.parse(`${text}T00:00:00Z`) / 1000;
+  const end = to ? Math.min(day(to) + DAY, Math.ceil(asOf / DAY) * DAY) : Math.ceil(asOf / DAY) * DAY;
+  const start = from ? day(from) : end - 28 * DAY;
+  const seconds = Math.max(DAY, end - start);
+  const isFine = seconds <= 8 * DAY && start >= asOf - HOURS_KEPT;
+  const said = (unix) => dayFormat.format(new Date(unix * 1000));
+  const isWeekly = seconds > 200 * DAY;
+  return {
+    key: `${from}..${to}`, long: `days from ${said(start)} to ${said(end - DAY)}`, span: "", start, end, seconds, every: 60,
+    ...(isFine ? { step: "1h", merge: 10_800, labels: "%a %-d %b %H:%M", point: "3 hours (UTC)" }
+      : isWeekly ? { step: "1w", labels: "week of %-d %b %Y", point: "week (UTC, from Monday)" }
+        : { step: "1d", labels: "%a %-d %b %Y", point: "day (UTC)" }),
+  };
+}
 // A young deployment has no days yet: until the reader chooses, the longest of these with two points.
 export const FIRST_RANGES = ["28d", "24h", "1h"];
 
-export function historyAddress(dimension, range, asOf, format) {
-  const query = new URLSearchParams({ dimension, step: range.step, start: String(Math.floor(asOf - range.seconds)) });
+// part: the query of a filter, as it is appended.
+export function historyAddress(dimension, range, asOf, format, part = "") {
+  const query = new URLSearchParams({ dimension, step: range.step, start: String(range.start ?? Math.floor(asOf - range.seconds)) });
+  if (range.end) query.set("end", String(range.end));
   if (format) query.set("format", format);
-  return `api/v1/history?${query}`;
+  return `api/v1/history?${query}${part}`;
 }
 
-export async function fetchHistory(dimension, range, asOf, ask) {
-  const body = await ask(historyAddress(dimension, range, asOf));
-  return { dimension, range, seconds: Math.max(body.seconds, range.merge ?? 0), asOf: body.as_of, points: merge(body.points, range.merge ?? body.seconds) };
+export async function fetchHistory(dimension, range, asOf, part, ask) {
+  const body = await ask(historyAddress(dimension, range, asOf, null, part));
+  return { dimension, range, part, seconds: Math.max(body.seconds, range.merge ?? 0), asOf: body.as_of, points: merge(body.points, range.merge ?? body.seconds) };
 }
+
+// What is not known stays null, and is no zero.
+const plus = (a, b) => (a == null ? b : b == null ? a : a + b);
+const SUMS = { output_tokens: "completion_tokens" };
 
 // Cells have no prototype: a model may be called like a part of one.
 function merge(points, seconds) {
   const merged = new Map();
-  for (const { start, tokens, requests, cells } of points) {
+  for (const of of points) {
     // Only steps below a day are merged, so starts that are multiples of the length are right.
-    const at = seconds < 86_400 ? Math.floor(start / seconds) * seconds : start;
-    const point = merged.get(at) ?? { start: at, tokens: 0, requests: 0, cells: Object.create(null) };
-    point.tokens += tokens;
-    point.requests += requests;
-    for (const [key, [t, r]] of Object.entries(cells)) {
-      const cell = (point.cells[key] ??= [0, 0]);
-      cell[0] += t;
-      cell[1] += r;
+    const at = seconds < 86_400 ? Math.floor(of.start / seconds) * seconds : of.start;
+    const point = merged.get(at) ?? { start: at, cells: Object.create(null) };
+    for (const { key } of MEASURES) point[key] = plus(point[key] ?? null, of[SUMS[key] ?? key] ?? null);
+    for (const [key, amounts] of Object.entries(of.cells)) {
+      const before = point.cells[key];
+      point.cells[key] = before ? amounts.map((amount, i) => plus(before[i], amount)) : amounts;
     }
     merged.set(at, point);
   }
   return [...merged.values()].sort((a, b) => a.start - b.start);
 }
 
-const amount = (point, key, measure) => point.cells[key]?.[measure === "tokens" ? 0 : 1] ?? 0;
+// Whether there is as much data as a window is long, but for a running pane of an hour.
+const RUNNING_SECONDS = 3600;
+export const isFull = (window, since, asOf) => since == null || !window || asOf - since >= Math.min(window.seconds - RUNNING_SECONDS, window.seconds * 0.95);
+
+// Tokens come in requests of very different size: in practice they tell as much as so many equal ones.
+const EFFECTIVE = 0.07;
+const SURE = 3;
+// Whether two shares differ by more than their standard errors allow for.
+export function isBeyondChance(one, requests, other, otherRequests, measure) {
+  const part = measure === "requests" ? 1 : EFFECTIVE;
+  const middle = (one + other) / 2;
+  const error = Math.sqrt(middle * (1 - middle) * (1 / Math.max(1, requests * part) + 1 / Math.max(1, otherRequests * part)));
+  return Math.abs(one - other) > SURE * error;
+}
+
+const amount = (point, key, measure) => point.cells[key]?.[measureOf(measure).at] ?? 0;
 
 export function ratioOf(points, band, measure) {
   let part = 0;
   let whole = 0;
   for (const point of points) {
+    if (point[measure] == null) continue;
     for (const key of band.keys) part += amount(point, key, measure);
     whole += point[measure];
   }

@@ -2,6 +2,7 @@
 
 import { byId, el, fill } from "./dom.js";
 import { moversOf } from "./movers.js";
+import { SHIFT_MEASURES } from "./view.js";
 import { keyName, percent, points, windowOf, wobble } from "./words.js";
 
 const QUIET_AT_FIRST = 5;
@@ -12,6 +13,13 @@ const size = ({ zscore, shift }) => Math.abs(zscore ?? 0) || Math.abs(shift ?? 0
 // The entry of one key, measure and window, if there is one.
 export function change(shifts, wanted) {
   return wanted && shifts?.shifts.find((each) => nameOf(each) === nameOf(wanted));
+}
+
+// What is expected of each key of a dimension, or null where nothing is.
+export function expectedOf(shifts, dimension, { measure, window }) {
+  const found = new Map((shifts?.shifts ?? []).filter((each) => each.dimension === dimension && each.measure === measure && each.window === window && each.baseline != null)
+    .map(({ key, baseline, usual_spread: usual }) => [key, { baseline, usual }]));
+  return found.size ? found : null;
 }
 
 // Those that have shifted, most unusual first.
@@ -49,7 +57,8 @@ export function showShifts(shifts, shown, open) {
 }
 
 // What has shifted is listed in both measures; what has not, in the chosen one.
-function rank(shifts, measure) {
+function rank(shifts, shown) {
+  const measure = SHIFT_MEASURES.includes(shown) ? shown : SHIFT_MEASURES[0];
   const quiet = shifts.shifts.filter((each) => !each.is_shifted && each.measure === measure && each.shift != null);
   return [...shiftedOf(shifts), ...quiet.sort((a, b) => size(b) - size(a))];
 }

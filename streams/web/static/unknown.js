@@ -1,10 +1,12 @@
 // Models of unknown origin, and the entries for the overrides file that would define it.
 
 import { byId, el, fill } from "./dom.js";
-import { unknownTable } from "./tables.js";
+import { copy, say } from "./share.js";
+import { unknownBy, unknownTable } from "./tables.js";
 import { percent } from "./words.js";
 
 export function showUnknown(shares, measure) {
+  const by = unknownBy(measure);
   const week = shares.windows["7d"];
   const unknown = shares.unknown ?? [];
   byId("unknown-entries").hidden = !unknown.length;
@@ -15,7 +17,7 @@ export function showUnknown(shares, measure) {
   }
   const row = week?.origin?.find(({ key }) => key === "unknown");
   fill(byId("unknown-note"),
-    el("strong", null, percent(row?.[`${measure}_ratio`])), ` of ${measure} in the last 7 days went to models of unknown origin. `,
+    el("strong", null, percent(row?.[`${by}_ratio`])), ` of ${by} in the last 7 days went to models of unknown origin. `,
     "Define the name in the file that ", el("code", null, "TOKENSHARE_CATALOG_OVERRIDES"), " names: ",
     "it is read without a restart, and history is reclassified, too.");
   fill(byId("unknown"), unknownTable(unknown, measure, week));
@@ -26,14 +28,5 @@ export function showUnknown(shares, measure) {
 
 byId("copy").addEventListener("click", async () => {
   const entries = byId("entries");
-  let isCopied = true;
-  try {
-    await navigator.clipboard.writeText(entries.textContent);
-  } catch {
-    // Over plain HTTP from another machine a page may not write to the clipboard by itself.
-    getSelection().selectAllChildren(entries);
-    isCopied = document.execCommand("copy");
-  }
-  byId("copied").textContent = isCopied ? "Copied." : "Selected: copy it with Ctrl+C.";
-  setTimeout(() => { byId("copied").textContent = ""; }, 4000);
+  say("copied", await copy(entries.textContent, entries));
 });

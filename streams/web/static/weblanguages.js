@@ -32,11 +32,13 @@ export function webCells(keys) {
   }));
 }
 
-export function webNote() {
+// keys: the rows that are shown; a mark without a row would lead nowhere.
+export function webNote(keys) {
+  const kinds = new Set(keys.map((key) => key.split("-")[0]).filter((language) => SITES.has(language)).map((language) => (language === "zh" ? "scripts" : SITES.get(language)[1])));
   return [
     el("strong", null, "Web is another unit: "),
     "per cent of websites by the language of their home page, not of tokens. Source: W3Techs, 1 October 2026",
-    ...Object.keys(SOURCES).flatMap((kind) => ["; ", el("sup", null, MARKS[kind]), `\u00a0${SOURCES[kind]}`]),
+    ...Object.keys(SOURCES).filter((kind) => kinds.has(kind) || (kind === "https" && kinds.has("scripts"))).flatMap((kind) => ["; ", el("sup", null, MARKS[kind]), `\u00a0${SOURCES[kind]}`]),
     ". ",
     "Counts differ: Common Crawl has English at 40.5 % of pages (August 2026), Funredes Chinese at 21.6 % of content (2022).",
   ];

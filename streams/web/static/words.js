@@ -20,6 +20,16 @@ export const WINDOWS = [
   { key: "7d", name: "7 d", long: "7 days" },
 ];
 
+// What a share is a share of. of: "27.4 % of …"; all: "of all …"; at: its place in the cells of a history.
+export const MEASURES = [
+  { key: "tokens", name: "Tokens", of: "tokens", at: 0 },
+  { key: "requests", name: "Requests", of: "requests", at: 1 },
+  { key: "output_tokens", name: "Output", of: "output tokens", at: 3, long: "tokens of the answers" },
+  { key: "uncached_tokens", name: "Uncached", of: "uncached tokens", at: 4, long: "tokens without cache reads" },
+  { key: "cost", name: "Cost", of: "cost", all: "known cost", at: 5, long: "US dollars" },
+];
+export const measureOf = (key) => MEASURES.find((measure) => measure.key === key);
+
 // What holds a number and its unit on one line.
 const narrow = "\u202f";
 const whole = new Intl.NumberFormat("en");
@@ -29,6 +39,15 @@ export const windowOf = (key) => WINDOWS.find((window) => window.key === key);
 export const originOf = (key) => ORIGINS.find((origin) => origin.key === key) ?? ORIGINS.at(-1);
 export const count = (value) => (Number.isFinite(value) ? whole.format(value) : "–");
 export const compact = (value) => (!Number.isFinite(value) ? "–" : value < 10_000 ? whole.format(value) : brief.format(value));
+
+const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
+const briefDollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD", notation: "compact", maximumSignificantDigits: 3 });
+// An amount of a measure, exactly and in few characters.
+export function amount(value, measure) {
+  if (measure !== "cost" || !Number.isFinite(value)) return count(value);
+  return value > 0 && value < 0.005 ? "<$0.01" : dollars.format(value);
+}
+export const compactAmount = (value, measure) => (measure === "cost" && value >= 100 ? briefDollars.format(value) : measure === "cost" ? amount(value, measure) : compact(value));
 
 // A share in per cent with one decimal; a share that rounds to zero but is not zero is shown as <0.1.
 export function share(ratio) {
@@ -49,6 +68,16 @@ export function points(difference, digits = 1) {
 // 1.96 usual spreads: 19 of 20 hours of the last four weeks stayed within it.
 export const wobble = (usualSpread) => 1.96 * usualSpread;
 
+// What 19 of 20 hours stayed within, as shares.
+export const rangeWords = (expected, usual) => `${share(Math.max(0, expected - wobble(usual)))} to ${share(Math.min(1, expected + wobble(usual)))}${narrow}%`;
+
+// How long a period is, as people say it.
+export function spanWords(seconds) {
+  const [size, unit] = seconds < 5400 ? [seconds / 60, "minute"] : seconds < 129_600 ? [seconds / 3600, "hour"] : [seconds / 86_400, "day"];
+  const number = Math.max(1, Math.floor(size));
+  return `${number} ${unit}${number === 1 ? "" : "s"}`;
+}
+
 export function age(seconds) {
   const s = Math.max(0, Math.round(seconds));
   if (s < 60) return `${s}${narrow}s`;
@@ -66,6 +95,10 @@ export function clock(unix) {
   return (date.toDateString() === new Date().toDateString() ? clockFormat : dayFormat).format(date);
 }
 
+// A moment with its date, in UTC, which says so.
+const momentFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+export const momentTime = (unix) => (unix ? `${momentFormat.format(new Date(unix * 1000))} UTC` : "–");
+
 // When a known event was; without the time of day where it is midnight. In UTC it says so.
 export function noteTime(unix, isLocal) {
   const date = new Date(unix * 1000);
@@ -77,15 +110,26 @@ export function noteTime(unix, isLocal) {
 
 // As the worker names them.
 const OWN_NAMES = new Map([["und", "Undetermined"], ["zh-Hans", "Chinese (Simplified)"], ["zh-Hant", "Chinese (Traditional)"]]);
-let languageNames;
-try { languageNames = new Intl.DisplayNames(["en"], { type: "language" }); } catch { languageNames = null; }
+const OWN_JURISDICTIONS = new Map([["self-hosted", "Self-hosted"], ["hk", "Hong Kong"], ["mo", "Macao"], ["tr", "Turkey"]]);
+function names(type) {
+  try { return new Intl.DisplayNames(["en"], { type }); } catch { return null; }
+}
+const languageNames = names("language");
+const regionNames = names("region");
+function named(of, key) {
+  try { return of?.of(key) ?? key; } catch { return key; }
+}
 // Names that the worker has sent come first; a language that left every window has only its tag.
+// A country is sent as its code.
 export function keyName(dimension, key, sent) {
   const origin = dimension === "origin" && ORIGINS.find((each) => each.key === key);
   if (origin) return origin.name;
-  if (sent) return sent;
   if (key === "other") return "Other";
+  if (dimension === "jurisdiction") {
+    if (key === "unknown") return "Unknown";
+    return OWN_JURISDICTIONS.get(key) ?? (key.length === 2 ? named(regionNames, key.toUpperCase()) : sent ?? key);
+  }
+  if (sent) return sent;
   if (dimension !== "language") return key === "unknown" ? "Unknown" : key;
-  if (OWN_NAMES.has(key)) return OWN_NAMES.get(key);
-  try { return languageNames?.of(key) ?? key; } catch { return key; }
+  return OWN_NAMES.get(key) ?? named(languageNames, key);
 }
