@@ -31,6 +31,8 @@ ELSEWHERE = {
     ". .venv/bin/activate": "likewise",
     "pip install": "likewise",
     "make test": "this is part of it",
+    "tokenshare top": "follows its keys; tests/cli/test_top_terminal.py runs it in a terminal",
+    "tokenshare classify --provider": "tests/docs/test_docs.py runs the example of its page",
     "make lint": ".ci/run runs it",
     "make format": "changes the tree; .ci/run runs its check",
     "make bench": "takes a quarter of an hour",
