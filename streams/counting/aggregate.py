@@ -28,6 +28,7 @@ from streams.state.counts import (
     COST_SQUARES,
     ESTIMATED,
     ESTIMATED_TOKENS,
+    NANO_IN_MICRO,
     PRICED,
     PRICED_TOKENS,
     REASONING,
@@ -37,7 +38,7 @@ from streams.state.counts import (
 from streams.state.pane import DAY, is_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from streams.classify.classifier import Classifier
     from streams.decode.rows import Rows
@@ -52,15 +53,13 @@ _MAX_ROOT = 3_000_000_000
 #: Up to this many elements, filling with zeros is faster than sorting the numbers in use.
 _DENSE = 1 << 17
 
-NANO_IN_MICRO = 1000
-
 # Each column takes bytes in every pane, so a map has what is asked of it: origins their standard
 # errors by cost, tenants their tokens only. Running totals are few and have all but those errors.
-OF_MODELS = frozenset((CACHED, CACHE_STATED, COST, PRICED, PRICED_TOKENS))
+OF_MODELS = frozenset(
+    (CACHED, CACHE_STATED, COST, PRICED, PRICED_TOKENS, ESTIMATED, ESTIMATED_TOKENS)
+)
 OF_CELLS = OF_MODELS | {COST_SQUARES}
 OF_TOTALS = OF_MODELS | {REASONING}
-#: Beside those, where costs are estimated.
-_OF_ESTIMATES = frozenset((ESTIMATED, ESTIMATED_TOKENS))
 
 
 class Keys(NamedTuple):
@@ -75,67 +74,13 @@ Sums = list[tuple[int, Counts]]
 
 
 @dataclass(frozen=True, slots=True)
-class More:
-    """What events may say beside their tokens: -1 where one does not. `cost` is in nano-dollars.
-
-    `estimated` is the part of the cost that nobody stated, None where no cost is estimated.
-    """
-
-    cached: NDArray[np.int64]
-    reasoning: NDArray[np.int64]
-    cost: NDArray[np.int64]
-    estimated: NDArray[np.int64] | None = None
-
-    @classmethod
-    def of(cls, rows: Rows, classifier: Classifier) -> More | None:
-        """Return what rows say beside their tokens, None where none says anything.
-
-        Where the classifier has prices, costs that rows do not state are estimated.
-        """
-        cost, estimated = rows.cost, None
-        if classifier.prices is not None:
-            estimates = estimates_of(rows, classifier, classifier.prices)
-            if (estimates >= 0).any():
-                cost, estimated = np.where(estimates >= 0, estimates, cost), estimates
-        columns = (rows.cached, rows.reasoning, cost)
-        said = any((each >= 0).any() for each in columns)
-        return cls(*columns, estimated) if said else None
-
-    def columns(
-        self, tokens: NDArray[np.int64], requests: NDArray[np.int64] | None
-    ) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Yield what each row adds to a column of counts; columns without anything are left out.
-
-        `requests` is how many requests each row stands for, None where each is one.
-        """
-        if (stated := self.cached >= 0).any():
-            yield CACHED, np.maximum(self.cached, 0)
-            yield CACHE_STATED, np.where(stated, tokens, 0)
-        if (self.reasoning > 0).any():
-            yield REASONING, np.maximum(self.reasoning, 0)
-        if (priced := self.cost >= 0).any():
-            yield COST, np.maximum(self.cost, 0)
-            yield PRICED, priced.astype(np.int64) if requests is None else requests * priced
-            yield PRICED_TOKENS, np.where(priced, tokens, 0)
-            # The requests of one row count as equal, as with tokens.
-            micro = np.maximum(-(-self.cost // NANO_IN_MICRO), 0)
-            if micro.max() > _MAX_ROOT:
-                micro = micro.astype(object)
-            squares = micro * micro
-            yield COST_SQUARES, squares if requests is None else -(-squares // requests)
-        if self.estimated is not None:
-            yield ESTIMATED, np.maximum(self.estimated, 0)
-            yield ESTIMATED_TOKENS, np.where(self.estimated >= 0, tokens, 0)
-
-
-@dataclass(frozen=True, slots=True)
 class Columns:
     """The events of a batch that count, a row each: times in unix seconds, tokens, key numbers.
 
     The numbers index the classifier's tables of names; those of tenants with origins and languages
     are `tenant * count of the others + other`. `requests` is how many requests each row stands for,
-    None where each is one. `served` are models with who served them; `more` is None where no event
-    says more than its tokens.
+    None where each is one. `served` are models with who served them. `more` is what each row adds
+    to the optional columns of counts, without those that no row adds to.
     """
 
     ts: NDArray[np.float64]
@@ -152,7 +97,7 @@ class Columns:
     tenant_language: Keys
     format: NDArray[np.int64]
     requests: NDArray[np.int64] | None = None
-    more: More | None = None
+    more: Sequence[tuple[int, NDArray[np.int64]]] = ()
     kept: dict[tuple[int, frozenset[int]], Sums] = field(default_factory=dict)
 
     def sums(self, keys: Keys, optional: frozenset[int]) -> Sums:
@@ -174,18 +119,18 @@ class Columns:
 
     def _add_up(self, keys: Keys, optional: frozenset[int]) -> Sums:
         sums = self._tokens(keys)
-        if self.more is None or not optional:
+        wanted = [(column, values) for column, values in self.more if column in optional]
+        if not wanted:
             return sums
         counts = dict(sums)
-        if self.more.estimated is not None:
-            optional |= _OF_ESTIMATES
-        for column, values in self.more.columns(self.tokens, self.requests):
-            if column not in optional:
-                continue
-            for number, whole in _sums_of(keys.numbers, values):
-                mine = counts[number]
-                mine.extend([0] * (column + 1 - len(mine)))
-                mine[column] += whole
+        rows = np.flatnonzero(keys.numbers >= 0)
+        names, place = np.unique(keys.numbers[rows], return_inverse=True)
+        of_names = [counts[name] for name in names.tolist()]
+        for column, values in wanted:
+            for mine, whole in zip(of_names, _exact_sums(place, values[rows]), strict=True):
+                if whole:
+                    mine.extend([0] * (column + 1 - len(mine)))
+                    mine[column] += whole
         return sums
 
     def _tokens(self, keys: Keys) -> Sums:
@@ -218,33 +163,66 @@ class Columns:
             added = counts.tolist()
         else:
             added = counts.tolist()
-            for each, squares in zip(added, _large_squares(place, tokens, present), strict=True):
-                each[3] = squares
+            squares = _in_halves(place, tokens.astype(np.uint64) ** 2)
+            for each, at in zip(added, present.tolist(), strict=True):
+                each[3] = squares[at]
         found = present if names is None else names[present]
         return list(zip(found.tolist(), added, strict=True))
 
 
-def _sums_of(place: NDArray[np.int64], values: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Yield (key number, sum of the values) where it is not zero, exactly."""
-    rows = np.flatnonzero((values > 0) & (place >= 0))
-    if not len(rows):
-        return
-    names, numbers = np.unique(place[rows], return_inverse=True)
-    some = values[rows]
-    if some.dtype == object:
-        sums: dict[int, int] = {}
-        for name, value in zip(place[rows].tolist(), some.tolist(), strict=True):
-            sums[name] = sums.get(name, 0) + value
-        yield from sums.items()
-        return
-    if int(some.max()) * len(some) < _EXACT:
-        whole = np.bincount(numbers, some.astype(np.float64)).astype(np.int64).tolist()
-    else:
-        # In halves, each of which sums exactly; combined they may exceed 64 bits.
-        high = np.bincount(numbers, (some >> 31).astype(np.float64))
-        low = np.bincount(numbers, (some & (2**31 - 1)).astype(np.float64))
-        whole = [int(left) * 2**31 + int(right) for left, right in zip(high, low, strict=True)]
-    yield from zip(names.tolist(), whole, strict=True)
+def _more_of(
+    rows: Rows,
+    classifier: Classifier,
+    tokens: NDArray[np.int64],
+    requests: NDArray[np.int64] | None,
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield what each row adds to an optional column of counts, of columns that any adds to.
+
+    Where the classifier has prices, costs that rows do not state are estimated. `requests` is how
+    many requests each row stands for, None where each is one.
+    """
+    if (stated := rows.cached >= 0).any():
+        yield CACHED, np.maximum(rows.cached, 0)
+        yield CACHE_STATED, np.where(stated, tokens, 0)
+    if (rows.reasoning > 0).any():
+        yield REASONING, np.maximum(rows.reasoning, 0)
+    cost = rows.cost
+    if classifier.prices is not None:
+        estimates = estimates_of(rows, classifier, classifier.prices)
+        if (estimated := estimates >= 0).any():
+            cost = np.where(estimated, estimates, cost)
+            yield ESTIMATED, np.maximum(estimates, 0)
+            yield ESTIMATED_TOKENS, np.where(estimated, tokens, 0)
+    if (priced := cost >= 0).any():
+        yield COST, np.maximum(cost, 0)
+        yield PRICED, priced.astype(np.int64) if requests is None else requests * priced
+        yield PRICED_TOKENS, np.where(priced, tokens, 0)
+        # The requests of one row count as equal, as with tokens.
+        micro = np.maximum(-(-cost // NANO_IN_MICRO), 0)
+        if micro.max() > _MAX_ROOT:
+            micro = micro.astype(object)
+        squares = micro * micro
+        yield COST_SQUARES, squares if requests is None else -(-squares // requests)
+
+
+def _exact_sums(place: NDArray[np.intp], values: NDArray[np.int64]) -> list[int]:
+    """Return the sum of the values at each place; all places from 0 on occur."""
+    if values.dtype == object:
+        sums = [0] * (int(place.max(initial=-1)) + 1)
+        for at, value in zip(place.tolist(), values.tolist(), strict=True):
+            sums[at] += value
+        return sums
+    if int(values.max(initial=0)) * len(values) < _EXACT:
+        found: list[int] = np.bincount(place, values.astype(np.float64)).astype(np.int64).tolist()
+        return found
+    return _in_halves(place, values.astype(np.uint64))
+
+
+def _in_halves(place: NDArray[np.intp], values: NDArray[np.uint64]) -> list[int]:
+    # Each half sums exactly; combined they may exceed 64 bits.
+    high = np.bincount(place, (values >> np.uint64(32)).astype(np.float64))
+    low = np.bincount(place, (values & np.uint64(2**32 - 1)).astype(np.float64))
+    return [int(left) * 2**32 + int(right) for left, right in zip(high, low, strict=True)]
 
 
 def _sums_of_many(
@@ -266,16 +244,6 @@ def _sums_of_many(
         squares = -(-tokens * tokens // count)
         add_counts(sums, number, [count, int(inside), int(outside), squares])
     return sums
-
-
-def _large_squares(
-    place: NDArray[np.int64], tokens: NDArray[np.int64], present: NDArray[np.intp]
-) -> list[int]:
-    # In halves, each of which sums exactly; combined they may exceed 64 bits.
-    whole = tokens.astype(np.uint64) ** 2
-    high = np.bincount(place, (whole >> np.uint64(32)).astype(np.float64))[present]
-    low = np.bincount(place, (whole & np.uint64(2**32 - 1)).astype(np.float64))[present]
-    return [int(left) * 2**32 + int(right) for left, right in zip(high, low, strict=True)]
 
 
 def columns_of(
@@ -312,20 +280,24 @@ def columns_of(
             )
         ]
         rows = rows[timely]
-    if not len(rows):
-        return None, rejected
+    return _columns(rows, classifier) if len(rows) else None, rejected
+
+
+def _columns(rows: Rows, classifier: Classifier) -> Columns:
     pairs = rows.pair
     tables = classifier.tables()
     origin = Keys(tables.origin[pairs], len(classifier.origin_names.names))
     language = Keys(tables.language[pairs], len(classifier.language_names.names))
     model = Keys(tables.model[pairs], len(classifier.model_names.names))
     provider = Keys(rows.provider, len(classifier.provider_names.names))
+    tokens = rows.prompt + rows.completion
+    requests = rows.requests if (rows.requests > 1).any() else None
     tenants = Keys(rows.tenant, len(classifier.tenant_names.names))
     return Columns(
         ts=rows.ts,
         prompt=rows.prompt.astype(np.float64),
         completion=rows.completion.astype(np.float64),
-        tokens=rows.prompt + rows.completion,
+        tokens=tokens,
         cell=Keys(tables.cell[pairs], len(classifier.cell_names.names)),
         served=_served(model, provider),
         origin=origin,
@@ -335,9 +307,9 @@ def columns_of(
         tenant_origin=_beside(tenants, origin),
         tenant_language=_beside(tenants, language),
         format=rows.format,
-        requests=rows.requests if (rows.requests > 1).any() else None,
-        more=More.of(rows, classifier),
-    ), rejected
+        requests=requests,
+        more=tuple(_more_of(rows, classifier, tokens, requests)),
+    )
 
 
 def _ahead(seconds: float) -> Rejected:

@@ -24,6 +24,7 @@ from streams.state.codec import decode_pane
 from streams.state.counts import (
     COST,
     COST_SQUARES,
+    NANO_IN_MICRO,
     PRICED,
     PRICED_TOKENS,
     REQUESTS,
@@ -57,8 +58,6 @@ BASELINE_SECONDS = 60.0
 #: What a row holds of a key: requests, tokens and squares, and where cost is looked at, prices.
 _CORE = 3
 _WITH_PRICES = _CORE + len(Prices._fields)
-#: Prices are counted in nano-dollars, and their squares in micro-dollars.
-_NANO_IN_MICRO = 1000
 
 
 class LivePanes(NamedTuple):
@@ -348,7 +347,7 @@ def _row(packed: bytes, keys: tuple[str, ...], columns: int) -> Array:
 def _prices(counts: Counts) -> tuple[float, ...]:
     """Return the columns of prices of counts, in the order of `Prices`."""
     amounts = (at(counts, each) for each in (COST_SQUARES, PRICED, PRICED_TOKENS))
-    return at(counts, COST) / _NANO_IN_MICRO, *map(float, amounts)
+    return at(counts, COST) / NANO_IN_MICRO, *map(float, amounts)
 
 
 def gauges_of(of: Shifts, tokens: Shifts | None = None) -> alert_rules.Gauges:

@@ -41,6 +41,7 @@ PRICED: Final = 8
 PRICED_TOKENS: Final = 9
 #: Sum of squared prices, in micro-dollars.
 COST_SQUARES: Final = 10
+NANO_IN_MICRO: Final = 1000
 #: The part of the price, and the tokens, that were estimated from a list of prices.
 ESTIMATED: Final = 11
 ESTIMATED_TOKENS: Final = 12
