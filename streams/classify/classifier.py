@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from streams.classify.price.prices import Prices
 
 _Name = TypeVar("_Name")
+_Place = TypeVar("_Place")
+_Answer = TypeVar("_Answer")
 
 #: Names come from outside, so full tables are emptied; a name then costs microseconds again.
 TABLE_SIZE = 65_536
@@ -37,6 +39,20 @@ _GENERATIONS = count(1)
 
 class StaleNumbersError(Exception):
     """Numbers of names are used with other tables than those that assigned them."""
+
+
+class _Kept(dict[_Place, _Answer]):
+    """Answers by numbers of names, each found once; full, it is emptied."""
+
+    def __init__(self, find: Callable[[_Place], _Answer]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, place: _Place) -> _Answer:
+        if len(self) > TABLE_SIZE:
+            self.clear()
+        found = self[place] = self._find(place)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +98,9 @@ class Classifier:
         self._tables: Tables | None = None
         self._tenants: dict[str | None, int] = {None: -1, "": -1}
         self._providers: dict[str | None, int] = {None: -1}
-        self._model_keys: dict[tuple[int, int], str] = {}
-        self._price_numbers: dict[tuple[int, int, int], int] = {}
-        self._tenant_keys: dict[tuple[str, int, int], str] = {}
+        self._served_keys = _Kept(self._served_key)
+        self._tenant_keys = _Kept(self._tenant_key)
+        self._price_numbers = _Kept(self._price)
 
     def use(self, catalog: Catalog) -> None:
         """Use another catalogue from the next call of `make_room` on."""
@@ -153,24 +169,18 @@ class Classifier:
         key = attempt("provider", self.catalog.provider_key, served or "", otherwise=UNKNOWN)
         return -1 if key == UNKNOWN else self.provider_names[key]
 
-    def price_number(self, prices: Prices, model: int, provider: int, developer: int) -> int:
+    def price_number(self, model: int, provider: int, developer: int) -> int:
         """Return the number of a model's price at a provider, -1 for none, from their numbers."""
-        at = model, provider, developer
-        found = self._price_numbers.get(at)
-        if found is None:
-            if len(self._price_numbers) > TABLE_SIZE:
-                self._price_numbers.clear()
-            found = self._price_numbers[at] = self._price(prices, at)
-        return found
+        return self._price_numbers[model, provider, developer]
 
-    def _price(self, prices: Prices, at: tuple[int, int, int]) -> int:
+    def _price(self, at: tuple[int, int, int]) -> int:
         model, provider, developer = at
         served = "" if provider < 0 else self.provider_names.names[provider]
-        if served and self.catalog.jurisdiction(served) == SELF_HOSTED:
-            # An override may say so of a provider that has a list.
+        # An override may say of a provider that has a list that it is one's own.
+        if self.prices is None or (served and self.catalog.jurisdiction(served) == SELF_HOSTED):
             return -1
         names = self.model_names.names[model], self.developer_names.names[developer]
-        return prices.number(names[0], served, names[1])
+        return self.prices.number(names[0], served, names[1])
 
     def served_key(self, number: int) -> str:
         """Return the key of a model with its provider.
@@ -178,19 +188,13 @@ class Classifier:
         `number` is `model * (providers + 1) + provider + 1`, as
         `streams.counting.aggregate.Columns` has it.
         """
-        width = len(self.provider_names.names) + 1
-        at = width, number
-        found = self._model_keys.get(at)
-        if found is None:
-            if len(self._model_keys) > TABLE_SIZE:
-                self._model_keys.clear()
-            model, provider = divmod(number, width)
-            found = model_key(
-                self.model_names.names[model],
-                self.provider_names.names[provider - 1] if provider else "",
-            )
-            self._model_keys[at] = found
-        return found
+        return self._served_keys[len(self.provider_names.names) + 1, number]
+
+    def _served_key(self, at: tuple[int, int]) -> str:
+        width, number = at
+        model, provider = divmod(number, width)
+        served = self.provider_names.names[provider - 1] if provider else ""
+        return model_key(self.model_names.names[model], served)
 
     def tenant_key(self, axis: Literal["o", "l"], number: int) -> str:
         """Return a tenant's key with an origin ("o") or a language ("l").
@@ -199,15 +203,13 @@ class Classifier:
         has it.
         """
         others = self.origin_names if axis == "o" else self.language_names
-        at = axis, len(others.names), number
-        found = self._tenant_keys.get(at)
-        if found is None:
-            if len(self._tenant_keys) > TABLE_SIZE:
-                self._tenant_keys.clear()
-            tenant, other = divmod(number, len(others.names))
-            found = f"{self.tenant_names.names[tenant]}/{axis}/{others.names[other]}"
-            self._tenant_keys[at] = found
-        return found
+        return self._tenant_keys[axis, len(others.names), number]
+
+    def _tenant_key(self, at: tuple[Literal["o", "l"], int, int]) -> str:
+        axis, width, number = at
+        others = self.origin_names if axis == "o" else self.language_names
+        tenant, other = divmod(number, width)
+        return f"{self.tenant_names.names[tenant]}/{axis}/{others.names[other]}"
 
     def tenant(self, tenant: str) -> str:
         """Return the keyed hash that a tenant is counted as: 16 hex digits."""

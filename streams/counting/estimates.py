@@ -26,7 +26,7 @@ def estimates_of(rows: Rows, classifier: Classifier, prices: Prices) -> NDArray[
     at = np.flatnonzero((rows.cost < 0) & (rows.prompt + rows.completion > 0))
     if not len(at):
         return found
-    numbers = _prices_of(rows[at], classifier, prices)
+    numbers = _prices_of(rows[at], classifier)
     at, numbers = at[numbers >= 0], numbers[numbers >= 0]
     if len(at):
         some = rows[at]
@@ -35,7 +35,7 @@ def estimates_of(rows: Rows, classifier: Classifier, prices: Prices) -> NDArray[
     return found
 
 
-def _prices_of(rows: Rows, classifier: Classifier, prices: Prices) -> NDArray[np.int64]:
+def _prices_of(rows: Rows, classifier: Classifier) -> NDArray[np.int64]:
     """Return the number of each row's price, -1 for none."""
     # Number 0 is that of no provider.
     width = len(classifier.provider_names.names) + 1
@@ -43,7 +43,7 @@ def _prices_of(rows: Rows, classifier: Classifier, prices: Prices) -> NDArray[np
     tables = classifier.tables()
     pairs = which // width
     known = [
-        classifier.price_number(prices, model, provider, developer)
+        classifier.price_number(model, provider, developer)
         for model, provider, developer in zip(
             tables.model[pairs].tolist(),
             (which % width - 1).tolist(),
