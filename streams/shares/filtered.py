@@ -21,6 +21,7 @@ from streams.classify.keys import (
     split_model,
 )
 from streams.shares.grouping import SHOWN_DEVELOPERS, SHOWN_PROVIDERS, choose
+from streams.shares.sums import made_by
 from streams.shares.window_shares import window_shares
 from streams.shares.windows import WINDOWS
 from streams.state.counts import add_counts, added_up, minus
@@ -113,39 +114,54 @@ def facts_of(key: str, catalog: Catalog) -> Facts:
     """Return what is known of a key of model and provider; small models are `other` in all."""
     model, provider = split_model(key)
     provider = provider or UNKNOWN
-    law = catalog.jurisdiction(provider)
-    if model == OTHER:
-        return Facts(OTHER, OTHER, OTHER, provider, law)
-    known = catalog.classify(model)
-    return Facts(known.origin, known.developer or UNKNOWN, model, provider, law)
+    return Facts(*made_by(model, catalog), model, provider, catalog.jurisdiction(provider))
 
 
 def _grouped(of: Counted, chosen: Filter, catalog: Catalog) -> dict[str, dict[str, Counts]]:
     found: dict[str, dict[str, Counts]] = {each: {} for each in (*DIMENSIONS, JOINT, SERVED, LAW)}
+    joint = {
+        pair_key(origin, language): share.counts for origin, language, share in of.window.joint
+    }
     if "language" not in chosen:
-        for facts, counts in _served(of, chosen, catalog):
-            for dimension, key in facts._asdict().items():
-                add_counts(found[dimension], key, counts)
-            add_counts(found[SERVED], pair_key(facts.provider, facts.origin), counts)
-            add_counts(found[LAW], pair_key(facts.origin, facts.jurisdiction), counts)
+        for facts, counts in _served(chosen, joint, of.pairs, catalog):
+            for dimension in (*Facts._fields, SERVED, LAW):
+                add_counts(found[dimension], _key_of(dimension, facts), counts)
     if chosen.keys() <= {*WITH_LANGUAGE}:
-        _add_languages(found, of.window, chosen)
+        for key, counts in joint.items():
+            names = _names_of(key)
+            if names.items() >= chosen.items():
+                add_counts(found[JOINT], key, counts)
+                add_counts(found["language"], names["language"], counts)
+                if "language" in chosen:
+                    add_counts(found["origin"], names["origin"], counts)
     return found
 
 
-def _served(of: Counted, chosen: Filter, catalog: Catalog) -> Iterator[tuple[Facts, Counts]]:
+def _served(
+    chosen: Filter, joint: Mapping[str, Counts], pairs: Mapping[str, Counts], catalog: Catalog
+) -> Iterator[tuple[Facts, Counts]]:
+    """Yield the models and providers of a part with their counts.
+
+    `joint` are the counts by origin and language: all of an origin is in them, and what of it is
+    too small for a name comes last.
+    """
     named = []
-    for key, counts in of.pairs.items():
+    for key, counts in pairs.items():
         facts = facts_of(key, catalog)
         if facts.match(chosen):
             named.append(counts)
             yield facts, counts
     if chosen.keys() == {"origin"}:
-        # All of an origin is counted, also models too small for a name.
         origin = chosen["origin"]
-        rest = minus(_of_origin(of.window, origin), added_up(named))
+        whole = added_up(each for key, each in joint.items() if _names_of(key)["origin"] == origin)
+        rest = minus(whole, added_up(named))
         if all(each >= 0 for each in rest) and any(rest):
             yield Facts(origin, OTHER, OTHER, OTHER, OTHER), rest
+
+
+def _names_of(key: str) -> dict[str, str]:
+    """Return origin and language of a joint key, by dimension."""
+    return dict(zip(WITH_LANGUAGE, key.split("/", 1), strict=True))
 
 
 def part_cells(
@@ -162,20 +178,12 @@ def part_cells(
     found: dict[str, Counts] = {}
     if "language" in chosen or dimension in {"language", JOINT}:
         for key, counts in joint.items():
-            names = dict(zip(WITH_LANGUAGE, key.split("/", 1), strict=True))
+            names = _names_of(key)
             if names.items() >= chosen.items():
                 add_counts(found, key if dimension == JOINT else names[dimension], counts)
         return found
-    named = []
-    for pair, counts in pairs.items():
-        facts = facts_of(pair, catalog)
-        if facts.match(chosen):
-            named.append(counts)
-            add_counts(found, _key_of(dimension, facts), counts)
-    if chosen.keys() == {"origin"}:
-        origin = chosen["origin"]
-        whole = added_up(each for key, each in joint.items() if key.split("/", 1)[0] == origin)
-        _add_rest(found, _key_of(dimension, Facts(origin, *(OTHER,) * 4)), whole, named)
+    for facts, counts in _served(chosen, joint, pairs, catalog):
+        add_counts(found, _key_of(dimension, facts), counts)
     return found
 
 
@@ -186,24 +194,3 @@ def _key_of(dimension: str, facts: Facts) -> str:
         return pair_key(facts.origin, facts.jurisdiction)
     key: str = getattr(facts, dimension)
     return key
-
-
-def _add_rest(into: dict[str, Counts], key: str, whole: Counts, named: list[Counts]) -> None:
-    rest = minus(whole, added_up(named))
-    if all(each >= 0 for each in rest) and any(rest):
-        add_counts(into, key, rest)
-
-
-def _of_origin(window: WindowShares, origin: str) -> Counts:
-    return added_up(share.counts for share in window.dimensions["origin"] if share.key == origin)
-
-
-def _add_languages(
-    into: dict[str, dict[str, Counts]], window: WindowShares, chosen: Filter
-) -> None:
-    for origin, language, share in window.joint:
-        if {"origin": origin, "language": language}.items() >= chosen.items():
-            add_counts(into[JOINT], pair_key(origin, language), share.counts)
-            add_counts(into["language"], language, share.counts)
-            if "language" in chosen:
-                add_counts(into["origin"], origin, share.counts)
