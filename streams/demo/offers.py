@@ -12,13 +12,13 @@ from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 from streams.demo.truth import Simulated
+from streams.shares.measures import DOLLAR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: A dollar a million tokens, in nano-dollars a token.
 _NANO_A_TOKEN = 1000
-_NANO = 1_000_000_000
 #: What runs on one's own servers, by the beginning of its name.
 _OWN = ("vllm", "ollama")
 
@@ -67,6 +67,6 @@ def request(  # noqa: PLR0917 - the parts of an event, in their order
                 + cached * offer.cache_read
                 + completion * offer.output
             )
-            text += f',"cost":{cost // _NANO}.{cost % _NANO:09}'
+            text += f',"cost":{cost // DOLLAR}.{cost % DOLLAR:09}'
     value = f"{text}}}".encode()
     return Simulated(ts, value, origin, language, prompt, completion, cached, cost, provider)

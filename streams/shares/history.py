@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from streams.classify.keys import ALL_DIMENSIONS, JOINT, SERVED
 from streams.shares.filtered import WITH_LANGUAGE, part_cells
 from streams.shares.grouping import SHOWN_MODELS, choose, top
-from streams.shares.measures import DOLLAR, value_of
+from streams.shares.measures import dollars_of, value_of
 from streams.shares.sums import (
     DEVELOPER,
     MODEL,
@@ -143,8 +143,7 @@ class History:
             return packed_models(values)
         cached = self.cache.sums(panes.level, start, values, panes.catalog)
         if dimension in OF_SERVED:
-            served = unpack(cached[SERVED])[0]
-            return pack(served_in(dimension, served, panes.catalog) or {})
+            return pack(served_in(dimension, unpack(cached[SERVED])[0], panes.catalog))
         return cached[dimension]
 
     def cells(self, panes: Panes, start: int, dimension: str) -> dict[str, Counts]:
@@ -264,10 +263,9 @@ _AMOUNTS = (
 
 
 def _amounts(counts: Counts) -> list[float | None]:
-    uncached, cost = value_of("uncached_tokens", counts), value_of("cost", counts)
     return [
-        *(tokens_of(counts), counts[REQUESTS], counts[PROMPT], counts[COMPLETION], uncached),
-        None if cost is None else cost / DOLLAR,
+        *(tokens_of(counts), counts[REQUESTS], counts[PROMPT], counts[COMPLETION]),
+        *(value_of("uncached_tokens", counts), dollars_of(counts)),
     ]
 
 

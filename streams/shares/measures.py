@@ -56,6 +56,12 @@ def value_of(measure: Measure, counts: Counts) -> int | None:
     return measured - at(counts, CACHED) if measured or not tokens_of(counts) else None
 
 
+def dollars_of(counts: Counts) -> float | None:
+    """Return the cost in US dollars; None where it is not known."""
+    nano = value_of("cost", counts)
+    return None if nano is None else nano / DOLLAR
+
+
 def ratio_of(measure: Measure, part: Counts, whole: Counts) -> float | None:
     """Return a part's share of a whole, 0 to 1; None where it is not known, or nothing to divide.
 

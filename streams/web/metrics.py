@@ -15,6 +15,7 @@ from prometheus_client.core import InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from streams.classify.enrichment import failures
+from streams.classify.keys import DIMENSIONS
 from streams.shares import measures
 from streams.shifts.sentence import leading
 from streams.state.counts import CACHE_STATED, CACHED, REASONING, at, tokens_of
@@ -107,9 +108,7 @@ class ProcessFacts:
 
 
 #: The dimensions whose shares are on /metrics in all windows.
-EXPOSED_DIMENSIONS: tuple[Dimension, ...] = (
-    *("origin", "language", "developer", "provider", "jurisdiction"),
-)
+EXPOSED_DIMENSIONS: tuple[Dimension, ...] = tuple(each for each in DIMENSIONS if each != "model")
 #: The window of the shares by provider and origin together.
 _SERVED_WINDOW = "24h"
 DEFAULT_MEASURES: tuple[Measure, ...] = ("tokens", "requests", "cost")
@@ -194,15 +193,10 @@ def _window_families(snapshot: Snapshot) -> Iterable[Metric]:
         yield family
 
 
-def _dollars(counts: Counts) -> float | None:
-    nano = measures.value_of("cost", counts)
-    return None if nano is None else nano / measures.DOLLAR
-
-
 _OF_WINDOW: Mapping[Definition, Callable[[Counts], float | None]] = {
     WINDOW_REQUESTS: partial(measures.value_of, "requests"),
     WINDOW_TOKENS: partial(measures.value_of, "tokens"),
-    WINDOW_COST: _dollars,
+    WINDOW_COST: measures.dollars_of,
     PRICED_RATIO: measures.priced_ratio,
     ESTIMATED_RATIO: measures.estimated_ratio,
     MEASURED_RATIO: measures.measured_ratio,
@@ -276,7 +270,7 @@ def _total_families(snapshot: Snapshot) -> Iterable[Metric]:
         for key, counts in keys.items():
             tokens.add_metric((dimension, key), tokens_of(counts))
             requests.add_metric((dimension, key), counts[REQUESTS_COLUMN])
-            if (dollars := _dollars(counts)) is not None:
+            if (dollars := measures.dollars_of(counts)) is not None:
                 cost.add_metric((dimension, key), dollars)
             if at(counts, CACHE_STATED):
                 cached.add_metric((dimension, key), at(counts, CACHED))

@@ -274,8 +274,9 @@ def more_of(counts: Counts) -> dict[str, float | None]:
 
 
 def _amount(measure: Measure, counts: Counts) -> float | None:
-    value = measures.value_of(measure, counts)
-    return value / measures.DOLLAR if measure == "cost" and value is not None else value
+    if measure == "cost":
+        return measures.dollars_of(counts)
+    return measures.value_of(measure, counts)
 
 
 def _fields(value: object, *names: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from streams.classify.enrichment import attempt
-from streams.classify.keys import OTHER
+from streams.classify.keys import OTHER, OTHER_NAME
 from streams.classify.origin import name as naming
 from streams.classify.origin.catalog_file import builtin_facts, facts_of
 from streams.classify.origin.facts import Classification, Facts
@@ -87,7 +87,7 @@ class Catalog:
 
     def provider_name(self, key: str) -> str:
         """Return the display name of a provider's key."""
-        return OTHER.capitalize() if key == OTHER else self.providers.classify(key).name
+        return OTHER_NAME if key == OTHER else self.providers.classify(key).name
 
     def jurisdiction(self, provider: str) -> str:
         """Return the jurisdiction of a provider's key; the rest of the providers has several."""
