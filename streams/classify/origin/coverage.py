@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
+from streams.classify.lacking import grouped
 from streams.classify.origin import name as naming
 
 if TYPE_CHECKING:
@@ -59,13 +60,7 @@ class Coverage:
 
     def groups(self) -> list[tuple[Lack, str, list[str]]]:
         """Return what is lacking, its key and the ids, by kind and the largest group first."""
-        found: dict[tuple[Lack, str], list[str]] = {}
-        for each in self.unknown:
-            found.setdefault((each.lack, each.key), []).append(each.model)
-        return sorted(
-            ((lack, key, models) for (lack, key), models in found.items()),
-            key=lambda group: (LACKS.index(group[0]), -len(group[2]), group[1]),
-        )
+        return grouped(((each.lack, each.key, each.model) for each in self.unknown), LACKS)
 
 
 def coverage(ids: Iterable[str], catalog: Catalog) -> Coverage:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
+from streams.classify.lacking import grouped
 from streams.classify.provider.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -50,13 +51,7 @@ class Coverage:
 
     def groups(self) -> list[tuple[Lack, str, list[str]]]:
         """Return what is lacking, the key and the texts, by kind and the largest group first."""
-        found: dict[tuple[Lack, str], list[str]] = {}
-        for each in self.unanswered:
-            found.setdefault((each.lack, each.known.key), []).append(each.text)
-        return sorted(
-            ((lack, key, texts) for (lack, key), texts in found.items()),
-            key=lambda group: (LACKS.index(group[0]), -len(group[2]), group[1]),
-        )
+        return grouped(((each.lack, each.known.key, each.text) for each in self.unanswered), LACKS)
 
 
 def coverage(texts: Iterable[str], providers: Providers) -> Coverage:
