@@ -21,7 +21,7 @@ from streams.decode.event import (
     event_time,
 )
 from streams.decode.formats import custom, native, otlp
-from streams.decode.formats.raw_usage import PlacedId, SharedId, place_of, request_id
+from streams.decode.formats.raw_usage import PlacedId, SharedId, place_of, request_id, tokens_of
 from streams.decode.formats.registry import NAMES
 from streams.decode.money import nano_dollars
 from streams.kafka import record_batch
@@ -262,8 +262,8 @@ def rows_of(
         format=np.array(formats or [0] * len(events), dtype=np.int64),
         id=np.array(_ids(events, formats, with_ids=with_ids), dtype=np.int64),
         requests=_requests_of(events),
-        cached=_known(part_of, map(_cached, events), prompts),
-        reasoning=_known(part_of, map(_reasoning, events), completions),
+        cached=_known(tokens_of, map(_cached, events), prompts),
+        reasoning=_known(tokens_of, map(_reasoning, events), completions),
         cost=_known(nano_dollars, map(_cost, events)),
         provider=classifier.providers([text_or_none(each.provider) for each in events]),
     )
@@ -280,13 +280,6 @@ def _known(
         ],
         dtype=np.int64,
     )
-
-
-def part_of(part: object, whole: int) -> int | None:
-    """Return a part of tokens as a number; None where it is none, or more than the whole."""
-    if type(part) is float and part.is_integer():
-        part = int(part)
-    return part if type(part) is int and 0 <= part <= whole else None
 
 
 def text_or_none(name: object) -> str | None:

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from streams.classify.classifier import Classifier
+from streams.classify.origin.catalog import Catalog
 from streams.decode.decoder import Decoder
 from streams.decode.event import (
     MAX_TOKENS,
@@ -21,6 +23,7 @@ from streams.decode.event import (
 from streams.decode.formats.native import SCHEMA, encode
 from streams.decode.formats.raw_usage import PlacedId, SharedId
 from streams.decode.options import Options
+from streams.decode.reader import Reader
 
 GOOD = b'{"model":"gpt-4o","prompt_tokens":10,"completion_tokens":2}'
 LIMIT = 100_000
@@ -240,3 +243,18 @@ def test_an_id_that_says_more_is_written_as_a_text(name):
     event = UsageEvent("gpt-4o", 1, 2, id=name)
 
     assert json.loads(encode(event))["id"] == "batch-1"
+
+
+def test_parts_of_tokens_are_read_as_their_counts_are():
+    # A text of digits is a number, for a part as for the whole; more than the whole is not known.
+    said = {"cached_tokens": "7", "reasoning_tokens": 3.0}
+    written = [
+        {"model": "m", "prompt_tokens": "10", "completion_tokens": 5, **said},
+        {"model": "m", "prompt_tokens": 10, "completion_tokens": 5, **said},
+        {"model": "m", "prompt_tokens": 6, "completion_tokens": 2, **said},
+    ]
+    values = [json.dumps(each).encode() for each in written]
+    (read,) = Reader(Classifier(Catalog.load()), Options()).values(0, values)
+
+    assert read.rows.cached.tolist() == [7, 7, -1]
+    assert read.rows.reasoning.tolist() == [3, 3, -1]
