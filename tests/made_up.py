@@ -107,6 +107,9 @@ def made_up_history(dimension, step, start, now):
                 "uncached_tokens": tokens // 4,
                 "cost": sum(each[-1] or 0 for each in cells.values()),
                 "cells": cells,
+                "priced_tokens": sum(each[0] for each in cells.values() if each[-1] is not None),
+                "estimated_tokens": 0,
+                "measured_tokens": tokens,
             }
         )
     return {
