@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streams.classify.key_tables import beside, left_of, right_of
 from streams.classify.price.prices import Amounts
 
 if TYPE_CHECKING:
@@ -37,17 +38,14 @@ def estimates_of(rows: Rows, classifier: Classifier, prices: Prices) -> NDArray[
 
 def _prices_of(rows: Rows, classifier: Classifier) -> NDArray[np.int64]:
     """Return the number of each row's price, -1 for none."""
-    # Number 0 is that of no provider.
-    width = len(classifier.provider_names.names) + 1
-    which, numbers = np.unique(rows.pair * width + rows.provider + 1, return_inverse=True)
-    tables = classifier.tables()
-    pairs = which // width
+    which, numbers = np.unique(beside(rows.pair, rows.provider), return_inverse=True)
+    pairs, keys = left_of(which), classifier.keys.pairs()
     known = [
         classifier.price_number(model, provider, developer)
         for model, provider, developer in zip(
-            tables.model[pairs].tolist(),
-            (which % width - 1).tolist(),
-            tables.developer[pairs].tolist(),
+            keys.model[pairs].tolist(),
+            right_of(which).tolist(),
+            keys.developer[pairs].tolist(),
             strict=True,
         )
     ]

@@ -22,10 +22,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.counting.aggregate import add_to_panes, columns_of, late_events, panes_of
+from streams.counting.aggregate import counting, late_events
+from streams.counting.held_panes import HeldPanes
 from streams.counting.journal import Journal, nothing
 from streams.counting.repeats import Repeats
-from streams.counting.running_totals import add_events, add_results, add_unread, count_up
+from streams.counting.running_totals import (
+    add_formats,
+    add_results,
+    add_unread,
+    count_up,
+)
 from streams.counting.verdicts import MAX_RUNS
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.state.codec import (
@@ -33,7 +39,6 @@ from streams.state.codec import (
     PaneKey,
     PositionRecord,
     Totals,
-    decode_pane,
     decode_position,
     encode_position,
     order,
@@ -41,7 +46,7 @@ from streams.state.codec import (
     position_key,
     seal_header,
 )
-from streams.state.pane import ALL_LEVELS, LEVELS, Level, Pane, is_kept, pane_start
+from streams.state.pane import is_kept
 from streams.state.pieces import at_once
 from streams.state.seal import joined
 
@@ -51,15 +56,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streams.classify.classifier import Classifier
-    from streams.counting.aggregate import Columns, Keys
     from streams.decode.event import Rejected
     from streams.decode.rows import Reading, Rows
+    from streams.state.pane import Pane
     from streams.state.seal import Loss
 
 #: An event this much older than the newest one still counts, and is reported as late.
 ALLOWED_LATENESS_SECONDS = 600.0
-
-_FINEST = LEVELS[0]
 
 
 class SourceReplacedError(Exception):
@@ -90,11 +93,10 @@ class Flush:
 class Partition:
     """The counting state of one source partition that this worker owns.
 
-    `stored` are panes as the table holds them, decoded when an event needs one; `panes` are the
-    decoded ones. `repeats` remembers earlier events. `read_to` is the next offset to be read, which
-    is below the position while counted records are read again to be remembered. `stamps` are those
-    found at restore that lie above the position, ascending: up to the last of them an event may
-    already be counted in some panes.
+    `held` are its panes. `repeats` remembers earlier events. `read_to` is the next offset to be
+    read, which is below the position while counted records are read again to be remembered.
+    `stamps` are those found at restore that lie above the position, ascending: up to the last of
+    them an event may already be counted in some panes.
 
     `pending` is a flush that Kafka has not acknowledged. `lost` is what the changelog has lost, and
     `leftover` are panes to be deleted, whose deletion it has lost.
@@ -107,15 +109,10 @@ class Partition:
     generation: int
     topic: str = ""
     position: int = 0
-    newest: float = 0.0
     read_at: float = 0.0
-    totals: Totals = field(default_factory=Totals)
-    stored: dict[PaneKey, bytes] = field(default_factory=dict)
+    held: HeldPanes = field(default_factory=HeldPanes)
     stamps: list[int] = field(default_factory=list)
-    panes: dict[PaneKey, Pane] = field(default_factory=dict)
-    dirty: set[PaneKey] = field(default_factory=set)
     is_moved: bool = False
-    swept: int = -1
     repeats: Repeats = field(default_factory=lambda: Repeats.of(0, 0))
     read_to: int = 0
     pending: Flush | None = None
@@ -165,10 +162,8 @@ class Partition:
             journal.generation,
             topic,
             position=known.offset,
-            newest=known.newest,
             read_at=known.read_at,
-            totals=known.totals,
-            stored=stored,
+            held=HeldPanes(stored, totals=known.totals, newest=known.newest),
             stamps=sorted(stamp - known.shift for stamp in stamps if stamp >= known.s),
             repeats=repeats,
             read_to=max(0, known.offset - repeats.reach(known.totals)),
@@ -201,9 +196,9 @@ class Partition:
             rejected += found
         if self.newest > previous:
             self.read_at = now
-        add_results(self.totals, reading, rejected, untimely)
+        add_results(self.held.totals, reading, rejected, untimely)
         # Before the first event only the clock says when.
-        add_unread(self.totals, reading.unread, self.newest or now)
+        add_unread(self.held.totals, reading.unread, self.newest or now)
         self.position = self.read_to = reading.end
         self.is_moved = True
         return rejected
@@ -238,50 +233,38 @@ class Partition:
     ) -> list[tuple[int, Rejected]]:
         ahead = self._ahead(rows, now)
         self.journal.verdicts.note(rows.offsets[ahead] + self.shift)
-        columns, rejected = columns_of(rows, self.newest, now, classifier, ahead=ahead)
-        if columns is None:
+        counted, rejected = counting(rows, self.newest, now, classifier, ahead=ahead)
+        if counted is None:
             return rejected
-        self.totals.late += late_events(columns.ts, self.newest, ALLOWED_LATENESS_SECONDS)
-        self.newest = max(self.newest, float(columns.ts.max()))
-        for level in ALL_LEVELS:
-            self._add(level, columns, stamp, classifier)
-        add_events(self.totals, columns, classifier)
+        totals = self.held.totals
+        totals.late += late_events(counted.rows.ts, self.newest, ALLOWED_LATENESS_SECONDS)
+        add_formats(totals, counted.rows)
+        self.held.add(counted, classifier.keys, stamp)
+        if self.stamps:
+            # Some panes may hold the next piece and others not: each piece is added alone.
+            self.held.settle()
         return rejected
 
-    def _add(self, level: Level, columns: Columns, stamp: int, classifier: Classifier) -> None:
-        """Add a batch to the panes of a level: those that are kept and do not hold it yet."""
-        which, starts = panes_of(columns, level, self.newest)
-        which, panes = self._open(level, which, starts, stamp)
-        if panes:
-            add_to_panes(level, columns, which, panes, classifier)
+    @property
+    def panes(self) -> dict[PaneKey, Pane]:
+        """The panes that are not at rest, with all that is counted."""
+        self.held.settle()
+        return self.held.running
 
-    def _open(
-        self, level: Level, which: Keys, starts: list[int], stamp: int
-    ) -> tuple[Keys, dict[int, Pane]]:
-        """Return each row's pane and the panes by number, without those that hold the batch."""
-        panes: dict[int, Pane] = {}
-        for number in np.flatnonzero(np.bincount(which.numbers + 1)[1:]).tolist():
-            key = PaneKey(level, starts[number])
-            pane = self._pane(key)
-            if stamp <= pane.stamp:
-                numbers = np.where(which.numbers == number, -1, which.numbers)
-                which = which._replace(numbers=numbers)
-            else:
-                pane.stamp = stamp
-                panes[number] = pane
-                self.dirty.add(key)
-        return which, panes
+    @property
+    def totals(self) -> Totals:
+        """The running totals, with all that is counted."""
+        self.held.settle()
+        return self.held.totals
 
-    def _pane(self, key: PaneKey) -> Pane:
-        pane = self.panes.get(key)
-        if pane is None:
-            stored = self.stored.pop(key, None)
-            pane = self.panes[key] = Pane() if stored is None else decode_pane(stored)
-        return pane
+    @property
+    def newest(self) -> float:
+        """The newest event time, in unix seconds."""
+        return self.held.newest
 
     def skip_to(self, offset: int) -> None:
         """Continue at `offset`: Kafka no longer holds the records before it."""
-        count_up(self.totals.records, "lost/expired", offset - self.position)
+        count_up(self.held.totals.records, "lost/expired", offset - self.position)
         self.position = self.read_to = offset
         # The epoch of the records before the new position is not known, and ended before it.
         self.epoch = -1
@@ -300,7 +283,7 @@ class Partition:
         """
         lost = self.position - offset
         if lost:
-            count_up(self.totals.records, "lost/truncated", lost)
+            count_up(self.held.totals.records, "lost/truncated", lost)
         self.shift += self.reach - offset
         self.stamps = []
         self.position = offset
@@ -318,14 +301,13 @@ class Partition:
         """Write a pane (None: the position) again: an earlier owner has written over it."""
         if key is None:
             self.is_moved = True
-        elif key in self.panes or key in self.stored:
-            self.dirty.add(key)
+        elif key in self.held:
+            self.held.dirty.add(key)
 
     def rewrite_all(self) -> int:
         """Write everything again: Kafka has lost some of it. Returns the number of panes."""
-        self.dirty.update(self.panes, self.stored)
         self.is_moved = True
-        return len(self.dirty)
+        return self.held.touch_all()
 
     def delete(self, keys: Iterable[PaneKey]) -> None:
         """Delete those of these panes that are no longer retained, at the next flush."""
@@ -340,7 +322,7 @@ class Partition:
     @property
     def needs_flush(self) -> bool:
         """Return whether there is anything that Kafka does not hold yet."""
-        return self.is_moved or bool(self.dirty)
+        return self.is_moved or bool(self.held.dirty)
 
     @property
     def has_many_verdicts(self) -> bool:
@@ -360,16 +342,15 @@ class Partition:
         """
         if self.pending is not None:
             return self.pending
-        for key in [key for key in self.dirty if not is_kept(*key, self.newest)]:
-            self.dirty.discard(key)
-        expired = [*self._expire(), *self.leftover]
+        self.held.settle()
+        expired = [*self.held.expire(), *self.leftover]
         self.leftover = []
         # Encoded now, for the totals change, and once more when the panes have given the seal.
         end = self.position
         position = encode_position(
             PositionRecord(
                 *(STATE_VERSION, self.generation, end + self.shift, self.newest, self.read_at),
-                *(self.totals, self.topic),
+                *(self.held.totals, self.topic),
                 epoch=self.epoch,
                 shift=self.shift,
                 lost=self.lost,
@@ -378,13 +359,13 @@ class Partition:
         self.is_moved = False
         encoded: dict[PaneKey, bytes] = {}
         try:
-            for key in list(self.dirty):
-                self.dirty.discard(key)
+            for key in list(self.held.dirty):
+                self.held.dirty.discard(key)
                 encoded[key] = b""
-                encoded[key] = self.journal.encode(key, self.panes.get(key) or self.stored[key])
+                encoded[key] = self.journal.encode(key, self.held.now(key))
                 yield
         except BaseException:
-            self.dirty.update(encoded)
+            self.held.dirty.update(encoded)
             self.is_moved = True
             raise
         verdicts, position = self.journal.number_flush(
@@ -401,19 +382,6 @@ class Partition:
         )
         return self.pending
 
-    def _expire(self) -> list[PaneKey]:
-        # Panes expire as event time enters a new pane of the finest level, not in between.
-        slot = pane_start(_FINEST, self.newest)
-        if slot == self.swept:
-            return []
-        self.swept = slot
-        held = (*self.panes, *self.stored)
-        expired = [key for key in held if not is_kept(*key, self.newest)]
-        for key in expired:
-            self.panes.pop(key, None)
-            self.stored.pop(key, None)
-        return expired
-
     def end_flush(self, flush: Flush, *, written: bool) -> None:
         """Note whether Kafka has acknowledged all of a flush; if not, it is written again."""
         if not written:
@@ -421,12 +389,7 @@ class Partition:
             return
         self.pending = None
         self.journal.acknowledge(flush.position[1], order(flush.position[1])[1])
-        for key, value in flush.keys.items():
-            # A pane that event time has left is kept as the encoded bytes that Kafka holds.
-            over = key.start + key.level.seconds <= self.newest
-            is_over = over and key not in self.dirty and self.panes.pop(key, None) is not None
-            if is_over or key in self.stored:
-                self.stored[key] = value
+        self.held.put_to_rest(flush.keys)
 
 
 def _check_chain(partition: int, reading: Reading, expected: int) -> None:

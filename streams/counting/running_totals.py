@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streams.classify.keys import OTHER
-from streams.counting.aggregate import OF_TOTALS
 from streams.decode.rows import FORMAT_NAMES
 from streams.decode.unread_usage import MAX_SOURCES
-from streams.state.counts import Counts, add_counts
+from streams.state.counts import add_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from streams.classify.classifier import Classifier
-    from streams.counting.aggregate import Columns
+    from streams.counting.accumulator import TotalCounts
     from streams.decode.event import Rejected, SkipReason
-    from streams.decode.rows import Reading, UnreadItem
+    from streams.decode.rows import Reading, Rows, UnreadItem
     from streams.state.codec import Totals
 
 #: More languages than a gateway sees; beyond the limit, further names are counted together.
@@ -50,21 +48,18 @@ def add_unread(totals: Totals, unread: Iterable[UnreadItem], newest: float) -> N
         totals.unread_at = newest
 
 
-def add_events(totals: Totals, columns: Columns, classifier: Classifier) -> None:
-    """Count events by format, origin, language, developer and provider."""
-    for number, count in enumerate(np.bincount(columns.format).tolist()):
+def add_formats(totals: Totals, rows: Rows) -> None:
+    """Count events by format."""
+    for number, count in enumerate(np.bincount(rows.format).tolist()):
         if count:
             count_up(totals.events, FORMAT_NAMES[number], count)
-    for into, keys, names in (
-        (totals.origins, columns.origin, classifier.origin_names.names),
-        (totals.languages, columns.language, classifier.language_names.names),
-        (totals.developers, columns.developer, classifier.developer_names.names),
-    ):
-        for number, counts in columns.sums(keys, OF_TOTALS):
-            _add_bounded(into, names[number], counts)
-    names = classifier.provider_names.names
-    for number, counts in columns.sums(columns.provider, OF_TOTALS) if names else ():
-        _add_bounded(totals.providers, names[number], counts)
+
+
+def add_counted(totals: Totals, added: TotalCounts) -> None:
+    """Count events by origin, language, developer and provider."""
+    for into, found in zip(totals.maps(), added, strict=True):
+        for name, counts in found.items():
+            add_counts(into, name if name in into or len(into) < MAX_TOTALS else OTHER, counts)
 
 
 def count_up(into: dict[str, int], key: str, count: int) -> None:
@@ -75,7 +70,3 @@ def count_up(into: dict[str, int], key: str, count: int) -> None:
 def _result_of_skip(reason: SkipReason) -> str:
     # A response from a gateway's cache has a result of its own.
     return "cache_hit/" if reason == "cache_hit" else f"skipped/{reason}"
-
-
-def _add_bounded(into: dict[str, Counts], key: str, counts: Counts) -> None:
-    add_counts(into, key if key in into or len(into) < MAX_TOTALS else OTHER, counts)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from streams.classify.classifier import Classifier
-from streams.counting.aggregate import add_to_panes, columns_of, panes_of
+from streams.counting.accumulator import Accumulator
+from streams.counting.aggregate import counting
 from streams.counting.repeats import Repeats
 from streams.decode.decoder import Decoder
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
@@ -121,7 +122,7 @@ class Count:
         for reason, count in reading.skipped.items():
             self.skipped.setdefault(reason, Uncounted()).count += count
         rows = reading.rows
-        columns, untimely = columns_of(
+        counted, untimely = counting(
             rows, 0.0, self._now, self._classifier, _EVERY_DAY.keep_seconds
         )
         for offset, why in (*reading.rejected, *untimely):
@@ -132,12 +133,13 @@ class Count:
             uncounted = self.rejected.setdefault("corrupt_batch", Uncounted())
             uncounted.count += len(corrupt)
             uncounted.note(self._place(corrupt.first), corrupt.why)
-        if columns is None:
+        if counted is None:
             return
-        self.counted += len(columns.ts)
-        days, starts = panes_of(columns, _EVERY_DAY, 0.0)
-        panes = {at: self.panes.setdefault(day, Pane()) for at, day in enumerate(starts)}
-        add_to_panes(_EVERY_DAY, columns, days, panes, self._classifier)
+        self.counted += len(counted.rows)
+        accumulator = Accumulator(self._classifier.keys, (_EVERY_DAY,), None)
+        accumulator.add(counted, 0.0)
+        for key, *counts in accumulator.panes(0.0):
+            self.panes.setdefault(key.start, Pane()).add_counts(*counts)
 
     def _note_repeated(self, before: Reading, after: Reading) -> None:
         """Record the first lines where an event repeats an earlier one."""

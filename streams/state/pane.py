@@ -81,7 +81,12 @@ def pane_start(level: Level, seconds: float) -> int:
 
 def is_kept(level: Level, start: int, newest: float) -> bool:
     """Return whether a pane is still retained when `newest` is the newest event time seen."""
-    return start + level.seconds > newest - level.keep_seconds
+    return start > kept_after(level, newest)
+
+
+def kept_after(level: Level, newest: float) -> float:
+    """Return the time after which the retained panes of a level start (unix seconds)."""
+    return newest - level.keep_seconds - level.seconds
 
 
 class Pane(msgspec.Struct):
@@ -104,6 +109,19 @@ class Pane(msgspec.Struct):
         if other.tenants:
             add_all(self.tenants, other.tenants)
         self.stamp = max(self.stamp, other.stamp)
+
+    def add_counts(
+        self,
+        cells: dict[str, Counts],
+        models: dict[str, Counts],
+        tenants: dict[str, Counts],
+    ) -> None:
+        """Add counts, which may become the pane's own."""
+        self.cells = _with(self.cells, cells)
+        self.models = _with(self.models, models)
+        self.tenants = _with(self.tenants, tenants)
+        if self.is_crowded:
+            self.trim()
 
     def trim(self) -> None:
         """Fold the keys over the bounds: small unknown models, languages, models and tenants."""
@@ -145,6 +163,13 @@ class Pane(msgspec.Struct):
         return len(self.cells) + len(self.models) + len(self.tenants) > CROWDED_KEYS
 
 
+def _with(counted: dict[str, Counts], more: dict[str, Counts]) -> dict[str, Counts]:
+    if not counted:
+        return more
+    add_all(counted, more)
+    return counted
+
+
 def _bytes_of(keys: Iterable[str]) -> int:
     # Characters of the key, and the packed size of its counts.
     return sum(len(key) + 16 for key in keys)
@@ -157,6 +182,8 @@ def _smallest(weights: dict[str, int], bound: int) -> list[str]:
 
 
 def _trim_cells(cells: dict[str, Counts]) -> None:
+    if len(cells) <= 2 * MAX_UNKNOWN_MODELS:
+        return
     if len({split_cell(key)[2] for key in cells} - {""}) > 2 * MAX_UNKNOWN_MODELS:
         _fold_unknown_models(cells, MAX_UNKNOWN_MODELS)
     if len({split_cell(key)[1] for key in cells} - {OTHER}) > 2 * MAX_LANGUAGES:
@@ -251,6 +278,8 @@ def _move(
 
 
 def _trim_tenants(tenants: dict[str, Counts]) -> None:
+    if len(tenants) <= 2 * MAX_TENANTS:
+        return
     axes = [key.split("/", 2)[1] for key in tenants]
     if len({key.split("/", 1)[0] for key in tenants} - {OTHER}) > 2 * MAX_TENANTS:
         _fold_tenants(tenants, MAX_TENANTS)

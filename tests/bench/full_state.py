@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streams.classify.keys import model_key
-from streams.counting.aggregate import OF_CELLS, OF_MODELS
+from streams.counting.accumulator import OF_CELLS, OF_MODELS
 from streams.state.codec import (
     STATE_VERSION,
     PaneKey,

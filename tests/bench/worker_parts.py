@@ -79,7 +79,7 @@ def _work(arguments: argparse.Namespace, beside: Callable[[Worker], Any]) -> Non
 
 
 def _counted(worker: Worker) -> int:
-    return sum(each.totals.records.get("counted/", 0) for each in worker.partitions.values())
+    return sum(each.held.totals.records.get("counted/", 0) for each in worker.partitions.values())
 
 
 def _is_shown(worker: Worker, number: int) -> bool:

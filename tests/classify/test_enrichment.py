@@ -292,8 +292,8 @@ def test_events_of_any_names_are_counted_as_rows(named, ascii_only):
 def test_any_names_have_numbers(model, language, tenant):
     classifier = Classifier(CATALOG, "salt")
     pair = int(classifier.pairs([(model, language)])[0])
-    tables = classifier.tables()
-    for each in (classifier.cell_names, classifier.model_names, classifier.language_names):
+    tables = classifier.keys.pairs()
+    for each in (classifier.keys.cells, classifier.keys.models, classifier.keys.languages):
         for name in each.names:
             name.encode()
     assert tables.cell[pair] == 0
@@ -306,9 +306,9 @@ def test_a_catalogue_that_fails_counts_a_model_as_unknown(monkeypatch):
     with Counted("origin") as counted:
         numbers = classifier.pairs([("gpt-4o", "en"), ("gpt-4o", "en"), ("gpt-4o", "de")])
     assert numbers.tolist() == [0, 0, 1]
-    assert classifier.origin_names.names == ["unknown"]
-    assert classifier.language_names.names == ["en", "de"]
-    assert classifier.cell_names.names == ["unknown/en/(unreadable)", "unknown/de/(unreadable)"]
+    assert classifier.keys.origins.names == ["unknown"]
+    assert classifier.keys.languages.names == ["en", "de"]
+    assert classifier.keys.cells.names == ["unknown/en/(unreadable)", "unknown/de/(unreadable)"]
     # The answer is kept, as any other.
     assert counted.count == 1
 
@@ -319,7 +319,7 @@ def test_a_tag_or_a_tenant_that_fails_is_counted_as_none(monkeypatch):
     with Counted("language") as counted:
         classifier.pairs([("gpt-4o", "en")])
     assert counted.count == 1
-    assert classifier.language_names.names == ["und"]
+    assert classifier.keys.languages.names == ["und"]
 
     monkeypatch.setattr(classify, "hashed", raising)
     with Counted("tenant") as counted:

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.classify.classifier import TABLE_SIZE, Classifier, StaleNumbersError
+from streams.classify.classifier import Classifier, StaleNumbersError
+from streams.classify.key_tables import TABLE_SIZE
 from streams.classify.keys import model_key
 from streams.classify.origin.catalog import Catalog
-from streams.counting.aggregate import columns_of, late_events, panes_of
+from streams.counting.accumulator import slots_of, starts_of
+from streams.counting.aggregate import counting, late_events
 from streams.counting.partition import Partition
 from streams.decode.event import (
     MAX_REQUESTS,
@@ -25,7 +27,18 @@ from streams.decode.money import nano_dollars
 from streams.decode.rows import Reading, rows_of
 from streams.state.codec import PaneKey
 from streams.state.packing import pack, unpack
-from streams.state.pane import ALL_LEVELS, CROWDED_KEYS, DAY, FINE, TENANTS, is_kept, pane_start
+from streams.state.pane import (
+    ALL_LEVELS,
+    CROWDED_KEYS,
+    DAY,
+    FINE,
+    HOUR,
+    LEVELS,
+    MIDDLE,
+    TENANTS,
+    is_kept,
+    pane_start,
+)
 
 NOW = 1_800_000_000.0
 CATALOG = Catalog.load()
@@ -151,8 +164,8 @@ def test_a_number_as_text_is_a_time_whatever_else_is_in_the_batch():
     )
     for log in ([number], [plain, number], [number, iso], [odd, plain, number, iso, plain]):
         classifier = Classifier(CATALOG)
-        columns, rejected = columns_of(reading(log, classifier).rows, 0.0, NOW, classifier)
-        assert columns.ts.tolist().count(NOW) == log.count(number) + log.count(plain)
+        counted, rejected = counting(reading(log, classifier).rows, 0.0, NOW, classifier)
+        assert counted.rows.ts.tolist().count(NOW) == log.count(number) + log.count(plain)
         assert [why.reason for _, why in rejected] == ["bad_time"] * log.count(odd)
 
 
@@ -191,16 +204,15 @@ def _starts(partition):
     return [key.start for key in partition.panes if key.level == DAY]
 
 
-def test_rows_whose_pane_is_gone_have_no_pane():
-    classifier = Classifier(CATALOG)
-    log = [UsageEvent("m", 1, 1, NOW - age) for age in (0, 5000, 86400 * 10)]
-    columns, _ = columns_of(reading(log, classifier).rows, 0.0, NOW, classifier)
+def test_a_slot_is_the_finest_pane_that_is_kept():
+    ages = (0, 5000, 86400 * 10, 86400 * 800)
+    seconds = np.array([int(NOW) - age for age in ages])
 
-    fine, _ = panes_of(columns, FINE, NOW)
-    day, starts = panes_of(columns, DAY, NOW)
-    assert (fine.numbers >= 0).tolist() == [True, False, False]
-    assert [starts[number] for number in day.numbers] == [
-        pane_start(DAY, float(event.ts)) for event in log
+    found = starts_of(slots_of(seconds, LEVELS, NOW)).tolist()
+
+    levels = (FINE, MIDDLE, HOUR, DAY)
+    assert found == [
+        pane_start(level, each) for level, each in zip(levels, seconds.tolist(), strict=False)
     ]
 
 
@@ -217,7 +229,7 @@ def test_too_many_names_start_the_tables_again_and_counts_stay_right():
         partition.apply(reading(log, classifier, partition.position), classifier, NOW)
 
     assert partition.totals.origins["row-proprietary"][0] == partition.position
-    assert len(classifier.tenant_names.names) <= TABLE_SIZE + 4_000
+    assert len(classifier.keys.tenants.names) <= TABLE_SIZE + 4_000
     hour = partition.panes[PaneKey(TENANTS, pane_start(TENANTS, NOW))]
     assert sum(c[0] for k, c in hour.tenants.items() if "/o/" in k) == partition.position
     assert len(hour.tenants) < CROWDED_KEYS + 8_000
@@ -226,9 +238,9 @@ def test_too_many_names_start_the_tables_again_and_counts_stay_right():
 def test_rows_whose_numbers_are_void_are_refused():
     classifier = Classifier(CATALOG)
     batch = reading([UsageEvent("gpt-4o", 1, 0, NOW)], classifier)
-    columns_of(batch.rows, 0.0, NOW, classifier)
+    counting(batch.rows, 0.0, NOW, classifier)
     classifier.use(Catalog.load())
-    columns_of(batch.rows, 0.0, NOW, classifier)
+    counting(batch.rows, 0.0, NOW, classifier)
     assert classifier.make_room()
 
     # The same number stands for another name by now.
@@ -243,4 +255,4 @@ def test_rows_of_another_classifier_are_refused():
     batch = reading([UsageEvent("gpt-4o", 1, 0, NOW)], Classifier(CATALOG))
 
     with pytest.raises(StaleNumbersError):
-        columns_of(batch.rows[:1], 0.0, NOW, Classifier(CATALOG))
+        counting(batch.rows[:1], 0.0, NOW, Classifier(CATALOG))

@@ -93,7 +93,9 @@ def test_ids_of_lost_records_are_forgotten_as_a_restarted_worker_would():
 
 
 def panes_of(partition: Partition):
-    return {key: decode_pane(value) for key, value in partition.stored.items()} | partition.panes
+    return {
+        key: decode_pane(value) for key, value in partition.held.stored.items()
+    } | partition.panes
 
 
 def sum_of(level, panes) -> tuple[int, int]:

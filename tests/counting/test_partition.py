@@ -68,7 +68,9 @@ def batch(events, start=0, end=None, offsets=None, rejected=None):
 
 
 def counted(partition: Partition) -> dict[PaneKey, dict[str, list[int]]]:
-    panes = {key: decode_pane(value) for key, value in partition.stored.items()} | partition.panes
+    panes = {
+        key: decode_pane(value) for key, value in partition.held.stored.items()
+    } | partition.panes
     return {key: pane.cells for key, pane in panes.items()}
 
 
@@ -329,10 +331,10 @@ def test_a_pane_that_event_time_has_left_rests_as_bytes_and_can_be_woken():
     partition.end_flush(partition.begin_flush(), written=True)
     old = PaneKey(FINE, pane_start(FINE, NOW - 3600))
 
-    assert old in partition.stored
+    assert old in partition.held.stored
     apply(partition, [event(ts=NOW - 3600)])
     assert partition.panes[old].cells["row-proprietary/en"][0] == 2
-    assert old not in partition.stored
+    assert old not in partition.held.stored
 
 
 def test_a_new_owner_writes_under_a_higher_generation_than_any_before():

@@ -170,7 +170,9 @@ def write_late(kafka, owner, log, dice):
 
 
 def panes_of(partition):
-    held = {key: decode_pane(value) for key, value in partition.stored.items()} | partition.panes
+    held = {
+        key: decode_pane(value) for key, value in partition.held.stored.items()
+    } | partition.panes
     return {
         key: (pane.cells, pane.tenants)
         for key, pane in held.items()

@@ -25,7 +25,7 @@ LIMIT = 10_000
 
 def served_text(classifier, served):
     """Number who served by the text itself: two texts may have one key."""
-    return classifier.provider_names[served or ""]
+    return classifier.keys.providers[served or ""]
 
 
 def both(raws, start=0, end=None, **options):
@@ -38,7 +38,7 @@ def both(raws, start=0, end=None, **options):
             patch.setattr(Classifier, "_learn_provider", served_text)
             classifier = Classifier(CATALOG)
             read = Reader(classifier, Options(LIMIT, **options)).read(start, end, raws)
-        rows, tables = read.rows, classifier.tables()
+        rows, tables = read.rows, classifier.keys.pairs()
         found.append(
             (
                 [
@@ -47,9 +47,9 @@ def both(raws, start=0, end=None, **options):
                         "none" if np.isnan(ts) else ts,
                         prompt,
                         completion,
-                        classifier.model_names.names[tables.model[pair]],
-                        classifier.cell_names.names[tables.cell[pair]],
-                        None if tenant < 0 else classifier.tenant_names.names[tenant],
+                        classifier.keys.models.names[tables.model[pair]],
+                        classifier.keys.cells.names[tables.cell[pair]],
+                        None if tenant < 0 else classifier.keys.tenants.names[tenant],
                     )
                     for offset, ts, prompt, completion, pair, tenant in zip(
                         *(column.tolist() for column in rows.columns()[:6]), strict=True
@@ -60,7 +60,7 @@ def both(raws, start=0, end=None, **options):
                 dict(read.skipped),
                 [*read.unread],
                 [
-                    (*more, None if provider < 0 else classifier.provider_names.names[provider])
+                    (*more, None if provider < 0 else classifier.keys.providers.names[provider])
                     for *more, provider in zip(
                         *(column.tolist() for column in rows.columns()[-4:]), strict=True
                     )

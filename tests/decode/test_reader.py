@@ -101,8 +101,8 @@ def test_a_copy_with_a_right_time_counts_where_the_first_one_was_rejected(cuts):
 
 
 def models_of(read, classifier):
-    numbers = classifier.tables().model[read.rows.pair]
-    return [classifier.model_names.names[number] for number in numbers.tolist()]
+    numbers = classifier.keys.pairs().model[read.rows.pair]
+    return [classifier.keys.models.names[number] for number in numbers.tolist()]
 
 
 @pytest.mark.parametrize("extra", [{}, {"tenant": "Zoë"}], ids=["plain", "in Python"])

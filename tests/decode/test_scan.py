@@ -17,7 +17,8 @@ from scanned_payloads import PAYLOAD, SOUND, damaged, neat, payloads, sound
 from scanned_values import CATALOG, GOOD, LIMIT, agree, both, flat, objects, served_text, values
 from test_batch_fetch import GZIP, LZ4, NONE, SNAPPY, ZSTD, batch_of
 
-from streams.classify.classifier import TABLE_SIZE, Classifier
+from streams.classify.classifier import Classifier
+from streams.classify.key_tables import TABLE_SIZE
 from streams.decode import compiled as compiled_reader
 from streams.decode import reader as reading
 from streams.decode.options import Options
@@ -51,7 +52,8 @@ def test_what_flat_records_say_besides_their_counts_is_read_alike(some):
 @given(st.lists(values.filter(bool), min_size=1, max_size=12), st.booleans(), st.integers(1, 5))
 def test_values_alone_are_read_as_those_of_records(some, compiled, size):
     def names(classifier, rows):
-        return [classifier.model_names.names[each] for each in classifier.tables().model[rows.pair]]
+        keys = classifier.keys
+        return [keys.models.names[each] for each in keys.pairs().model[rows.pair]]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled_reader, "IS_COMPILED", compiled)
@@ -123,7 +125,8 @@ def test_a_payload_of_litellm_and_an_event_with_more_fields_need_no_python(monke
         "litellm",
         "native",
     ]
-    names = [classifier.model_names.names[each] for each in classifier.tables().model[rows.pair]]
+    keys = classifier.keys
+    names = [keys.models.names[each] for each in keys.pairs().model[rows.pair]]
     assert names == ["qwen3-32b", "gpt-4o"]
 
 
@@ -161,7 +164,7 @@ def test_what_payloads_usually_say_besides_their_counts_needs_no_python(monkeypa
     classifier = Classifier(CATALOG)
     raw = batch_of([json.dumps(SOUND | said).encode() for said, _ in MORE])
     rows = Reader(classifier, Options(LIMIT)).read(0, len(MORE), [raw]).rows
-    names = [*classifier.provider_names.names, None]
+    names = [*classifier.keys.providers.names, None]
 
     assert [
         (*more, names[provider])
@@ -208,7 +211,7 @@ def test_a_prompt_without_a_declared_language_is_for_the_code_that_detects_it():
     options = Options(LIMIT, detect=detect)
     rows = Reader(classifier, options).read(0, 1, [batch_of([json.dumps(asked).encode()])]).rows
 
-    assert classifier.language_names.names[classifier.tables().language[rows.pair[0]]] == "ru"
+    assert classifier.keys.languages.names[classifier.keys.pairs().language[rows.pair[0]]] == "ru"
     assert len(rows) == 1
 
 
@@ -324,11 +327,11 @@ def test_more_names_than_the_tables_hold_are_numbered_again():
             for at in range(8192)
         ]
         read = reader.read(0, 8192, [batch_of(values)])
-        names = [classifier.tenant_names.names[each] for each in read.rows.tenant.tolist()]
+        names = [classifier.keys.tenants.names[each] for each in read.rows.tenant.tolist()]
         assert names[:3] == [classifier.tenant(f"t{first + at}") for at in range(3)]
         assert names[-1] == classifier.tenant(f"t{first + 8191}")
         assert len(set(names)) == 8192
-    assert len(classifier.tenant_names.names) <= TABLE_SIZE + 8192
+    assert len(classifier.keys.tenants.names) <= TABLE_SIZE + 8192
 
 
 @pytest.mark.parametrize("compression", [NONE, GZIP, SNAPPY, LZ4, ZSTD])

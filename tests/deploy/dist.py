@@ -24,7 +24,7 @@ PROBES = (
     ("-m", "streams", "classify", "deepseek-chat"),
     ("-m", "streams", "schema"),
     ("-c", "from streams.web.assets import page_and_assets as p; assert len(p()[1]) > 20"),
-    ("-c", "import streams.decode.scan, streams.classify.language.letters"),
+    ("-c", "import streams.decode.scan, streams.classify.language.letters, streams.counting.group"),
 )
 
 

@@ -119,7 +119,7 @@ class Readers:
             raise WrongError(f"lines differ: {found!r} is {expected!r} in Python")
 
     def _facts(self, reading):
-        rows, tables = reading.rows, self.classifier.tables()
+        rows, tables = reading.rows, self.classifier.keys.pairs()
         return {
             "offsets": rows.offsets.tolist(),
             "times": [None if np.isnan(ts) else ts for ts in rows.ts.tolist()],

@@ -193,7 +193,7 @@ def test_a_panes_record_is_bounded_whatever_it_holds(kind, level):
         pane.add(each)
     before = [whole(each) for each in (pane.cells, pane.models, pane.tenants)]
     assert len(encode_pane(pane, 1)) > level.max_bytes
-    partition.newest, partition.dirty = NOW, {key}
+    partition.held.newest, partition.held.dirty = NOW, {key}
 
     [value] = partition.begin_flush().panes.values()
 

@@ -1,0 +1,253 @@
+"""Accumulate events that count, by time and key, until they are put into panes.
+
+That is before a flush. Until then event time may leave panes behind, which are never made: a
+backlog of weeks passes hundreds of short panes between two flushes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from streams.classify.key_tables import beside, left_of, right_of
+from streams.counting.grouped import Grouped, grouped, joined, parts_by_first
+from streams.state.codec import PaneKey
+from streams.state.counts import (
+    CACHE_STATED,
+    CACHED,
+    CORE,
+    COST,
+    COST_SQUARES,
+    ESTIMATED,
+    ESTIMATED_TOKENS,
+    PRICED,
+    PRICED_TOKENS,
+    REASONING,
+    Counts,
+)
+from streams.state.pane import LEVELS, TENANTS, Level, kept_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from streams.classify.key_tables import KeyTables
+    from streams.counting.aggregate import Counting
+    from streams.counting.grouped import Values
+
+# Each column takes bytes in every pane, so a map has what is asked of it: origins their standard
+# errors by cost, tenants their tokens only. Running totals are few and have all but those errors.
+OF_MODELS = frozenset(
+    (CACHED, CACHE_STATED, COST, PRICED, PRICED_TOKENS, ESTIMATED, ESTIMATED_TOKENS)
+)
+OF_CELLS = OF_MODELS | {COST_SQUARES}
+OF_TOTALS = OF_MODELS | {REASONING}
+OF_TENANTS: frozenset[int] = frozenset()
+
+#: With more rows than this, they are put into panes before the next flush.
+MAX_ROWS = 131_072
+#: Sums of int64 are exact as long as all that is added stays below this.
+_EXACT = float(2**62)
+#: The low bits of a slot are the number of its level.
+_LEVEL_BITS = 3
+
+
+class PaneCounts(NamedTuple):
+    """What is added to one pane: counts by key, as in `streams.state.pane.Pane`."""
+
+    key: PaneKey
+    cells: dict[str, Counts]
+    models: dict[str, Counts]
+    tenants: dict[str, Counts]
+
+
+class TotalCounts(NamedTuple):
+    """What is added to running totals: counts by key."""
+
+    origins: dict[str, Counts]
+    languages: dict[str, Counts]
+    developers: dict[str, Counts]
+    providers: dict[str, Counts]
+
+
+def slots_of(
+    seconds: NDArray[np.int64], levels: Sequence[Level], newest: float
+) -> NDArray[np.int64]:
+    """Return the shortest pane that holds each time (unix seconds), as one number.
+
+    `levels` are from fine to coarse: the pane is at the finest level where it is kept when `newest`
+    is the newest event time, and at the coarsest one if it is kept at none.
+    """
+    found = np.empty(len(seconds), dtype=np.int64)
+    left = np.ones(len(seconds), dtype=bool)
+    for number, level in enumerate(levels):
+        starts = seconds - seconds % level.seconds
+        is_last = number == len(levels) - 1
+        here = left if is_last else left & (starts > kept_after(level, newest))
+        found[here] = (starts[here] << _LEVEL_BITS) + number
+        left = left & ~here
+        if not left.any():
+            break
+    return found
+
+
+def starts_of(slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the first second of each slot."""
+    return slots >> _LEVEL_BITS
+
+
+def _level_numbers(slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    return slots & ((1 << _LEVEL_BITS) - 1)
+
+
+class Accumulator:
+    """Events that count, added up and not in a pane yet; numbers are those of `keys`.
+
+    `levels` are those of the panes, from fine to coarse, and `tenants` that of the panes of
+    tenants; None where they are not counted.
+    """
+
+    def __init__(
+        self,
+        keys: KeyTables,
+        levels: Sequence[Level] = LEVELS,
+        tenants: Level | None = TENANTS,
+    ) -> None:
+        self.keys = keys
+        self._levels = levels
+        self._tenants = tenants
+        #: By slot, and by pair of model and language beside provider.
+        self._served: list[Grouped] = []
+        #: By pane, and by tenant beside origin or beside language.
+        self._of_tenants: tuple[list[Grouped], list[Grouped]] = ([], [])
+        self._sums: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, (*self._served, *self._of_tenants[0], *self._of_tenants[1])))
+
+    def add(self, counting: Counting, newest: float) -> None:
+        """Add events; `newest` is the newest event time, theirs included."""
+        rows = counting.rows
+        values = self._exact(counting.values)
+        seconds = rows.ts.astype(np.int64)
+        slots = slots_of(seconds, self._levels, newest)
+        self._served.append(grouped(slots, beside(rows.pair, rows.provider), values))
+        named = rows.tenant >= 0
+        if self._tenants is not None and named.any():
+            self._add_tenants(counting, values, seconds, named)
+        if len(self) > MAX_ROWS:
+            self._thin_out(newest)
+
+    def _add_tenants(
+        self,
+        counting: Counting,
+        values: Values,
+        seconds: NDArray[np.int64],
+        named: NDArray[np.bool_],
+    ) -> None:
+        assert self._tenants is not None
+        core = {number: column for number, column in values.items() if number < CORE}
+        pairs, tenants = counting.rows.pair, counting.rows.tenant
+        if not named.all():
+            core = {number: column[named] for number, column in core.items()}
+            seconds, pairs, tenants = seconds[named], pairs[named], tenants[named]
+        starts = seconds - seconds % self._tenants.seconds
+        of_pairs = self.keys.pairs()
+        for into, others in zip(
+            self._of_tenants, (of_pairs.origin, of_pairs.language), strict=True
+        ):
+            into.append(grouped(starts, beside(tenants, others[pairs]), core))
+
+    def _exact(self, values: Values) -> Values:
+        """Return the columns, as Python's integers where sums of int64 could overflow."""
+        found = {}
+        for number, column in values.items():
+            total = self._sums.get(number, 0.0) + float(column.sum(dtype=np.float64))
+            self._sums[number] = total
+            found[number] = column if total < _EXACT else column.astype(object)
+        return found
+
+    def _thin_out(self, newest: float) -> None:
+        """Add up what falls together by now: event time has left short panes behind."""
+        rows = joined(self._served)
+        slots = slots_of(starts_of(rows.first), self._levels, newest)
+        self._served = [grouped(slots, rows.second, rows.values)]
+        for parts in self._of_tenants:
+            if parts:
+                rows = joined(parts)
+                kept = self._kept_tenants(rows, newest)
+                parts[:] = [grouped(kept.first, kept.second, kept.values)]
+
+    def _kept_tenants(self, rows: Grouped, newest: float) -> Grouped:
+        assert self._tenants is not None
+        return rows.where(rows.first > kept_after(self._tenants, newest))
+
+    def totals(self) -> TotalCounts:
+        """Return all that is held by the keys of running totals."""
+        rows = joined(self._served)
+        pairs, of_pairs = left_of(rows.second), self.keys.pairs()
+        providers = right_of(rows.second)
+        whole = np.zeros(len(rows), dtype=np.int64)
+
+        def by(numbers: NDArray[np.int64], names: list[str]) -> dict[str, Counts]:
+            found = rows.by(whole, numbers, OF_TOTALS)
+            return {
+                names[number]: counts
+                for number, counts in zip(found.second.tolist(), found.counts(), strict=True)
+                if number >= 0
+            }
+
+        return TotalCounts(
+            by(of_pairs.origin[pairs], self.keys.origins.names),
+            by(of_pairs.language[pairs], self.keys.languages.names),
+            by(of_pairs.developer[pairs], self.keys.developers.names),
+            by(providers, self.keys.providers.names) if (providers >= 0).any() else {},
+        )
+
+    def panes(self, newest: float) -> Iterator[PaneCounts]:
+        """Yield what is held by pane, of those that are kept when `newest` is the newest time."""
+        rows = joined(self._served)
+        for number, level in enumerate(self._levels):
+            here = rows.where(_level_numbers(rows.first) <= number)
+            starts = starts_of(here.first)
+            starts = starts - starts % level.seconds
+            kept = starts > kept_after(level, newest)
+            if kept.any():
+                yield from self._of_level(level, here.where(kept), starts[kept])
+        if self._tenants is not None and self._of_tenants[0]:
+            yield from self._panes_of_tenants(newest, self._tenants)
+
+    def _of_level(
+        self, level: Level, rows: Grouped, starts: NDArray[np.int64]
+    ) -> Iterator[PaneCounts]:
+        pairs, of_pairs = left_of(rows.second), self.keys.pairs()
+        cells = rows.by(starts, of_pairs.cell[pairs], OF_CELLS)
+        served = beside(of_pairs.model[pairs], right_of(rows.second))
+        models = rows.by(starts, served, OF_MODELS)
+        for (start, of_cells), (_, of_models) in zip(
+            parts_by_first(cells, self.keys.cell_keys),
+            parts_by_first(models, self.keys.served_keys),
+            strict=True,
+        ):
+            yield PaneCounts(PaneKey(level, start), of_cells, of_models, {})
+
+    def _panes_of_tenants(self, newest: float, level: Level) -> Iterator[PaneCounts]:
+        by_origin, by_language = (
+            self._kept_tenants(joined(parts), newest) for parts in self._of_tenants
+        )
+        if not len(by_origin):
+            return
+        for (start, origins), (_, languages) in zip(
+            parts_by_first(
+                by_origin.by(by_origin.first, by_origin.second, OF_TENANTS),
+                self.keys.tenant_origin_keys,
+            ),
+            parts_by_first(
+                by_language.by(by_language.first, by_language.second, OF_TENANTS),
+                self.keys.tenant_language_keys,
+            ),
+            strict=True,
+        ):
+            yield PaneCounts(PaneKey(level, start), {}, {}, origins | languages)
