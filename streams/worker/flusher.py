@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from faust.types import TP
 
-from streams.state.pieces import in_turns
+from streams.state.pieces import Effort, in_turns
 from streams.worker.faust_app import SEND_ERRORS
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tokenshare.app")
 
+#: In a backlog of weeks a flush has thousands of panes: flushes take at most this part of a core,
+#: as long as the next one does not wait for longer than this.
+EFFORT, LONGEST_REST_SECONDS = 0.2, 5.0
 #: Pause before the next try while dead letters wait and Kafka refuses writes.
 RETRY_SECONDS = 1.0
 
@@ -36,7 +39,7 @@ class Flusher:
     """Writes partitions and their dead letters; what fails is kept and written next time.
 
     `seconds` is how long the last flush took, `failures` how many have failed, and `is_failing`
-    whether Kafka refuses writes now.
+    whether Kafka refuses writes now. `effort` is the work of flushes.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Flusher:
         letter_sender: LetterSender,
         owned: Owned,
     ) -> None:
+        self.effort = Effort(EFFORT, LONGEST_REST_SECONDS)
         self.seconds = 0.0
         self.failures = 0
         self.is_failing = False
@@ -109,7 +113,7 @@ class Flusher:
         # One flush of a partition at a time: its stages must not mix with those of another.
         async with self._locks.setdefault(number, asyncio.Lock()):
             is_again = partition.pending is not None
-            flush = await in_turns(partition.flushing())
+            flush = await in_turns(partition.flushing(), self.effort)
             letters = (self._unsent if is_again else self._letters).pop(number, [])
             written = False
             try:

@@ -22,7 +22,7 @@ from streams.kafka.fetch_pace import Reader as ChangelogReader
 from streams.kafka.login_watch import LoginWatch
 from streams.kafka.silence import METADATA_MAX_AGE_MS
 from streams.state.follower import Follower
-from streams.state.pieces import PIECE_SECONDS
+from streams.state.pieces import PIECE_SECONDS, Effort
 from streams.state.view import View
 from streams.worker import faust_app, memory
 from streams.worker.assignment import REVOKE_FLUSH_SECONDS, Assignment, StaleWrites
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 SNAPSHOT_SECONDS = 1.0
 #: And at most this often, however fast the changelog grows.
 SNAPSHOT_MIN_SECONDS = 0.2
+#: In a backlog of weeks windows move by days at a time, which takes most of a second: snapshots
+#: take at most this part of a core, as long as the next one does not wait for longer than this.
+SNAPSHOT_EFFORT, SNAPSHOT_MAX_SECONDS = 0.2, 5.0
 #: The pause after a piece of history. A full state is summed within 15 s of a start.
 WARM_PAUSE_SECONDS = 0.06
 #: How often shifts are computed: rules are evaluated each minute, and wait half an hour.
@@ -296,8 +299,9 @@ class _Loops(Service):
     @_task
     async def _flush(self) -> None:
         while not self.should_stop:
-            await self.sleep(self.worker.settings.flush_seconds)
-            await self.worker.flusher.flush()
+            flusher = self.worker.flusher
+            await self.sleep(flusher.effort.rest(self.worker.settings.flush_seconds))
+            await flusher.flush()
 
     @_task
     async def _look(self) -> None:
@@ -309,17 +313,20 @@ class _Loops(Service):
     @_task
     async def _publish(self) -> None:
         news = self.worker.follower.news
+        effort = Effort(SNAPSHOT_EFFORT, SNAPSHOT_MAX_SECONDS)
         while not self.should_stop:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), timeout=SNAPSHOT_SECONDS)
             news.clear()
             publisher = self.worker.publisher
-            has_moved = publisher.move_windows(self.worker.clock.now())
+            has_moved = False
             while not has_moved:
                 await asyncio.sleep(0)
-                has_moved = publisher.move_windows(self.worker.clock.now())
-            publisher.take_snapshot(self.worker.clock.now())
-            await self.sleep(SNAPSHOT_MIN_SECONDS)
+                with effort:
+                    has_moved = publisher.move_windows(self.worker.clock.now())
+            with effort:
+                publisher.take_snapshot(self.worker.clock.now())
+            await self.sleep(effort.rest(SNAPSHOT_MIN_SECONDS))
 
     @_task
     async def _warm(self) -> None:
