@@ -43,9 +43,18 @@ cdef extern from *:
         marks = (sixteen)((bytes == '"') | (bytes == '\\\\') | (bytes < 0x20));
         memcpy(found, &marks, 16);
     }
+
+    /* Likewise of printable ASCII alone. */
+    static inline void unprintable_bytes(const uint8_t* at, uint64_t* found) {
+        sixteen bytes, marks;
+        memcpy(&bytes, at, 16);
+        marks = (sixteen)((bytes == '"') | (bytes == '\\\\') | (bytes < 0x20) | (bytes > 0x7E));
+        memcpy(found, &marks, 16);
+    }
     """
     const bint IS_LITTLE_ENDIAN
     void special_bytes(const uint8_t* at, uint64_t* found) noexcept nogil
+    void unprintable_bytes(const uint8_t* at, uint64_t* found) noexcept nogil
     int __builtin_ctzll(unsigned long long word) noexcept nogil
 
 cdef extern from *:
@@ -98,6 +107,8 @@ cdef class Scanner:
     cdef object _detect
     cdef readonly int64_t prompts
     cdef int64_t _prompts_allowed
+    # The field that followed each one in the record before: producers keep to an order.
+    cdef int[NAMES] _after
 
     def __cinit__(
         self, Py_ssize_t max_record_bytes, bint may_read, bint may_read_litellm, detect
@@ -109,6 +120,7 @@ cdef class Scanner:
         self._may_read = may_read
         self._may_read_litellm = may_read_litellm
         self._detect = detect
+        memset(self._after, 0, sizeof(self._after))
 
     cdef inline bint _take(
         self,
@@ -126,7 +138,7 @@ cdef class Scanner:
         event.messages.start = NULL
         if not self._may_read or end - at > self._max_record_bytes:
             return False
-        if likely(_read_plain(at, end, &event)):
+        if likely(_read_plain(at, end, &event, self._after)):
             format = NATIVE
         else:
             format = _read_payload(

@@ -51,45 +51,77 @@ cdef enum Field:
     PROVIDER = 1024
 
 
-cdef Field _field(Span name) noexcept nogil:
-    if name.size == 2:
-        if memcmp(name.start, b"id", 2) == 0:
-            return ID
-        if memcmp(name.start, b"ts", 2) == 0:
-            return TS
-    elif name.size == 5:
-        if memcmp(name.start, b"model", 5) == 0:
-            return MODEL
-    elif name.size == 13:
-        if memcmp(name.start, b"prompt_tokens", 13) == 0:
-            return PROMPT
-        if memcmp(name.start, b"cached_tokens", 13) == 0:
-            return CACHED
-    elif name.size == 17:
-        if memcmp(name.start, b"completion_tokens", 17) == 0:
-            return COMPLETION
-    elif name.size == 8:
-        if memcmp(name.start, b"language", 8) == 0:
-            return LANGUAGE
-        if memcmp(name.start, b"provider", 8) == 0:
-            return PROVIDER
-    elif name.size == 6:
-        if memcmp(name.start, b"tenant", 6) == 0:
-            return TENANT
-    elif name.size == 4:
-        if memcmp(name.start, b"cost", 4) == 0:
-            return COST
-    elif name.size == 16:
-        if memcmp(name.start, b"reasoning_tokens", 16) == 0:
-            return REASONING
-    return <Field>0
+# Names of fields as compact JSON has them, with quotes and colon: three words of eight bytes, of which
+# `masks` are the bytes that belong to it. Number 0 is the beginning of a value.
+cdef enum:
+    NAMES = 12
+    WIDTH = 24
+
+cdef struct Name:
+    uint64_t[3] words
+    uint64_t[3] masks
+    Py_ssize_t size
+    Field field
+
+cdef Name[NAMES] _names
 
 
-cdef bint _read_plain(const uint8_t* at, const uint8_t* end, Event* event) noexcept nogil:
-    """Read a value; return whether it is plain."""
+def _fill_names():
+    cdef int number
+    cdef bytes token, mask
+    fields = {
+        b"id": ID, b"ts": TS, b"model": MODEL, b"prompt_tokens": PROMPT,
+        b"completion_tokens": COMPLETION, b"language": LANGUAGE, b"tenant": TENANT,
+        b"cached_tokens": CACHED, b"reasoning_tokens": REASONING, b"cost": COST,
+        b"provider": PROVIDER,
+    }
+    for number, (name, field) in enumerate(fields.items(), 1):
+        token = b'"' + name + b'":'
+        mask = (b"\xff" * len(token)).ljust(WIDTH, b"\0")
+        _names[number].size, _names[number].field = len(token), field
+        token = token.ljust(WIDTH, b"\0")
+        memcpy(_names[number].words, PyBytes_AS_STRING(token), WIDTH)
+        memcpy(_names[number].masks, PyBytes_AS_STRING(mask), WIDTH)
+
+
+_fill_names()
+
+
+cdef inline bint _begins(const uint8_t* at, const Name* name) noexcept nogil:
+    """Return whether `WIDTH` bytes begin with a name. The one of number 0 begins nothing."""
+    cdef uint64_t[3] words
+    memcpy(words, at, WIDTH)
+    return name.size and not (
+        ((words[0] & name.masks[0]) ^ name.words[0])
+        | ((words[1] & name.masks[1]) ^ name.words[1])
+        | ((words[2] & name.masks[2]) ^ name.words[2])
+    )
+
+
+cdef int _number_of(Span text) noexcept nogil:
+    """Return the number of a field's name, 0 for another one."""
+    cdef int number
+    for number in range(1, NAMES):
+        if (
+            _names[number].size == text.size + 3
+            and memcmp(<const char*>_names[number].words + 1, text.start, text.size) == 0
+        ):
+            return number
+    return 0
+
+
+cdef bint _read_plain(
+    const uint8_t* at, const uint8_t* end, Event* event, int* after
+) noexcept nogil:
+    """Read a value; return whether it is plain.
+
+    `after` is the name that followed each one in the value before, by number.
+    """
     cdef Span text
     cdef Field field
     cdef int seen = 0
+    cdef int last = 0
+    cdef int number
     event.language.start = event.tenant.start = NULL
     event.id.size = 0
     event.has_ts = False
@@ -98,17 +130,25 @@ cdef bint _read_plain(const uint8_t* at, const uint8_t* end, Event* event) noexc
     if at >= end or at[0] != 0x7B:
         return False
     while True:
-        at = _string(_blank(at + 1, end), end, &text)
-        if at == NULL:
-            return False
-        field = _field(text)
-        if field == 0 or seen & field:
+        at = _blank(at + 1, end)
+        number = after[last]
+        if end - at >= WIDTH and likely(_begins(at, &_names[number])):
+            at = _blank(at + _names[number].size, end)
+        else:
+            at = _string(at, end, &text)
+            if at == NULL:
+                return False
+            number = _number_of(text)
+            at = _blank(at, end)
+            if number == 0 or at >= end or at[0] != 0x3A:
+                return False
+            at = _blank(at + 1, end)
+            after[last] = number
+        last = number
+        field = _names[number].field
+        if seen & field:
             return False
         seen |= field
-        at = _blank(at, end)
-        if at >= end or at[0] != 0x3A:
-            return False
-        at = _blank(at + 1, end)
         if field == ID:
             at = _string(at, end, &event.id)
         elif field == TS:

@@ -33,10 +33,20 @@ cdef inline const uint8_t* _string(
     const uint8_t* at, const uint8_t* end, Span* found
 ) noexcept nogil:
     """Read a plain string from its opening quote."""
+    cdef uint64_t[2] ends
     if at >= end or at[0] != 0x22:
         return NULL
     at += 1
     found.start = at
+    while IS_LITTLE_ENDIAN and end - at >= 16:
+        unprintable_bytes(at, ends)
+        if ends[0]:
+            at += __builtin_ctzll(ends[0]) >> 3
+            break
+        if ends[1]:
+            at += 8 + (__builtin_ctzll(ends[1]) >> 3)
+            break
+        at += 16
     while at < end and _IS_PLAIN[at[0]]:
         at += 1
     if at >= end or at[0] != 0x22:

@@ -48,6 +48,39 @@ def test_what_flat_records_say_besides_their_counts_is_read_alike(some):
     agree(some)
 
 
+FIELDS = {
+    "id": '"r-1"',
+    "ts": "1800000000.125",
+    "model": '"gpt-4o"',
+    "prompt_tokens": "10",
+    "completion_tokens": "5",
+    "language": '"de"',
+    "tenant": '"red"',
+    "cached_tokens": "3",
+    "reasoning_tokens": "null",
+    "cost": "0.25",
+    "provider": '"openai"',
+    "prompt_token": "1",
+    "completion_tokenz": "2",
+}
+in_any_order = st.lists(
+    st.tuples(st.sampled_from([*FIELDS]), st.sampled_from(["", " ", "\n "])),
+    min_size=3,
+    max_size=12,
+    unique_by=lambda pair: pair[0],
+) | st.permutations([*FIELDS][:11]).map(lambda names: [(name, "") for name in names])
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(st.lists(in_any_order, min_size=2, max_size=8), st.booleans())
+def test_the_order_of_fields_in_the_record_before_decides_nothing(orders, doubles):
+    def value(order):
+        members = [f'{blank}"{name}"{blank}:{blank}{FIELDS[name]}' for name, blank in order]
+        return f"{{{','.join(members + members[:doubles])}}}".encode()
+
+    agree([value(order) for order in orders])
+
+
 @settings(max_examples=examples(100), deadline=None)
 @given(st.lists(values.filter(bool), min_size=1, max_size=12), st.booleans(), st.integers(1, 5))
 def test_values_alone_are_read_as_those_of_records(some, compiled, size):
