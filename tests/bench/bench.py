@@ -48,22 +48,16 @@ class Bench:
                     "full-state": self._full_state,
                     "soak": self._soak,
                     "litellm": self._litellm,
+                    "native": self._native,
                 }[arguments.only]()
             }
-        for partitions in (1, 4):
-            self.part("fill", partitions=partitions)
-        backlog = {"topic": "bench-backlog", "partitions": 4}
-        self.part("fill", days=BACKLOG_DAYS, **backlog)
         result = self._compared(
-            ("raw fetch, 1 partition", "raw", {"partitions": 1}),
+            *self._native_parts(),
             ("decode only, by Python", "decode", {"partitions": 1}),
-            ("whole path, 1 partition", "whole", {"partitions": 1}),
-            ("raw fetch, 4 partitions", "raw", {"partitions": 4}),
-            ("whole path, 4 partitions", "whole", {"partitions": 4}),
-            ("whole path, 28 days", "whole", backlog),
             *self._litellm_parts(),
             ("Faust, as documented", "faust", {"partitions": 1}),
         )
+        result["budget"] = self.part("budget", partitions=1)
         print("latency", file=sys.stderr)
         result["produce to /metrics"] = self._latency()
         print("the study", file=sys.stderr)
@@ -71,6 +65,22 @@ class Bench:
         print("full state", file=sys.stderr)
         result["full state"] = self._full_state()
         return result
+
+    def _native(self) -> dict[str, Any]:
+        return self._compared(*self._native_parts()) | {"budget": self.part("budget", partitions=1)}
+
+    def _native_parts(self) -> list[tuple[str, str, dict[str, Any]]]:
+        for partitions in (1, 4):
+            self.part("fill", partitions=partitions)
+        backlog = {"topic": "bench-backlog", "partitions": 4}
+        self.part("fill", days=BACKLOG_DAYS, **backlog)
+        return [
+            ("raw fetch, 1 partition", "raw", {"partitions": 1}),
+            ("whole path, 1 partition", "whole", {"partitions": 1}),
+            ("raw fetch, 4 partitions", "raw", {"partitions": 4}),
+            ("whole path, 4 partitions", "whole", {"partitions": 4}),
+            ("whole path, 28 days", "whole", backlog),
+        ]
 
     def _litellm(self) -> dict[str, Any]:
         return self._compared(*self._litellm_parts())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import SCRAPES
+from budget import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +64,7 @@ def report(figures: dict[str, Any]) -> str:
             f"{name:30}{speed:13,.0f}{speed / floor['events_per_cpu_second']:8.1%}"
             f"{each['cpu_seconds']:8.2f}{each['wall_seconds']:8.2f}{peak}"
         )
+    lines += ["", *_budget(figures)]
     seen, study = figures["produce to /metrics"], figures["after the study"]
     stock = figures["Faust, as documented"]["events_per_cpu_second"]
     ours = figures["whole path, 1 partition"]["events_per_cpu_second"]
@@ -88,6 +90,16 @@ def report(figures: dict[str, Any]) -> str:
     ]
     lines += ["", *_targets(figures)]
     return "\n".join(lines)
+
+
+def _budget(figures: dict[str, Any]) -> Iterator[str]:
+    """Yield what an event costs by stage, in microseconds."""
+    found = figures["budget"]
+    whole = 1e6 / figures["whole path, 1 partition"]["events_per_cpu_second"]
+    yield f"budget of an event, us of CPU time (of {whole:.3f} on the whole path):"
+    for stage, what in STAGES.items():
+        yield f"  {found[f'{stage}_us']:.3f} {what}"
+    yield f"  {whole - found['sum_us']:.3f} Kafka's client, event loop, changelog, snapshots"
 
 
 def _targets(figures: dict[str, Any]) -> Iterator[str]:

@@ -33,6 +33,9 @@ How to read the numbers
   same values in memory, one by one, and throws them away, with the collector off.
   In "language" the worker detects the language of each prompt, as it does where none is
   declared unless TOKENSHARE_DETECT_LANGUAGE=false, which it is in all other parts.
+- "budget" is what an event costs in each stage alone, in one process without Kafka (budget.py). What
+  the whole path takes beside their sum is Kafka's client, the event loop and what is done once a
+  second: the changelog written and read back, windows, snapshots.
 - "28 days" is a backlog whose event times run through 28 days: each batch meets many panes.
 - "full state" is a worker that starts alone on the changelog of two years (full_state.py says of what)
   and is asked for its history as the page does: two years of days, 37 days of hours, each by origin
@@ -63,6 +66,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from bench import Bench
 from bench_report import PACKAGES, TARGETS, broker_version, machine, report, rounded
+from budget import budget
 from fills import fill, fill_litellm, fill_state, fill_study, soak
 from measuring import print_figures
 from worker_parts import latency, serve, whole
@@ -72,7 +76,7 @@ PARTS = {
     part.__name__: part
     for part in (
         *(fill, fill_study, fill_state, fill_litellm, soak),
-        *(raw, decode, loads, whole, serve, faust, latency),
+        *(raw, decode, loads, whole, serve, faust, latency, budget),
     )
 }
 
@@ -83,7 +87,9 @@ def main() -> None:
     parser.add_argument("--broker", choices=("apache", "embedded"), default="apache")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write all figures to this file")
-    parser.add_argument("--only", choices=("full-state", "soak", "litellm"), help="this part alone")
+    parser.add_argument(
+        "--only", choices=("full-state", "soak", "litellm", "native"), help="this part alone"
+    )
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     for name, kind in (("bootstrap", str), ("topic", str), ("group", str)):
         parser.add_argument(f"--{name}", type=kind, help=argparse.SUPPRESS)
