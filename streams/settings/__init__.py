@@ -174,11 +174,7 @@ class Settings(messages.AnyCase):
         "output_tokens, uncached_tokens, cost. Page and API have all of them.",
     )
     flush_seconds: float = Field(
-        0.5,
-        ge=0.05,
-        le=60,
-        description="How often counts are written to the changelog; in a backlog, where that takes "
-        "over a fifth of a core, less often: every 5 s at most.",
+        0.5, ge=0.05, le=60, description="How often counts are written; less in a backlog of weeks."
     )
     max_record_bytes: int = Field(
         16 * 1024 * 1024,
