@@ -102,6 +102,10 @@ def _level_numbers(slots: NDArray[np.int64]) -> NDArray[np.int64]:
     return slots & ((1 << _LEVEL_BITS) - 1)
 
 
+def _copied(counted: dict[str, Counts]) -> dict[str, Counts]:
+    return {key: counts.copy() for key, counts in counted.items()}
+
+
 class Accumulator:
     """Events that count, added up and not in a pane yet; numbers are those of `keys`.
 
@@ -209,13 +213,24 @@ class Accumulator:
     def panes(self, newest: float) -> Iterator[PaneCounts]:
         """Yield what is held by pane, of those that are kept when `newest` is the newest time."""
         rows = joined(self._served)
+        if len(self._served) > 1:
+            rows = grouped(*rows)
+        whole: tuple[dict[str, Counts], dict[str, Counts]] | None = None
         for number, level in enumerate(self._levels):
             here = rows.where(_level_numbers(rows.first) <= number)
             starts = starts_of(here.first)
             starts = starts - starts % level.seconds
             kept = starts > kept_after(level, newest)
-            if kept.any():
-                yield from self._of_level(level, here.where(kept), starts[kept])
+            here, starts = here.where(kept), starts[kept]
+            if len(here) == len(rows) and (starts == starts[0]).all():
+                # Events of the last seconds: one pane at each level, with the same counts.
+                if whole is None:
+                    ((_, cells, models, _),) = self._of_level(level, here, starts)
+                    whole = cells, models
+                cells, models = map(_copied, whole)
+                yield PaneCounts(PaneKey(level, int(starts[0])), cells, models, {})
+            elif len(here):
+                yield from self._of_level(level, here, starts)
         if self._tenants is not None and self._of_tenants[0]:
             yield from self._panes_of_tenants(newest, self._tenants)
 

@@ -116,7 +116,7 @@ class Pane(msgspec.Struct):
         models: dict[str, Counts],
         tenants: dict[str, Counts],
     ) -> None:
-        """Add counts, which may become the pane's own."""
+        """Add counts by key, which may become the pane's own."""
         self.cells = _with(self.cells, cells)
         self.models = _with(self.models, models)
         self.tenants = _with(self.tenants, tenants)
@@ -152,10 +152,10 @@ class Pane(msgspec.Struct):
     @property
     def requests(self) -> int:
         """The requests in the pane; those of a pane of tenants by their origins."""
-        held = self.cells or {
-            key: counts for key, counts in self.tenants.items() if key.split("/", 2)[1] == "o"
-        }
-        return sum(counts[REQUESTS] for counts in held.values())
+        if self.cells:
+            return sum(counts[REQUESTS] for counts in self.cells.values())
+        tenants = self.tenants.items()
+        return sum(counts[REQUESTS] for key, counts in tenants if _is_by_origin(key))
 
     @property
     def is_crowded(self) -> bool:
@@ -184,12 +184,18 @@ def _smallest(weights: dict[str, int], bound: int) -> list[str]:
 def _trim_cells(cells: dict[str, Counts]) -> None:
     if len(cells) <= 2 * MAX_UNKNOWN_MODELS:
         return
-    if len({split_cell(key)[2] for key in cells} - {""}) > 2 * MAX_UNKNOWN_MODELS:
+    # Tried at each flush, and nearly always in vain.
+    _, languages, models = map(set, zip(*map(split_cell, cells), strict=True))
+    if len(models - {""}) > 2 * MAX_UNKNOWN_MODELS:
         _fold_unknown_models(cells, MAX_UNKNOWN_MODELS)
-    if len({split_cell(key)[1] for key in cells} - {OTHER}) > 2 * MAX_LANGUAGES:
+    if len(languages - {OTHER}) > 2 * MAX_LANGUAGES:
         _fold_languages(cells, MAX_LANGUAGES)
-    if sum(bool(split_cell(key)[2]) for key in cells) > 2 * MAX_NAMED_CELLS:
+    if len(cells) > 2 * MAX_NAMED_CELLS and _named(cells) > 2 * MAX_NAMED_CELLS:
         _fold_named_cells(cells, MAX_NAMED_CELLS)
+
+
+def _named(cells: Iterable[str]) -> int:
+    return sum(bool(split_cell(key)[2]) for key in cells)
 
 
 def _fold_unknown_models(cells: dict[str, Counts], bound: int) -> None:
@@ -280,11 +286,20 @@ def _move(
 def _trim_tenants(tenants: dict[str, Counts]) -> None:
     if len(tenants) <= 2 * MAX_TENANTS:
         return
-    axes = [key.split("/", 2)[1] for key in tenants]
-    if len({key.split("/", 1)[0] for key in tenants} - {OTHER}) > 2 * MAX_TENANTS:
+    names = {key[: key.index("/")] for key in tenants}
+    if len(names - {OTHER}) > 2 * MAX_TENANTS:
         _fold_tenants(tenants, MAX_TENANTS)
-    if axes.count("l") > 2 * MAX_TENANT_LANGUAGES:
+    if len(tenants) > 2 * MAX_TENANT_LANGUAGES and _by_language(tenants) > 2 * MAX_TENANT_LANGUAGES:
         _fold_tenant_languages(tenants, MAX_TENANT_LANGUAGES)
+
+
+def _by_language(tenants: Iterable[str]) -> int:
+    return sum(not _is_by_origin(key) for key in tenants)
+
+
+def _is_by_origin(key: str) -> bool:
+    # No tenant has a slash in it.
+    return key[key.index("/") + 1] == "o"
 
 
 def _fold_tenants(tenants: dict[str, Counts], bound: int) -> None:

@@ -101,22 +101,27 @@ def _parts_of_reading(batches: list[tuple[int, bytes]], spent: _Spent) -> None:
 
 def _batches() -> Iterator[tuple[int, bytes]]:
     """Yield (first offset, record batch) of the events, compressed with lz4."""
-    from aiokafka.record.default_records import DefaultRecordBatchBuilder
-
     now = time.time()
     source = events(BUDGET_EVENTS, now - BUDGET_EVENTS / EVENTS_PER_SECOND)
     for first in range(0, BUDGET_EVENTS, BATCH_RECORDS):
-        builder = DefaultRecordBatchBuilder(
-            magic=2,
-            compression_type=_LZ4,
-            is_transactional=0,
-            producer_id=-1,
-            producer_epoch=-1,
-            base_sequence=-1,
-            batch_size=2**22,
-        )
-        for place in range(BATCH_RECORDS):
-            builder.append(place, int(now * 1000), None, next(source).value, [])
-        raw = bytearray(builder.build())
+        raw = bytearray(batch([next(source).value for _ in range(BATCH_RECORDS)]))
         raw[:8] = first.to_bytes(8, "big")
         yield first, bytes(raw)
+
+
+def batch(values: list[bytes]) -> bytes:
+    """Return values as a record batch from offset 0 on, compressed with lz4."""
+    from aiokafka.record.default_records import DefaultRecordBatchBuilder
+
+    builder = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=_LZ4,
+        is_transactional=0,
+        producer_id=-1,
+        producer_epoch=-1,
+        base_sequence=-1,
+        batch_size=2**24,
+    )
+    for place, value in enumerate(values):
+        builder.append(place, 0, None, value, [])
+    return bytes(builder.build())
