@@ -148,7 +148,7 @@ def _places(text: str, file: str, number: int) -> Iterator[_Place]:
 
 def _note(entry: object, place: _Place) -> Note:
     if not isinstance(entry, dict):
-        raise place.fault(f"is no table. Remedy: use {', '.join(_KEYS)}.")
+        raise place.fault(f"is not a table. Remedy: use {', '.join(_KEYS)}.")
     for key in entry:
         if key not in _KEYS:
             raise place.fault(
@@ -188,7 +188,7 @@ def _seconds(entry: Mapping[str, object], key: str, place: _Place) -> int:
             return int(at.astimezone(UTC).timestamp() // 1)
     except (ValueError, OverflowError):
         pass
-    raise place.fault(f"{key} {entry[key]!r:.60} is no time. {_TIMES}", key)
+    raise place.fault(f"{key} {entry[key]!r:.60} is not a time. {_TIMES}", key)
 
 
 def _text(entry: Mapping[str, object], key: str, limit: int, place: _Place) -> str:

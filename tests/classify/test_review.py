@@ -80,8 +80,8 @@ def test_a_sound_catalogue_has_none():
         ([family(rest='source = "x"\nunsized = true')], "unsized is for proprietary families"),
         ([family(rest='source = "x"\nsized = "7b"')], "sized has no effect without unsized"),
         ([family(rest='source = "x"\nbase = "Hamer"'), family("Hammer", names='["hammer"]')],
-         "base 'Hamer' is no family's title. Remedy: did you mean 'Hammer'?"),
-        ([family(rest='source = "x"\non = ["Nothing"]')], "on 'Nothing' is no family's title"),
+         "base 'Hamer' is not the title of a family. Remedy: did you mean 'Hammer'?"),
+        ([family(rest='source = "x"\non = ["Nothing"]')], "on 'Nothing' is not the title of a family"),
         ([family(names='["Anvil"]')], "small letters"),
     ],
 )  # fmt: skip
@@ -94,7 +94,7 @@ def test_a_contradiction_is_named(families, says):
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("path = []", 'path = []\ncoined = ["anvill"]', "'anvill' is no family's name"),
+        ("path = []", 'path = []\ncoined = ["anvill"]', "'anvill' is not the name of a family"),
         ("path = []", "path = []\ncoind = []", "did you mean 'coined'?"),
         ('slugs = ["acme"]', 'slugs = ["acme"]\nopeness = "open"', "did you mean 'openness'?"),
         ('slugs = ["acme"]', 'slugs = ["acme"]\nopen_slugs = ["akme"]', "not in slugs"),

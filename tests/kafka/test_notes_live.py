@@ -35,7 +35,7 @@ def test_the_file_is_read_again_and_a_fault_in_it_keeps_the_notes_before(make_wo
     wait_until(lambda: value(worker, good) == 0, "the fault to be found")
     assert worker.get("/api/v1/notes")["is_current"] is False
     assert texts(worker) == ["hy3 is free"]
-    assert worker.tail().count("line 5: note 2: at 'soon' is no time. Remedy: ") == 1
+    assert worker.tail().count("line 5: note 2: at 'soon' is not a time. Remedy: ") == 1
     assert "the notes read before stay in force" in worker.tail()
 
     path.write_text(LAUNCH.replace("hy3 is free", "hy3 is not free"))

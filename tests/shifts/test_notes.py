@@ -80,10 +80,10 @@ def test_notes_may_be_written_inline_and_after_a_byte_order_mark():
 @pytest.mark.parametrize(
     ("text", "line", "said", "remedy"),
     [
-        (entry(at='"yesterday"'), 2, "at 'yesterday' is no time", "in ISO 8601, such as 2026"),
-        (entry(at="12"), 2, "at 12 is no time", "in ISO 8601"),
-        (entry(at="09:00:00"), 2, "is no time", "in ISO 8601"),
-        (entry(at='"9999-12-31T23:59:59-23:00"'), 2, "is no time", "in ISO 8601"),
+        (entry(at='"yesterday"'), 2, "at 'yesterday' is not a time", "in ISO 8601, such as 2026"),
+        (entry(at="12"), 2, "at 12 is not a time", "in ISO 8601"),
+        (entry(at="09:00:00"), 2, "is not a time", "in ISO 8601"),
+        (entry(at='"9999-12-31T23:59:59-23:00"'), 2, "is not a time", "in ISO 8601"),
         (entry(at=""), 1, "has no time", "write at, or from and until"),
         (entry(until="2026-07-08"), 2, "has at and until", "write at, or from and until"),
         (entry(at="", **{"from": "2026-07-08"}), 3, "has from", "write at, or from and until"),
@@ -105,7 +105,7 @@ def test_notes_may_be_written_inline_and_after_a_byte_order_mark():
         (entry(dimension='"origin"', key='"mars"'), 5, "origin 'mars'", "one of cn-open"),
         (entry(dimension='"language"', key='"EN"'), 5, "language 'EN'", "write 'en'"),
         (entry() * 2, 4, "stands here twice", "remove one"),
-        ("notes = [5]", None, "is no table", "use at, from"),
+        ("notes = [5]", None, "is not a table", "use at, from"),
     ],
 )
 def test_a_fault_names_file_line_entry_and_remedy(text, line, said, remedy):

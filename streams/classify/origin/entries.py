@@ -60,7 +60,7 @@ def faults(data: Mapping[str, Any]) -> Iterator[str]:
     for word in data["words"].get("coined", ()):
         if word not in names:
             close = _close(word, names)
-            yield f"words.coined: {word!r} is no family's name{close}"
+            yield f"words.coined: {word!r} is not the name of a family{close}"
 
 
 def _family(entry: Mapping[str, Any], titles: set[str]) -> Iterator[str]:
@@ -80,7 +80,7 @@ def _family(entry: Mapping[str, Any], titles: set[str]) -> Iterator[str]:
         bases.append((f"base of rule {number}", rule.get("base")))
     for key, parent in (*bases, ("base", entry.get("base"))):
         if parent is not None and parent not in titles:
-            yield f"{where}: {key} {parent!r} is no family's title{_close(parent, titles)}"
+            yield f"{where}: {key} {parent!r} is not the title of a family{_close(parent, titles)}"
 
 
 def _keys(where: str, entry: Mapping[str, Any], known: Mapping[str, type]) -> Iterator[str]:

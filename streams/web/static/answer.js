@@ -84,7 +84,7 @@ function changeWords({ share, expected, usual, week, day, isAlike }) {
   const against = expected ?? week;
   if (!Number.isFinite(against) || !Number.isFinite(share)) return [];
   const what = week == null ? `the ${percent(against)} expected` : `the ${percent(against)} of the last 7 days`;
-  // Of the numbers as they are shown, so that a reader comes to the same.
+  // Of the numbers as they are shown, so that a reader gets the same.
   const apart = Math.round(share * 1000) - Math.round(against * 1000);
   const words = [apart === 0 ? `, ${week == null ? "as expected" : "as in the last 7 days"}` : `, ${(Math.abs(apart) / 10).toFixed(1)} points ${apart > 0 ? "above" : "below"} ${what}`];
   if (usual != null) words.push(` (normal range ${rangeWords(against, usual)})`);

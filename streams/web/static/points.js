@@ -48,7 +48,7 @@ export async function fetchHistory(dimension, range, asOf, part, ask) {
   return { dimension, range, part, seconds: Math.max(body.seconds, range.merge ?? 0), asOf: body.as_of, points: merge(body.points, range.merge ?? body.seconds) };
 }
 
-// What is not known stays null, and is no zero.
+// What is not known stays null, not zero.
 const plus = (a, b) => (a == null ? b : b == null ? a : a + b);
 const SUMS = { output_tokens: "completion_tokens" };
 
