@@ -73,7 +73,7 @@ lint: $(VENV)/.installed-dev ## Check style, layout and types
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 
-format: $(VENV)/.installed-dev ## Lay the code out, and mend what can be mended
+format: $(VENV)/.installed-dev ## Format the code and apply automatic fixes
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 

@@ -24,13 +24,6 @@ class Recent:
         self._records = records
         self._last: dict[int, int] = {}
 
-    def split(self, rows: Rows, ahead: NDArray[np.bool_]) -> tuple[Rows, list[int]]:
-        """Return the rows that repeat none, and the offsets of the others; see `repeated`."""
-        repeated = self.repeated(rows, ahead)
-        if not repeated.any():
-            return rows, []
-        return rows[~repeated], rows.offsets[repeated].tolist()
-
     def repeated(self, rows: Rows, ahead: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which rows repeat an earlier one, and remember all of them.
 

@@ -62,7 +62,7 @@ MEASURED_RATIO = Definition(
     "llm_window_measured_ratio",
     "gauge",
     ("window",),
-    "Part of a window's tokens that a version counted which knows of prices and cache reads.",
+    "Part of a window's tokens that was counted by a version that records prices and cache reads.",
 )
 WINDOW_REQUESTS = Definition(
     "llm_window_requests",
@@ -105,13 +105,13 @@ ZSCORE = Definition(
     "gauge",
     _OF_SHIFT,
     "Shift in units of the larger of usual spread and standard error, for 7d without jumps; absent "
-    "for 21 days.",
+    "until there are 21 days of history.",
 )
 DETECTABLE = Definition(
     "llm_share_detectable_shift_ratio",
     "gauge",
     _OF_SHIFT,
-    "The smallest shift that could alert now; absent for 21 days.",
+    "The smallest shift that could alert now; absent until there are 21 days of history.",
 )
 WITHOUT_TOP_TENANT = Definition(
     "llm_share_shift_without_top_tenant_ratio",
@@ -123,7 +123,7 @@ DRIFT_SINCE = Definition(
     "llm_share_drift_since_timestamp_seconds",
     "gauge",
     ("dimension", "key", "measure"),
-    "When a share left the level that it had, in unix time, of the last 35 days.",
+    "Unix time at which the share left its previous level, within the last 35 days.",
 )
 PEAK = Definition(
     "llm_share_peak_ratio",
@@ -135,7 +135,7 @@ MOVER = Definition(
     "llm_share_mover_ratio",
     "gauge",
     ("dimension", "key", "measure", "window", "mover"),
-    "Part of a shift that a model (of languages an origin) contributes, of shifts that alert now.",
+    "Part of a shift that alerts now which a model (for languages: an origin) contributes.",
 )
 SHIFT_NOTE = Definition(
     "llm_share_note_timestamp_seconds",

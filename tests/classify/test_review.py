@@ -81,7 +81,7 @@ def test_a_sound_catalogue_has_none():
         ([family(rest='source = "x"\nsized = "7b"')], "sized has no effect without unsized"),
         ([family(rest='source = "x"\nbase = "Hamer"'), family("Hammer", names='["hammer"]')],
          "base 'Hamer' is not the title of a family. Remedy: did you mean 'Hammer'?"),
-        ([family(rest='source = "x"\non = ["Nothing"]')], "on 'Nothing' is not the title of a family"),
+        ([family(rest='source = "x"\non = ["Nothing"]')], "on 'Nothing' is not the title of"),
         ([family(names='["Anvil"]')], "small letters"),
     ],
 )  # fmt: skip
