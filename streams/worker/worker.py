@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from streams.kafka.admin import Topic
     from streams.settings import Settings
     from streams.shares.history import History
-    from streams.state.table import PaneTable
     from streams.web.snapshot import Snapshot
 
 #: A snapshot at least this often, so that windows move on without events.
@@ -97,8 +96,9 @@ class Worker:
         owned = self._owned = Owned()
         self.flusher = Flusher(settings, self.app, table, self.letter_sender, owned)
         self.integrity = Integrity(settings.changelog_topic, self.view, owned, self.flusher)
-        self.follower = _make_follower(settings, source, self.view, table, owned, self)
+        self.follower = _make_follower(settings, source, self.view, owned, self)
         self.integrity.follower = self.follower
+        self.view.shared = owned.shared
         table.now = self.clock.stamp
         table.on_cut = self.integrity.on_records_lost
         self.assignment = Assignment(
@@ -229,11 +229,10 @@ def _make_counter(
     )
 
 
-def _make_follower(  # noqa: PLR0917 - made in one place
+def _make_follower(
     settings: Settings,
     source: Topic,
     view: View,
-    table: PaneTable,
     owned: Owned,
     worker: Worker,
 ) -> Follower:
@@ -263,7 +262,6 @@ def _make_follower(  # noqa: PLR0917 - made in one place
         settings.changelog_topic,
         source.partitions,
         view=view,
-        table=table,
         on_stale=StaleWrites(owned).overwrite,
         on_cut=worker.integrity.on_records_lost,
         on_failure=worker.fail,
