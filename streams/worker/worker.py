@@ -60,10 +60,15 @@ LAG_SECONDS = 2.0
 INTEGRITY_SECONDS = 1.0
 #: How often a refused join of the group is looked for, and tried again; a refused login as well.
 JOIN_SECONDS = 1.0
+#: What a fetch of the changelog brings. One is read while the next one comes, and what they take is
+#: free, in pieces, when a worker has read its state.
+CHANGELOG_FETCH_BYTES = 8 * 1024 * 1024
 #: A record's timestamp is the broker's.
 _APPEND_TIME = 1
-#: How often freed memory is given back to the system. It takes some milliseconds.
+#: How often freed memory is given back to the system, and how often while the changelog is read. It
+#: takes some milliseconds.
 RELEASE_SECONDS = 30.0
+READING_RELEASE_SECONDS = 1.0
 #: How often the event loop updates the watchdog.
 ALIVE_SECONDS = 0.5
 
@@ -244,7 +249,8 @@ def _make_follower(
             # An offset that Kafka no longer has is a loss, and is not passed over.
             auto_offset_reset="none",
             fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
+            max_partition_fetch_bytes=CHANGELOG_FETCH_BYTES // 8,
+            fetch_max_bytes=CHANGELOG_FETCH_BYTES,
             metadata_max_age_ms=METADATA_MAX_AGE_MS,
             **aio_login.arguments(settings),
         )
@@ -359,8 +365,9 @@ class _Loops(Service):
     @_task
     async def _release_memory(self) -> None:
         while not self.should_stop:
-            await self.sleep(RELEASE_SECONDS)
+            has_read = self.worker.follower.has_caught_up
             await asyncio.to_thread(memory.release)
+            await self.sleep(RELEASE_SECONDS if has_read else READING_RELEASE_SECONDS)
 
     @_task
     async def _be_alive(self) -> None:
