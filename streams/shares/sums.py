@@ -22,7 +22,7 @@ from streams.classify.keys import (
     split_pair,
 )
 from streams.state.adding import summed
-from streams.state.counts import Counts, add_counts, tokens_of
+from streams.state.counts import Counts, add_counts, plus, tokens_of
 from streams.state.packing import pack
 from streams.state.pane import DAY, MAX_LANGUAGES, MAX_MODELS
 from streams.state.pieces import at_once
@@ -155,8 +155,14 @@ def folded(counts: Mapping[str, Counts], place: Callable[[str], str]) -> dict[st
 
 
 def by_model(pairs: Mapping[str, Counts]) -> dict[str, Counts]:
-    """Return counts by model, from counts by model and provider."""
-    return folded(pairs, lambda key: split_model(key)[0])
+    """Return counts by model, from counts by model and provider; do not change them."""
+    found: dict[str, Counts] = {}
+    for key, counts in pairs.items():
+        model = split_model(key)[0]
+        mine = found.get(model)
+        # Most models have one provider: their counts are not copied.
+        found[model] = counts if mine is None else plus(mine, counts)
+    return found
 
 
 def by_part(joint: Mapping[str, Counts], part: int) -> dict[str, Counts]:

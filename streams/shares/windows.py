@@ -26,6 +26,7 @@ from streams.state.counts import (
     added_up,
     minus,
     none,
+    plus,
     subtract_all,
     tokens_of,
 )
@@ -66,6 +67,9 @@ WINDOW_NAMES = tuple(length.name for length in WINDOWS)
 class Names:
     """Running sums by key, of the largest names only where there are more than `limit` keys.
 
+    The counts of a key are replaced and never changed: whoever has copied `counts`, as a snapshot
+    does each second, has them as they were, and only keys that change cost anything.
+
     Each key has the moment since which it is summed, and each addition has a moment too: counts
     added before a key was (re)created are not in its sum, and are not subtracted from it.
     """
@@ -82,9 +86,10 @@ class Names:
         """Add counts at a moment that is later than all before."""
         held = self.counts
         for key, each in counts.items():
-            if key not in held:
+            mine = held.get(key)
+            if mine is None:
                 self._since[key] = moment
-            add_counts(held, key, each)
+            held[key] = each if mine is None else plus(mine, each)
         if len(held) > self._limit:
             self._trim()
 

@@ -40,8 +40,9 @@ MAX_MOVERS = 8
 #: Models that are examined individually; the key's counts beyond them are `other`.
 MAX_MEMBERS = 512
 
-#: Counts by member, by the start of a pane.
-Members = dict[int, dict[str, "Counts"]]
+#: The requested measure by member, by the start of a pane: whole numbers, cost in nano-dollars. All
+#: counts of a week's hours would take tens of megabytes.
+Members = dict[int, dict[str, int]]
 #: Counts of all keys together, by the start of a pane.
 Wholes = dict[int, "Counts"]
 #: The requested measure of these counts, by the start of an hour; cost in nano-dollars.
@@ -128,7 +129,7 @@ def moved(history: History, needed: MoverPanes, shift: Shift) -> Moved:
         packed = _packed(needed.hours), _packed(needed.panes)
         names = [each for of in packed for each in of.values()]
         named = _largest(needed.hours.catalog, split.is_own_model, names)
-        counted = [_models(of, named) for of in packed]
+        counted = [_models(of, named, split) for of in packed]
         models = split.attributed(counted[0], _by_hour(counted[1]))
     own, has_tenants = {}, False
     for start, values in needed.tenants.items():
@@ -153,7 +154,7 @@ def _drifted(history: History, hours: Panes, shift: Shift) -> Moved:
         return Moved(None, joint, None)
     packed = _packed(hours)
     named = _largest(hours.catalog, split.is_own_model, packed.values())
-    models = _models(packed, named)
+    models = _models(packed, named, split)
     return Moved(split.between(models, cells, wholes, begins), joint, None)
 
 
@@ -183,11 +184,11 @@ class _Split:
         """Add the counts of the key's members and of all keys, in hours and in the window."""
         nothing = [0, 0, 0, 0]
         rows = range(self._first, self._ends + 1, HOUR.seconds)
-        self._totals = np.array([self._count(wholes.get(start, nothing)) for start in rows])
-        self._window = {start: self._count(counts) for start, counts in window_wholes.items()}
+        self._totals = np.array([float(self.count(wholes.get(start, nothing))) for start in rows])
+        self._window = {start: float(self.count(counts)) for start, counts in window_wholes.items()}
         for counted, into in ((hours, self._key_hours), (window, self._key_window)):
             for start, members in counted.items():
-                into[start] = {self._shift.key: self._sum(members)}
+                into[start] = {self._shift.key: float(sum(members.values()))}
 
     def joined(self, key: str) -> str | None:
         """Return the other half of `origin/language` where one is the key, else None.
@@ -214,7 +215,7 @@ class _Split:
 
     def attributed(self, hours: Members, window: Members) -> Attribution | None:
         """Return the shift by members, from their counts in hours and in the window, by hour."""
-        return self._against(self._counts(window), self._counts(hours))
+        return self._against(_amounts(window), _amounts(hours))
 
     def between(
         self, members: Members, cells: Members, wholes: Wholes, begins: int
@@ -226,9 +227,9 @@ class _Split:
         parts = []
         for is_now in (True, False):
             starts = [start for start in wholes if (start >= begins) == is_now]
-            total = sum(self._count(wholes[start]) for start in starts)
-            whole = sum(self._sum(cells[start]) for start in starts)
-            counted = self._counts({start: members[start] for start in starts})
+            total = float(sum(self.count(wholes[start]) for start in starts))
+            whole = float(sum(sum(cells[start].values()) for start in starts))
+            counted = _amounts({start: members[start] for start in starts})
             parts.append(Part(_added_up(counted), whole, total))
         if any(part.total <= 0 for part in parts):
             return None
@@ -246,7 +247,7 @@ class _Split:
             tenant, _, name = each.partition("/")
             if self._is_own(name):
                 # Several languages may share one key, `other`.
-                found[tenant] = found.get(tenant, 0) + self._count(counts)
+                found[tenant] = found.get(tenant, 0.0) + self.count(counts)
         return found
 
     def by_tenant(self, own: Amounts) -> Attribution | None:
@@ -299,19 +300,18 @@ class _Split:
         expected = expected_members(counts, self._totals, held, weights)
         return dict(zip(names, expected.tolist(), strict=True))
 
-    def _counts(self, members: Members) -> Amounts:
-        return {
-            start: {name: self._count(counts) for name, counts in cells.items()}
-            for start, cells in members.items()
-        }
-
-    def _count(self, counts: Counts) -> float:
+    def count(self, counts: Counts) -> int:
+        """Return the measure of counts."""
         if self._shift.measure == "cost":
-            return float(at(counts, COST))
-        return float(tokens_of(counts) if self._shift.measure == "tokens" else counts[REQUESTS])
+            return at(counts, COST)
+        return tokens_of(counts) if self._shift.measure == "tokens" else counts[REQUESTS]
 
-    def _sum(self, cells: Mapping[str, Counts]) -> float:
-        return sum(map(self._count, cells.values()))
+
+def _amounts(members: Members) -> Amounts:
+    return {
+        start: {name: float(count) for name, count in counted.items()}
+        for start, counted in members.items()
+    }
 
 
 def _added_up(amounts: Amounts) -> dict[str, float]:
@@ -359,7 +359,7 @@ def _members(history: History, panes: Panes, split: _Split) -> tuple[Members, Wh
             add_counts(wholes, start, counts)
             name = split.joined(key)
             if name is not None:
-                add_counts(into, name, counts)
+                into[name] = into.get(name, 0) + split.count(counts)
         if panes.level is HOUR and start in wholes and not split.is_known(wholes[start]):
             # An hour is empty in the baseline, too, where too little of it has a price.
             del wholes[start]
@@ -380,9 +380,9 @@ def _largest(
     return choose(frozenset(), own, MAX_MEMBERS)
 
 
-def _models(packed: Mapping[int, bytes], named: frozenset[str]) -> Members:
+def _models(packed: Mapping[int, bytes], named: frozenset[str], split: _Split) -> Members:
     return {
-        start: {model: each for model, each in unpack(models)[0].items() if model in named}
+        start: {m: split.count(each) for m, each in unpack(models)[0].items() if m in named}
         for start, models in packed.items()
     }
 
@@ -399,5 +399,5 @@ def _by_hour(panes: Members) -> Members:
     for start, cells in panes.items():
         into = found.setdefault(pane_start(HOUR, start), {})
         for name, counts in cells.items():
-            add_counts(into, name, counts)
+            into[name] = into.get(name, 0) + counts
     return found

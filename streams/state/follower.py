@@ -1,7 +1,7 @@
 """Follow the whole changelog: every worker has the state of every partition.
 
-The newest record of each key goes into the view and into the table, so a recovery is complete once
-the end of the changelog is reached.
+The newest record of each key goes into the view, so a recovery is complete once the end of the
+changelog is reached.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from streams.state.codec import StateError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from streams.state.table import PaneTable
     from streams.state.view import Stale, View
 
 log = logging.getLogger("tokenshare.table")
@@ -38,7 +37,6 @@ class Follower(Service):
         partitions: int,
         *,
         view: View,
-        table: PaneTable,
         on_stale: Callable[[Stale], None],
         on_cut: Callable[[int, str], None],
         on_failure: Callable[[BaseException], None],
@@ -49,7 +47,6 @@ class Follower(Service):
         self._make_consumer = make_consumer
         self._tps = [TopicPartition(topic, number) for number in range(partitions)]
         self._view = view
-        self._table = table
         self._on_stale = on_stale
         self._on_cut = on_cut
         self._on_failure = on_failure
@@ -143,8 +140,6 @@ class Follower(Service):
             ) from None
         if stale is not None:
             self._on_stale(stale)
-        else:
-            self._table.mirror(name, record.value)
 
     async def catch_up(self, partitions: Iterable[int], is_wanted: Callable[[], bool]) -> bool:
         """Wait until all present records of these partitions have been read, and return True.

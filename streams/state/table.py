@@ -1,7 +1,7 @@
 """The Faust table of panes, written by the owners of partitions.
 
-The table holds what Kafka has acknowledged and returned: a write goes to the changelog and is
-awaited, and the follower reads it back.
+A write goes to the changelog and is awaited. The table itself stays empty: the follower reads the
+changelog into the view, which has what Kafka has acknowledged and returned.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import faust
 from faust.tables import TableManager
@@ -38,7 +38,7 @@ class PaneTables(TableManager):
 
 
 class PaneTable(faust.Table[str, bytes]):
-    """Values by `partition/level/start` and `partition/position`, the same as in the changelog."""
+    """Writes values by `partition/level/start` and `partition/position` into the changelog."""
 
     #: Called after each rebalance, before Faust seeks: restores the assigned partitions.
     restore: Callable[[], Awaitable[None]]
@@ -83,14 +83,6 @@ class PaneTable(faust.Table[str, bytes]):
             self._acknowledged[each.partition] = max(highest, each.offset)
         for partition in cut:
             self.on_cut(partition, "it has acknowledged an offset for the second time")
-
-    def mirror(self, key: str, value: bytes | None) -> None:
-        """Set a key to its value in the changelog, without writing it again."""
-        store = cast("dict[str, bytes]", self.data.data)
-        if value is None:
-            store.pop(key, None)
-        else:
-            store[key] = value
 
     async def on_recovery_completed(self, active_tps: Any, standby_tps: Any) -> None:
         """Restore the partitions; Faust calls this after a rebalance and before it seeks."""

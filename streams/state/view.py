@@ -17,13 +17,6 @@ if TYPE_CHECKING:
     from streams.state.pane import Level
 
 
-class Held(NamedTuple):
-    """The value that is kept for a key, with its (generation, stamp)."""
-
-    order: tuple[int, int]
-    value: bytes
-
-
 class Stale(NamedTuple):
     """A record older than the current one: its key's partition and pane."""
 
@@ -35,13 +28,16 @@ class View:
     """The newest pane records and positions of all partitions."""
 
     def __init__(self) -> None:
-        self.records: dict[int, dict[PaneKey | None, Held]] = {}
+        self.records: dict[int, dict[PaneKey | None, bytes]] = {}
         self.positions: dict[int, PositionRecord] = {}
         self.starts: dict[Level, dict[int, set[int]]] = {}
         #: Each is called with the level and start of each pane that changes.
         self.listeners: list[Callable[[Level, int], None]] = []
         #: Bytes of the values by partition, positions included.
         self.bytes: dict[int, int] = {}
+        #: Returns the value itself, or an equal one that the partition's owner has in this process:
+        #: panes take most of a worker's memory, and each is in it once.
+        self.shared: Callable[[int, PaneKey, bytes], bytes] = _as_read
         self._values: dict[PaneKey, tuple[bytes, ...]] = {}
         #: Keys by partition whose last record in Kafka is stale: their owner writes them again.
         self.stale: dict[int, set[PaneKey | None]] = {}
@@ -72,7 +68,7 @@ class View:
         if value is None:
             return held is not None and key is not None and _is_sealed(position, key)
         rank = order(value)
-        if held is not None and rank < held.order:
+        if held is not None and rank < order(held):
             return True
         if key is None and position is not None and position.topic:
             topic = decode_position(value).topic
@@ -85,14 +81,14 @@ class View:
         if value is None:
             if held is not None:
                 del records[key]
-                self.bytes[partition] -= len(held.value)
+                self.bytes[partition] -= len(held)
                 if key is None:
                     self.positions.pop(partition, None)
                 else:
                     self._change(partition, key, is_there=False)
             return
-        records[key] = Held(order(value), value)
-        replaced = 0 if held is None else len(held.value)
+        records[key] = value if key is None else self.shared(partition, key, value)
+        replaced = 0 if held is None else len(held)
         self.bytes[partition] = self.bytes.get(partition, 0) + len(value) - replaced
         if key is None:
             self.positions[partition] = decode_position(value)
@@ -126,14 +122,14 @@ class View:
         values = self._values.get(key)
         if values is None:
             partitions = sorted(self.starts.get(level, {}).get(start, ()))
-            values = tuple(self.records[partition][key].value for partition in partitions)
+            values = tuple(self.records[partition][key] for partition in partitions)
             if values:
                 self._values[key] = values
         return values
 
     def of_partition(self, partition: int) -> Mapping[PaneKey | None, bytes]:
         """Return the values of a partition's keys; the position has the key None."""
-        return {key: held.value for key, held in self.records.get(partition, {}).items()}
+        return self.records.get(partition, {}).copy()
 
     def as_of(self, now: float, skew: float) -> float:
         """Return the watermark at which windows end, in unix seconds; 0 before the first event.
@@ -148,6 +144,10 @@ class View:
             if position.newest > 0
         ]
         return min(max(moments), now + skew) if moments else 0.0
+
+
+def _as_read(_partition: int, _key: PaneKey, value: bytes) -> bytes:
+    return value
 
 
 def _is_sealed(position: PositionRecord | None, key: PaneKey) -> bool:

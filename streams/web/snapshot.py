@@ -175,11 +175,8 @@ def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one 
         partitions=partitions,
         reasons=reasons,
         shown=shown,
-        # The sums go on changing.
-        pairs={
-            name: {key: counts.copy() for key, counts in each.pair.items()}
-            for name, each in sums.items()
-        },
+        # The sums go on: keys get other counts, but these counts stay as they are.
+        pairs={name: each.pair.copy() for name, each in sums.items()},
         since=windows.since(),
         models=_models(grouped[_DAY]),
     )

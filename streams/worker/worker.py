@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from streams.kafka.admin import Topic
     from streams.settings import Settings
     from streams.shares.history import History
-    from streams.state.table import PaneTable
     from streams.web.snapshot import Snapshot
 
 #: A snapshot at least this often, so that windows move on without events.
@@ -64,10 +63,15 @@ LAG_SECONDS = 2.0
 INTEGRITY_SECONDS = 1.0
 #: How often a refused join of the group is looked for, and tried again; a refused login as well.
 JOIN_SECONDS = 1.0
+#: What a fetch of the changelog brings. One is read while the next one comes, and what they take is
+#: free, in pieces, when a worker has read its state.
+CHANGELOG_FETCH_BYTES = 8 * 1024 * 1024
 #: A record's timestamp is the broker's.
 _APPEND_TIME = 1
-#: How often freed memory is given back to the system. It takes some milliseconds.
+#: How often freed memory is given back to the system, and how often while the changelog is read. It
+#: takes some milliseconds.
 RELEASE_SECONDS = 30.0
+READING_RELEASE_SECONDS = 1.0
 #: How often the event loop updates the watchdog.
 ALIVE_SECONDS = 0.5
 
@@ -100,8 +104,9 @@ class Worker:
         owned = self._owned = Owned()
         self.flusher = Flusher(settings, self.app, table, self.letter_sender, owned)
         self.integrity = Integrity(settings.changelog_topic, self.view, owned, self.flusher)
-        self.follower = _make_follower(settings, source, self.view, table, owned, self)
+        self.follower = _make_follower(settings, source, self.view, owned, self)
         self.integrity.follower = self.follower
+        self.view.shared = owned.shared
         table.now = self.clock.stamp
         table.on_cut = self.integrity.on_records_lost
         self.assignment = Assignment(
@@ -232,11 +237,10 @@ def _make_counter(
     )
 
 
-def _make_follower(  # noqa: PLR0917 - made in one place
+def _make_follower(
     settings: Settings,
     source: Topic,
     view: View,
-    table: PaneTable,
     owned: Owned,
     worker: Worker,
 ) -> Follower:
@@ -248,7 +252,8 @@ def _make_follower(  # noqa: PLR0917 - made in one place
             # An offset that Kafka no longer has is a loss, and is not passed over.
             auto_offset_reset="none",
             fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
+            max_partition_fetch_bytes=CHANGELOG_FETCH_BYTES // 8,
+            fetch_max_bytes=CHANGELOG_FETCH_BYTES,
             metadata_max_age_ms=METADATA_MAX_AGE_MS,
             **aio_login.arguments(settings),
         )
@@ -266,7 +271,6 @@ def _make_follower(  # noqa: PLR0917 - made in one place
         settings.changelog_topic,
         source.partitions,
         view=view,
-        table=table,
         on_stale=StaleWrites(owned).overwrite,
         on_cut=worker.integrity.on_records_lost,
         on_failure=worker.fail,
@@ -368,8 +372,9 @@ class _Loops(Service):
     @_task
     async def _release_memory(self) -> None:
         while not self.should_stop:
-            await self.sleep(RELEASE_SECONDS)
+            has_read = self.worker.follower.has_caught_up
             await asyncio.to_thread(memory.release)
+            await self.sleep(RELEASE_SECONDS if has_read else READING_RELEASE_SECONDS)
 
     @_task
     async def _be_alive(self) -> None:

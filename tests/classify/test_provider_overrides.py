@@ -189,6 +189,29 @@ def test_a_code_that_no_country_has_is_a_fault(code):
         overridden(f'[providers."acme"]\njurisdiction = "{code}"')
 
 
+@pytest.mark.parametrize("host", ["com", "vllm", "co.uk", "com.cn", "https://ai/"])
+def test_a_host_that_stands_for_hosts_of_many_is_refused_with_its_line_and_a_remedy(host):
+    text = f'[providers."acme"]\njurisdiction = "de"\nhosts = ["llm.acme.com", "{host}"]'
+    with pytest.raises(CatalogError) as caught:
+        overridden(text)
+    (fault,) = caught.value.faults
+    assert "o.toml: line 3" in fault
+    assert host in fault
+    assert "Remedy: write the whole host" in fault
+
+
+@pytest.mark.parametrize("host", ["internal", "localhost", "::1", "fd00::1", "x.co.uk", "ai.com"])
+def test_a_host_of_ones_own_is_taken(host):
+    found = overridden(f'[providers."acme"]\njurisdiction = "de"\nhosts = ["{host}"]')
+    assert found.classify(f"@{host}").key == "acme"
+
+
+def test_a_host_without_a_dot_has_the_entry_of_its_name():
+    found = overridden('[providers."vLLM"]\njurisdiction = "de"')
+    assert found.classify("hosted_vllm@vllm").key == "vllm"
+    assert found.classify("hosted_vllm@vllm.example.com").key != "vllm"
+
+
 def test_a_network_is_no_host():
     with pytest.raises(CatalogError, match="cannot be read"):
         overridden('[providers."acme"]\njurisdiction = "de"\nhosts = ["10.0.0.0/8"]')

@@ -22,6 +22,7 @@ from streams.decode.event import (
 )
 from streams.decode.formats.native import SCHEMA, encode
 from streams.decode.formats.raw_usage import PlacedId, SharedId
+from streams.decode.money import nano_dollars
 from streams.decode.options import Options
 from streams.decode.reader import Reader
 
@@ -58,7 +59,10 @@ REJECTED = {
     "number": (b"17", "not_an_object"),
     "truncated": (GOOD[:-5], "not_json"),
     "two-objects": (GOOD + b"," + GOOD, "not_json"),
-    "nan": (b'{"model":"a","prompt_tokens":NaN,"completion_tokens":1}', "not_json"),
+    "nan": (b'{"model":"a","prompt_tokens":NaN,"completion_tokens":1}', "wrong_type"),
+    "infinity": (b'{"model":"a","prompt_tokens":1,"completion_tokens":Infinity}', "bad_count"),
+    "nan-in-what-is-cut-off": (b'{"model":"a","cost":NaN,"prompt_tokens":1', "not_json"),
+    "nan-in-other-letters": (b'{"model":"a","cost":nan,"prompt_tokens":1}', "not_json"),
     "infinite": (b'{"model":"a","prompt_tokens":1e999,"completion_tokens":1}', "bad_count"),
     "nesting-bomb": (b'{"a":' * 50_000, "too_large"),
     "deep-nesting": (b'{"a":' * 15_000, "not_json"),
@@ -99,6 +103,19 @@ def test_a_bad_value_is_rejected_with_its_reason_and_costs_only_itself(bad, reas
     assert rejected.keys() == {1}
     assert rejected[1].reason == reason
     assert [event is not None for event in events] == [True, False, True]
+
+
+@pytest.mark.parametrize("written", [b"NaN", b"Infinity", b"-Infinity"])
+def test_a_float_that_is_none_leaves_the_record_its_counts(written):
+    fields = (b"cost", b"cached_tokens", b"reasoning_tokens", b"note")
+    events, rejected = decode(
+        [GOOD[:-1] + b',"%s":%s}' % (field, written) for field in fields]
+        + [GOOD[:-1] + b',"metadata":{"scores":[0.5,%s]}}' % written],
+        LIMIT,
+    )
+
+    assert not rejected
+    assert [(event.prompt_tokens, nano_dollars(event.cost)) for event in events] == [(10, None)] * 5
 
 
 def test_two_broken_values_do_not_swallow_a_good_one_between_them():

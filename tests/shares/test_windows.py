@@ -74,6 +74,20 @@ def test_in_any_order_a_name_sums_what_is_left_of_it_since_it_came(script, most)
     assert not names.counts
 
 
+def test_a_copy_of_sums_stays_as_it_was_and_only_keys_that_change_get_other_counts():
+    names = Names(6, 2)
+    names.add({"a": [1, 2, 0, 0], "b": [1, 5, 0, 0], "c": [1, 1, 0, 0]}, 1)
+    names.add({"a": [1, 3, 0, 0, 7]}, 2)
+    copied = names.counts.copy()
+
+    names.add({"a": [1, 1, 0, 0]}, 3)
+    names.subtract({"a": [1, 2, 0, 0], "b": [1, 5, 0, 0]}, 1)
+
+    assert copied == {"a": [2, 5, 0, 0, 7], "b": [1, 5, 0, 0], "c": [1, 1, 0, 0]}
+    assert names.counts == {"a": [2, 4, 0, 0, 7], "c": [1, 1, 0, 0]}
+    assert names.counts["c"] is copied["c"]
+
+
 def test_the_largest_names_stay_and_others_go_with_all_their_keys():
     names = Names(6, 2, lambda key: key.split("/")[1])
     names.add({f"{origin}/l{n}": [1, n, 0, 0] for n in range(3) for origin in "ab"}, 1)

@@ -191,9 +191,9 @@ def copy(view, is_left=lambda _: False):
     """Return a view of its own with the same panes, but for those of starts that are left out."""
     made = View()
     for records in view.records.values():
-        for key, held in records.items():
+        for key, value in records.items():
             if not is_left(key.start):
-                made.apply(pane_key(0, key), held.value)
+                made.apply(pane_key(0, key), value)
     return made
 
 

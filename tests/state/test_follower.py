@@ -35,7 +35,6 @@ def test_a_consumer_that_has_not_started_is_stopped(error):
         lambda: consumer,
         *("changelog", 4),
         view=nothing,
-        table=nothing,
         on_stale=nothing,
         on_cut=nothing,
         on_failure=nothing,

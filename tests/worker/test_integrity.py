@@ -62,6 +62,27 @@ class State:
         asyncio.run(self.integrity.look())
 
 
+@pytest.mark.parametrize("is_noted_first", [False, True])
+def test_a_pane_that_this_worker_has_written_and_read_back_is_in_memory_once(is_noted_first):
+    state = State()
+    state.owned.partitions = {0: state.partition}
+    state.view.shared = state.owned.shared
+    state.partition.apply(batch([event(NOW + 3600)], 4), CLASSIFIER, NOW + 3600)
+    state.partition.apply(batch([event(NOW + 3 * DAY)], 5), CLASSIFIER, NOW + 3 * DAY)
+    flush = state.partition.begin_flush()
+    if is_noted_first:
+        state.partition.end_flush(flush, written=True)
+    for key, value in flush.panes.items():
+        state.view.apply(key, bytes(bytearray(value)))
+    if not is_noted_first:
+        state.partition.end_flush(flush, written=True)
+
+    at_rest = flush.keys.keys() & state.partition.stored.keys()
+    assert at_rest
+    read = state.view.of_partition(0)
+    assert all(read[key] is state.partition.stored[key] for key in at_rest)
+
+
 def test_a_worker_with_incomplete_state_is_not_ready_and_says_what_is_missing():
     state = State()
     state.look()

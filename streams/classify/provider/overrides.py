@@ -22,7 +22,7 @@ from streams.classify.origin.toml_places import Place
 from streams.classify.origin.values import CatalogError
 from streams.classify.provider import provider_file
 from streams.classify.provider.facts import Hosts
-from streams.classify.provider.place import place_of
+from streams.classify.provider.place import is_of_many, place_of
 from streams.classify.provider.spelling import folded, key_of, spellings
 from streams.classify.provider.values import SELF_HOSTED, UNKNOWN, Provider
 
@@ -55,12 +55,17 @@ class ProviderOverrides:
     hosts: Hosts[Provider] = field(default_factory=lambda: Hosts({}, {}))
 
     def find(self, name: str, host: str) -> Provider | None:
-        """Return the override of a host or, where none has it, of a name."""
+        """Return the override of a host or, where none has it, of a name.
+
+        A host without a dot, as in one's own network, has the entry of its name.
+        """
         found = self.hosts.find(host) if host else None
         if found is not None:
             return found[0]
         if not self.names:
             return None
+        if host and "." not in host and folded(host) in self.names:
+            return self.names[folded(host)]
         known = (self.names.get(spelling) for spelling, _ in spellings(name))
         return next((each for each in known if each is not None), None)
 
@@ -171,6 +176,12 @@ def _hosts(listed: object, where: Place) -> Iterator[str]:
             raise CatalogError(
                 f"{where}: host {each!r} cannot be read. Remedy: write a host without port and "
                 'path, like "llm.example.com".'
+            )
+        if is_of_many(place.name):
+            raise CatalogError(
+                f"{where}: host {each!r} stands for all hosts that end with it, whoever runs them. "
+                'Remedy: write the whole host, like "llm.example.com"; for a host of your own '
+                'network without a dot write an entry of that name, like [providers."vllm"].'
             )
         yield place.name
 

@@ -105,6 +105,17 @@ def domain_of(host: str) -> str:
     return ".".join(labels[-3 if has_second else -2 :])
 
 
+def is_of_many(host: str) -> bool:
+    """Return whether hosts of many owners may end with it: `com`, `co.uk`, any single label.
+
+    Endings that are of one's own network are not among them: `internal`.
+    """
+    labels = host.split(".")
+    if len(labels) == 1:
+        return ":" not in host and host not in _OWN_ENDINGS
+    return len(labels) == 2 and len(labels[1]) == 2 and labels[0] in _SECOND_LEVEL
+
+
 def _host(text: str) -> str:
     """Return the host of an authority or URL, without user, port, brackets and the final dot."""
     rest = text.partition("://")[2] if "://" in text else text.removeprefix("//")

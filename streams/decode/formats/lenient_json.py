@@ -1,7 +1,8 @@
 """JSON that a strict parser refuses and whose usage is read all the same.
 
-A prompt that was cut off in an emoji ends in half of a surrogate pair, and some writers emit
-numbers beyond a double; the counts beside them are right.
+A prompt that was cut off in an emoji ends in half of a surrogate pair, some writers emit numbers
+beyond a double, and Python's own `json` writes a float that is none as NaN or Infinity; the counts
+beside them are right.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 #: Of an integer of 64 bits, with its sign.
 _MOST_DIGITS = 20
 _TOO_LARGE = 2**64
+#: What orjson says where a document has NaN, Infinity or -Infinity, among others.
+_AT_A_CONSTANT = ("unexpected character", "no digit after sign")
 
 
 def loads(text: str) -> object:
@@ -42,15 +45,16 @@ def parsed(value: object) -> object:
 
 
 def leniently(value: bytes | str, why: str) -> object:
-    """Return a document that JSON allows and orjson refuses (`why`); None where it is not JSON.
+    """Return a document that orjson refuses (`why`) for one of these; None where it is not JSON.
 
-    That is a number beyond a double, or half of a surrogate pair, as in a text that was cut off in
-    an emoji. Both may be in fields that are not read.
+    That is a number beyond a double, half of a surrogate pair, as in a text that was cut off in an
+    emoji, or a bare NaN or Infinity. All may be in fields that are not read.
     """
-    if "infinity" not in why and "surrogate" not in why:
+    is_constant = any(each in why for each in _AT_A_CONSTANT) and _has_constant(value)
+    if not is_constant and "infinity" not in why and "surrogate" not in why:
         return None
     try:
-        document = json.loads(value, parse_int=_number, parse_constant=_refuse)
+        document = json.loads(value, parse_int=_number, parse_constant=_constant)
         json.dumps(document, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return _without_surrogates(document)
@@ -89,5 +93,12 @@ def _number(text: str) -> int | float:
     return number if -(2**63) <= number < 2**64 else float(text)
 
 
-def _refuse(text: str) -> None:
-    raise ValueError(text)
+def _has_constant(value: bytes | str) -> bool:
+    if isinstance(value, str):
+        return "NaN" in value or "Infinity" in value
+    return b"NaN" in value or b"Infinity" in value
+
+
+def _constant(text: str) -> float | None:
+    # NaN is how pandas and Python say that there is no number.
+    return None if text == "NaN" else float(text)
