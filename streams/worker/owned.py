@@ -28,7 +28,7 @@ class Owned:
         partition = self.partitions.get(number)
         if partition is not None:
             pending = None if partition.pending is None else partition.pending.keys.get(key)
-            for written in (partition.stored.get(key), pending):
+            for written in (partition.held.stored.get(key), pending):
                 if written == value:
                     return written
         return value

@@ -77,10 +77,10 @@ def test_a_pane_that_this_worker_has_written_and_read_back_is_in_memory_once(is_
     if not is_noted_first:
         state.partition.end_flush(flush, written=True)
 
-    at_rest = flush.keys.keys() & state.partition.stored.keys()
+    at_rest = flush.keys.keys() & state.partition.held.stored.keys()
     assert at_rest
     read = state.view.of_partition(0)
-    assert all(read[key] is state.partition.stored[key] for key in at_rest)
+    assert all(read[key] is state.partition.held.stored[key] for key in at_rest)
 
 
 def test_a_worker_with_incomplete_state_is_not_ready_and_says_what_is_missing():
