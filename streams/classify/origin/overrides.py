@@ -16,12 +16,12 @@ escaped by a backslash.
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from streams.classify import toml_file
 from streams.classify.origin import name as naming
 from streams.classify.origin.toml_places import Place, lines_of
 from streams.classify.origin.values import (
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-#: Some ten thousand models take a megabyte; a wrong path may lead to a file without end.
-MAX_BYTES = 16 * 1024 * 1024
 _COUNTRY = re.compile(r"[A-Z]{2}")
 # The wildcard; with a backslash before it, it is a character of a name.
 _STAR = re.compile(r"(?<!\\)\*")
@@ -92,27 +90,13 @@ def read(path: Path, known: Overrides | None = None) -> Overrides:
 
     Raises CatalogError, which names every fault in it by its line.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise CatalogError(
-                f"{path}: has more than {MAX_BYTES // 2**20} MiB. Remedy: point to the right file."
-            )
-        data.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise CatalogError(
-            f"{path}: cannot be read ({why}). Remedy: point to a readable UTF-8 file."
-        ) from error
+    data = toml_file.read(path, CatalogError)
     return known if known is not None and known.text == data else parse(data, str(path))
 
 
 def parse(data: bytes, file: str) -> Overrides:
     """Return the overrides in the bytes of a file, called `file` in errors; as `read`."""
-    # Windows editors put a byte order mark in front, which TOML does not allow.
-    text = data.decode("utf-8-sig")
-    tables = _tables(text, file)
+    text, tables = _tables(data, file)
     lines = lines_of(text)
     faults: list[str] = []
     providers = ProviderOverrides()
@@ -155,15 +139,11 @@ def suggestion(model: str) -> str:
     return f'[models.{name}]\norigin = "unknown"  # {", ".join(ORIGINS[:-1])}; or same_as = "…"'
 
 
-def _tables(text: str, file: str) -> dict[str, Mapping[str, Any]]:
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise CatalogError(f"{file}: not TOML ({error}). Remedy: mend that line.") from error
-    except RecursionError as error:
-        raise CatalogError(f"{file}: not TOML (nested too deeply). Remedy: flatten it.") from error
-    tables = {name: data.get(name, {}) for name in _TABLES}
-    wrong = sorted(set(data) - set(tables)) or [
+def _tables(data: bytes, file: str) -> tuple[str, dict[str, Mapping[str, Any]]]:
+    """Return the text of a file's bytes, and the tables in it."""
+    text, whole = toml_file.tables(data, file, CatalogError)
+    tables = {name: whole.get(name, {}) for name in _TABLES}
+    wrong = sorted(set(whole) - set(tables)) or [
         name for name, table in tables.items() if not isinstance(table, dict)
     ]
     if wrong:
@@ -172,7 +152,7 @@ def _tables(text: str, file: str) -> dict[str, Mapping[str, Any]]:
             f"{file}: {'' if line is None else f'line {line}: '}{wrong[0]!r} is not understood "
             'here. Remedy: write tables like [models."prod-chat"] or [providers."vllm-berlin"].'
         )
-    return tables
+    return text, tables
 
 
 def _glob(key: str) -> re.Pattern[str]:
