@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 
 import pytest
+from documents import between
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import examples
@@ -90,3 +91,10 @@ def test_a_file_is_parsed_again_only_if_its_bytes_have_changed(tmp_path):
     with pytest.raises(TenantNamesError, match=r"cannot be read .not UTF-8"):
         tenant_names.read(path, first)
     assert tenant_names.read(None).is_current is None
+
+
+def test_the_example_of_the_manual_is_read():
+    assert (
+        read(between("tenants").strip("`").removeprefix("toml")).of("74e4dbdb632baffb")
+        == "Acme, search"
+    )
