@@ -424,7 +424,7 @@ def steps_table(report: Summary, limit: int | None = SHOWN_STEPS) -> Table:
             for at, (start, sums) in enumerate(zip(report.starts, report.steps, strict=True))
             if at >= first
         ),
-        spare=("cost", "requests", "tokens", "unknown"),
+        spare=("cost", "requests", "tokens", name("origin", UNKNOWN)),
     )
 
 

@@ -149,6 +149,12 @@ KEY_INFO = Definition(
     ("dimension", "key", "developer", "origin"),
     "1; the developer and the origin of a model, or the origin of most tokens of a developer.",
 )
+KEY_NAME = Definition(
+    "llm_share_key_name_info",
+    "gauge",
+    ("dimension", "key", "name"),
+    "1; the name of an origin, a language or a jurisdiction, for texts of alerts.",
+)
 EVIDENCE = Definition(
     "llm_share_evidence_requests",
     "gauge",
@@ -376,6 +382,7 @@ DEFINITIONS = (
     MOVER,
     SHIFT_NOTE,
     KEY_INFO,
+    KEY_NAME,
     EFFECTIVE_REQUESTS,
     HISTORY_DAYS,
     AS_OF,
