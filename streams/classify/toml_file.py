@@ -7,6 +7,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 #: Some ten thousand entries take a megabyte; a wrong path may lead to a file without end.
@@ -62,6 +63,20 @@ def parsed(text: str, file: str, kind: type[FaultsError]) -> dict[str, Any]:
         # A number of thousands of digits, or a date that no calendar has.
         why = "nested too deeply" if isinstance(error, RecursionError) else error
         raise kind(f"{file}: not TOML ({why}). Remedy: mend it.") from error
+
+
+def all_of(kind: type[FaultsError], *reads: Callable[[], Any]) -> list[Any]:
+    """Return what each call returns. Raises `kind` with the faults of all of them."""
+    found: list[Any] = []
+    faults: list[str] = []
+    for each in reads:
+        try:
+            found.append(each())
+        except FaultsError as error:
+            faults += error.faults
+    if faults:
+        raise kind(*faults)
+    return found
 
 
 def problem_of(text: str, limit: int) -> str:

@@ -289,9 +289,14 @@ def _of_files(files: tuple[Path, ...], asked: Asked) -> Summary:
             try:
                 _read(path, count, chosen.max_record_bytes, advance)
             except lines.BrokenOffError as error:
+                where = (
+                    f"after line {count.line:,}; the lines before are counted"
+                    if count.line
+                    else "before the end of the first line"
+                )
                 broken.append(
-                    f"{content.shown(_called(path))}: {error} after line {count.line:,}; the "
-                    "lines before are counted. Copy the file again, or wait until it is written."
+                    f"{content.shown(_called(path))}: {error} {where}. Copy the file again, or "
+                    "wait until it is written."
                 )
     return _of_count(count, catalog, asked, broken)
 

@@ -126,16 +126,29 @@ def _places(text: str, file: str, number: int) -> Iterator[_Place]:
 def _note(entry: object, place: _Place) -> Note:
     if not isinstance(entry, dict):
         raise place.fault(f"is no table. Remedy: use {', '.join(_KEYS)}.")
-    for key in entry:
-        if key not in _KEYS:
-            raise place.fault(
-                f"{key!r} is not understood. Remedy: use {', '.join(_KEYS)}; nothing else.", key
-            )
-    start, end = _times(entry, place)
+    _, (start, end), text, about = toml_file.all_of(
+        NotesError,
+        lambda: _check_keys(entry, place),
+        lambda: _times(entry, place),
+        lambda: _said(entry, place),
+        lambda: _about(entry, place),
+    )
+    return Note(start, text, end, *about)
+
+
+def _check_keys(entry: Mapping[str, object], place: _Place) -> None:
+    unknown = [key for key in entry if key not in _KEYS]
+    if unknown:
+        remedy = f"is not understood. Remedy: use {', '.join(_KEYS)}; nothing else."
+        faults = [place.fault(f"{key!r} {remedy}", key).faults for key in unknown]
+        raise NotesError(*(fault for each in faults for fault in each))
+
+
+def _said(entry: Mapping[str, object], place: _Place) -> str:
     text = _text(entry, "text", MAX_TEXT, place)
     if not text:
         raise place.fault("says nothing. Remedy: add text.", "text")
-    return Note(start, text, end, *_about(entry, place))
+    return text
 
 
 def _times(entry: Mapping[str, object], place: _Place) -> tuple[int, int | None]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -35,12 +35,12 @@ from streams.classify.origin.values import (
 )
 from streams.classify.provider import overrides as provider_overrides
 from streams.classify.provider.overrides import ProviderOverrides
+from streams.classify.provider.values import COUNTRIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_COUNTRY = re.compile(r"[A-Z]{2}")
 # The wildcard; with a backslash before it, it is a character of a name.
 _STAR = re.compile(r"(?<!\\)\*")
 _TABLES = ("models", "providers")
@@ -96,6 +96,21 @@ def read(path: Path, known: Overrides | None = None) -> Overrides:
 
 def parse(data: bytes, file: str) -> Overrides:
     """Return the overrides in the bytes of a file, called `file` in errors; as `read`."""
+    found, faults = _parts(data, file)
+    if faults:
+        raise CatalogError(*faults)
+    return found
+
+
+def usable(data: bytes, file: str) -> Overrides:
+    """Return the overrides that have no fault, in the bytes of a file that others of it have.
+
+    Raises CatalogError where it is no such file.
+    """
+    return _parts(data, file)[0]
+
+
+def _parts(data: bytes, file: str) -> tuple[Overrides, list[str]]:
     text, tables = _tables(data, file)
     lines = lines_of(text)
     faults: list[str] = []
@@ -124,19 +139,19 @@ def parse(data: bytes, file: str) -> Overrides:
             )
         else:
             exact[key] = override
-    if faults:
-        raise CatalogError(*faults)
-    return Overrides(exact, tuple(patterns), data, providers)
+    return Overrides(exact, tuple(patterns), data, providers), faults
 
 
 def suggestion(model: str) -> str:
     """Return an entry for a model of unknown origin, ready to be appended to the file.
 
-    It changes nothing until its value is filled in.
+    It changes nothing until its value is filled in. What to write stands above it, where no narrow
+    view cuts it off.
     """
     # A JSON string is a TOML string as well, whatever characters the name has.
     name = orjson.dumps(model.replace("*", r"\*")).decode().replace("\x7f", "\\u007f")
-    return f'[models.{name}]\norigin = "unknown"  # {", ".join(ORIGINS[:-1])}; or same_as = "…"'
+    known = ", ".join(ORIGINS[:-1])
+    return f'# {known};\n# or same_as = "…" instead:\n[models.{name}]\norigin = "unknown"'
 
 
 def _tables(data: bytes, file: str) -> tuple[str, dict[str, Mapping[str, Any]]]:
@@ -170,26 +185,40 @@ def _plain(text: str) -> str:
 def _override(name: str, entry: object, where: Place) -> Override:
     if not isinstance(entry, dict) or not entry:
         raise CatalogError(f"{where}: says nothing. Remedy: {_remedy()}")
-    for key, value in entry.items():
-        if key not in _KEYS:
-            raise CatalogError(f"{where.key(key)}: {key!r} is not understood. Remedy: {_remedy()}")
-        if not isinstance(value, str) or not value.strip():
-            raise CatalogError(f"{where.key(key)}: {key} must be text. Remedy: put it in quotes.")
+    faults = [fault for key, value in entry.items() for fault in _faults(key, value, where)]
+    if "same_as" in entry and len(entry) > 1:
+        faults.append(f"{where}: same_as stands alone. Remedy: remove the other keys.")
+    if faults:
+        raise CatalogError(*faults)
     if "same_as" in entry:
-        if len(entry) > 1:
-            raise CatalogError(f"{where}: same_as stands alone. Remedy: remove the other keys.")
         return Override(name, same_as=entry["same_as"])
-    country = entry.get("country")
-    if country is not None and not _COUNTRY.fullmatch(country):
-        raise CatalogError(
-            f"{where.key('country')}: country {country!r}. Remedy: two capital letters of "
-            'ISO 3166-1, like "DE".'
-        )
-    openness = openness_of(entry.get("openness"), str(where.key("openness")))
+    country, openness = entry.get("country"), _openness(entry.get("openness"), where)
     origin = _origin(entry.get("origin"), country, openness, where)
     if openness is None and origin != "unknown":
         openness = "open" if origin.endswith("-open") else "proprietary"
     return Override(name, entry.get("developer"), country, openness, origin)
+
+
+def _faults(key: str, value: object, where: Place) -> Iterator[str]:
+    """Yield what is wrong with a key of an entry, whatever the others are."""
+    place = where.key(key)
+    if key not in _KEYS:
+        yield f"{place}: {key!r} is not understood. Remedy: {_remedy()}"
+    elif not isinstance(value, str) or not value.strip():
+        yield f"{place}: {key} must be text. Remedy: put it in quotes."
+    elif key == "country" and not (value.isupper() and value.lower() in COUNTRIES):
+        yield (f'{place}: country {value!r}. Remedy: two capital letters of ISO 3166-1, like "DE".')
+    elif key == "openness":
+        try:
+            _openness(value, where)
+        except CatalogError as error:
+            yield from error.faults
+    elif key == "origin" and value not in ORIGINS:
+        yield f"{place}: origin {value!r}. Remedy: one of {', '.join(ORIGINS)}."
+
+
+def _openness(value: object, where: Place) -> Openness | None:
+    return openness_of(value, str(where.key("openness")))
 
 
 def _remedy() -> str:
@@ -208,14 +237,10 @@ def _origin(
                 f"{where}: says no origin. Remedy: add origin, or country and openness."
             )
         return followed
-    for known in ORIGINS:
-        if known == stated:
-            if followed not in {None, known}:
-                raise CatalogError(
-                    f"{where.key('origin')}: origin {stated!r}, but country and openness say "
-                    f"{followed!r}. Remedy: remove one of them."
-                )
-            return known
-    raise CatalogError(
-        f"{where.key('origin')}: origin {stated!r}. Remedy: one of {', '.join(ORIGINS)}."
-    )
+    known = ORIGINS[ORIGINS.index(cast("Origin", stated))]
+    if followed not in {None, known}:
+        raise CatalogError(
+            f"{where.key('origin')}: origin {stated!r}, but country and openness say "
+            f"{followed!r}. Remedy: remove one of them."
+        )
+    return known
