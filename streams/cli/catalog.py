@@ -34,7 +34,7 @@ class NoSuchFileError(CatalogError):
     """A file that is named on the command line does not exist."""
 
 
-@click.group(name="catalog")
+@click.group(name="catalog", cls=common.Group)
 def catalog_group() -> None:
     """Check a catalogue or an overrides file, and show the effect of a change."""
 

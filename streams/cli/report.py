@@ -87,10 +87,11 @@ _DASH = "-"
 )
 @click.option(
     "--measure",
+    metavar="MEASURE",
     type=click.Choice(MEASURES),
     default="tokens",
     show_default=True,
-    help="What the shares are of.",
+    help=f"What the shares are of: {', '.join(MEASURES)}.",
 )
 @click.option(
     "--since",

@@ -23,7 +23,9 @@ _ACROSS = {"origin": "language", "language": "origin"}
 
 
 @click.command()
-@click.argument("dimension", required=False, type=click.Choice(SHIFT_DIMENSIONS))
+@click.argument(
+    "dimension", required=False, metavar="[DIMENSION]", type=click.Choice(SHIFT_DIMENSIONS)
+)
 @click.argument("key", required=False)
 @click.option("--measure", type=click.Choice(SHIFT_MEASURES), help="Of this measure only.")
 @click.option("--window", type=click.Choice(SHIFT_WINDOWS), help="Of this window only.")
@@ -44,13 +46,13 @@ def shifts(  # noqa: PLR0917 - one argument an option
     """Show which shares of tokens, requests and cost have shifted: one sentence each.
 
     \b
-      origin     24h tokens    Chinese open +9.1 points in 24 hours: hy3:free +10.2, glm-5.2 +1.0
+      origin 24h tokens Chinese open +9.1 points in 24 hours
 
     A shift is listed if the conditions of its alert hold now; the alert waits longer. Models and
     developers that have come or gone are first, then the most unusual shares.
 
-    With a dimension and a key, show what moved that share: models, languages or origins, and
-    tenants, of tokens in 24 hours unless chosen otherwise.
+    DIMENSION is origin, language, developer or model. With a key, show what moved that share:
+    models, languages or origins, and tenants, of tokens in 24 hours unless chosen otherwise.
 
     \b
       tokenshare shifts origin cn-open --window 1h
