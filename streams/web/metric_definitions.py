@@ -197,19 +197,22 @@ COST = Definition(
     "llm_cost_usd",
     "counter",
     ("dimension", "key"),
-    "US dollars of the requests that have a price, over all workers; a restart does not reset it.",
+    "US dollars of the requests that have a price, over all workers; a restart does not reset it. "
+    "Each dimension has all of them: choose one before adding up.",
 )
 CACHED_TOKENS = Definition(
     "llm_cached_tokens",
     "counter",
     ("dimension", "key"),
-    "Prompt tokens read from a provider's cache, of requests that state them; part of the tokens.",
+    "Prompt tokens read from a provider's cache, of requests that state them; part of the tokens. "
+    "Each dimension has all of them.",
 )
 REASONING_TOKENS = Definition(
     "llm_reasoning_tokens",
     "counter",
     ("dimension", "key"),
-    "Completion tokens that were reasoning, of the requests that state them; part of the tokens.",
+    "Completion tokens that were reasoning, of the requests that state them; part of the tokens. "
+    "Each dimension has all of them.",
 )
 RECORDS = Definition(
     "tokenshare_records",
