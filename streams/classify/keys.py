@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
-from streams.classify.language.tags import display_name
+from streams.classify.language.tags import country_name, display_name
 from streams.classify.origin.values import ORIGIN_NAMES
 
 #: The dimensions of counting, in display order.
@@ -76,8 +76,10 @@ def name_of(dimension: str, key: str) -> str:
     """Return the display name of a key, the same on the page, in the terminal and in reports."""
     if key == OTHER:
         return OTHER_NAME
+    if key == UNKNOWN:
+        return ORIGIN_NAMES[UNKNOWN]
     if dimension == "origin":
         return ORIGIN_NAMES.get(key, key)
     if dimension == "jurisdiction":
-        return key.upper() if len(key) == 2 else key.capitalize()
+        return country_name(key) if len(key) == 2 else key.capitalize()
     return display_name(key) if dimension == "language" else key

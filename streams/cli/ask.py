@@ -24,7 +24,7 @@ from streams.decode.explanation import explained
 from streams.decode.formats.native import SCHEMA
 from streams.decode.options import Options
 from streams.decode.redaction import redacted
-from streams.settings import SettingsError
+from streams.settings import SettingsError, extras
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,6 +67,7 @@ def language(texts: tuple[str, ...], tags: bool) -> None:
     Each is read as a worker reads a prompt: a text, or JSON (messages, a request's body). With
     --tags, print the tag that a declared language is counted under.
     """
+    is_none_found = False
     for text in _values(texts):
         if tags:
             common.print_line({"tag": text, "language": canonical(text)})
@@ -78,6 +79,13 @@ def language(texts: tuple[str, ...], tags: bool) -> None:
                 "confidence": round(found.confidence, 3),
                 "method": found.method,
             }
+        )
+        is_none_found |= found.method == "none"
+    if is_none_found and not detect.HAS_MODEL:
+        click.echo(
+            "tokenshare: without a model, texts are told by their script only: "
+            f"{extras.advice('language')}",
+            err=True,
         )
 
 
@@ -134,7 +142,8 @@ def decode(files: tuple[Path, ...], headers: str | None, redact: bool, explain: 
 
     Without files, and for `-`, the value is standard input.
     TOKENSHARE_FORMAT, TOKENSHARE_FIELDS and TOKENSHARE_DETECT_LANGUAGE apply as for a worker.
-    With --explain the lines for a person are on standard error.
+    With --explain the lines for a person are on standard error. Exit code 1 if all that was read
+    is rejected.
     """
     if redact and explain:
         common.fail("--redact and --explain exclude each other", 2)
@@ -149,14 +158,19 @@ def decode(files: tuple[Path, ...], headers: str | None, redact: bool, explain: 
         _print_redacted(values, sent, options, chosen)
         return
     decoder = Decoder(options)
+    outcomes = set()
     for name, value in values:
-        found = {"file": name} | _decoded(decoder.decode(value, sent))
+        decoded = decoder.decode(value, sent)
+        outcomes |= {kind for kind in ("events", "rejected", "skipped") if getattr(decoded, kind)}
+        found = {"file": name} | _decoded(decoded)
         if explain:
             explanation = explained(value, sent, options)
             found["explained"] = as_json(explanation)
             for line in lines(name, explanation):
                 click.echo(line, err=True)
         common.print_line(found)
+    if outcomes == {"rejected"}:
+        sys.exit(1)
 
 
 def _value(path: Path) -> tuple[str, bytes]:

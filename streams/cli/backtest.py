@@ -64,9 +64,10 @@ def backtest(
     FILES hold one cell per line, sorted by start; `-` is standard input:
 
     \b
-      {"start": 1767571200, "seconds": 300, "origin": "cn-open", "language": "en",
-       "tenant": "t1", "requests": 12, "tokens": 34567, "tokens_squared": 123456789,
-       "cost_usd": 0.0123}
+      {"start": 1767571200, "seconds": 300,
+       "origin": "cn-open", "language": "en", "tenant": "t1",
+       "requests": 12, "tokens": 34567,
+       "tokens_squared": 123456789, "cost_usd": 0.0123}
 
     `start` is in unix seconds. `seconds` divides 300, or is a multiple of it: then the cell is
     spread evenly. `tenant` may be null; if no request names one, there are no alerts of the hour,

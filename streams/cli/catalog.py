@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from streams import process
+from streams.classify import toml_file
 from streams.classify.origin import catalog_file, overrides, review
 from streams.classify.origin import coverage as covering
 from streams.classify.origin.catalog import Catalog
@@ -28,7 +30,11 @@ _Lack = TypeVar("_Lack", bound=str)
 BUILT_IN = "built-in"
 
 
-@click.group(name="catalog")
+class NoSuchFileError(CatalogError):
+    """A file that is named on the command line does not exist."""
+
+
+@click.group(name="catalog", cls=common.Group)
 def catalog_group() -> None:
     """Check a catalogue or an overrides file, and show the effect of a change."""
 
@@ -59,7 +65,9 @@ def check(file: str | None) -> None:
             providers = read.providers
             found = _findings(file, read)
     except CatalogError as error:
-        common.fail(error)
+        for line in _beside_faults(file):
+            click.echo(line)
+        _fail(error)
     for line in found:
         click.echo(line)
     families = {family.title for each in read.facts.names.values() for family in each}
@@ -68,9 +76,36 @@ def check(file: str | None) -> None:
         f"{len(read.facts.developers):,} developers, {len(families):,} families, "
         f"{len(read.facts.names):,} names, {len(providers.facts.entries):,} providers, "
         f"{len(overridden):,} overrides: "
-        f"{len(found) or 'no'} {'contradiction' if len(found) == 1 else 'contradictions'}"
+        f"{_findings_words(len(found))}"
     )
     sys.exit(1 if found else 0)
+
+
+def _fail(error: CatalogError) -> NoReturn:
+    # As of any command: a file that is not there is a mistake on the command line.
+    common.fail(error, 2 if isinstance(error, NoSuchFileError) else process.MISCONFIGURED)
+
+
+def _findings_words(number: int) -> str:
+    if not number:
+        return "no contradictions"
+    return "1 finding" if number == 1 else f"{number:,} findings"
+
+
+def _beside_faults(file: str | None) -> list[str]:
+    """Return what is odd in those entries of an overrides file that have no fault."""
+    chosen = common.settings().catalog_overrides if file is None else Path(file)
+    if chosen is None:
+        return []
+    try:
+        data = toml_file.read(chosen, CatalogError)
+        _, tables = toml_file.tables(data, str(chosen), CatalogError)
+        if _is_catalog(tables) or _is_providers(tables):
+            return []
+        read = Catalog.load().overridden_by(overrides.usable(data, str(chosen)))
+    except CatalogError:
+        return []
+    return [f"{chosen}: {each}" for each in _unusual(read, read.providers)]
 
 
 def _findings(file: str, read: Catalog) -> list[str]:
@@ -115,7 +150,7 @@ def coverage(file: str, chosen: str | None, as_json: bool, is_provider: bool) ->
             Catalog.load(common.settings().catalog_overrides) if chosen is None else _read(chosen)
         )
     except CatalogError as error:
-        common.fail(error)
+        _fail(error)
     _print_models(covering.coverage(_lines(file), read), as_json)
 
 
@@ -198,7 +233,7 @@ def diff(old: str, new: str, ids: str | None, url: str | None, as_json: bool) ->
     try:
         before, after = _read(old), _read(new)
     except CatalogError as error:
-        common.fail(error)
+        _fail(error)
     asked = list(dict.fromkeys(_ids(before, after, ids, url)))
     count = 0
     for count, change in enumerate(review.changes(before, after, asked), 1):  # noqa: B007
@@ -240,7 +275,8 @@ def _text(file: str) -> str:
         return Path(file).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise CatalogError(
+        kind = NoSuchFileError if isinstance(error, FileNotFoundError) else CatalogError
+        raise kind(
             f"{file}: cannot be read ({why}). Remedy: name a catalogue, an overrides file, or "
             f"`{BUILT_IN}`."
         ) from error

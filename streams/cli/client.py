@@ -142,12 +142,36 @@ class _Shifts(msgspec.Struct):
     shifts: list[_Shift]
 
 
+class _Mover(msgspec.Struct):
+    key: str
+    name: str
+    contribution: float
+    share: float
+    before: float
+
+
+class _Movers(msgspec.Struct):
+    movers: list[_Mover]
+    rest: float
+    rest_members: int
+
+
+class _Moved(msgspec.Struct):
+    shift: float
+    sentence: str
+    models: _Movers | None
+    joint: _Movers | None
+    tenants: _Movers | None
+    tenants_note: str | None
+
+
 #: Path -> the parts of its response that are used; it may contain more.
 _SHAPES: dict[str, Any] = {
     "/api/v1/shares": _Shares,
     "/api/v1/history": _History,
     "/api/v1/unknown": _Unknown,
     "/api/v1/shifts": _Shifts,
+    "/api/v1/shifts/movers": _Moved,
 }
 
 

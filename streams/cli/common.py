@@ -26,6 +26,24 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 
+#: Characters: no first sentence has so many.
+_WHOLE_SENTENCE = 1000
+
+
+class Group(click.Group):
+    """Commands of one subject: their first sentences are not cut in the help."""
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with their first sentences."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, command.get_short_help_str(_WHOLE_SENTENCE))
+                    for name, command in self.commands.items()
+                ]
+            )
+
+
 def fail(message: object, code: int = process.MISCONFIGURED) -> NoReturn:
     """Print a message for the user and exit with a code."""
     click.echo(f"tokenshare: {message}", err=True)

@@ -20,9 +20,10 @@ def completion(context: click.Context, shell: str | None) -> None:
     """Print a script with which the shell completes commands, options and their values.
 
     \b
-      eval "$(tokenshare completion bash)"     in ~/.bashrc
-      eval "$(tokenshare completion zsh)"      in ~/.zshrc
-      tokenshare completion fish | source      in ~/.config/fish/config.fish
+      eval "$(tokenshare completion bash)"  # in ~/.bashrc
+      eval "$(tokenshare completion zsh)"   # in ~/.zshrc
+      # in ~/.config/fish/config.fish
+      tokenshare completion fish | source
 
     Without a name it is the shell of $SHELL.
     """  # noqa: D301 - click reads the backspace as "leave the lines as they are"

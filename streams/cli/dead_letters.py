@@ -72,7 +72,7 @@ def _choosing(command: Any) -> Any:
     return command
 
 
-@click.group(name="dead-letters")
+@click.group(name="dead-letters", cls=common.Group)
 def dead_letters_group() -> None:
     """List the records that could not be counted, and send them again once they can be."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -28,7 +29,9 @@ from streams.cli.moment import Moment
 from streams.decode.options import Options
 from streams.kafka import admin
 from streams.kafka.topic_reader import TopicUnreadableError
+from streams.report import against as periods
 from streams.report import content, data, formatting, html, lines, parquet, text
+from streams.report.against import KINDS, other_period
 from streams.report.count import Count
 from streams.report.summary import (
     LATER_DIMENSIONS,
@@ -46,17 +49,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
+    from streams.report.against import Kind
     from streams.report.summary import By, Summary
     from streams.settings import Settings
     from streams.shares.measures import Measure
 
 
 class Asked(NamedTuple):
-    """What a report is to be of: days or weeks, a measure, and a period."""
+    """What a report is to be of: days or weeks, a measure, and a period.
+
+    `against` is the kind of another period, and its first day with the day after its last.
+    """
 
     by: By
     measure: Measure
     period: Period
+    against: tuple[Kind, tuple[int, int]] | None = None
 
 
 #: As a file name: standard input, or standard output where it is written.
@@ -79,10 +87,11 @@ _DASH = "-"
 )
 @click.option(
     "--measure",
+    metavar="MEASURE",
     type=click.Choice(MEASURES),
     default="tokens",
     show_default=True,
-    help="What the shares are of.",
+    help=f"What the shares are of: {', '.join(MEASURES)}.",
 )
 @click.option(
     "--since",
@@ -90,6 +99,11 @@ _DASH = "-"
     help="From this day on: ISO 8601 (UTC), unix seconds, or how long ago, such as 90d.",
 )
 @click.option("--until", type=Moment(), help="Only days that begin before this time.")
+@click.option(
+    "--against",
+    type=click.Choice(KINDS),
+    help="Beside as many days before --since, or the same days of the year before.",
+)
 @click.option("--markdown", "markdown", is_flag=True, help="Print Markdown.")
 @click.option("--csv", "csv", is_flag=True, help="Print CSV, one row per step and key.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -124,6 +138,7 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     measure: str,
     since: float | None,
     until: float | None,
+    against: str | None,
     markdown: bool,
     csv: bool,
     as_json: bool,
@@ -150,14 +165,14 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     )
     if html_file is not None and str(html_file) != _DASH:
         common.refuse_unwritable(html_file)
-    asked = _asked(by, measure, since, until)
-    if (manifests or unknown) and asked != _asked(by, "tokens", None, None):
-        common.fail("--compare and --unknown have no --measure, --since or --until", 2)
-    if topic:
-        _show(_of_topic(topic, bootstrap, asked), form, html_file)
-        return
-    if files:
-        _show(_of_files(files, asked), form, html_file)
+    asked = _asked(by, measure, since, until, against)
+    if (manifests or unknown) and asked != _asked(by, "tokens", None, None, None):
+        common.fail("--compare and --unknown have no --measure, --since, --until or --against", 2)
+    if asked.against and form == "csv":
+        common.fail("--against is for people and --json: --csv has the steps of one period", 2)
+    if topic or files:
+        found = _of_topic(topic, bootstrap, asked) if topic else _of_files(files, asked)
+        _show(found, form, html_file)
         return
     address = url or f"http://127.0.0.1:{common.settings().web_port}"
     try:
@@ -202,38 +217,65 @@ def _refuse_what_does_not_go_together(
         common.fail("--compare and --unknown print text or --json only", 2)
 
 
-def _asked(by: str, measure: str, since: float | None, until: float | None) -> Asked:
-    """Return what is asked for; exits where the period has no day."""
+def _asked(
+    by: str, measure: str, since: float | None, until: float | None, against: str | None
+) -> Asked:
+    """Return what is asked for; exits where a period has no day."""
     period = Period.of(since, until)
     if period.since is not None and until is not None and period.since >= until:
         common.fail("--since is not before --until", 2)
-    return Asked(cast("By", by), cast("Measure", measure), period)
+    asked = Asked(cast("By", by), cast("Measure", measure), period)
+    if against is None:
+        return asked
+    if period.since is None:
+        common.fail(f"--against {against} needs --since, the first day of the period", 2)
+    kind = cast("Kind", against)
+    try:
+        return asked._replace(against=(kind, other_period(period, kind, time.time())))
+    except ValueError as error:
+        common.fail(f"--against {against}: {error}", 2)
 
 
 def _of_worker(url: str, asked: Asked) -> Summary:
     """Return the report of a worker's history. Raises WorkerUnreachableError."""
     shares = client.get(url, "/api/v1/shares")
-    since, until = asked.period
+    is_simulated = bool(shares.get("simulated"))
 
-    def read(dimension: str, step: str) -> Mapping[str, Any]:
-        query = {"dimension": dimension, "step": step, "start": since, "end": until}
-        try:
-            return cast("Mapping[str, Any]", client.get(url, "/api/v1/history", **query))
-        except client.UnknownToWorkerError:
-            if dimension in LATER_DIMENSIONS:
-                return {"points": []}
-            raise
+    def of(by: By, period: Period) -> Summary:
+        def read(dimension: str, step: str) -> Mapping[str, Any]:
+            query: dict[str, object] = {"dimension": dimension, "step": step}
+            query |= {"start": period.since, "end": period.until}
+            try:
+                return cast("Mapping[str, Any]", client.get(url, "/api/v1/history", **query))
+            except client.UnknownToWorkerError:
+                if dimension in LATER_DIMENSIONS:
+                    return {"points": []}
+                raise
 
-    return summary_of_worker(
-        read, asked.by, measure=asked.measure, simulated=bool(shares.get("simulated"))
-    )
+        return summary_of_worker(read, by, measure=asked.measure, simulated=is_simulated)
+
+    return _beside(of, asked)
 
 
 def _of_count(count: Count, catalog: Catalog, asked: Asked, broken: Sequence[str] = ()) -> Summary:
-    outside = requests_outside(count.panes, asked.period)
+    reported = [asked.period, *([Period(*asked.against[1])] if asked.against else ())]
+    outside = requests_outside(count.panes, reported)
     read = Read(count.lines, count.counted, count.rejected, count.skipped, tuple(broken), outside)
-    found = histories(count.panes, catalog, asked.by, asked.period)
-    return summary(found, asked.by, measure=asked.measure, read=read)
+
+    def of(by: By, period: Period) -> Summary:
+        found = histories(count.panes, catalog, by, period)
+        return summary(found, by, measure=asked.measure, read=read)
+
+    return _beside(of, asked)
+
+
+def _beside(of: Callable[[By, Period], Summary], asked: Asked) -> Summary:
+    """Return the report, beside that of another period where that is asked for."""
+    now = of(asked.by, asked.period)
+    if asked.against is None:
+        return now
+    kind, other = asked.against
+    return replace(now, against=periods.against(now, of("day", Period(*other)), kind, other))
 
 
 def _of_files(files: tuple[Path, ...], asked: Asked) -> Summary:
@@ -248,9 +290,14 @@ def _of_files(files: tuple[Path, ...], asked: Asked) -> Summary:
             try:
                 _read(path, count, chosen.max_record_bytes, advance)
             except lines.BrokenOffError as error:
+                where = (
+                    f"after line {count.line:,}; the lines before are counted"
+                    if count.line
+                    else "before the end of the first line"
+                )
                 broken.append(
-                    f"{content.shown(_called(path))}: {error} after line {count.line:,}; the "
-                    "lines before are counted. Copy the file again, or wait until it is written."
+                    f"{content.shown(_called(path))}: {error} {where}. Copy the file again, or "
+                    "wait until it is written."
                 )
     return _of_count(count, catalog, asked, broken)
 

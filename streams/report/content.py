@@ -19,7 +19,8 @@ from streams.classify.keys import (
     name_of,
     split_pair,
 )
-from streams.report.formatting import amount, covered, measured, percent
+from streams.report.against import share_then
+from streams.report.formatting import amount, covered, measured, percent, points
 from streams.report.summary import movers_of
 from streams.report.sums import total
 from streams.shares.measures import MEASURE_NAMES
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from streams.classify.keys import Dimension
+    from streams.report.against import Against
     from streams.report.count import Uncounted
-    from streams.report.summary import Read, Row, Size, Summary
+    from streams.report.summary import Mover, Read, Row, Size, Summary
     from streams.report.sums import Sums
 
 #: Rows of a table of languages, developers or models.
@@ -100,10 +102,11 @@ def sentences(report: Summary) -> list[str]:
             f" in the last {by}; {_known(chinese.first)} in the first, "
             f"{_known(chinese.highest)} in the highest, {_known(chinese.average)} on average"
         )
-    requests = "1 request" if whole.requests == 1 else f"{amount(whole.requests)} requests"
+    requests = _requests(whole.requests)
     found = [
         f"{_period(report)}: {amount(whole.tokens)} tokens in {requests}.",
         f"{course}.",
+        *_compared(report),
         f"Languages of prompts: {_largest(report, 'language', 2)}.",
         f"Developers: {_largest(report, 'developer', 1)}.",
     ]
@@ -117,8 +120,39 @@ def sentences(report: Summary) -> list[str]:
             )
     if not whole.value(report.measure):
         # Instead of shares that are dashes.
-        found[1:4] = [_nothing_known(report)]
+        found = [found[0], _nothing_known(report), *found[4 + (report.against is not None) :]]
     return [*found, *_served(report), *_covered(report)]
+
+
+def _compared(report: Summary) -> Iterator[str]:
+    """Yield what the other period was, where there is one."""
+    then = report.against
+    if then is None:
+        return
+    period = f"Against {called(then)} ({day(then.since)} to {day(then.until - 1)})"
+    if not then.days:
+        yield f"{period}: no traffic then."
+        return
+    had = "" if then.days == then.length else f", on {then.days} of {several(then.length, 'day')}"
+    requests = _requests(then.whole.requests)
+    said = f"{period}: {amount(then.whole.tokens)} tokens in {requests} then{had}"
+    row = report.dimensions["origin"][0]
+    before, now = share_then(then, "origin", row.key), row.ratio(report.measure)
+    if before is not None and now is not None:
+        said += f"; Chinese open models {percent(before)}, now {percent(now)}"
+        said += f" ({points(now - before)} points)"
+    yield f"{said}."
+
+
+def _requests(count: int) -> str:
+    return "1 request" if count == 1 else f"{amount(count)} requests"
+
+
+def called(then: Against) -> str:
+    """Return the other period in words."""
+    if then.kind == "year":
+        return "the same days a year before"
+    return "the day before" if then.length == 1 else f"the {then.length:,} days before"
 
 
 def _share(ratio: float | None, of: str) -> str:
@@ -207,7 +241,13 @@ def tables(report: Summary, *, bars: int = BARS_WIDTH) -> list[Table]:
     if is_any_known(report.dimensions["jurisdiction"]):
         found.append(_law(report))
     found += [
-        _movers(report, dimension) for dimension in DIMENSIONS if movers_of(report, dimension)
+        _movers(report, dimension, movers)
+        for dimension in DIMENSIONS
+        if (
+            movers := report.against.movers_of(dimension)
+            if report.against is not None
+            else movers_of(report, dimension)
+        )
     ]
     if report.sizes is not None:
         found.append(_sizes(report))
@@ -226,16 +266,20 @@ def _shares(report: Summary, dimension: Dimension, *, bars: int) -> Table:
     title = f"{_heading(report)} by {what}"
     # The measure first, then the two that are always known.
     shown_measures = tuple(dict.fromkeys((report.measure, "tokens", "requests")))
-    columns = (dimension, *(MEASURE_NAMES[each] for each in shown_measures))
+    first, *others = (MEASURE_NAMES[each] for each in shown_measures)
+    then = ("before", "change in points") if report.against is not None else ()
+    columns = (dimension, first, *then, *others)
     cells = [
         (
             name(dimension, row.key),
-            *(percent(row.ratio(each), digits) for each in shown_measures),
+            percent(row.ratio(report.measure), digits),
+            *_then(report, dimension, row, digits),
+            *(percent(row.ratio(each), digits) for each in shown_measures[1:]),
         )
         for row in rows
     ]
     if len(report.starts) == 1:
-        return Table(title, columns, tuple(cells))
+        return Table(title, columns, tuple(cells), spare=tuple(reversed(others)))
     courses = [tuple(percent(each, digits) for each in row.course) for row in rows]
     drawn = [(sparkline(row.shares, bars),) if bars else () for row in rows]
     return Table(
@@ -244,8 +288,18 @@ def _shares(report: Summary, dimension: Dimension, *, bars: int) -> Table:
         tuple(
             (*row, *course, *line) for row, course, line in zip(cells, courses, drawn, strict=True)
         ),
-        spare=(*columns[:1:-1], "course", "average", "highest"),
+        spare=(*reversed(others), "course", "average", "highest", "first", "last"),
     )
+
+
+def _then(report: Summary, dimension: Dimension, row: Row, digits: int) -> Iterator[str]:
+    """Yield a key's share in the other period, and its change, where there is one."""
+    if report.against is None:
+        return
+    before = share_then(report.against, dimension, row.key)
+    now = row.ratio(report.measure)
+    yield percent(before, digits)
+    yield points(None if before is None or now is None else now - before)
 
 
 def _heading(report: Summary) -> str:
@@ -301,20 +355,23 @@ def _mark(shares: Sequence[float | None], highest: float) -> str:
     return _BARS[min(7, int(mean / highest * 8))] if mean else " "
 
 
-def _movers(report: Summary, dimension: Dimension) -> Table:
+def _movers(report: Summary, dimension: Dimension, movers: Sequence[Mover]) -> Table:
     part = _part(report)
     of = "" if report.measure == "tokens" else f" in shares of {MEASURE_NAMES[report.measure]}"
+    title, ends = f"What has moved most{of}", (f"first {part}", f"last {part}")
+    if report.against is not None:
+        title, ends = f"{title} against {called(report.against)}", ("before", "now")
     return Table(
-        f"What has moved most{of}, by {dimension}",
-        (dimension, f"first {part}", f"last {part}", "change in points"),
+        f"{title}, by {dimension}",
+        (dimension, *ends, "change in points"),
         tuple(
             (
                 name(dimension, each.key),
                 percent(each.first),
                 percent(each.last),
-                f"{each.change * 100:+.1f}",
+                points(each.change),
             )
-            for each in movers_of(report, dimension)
+            for each in movers
         ),
     )
 
@@ -367,7 +424,7 @@ def steps_table(report: Summary, limit: int | None = SHOWN_STEPS) -> Table:
             for at, (start, sums) in enumerate(zip(report.starts, report.steps, strict=True))
             if at >= first
         ),
-        spare=("cost", "requests", "tokens", "unknown"),
+        spare=("cost", "requests", "tokens", name("origin", UNKNOWN)),
     )
 
 

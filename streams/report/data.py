@@ -13,8 +13,9 @@ from streams.shares.measures import MEASURES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from streams.report.against import Against
     from streams.report.count import Uncounted
-    from streams.report.summary import Row, Size, Summary
+    from streams.report.summary import Read, Row, Size, Summary
 
 #: Measures whose columns came later: columns are added at the end, as people read by place.
 _LATER = MEASURES[2:]
@@ -30,8 +31,8 @@ def as_json(report: Summary) -> dict[str, Any]:
 
     `weeks` or `days` counts those with tokens. `language` gives the shares of the whole period, the
     other dimensions the course of each share, both of `measure`. `law` is by origin and
-    jurisdiction together. `steps` has the counts of each day or week. Cost is in US dollars; what
-    is not known is None.
+    jurisdiction together. `steps` has the counts of each day or week. `against` has the counts and
+    shares of another period. Cost is in US dollars; what is not known is None.
     """
     return {
         "simulated": report.simulated,
@@ -66,16 +67,7 @@ def as_json(report: Summary) -> dict[str, Any]:
             }
             for at, (start, sums) in enumerate(zip(report.starts, report.steps, strict=True))
         ],
-        "read": None
-        if report.read is None
-        else {
-            "records": report.read.records,
-            "counted": report.read.counted,
-            "rejected": _uncounted(report.read.rejected),
-            "skipped": _uncounted(report.read.skipped),
-            "broken": list(report.read.broken),
-            "outside": report.read.outside,
-        },
+        "read": _read(report.read),
         "measure": report.measure,
         "provider": _by_key(report.dimensions["provider"]),
         "jurisdiction": _by_key(report.dimensions["jurisdiction"]),
@@ -84,6 +76,34 @@ def as_json(report: Summary) -> dict[str, Any]:
             for key, body in _by_key(report.law).items()
         ],
         **{f"{part}_ratio": ratio for part, ratio in report.covered._asdict().items()},
+        "against": _against(report.against),
+    }
+
+
+def _read(read: Read | None) -> dict[str, Any] | None:
+    if read is None:
+        return None
+    return {
+        "records": read.records,
+        "counted": read.counted,
+        "rejected": _uncounted(read.rejected),
+        "skipped": _uncounted(read.skipped),
+        "broken": list(read.broken),
+        "outside": read.outside,
+    }
+
+
+def _against(then: Against | None) -> dict[str, Any] | None:
+    if then is None:
+        return None
+    return {
+        "kind": then.kind,
+        "first": day(then.since),
+        "last": day(then.until - 1),
+        "days": then.days,
+        **then.whole.body(),
+        "movers": [each._asdict() | {"change": each.change} for each in then.movers],
+        **{dimension: dict(shares) for dimension, shares in then.rows.items()},
     }
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from streams.classify.origin.catalog import Catalog
+    from streams.report.against import Against
     from streams.report.count import Uncounted
     from streams.shares.measures import Measure
     from streams.state.pane import Pane
@@ -167,6 +168,8 @@ class Summary:
     sizes: Sizes | None
     read: Read | None = None
     simulated: bool = False
+    #: Another period that it is compared with.
+    against: Against | None = None
 
 
 #: Points of a history (body of /api/v1/history), by dimension; those of LAW among them.
@@ -194,12 +197,12 @@ def histories(
     }
 
 
-def requests_outside(panes: Mapping[int, Pane], period: Period) -> int:
-    """Return the requests of the panes of days that are not in a period."""
+def requests_outside(panes: Mapping[int, Pane], periods: Collection[Period]) -> int:
+    """Return the requests of the panes of days that are in none of some periods."""
     return sum(
         counts[REQUESTS]
         for start, pane in panes.items()
-        if start not in period
+        if not any(start in period for period in periods)
         for counts in pane.cells.values()
     )
 

@@ -22,15 +22,19 @@ from streams.settings.brokers import broker_list, refuses_lz4
 from streams.settings.values import (
     AwsRegion,
     Extensions,
+    FrameAncestors,
     Host,
+    HostNames,
     Mapped,
     OneLine,
     OneLineSecret,
     OptionalFile,
     OptionalTopicName,
+    Origins,
     TokenEndpoint,
     TopicName,
     check_topics,
+    split_list,
     tls_context,
 )
 
@@ -40,9 +44,7 @@ if TYPE_CHECKING:
 
 ENV_PREFIX = "TOKENSHARE_"
 
-_ORIGIN = re.compile(r"https?://[^\s/?#]+")
 _SERVICE_LINK = re.compile(r"TOKENSHARE_(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)")
-_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?")
 #: Far more than any password; a wrong path may lead to a file without end.
 MAX_PASSWORD_BYTES = 64 * 1024
 _PASSWORD_FILE = f"{ENV_PREFIX}SASL_PASSWORD_FILE"
@@ -154,10 +156,15 @@ class Settings(messages.AnyCase):
         SecretStr(""),
         description="Token required by page and API (bearer, or the password in a browser).",
     )
-    web_cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    web_cors_origins: Origins = Field(
         (), description="Origins whose pages may read the API, separated by commas; `*` for all."
     )
-    web_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    web_frame_ancestors: FrameAncestors = Field(
+        (),
+        description="Origins whose pages may embed the page in a frame, separated by commas; "
+        "`self` is its own. None unless set.",
+    )
+    web_hosts: HostNames = Field(
         (),
         description="Host names that page, API and metrics accept, separated by commas; "
         "without a token others are refused.",
@@ -219,6 +226,9 @@ class Settings(messages.AnyCase):
     tenant_salt: SecretStr = Field(
         SecretStr(""), description="Key of the hash that replaces tenants; the same on all workers."
     )
+    tenant_names: OptionalFile = Field(
+        None, description="TOML file with the names of tenants by that hash, for page and API."
+    )
     session_timeout_seconds: float = Field(
         6.0,
         ge=1,
@@ -241,7 +251,7 @@ class Settings(messages.AnyCase):
     bridge_token: SecretStr = Field(
         SecretStr(""), description="Bearer token for posts; required unless bound to the loopback."
     )
-    bridge_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    bridge_hosts: HostNames = Field(
         (),
         description="Host names that the bridge accepts, separated by commas; "
         "without a token others are refused.",
@@ -272,36 +282,15 @@ class Settings(messages.AnyCase):
     )
     simulated: bool = Field(False, description="Mark the traffic as simulated on page and in API.")
 
-    @field_validator(
-        *("web_cors_origins", "web_hosts", "bridge_hosts", "otlp_ignore", "metrics_measures"),
-        mode="before",
-    )
+    @field_validator("otlp_ignore", "metrics_measures", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+        return split_list(value)
 
     @field_validator("bootstrap_servers", mode="before")
     @classmethod
     def _are_brokers(cls, value: object) -> object:
         return broker_list(cast("str | Iterable[str]", value))
-
-    @field_validator("web_cors_origins")
-    @classmethod
-    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            if origin != "*" and not _ORIGIN.fullmatch(origin):
-                raise ValueError(f"{origin!r} is not an origin, such as https://example.org:8443")
-        return value
-
-    @field_validator("web_hosts", "bridge_hosts")
-    @classmethod
-    def _are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if not _HOST_NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is not a host name, such as shares.example.org")
-        return value
 
     @model_validator(mode="after")
     def _has_login(self) -> Settings:

@@ -12,6 +12,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
+_ORIGIN = re.compile(r"https?://[^\s/?#]+")
+#: Of a Content-Security-Policy: a host with an optional port, and `*.` before it for all below it.
+_ANCESTOR = re.compile(
+    r"https?://(?:(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9a-fA-F:.]+\])"
+    r"(?::(?:\d{1,5}|\*))?"
+)
+#: Of a host that a server answers for; by it, not by an address, it is called.
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?")
 _URL = re.compile(r"https?://[!-~]+")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 #: Of a host name: one that is empty or longer fails in the resolver with a traceback.
@@ -117,6 +125,37 @@ def _checked_host(value: str) -> str:
     return host
 
 
+def split_list(value: object) -> object:
+    """Return the values of a text with commas between them; any other value is itself."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _checked_origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in value:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is not an origin, such as https://example.org:8443")
+    return value
+
+
+def _checked_ancestors(value: tuple[str, ...]) -> tuple[str, ...]:
+    found = tuple("self" if each.strip("'").lower() == "self" else each for each in value)
+    for each in found:
+        if each != "self" and not _ANCESTOR.fullmatch(each):
+            raise ValueError(
+                f"{each!r:.80} is neither self nor an origin, such as https://wiki.example.org"
+            )
+    return found
+
+
+def _checked_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    for name in value:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a host name, such as shares.example.org")
+    return value
+
+
 def _checked_file(value: object) -> object:
     # A variable that is set to nothing, as templates of deployments leave it.
     return None if value == "" else value
@@ -139,6 +178,11 @@ Mapped = Annotated[tuple[tuple[str, str], ...], NoDecode, BeforeValidator(_split
 AwsRegion = Annotated[str, AfterValidator(_checked_region)]
 #: Where a server listens; IPv6 without brackets.
 Host = Annotated[str, AfterValidator(_checked_host)]
+#: Lists of a server: whose pages may read and embed its own, and by which names it is called.
+_List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
+Origins = Annotated[_List, AfterValidator(_checked_origins)]
+FrameAncestors = Annotated[_List, AfterValidator(_checked_ancestors)]
+HostNames = Annotated[_List, AfterValidator(_checked_names)]
 OptionalFile = Annotated[Path | None, BeforeValidator(_checked_file)]
 OneLine = Annotated[str, AfterValidator(_checked_line)]
 OneLineSecret = Annotated[SecretStr, AfterValidator(_checked_secret)]

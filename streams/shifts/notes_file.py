@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import re
 import time
-import tomllib
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from streams.classify import toml_file
 from streams.classify.keys import OTHER, SHIFT_DIMENSIONS
 from streams.classify.language.tags import canonical
 from streams.classify.origin.values import ORIGINS
+from streams.classify.toml_file import FaultsError
 from streams.shifts.notes import Note, Notes
 
 if TYPE_CHECKING:
@@ -34,21 +35,12 @@ MAX_NOTES = 200
 #: Characters of a text, and of a key: both are labels.
 MAX_TEXT, MAX_KEY = 120, 200
 _KEYS: Final = ("at", "from", "until", "text", "dimension", "key")
-#: Controls, line separators, and what turns the direction of a text around.
-_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _HEADER = re.compile(r"""\s*\[\[\s*["']?notes["']?\s*\]\]""")
 _TIMES = "Remedy: write at, or from and until, in ISO 8601, such as 2026-07-06T09:00:00Z."
 
 
-class NotesError(ValueError):
-    """A file of notes cannot be used.
-
-    `faults` has the file, line and entry of each fault, and what to do.
-    """
-
-    def __init__(self, *faults: str) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+class NotesError(FaultsError):
+    """A file of notes cannot be used."""
 
 
 class _Place(NamedTuple):
@@ -71,14 +63,7 @@ def read(path: Path | None, known: Notes | None = None) -> Notes:
     """
     if path is None:
         return Notes()
-    try:
-        data = path.read_bytes()
-        data.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise NotesError(
-            f"{path}: cannot be read ({why}). Remedy: point to a readable UTF-8 file."
-        ) from error
+    data = toml_file.read(path, NotesError)
     if known is not None and known.data == data and known.read_at is not None:
         return known
     return parse(data, str(path))
@@ -86,9 +71,7 @@ def read(path: Path | None, known: Notes | None = None) -> Notes:
 
 def parse(data: bytes, file: str) -> Notes:
     """Return the notes in the bytes of a file, called `file` in errors; as `read`."""
-    # Windows editors put a byte order mark in front, which TOML does not allow.
-    text = data.decode("utf-8-sig")
-    entries = _entries(text, file)
+    text, entries = _entries(data, file)
     places = list(_places(text, file, len(entries)))
     found: dict[tuple[object, ...], Note] = {}
     faults: list[str] = []
@@ -110,23 +93,17 @@ def parse(data: bytes, file: str) -> Notes:
     return Notes(kept, data, True, time.time(), len(ordered) - len(kept))
 
 
-def _entries(text: str, file: str) -> list[Any]:
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise NotesError(f"{file}: not TOML ({error}). Remedy: mend that line.") from error
-    except (RecursionError, ValueError) as error:
-        # A number of thousands of digits, or a date that no calendar has.
-        why = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise NotesError(f"{file}: not TOML ({why}). Remedy: mend it.") from error
-    entries: Any = data.get("notes", [])
-    wrong = sorted(set(data) - {"notes"}) or ([] if isinstance(entries, list) else ["notes"])
+def _entries(data: bytes, file: str) -> tuple[str, list[Any]]:
+    """Return the text of a file's bytes, and the notes in it."""
+    text, whole = toml_file.tables(data, file, NotesError)
+    entries: Any = whole.get("notes", [])
+    wrong = sorted(set(whole) - {"notes"}) or ([] if isinstance(entries, list) else ["notes"])
     if wrong:
         raise NotesError(
             f"{file}: {wrong[0]!r} is not understood here. Remedy: write entries that begin with "
             "[[notes]]."
         )
-    return list(entries)
+    return text, list(entries)
 
 
 def _places(text: str, file: str, number: int) -> Iterator[_Place]:
@@ -149,16 +126,29 @@ def _places(text: str, file: str, number: int) -> Iterator[_Place]:
 def _note(entry: object, place: _Place) -> Note:
     if not isinstance(entry, dict):
         raise place.fault(f"is not a table. Remedy: use {', '.join(_KEYS)}.")
-    for key in entry:
-        if key not in _KEYS:
-            raise place.fault(
-                f"{key!r} is not understood. Remedy: use {', '.join(_KEYS)}; nothing else.", key
-            )
-    start, end = _times(entry, place)
+    _, (start, end), text, about = toml_file.all_of(
+        NotesError,
+        lambda: _check_keys(entry, place),
+        lambda: _times(entry, place),
+        lambda: _said(entry, place),
+        lambda: _about(entry, place),
+    )
+    return Note(start, text, end, *about)
+
+
+def _check_keys(entry: Mapping[str, object], place: _Place) -> None:
+    unknown = [key for key in entry if key not in _KEYS]
+    if unknown:
+        remedy = f"is not understood. Remedy: use {', '.join(_KEYS)}; nothing else."
+        faults = [place.fault(f"{key!r} {remedy}", key).faults for key in unknown]
+        raise NotesError(*(fault for each in faults for fault in each))
+
+
+def _said(entry: Mapping[str, object], place: _Place) -> str:
     text = _text(entry, "text", MAX_TEXT, place)
     if not text:
         raise place.fault("says nothing. Remedy: add text.", "text")
-    return Note(start, text, end, *_about(entry, place))
+    return text
 
 
 def _times(entry: Mapping[str, object], place: _Place) -> tuple[int, int | None]:
@@ -196,12 +186,9 @@ def _text(entry: Mapping[str, object], key: str, limit: int, place: _Place) -> s
     if not isinstance(value, str):
         raise place.fault(f"{key} must be text. Remedy: put it in quotes.", key)
     value = value.strip()
-    if _NO_TEXT.search(value):
-        raise place.fault(
-            f"{key} has a line break or a control character. Remedy: write one line.", key
-        )
-    if len(value) > limit:
-        raise place.fault(f"{key} has {len(value)} characters. Remedy: shorten it to {limit}.", key)
+    problem = toml_file.problem_of(value, limit)
+    if problem:
+        raise place.fault(f"{key} {problem}", key)
     return value
 
 

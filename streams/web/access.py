@@ -25,16 +25,16 @@ log = logging.getLogger("tokenshare.web")
 #: Load balancers and Prometheus request these; they reveal nothing about any tenant.
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
-# Only the server's own files: no inline script or style, no eval, no framing.
+# Only the server's own files: no inline script or style, no eval, no framing unless it is allowed.
 # The chart library loads its style sheet from a file (static/plotly.css) when it finds one, and
 # draws a picture of the chart from a blob.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
 )
 
 HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY + "'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -55,6 +55,7 @@ class Access:
 
     token: the token that requests must carry; "" for none.
     cors_origins: the origins whose pages may read the API.
+    frame_ancestors: the origins whose pages may embed the page; `self` is its own.
     host: the address that the server listens on; None where it listens for this process alone.
     hosts: accepted host names besides addresses, localhost and the name of this machine.
     """
@@ -63,6 +64,13 @@ class Access:
     cors_origins: tuple[str, ...] = ()
     host: str | None = None
     hosts: tuple[str, ...] = ()
+    frame_ancestors: tuple[str, ...] = ()
+
+    @property
+    def policy(self) -> str:
+        """Return the Content-Security-Policy."""
+        named = ("'self'" if each == "self" else each for each in self.frame_ancestors)
+        return CONTENT_SECURITY_POLICY + (" ".join(named) or "'none'")
 
     @property
     def is_open(self) -> bool:
@@ -162,9 +170,10 @@ async def _errors_are_problems(request: web.Request, handler: Handler) -> web.St
 
 def headers(access: Access) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """Return the signal handler that adds the common headers just before a response is sent."""
+    common = HEADERS | {"Content-Security-Policy": access.policy}
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(HEADERS)
+        response.headers.update(common)
         # Numbers are current; a file sets its own cache lifetime.
         response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
         if _may_read(request, access):

@@ -55,6 +55,28 @@ def shares(body: Mapping[str, Any]) -> bytes:
     return to_csv(["window", "dimension", "key", "name", *_COUNTS], rows)
 
 
+def movers(body: Mapping[str, Any]) -> bytes:
+    """Return the body of /api/v1/shifts/movers as CSV: one row a mover; 0.01 is one point."""
+    across = {"origin": "language", "language": "origin"}.get(body["dimension"], "")
+    rows = (
+        [
+            *(split, each["key"]),
+            name_of(split, each["key"]) if split == across else each["name"],
+            *(each[column] for column in ("before", "share", "contribution", "kind")),
+        ]
+        for split, of in (("model", "models"), (across, "joint"), ("tenant", "tenants"))
+        if body[of] is not None
+        for each in (*body[of]["movers"], *_rest(body[of]))
+    )
+    return to_csv(["by", "key", "name", "before", "now", "contribution", "kind"], rows)
+
+
+def _rest(of: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if of["rest_members"]:
+        blank = {"before": None, "share": None, "kind": None}
+        yield blank | {"key": "", "name": "all others", "contribution": of["rest"]}
+
+
 def _cells(point: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float | None]]]:
     """Yield each key of a point with its amounts and shares by measure."""
     for key, (tokens, requests, _, output, uncached, cost) in point["cells"].items():

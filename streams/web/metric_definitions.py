@@ -149,6 +149,12 @@ KEY_INFO = Definition(
     ("dimension", "key", "developer", "origin"),
     "1; the developer and the origin of a model, or the origin of most tokens of a developer.",
 )
+KEY_NAME = Definition(
+    "llm_share_key_name_info",
+    "gauge",
+    ("dimension", "key", "name"),
+    "1; the name of an origin, a language or a jurisdiction, for texts of alerts.",
+)
 EVIDENCE = Definition(
     "llm_share_evidence_requests",
     "gauge",
@@ -191,19 +197,22 @@ COST = Definition(
     "llm_cost_usd",
     "counter",
     ("dimension", "key"),
-    "US dollars of the requests that have a price, over all workers; a restart does not reset it.",
+    "US dollars of the requests that have a price, over all workers; a restart does not reset it. "
+    "Each dimension has all of them: choose one before adding up.",
 )
 CACHED_TOKENS = Definition(
     "llm_cached_tokens",
     "counter",
     ("dimension", "key"),
-    "Prompt tokens read from a provider's cache, of requests that state them; part of the tokens.",
+    "Prompt tokens read from a provider's cache, of requests that state them; part of the tokens. "
+    "Each dimension has all of them.",
 )
 REASONING_TOKENS = Definition(
     "llm_reasoning_tokens",
     "counter",
     ("dimension", "key"),
-    "Completion tokens that were reasoning, of the requests that state them; part of the tokens.",
+    "Completion tokens that were reasoning, of the requests that state them; part of the tokens. "
+    "Each dimension has all of them.",
 )
 RECORDS = Definition(
     "tokenshare_records",
@@ -376,6 +385,7 @@ DEFINITIONS = (
     MOVER,
     SHIFT_NOTE,
     KEY_INFO,
+    KEY_NAME,
     EFFECTIVE_REQUESTS,
     HISTORY_DAYS,
     AS_OF,

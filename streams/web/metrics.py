@@ -15,7 +15,8 @@ from prometheus_client.core import InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from streams.classify.enrichment import failures
-from streams.classify.keys import DIMENSIONS
+from streams.classify.keys import DIMENSIONS, name_of
+from streams.classify.origin.values import ORIGINS
 from streams.shares import measures
 from streams.shifts.sentence import leading
 from streams.state.counts import CACHE_STATED, CACHED, REASONING, at, tokens_of
@@ -41,6 +42,7 @@ from streams.web.metric_definitions import (
     HISTORY_DAYS,
     JOINT_RATIO,
     KEY_INFO,
+    KEY_NAME,
     LATE_EVENTS,
     LAW_RATIO,
     MEASURED_RATIO,
@@ -109,6 +111,8 @@ class ProcessFacts:
 
 #: The dimensions whose shares are on /metrics in all windows.
 EXPOSED_DIMENSIONS: tuple[Dimension, ...] = tuple(each for each in DIMENSIONS if each != "model")
+#: Of these a key is a code; of the others it is a name.
+_NAMED_DIMENSIONS: tuple[Dimension, ...] = ("origin", "language", "jurisdiction")
 #: The window of the shares by provider and origin together.
 _SERVED_WINDOW = "24h"
 DEFAULT_MEASURES: tuple[Measure, ...] = ("tokens", "requests", "cost")
@@ -174,12 +178,28 @@ def _share_families(snapshot: Snapshot, measures: Sequence[Measure]) -> Iterable
             for one, other, share in pairs:
                 for measure, value in _ratios(share, measures):
                     family.add_metric((one, other, measure, window.name), value)
-    yield from (ratio, joint, law, served)
+    yield from (ratio, joint, law, served, _key_names(snapshot))
     yield from _window_families(snapshot)
     as_of = gauge(AS_OF)
     if snapshot.as_of > 0:
         as_of.add_metric((), snapshot.as_of)
     yield as_of
+
+
+def _key_names(snapshot: Snapshot) -> Metric:
+    """Return the names of keys that are no names themselves."""
+    family = gauge(KEY_NAME)
+    for dimension in _NAMED_DIMENSIONS:
+        keys = {
+            share.key
+            for window in snapshot.windows.values()
+            for share in window.dimensions[dimension]
+        }
+        if dimension == "origin":
+            keys |= {*ORIGINS}
+        for key in sorted(keys):
+            family.add_metric((dimension, key, name_of(dimension, key)), 1)
+    return family
 
 
 def _window_families(snapshot: Snapshot) -> Iterable[Metric]:

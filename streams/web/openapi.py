@@ -167,11 +167,12 @@ DOCUMENT: Final[Schema] = {
         ),
         "/api/v1/shifts/movers": _get(
             "Which models and tenants moved a share; their contributions add up to the shift.",
-            _answer("The movers.", "Moved"),
+            _answer("The movers.", "Moved", csv=True),
             _pick("dimension", SHIFT_DIMENSIONS),
             _parameter("key", "A key of /api/v1/shifts.", {"type": "string"}, required=True),
             _pick("measure", SHIFT_MEASURES),
             _pick("window", SHIFT_WINDOWS),
+            _FORMAT,
             **{
                 "404": _problem("The shift does not exist."),
                 "503": _problem("Too many long queries are waiting."),

@@ -287,7 +287,9 @@ SCHEMAS: Final[Schema] = {
     "Movers": _object(
         movers=list_of(
             _object(
-                name=TEXT,
+                key=TEXT | {"description": "What it is counted under; of a tenant its hash."},
+                name=TEXT
+                | {"description": "Of a tenant its name in TOKENSHARE_TENANT_NAMES; else the key."},
                 contribution=_NUMBER,
                 share=_NUMBER,
                 before=_NUMBER,
@@ -310,7 +312,11 @@ SCHEMAS: Final[Schema] = {
         notes=list_of(of("Note")) | {"description": "Known events that it may be due to."},
         models=_maybe("Movers", "Null for a language: models are not counted by language."),
         joint=_maybe("Movers", "An origin's by language, a language's by origin."),
-        tenants=_maybe("Movers", "By keyed hash; null of cost, and where requests name none."),
+        tenants=_maybe(
+            "Movers",
+            "By keyed hash, with names where TOKENSHARE_TENANT_NAMES has them; null of cost, and "
+            "where requests name none.",
+        ),
         tenants_note={
             "type": ["string", "null"],
             "description": "Of cost, that tenants are not counted by it; else null.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -135,11 +135,13 @@ class WhatMoved:
     key: str
     measure: str
     window: str
+    #: The same movers, whatever their form.
+    format: str = field(default=FORMATS[0], compare=False)
 
 
 def what_moved(query: Mapping[str, Sequence[str]]) -> WhatMoved:
     """Return the validated query of a shift's movers. Raises BadQuestionError as `question`."""
-    _check_names(query, ("dimension", "key", "measure", "window"))
+    _check_names(query, ("dimension", "key", "measure", "window", "format"))
     if "key" not in query:
         raise BadQuestionError("key is missing.", "Give the key of a shift of /api/v1/shifts.")
     return WhatMoved(
@@ -147,6 +149,7 @@ def what_moved(query: Mapping[str, Sequence[str]]) -> WhatMoved:
         key=query["key"][0],
         measure=_one_of(query, "measure", SHIFT_MEASURES),
         window=_one_of(query, "window", SHIFT_WINDOWS),
+        format=_format(query),
     )
 
 

@@ -18,7 +18,7 @@ from streams.state.counts import REQUESTS, none, tokens_of
 from streams.web.snapshot import ShiftName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from streams.classify.origin.catalog import Catalog
     from streams.shares.filtered import Filter
@@ -157,8 +157,16 @@ def _notes(notes: Iterable[Note]) -> list[dict[str, Any]]:
     return [_fields(each, "start", "end", "text", "dimension", "key") for each in notes]
 
 
-def moved(asked: Shift, answer: Moved, noted: tuple[Note, ...] = ()) -> dict[str, Any]:
-    """Return the body of /api/v1/shifts/movers; `noted` are the events it may be due to."""
+def moved(
+    asked: Shift,
+    answer: Moved,
+    noted: tuple[Note, ...] = (),
+    tenant_name: Callable[[str], str] = str,
+) -> dict[str, Any]:
+    """Return the body of /api/v1/shifts/movers; `noted` are the events it may be due to.
+
+    `tenant_name` returns what to show of a tenant, which is counted under its hash.
+    """
     return {
         **_fields(asked, "as_of", "dimension", "key", "measure", "window"),
         # Recomputed, because the window has advanced since the snapshot.
@@ -169,16 +177,21 @@ def moved(asked: Shift, answer: Moved, noted: tuple[Note, ...] = ()) -> dict[str
         "notes": _notes(noted),
         "models": _attribution(answer.models),
         "joint": _attribution(answer.joint),
-        "tenants": _attribution(answer.tenants),
+        "tenants": _attribution(answer.tenants, tenant_name),
         "tenants_note": NO_TENANTS_OF_COST if asked.measure == "cost" else None,
     }
 
 
-def _attribution(of: Attribution | None) -> dict[str, Any] | None:
+def _attribution(of: Attribution | None, name: Callable[[str], str] = str) -> dict[str, Any] | None:
     if of is None:
         return None
     movers = [
-        _fields(each, "name", "contribution", "share", "before", "kind") for each in of.movers
+        {
+            "key": each.name,
+            "name": name(each.name),
+            **_fields(each, "contribution", "share", "before", "kind"),
+        }
+        for each in of.movers
     ]
     return {"movers": movers, **_fields(of, "rest", "rest_members", "mix", "arrival")}
 

@@ -199,6 +199,8 @@ class _Answers:
             detail = f"No shift is known for {asked.dimension} {asked.key!r:.80}."
             remedy = "Give a key of /api/v1/shifts that has a shift."
             return http_response.problem(request, HTTPStatus.NOT_FOUND, detail, remedy)
+        if asked.format == "csv":
+            return _csv(request, csv_export.movers(body), "tokenshare-movers")
         return _json(request, body)
 
     async def openapi(self, request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kafka.errors import KafkaError
 
+from streams.classify import tenant_names
 from streams.classify.language import detect
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.review import unusual_overrides
@@ -44,6 +45,7 @@ def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
     yield from _catalog(settings)
     yield from _prices(settings)
     yield from _notes(settings)
+    yield from _tenant_names(settings)
     yield _web_port(settings)
     servers = ", ".join(settings.bootstrap_servers)
     try:
@@ -145,6 +147,18 @@ def _notes(settings: Settings) -> Iterator[Finding]:
         return
     rest = f", without {found.omitted} older ones" if found.omitted else ""
     yield Finding("notes", f"{len(found.entries)} from {settings.notes}{rest}")
+
+
+def _tenant_names(settings: Settings) -> Iterator[Finding]:
+    if settings.tenant_names is None:
+        return
+    try:
+        found = tenant_names.read(settings.tenant_names)
+    except tenant_names.TenantNamesError as error:
+        for fault in error.faults:
+            yield _fault("names of tenants", fault)
+        return
+    yield Finding("names of tenants", f"{len(found.by_hash)} from {settings.tenant_names}")
 
 
 def _fault(subject: str, text: str) -> Finding:

@@ -1,4 +1,4 @@
-"""Files that are read again whenever they change: overrides of model origins, and notes.
+"""Files that are read again whenever they change: overrides of origins, notes, tenants' names.
 
 With a fault in one, what was read before stays in force.
 """
@@ -9,18 +9,19 @@ import asyncio
 import logging
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
+from streams.classify import tenant_names
 from streams.classify.origin import overrides
 from streams.classify.origin.catalog import Catalog
-from streams.classify.origin.values import CatalogError
+from streams.classify.toml_file import FaultsError
 from streams.shifts import notes_file
-from streams.shifts.notes_file import NotesError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
+    from streams.classify.tenant_names import TenantNames
     from streams.settings import Settings
     from streams.shifts.notes import Notes
     from streams.worker.worker import Worker
@@ -38,14 +39,29 @@ class Files(NamedTuple):
 
     catalog: Catalog
     notes: Notes
+    tenant_names: TenantNames
 
 
 def read(settings: Settings) -> Files:
-    """Return what the files hold. Raises CatalogError or NotesError."""
+    """Return what the files hold. Raises FaultsError."""
     catalog = Catalog.load(settings.catalog_overrides)
     notes = notes_file.read(settings.notes)
     _report_omitted(notes)
-    return Files(catalog, notes)
+    return Files(catalog, notes, tenant_names.read(settings.tenant_names))
+
+
+def watching(worker: Worker) -> list[Coroutine[Any, Any, NoReturn]]:
+    """Return what watches each of the files that the settings name."""
+    settings = worker.settings
+    return [
+        watch(worker, path)
+        for watch, path in (
+            (watch_overrides, settings.catalog_overrides),
+            (watch_notes, settings.notes),
+            (watch_tenant_names, settings.tenant_names),
+        )
+        if path is not None
+    ]
 
 
 async def watch_overrides(worker: Worker, path: Path) -> NoReturn:
@@ -81,6 +97,23 @@ async def watch_notes(worker: Worker, path: Path) -> NoReturn:
     await _watch(lambda: notes_file.read(path, worker.snapshot.notes), use, mark, "notes")
 
 
+async def watch_tenant_names(worker: Worker, path: Path) -> NoReturn:
+    """Show the names of tenants of their file whenever it changes."""
+
+    def use(found: TenantNames) -> None:
+        if found is not worker.tenant_names:
+            worker.tenant_names = found
+            log.info("%s is in force: %s names of tenants", path, len(found.by_hash))
+
+    def mark(is_good: bool) -> None:
+        if worker.tenant_names.is_current is not is_good:
+            worker.tenant_names = replace(worker.tenant_names, is_current=is_good)
+
+    await _watch(
+        lambda: tenant_names.read(path, worker.tenant_names), use, mark, "names of tenants"
+    )
+
+
 async def _watch(
     read_file: Callable[[], _Contents],
     use: Callable[[_Contents], None],
@@ -92,7 +125,7 @@ async def _watch(
         await asyncio.sleep(CHECK_SECONDS)
         try:
             found = await asyncio.to_thread(read_file)
-        except (CatalogError, NotesError) as error:
+        except FaultsError as error:
             mark(False)
             if str(error) != reported:
                 log_faults(error)
@@ -104,7 +137,7 @@ async def _watch(
         reported = ""
 
 
-def log_faults(error: CatalogError | NotesError) -> None:
+def log_faults(error: FaultsError) -> None:
     """Log each fault of a file."""
     for fault in error.faults:
         log.error("%s", fault)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka.errors import KafkaError
 from kafka.errors import KafkaError as AdminError
 
-from streams.classify.origin.values import CatalogError
+from streams.classify.toml_file import FaultsError
 from streams.counting.partition import SourceReplacedError
 from streams.decode import compiled
 from streams.decode.options import Options
@@ -32,7 +32,6 @@ from streams.process import (
     warn_of_misspelt,
 )
 from streams.settings import SettingsError
-from streams.shifts.notes_file import NotesError
 from streams.state.codec import StateError
 from streams.web import server
 from streams.web.access import Access
@@ -92,7 +91,7 @@ def run(
     except server.WebPortError as error:
         log.error("%s", error.strerror)  # noqa: TRY400
         return MISCONFIGURED
-    except (CatalogError, NotesError) as error:
+    except FaultsError as error:
         reloading.log_faults(error)
         return MISCONFIGURED
     except (SettingsError, TopicError, StateError) as error:
@@ -114,6 +113,7 @@ async def _run(
 ) -> int:
     worker = Worker(settings, files.catalog, source)
     worker.publisher.use_notes(files.notes)
+    worker.tenant_names = files.tenant_names
     # A batch is thousands of short-lived objects without cycles. By default each few hundred of
     # them start a collection that visits all others again: half of the CPU time of a backlog.
     gc.freeze()
@@ -124,7 +124,10 @@ async def _run(
         loop.add_signal_handler(number, stopping.set)
     watchdog.watch(lambda: worker.alive_at)
     token = settings.web_token.get_secret_value().strip()
-    access = Access(token, settings.web_cors_origins, settings.web_host, settings.web_hosts)
+    access = Access(
+        *(token, settings.web_cors_origins, settings.web_host, settings.web_hosts),
+        settings.web_frame_ancestors,
+    )
     app = server.make_app(sources(worker), access)
     web = await server.serve(app, settings.web_host, settings.web_port)
     if not compiled.IS_COMPILED:
@@ -139,11 +142,7 @@ async def _run(
         asyncio.create_task(_watch_source(worker)),
         asyncio.create_task(ChangelogWatch(settings, source.partitions, worker.integrity).run()),
     ]
-    if settings.catalog_overrides is not None:
-        watching = reloading.watch_overrides(worker, settings.catalog_overrides)
-        tasks.append(asyncio.create_task(watching))
-    if settings.notes is not None:
-        tasks.append(asyncio.create_task(reloading.watch_notes(worker, settings.notes)))
+    tasks += map(asyncio.create_task, reloading.watching(worker))
     if beside is not None:
         tasks.append(asyncio.create_task(beside(worker)))
     code = OK

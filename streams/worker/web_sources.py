@@ -105,4 +105,4 @@ class _Movers:
         moved = await asyncio.to_thread(movers.moved, worker.history, panes, shift)
         name = ShiftName(shift.dimension, shift.key, shift.measure, shift.window)
         noted = notes_of(worker.snapshot, name, shift.statistics.since, moved)
-        return responses.moved(shift, moved, noted)
+        return responses.moved(shift, moved, noted, worker.tenant_names.of)

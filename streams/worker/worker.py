@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mode import Service
 
 from streams.classify.classifier import Classifier
+from streams.classify.tenant_names import TenantNames
 from streams.decode.options import Options
 from streams.decode.reader import Reader
 from streams.kafka import aio_login
@@ -80,7 +81,8 @@ class Worker:
     """One tokenshare worker: owns some partitions, shows them all.
 
     `source` is the topic as found at the start. `fatal` resolves with the error that ends the
-    process.
+    process. `tenant_names` are for answers of page and API: nothing that is counted or exported
+    has them.
     """
 
     def __init__(self, settings: Settings, catalog: Catalog, source: Topic) -> None:
@@ -88,11 +90,11 @@ class Worker:
         self.catalog = catalog
         self.source = source
         self.fatal: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
-        #: Whether the overrides in force are those of the file, and since when (unix seconds); None
-        #: without such a file.
+        #: Whether the overrides in force are those of the file, and since when; None without one.
         has_overrides = settings.catalog_overrides is not None
         self.overrides_are_good = True if has_overrides else None
         self.overrides_loaded_at = time.time() if has_overrides else None
+        self.tenant_names = TenantNames()
         #: Updated by the event loop; a watchdog outside the loop checks it.
         self.alive_at = time.monotonic()
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from streams.classify.origin import name as naming
 from streams.classify.origin.catalog import Catalog
-from streams.classify.origin.overrides import parse, read, suggestion
-from streams.classify.origin.values import CatalogError
+from streams.classify.origin.overrides import parse, read, suggestion, usable
+from streams.classify.origin.values import ORIGINS, CatalogError
 
 CATALOG = Catalog.load()
 
@@ -63,6 +63,36 @@ def test_all_faults_are_reported_at_once():
     found = faults('[models."a"]\norigin = "mars"\n[models."b"]\norigin = "venus"\n')
 
     assert [fault.split(": ")[1] for fault in found] == ["line 2", "line 4"]
+
+
+def test_all_faults_of_one_entry_are_reported_at_once():
+    found = faults(
+        '[models."a"]\ncountry = "Germany"\nopenness = "closed"\norigin = "mars"\nx = 1\ny = " "\n'
+    )
+
+    assert [fault.split(": ")[1] for fault in found] == [f"line {line}" for line in range(2, 7)]
+
+
+@pytest.mark.parametrize("code", ["XX", "ZZ", "de", "UK", "DEU", "D", "Ｄ"])
+def test_a_country_that_does_not_exist_is_a_fault(code):
+    (fault,) = faults(f'[models."a"]\ncountry = "{code}"\nopenness = "open"\n')
+
+    assert f"country {code!r}. Remedy: two capital letters of ISO 3166-1" in fault
+
+
+def test_entries_without_a_fault_are_usable_beside_others():
+    data = b'[models."a"]\norigin = "mars"\n[models."b"]\norigin = "cn-open"\n'
+
+    assert [each.entry for each in usable(data, "overrides.toml").entries()] == ["b"]
+
+
+def test_what_to_write_stands_above_a_suggested_entry():
+    *hints, table, value = suggestion("prod-chat").splitlines()
+
+    assert (table, value) == ('[models."prod-chat"]', 'origin = "unknown"')
+    assert all(each.startswith("# ") for each in hints)
+    assert all(origin in " ".join(hints) for origin in ORIGINS[:-1])
+    assert max(map(len, hints)) <= 60
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "[models]\n"])

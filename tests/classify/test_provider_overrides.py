@@ -160,6 +160,18 @@ def test_faults_of_both_tables_are_reported():
     assert len(caught.value.faults) == 2
 
 
+def test_all_faults_of_one_entry_are_reported():
+    text = (
+        b'[providers."b"]\ny = 1\nname = " "\n[providers."c"]\njurisdiction = "uk"\nhosts = ["*.x"]'
+    )
+    with pytest.raises(CatalogError) as caught:
+        parse(text, "o.toml")
+
+    assert [each.split(": ")[1] for each in caught.value.faults] == [
+        *("line 2", "line 3", "line 6", "line 5")
+    ]
+
+
 @given(st.sampled_from(["acme", "acme.com", "x-1"]))
 def test_a_suggestion_is_an_entry_that_changes_nothing(key):
     suggested = overridden(suggestion(key))

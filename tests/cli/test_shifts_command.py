@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 from click.testing import CliRunner
-from shift_answers import shift
+from shift_answers import moved, shift
 
 from streams.cli import cli
 
@@ -40,7 +40,7 @@ def test_a_sentence_is_printed_with_its_note(run):
 
 
 def test_all_and_json_have_what_has_not_shifted_last(run):
-    assert run("--all").stdout.splitlines()[-1] == "origin     24h tokens    Open -1.0 points"
+    assert run("--all").stdout.splitlines()[-1] == "origin     24h tokens    Open −1.0 points"
     lines = [orjson.loads(each) for each in run("--json", "--all").stdout.splitlines()]
     assert [each["key"] for each in lines] == ["hy3", "cn-open", "row-open"]
 
@@ -55,3 +55,72 @@ def test_a_worker_that_is_not_there_ends_it():
 
     assert done.exit_code == 1
     assert "No worker answers" in done.stderr
+
+
+def test_only_what_is_asked_for_is_listed(run):
+    assert run("origin").stdout.splitlines() == run(shifts=(SHIFTED,)).stdout.splitlines()
+    assert run("--window", "1h").stdout == "Nothing has shifted.\n"
+    assert run("--measure", "cost").stdout == "Nothing has shifted.\n"
+
+
+@pytest.fixture
+def take_apart(monkeypatch):
+    def called(*arguments, width=80, **given):
+        asked = []
+
+        def get(_url, path, **query):
+            asked.append((path, query))
+            return moved(**given)
+
+        monkeypatch.setattr("streams.cli.client.get", get)
+        monkeypatch.setenv("COLUMNS", str(width))
+        done = CliRunner().invoke(cli, ["shifts", *arguments])
+        assert done.exit_code == 0, done.output
+        return done.stdout, asked
+
+    return called
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_share_is_taken_apart_with_the_names_of_tenants(take_apart, width):
+    said, asked = take_apart("origin", "cn-open", width=width)
+    lines = [" ".join(line.split()) for line in said.replace("│", " ").splitlines()]
+
+    assert asked == [
+        (
+            "/api/v1/shifts/movers",
+            {"dimension": "origin", "key": "cn-open", "measure": "tokens", "window": "24h"},
+        )
+    ]
+    assert lines[0] == f"{moved()['sentence']}."
+    for line in (
+        "hy3[b] 0.0 % 10.2 % +10.2",
+        "3 others −1.1",
+        "Chinese (Simplified) 0.0 % 8.0 % +8.0",
+        "not kept by name 0.0 % 1.1 % +1.1",
+        "Acme, search 0.0 % 9.1 % +9.1",
+    ):
+        assert line in lines
+    assert lines.count("the shift +9.1") == 3
+    assert max(map(len, said.splitlines())) <= width
+
+
+def test_what_is_not_counted_is_left_out_or_said(take_apart):
+    note = "Tenants are counted by tokens and requests, not by cost."
+    said, asked = take_apart(
+        *("origin", "cn-open", "--measure", "cost", "--window", "7d"),
+        models=None,
+        tenants=None,
+        tenants_note=note,
+    )
+
+    assert asked[0][1]["measure"] == "cost"
+    assert asked[0][1]["window"] == "7d"
+    assert note in said
+    assert said.count("the shift") == 1
+
+
+def test_a_share_taken_apart_is_json_where_that_is_asked_for(take_apart):
+    said, _ = take_apart("origin", "cn-open", "--json")
+
+    assert orjson.loads(said)["tenants"]["movers"][0]["name"] == "Acme, search"

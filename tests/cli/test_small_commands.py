@@ -5,6 +5,7 @@ from __future__ import annotations
 from test_cli import answers, called
 
 from streams.classify.tenant import hashed
+from streams.classify.tenant_names import parse
 
 
 def test_settings_name_a_misspelt_variable():
@@ -26,3 +27,11 @@ def test_tenant_prints_the_hash_that_a_worker_counts_under():
     ]
     assert done.stderr == ""
     assert "SALT is empty" in called("tenant", "acme", TOKENSHARE_TENANT_SALT="").stderr
+
+
+def test_tenant_prints_lines_ready_for_the_file_of_names():
+    done = called("tenant", "--toml", 'a "b"', "acme", TOKENSHARE_TENANT_SALT="s" * 32)
+
+    assert parse(done.stdout.encode(), "tenants.toml").by_hash == {
+        hashed(name, b"s" * 32): name for name in ('a "b"', "acme")
+    }

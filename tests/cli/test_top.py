@@ -177,6 +177,17 @@ def test_no_name_makes_a_line_too_long(name, dimension):
         assert all(cell_len(line) <= width for line in found)
 
 
+@pytest.mark.parametrize("dimension", ["joint", "served", "law", "model"])
+@pytest.mark.parametrize("width", [60, 80])
+def test_rows_are_told_apart_in_a_narrow_terminal(dimension, width):
+    found = shown(Choice(dimension), (width, 200), news=news(dimension))
+    names = [line.split("  ")[0] for line in found[4:] if " %" in line]
+
+    assert len(names) > 5
+    assert len({*names}) == len(names)
+    assert all(cell_len(line) <= width for line in found)
+
+
 @pytest.mark.parametrize(
     ("sent", "keys"),
     [

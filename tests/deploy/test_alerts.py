@@ -193,6 +193,51 @@ def test_each_alert_says_what_a_person_on_call_needs(alert):
     assert alert["annotations"]["runbook_url"] == f"deploy/runbook.md#{alert['alert'].lower()}"
 
 
+#: Where no command of ours has the first step, and why.
+NO_COMMAND = {
+    "TokenshareClockWrong": "the clock is that of the machine",
+    "TokenshareLateData": "whose delay it is, gateways and log shippers know",
+    "TokenshareBridgeRefusing": "what a bridge refuses is counted on its metrics only",
+}
+
+
+@every_alert
+def test_each_alert_has_a_first_step_that_is_a_command_of_ours_and_in_the_runbook(alert):
+    name, description = alert["alert"], alert["annotations"]["description"]
+    steps = "".join(description.partition("First step")[1:])
+    commands = re.findall(r"`tokenshare ([\w-]+)", steps)
+
+    assert steps, "say what to do first"
+    assert bool(commands) == (name not in NO_COMMAND)
+    assert {*commands} <= {*COMMANDS}
+    section = RUNBOOK.partition(f"## {name}\n")[2].partition("\n## ")[0]
+    first_look = section.partition("**First look.**")[2].partition("**Likely causes.**")[0]
+    assert {*commands} <= {*re.findall(r"tokenshare ([\w-]+)", first_look)}
+
+
+#: A label that holds a key.
+_KEY = r"\{\{ \$labels\.(?:key|origin|jurisdiction)\b[^}]*\}\}"
+
+
+@every_alert
+def test_keys_are_shown_by_their_names(alert):
+    for part in ("summary", "description"):
+        text = alert["annotations"][part]
+        # Links, commands, and where the name is not known.
+        text = re.sub(r"https?://.*|`[^`]*`|\{\{ else \}\}" + _KEY, "", text)
+        # Models and developers are their own names.
+        text = text.replace('"{{ $labels.key }}"', "")
+        assert not re.search(_KEY, text)
+
+
+def test_a_name_that_clients_choose_is_in_no_command():
+    for alert in ALERTS:
+        for command in re.findall(r"`(tokenshare [^`]*)`", alert["annotations"]["description"]):
+            # Only keys that a worker has a name of: those of origins and languages.
+            free = re.sub(r"\{\{ with [^}]*name_info.*?\{\{ end \}\}", "", command)
+            assert "$labels.key" not in free
+
+
 def test_a_shift_wakes_nobody():
     of_shares = {
         alert["labels"]["severity"] for alert in ALERTS if alert["alert"].startswith("LLM")

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml_text
 
 from streams.settings import table
 
@@ -61,3 +62,20 @@ def test_an_old_python_is_refused_with_the_version_that_is_needed(tmp_path):
     assert "needs Python 3.11 or later" in done.stderr
     assert "Python 3.9.2" in done.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_no_bridge_is_scraped_until_a_file_names_one():
+    jobs = yaml_text.loaded((DEPLOY / "prometheus/prometheus.yml").read_text())["scrape_configs"]
+    (bridges,) = [each for each in jobs if each["job_name"] == "tokenshare-bridge"]
+    (files,) = bridges["file_sd_configs"]
+
+    assert "static_configs" not in bridges
+    assert files["files"] == ["targets/*.yml"]
+    # The example is of no use before somebody gives it that name.
+    assert [*(DEPLOY / "prometheus/targets").glob("*.yml")] == []
+
+
+def test_the_demo_that_make_installs_detects_languages():
+    assert "pip install --quiet -e '.[demo,language]'" in re.sub(
+        r"\$\(PIP\)", "pip", (ROOT / "Makefile").read_text()
+    )

@@ -17,6 +17,7 @@ import pytest
 from documents import ROOT, blocks
 from processes import wait_until
 
+from streams.classify import tenant_names
 from streams.demo.broker import free_port
 
 pytestmark = [pytest.mark.kafka, pytest.mark.any_broker]
@@ -283,6 +284,20 @@ def test_secrets_are_written_as_the_manual_says(shell):
     )
 
 
+def test_names_of_tenants_are_written_as_the_manual_says(shell):
+    here = shell(tenant_salt="s" * 32)
+    (here.folder / "customers.csv").write_text("acme,Berlin\nbeta,Paris\ngamma,Rome\n")
+    found = []
+    for line in block_of(line_of("tokenshare tenant --toml")):
+        here.run(line)
+        found.append(tenant_names.read(here.folder / "tenants.toml"))
+
+    assert [[*names.by_hash.values()] for names in found] == [
+        ["acme", "beta"],
+        ["acme", "beta", "gamma"],
+    ]
+
+
 def test_every_line_of_the_manual_is_run_or_has_its_reason():
     here = {
         "make demo",
@@ -295,6 +310,7 @@ def test_every_line_of_the_manual_is_run_or_has_its_reason():
         line_of("curl -s http://127.0.0.1:6067/ -d"),
         *block_of(line_of("tokenshare classify qwen")),
         *block_of("tokenshare report --markdown"),
+        *block_of(line_of("tokenshare tenant --toml")),
         *block_of(line_of("tokenshare simulate --events 100000")),
         # Run by tests/deploy/test_address_links.py.
         line_of("make links"),

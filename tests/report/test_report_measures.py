@@ -129,10 +129,10 @@ def test_origin_by_jurisdiction_adds_up(priced):
     rows = [*csv.DictReader(io.StringIO(run(priced, "--csv").stdout))]
     law = [row for row in rows if row["dimension"] == "law"]
     assert sum(int(row["tokens"]) for row in law) == TOKENS
-    assert {row["key"]: row["name"] for row in law}["cn-open/us"] == "Chinese open / US"
+    assert {row["key"]: row["name"] for row in law}["cn-open/us"] == "Chinese open / United States"
 
     table = next(each for each in page.tables(report_of(*EVENTS)) if "origin and" in each.title)
-    assert table.columns == ("origin", "US", "CN", "Unknown", "all")
+    assert table.columns == ("origin", "United States", "China", "Unknown", "all")
     assert table.rows[0] == ("Chinese open", "40.0 %", "20.0 %", "0.0 %", "60.0 %")
 
 

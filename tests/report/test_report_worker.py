@@ -38,7 +38,14 @@ def worker(monkeypatch, traffic):
 
 
 @pytest.mark.parametrize("by", STEP_OF)
-@pytest.mark.parametrize("more", [(), ("--measure", "cost", "--since", "2026-01-10T12:00")])
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        ("--measure", "cost", "--since", "2026-01-10T12:00"),
+        ("--since", "2026-01-14", "--until", "2026-01-21", "--against", "before"),
+    ],
+)
 def test_a_worker_and_its_records_in_a_file_give_the_same_report(worker, traffic, by, more):
     of_worker = orjson.loads(run("--json", "--by", by, *more).stdout)
     of_file = orjson.loads(run(traffic, "--json", "--by", by, *more).stdout)

@@ -31,6 +31,14 @@ from streams.settings import SettingsError, load, unknown_variables
         ("WEB_HOSTS", "https://shares.example"),
         ("WEB_HOSTS", "worker:6066"),
         ("BRIDGE_HOSTS", "bridge,*"),
+        ("WEB_CORS_ORIGINS", "shares.example"),
+        ("WEB_FRAME_ANCESTORS", "*"),
+        ("WEB_FRAME_ANCESTORS", "wiki.example.org"),
+        ("WEB_FRAME_ANCESTORS", "https://wiki.example.org; script-src *"),
+        ("WEB_FRAME_ANCESTORS", "https://wiki.example.org/page"),
+        ("WEB_FRAME_ANCESTORS", "https://a.example https://b.example"),
+        ("WEB_FRAME_ANCESTORS", "data:"),
+        ("WEB_FRAME_ANCESTORS", "none"),
     ],
 )
 def test_a_wrong_setting_names_itself(monkeypatch, name, value):
@@ -58,6 +66,15 @@ def test_several_brokers_are_separated_by_commas(monkeypatch):
     monkeypatch.setenv("TOKENSHARE_BOOTSTRAP_SERVERS", "a:9092, b:9093,[::1]:9094")
 
     assert load().bootstrap_servers == ("a:9092", "b:9093", "[::1]:9094")
+
+
+def test_pages_that_may_embed_are_named_as_people_write_them(monkeypatch):
+    allowed = "'self', https://*.example.org:8443,http://[::1]:*"
+    monkeypatch.setenv("TOKENSHARE_WEB_FRAME_ANCESTORS", allowed)
+
+    assert load().web_frame_ancestors == (
+        *("self", "https://*.example.org:8443", "http://[::1]:*"),
+    )
 
 
 def test_a_dotenv_file_in_the_working_directory_counts_and_the_environment_wins(

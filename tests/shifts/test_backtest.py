@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import orjson
 import pytest
@@ -12,7 +14,7 @@ from backtest_histories import DAY, HOUR, PANE, history, line
 from click.testing import CliRunner
 from traffic_model import DAY_PANES, START, Change
 
-from streams.cli import cli
+from streams.cli import backtest, cli
 from streams.settings import extras
 from streams.shifts.backtest import history_file
 from streams.shifts.backtest.replay import replay
@@ -250,3 +252,13 @@ def test_a_replay_holds_together(with_a_shift):
         for each in found.alerts
         if each.firing is not None
     )
+
+
+def test_of_a_worker_it_is_said_that_its_api_has_no_tenants():
+    history: Any = SimpleNamespace(tenants=(), has_squares=True)
+    found: Any = SimpleNamespace(weeks=1.0)
+
+    (of_worker,) = backtest._cautions(history, found, is_worker=True)
+    (of_file,) = backtest._cautions(history, found, is_worker=False)
+    assert of_worker.startswith("A worker's API has no history of tenants")
+    assert of_file.startswith("No request names its tenant")

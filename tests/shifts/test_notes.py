@@ -130,6 +130,15 @@ def test_all_faults_of_a_file_are_named_at_once():
     ]
 
 
+def test_all_faults_of_one_note_are_reported():
+    with pytest.raises(NotesError) as error:
+        parsed('[[notes]]\nat = "soon"\ntext = ""\nkey = "x"\nwho = "me"\nwhy = "so"\n')
+
+    assert sorted(fault.split(": ")[1] for fault in error.value.faults) == [
+        *("line 2", "line 3", "line 4", "line 5", "line 6")
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

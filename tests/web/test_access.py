@@ -165,3 +165,19 @@ def test_pages_of_named_origins_may_listen_whatever_the_case_of_the_name(origin)
         return given
 
     assert asyncio.run(listen()) == ("https://grafana.example", "Origin")
+
+
+def ancestors(*named):
+    policy = ask("/", access=Access(frame_ancestors=named)).headers["Content-Security-Policy"]
+    directives = dict(each.strip().split(" ", 1) for each in policy.split(";"))
+    return directives.pop("frame-ancestors"), directives
+
+
+def test_no_page_may_embed_it_unless_it_is_named():
+    default, others = ancestors()
+
+    assert default == "'none'"
+    assert ancestors("self", "https://wiki.example.org") == (
+        "'self' https://wiki.example.org",
+        others,
+    )

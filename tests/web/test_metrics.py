@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from streams.classify import enrichment
 from streams.classify.origin.catalog import Catalog
+from streams.classify.origin.values import ORIGINS
 from streams.shares.sums import SumsCache
 from streams.shares.windows import Windows
 from streams.shifts.attribution import Part, attribute
@@ -310,6 +311,15 @@ def test_a_model_is_on_metrics_with_its_peak_its_developer_and_its_origin():
     assert samples["llm_share_key_info"] == {
         labels(dimension="model", key="hy3", developer="Tencent", origin="cn-open"): 1
     }
+
+
+def test_keys_that_are_codes_have_their_names_for_alerts():
+    found = {dict(key)["key"]: dict(key) for key in scrape(snapshot())["llm_share_key_name_info"]}
+
+    assert {*ORIGINS} <= found.keys()
+    assert found["cn-open"] == {"dimension": "origin", "key": "cn-open", "name": "Chinese open"}
+    assert found["zh-Hans"]["name"] == "Chinese (Simplified)"
+    assert {each["dimension"] for each in found.values()} == {"origin", "language", "jurisdiction"}
 
 
 def test_what_pushed_a_shift_is_on_metrics_and_what_held_against_it_is_not():

@@ -16,6 +16,7 @@ from schemathesis.checks import load_all_checks
 from test_view import CATALOG, NOW, Seen, everywhere, picture, position
 
 from streams.classify.keys import ALL_DIMENSIONS
+from streams.classify.tenant_names import TenantNames
 from streams.settings import load
 from streams.shares.history import History
 from streams.web import openapi, responses
@@ -43,6 +44,7 @@ def worker():
         follower=SimpleNamespace(recovery_seconds=0.1),
         overrides_are_good=None,
         overrides_loaded_at=NOW,
+        tenant_names=TenantNames(),
         letter_sender=SimpleNamespace(lost=0),
         clock=SimpleNamespace(offset=None),
         **facts,
@@ -100,3 +102,13 @@ def test_a_partition_is_never_read_beyond_its_end(position, end, shown):
     (partition,) = responses.shares(seen)["pipeline"]["partitions"]
 
     assert partition["end_offset"] == shown
+
+
+def test_names_of_tenants_are_on_no_metric():
+    found = worker()
+    found.tenant_names = TenantNames({"9f2c1ab04d77e310": "Secretco"}, is_current=True)
+    body, _ = sources(found).metrics("")
+
+    assert b"llm_" in body
+    assert b"Secretco" not in body
+    assert b"9f2c1ab04d77e310" not in body

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 import langcodes
@@ -21,6 +22,7 @@ MAX_CHARACTERS = 256
 # Cache size: declared values with their tags.
 CACHE_ENTRIES = 4096
 
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,6}")
 # `en-US,en;q=0.9`, `de_DE@euro` and `en_US.UTF-8` begin with the tag.
 _REST = re.compile(r"[,;.@]")
@@ -161,6 +163,19 @@ def display_name(tag: str) -> str:
     if len(tag) > MAX_CHARACTERS:
         return tag[:MAX_CHARACTERS]
     return _names.keep(tag, _names.old.get(tag) or _named(tag))
+
+
+@lru_cache(maxsize=512)
+def country_name(code: str) -> str:
+    """Return the English name of a country, given by its code of ISO 3166; else the code."""
+    if not _COUNTRY.fullmatch(code):
+        return code.upper()
+    try:
+        name = str(langcodes.Language.make(territory=code.upper()).territory_name("en"))
+    except Exception:  # noqa: BLE001 - as below
+        return code.upper()
+    # Of a code that is none, the data has no name.
+    return code.upper() if name.startswith("Unknown") else name
 
 
 def _decided(declared: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from streams.classify import toml_file
 from streams.classify.origin.facts import Developer, Facts, Family, Rule
 from streams.classify.origin.values import CHINESE_COUNTRIES, CatalogError, openness_of
 
@@ -45,12 +45,7 @@ def builtin_facts() -> Facts:
 
 def toml(text: str, file: str) -> dict[str, Any]:
     """Return the parsed TOML of a file, called `file` in errors. Raises CatalogError."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise CatalogError(f"{file}: not TOML ({error}). Remedy: mend that line.") from error
-    except RecursionError as error:
-        raise CatalogError(f"{file}: not TOML (nested too deeply). Remedy: flatten it.") from error
+    return toml_file.parsed(text, file, CatalogError)
 
 
 def _phrases(values: Iterable[str]) -> frozenset[tuple[str, ...]]:

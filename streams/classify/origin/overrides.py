@@ -16,12 +16,12 @@ escaped by a backslash.
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
+from streams.classify import toml_file
 from streams.classify.origin import name as naming
 from streams.classify.origin.toml_places import Place, lines_of
 from streams.classify.origin.values import (
@@ -35,14 +35,12 @@ from streams.classify.origin.values import (
 )
 from streams.classify.provider import overrides as provider_overrides
 from streams.classify.provider.overrides import ProviderOverrides
+from streams.classify.provider.values import COUNTRIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-#: Some ten thousand models take a megabyte; a wrong path may lead to a file without end.
-MAX_BYTES = 16 * 1024 * 1024
-_COUNTRY = re.compile(r"[A-Z]{2}")
 # The wildcard; with a backslash before it, it is a character of a name.
 _STAR = re.compile(r"(?<!\\)\*")
 _TABLES = ("models", "providers")
@@ -92,27 +90,28 @@ def read(path: Path, known: Overrides | None = None) -> Overrides:
 
     Raises CatalogError, which names every fault in it by its line.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise CatalogError(
-                f"{path}: has more than {MAX_BYTES // 2**20} MiB. Remedy: point to the right file."
-            )
-        data.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise CatalogError(
-            f"{path}: cannot be read ({why}). Remedy: point to a readable UTF-8 file."
-        ) from error
+    data = toml_file.read(path, CatalogError)
     return known if known is not None and known.text == data else parse(data, str(path))
 
 
 def parse(data: bytes, file: str) -> Overrides:
     """Return the overrides in the bytes of a file, called `file` in errors; as `read`."""
-    # Windows editors put a byte order mark in front, which TOML does not allow.
-    text = data.decode("utf-8-sig")
-    tables = _tables(text, file)
+    found, faults = _parts(data, file)
+    if faults:
+        raise CatalogError(*faults)
+    return found
+
+
+def usable(data: bytes, file: str) -> Overrides:
+    """Return the overrides that have no fault, in the bytes of a file that others of it have.
+
+    Raises CatalogError where it is no such file.
+    """
+    return _parts(data, file)[0]
+
+
+def _parts(data: bytes, file: str) -> tuple[Overrides, list[str]]:
+    text, tables = _tables(data, file)
     lines = lines_of(text)
     faults: list[str] = []
     providers = ProviderOverrides()
@@ -140,30 +139,26 @@ def parse(data: bytes, file: str) -> Overrides:
             )
         else:
             exact[key] = override
-    if faults:
-        raise CatalogError(*faults)
-    return Overrides(exact, tuple(patterns), data, providers)
+    return Overrides(exact, tuple(patterns), data, providers), faults
 
 
 def suggestion(model: str) -> str:
     """Return an entry for a model of unknown origin, ready to be appended to the file.
 
-    It changes nothing until its value is filled in.
+    It changes nothing until its value is filled in. What to write stands above it, where no narrow
+    view cuts it off.
     """
     # A JSON string is a TOML string as well, whatever characters the name has.
     name = orjson.dumps(model.replace("*", r"\*")).decode().replace("\x7f", "\\u007f")
-    return f'[models.{name}]\norigin = "unknown"  # {", ".join(ORIGINS[:-1])}; or same_as = "…"'
+    known = ", ".join(ORIGINS[:-1])
+    return f'# {known};\n# or same_as = "…" instead:\n[models.{name}]\norigin = "unknown"'
 
 
-def _tables(text: str, file: str) -> dict[str, Mapping[str, Any]]:
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise CatalogError(f"{file}: not TOML ({error}). Remedy: mend that line.") from error
-    except RecursionError as error:
-        raise CatalogError(f"{file}: not TOML (nested too deeply). Remedy: flatten it.") from error
-    tables = {name: data.get(name, {}) for name in _TABLES}
-    wrong = sorted(set(data) - set(tables)) or [
+def _tables(data: bytes, file: str) -> tuple[str, dict[str, Mapping[str, Any]]]:
+    """Return the text of a file's bytes, and the tables in it."""
+    text, whole = toml_file.tables(data, file, CatalogError)
+    tables = {name: whole.get(name, {}) for name in _TABLES}
+    wrong = sorted(set(whole) - set(tables)) or [
         name for name, table in tables.items() if not isinstance(table, dict)
     ]
     if wrong:
@@ -172,7 +167,7 @@ def _tables(text: str, file: str) -> dict[str, Mapping[str, Any]]:
             f"{file}: {'' if line is None else f'line {line}: '}{wrong[0]!r} is not understood "
             'here. Remedy: write tables like [models."prod-chat"] or [providers."vllm-berlin"].'
         )
-    return tables
+    return text, tables
 
 
 def _glob(key: str) -> re.Pattern[str]:
@@ -190,26 +185,40 @@ def _plain(text: str) -> str:
 def _override(name: str, entry: object, where: Place) -> Override:
     if not isinstance(entry, dict) or not entry:
         raise CatalogError(f"{where}: says nothing. Remedy: {_remedy()}")
-    for key, value in entry.items():
-        if key not in _KEYS:
-            raise CatalogError(f"{where.key(key)}: {key!r} is not understood. Remedy: {_remedy()}")
-        if not isinstance(value, str) or not value.strip():
-            raise CatalogError(f"{where.key(key)}: {key} must be text. Remedy: put it in quotes.")
+    faults = [fault for key, value in entry.items() for fault in _faults(key, value, where)]
+    if "same_as" in entry and len(entry) > 1:
+        faults.append(f"{where}: same_as stands alone. Remedy: remove the other keys.")
+    if faults:
+        raise CatalogError(*faults)
     if "same_as" in entry:
-        if len(entry) > 1:
-            raise CatalogError(f"{where}: same_as stands alone. Remedy: remove the other keys.")
         return Override(name, same_as=entry["same_as"])
-    country = entry.get("country")
-    if country is not None and not _COUNTRY.fullmatch(country):
-        raise CatalogError(
-            f"{where.key('country')}: country {country!r}. Remedy: two capital letters of "
-            'ISO 3166-1, like "DE".'
-        )
-    openness = openness_of(entry.get("openness"), str(where.key("openness")))
+    country, openness = entry.get("country"), _openness(entry.get("openness"), where)
     origin = _origin(entry.get("origin"), country, openness, where)
     if openness is None and origin != "unknown":
         openness = "open" if origin.endswith("-open") else "proprietary"
     return Override(name, entry.get("developer"), country, openness, origin)
+
+
+def _faults(key: str, value: object, where: Place) -> Iterator[str]:
+    """Yield what is wrong with a key of an entry, whatever the others are."""
+    place = where.key(key)
+    if key not in _KEYS:
+        yield f"{place}: {key!r} is not understood. Remedy: {_remedy()}"
+    elif not isinstance(value, str) or not value.strip():
+        yield f"{place}: {key} must be text. Remedy: put it in quotes."
+    elif key == "country" and not (value.isupper() and value.lower() in COUNTRIES):
+        yield (f'{place}: country {value!r}. Remedy: two capital letters of ISO 3166-1, like "DE".')
+    elif key == "openness":
+        try:
+            _openness(value, where)
+        except CatalogError as error:
+            yield from error.faults
+    elif key == "origin" and value not in ORIGINS:
+        yield f"{place}: origin {value!r}. Remedy: one of {', '.join(ORIGINS)}."
+
+
+def _openness(value: object, where: Place) -> Openness | None:
+    return openness_of(value, str(where.key("openness")))
 
 
 def _remedy() -> str:
@@ -228,14 +237,10 @@ def _origin(
                 f"{where}: says no origin. Remedy: add origin, or country and openness."
             )
         return followed
-    for known in ORIGINS:
-        if known == stated:
-            if followed not in {None, known}:
-                raise CatalogError(
-                    f"{where.key('origin')}: origin {stated!r}, but country and openness say "
-                    f"{followed!r}. Remedy: remove one of them."
-                )
-            return known
-    raise CatalogError(
-        f"{where.key('origin')}: origin {stated!r}. Remedy: one of {', '.join(ORIGINS)}."
-    )
+    known = ORIGINS[ORIGINS.index(cast("Origin", stated))]
+    if followed not in {None, known}:
+        raise CatalogError(
+            f"{where.key('origin')}: origin {stated!r}, but country and openness say "
+            f"{followed!r}. Remedy: remove one of them."
+        )
+    return known

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
+from streams.classify.toml_file import FaultsError
+
 Origin = Literal["cn-open", "cn-proprietary", "row-open", "row-proprietary", "unknown"]
 ORIGINS: Final[tuple[Origin, ...]] = get_args(Origin)
 Openness = Literal["open", "proprietary"]
@@ -21,15 +23,8 @@ ORIGIN_NAMES = {
 CHINESE_COUNTRIES = frozenset({"CN", "HK", "MO", "TW"})
 
 
-class CatalogError(ValueError):
-    """A catalogue or overrides file cannot be used.
-
-    `faults` has the file, line and entry of each fault, and what to do.
-    """
-
-    def __init__(self, *faults: str) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+class CatalogError(FaultsError):
+    """A catalogue or overrides file cannot be used."""
 
 
 def origin_of(*, chinese: bool, openness: Openness | None) -> Origin:

@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from streams.classify import toml_file
 from streams.classify.keys import OTHER
 from streams.classify.origin.toml_places import Place
 from streams.classify.origin.values import CatalogError
@@ -108,21 +109,16 @@ def parsed(
 
 def suggestion(key: str) -> str:
     """Return an entry for an unknown provider, ready to be appended to the file."""
-    about = 'a code like "de", or self-hosted'
-    return f'[providers."{key}"]\njurisdiction = "{UNKNOWN}"  # {about}'
+    about = '# a code like "de", or self-hosted:'
+    return f'{about}\n[providers."{key}"]\njurisdiction = "{UNKNOWN}"'
 
 
 def _override(name: str, data: object, where: Place) -> ProviderOverride:
     if not isinstance(data, dict) or not data:
         raise CatalogError(f"{where}: says nothing. Remedy: add jurisdiction, or key.")
-    for key, value in data.items():
-        if key not in _KEYS:
-            raise CatalogError(
-                f"{where.key(key)}: {key!r} is not understood. Remedy: use {', '.join(_KEYS)}; "
-                "nothing else."
-            )
-        if key != "hosts" and (not isinstance(value, str) or not value.strip()):
-            raise CatalogError(f"{where.key(key)}: {key} must be text. Remedy: put it in quotes.")
+    faults = [fault for key, value in data.items() for fault in _faults(key, value, where)]
+    if faults:
+        raise CatalogError(*faults)
     if not data.get("name", name).isprintable():
         raise CatalogError(f"{where}: has characters that cannot be shown. Remedy: add name.")
     if not folded(name):
@@ -133,8 +129,23 @@ def _override(name: str, data: object, where: Place) -> ProviderOverride:
             f"{where.key('key')}: key {key!r} cannot be stored. Remedy: write key = "
             '"a-short-name" in small letters, digits, hyphens and dots.'
         )
-    hosts = tuple(_hosts(data.get("hosts", []), where.key("hosts")))
-    return ProviderOverride(name, hosts, _provider(name, key, data, where))
+    hosts, provider = toml_file.all_of(
+        CatalogError,
+        lambda: tuple(_hosts(data.get("hosts", []), where.key("hosts"))),
+        lambda: _provider(name, key, data, where),
+    )
+    return ProviderOverride(name, hosts, provider)
+
+
+def _faults(key: str, value: object, where: Place) -> Iterator[str]:
+    """Yield what is wrong with a key of an entry, whatever the others are."""
+    if key not in _KEYS:
+        yield (
+            f"{where.key(key)}: {key!r} is not understood. Remedy: use {', '.join(_KEYS)}; "
+            "nothing else."
+        )
+    elif key != "hosts" and (not isinstance(value, str) or not value.strip()):
+        yield f"{where.key(key)}: {key} must be text. Remedy: put it in quotes."
 
 
 def _provider(name: str, key: str, data: Mapping[str, Any], where: Place) -> Provider:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from streams.classify.keys import ALL_DIMENSIONS
+from streams.classify.keys import ALL_DIMENSIONS, DIMENSIONS
 from streams.cli import client, common
 from streams.cli.top import table
 from streams.cli.top.choice import DEFAULT_WINDOW, SORTS, Choice, pressed
@@ -34,10 +34,12 @@ REDRAW_SECONDS = 1.0
 )
 @click.option(
     "--by",
+    metavar="DIMENSION",
     type=click.Choice(ALL_DIMENSIONS),
     default=ALL_DIMENSIONS[0],
     show_default=True,
-    help="The dimension; joint is origin and language together.",
+    help=f"{', '.join(DIMENSIONS)}; joint (origin and language together), served (provider and "
+    "origin) or law (origin and jurisdiction).",
 )
 @click.option(
     "--window",
@@ -48,10 +50,11 @@ REDRAW_SECONDS = 1.0
 )
 @click.option(
     "--measure",
+    metavar="MEASURE",
     type=click.Choice(MEASURES),
     default=MEASURES[0],
     show_default=True,
-    help="What shares are of.",
+    help=f"What shares are of: {', '.join(MEASURES)}.",
 )
 @click.option(
     "--sort",

@@ -20,7 +20,7 @@ from streams.shares.measures import MEASURE_NAMES, MEASURES
 from streams.shares.windows import WINDOW_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from streams.cli.top.choice import Choice
     from streams.cli.top.feed import News
@@ -130,9 +130,25 @@ def _sorted(rows: list[Row], choice: Choice) -> list[Row]:
     return sorted(rows, key=lambda row: row.is_rest)
 
 
-def columns_of(width: int, longest: int, choice: Choice) -> Columns:
-    """Return the columns that fit into a width, by their worth; `longest` is that of the names."""
-    name = min(longest, _SHORT_NAME)
+def _told_apart(names: Collection[str]) -> int:
+    """Return the smallest width at which names that are cut are still told apart."""
+    distinct = len({*names})
+    for width in range(_SHORT_NAME, _LONG_NAME):
+        cut = {each if cell_len(each) <= width else each[: width - 1] for each in names}
+        if len(cut) == distinct:
+            return width
+    return _LONG_NAME
+
+
+def columns_of(width: int, names: Collection[str], choice: Choice) -> Columns:
+    """Return the columns that fit into a width, by their worth.
+
+    Names that are told apart are worth more than other windows.
+    """
+    longest = max(map(cell_len, names))
+    least = min(longest, _told_apart(names))
+    # Also in a narrow terminal there is a share and, where that fits, an amount.
+    name = min(least, max(_SHORT_NAME, width - _SHARE - _AMOUNT))
     left = width - name - _SHARE
     name += min(left, 0)
 
@@ -151,7 +167,7 @@ def columns_of(width: int, longest: int, choice: Choice) -> Columns:
 
     measures = [choice.measure] if fits(_AMOUNT) else []
     windows = WINDOW_NAMES if fits((len(WINDOW_NAMES) - 1) * _SHARE) else (choice.window,)
-    name = widened(_NAME)
+    name = widened(_NAME if len(windows) > 1 else longest)
     has_change = choice.window != USUAL and fits(_CHANGE)
     measures += [each for each in MEASURES if each != choice.measure and fits(_AMOUNT)]
     name = widened(_LONG_NAME)
@@ -205,7 +221,7 @@ def lines(
     """Return the lines of a table: the heads of its columns, and the rows in view."""
     if not rows:
         return [Text(f"No traffic in {_last(choice.window)}.")]
-    columns = columns_of(width, max(cell_len(row.name) for row in rows), choice)
+    columns = columns_of(width, [row.name for row in rows], choice)
     scale = max((row.shares.get(choice.window) or 0 for row in rows), default=0) or 1
     found = [_headings(columns, choice, is_ascii=is_ascii)]
     in_view = rows[first : None if most is None else first + most]

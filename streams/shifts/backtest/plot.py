@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from streams.classify.keys import name_of
 from streams.shifts.baseline import HOURS_A_DAY
 from streams.shifts.series import ratio
 
@@ -21,11 +22,19 @@ if TYPE_CHECKING:
 
 #: More lines cannot be distinguished; keys with alerts come first.
 _LINES = 8
+#: One colour, one meaning: those of the page and of the report.
+ORIGIN_COLOURS = {
+    "cn-open": "#bd4530",
+    "cn-proprietary": "#dc9383",
+    "row-open": "#2f68ad",
+    "row-proprietary": "#94b6dd",
+    "unknown": "#8f8b84",
+}
 #: Characters of a note that fit beside its mark; a longer one is shortened.
 _NOTE_CHARACTERS = 48
 #: The length of an alert's label on the plot, and its height, as a fraction of the panel; labels of
 #: alerts within so many seconds are put one below the other.
-_LABEL, _HEIGHT, _NEAR = 40, 0.45, 36 * 3600
+_LABEL, _HEIGHT, _NEAR = 48, 0.45, 36 * 3600
 
 
 def is_there() -> bool:
@@ -74,7 +83,9 @@ def _draw_shares(panel: Any, timeline: Timeline, replay: Replay) -> None:
     colours: dict[str, str] = {}
     for place in order[:_LINES]:
         key = timeline.hours.keys[place]
-        (line,) = panel.plot(times, shares[:, place], label=key, linewidth=1.2)
+        style = {"color": ORIGIN_COLOURS[key]} if key in ORIGIN_COLOURS else {}
+        label = name_of(timeline.dimension, key)
+        (line,) = panel.plot(times, shares[:, place], label=label, linewidth=1.2, **style)
         colours[key] = line.get_color()
     labelled: list[int] = []
     for alert in fired:
@@ -87,7 +98,11 @@ def _draw_shares(panel: Any, timeline: Timeline, replay: Replay) -> None:
         panel.text(
             _time(alert.firing),
             0.99 - _HEIGHT * (sum(alert.firing - at < _NEAR for at in labelled) % 2),
-            f"{alert.rule.alert.removeprefix('LLM')} {alert.key} {alert.direction}"[:_LABEL],
+            _shortened(
+                f"{alert.rule.alert.removeprefix('LLM')} "
+                f"{name_of(alert.dimension, alert.key)} {alert.direction}",
+                _LABEL,
+            ),
             transform=panel.get_xaxis_transform(),
             rotation=90,
             va="top",
@@ -131,8 +146,8 @@ def _draw_notes(panel: Any, timeline: Timeline, replay: Replay, notes: Sequence[
         )
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _NOTE_CHARACTERS else f"{text[: _NOTE_CHARACTERS - 1]}…"
+def _shortened(text: str, characters: int = _NOTE_CHARACTERS) -> str:
+    return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
 def _time(seconds: float) -> datetime:
