@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from streams.classify.language import blocks, compiled, opinion, script
 from streams.classify.language.asked import apart, asked, instruction
-from streams.classify.language.prompt import last_text, read
+from streams.classify.language.prompt import last_content, only_text, read
 from streams.classify.language.prose import is_plain, is_yaml, prose
 from streams.classify.language.relatives import in_devanagari, lean
 from streams.classify.language.romanised import romanised
@@ -87,6 +87,8 @@ _SEVERAL = "hr"
 # Languages that eldc scores nearly alike.
 _IN_DEVANAGARI: Final = frozenset({"hi", "mr"})
 _TWO: Final = 2
+# Of the shortcut's answer for a message that is sure.
+_SURE_FIELDS: Final = 3
 
 # System prompts whose language is remembered.
 _SYSTEMS = 256
@@ -137,10 +139,10 @@ def detect(text: str) -> Detection:
     if quick is None:
         return _by_script(read if is_plain(read) else _prose(text), read)
     kept = read
-    found = quick(kept, _FEWEST_LETTERS, False)
+    found = quick(kept, False)
     if isinstance(found, int) and found:
         kept = _prose(text)
-        found = quick(kept, _FEWEST_LETTERS, True)
+        found = quick(kept, True)
     if isinstance(found, int):
         return _by_script(kept, read)
     if len(found) == _TWO:
@@ -182,6 +184,27 @@ def _of_letters(
     return _by_detectors(words, found, read, ranked)
 
 
+def language_of_last(content: str) -> str | None:
+    """Return what `detect_messages` says where the last message is a user's with this content.
+
+    None where its parts have to be told apart first, or the other messages have to be read.
+    """
+    found = _of_content(content)
+    return None if found is None else found[0]
+
+
+def _of_content(content: str) -> tuple[str, float, Method] | None:
+    """Return the detection of a content that a person wrote throughout, if that decides."""
+    quick = _quick()
+    found = None if quick is None else quick.of_message(content)
+    if found is None or len(found) == _SURE_FIELDS:
+        return found
+    number, letters, share, words, ranked, read = found
+    written = script.Written(blocks.NAMES[number], letters, share)
+    unsure = _of_letters(written, read, read, words, ranked)
+    return unsure if unsure.language not in _NOT_OTHER else None
+
+
 def detect_messages(messages: object) -> Detection:
     """Return the language of a prompt as gateways log it: text, JSON, messages, a request's body.
 
@@ -190,7 +213,11 @@ def detect_messages(messages: object) -> Detection:
     system prompt. Never raises, whatever the value; reads at most 16 texts.
     """
     # Nearly always the last one decides, and no other is read.
-    last = last_text(messages)
+    content = last_content(messages)
+    found = None if content is None else _of_content(content)
+    if found is not None:
+        return Detection(*found)
+    last = None if content is None else only_text(content)
     users = read(messages, 1).users if last is None else [last]
     nudge = _NONE
     for text in users:
@@ -287,9 +314,20 @@ def _quick_of(first: Callable[[str], list[tuple[str, float]]]) -> letters.Quick:
         tag: _CERTAIN_BESIDE_RELATIVE.get(tag, _CERTAIN)
         for tag in opinion.languages() - script.ALONE - _IN_DEVANAGARI - {_SEVERAL}
     }
-    ladder = tuple((below, alone) for below, alone, _ in _LADDER)
-    shared = (blocks.NUMBERS[name] for name in blocks.SHARED)
-    return compiled.letters.Quick(first, least, ladder, _TIE, shared)
+    return compiled.letters.Quick(
+        first,
+        least,
+        tuple((below, alone) for below, alone, _ in _LADDER),
+        tie=_TIE,
+        fewest=_FEWEST_LETTERS,
+        shared=map(blocks.NUMBERS.__getitem__, blocks.SHARED),
+        dense=map(blocks.NUMBERS.__getitem__, _DENSE),
+        weights=script.WEIGHTS,
+        han_per_kana=script.HAN_PER_KANA,
+        english=_OF_NUDGES,
+        no_title=_NO_TITLE,
+        title_characters=_TITLE_CHARACTERS,
+    )
 
 
 def _by_detectors(
