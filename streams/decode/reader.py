@@ -21,7 +21,7 @@ from streams.decode.event import Rejected, UsageEvent
 from streams.decode.formats import litellm, native
 from streams.decode.options import AUTO
 from streams.decode.peekable_batches import PeekableBatches, reason_of
-from streams.decode.prompt_language import scanned
+from streams.decode.prompt_language import from_json
 from streams.decode.rows import (
     FORMAT_NUMBERS,
     CorruptRange,
@@ -164,7 +164,9 @@ class Reader:
         self._may_scan_litellm = options.format == AUTO
         self._decoder = Decoder(options)
         self._with_ids = with_ids
-        self._detects = scanned(options.detect, options.detect_last)
+        self._detects = (
+            () if options.detect is None else (from_json(options.detect), options.detect_last)
+        )
         self._buffer = DecompressionBuffer()
         #: Initial capacity of the rows of a reading: the largest one so far.
         self._capacity = 1024

@@ -34,7 +34,7 @@ class Scanner:
         may_read: bool,
         may_read_litellm: bool,
         detect: Callable[[bytes], bytes | None] | None = None,
-        detect_last: Callable[[str], bytes | None] | None = None,
+        detect_last: Callable[[str], str | None] | None = None,
     ) -> None: ...
     def records(
         self,

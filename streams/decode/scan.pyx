@@ -55,6 +55,7 @@ cdef extern from *:
     bint likely(bint condition) noexcept nogil
 
 cdef extern from "Python.h":
+    const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
     double PyOS_string_to_double(const char* text, char** end, object overflow) except? -1.0
 
 cdef int64_t _MAX_TOKENS = MAX_TOKENS
@@ -121,15 +122,18 @@ cdef class Scanner:
         self._detect = detect
         self._detect_last = detect_last
 
-    cdef bytes _language(self, Span messages):
+    cdef object _language(self, Span messages):
         """Return the language of a prompt; empty for none, None where the value is handed out."""
         cdef Span last
-        cdef bytes language
         if self._detect_last is not None:
             last = _last_text(messages)
             if last.start != NULL:
-                language = self._detect_last(_decoded(last))
-                if language is not None:
+                try:
+                    language = self._detect_last(_decoded(last))
+                except Exception:
+                    # The other way meets the failure again, and counts it.
+                    language = None
+                if type(language) is str and language and (<str>language).isascii():
                     return language
         return self._detect(_bytes(messages.start, messages.size))
 
@@ -145,7 +149,7 @@ cdef class Scanner:
         """Read a value into a row; return whether it is an event that is read here."""
         cdef Event event
         cdef Format format
-        cdef bytes language
+        cdef object language
         event.messages.start = NULL
         if not self._may_read or end - at > self._max_record_bytes:
             return False
@@ -164,9 +168,13 @@ cdef class Scanner:
             language = self._language(event.messages)
             if language is None:
                 return False
-            if language:
+            if type(language) is str:
+                event.language.start = <const uint8_t*>PyUnicode_AsUTF8AndSize(
+                    language, &event.language.size
+                )
+            elif language:
                 event.language.start = <const uint8_t*>PyBytes_AS_STRING(language)
-                event.language.size = len(language)
+                event.language.size = len(<bytes>language)
         return columns.write(
             row, offset, timestamp, &event, format, self.pairs, self.tenants, self.providers
         )

@@ -279,7 +279,7 @@ def test_without_detectors_scripts_still_tell_and_the_rest_is_undetermined(monke
 def test_detectors_that_cannot_be_imported_are_no_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "eldc", None)
 
-    assert opinion._loaded.__wrapped__() is None
+    assert opinion._load.__wrapped__() is None
 
 
 def test_importing_the_module_loads_no_detector():
@@ -302,6 +302,7 @@ def test_ci_has_the_detectors():
 def test_threads_agree():
     texts = list(OF_SHARED_SCRIPTS.values()) * 20
     opinion._loaded.cache_clear()
+    opinion._load.cache_clear()
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(detect, texts))
 

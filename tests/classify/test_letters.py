@@ -53,6 +53,14 @@ PIECES = st.sampled_from(
     ]
 )
 TEXTS = st.lists(PIECES | st.characters(exclude_categories=()), max_size=60).map("".join)
+#: What prose is made of, and what is a sign of code only beside other pieces.
+PROSE = st.sampled_from(
+    [
+        *("word", "a", "The", "E", "JOIN", "Error", "if", "File", "12", "7", "é", "你", "x" * 66),
+        *(" ", " ", " ", " ", ", ", ". ", ".", ",", "?", "!", "(", ")", "'", '"', "-", " - ", "\n"),
+        *("\u00a0", "\u2019", "—", "\U0001f600"),
+    ]
+)
 TABLE = dict.fromkeys(
     ["the", "привет", "ß", "x1", "k", "i", "i\u0307", "a\u03c3", "हैं", "don't"], ""
 )
@@ -61,8 +69,11 @@ MANY = settings(max_examples=examples(300), deadline=None)
 
 
 @MANY
-@given(TEXTS)
+@given(TEXTS | st.lists(PROSE, max_size=30).map("".join))
 @example("text   \n\t,, ")
+@example(f"a {'x' * 65} b")
+@example("a 'b'\nuse c")
+@example("1,5 kg\u00a0ou 2,5 kg")
 def test_both_find_the_same_signs(text):
     assert letters.signs(text) == signs.signs(text)
     for line in text.split("\n"):

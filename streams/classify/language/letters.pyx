@@ -190,6 +190,7 @@ cdef struct Line:
     int held_commas
     int in_row
     bint held_sign
+    bint held_wide
 
 
 cdef inline void _begin(Line* line) noexcept:
@@ -211,6 +212,7 @@ cdef void _read_sign(
         return
     if Py_UNICODE_ISSPACE(sign):
         line.held_sign = line.held_sign or (sign == c'\t' and line.has_begun)
+        line.held_wide = line.held_wide or (sign > 127 and line.has_begun)
         return
     if not line.has_begun:
         line.has_begun = True
@@ -232,7 +234,7 @@ cdef void _read_sign(
     line.blanks += line.held
     line.commas += (sign == c',') - line.held_commas
     line.held = line.held_commas = 0
-    line.is_ascii = line.is_ascii and sign < 128
+    line.is_ascii = line.is_ascii and sign < 128 and not line.held_wide
     line.kinds |= _kind(sign)
 
 
@@ -386,8 +388,11 @@ def may_be_code(str whole not None):
     return _is_code(whole, &text, &line)
 
 
+include "letters_calm.pxi"
+
+
 cdef int _signs(str whole, const Characters* text, Py_ssize_t size, Py_ssize_t* counts):
-    """Return the signs of the first characters of a text; add their letters to those of each script."""
+    """Return the signs of the first characters of a text; set the letters of each script."""
     cdef Py_ssize_t place = 0, start
     cdef Py_UCS4 sign, last = 0
     cdef int width = text.width
@@ -398,6 +403,10 @@ cdef int _signs(str whole, const Characters* text, Py_ssize_t size, Py_ssize_t* 
     cdef uint8_t entry
     cdef Run run
     cdef Line line
+    memset(counts, 0, SCRIPTS * sizeof(Py_ssize_t))
+    if _is_calm(whole, text, size, counts):
+        return 0
+    memset(counts, 0, SCRIPTS * sizeof(Py_ssize_t))
     run.size = run.has_letter = run.has_sign = 0
     _begin(&line)
     while place < size:
@@ -461,7 +470,6 @@ def signs(str whole not None):
     """Return what a text may have to be removed, as signs.signs does."""
     cdef Characters text = _characters(whole)
     cdef Py_ssize_t[SCRIPTS] counts
-    memset(counts, 0, sizeof(counts))
     return _signs(whole, &text, len(whole), counts)
 
 

@@ -241,7 +241,6 @@ cdef class Quick:
         cdef int number
         cdef str words
         cdef list ranked
-        memset(counts, 0, sizeof(counts))
         number = _signs(whole, &text, len(whole), counts)
         if number and not is_prose:
             return number
@@ -298,7 +297,6 @@ cdef class Quick:
             head = normalize("NFC", whole[:HEAD])
             text = _characters(head)
         read = min(len(head), HEAD)
-        memset(counts, 0, sizeof(counts))
         if _signs(head, &text, read, counts):
             return None
         number = self._main(counts, &share)
