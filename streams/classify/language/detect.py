@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from streams.classify.language import blocks, compiled, opinion, script
 from streams.classify.language.asked import apart, asked, instruction
+from streams.classify.language.malay import indonesian
 from streams.classify.language.prompt import last_content, only_text, read
 from streams.classify.language.prose import is_plain, is_yaml, prose
 from streams.classify.language.relatives import in_devanagari, lean
@@ -426,7 +427,7 @@ def _decided(language: str, score: float, text: str) -> str | None:
 def _by_words(language: str, text: str) -> str | None:
     """Return which of two relatives a text is by its words; None without enough of them."""
     if language == "ms":
-        words = lean("id", text)
+        words = indonesian(text)
         return None if words == 0 else "id" if words > 0 else "ms"
     return language if lean(language, text) >= _FEWEST_WORDS else None
 
