@@ -111,6 +111,24 @@ def test_latin_terms_and_titles_do_not_decide_beside_another_script(tag, text):
     assert tag == "en" or detect(text).language == tag
 
 
+@needs_detectors
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        ("es", '¿quién canta "Shape of You"?'),
+        ("es", "¿quién canta Shape of You?"),
+        ("de", 'was heißt "to give up"?'),
+        ("en", 'what does "je ne sais quoi" mean?'),
+        ("en", "„Der Prozess“ by Kafka, what is it about?"),
+        ("en", 'correct this: "I has a dog"'),
+        ("de", "Wie heißt die Funktion, die „Hallo Welt“ ausgibt?"),
+    ],
+)
+def test_what_is_quoted_does_not_decide_against_the_words_around_it(tag, text):
+    assert detect_messages(text).language == tag
+    assert detect_messages([{"role": "user", "content": text}]).language == tag
+
+
 @pytest.mark.parametrize(
     "code",
     [

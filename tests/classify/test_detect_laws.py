@@ -37,6 +37,7 @@ MARKS = st.sampled_from(
     [
         *("Question: ", "# Frage：", "\n\n", "\r\n", "<context>", "</context>", "~~~\n", "[INST]"),
         *("[Request interrupted by user]", "continue", "redacted", "{", ">", "The Beatles", "國"),
+        *('"Shape of You"', "„", "»"),
     ]
 )
 TURNS = st.lists(

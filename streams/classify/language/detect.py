@@ -24,7 +24,7 @@ from streams.classify.language.relatives import in_devanagari, lean
 from streams.classify.language.romanised import romanised
 from streams.classify.language.south_slavic import south_slavic
 from streams.classify.language.tags import UNDETERMINED
-from streams.classify.language.terms import without_titles
+from streams.classify.language.terms import QUOTES, without_quotations, without_titles
 from streams.classify.language.turns import is_weak
 
 if TYPE_CHECKING:
@@ -100,7 +100,10 @@ _OF_NUDGES = _OF_MATERIAL = "en"
 _NOT_OTHER: Final = frozenset({_OF_MATERIAL, UNDETERMINED})
 # Scores of eldc from which a text has no title that decides.
 _NO_TITLE = 0.85
-#: Characters of the longest text in which a title may decide.
+# Score from which the words around a quotation decide.
+_SURE_AROUND = 0.80
+_QUOTES: Final = frozenset(QUOTES)
+#: Characters of the longest text in which a title or a quotation may decide.
 _TITLE_CHARACTERS = 160
 
 Method = Literal["script", "model", "second", "words", "none"]
@@ -259,13 +262,32 @@ def _of_last(text: str) -> Detection:
     """Return the language of a text, or of the words at its end that a person seems to write."""
     part = asked(text)
     if part is None or is_yaml(text[:PREFIX_CHARACTERS].split("\n")):
-        found = detect(text)
-        return found if found.confidence >= _NO_TITLE else _without_titles(text, found)
-    words = detect(part)
+        return _of_words(text)
+    words = _without_quotations(part, detect(part))
     if _is_sure(words):
         return words if words.language != _OF_MATERIAL else _of_instruction(text, part, words)
     whole = detect(text)
     return words if whole.language == UNDETERMINED else whole
+
+
+def _of_words(text: str) -> Detection:
+    """Return the language of a text, of a short one without titles and what it quotes."""
+    found = _without_quotations(text, detect(text))
+    return found if found.confidence >= _NO_TITLE else _without_titles(text, found)
+
+
+def _without_quotations(text: str, found: Detection) -> Detection:
+    """Return the language of the words around what a short text quotes, where that is sure.
+
+    A quotation is English in another language, or in another language in English.
+    """
+    is_short = len(text) <= _TITLE_CHARACTERS and not _QUOTES.isdisjoint(text)
+    rest = without_quotations(text) if is_short else None
+    if rest is None:
+        return found
+    other = detect(rest)
+    is_other = found.language in _NOT_OTHER or other.language == _OF_MATERIAL
+    return other if is_other and other.confidence >= _SURE_AROUND else found
 
 
 def _is_sure(found: Detection) -> bool:
@@ -328,6 +350,7 @@ def _quick_of(first: Callable[[str], list[tuple[str, float]]]) -> letters.Quick:
         english=_OF_NUDGES,
         no_title=_NO_TITLE,
         title_characters=_TITLE_CHARACTERS,
+        quotes=QUOTES,
     )
 
 

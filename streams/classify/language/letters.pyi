@@ -30,6 +30,7 @@ class Quick:
         english: str,
         no_title: float,
         title_characters: int,
+        quotes: str,
     ) -> None: ...
     def __call__(
         self, whole: str, is_prose: bool

@@ -162,7 +162,7 @@ cdef class Quick:
     letters below which a least score holds for all, `fewest` the letters below which a text has no
     language. `weights` are those of a letter of each script, `shared` the scripts of several
     languages, `dense` those of which one letter is enough. A short text in `english` of a lower
-    score than `no_title` may have a title in it.
+    score than `no_title` may have a title in it, and one with `quotes` a quotation.
     """
 
     cdef object _first
@@ -177,6 +177,7 @@ cdef class Quick:
     cdef str _english
     cdef double _no_title
     cdef Py_ssize_t _title_characters
+    cdef frozenset _quotes
 
     def __init__(
         self,
@@ -193,6 +194,7 @@ cdef class Quick:
         str english,
         double no_title,
         Py_ssize_t title_characters,
+        str quotes,
     ):
         self._first = first
         self._least = least
@@ -211,6 +213,7 @@ cdef class Quick:
         self._english = english
         self._no_title = no_title
         self._title_characters = title_characters
+        self._quotes = frozenset(quotes)
 
     cdef tuple _sure(self, list ranked, Py_ssize_t letters):
         """Return the best language with its score where nothing else is asked, else None."""
@@ -290,6 +293,8 @@ cdef class Quick:
         cdef str head, words
         cdef list ranked
         if not _is_a_turn(&text, size):
+            return None
+        if size <= self._title_characters and not self._quotes.isdisjoint(whole):
             return None
         head = whole
         if text.width > 1:
