@@ -283,7 +283,8 @@ def _without_quotations(text: str, found: Detection) -> Detection:
     """
     is_short = len(text) <= _TITLE_CHARACTERS and not _QUOTES.isdisjoint(text)
     rest = without_quotations(text) if is_short else None
-    if rest is None:
+    # Quotes are also a sign by which code is removed.
+    if rest is None or (found.language == UNDETERMINED and not is_plain(text)):
         return found
     other = detect(rest)
     is_other = found.language in _NOT_OTHER or other.language == _OF_MATERIAL

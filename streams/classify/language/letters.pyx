@@ -156,21 +156,24 @@ cdef bint _continues(
 
 
 cdef bint _has_key(const Characters* text, Py_ssize_t at, Py_ssize_t end) noexcept:
-    """Return whether a line begins with a name and a colon."""
+    """Return whether a line begins with a name and a colon; some begin the name of a file only."""
+    cdef bint is_name
     cdef Py_UCS4 sign
     if _continues(text, at, end, b"- ", 2):
         at += 2
     if at >= end:
         return False
     sign = _at(text, at)
-    if not (_kind(sign) & WORD) or _kind(sign) & DIGIT:
+    if not (_kind(sign) & WORD) and sign != c'-':
         return False
+    is_name = _kind(sign) & (WORD | UPPER | DIGIT) == WORD
     while at < end:
         sign = _at(text, at)
         if sign == c':':
-            return True
+            return is_name
         if not (_kind(sign) & WORD or sign == c'.' or sign == c'-'):
             return False
+        is_name = is_name or sign == c'.'
         at += 1
     return False
 
@@ -319,6 +322,7 @@ cdef bint _is_code(str whole, const Characters* text, const Line* line):
             and _at(text, word) == c'#'
             and (_at(text, word + 1) == c'!' or _kind(_at(text, word + 1)) & LOWER)
         )
+        or _continues(text, word, end, b"Caused by:", 10)
         or _continues(text, word, end, b">>>", 3)
         or _continues(text, word, end, b"+++", 3)
         or _continues(text, word, end, b"@@", 2)
