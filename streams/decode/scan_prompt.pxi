@@ -22,11 +22,13 @@ cdef struct Message:
 
 cdef bint _is_notice(Span content) noexcept nogil:
     """Return whether a content is the notice of a text that is not logged."""
-    cdef const uint8_t* at = content.start + 1
-    cdef const uint8_t* end = content.start + content.size - 1
+    cdef const uint8_t* at
+    cdef const uint8_t* end
     cdef Py_ssize_t number
     if content.start == NULL or content.start[0] != 0x22:
         return False
+    at = content.start + 1
+    end = content.start + content.size - 1
     for number in range(_NOTICE_SIZE):
         if at >= end:
             return False
