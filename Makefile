@@ -123,12 +123,12 @@ $(VENV)/bin/python:
 	  echo "$(PYTHON) has no venv. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV)
 
-$(VENV)/.installed-demo: pyproject.toml $(wildcard streams/*/*.pyx streams/*/*.pxi streams/*/*/*.pyx) $(VENV)/bin/python
+$(VENV)/.installed-demo: pyproject.toml $(wildcard streams/*/*.pyx streams/*/*.pxi streams/*/*/*.pyx streams/*/*/*.pxi) $(VENV)/bin/python
 	@echo 'Installing tokenshare with its demo into $(VENV); the first time takes a minute or so.'
 	@$(PIP) install --quiet -e '.[demo,language]'
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml $(wildcard streams/*/*.pyx streams/*/*.pxi streams/*/*/*.pyx) $(VENV)/bin/python
+$(VENV)/.installed-dev: pyproject.toml $(wildcard streams/*/*.pyx streams/*/*.pxi streams/*/*/*.pyx streams/*/*/*.pxi) $(VENV)/bin/python
 	@echo 'Installing tokenshare with its development tools into $(VENV); the first time takes a minute or so.'
 	@$(PIP) install --quiet -e '.[dev]'
 	@touch $(VENV)/.installed-demo $@

@@ -25,7 +25,9 @@ class Options:
     """How records are decoded.
 
     `format` pins one format, `paths` is the mapping of a custom format, and `detect` detects the
-    language of the prompt where none is declared. Spans and logs of `ignored_sources` do not count.
+    language of the prompt where none is declared. `detect_last` does the same, quicker, from the
+    text of a user's last message; None where that alone does not say it. Spans and logs of
+    `ignored_sources` do not count.
     """
 
     max_record_bytes: int = 16 * 1024 * 1024
@@ -33,6 +35,7 @@ class Options:
     paths: Mapping[str, str] = field(default_factory=dict)
     detect: Callable[[object], str] | None = None
     ignored_sources: tuple[str, ...] = ()
+    detect_last: Callable[[str], str | None] | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Options:
@@ -52,12 +55,19 @@ class Options:
             paths,
             language_of if settings.detect_language else None,
             settings.otlp_ignore,
+            language_of_last if settings.detect_language else None,
         )
 
 
 def language_of(prompt: object) -> str:
     """Return the language of a prompt, in any structure that a gateway logs."""
     language: str = _detection().detect_messages(prompt).language
+    return language
+
+
+def language_of_last(text: str) -> str | None:
+    """Return the language of a prompt from a user's last message; None where it does not say it."""
+    language: str | None = _detection().language_of_last(text)
     return language
 
 

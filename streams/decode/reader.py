@@ -164,7 +164,9 @@ class Reader:
         self._may_scan_litellm = options.format == AUTO
         self._decoder = Decoder(options)
         self._with_ids = with_ids
-        self._detect = None if options.detect is None else from_json(options.detect)
+        self._detects = (
+            () if options.detect is None else (from_json(options.detect), options.detect_last)
+        )
         self._buffer = DecompressionBuffer()
         #: Initial capacity of the rows of a reading: the largest one so far.
         self._capacity = 1024
@@ -174,7 +176,7 @@ class Reader:
         self._generation = self._classifier.generation
         if compiled.IS_COMPILED:
             self._scanner = compiled.scan.Scanner(
-                self._max_record_bytes, self._may_scan, self._may_scan_litellm, self._detect
+                self._max_record_bytes, self._may_scan, self._may_scan_litellm, *self._detects
             )
             self._pair_numbers = np.empty(0, dtype=np.int64)
             self._tenant_numbers = np.empty(0, dtype=np.int64)

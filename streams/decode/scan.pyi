@@ -33,7 +33,8 @@ class Scanner:
         max_record_bytes: int,
         may_read: bool,
         may_read_litellm: bool,
-        detect: Callable[[bytes], bytes | None] | None,
+        detect: Callable[[bytes], bytes | None] | None = None,
+        detect_last: Callable[[str], str | None] | None = None,
     ) -> None: ...
     def records(
         self,

@@ -15,15 +15,17 @@ enclosing one. Formats: https://kafka.apache.org/documentation/#recordbatch, RFC
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.math cimport NAN
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 import os
 
 from streams.decode.event import EARLIEST_TIME, MAX_CHARACTERS, MAX_TOKENS
 from streams.decode.formats import provider_details
+from streams.decode.formats.litellm import REDACTED
 from streams.decode.formats.markers import BEFORE_LITELLM, BEFORE_NATIVE, TIMES
 from streams.decode.served_by import MAX_PART
 
@@ -62,6 +64,7 @@ cdef extern from *:
     bint likely(bint condition) noexcept nogil
 
 cdef extern from "Python.h":
+    const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
     double PyOS_string_to_double(const char* text, char** end, object overflow) except? -1.0
 
 cdef int64_t _MAX_TOKENS = MAX_TOKENS
@@ -82,6 +85,7 @@ include "scan_payload.pxi"
 include "scan_usage.pxi"
 include "scan_served.pxi"
 include "scan_litellm.pxi"
+include "scan_prompt.pxi"
 include "scan_rows.pxi"
 include "scan_record.pxi"
 
@@ -94,8 +98,9 @@ cdef class Scanner:
     with the place of the endpoint. Values longer than
     `max_record_bytes` are handed out; so are all of them without `may_read`, and payloads of LiteLLM
     without `may_read_litellm`. `detect` returns the language of a prompt without a declared one,
-    from its JSON: empty for none, None where the value is to be handed out. A call hands out what
-    follows its first `MAX_PROMPTS` prompts; `prompts` counts those of all calls.
+    from its JSON: empty for none, None where the value is to be handed out. `detect_last` returns it
+    from the text of a user's last message, None where that alone does not say it. A call hands out
+    what follows its first `MAX_PROMPTS` prompts; `prompts` counts those of all calls.
     """
 
     cdef readonly Names pairs
@@ -105,13 +110,19 @@ cdef class Scanner:
     cdef bint _may_read
     cdef bint _may_read_litellm
     cdef object _detect
+    cdef object _detect_last
     cdef readonly int64_t prompts
     cdef int64_t _prompts_allowed
     # The field that followed each one in the record before: producers keep to an order.
     cdef int[NAMES] _after
 
     def __cinit__(
-        self, Py_ssize_t max_record_bytes, bint may_read, bint may_read_litellm, detect
+        self,
+        Py_ssize_t max_record_bytes,
+        bint may_read,
+        bint may_read_litellm,
+        detect=None,
+        detect_last=None,
     ):
         self.pairs = Names()
         self.tenants = Names()
@@ -120,7 +131,23 @@ cdef class Scanner:
         self._may_read = may_read
         self._may_read_litellm = may_read_litellm
         self._detect = detect
+        self._detect_last = detect_last
         memset(self._after, 0, sizeof(self._after))
+
+    cdef object _language(self, Span messages):
+        """Return the language of a prompt; empty for none, None where the value is handed out."""
+        cdef Span last
+        if self._detect_last is not None:
+            last = _last_text(messages)
+            if last.start != NULL:
+                try:
+                    language = self._detect_last(_decoded(last))
+                except Exception:
+                    # The other way meets the failure again, and counts it.
+                    language = None
+                if type(language) is str and language and (<str>language).isascii():
+                    return language
+        return self._detect(_bytes(messages.start, messages.size))
 
     cdef inline bint _take(
         self,
@@ -134,7 +161,7 @@ cdef class Scanner:
         """Read a value into a row; return whether it is an event that is read here."""
         cdef Event event
         cdef Format format
-        cdef bytes language
+        cdef object language
         event.messages.start = NULL
         if not self._may_read or end - at > self._max_record_bytes:
             return False
@@ -150,12 +177,16 @@ cdef class Scanner:
             if self.prompts == self._prompts_allowed:
                 return False
             self.prompts += 1
-            language = self._detect(_bytes(event.messages.start, event.messages.size))
+            language = self._language(event.messages)
             if language is None:
                 return False
-            if language:
+            if type(language) is str:
+                event.language.start = <const uint8_t*>PyUnicode_AsUTF8AndSize(
+                    language, &event.language.size
+                )
+            elif language:
                 event.language.start = <const uint8_t*>PyBytes_AS_STRING(language)
-                event.language.size = len(language)
+                event.language.size = len(<bytes>language)
         return columns.write(
             row, offset, timestamp, &event, format, self.pairs, self.tenants, self.providers
         )

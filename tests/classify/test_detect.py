@@ -111,6 +111,24 @@ def test_latin_terms_and_titles_do_not_decide_beside_another_script(tag, text):
     assert tag == "en" or detect(text).language == tag
 
 
+@needs_detectors
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        ("es", '¿quién canta "Shape of You"?'),
+        ("es", "¿quién canta Shape of You?"),
+        ("de", 'was heißt "to give up"?'),
+        ("en", 'what does "je ne sais quoi" mean?'),
+        ("en", "„Der Prozess“ by Kafka, what is it about?"),
+        ("en", 'correct this: "I has a dog"'),
+        ("de", "Wie heißt die Funktion, die „Hallo Welt“ ausgibt?"),
+    ],
+)
+def test_what_is_quoted_does_not_decide_against_the_words_around_it(tag, text):
+    assert detect_messages(text).language == tag
+    assert detect_messages([{"role": "user", "content": text}]).language == tag
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -279,7 +297,7 @@ def test_without_detectors_scripts_still_tell_and_the_rest_is_undetermined(monke
 def test_detectors_that_cannot_be_imported_are_no_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "eldc", None)
 
-    assert opinion._loaded.__wrapped__() is None
+    assert opinion._load.__wrapped__() is None
 
 
 def test_importing_the_module_loads_no_detector():
@@ -302,6 +320,7 @@ def test_ci_has_the_detectors():
 def test_threads_agree():
     texts = list(OF_SHARED_SCRIPTS.values()) * 20
     opinion._loaded.cache_clear()
+    opinion._load.cache_clear()
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(detect, texts))
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from random import Random
 from unittest import mock
 
+import pytest
 from detect_texts import CHINESE, OF_SHARED_SCRIPTS, THAI
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from prompts import COUNTED, FOLDER, Prompts, Watch, check
 from steps import steps
@@ -20,6 +21,7 @@ from streams.classify.language.detect import (
     PREFIX_CHARACTERS,
     detect,
     detect_messages,
+    language_of_last,
 )
 from streams.classify.language.tags import canonical
 
@@ -30,6 +32,17 @@ WORDS = st.sampled_from(
 SENTENCES = st.lists(
     st.sampled_from(" ".join(OF_SHARED_SCRIPTS.values()).split()) | WORDS, max_size=90
 ).map(" ".join)
+#: What sets parts of a turn apart, or makes it weak.
+MARKS = st.sampled_from(
+    [
+        *("Question: ", "# Frage：", "\n\n", "\r\n", "<context>", "</context>", "~~~\n", "[INST]"),
+        *("[Request interrupted by user]", "continue", "redacted", "{", ">", "The Beatles", "國"),
+        *('"Shape of You"', "„", "»"),
+    ]
+)
+TURNS = st.lists(
+    SENTENCES | MARKS | st.sampled_from([*OF_SHARED_SCRIPTS.values(), CHINESE, THAI]), max_size=12
+).map(" ".join) | st.lists(MARKS | SENTENCES, max_size=12).map("\n".join)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | ANY_TEXT | st.sampled_from([CHINESE, THAI]),
     lambda inner: (
@@ -71,6 +84,33 @@ def test_the_compiled_shortcut_changes_nothing(text):
     found = detect(text)
     with mock.patch.object(detection, "_quick", return_value=None):
         assert detect(text) == found
+
+
+@needs_detectors
+@given(TURNS)
+@example("Show me every title of the singer please")
+@example("This session is being continued from a previous conversation that ran out of context.")
+@example(f"{OF_SHARED_SCRIPTS['en'] * 9} Frage: wie spät ist es jetzt in Berlin?")
+@example(f"{OF_SHARED_SCRIPTS['en'] * 3}\n{'x' * 255}"[-511:])
+@example("\n" + OF_SHARED_SCRIPTS["en"] * 9)
+@example("[REDACTED] the rest of it is here")
+@example("再见 means goodbye")
+def test_the_shortcut_of_a_message_changes_nothing(text):
+    last = [{"role": "user", "content": text}]
+    found = detect_messages(last)
+    with mock.patch.object(detection, "_quick", return_value=None):
+        assert detect_messages(last) == found
+    assert language_of_last(text) in {None, found.language}
+
+
+@needs_detectors
+@pytest.mark.parametrize("tag", OF_SHARED_SCRIPTS)
+def test_the_shortcut_answers_for_plain_turns(tag, monkeypatch):
+    monkeypatch.setattr(detection, "_of_text", None)
+    monkeypatch.setattr(detection, "read", None)
+    text = " ".join([OF_SHARED_SCRIPTS[tag]] * 8)
+
+    assert language_of_last(text) == detect_messages([{"content": text, "role": "user"}]).language
 
 
 @given(ANY_TEXT, ANY_TEXT)
@@ -131,7 +171,7 @@ def test_the_committed_accuracy_keeps_its_promises():
     found = json.loads(results.read_text(encoding="utf-8"))
 
     assert found["conditions"]["part"] == "measure"
-    assert found["sentences"]["macro_f1"] >= 0.985
+    assert found["sentences"]["macro_f1"] >= 0.988
     assert found["by_length"]["English"]["<16"]["wrong"] <= 0.02
     assert found["code"]["undetermined"] >= 0.80
     assert found["speed_texts_per_cpu_second"]["80 characters"] >= 20_000

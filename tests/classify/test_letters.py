@@ -53,6 +53,34 @@ PIECES = st.sampled_from(
     ]
 )
 TEXTS = st.lists(PIECES | st.characters(exclude_categories=()), max_size=60).map("".join)
+#: What prose is made of, and what is a sign of code only beside other pieces.
+PROSE = st.sampled_from(
+    [
+        *("word", "a", "The", "E", "JOIN", "Error", "if", "File", "12", "7", "é", "你", "x" * 66),
+        *(" ", " ", " ", " ", ", ", ". ", ".", ",", "?", "!", "(", ")", "'", '"', "-", " - ", "\n"),
+        *("\u00a0", "\u2019", "—", "\U0001f600"),
+    ]
+)
+LABELS = st.sampled_from(
+    [
+        *("Note", "note", "Main.java", "main", "_", "- ", "A", "a", ".", "-", "1", "7", "E"),
+        *(
+            ": ",
+            ":",
+            ":12:",
+            ": In ",
+            " ",
+            "true",
+            '"a"',
+            "{",
+            "x y z",
+            "\n",
+            "Error",
+            "else",
+            "Caused by: ",
+        ),
+    ]
+)
 TABLE = dict.fromkeys(
     ["the", "привет", "ß", "x1", "k", "i", "i\u0307", "a\u03c3", "हैं", "don't"], ""
 )
@@ -61,8 +89,11 @@ MANY = settings(max_examples=examples(300), deadline=None)
 
 
 @MANY
-@given(TEXTS)
+@given(TEXTS | st.lists(PROSE | LABELS, max_size=30).map("".join))
 @example("text   \n\t,, ")
+@example(f"a {'x' * 65} b")
+@example("a 'b'\nuse c")
+@example("1,5 kg\u00a0ou 2,5 kg")
 def test_both_find_the_same_signs(text):
     assert letters.signs(text) == signs.signs(text)
     for line in text.split("\n"):
@@ -101,13 +132,19 @@ def test_both_find_the_same_words(is_ascii, text, most):
 
 
 @MANY
-@given(TEXTS)
+@given(TEXTS | st.lists(LABELS, min_size=1, max_size=9).map("".join))
 def test_a_line_or_a_word_without_a_sign_is_none_of_code(text):
     for line in text.split("\n"):
         assert signs.may_be_code(line) or not prose.is_code(line.strip())
     for run in signs.RUN.findall(text):
         if not signs.may_be_name(run) and any(map(str.isalpha, run)):
             assert prose.without_name(run) == run
+
+
+def test_a_label_with_a_capital_is_no_sign_of_code():
+    assert not signs.may_be_code("Question: how late is it?")
+    assert signs.may_be_code("question: how late is it?")
+    assert signs.may_be_code("Main.java:12: the class has no such method")
 
 
 def test_every_code_point_of_the_first_plane_is_in_the_same_script():

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from test_detect import needs_detectors
 
-from streams.classify.language import relatives
+from streams.classify.language import malay, relatives
 from streams.classify.language import south_slavic as croatian
 from streams.classify.language.detect import detect
-from streams.classify.language.relatives import in_devanagari, lean
+from streams.classify.language.malay import indonesian
+from streams.classify.language.relatives import in_devanagari
 from streams.classify.language.south_slavic import south_slavic
 
 PROMPTS = [
@@ -24,6 +25,12 @@ PROMPTS = [
     ("ms", "awak boleh tolong terangkan macam mana nak buat ni?"),
     ("id", "Berapa harga tiket kereta dari Jakarta ke Surabaya?"),
     ("id", "gimana cara bikin surat lamaran kerja dong"),
+    ("ms", "Bolehkah awak tuliskan surat permohonan cuti untuk majikan saya?"),
+    ("ms", "Cadangkan resipi ayam yang mudah untuk makan malam keluarga"),
+    ("ms", "Macam mana nak buat akaun bank untuk anak bawah umur?"),
+    ("id", "Tolong tuliskan surat permohonan cuti untuk atasan saya"),
+    ("id", "Apa saja yang harus dibawa saat mendaki gunung di musim hujan?"),
+    ("id", "Bagaimana cara membuka rekening bank untuk anak di bawah umur?"),
     ("sr-Latn", "Šta je danas novo u svetu i gde mogu da pročitam vesti?"),
     ("sr-Latn", "Objasni mi razliku između ova dva rešenja, uvek ih pomešam"),
     ("hr", "Što je danas novo u svijetu i gdje mogu pročitati vijesti?"),
@@ -43,9 +50,14 @@ def test_words_distinguish_relatives(tag, text):
 
 
 def test_indonesian_and_malay_are_distinguished_by_their_own_words():
-    assert lean("id", "Silakan unduh berkas karena nomor itu berbeda") > 0
-    assert lean("id", "Sila muat turun fail kerana nombor itu berbeza") < 0
-    assert lean("id", "saya makan nasi") == 0
+    assert indonesian("Silakan unduh berkas karena nomor itu berbeda") > 0
+    assert indonesian("Sila muat turun fail kerana nombor itu berbeza") < 0
+    assert indonesian("saya makan nasi") == 0
+
+
+def test_a_word_of_one_side_alone_counts_for_more_than_one_that_is_rare_on_the_other():
+    assert indonesian("karena") > indonesian("aman") > 0 > indonesian("kerana")
+    assert indonesian("karena keputusan jalan") > 0
 
 
 def test_without_words_of_one_side_nothing_is_decided():
@@ -61,6 +73,7 @@ def test_no_word_is_of_two_relatives():
         *relatives._PAIRS.values(),
         (relatives._HINDI, relatives._MARATHI, relatives._NEPALI),
         (croatian._EASTERN, croatian._CROATIAN),
+        (malay._INDONESIAN, malay._RATHER_INDONESIAN, malay._MALAY, malay._RATHER_MALAY),
     ]
     for each in sides:
         words = [word for side in each for word in side.split()]

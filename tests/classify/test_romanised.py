@@ -21,7 +21,16 @@ SENTENCES = {
     "bn-Latn": ["bangla te ekta kobita likhe dao"],
     "ta-Latn": ["python epdi kathukanum sollunga"],
     "zh-Latn": ["zhe ge daima zenme xie"],
-    "fa-Latn": ["salam chetori mikham ye nameh benevisam"],
+    "fa-Latn": [
+        "salam chetori mikham ye nameh benevisam",
+        "lotfan in ro be zabane englisi tarjome konid",
+        "man nemidoonam chera in kar nemishe",
+    ],
+    "el-Latn": [
+        "ti kanete simera, thelete na pame gia kafe?",
+        "exw ena provlima me ton ypologisti mou kai den xero giati",
+        "poia einai h dieuthynsh tou nosokomeiou, shmeiwse thn edw",
+    ],
 }
 PAIRS = [(tag, text) for tag, texts in SENTENCES.items() for text in texts]
 
@@ -54,12 +63,26 @@ def test_what_has_too_few_of_them_is_undetermined(text):
         ("it", "Come stai? hai tempo?"),
         ("id", "terima kasih banyak ya"),
         ("es", "ya puedes hacerlo"),
+        ("it", "ti amo da quando ti ho vista"),
+        ("id", "kardus ini untuk apa ya, tolong dijelaskan"),
         ("en", "the est. time is 3pm on the 7th"),
         ("en", "please add the b2b report and the mp3 files of the 3rd quarter"),
     ],
 )
 def test_languages_of_latin_letters_stay_themselves(tag, text):
     assert detect(text).language == tag
+
+
+def test_words_that_others_have_as_well_are_no_evidence():
+    assert romanised("gia tou kai na me") is None
+    assert romanised("gia to provlima mou") is None
+    assert romanised("gia to provlima mou giati") == "el-Latn"
+    assert romanised("be man ro az soal") is None
+
+
+def test_ends_of_greek_words_count_beside_a_word_of_greek():
+    assert romanised("emfanizetai sfalmatos") is None
+    assert romanised("emfanizetai to mhnuma sfalmatos") == "el-Latn"
 
 
 def test_one_word_is_no_evidence():

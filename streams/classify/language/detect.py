@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from streams.classify.language import blocks, compiled, opinion, script
 from streams.classify.language.asked import apart, asked, instruction
-from streams.classify.language.prompt import last_text, read
+from streams.classify.language.malay import indonesian
+from streams.classify.language.prompt import last_content, only_text, read
 from streams.classify.language.prose import is_plain, is_yaml, prose
 from streams.classify.language.relatives import in_devanagari, lean
 from streams.classify.language.romanised import romanised
 from streams.classify.language.south_slavic import south_slavic
 from streams.classify.language.tags import UNDETERMINED
-from streams.classify.language.terms import without_titles
+from streams.classify.language.terms import QUOTES, without_quotations, without_titles
 from streams.classify.language.turns import is_weak
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ _SEVERAL = "hr"
 # Languages that eldc scores nearly alike.
 _IN_DEVANAGARI: Final = frozenset({"hi", "mr"})
 _TWO: Final = 2
+# Of the shortcut's answer for a message that is sure.
+_SURE_FIELDS: Final = 3
 
 # System prompts whose language is remembered.
 _SYSTEMS = 256
@@ -97,7 +100,10 @@ _OF_NUDGES = _OF_MATERIAL = "en"
 _NOT_OTHER: Final = frozenset({_OF_MATERIAL, UNDETERMINED})
 # Scores of eldc from which a text has no title that decides.
 _NO_TITLE = 0.85
-#: Characters of the longest text in which a title may decide.
+# Score from which the words around a quotation decide.
+_SURE_AROUND = 0.80
+_QUOTES: Final = frozenset(QUOTES)
+#: Characters of the longest text in which a title or a quotation may decide.
 _TITLE_CHARACTERS = 160
 
 Method = Literal["script", "model", "second", "words", "none"]
@@ -137,10 +143,10 @@ def detect(text: str) -> Detection:
     if quick is None:
         return _by_script(read if is_plain(read) else _prose(text), read)
     kept = read
-    found = quick(kept, _FEWEST_LETTERS, False)
+    found = quick(kept, False)
     if isinstance(found, int) and found:
         kept = _prose(text)
-        found = quick(kept, _FEWEST_LETTERS, True)
+        found = quick(kept, True)
     if isinstance(found, int):
         return _by_script(kept, read)
     if len(found) == _TWO:
@@ -182,6 +188,27 @@ def _of_letters(
     return _by_detectors(words, found, read, ranked)
 
 
+def language_of_last(content: str) -> str | None:
+    """Return what `detect_messages` says where the last message is a user's with this content.
+
+    None where its parts have to be told apart first, or the other messages have to be read.
+    """
+    found = _of_content(content)
+    return None if found is None else found[0]
+
+
+def _of_content(content: str) -> tuple[str, float, Method] | None:
+    """Return the detection of a content that a person wrote throughout, if that decides."""
+    quick = _quick()
+    found = None if quick is None else quick.of_message(content)
+    if found is None or len(found) == _SURE_FIELDS:
+        return found
+    number, letters, share, words, ranked, read = found
+    written = script.Written(blocks.NAMES[number], letters, share)
+    unsure = _of_letters(written, read, read, words, ranked)
+    return unsure if unsure.language not in _NOT_OTHER else None
+
+
 def detect_messages(messages: object) -> Detection:
     """Return the language of a prompt as gateways log it: text, JSON, messages, a request's body.
 
@@ -190,7 +217,11 @@ def detect_messages(messages: object) -> Detection:
     system prompt. Never raises, whatever the value; reads at most 16 texts.
     """
     # Nearly always the last one decides, and no other is read.
-    last = last_text(messages)
+    content = last_content(messages)
+    found = None if content is None else _of_content(content)
+    if found is not None:
+        return Detection(*found)
+    last = None if content is None else only_text(content)
     users = read(messages, 1).users if last is None else [last]
     nudge = _NONE
     for text in users:
@@ -231,13 +262,33 @@ def _of_last(text: str) -> Detection:
     """Return the language of a text, or of the words at its end that a person seems to write."""
     part = asked(text)
     if part is None or is_yaml(text[:PREFIX_CHARACTERS].split("\n")):
-        found = detect(text)
-        return found if found.confidence >= _NO_TITLE else _without_titles(text, found)
-    words = detect(part)
+        return _of_words(text)
+    words = _without_quotations(part, detect(part))
     if _is_sure(words):
         return words if words.language != _OF_MATERIAL else _of_instruction(text, part, words)
     whole = detect(text)
     return words if whole.language == UNDETERMINED else whole
+
+
+def _of_words(text: str) -> Detection:
+    """Return the language of a text, of a short one without titles and what it quotes."""
+    found = _without_quotations(text, detect(text))
+    return found if found.confidence >= _NO_TITLE else _without_titles(text, found)
+
+
+def _without_quotations(text: str, found: Detection) -> Detection:
+    """Return the language of the words around what a short text quotes, where that is sure.
+
+    A quotation is English in another language, or in another language in English.
+    """
+    is_short = len(text) <= _TITLE_CHARACTERS and not _QUOTES.isdisjoint(text)
+    rest = without_quotations(text) if is_short else None
+    # Quotes are also a sign by which code is removed.
+    if rest is None or (found.language == UNDETERMINED and not is_plain(text)):
+        return found
+    other = detect(rest)
+    is_other = found.language in _NOT_OTHER or other.language == _OF_MATERIAL
+    return other if is_other and other.confidence >= _SURE_AROUND else found
 
 
 def _is_sure(found: Detection) -> bool:
@@ -287,9 +338,21 @@ def _quick_of(first: Callable[[str], list[tuple[str, float]]]) -> letters.Quick:
         tag: _CERTAIN_BESIDE_RELATIVE.get(tag, _CERTAIN)
         for tag in opinion.languages() - script.ALONE - _IN_DEVANAGARI - {_SEVERAL}
     }
-    ladder = tuple((below, alone) for below, alone, _ in _LADDER)
-    shared = (blocks.NUMBERS[name] for name in blocks.SHARED)
-    return compiled.letters.Quick(first, least, ladder, _TIE, shared)
+    return compiled.letters.Quick(
+        first,
+        least,
+        tuple((below, alone) for below, alone, _ in _LADDER),
+        tie=_TIE,
+        fewest=_FEWEST_LETTERS,
+        shared=map(blocks.NUMBERS.__getitem__, blocks.SHARED),
+        dense=map(blocks.NUMBERS.__getitem__, _DENSE),
+        weights=script.WEIGHTS,
+        han_per_kana=script.HAN_PER_KANA,
+        english=_OF_NUDGES,
+        no_title=_NO_TITLE,
+        title_characters=_TITLE_CHARACTERS,
+        quotes=QUOTES,
+    )
 
 
 def _by_detectors(
@@ -388,7 +451,7 @@ def _decided(language: str, score: float, text: str) -> str | None:
 def _by_words(language: str, text: str) -> str | None:
     """Return which of two relatives a text is by its words; None without enough of them."""
     if language == "ms":
-        words = lean("id", text)
+        words = indonesian(text)
         return None if words == 0 else "id" if words > 0 else "ms"
     return language if lean(language, text) >= _FEWEST_WORDS else None
 

@@ -1,7 +1,7 @@
 """Types of letters.pyx, where the docstrings are."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 def may_be_code(line: str) -> bool: ...
 def signs(whole: str) -> int: ...
@@ -20,12 +20,28 @@ class Quick:
         first: Callable[[str], list[tuple[str, float]]],
         least: dict[str, float],
         ladder: tuple[tuple[int, float], ...],
+        *,
         tie: float,
+        fewest: int,
         shared: Iterable[int],
+        dense: Iterable[int],
+        weights: Iterable[int],
+        han_per_kana: int,
+        english: str,
+        no_title: float,
+        title_characters: int,
+        quotes: str,
     ) -> None: ...
     def __call__(
-        self, whole: str, fewest: int, is_prose: bool
+        self, whole: str, is_prose: bool
     ) -> tuple[str, float] | tuple[int, int, str, list[tuple[str, float]] | None] | int: ...
+    def of_message(
+        self, whole: str
+    ) -> (
+        tuple[str, float, Literal["script", "model"]]
+        | tuple[int, int, float, str, list[tuple[str, float]], str]
+        | None
+    ): ...
 
 class Words:
     def __init__(self, table: dict[str, str], *, is_ascii: bool) -> None: ...

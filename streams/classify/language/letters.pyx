@@ -17,10 +17,15 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from unicodedata import normalize
+
 from streams.classify.language.blocks import (
     APOSTROPHES,
+    HAN,
+    KANA,
     LATIN,
     LETTER,
+    NAMES,
     NUMBERS,
     PART,
     SCRIPT,
@@ -39,6 +44,7 @@ from streams.classify.language.signs import (
 )
 
 cdef extern from "Python.h":
+    int Py_UNICODE_ISALNUM(Py_UCS4 character)
     int Py_UNICODE_ISSPACE(Py_UCS4 character)
     Py_UCS4 Py_UNICODE_TOLOWER(Py_UCS4 character)
 
@@ -57,6 +63,11 @@ cdef enum:
     IN_STATEMENT = 128
     AT_START = 256
     AT_END = 512
+    # A sign of what sets parts of a text apart.
+    DIVIDES = 1024
+
+    # Places for the scripts.
+    SCRIPTS = 64
 
 cdef uint16_t[128] _kinds
 
@@ -76,6 +87,7 @@ def _fill_kinds():
             | IN_STATEMENT * (each in "(<{[;:\"'>.")
             | AT_START * (each in "])}\"'$")
             | AT_END * (each in ";{}([\\>")
+            | DIVIDES * (each in "\n<[`~:")
         )
 
 
@@ -105,6 +117,9 @@ cdef uint8_t _LETTER = LETTER
 cdef uint8_t _PART = PART
 cdef uint8_t _SCRIPT = SCRIPT
 cdef int _LATIN = NUMBERS[LATIN]
+cdef int _HAN = NUMBERS[HAN]
+cdef int _KANA = NUMBERS[KANA]
+cdef Py_UCS4 _WIDE_COLON = ord("：")
 
 # A text while it is read: the width of its characters, and where they are.
 cdef struct Characters:
@@ -141,21 +156,24 @@ cdef bint _continues(
 
 
 cdef bint _has_key(const Characters* text, Py_ssize_t at, Py_ssize_t end) noexcept:
-    """Return whether a line begins with a name and a colon."""
+    """Return whether a line begins with a name and a colon; some begin the name of a file only."""
+    cdef bint is_name
     cdef Py_UCS4 sign
     if _continues(text, at, end, b"- ", 2):
         at += 2
     if at >= end:
         return False
     sign = _at(text, at)
-    if not (_kind(sign) & WORD) or _kind(sign) & DIGIT:
+    if not (_kind(sign) & WORD) and sign != c'-':
         return False
+    is_name = _kind(sign) & (WORD | UPPER | DIGIT) == WORD
     while at < end:
         sign = _at(text, at)
         if sign == c':':
-            return True
+            return is_name
         if not (_kind(sign) & WORD or sign == c'.' or sign == c'-'):
             return False
+        is_name = is_name or sign == c'.'
         at += 1
     return False
 
@@ -175,6 +193,7 @@ cdef struct Line:
     int held_commas
     int in_row
     bint held_sign
+    bint held_wide
 
 
 cdef inline void _begin(Line* line) noexcept:
@@ -196,6 +215,7 @@ cdef void _read_sign(
         return
     if Py_UNICODE_ISSPACE(sign):
         line.held_sign = line.held_sign or (sign == c'\t' and line.has_begun)
+        line.held_wide = line.held_wide or (sign > 127 and line.has_begun)
         return
     if not line.has_begun:
         line.has_begun = True
@@ -217,7 +237,7 @@ cdef void _read_sign(
     line.blanks += line.held
     line.commas += (sign == c',') - line.held_commas
     line.held = line.held_commas = 0
-    line.is_ascii = line.is_ascii and sign < 128
+    line.is_ascii = line.is_ascii and sign < 128 and not line.held_wide
     line.kinds |= _kind(sign)
 
 
@@ -302,6 +322,7 @@ cdef bint _is_code(str whole, const Characters* text, const Line* line):
             and _at(text, word) == c'#'
             and (_at(text, word + 1) == c'!' or _kind(_at(text, word + 1)) & LOWER)
         )
+        or _continues(text, word, end, b"Caused by:", 10)
         or _continues(text, word, end, b">>>", 3)
         or _continues(text, word, end, b"+++", 3)
         or _continues(text, word, end, b"@@", 2)
@@ -371,8 +392,11 @@ def may_be_code(str whole not None):
     return _is_code(whole, &text, &line)
 
 
+include "letters_calm.pxi"
+
+
 cdef int _signs(str whole, const Characters* text, Py_ssize_t size, Py_ssize_t* counts):
-    """Return the signs of the first characters of a text; add their letters to those of each script."""
+    """Return the signs of the first characters of a text; set the letters of each script."""
     cdef Py_ssize_t place = 0, start
     cdef Py_UCS4 sign, last = 0
     cdef int width = text.width
@@ -383,6 +407,10 @@ cdef int _signs(str whole, const Characters* text, Py_ssize_t size, Py_ssize_t* 
     cdef uint8_t entry
     cdef Run run
     cdef Line line
+    memset(counts, 0, SCRIPTS * sizeof(Py_ssize_t))
+    if _is_calm(whole, text, size, counts):
+        return 0
+    memset(counts, 0, SCRIPTS * sizeof(Py_ssize_t))
     run.size = run.has_letter = run.has_sign = 0
     _begin(&line)
     while place < size:
@@ -445,15 +473,14 @@ cdef int _signs(str whole, const Characters* text, Py_ssize_t size, Py_ssize_t* 
 def signs(str whole not None):
     """Return what a text may have to be removed, as signs.signs does."""
     cdef Characters text = _characters(whole)
-    cdef Py_ssize_t[64] counts
-    memset(counts, 0, sizeof(counts))
+    cdef Py_ssize_t[SCRIPTS] counts
     return _signs(whole, &text, len(whole), counts)
 
 
 cdef int _only_script(const Py_ssize_t* counts) noexcept:
     """Return the number of the script that all letters are of; -1 without one."""
     cdef int number, found = -1
-    for number in range(64):
+    for number in range(SCRIPTS):
         if counts[number]:
             if found >= 0:
                 return -1
@@ -501,7 +528,7 @@ def scripts(str whole not None):
     cdef Py_ssize_t place
     cdef Py_UCS4 sign
     cdef uint8_t entry
-    cdef Py_ssize_t[64] counts
+    cdef Py_ssize_t[SCRIPTS] counts
     cdef int number
     memset(counts, 0, sizeof(counts))
     for place in range(len(whole)):
@@ -510,7 +537,7 @@ def scripts(str whole not None):
             entry = _table[sign]
             if entry & _LETTER:
                 counts[entry & _SCRIPT] += 1
-    return [(number, counts[number]) for number in range(64) if counts[number]]
+    return [(number, counts[number]) for number in range(SCRIPTS) if counts[number]]
 
 
 cdef str _only(const Characters* text, Py_ssize_t size, int number):
@@ -565,85 +592,7 @@ def traditional(str whole not None):
     return found
 
 
-cdef class Ranker:
-    """Ranks languages by the scores of eldc, as opinion.ranker does."""
-
-    cdef object _details
-    cdef dict _tags
-
-    def __init__(self, details, dict tags not None):
-        self._details = details
-        self._tags = tags
-
-    def __call__(self, str text not None):
-        """Return tags with scores, best first."""
-        cdef dict scores = self._details(text).scores
-        cdef list ranked = []
-        for code, score in scores.items():
-            ranked.append((self._tags[code], score))
-        return ranked
-
-
-cdef class Quick:
-    """A shortcut for the texts of which the first detector is sure by itself.
-
-    `least` is the least score of each language of which nothing else is asked, `ladder` has the
-    letters below which a least score holds for all.
-    """
-
-    cdef object _first
-    cdef dict _least
-    cdef tuple _ladder
-    cdef double _tie
-    cdef uint64_t _shared
-
-    def __init__(self, first, dict least not None, tuple ladder not None, double tie, shared):
-        self._first = first
-        self._least = least
-        self._ladder = ladder
-        self._tie = tie
-        self._shared = 0
-        for number in shared:
-            self._shared |= <uint64_t>1 << <int>number
-
-    def __call__(self, str whole not None, Py_ssize_t fewest, bint is_prose):
-        """Return a sure tag with its score; else what was found out of a text in one script.
-
-        That is the script's number, its letters, the text of those, and the ranked languages or
-        None where the detector was not asked. Of a text with signs of code it is those, unless it
-        is prose for sure; of one in several scripts 0.
-        """
-        cdef Characters text = _characters(whole)
-        cdef Py_ssize_t[64] counts
-        cdef Py_ssize_t letters
-        cdef int number
-        cdef str words
-        cdef list ranked
-        cdef double score
-        memset(counts, 0, sizeof(counts))
-        number = _signs(whole, &text, len(whole), counts)
-        if number and not is_prose:
-            return number
-        number = _only_script(counts)
-        if number < 0:
-            return 0
-        letters = counts[number]
-        words = _only(&text, len(whole), number)
-        if letters < fewest or not self._shared >> number & 1:
-            return number, letters, words, None
-        ranked = self._first(words)
-        if len(ranked) > 1:
-            best = ranked[0]
-            score = best[1]
-            least = self._least.get(best[0])
-            if least is not None and score >= <double>least:
-                for below, alone in self._ladder:
-                    if letters < <Py_ssize_t>below:
-                        break
-                if score >= <double>alone and score - <double>ranked[1][1] >= self._tie:
-                    return best
-        return number, letters, words, ranked
-
+include "letters_quick.pxi"
 
 cdef uint64_t _FIRST = 14695981039346656037ULL
 cdef uint64_t _PRIME = 1099511628211ULL

@@ -56,12 +56,18 @@ class Detectors(NamedTuple):
 
 def detectors() -> Detectors | None:
     """Return the detectors; None where the extra is not installed."""
-    with _lock:
-        return _loaded()
+    return _loaded()
 
 
 @cache
 def _loaded() -> Detectors | None:
+    # Threads that ask at once wait for the first one: loading again would free what it uses.
+    with _lock:
+        return _load()
+
+
+@cache
+def _load() -> Detectors | None:
     try:
         import eldc  # noqa: PLC0415 - 25 MB that only users of detection pay for
         import pycld2  # noqa: PLC0415

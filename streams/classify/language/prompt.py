@@ -83,20 +83,23 @@ def read(logged: object, most: int = MAX_TEXTS) -> Texts:
     return found
 
 
-def last_text(logged: object) -> str | None:
-    """Return the text of the last message where that is a user's and has no other parts.
-
-    It is the first that `read` returns; None says nothing.
-    """
+def last_content(logged: object) -> str | None:
+    """Return the content of the last message where that is a user's, and text."""
     if type(logged) is not list or not logged:
         return None
     message = logged[-1]
     if type(message) is not dict or message.get("role") != "user" or "type" in message:
         return None
     content = message.get("content")
-    if type(content) is not str or not content:
-        return None
-    if content.startswith("{"):
+    return content if type(content) is str else None
+
+
+def only_text(content: str) -> str | None:
+    """Return the text of a content where it is all of it; None says nothing.
+
+    It is then the first text that `read` returns.
+    """
+    if not content or content.startswith("{"):
         return None
     text = _cut(content)
     return None if _REDACTED.fullmatch(text) else text

@@ -69,31 +69,6 @@ _MACEDONIAN_BESIDE_SERBIAN: Final = """
     барам бидат биде веќе во вон врска ги го дали дека каков кај кога кои листата можам можеш
     мојата мојот низ оваа повеќе помеѓу поради порака сакам сакате сите со сум сѐ таа туку ја ќе
 """
-_INDONESIAN: Final = """
-    agar agustus aja aktivitas akun apaan apakah atur bahwa banget barusan basis beda
-    berisi berkas biaya bikin bis bisa bisakah buatin buatkan butuh
-    capek cewek coba cowok daftar daring delapan desember dihapus ditampilkan dokter dong duit
-    enggak faktur gak gara gimana gitu gratis gue hapus harus informasi inggris istri jakarta
-    jaringan jelaskan jendela jepang jerman jumat juni kalian kamis kantor karena karyawan kasih
-    kayak kendaraan keuangan kirim kode kok koneksi kualitas layanan listrik lu luring macet
-    maret mau mbak membuat memiliki menampilkan menghapus mengirim menjelaskan mobil musik
-    ngapain nggak nih nomor obrolan obyek olahraga opsi otomatis pajak pencarian perangkat
-    percakapan perusahaan ponsel pria provinsi proyek resep rumahsakit rupiah sandi sebuah
-    sebutkan senin sepeda sih silakan situs suatu surabaya surel tampilkan tanggal tapi tautan
-    telepon terjemahkan tuliskan uang ukuran unduh unggah universitas yaitu yakni
-"""
-_MALAY: Final = """
-    adakah ahad akaun aktiviti awak bahagian baharu bahawa basikal benarkan berbanding berbeza
-    beza bilakah bilangan bolehkah cakap camne cipta cuba cukai daripada disember doktor emel
-    fail filem hantar hospital iaitu ialah imej inggeris isnin isteri jawatan jepun jom julai
-    kalendar kandungan kat kekunci kenderaan kerana kewangan khamis kod korang kos kot kuala
-    kualiti kuih lalai laluan lapan lori lumpur macam mahu maklumat malaysia manakala masihi
-    memadam mempunyai menaip menerangkan mengandungi menghantar mesej muzik nak nombor nyatakan
-    ogos padam paparkan pelayan pelayar pembiayaan peperiksaan perbezaan percuma perisian
-    perkhidmatan perlahan projek ralat rangkaian ringgit sahaja sains saiz sangatlah sekiranya
-    semasa semula senarai sila suai sukan syarikat tahniah takde tarikh telefon tengok terangkan
-    tetapan tetingkap tiada tolonglah tunjuk tunjukkan universiti wad wang
-"""
 _HINDI: Final = """
     अपना अपनी अपने अब अभी आप आपका आपकी आपके आपको आपने इस इसका इसके इसमें इसे उन उस उसके उसे और
     कब करती करना करने करूँ करूं करें करो कितना कितनी कितने किया किसी कुछ के केवल कैसा कैसे को
@@ -128,7 +103,6 @@ _PAIRS: Final = {
     "nl": (_DUTCH, _AFRIKAANS),
     "bg": (_BULGARIAN, _MACEDONIAN),
     "sr": (_SERBIAN, _MACEDONIAN_BESIDE_SERBIAN),
-    "id": (_INDONESIAN, _MALAY),
 }
 _OWN, _OTHER = "own", "other"
 #: Words that are read.

@@ -8,6 +8,7 @@ English terms are mixed in. What has fewer stays undecided. Urdu is Hindi withou
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import Final
 
 from streams.classify.language.words import Words
@@ -62,13 +63,87 @@ _FREQUENT: Final = {
         onegai oshiete shite sore watashi
     """,
     "fa": """
-        azizam baraye befarmaid chera chetor chetori hastam khoobi khubi koja lotfan mersi mikhaham
-        mikham mishe nemishe salam
+        amad anha azizam barash baraye bashad basham bashe bashid bedeh bedid befarmaid begid begoo
+        behtar behtarin bekon benevis benevisam benevisid bishtar bokon bokonam bokone boodam
+        boodand budam chegone chegoone chegune chejoori chejuri chera chetor chetori chetoriye
+        chikar chon daneshgah darad darbare darbareye darid darim dashtam dashtan dashte dastan
+        digar dige dirooz diruz doost doostam doosti dorood dustam emrooz emruz englisi eshgh faghat
+        fekr ghaza gheimat gheymat goftam gofte hafte hameye hamin hamishe hanooz hanuz hastam
+        hastand hasti hastid hich hichi ingilisi inja injoori irani javab kardam kardand kardi
+        kardid kardim ketab khahesh khane khaste kheili kheyli khodahafez khoob khoobam khoobe
+        khoobi khoone khub khubi khune kodoom koja kojast komak komakam konam konid lotfan madaram
+        mamnoon mamnoonam mamnun mersi midam midanam midid midoni midoonam midooni midunam midunid
+        migam migan migoyand mikhaam mikhad mikhahad mikhaham mikhaid mikham mikhastam mikhay
+        mikonam mikonan mikonand mikone mikoni mikonid mikonim miram mishan mishavad mishavam mishe
+        mitavan mitavanam mitavanid mitonam mitoni mitoonam mitoone mitooni mitunam mitune mored
+        moshkel nadarad nadaram nadare nemidanam nemidoonam nemidunam nemikham nemishe neveshtan
+        neveshte nist nistam nistand omad pedaram raftam raftan rahnamayi rooz salam sepasgozaram
+        shab shayad shodam shode shoma sobh tamrin tarjome tarjomeh tashakor tozih yeki zaban zabane
+        zendegi ziad
     """,
     "el": """
-        eimai einai eisai efxaristo giati kalimera kaneis parakalo thelo tora xreiazomai mporeis
+        afou afrio afta afth afti afto aftoi aftos aftous agaph agapi agona agwna akoma akomh akomi
+        akribws akrivos akrivws alhtheia alitheia allh allous anthropoi anthropos anthropous
+        anthrwpoi anthrwpos anthrwpous apla apotelei apotelesma argotera arketa athhna athina aurio
+        autes auth auti autoi autous avrio ayrio ayth ayto biblio blepw borei boreis boreite boroun
+        borw brisketai brosta choris chreiazetai chrisi chronia dhladh diarkeia diladi douleia dromo
+        dyo eafto eauto echei echeis echete echoume echoun edw efharisto efro efrw efxaristo egine
+        egw eheis ehete ehoume ehoun eicha eichan eiha eihan eihe eimai eimaste einai eipe eisai
+        eixan ekane ekei ekeinh ekeini eksigise ekso ektos ellada elladas ellhnes ellhnika ellhnikh
+        ellines ellinika elliniki emeis enan enos enw epeidh epeidi epi epishs episis erchetai
+        erhetai erxetai eseis esy eurw euxaristo ews exei exeis exete exigise exoume exoun exw
+        eytyxws eyxaristo fainetai fores fusika fysika geia giati ginaika ginaikes ginei ginetai
+        grapse gunaika gunaikes gurw gynaika gynaikes gyro gyrw hdh horis hpa hreiazetai hrisi
+        hronia hrono htan idia idio iparxei iparxoun isos isws itan kalh kalhmera kalimera kalispera
+        kalitera kalutera kalytera kamia kanei kaneis kanete kanoume kanoun kanw kapoia kapoios
+        katastash katastasi kathe kathos kathws katw kentro kirios kivernisi ksereis ksero kubernhsh
+        kuriws kyrios kyriws kyvernhsh kyvernisi lathos leei logw loipon malista matia mechri megalh
+        megali megalo mehri meres mesw metafrase metaksi metaxu metaxy mexri mhn mhnes mias mporei
+        mporeis mporeite mporo mporoun mporw mprosta oikogeneia oles olh oloi olous omada omos omws
+        onoma opoia opoio opoios opos opou opws oti oute paei paidi paidia pame panw parakalo
+        parakalw periochi periohi perioxh perioxi peripou perissotero phre pisw pleon poia poios
+        polh politikh pragmata prepei problhma proedros proi proin prokeitai prota provlhma provlima
+        prwhn prwi prwta prwth prwto pws schedon schesi schetika seira shedon shesi shetika shmainei
+        shmera simainei simera simfona sinexeia sistima spiti sth sthn stigmh stigmi stin stis
+        stoicheia stoiheia stoixeia ston stous sumfwna sunexeia susthma sxedon sxesh sxesi sxetika
+        symfona symfwna synecheia syneheia synexeia systhma systima teleftaia teleutaia telika telos
+        thelei thelete thelo thelw thes thesh thesi ths tipota tmhma tmima tora toso toulachiston
+        toulahiston toulaxiston treis tropo twn twra uparxei uparxoun vash vivlio vlepo vlepw vradi
+        vrady vrisketai wra wres wste xereis xero xerw xora xoris xreiazetai xreiazomai xrhsh xrisi
+        xronia xrono xwra xwris yparchei yparchoun yparhei yparhoun yparxei yparxoun ypo ypologisti
+        zoi zois zwh zwhs
     """,
 }  # fmt: skip
+#: Words that others have as well: no evidence, and part of a text for which there is some.
+_COMMON: Final = {
+    "el": """
+        allo an apo auto den ean edo ena enas etsi gia h i kai kata mas me mesa meta mia mou na nai
+        o ohi oi ola otan oxi pio poli polu poly pos pote pou prin pros san sas se sou sta sti sto
+        ta tha thn ti tin tis to ton tou tous
+    """,
+    "fa": """
+        agar alan ast az ba bad barat bayad be dar daram dari farsi hala ham hame hast in kar kara
+        karam kard kardan ke man ra ro soal to va vali yani yek
+    """,
+}
+# Ends of Greek words that words of languages in Latin letters hardly ever have.
+_GREEK_ENDS: Final = frozenset(
+    """
+    aei agma airia alh amesa asias azei diko eies eis enh epei erh ewn fei ferei fora fores fos fwna
+    gei geia geio gmi heia helei hesi hetai hike hke hma hmera hnes hri hse hsh iako idia igmi ikes
+    ikh ikis ikoi ikou imeno inai iniki iou irio itera iwn iws kane keia ketai khs kous kwn leia
+    leio leon lesma lhs llada lloi llous lwn masia maste mata matos meio menes menos mfona moi naika
+    nei neia nena netai nhs nias niko nous ntiko nwn oges ohi oia oioi oion oios oipon olh omh onia
+    oniki ontai orei oreia osmo osmos otera otero otita oun ousa ousia oxh oxi pedo peidi pisis poi
+    poies pota pote pou pous prepe pse psh rizei rketa rnisi roi rouse rwn rwth sei seon sete shs
+    smou sth stiko taia tash telei thei thike thina thmo thos thta tigmi tikon tise tous twn ume
+    urgos wris wse wsh xan xei xeia xetai xete xhs xri ytera zetai
+""".split()  # noqa: SIM905 - one list like those above
+)
+_END_SIZES: Final = sorted({len(end) for end in _GREEK_ENDS})
+#: Letters of the shortest word with such an end.
+_SHORTEST: Final = 5
+_WORD = re.compile(r"[a-z0-9]+")
 _URDU: Final = frozenset(
     """
     assalam darkhwast hafiz ijazat inshallah janab khuda mashallah meharbani meherbani shukriya
@@ -78,7 +153,11 @@ _URDU: Final = frozenset(
 #: The language of each word.
 TAGS: Final = {word: tag for tag, words in _FREQUENT.items() for word in words.split()}
 _ALSO_URDU: Final = frozenset({"hi"})
-_WORDS: Final = Words(TAGS | dict.fromkeys(_URDU, "ur"), is_ascii=True)
+_GREEK: Final = "el"
+_SHARED: Final = {tag: frozenset(words.split()) for tag, words in _COMMON.items()}
+_WORDS: Final = Words(
+    TAGS | dict.fromkeys([*_URDU, *frozenset().union(*_SHARED.values())], ""), is_ascii=True
+)
 # Arabic letters without a Latin one are written as digits: `mar7aba`, `3amel`.
 _WITH_DIGIT = re.compile(r"(?!\d(?:rd|th|am|pm)\Z)[a-z]*[3579][a-z]{2,}")
 _FEWEST: Final = 2
@@ -93,22 +172,31 @@ def romanised(text: str) -> str | None:
     Cost grows with the text: callers cut it first.
     """
     words, number = _WORDS.found(text, _MOST_WORDS)
-    if len(words) < _FEWEST:
+    if not words:
         return None
-    found: dict[str, set[str]] = {}
-    hits = dict.fromkeys(_FREQUENT, 0)
+    found: defaultdict[str, list[str]] = defaultdict(list)
     for word in words:
         tag = TAGS.get(word)
         if tag is None and _WITH_DIGIT.fullmatch(word):
             tag = "ar"
         if tag is not None:
-            hits[tag] += 1
-            found.setdefault(tag, set()).add(word)
+            found[tag].append(word)
+    if _GREEK in found or not _SHARED[_GREEK].isdisjoint(words):
+        found[_GREEK] += _with_greek_ends(text)
     if not found:
         return None
-    best = max(found, key=lambda tag: (len(found[tag]), hits[tag]))
-    if len(found[best]) < _FEWEST or hits[best] < _LEAST_SHARE * number:
+    best = max(found, key=lambda tag: (len(set(found[tag])), len(found[tag])))
+    shared = _SHARED.get(best, frozenset())
+    hits = len(found[best]) + sum(word in shared for word in words)
+    if len(set(found[best])) < _FEWEST or hits < _LEAST_SHARE * number:
         return None
     if best in _ALSO_URDU and not _URDU.isdisjoint(words):
         best = "ur"
     return f"{best}-Latn"
+
+
+def _with_greek_ends(text: str) -> list[str]:
+    """Return the words of a text that have the end of a Greek word, and are not in the table."""
+    words = _WORD.findall(text.lower())[:_MOST_WORDS]
+    long = (word for word in words if len(word) >= _SHORTEST and word not in TAGS)
+    return [word for word in long if any(word[-size:] in _GREEK_ENDS for size in _END_SIZES)]

@@ -33,11 +33,13 @@ ALONE: Final = frozenset(name for name in BLOCKS if name.islower() and name != K
 # Chinese character is a word or half of one.
 _WEIGHTS: Final = {LATIN: 1, HAN: 4, KANA: 3, "ko": 3}
 _OTHER_WEIGHT: Final = 2
+#: The weights of all scripts, in the order of their numbers.
+WEIGHTS: Final = tuple(_WEIGHTS.get(name, _OTHER_WEIGHT) for name in NAMES)
 # Letters of another script beside Latin terms that are surely words of a sentence.
 _WORD_LETTERS: Final = 2
 _OTHER_WORD_LETTERS: Final = 5
-# Japanese is at least a quarter kana; Chinese quotes one occasionally.
-_HAN_PER_KANA: Final = 10
+#: Japanese has so many kana; Chinese quotes one occasionally.
+HAN_PER_KANA: Final = 10
 
 
 class Written(NamedTuple):
@@ -63,7 +65,7 @@ def written(text: str) -> Written | None:
         return None
     # In the order of the blocks: a set's own order differs from process to process.
     counts = {NAMES[number]: letters for number, letters in found}
-    if KANA in counts and counts[KANA] * _HAN_PER_KANA >= counts.get(HAN, 0):
+    if KANA in counts and counts[KANA] * HAN_PER_KANA >= counts.get(HAN, 0):
         counts[KANA] += counts.pop(HAN, 0)
     weights = {name: n * _WEIGHTS.get(name, _OTHER_WEIGHT) for name, n in counts.items()}
     script = max(weights, key=lambda name: (weights[name], name != LATIN))

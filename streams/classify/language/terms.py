@@ -25,6 +25,7 @@ _OTHERS: Final = """
     cuál cuándo dónde quien quién onde quando quem où quand quel quelle wann warum wer wo gdzie
     kiedy kto waar wanneer jak jest nie w z bir bu için nasıl ve apa dari yang dan untuk là gì
     của không
+    bedeutet betekent betyder betyr heißt oznacza significa signifie znaczy znamená
 """
 # Function words that titles also have between capitalised words.
 _LINKING: Final = frozenset({"a", "and", "by", "for", "from", "in", "of", "on", "the", "to"})
@@ -32,6 +33,7 @@ _ENGLISHS: Final = frozenset(_ENGLISH.split()) | _LINKING
 _FUNCTIONS: Final = _ENGLISHS | frozenset(_OTHERS.split())
 # English words that others have as well, with another meaning.
 _SHARED: Final = frozenset({"a", "am", "an", "in", "me", "on", "was"})
+_OWN: Final = _FUNCTIONS - _SHARED
 _ONLY_OTHERS: Final = frozenset(_OTHERS.split()) - _ENGLISHS
 _OTHER_WORDS: Final = Words(dict.fromkeys(_ONLY_OTHERS, ""), is_ascii=False)
 #: Words that are read.
@@ -42,11 +44,16 @@ _ASKS: Final = """
 _REQUESTS: Final = frozenset(_ASKS.split())
 _WORD = re.compile(r"[^\W\d_]+")
 # Capitalised words in a row, with linking words between them.
+_MARKS: Final = str.maketrans(dict.fromkeys('¿¡?!.,;:()"“”„«»', " "))
 _TITLE = re.compile(
     r"""\b[A-Z][\w'’]*+(?:\s+(?:(?:a|an|and|at|by|for|from|in|of|on|or|the|to|with)\s+){0,2}
         [A-Z0-9][\w'’]*+)+""",
     re.VERBOSE,
 )
+
+#: What a quotation begins with.
+QUOTES: Final = '"“„«'
+_QUOTED = re.compile(r"""[“„][^“”\n]{1,80}[“”] | "[^"\n]{1,80}" | «[^»\n]{1,80}»""", re.VERBOSE)
 
 
 def are_terms(latin: str) -> bool:
@@ -68,10 +75,21 @@ def without_titles(text: str) -> str | None:
     It then has function words of others and none of English. Cost grows with the text: callers cut
     it first.
     """
-    if not _OTHER_WORDS.found(text, _MOST_WORDS)[0]:
+    if not _OTHER_WORDS.found(text.translate(_MARKS), _MOST_WORDS)[0]:
         return None
     rest = _TITLE.sub(" ", text)
     if rest == text:
         return None
     words = {word.lower() for word in _WORD.findall(rest)}
     return None if words & _ENGLISHS - _SHARED or not words & _ONLY_OTHERS else rest
+
+
+def without_quotations(text: str) -> str | None:
+    """Return a text without what it quotes, where the rest has a function word of one language.
+
+    None where it has none. Cost grows with the text: callers cut it first.
+    """
+    rest = _QUOTED.sub(" ", text)
+    if rest == text or _OWN.isdisjoint(map(str.lower, _WORD.findall(rest))):
+        return None
+    return rest

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 NAME = "litellm"
 
-_REDACTED = "redacted-by-litellm"
+#: What LiteLLM logs instead of a text that is not to be logged.
+REDACTED = "redacted-by-litellm"
 
 #: Calls that are not answered by a model.
 _OTHER_CALLS = ("call_mcp_tool", "acall_mcp_tool", "list_mcp_tools")
@@ -348,4 +349,4 @@ def prompt_of(messages: object) -> object:
     """Return the prompt in a payload's messages; None where there is none or it is not logged."""
     # Where messages are not logged, a notice replaces them or their text.
     texts = [part(each, "content") for each in messages] if type(messages) is list else [messages]
-    return None if any(text == _REDACTED for text in texts) else messages or None
+    return None if any(text == REDACTED for text in texts) else messages or None
