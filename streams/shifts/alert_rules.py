@@ -101,13 +101,13 @@ UNCLASSIFIED = Rule("LLMShareUnclassified", "1h", None, 15 * 60, 15 * 60, 48 * 3
 # A drift pauses for days and goes on: it is one alert until a week after its condition last held.
 DRIFT_UP = Rule("LLMShareDrift", "7d", "up", 6 * 3600, 12 * 3600, 7 * 86400)
 DRIFT_DOWN = DRIFT_UP._replace(direction="down")
-# What comes or goes is one alert until its days have become the baseline.
+# What comes or goes is one alert until its days have become the baseline. What it mutes ends first.
 # A developer waits for its model, whose alert names the cause and mutes it.
-DEVELOPER_UP = Rule("LLMShareShiftDeveloper", "24h", "up", 4 * 3600, 4 * 3600, 48 * 3600)
+DEVELOPER_UP = Rule("LLMShareShiftDeveloper", "24h", "up", 4 * 3600, 4 * 3600, 24 * 3600)
 DEVELOPER_DOWN = DEVELOPER_UP._replace(direction="down")
 MODEL_NEW = Rule("LLMModelNew", "24h", "up", 1800, 1800, 48 * 3600)
 MODEL_GONE = Rule("LLMModelGone", "24h", "down", 1800, 1800, 48 * 3600)
-MODEL_DOUBLED = Rule("LLMModelDoubled", "24h", "up", 1800, 1800, 48 * 3600)
+MODEL_DOUBLED = Rule("LLMModelDoubled", "24h", "up", 1800, 1800, 24 * 3600)
 RULES = (
     *(DAY_UP, DAY_DOWN, HOUR_UP, HOUR_DOWN, DRIFT_UP, DRIFT_DOWN, UNCLASSIFIED),
     *(DEVELOPER_UP, DEVELOPER_DOWN, MODEL_NEW, MODEL_GONE, MODEL_DOUBLED),

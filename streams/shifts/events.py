@@ -4,7 +4,7 @@
                                  (-- 7 days: baseline B --)  ..(-- 24 h: share R --)
 
 A day is used once it has ended before the window began, so a launch is not its own baseline. Days
-are in UTC; in the baseline, a day counts half as much as the day after it.
+are in UTC; in the baseline, a day counts five eighths of the day after it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from streams.shifts.alert_rules import Gauges
-from streams.shifts.baseline import BASELINE_DAYS
+from streams.shifts.baseline import DAY_WEIGHTS
 from streams.shifts.estimate import evidence
 from streams.shifts.evaluation import PANES_A_DAY
 from streams.shifts.series import ratio, rows
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 #: The days in which something that is new must not have been there.
 PEAK_DAYS = 28
-#: The weight of each day in the baseline, the nearest first.
-DAY_WEIGHTS = tuple(0.5**day for day in range(BASELINE_DAYS))
 
 
 class Before(NamedTuple):

@@ -1,6 +1,6 @@
 """How often alerts on real shares start, and what they find of shifts that were added to them.
 
-    python tests/shifts/real_rates.py [--short] [--json FILE]
+    python tests/shifts/real_rates.py [--short] [--parts steps] [--json FILE]
 
 Shares are those of real/README.md. Each added shift begins at one of thirteen moments after the
 first 22 days. A start is an alert that begins to fire; a series is a key in a measure (tokens or
@@ -20,6 +20,7 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -166,32 +167,42 @@ def _own_trend(real: Real, key: str, pane: int) -> float:
     return float(np.polyfit(np.arange(len(share)), share, 1)[0])
 
 
-def measure(*, short: bool = False) -> dict:
-    started = time.process_time()
-    real = [openrouter(), openrouter(course=True)]
-    pools = [servegen(seed) for seed in (SEEDS[:1] if short else SEEDS)]
-    found: dict = {"quiet": [], "steps": [], "drifts": [], "launches": []}
+def _quiet(real: list[Real], pools: list[Real]) -> Iterator[dict]:
     for each in [*real, *pools]:
-        found["quiet"].append(say(quiet(each)))
-    for each in real[:1] if short else [*real, *pools]:
+        yield quiet(each)
+
+
+def _steps(real: list[Real], pools: list[Real]) -> Iterator[dict]:
+    for each in [*real, *pools]:
         usual = notified(each)
         for key in each.keys if each in pools else LARGE_KEYS:
             for points, hours in STEPS:
-                found["steps"].append(say(step(each, key, points, hours, usual)))
+                yield step(each, key, points, hours, usual)
+
+
+def _drifts(real: list[Real], pools: list[Real]) -> Iterator[dict]:
     for first in (FIRST_DAYS, FIRST_DAYS + 12):
         for key in LARGE_KEYS:
-            found["drifts"].append(say(drift(real[1], key, first=first)))
-    for pool in () if short else pools:
+            yield drift(real[-1], key, first=first)
+    for pool in pools:
         for key in pool.keys:
-            found["drifts"].append(say(drift(pool, key)))
+            yield drift(pool, key)
+
+
+def _launches(_: list[Real], __: list[Real]) -> Iterator[dict]:
     models = openrouter(str, course=True)
     for launch in (Launch(0.05), Launch(0.1), Launch(0.2, ramp=14)):
-        found["launches"].append(say(launches(models, launch)))
-    found["launches"].append(say(withdrawals(models, 0.05)))
-    return found | {
-        "date": datetime.now(UTC).date().isoformat(),
-        "cpu_seconds": round(time.process_time() - started, 1),
-    }
+        yield launches(models, launch)
+    yield withdrawals(models, 0.05)
+
+
+PARTS = {"quiet": _quiet, "steps": _steps, "drifts": _drifts, "launches": _launches}
+
+
+def measure(part: str, *, short: bool = False) -> list[dict]:
+    real = [openrouter()] if short else [openrouter(), openrouter(course=True)]
+    pools = [] if short else [servegen(seed) for seed in SEEDS]
+    return [say(row) for row in PARTS[part](real, pools)]
 
 
 def say(row: dict) -> dict:
@@ -202,12 +213,17 @@ def say(row: dict) -> dict:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--short", action="store_true", help="fewer shares")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     options = parser.parse_args()
-    found = measure(short=options.short)
-    print(f"\n{found['cpu_seconds']} s of CPU time")
-    if options.json is not None:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    for part in options.parts:
+        started = time.process_time()
+        rows = measure(part, short=options.short)
+        print(f"\n{part}: {time.process_time() - started:.1f} s of CPU time", flush=True)
+        if options.json is not None:
+            known = json.loads(options.json.read_text()) if options.json.exists() else {}
+            known |= {part: rows, "date": datetime.now(UTC).date().isoformat()}
+            options.json.write_text(json.dumps(known, indent=1) + "\n")
     return 0
 
 
