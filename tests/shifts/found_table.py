@@ -171,17 +171,25 @@ def _launches(rows: list[dict]) -> str:
 
 
 def _movers(movers: list[dict]) -> list[tuple[str, ...]]:
-    rows = []
-    for of in ("model", "tenant"):
-        simulated = _by_rate(movers, lambda row: _percent(row["right_one_first"]), mover=of)
-        in_alerts = _by_rate(
-            movers, lambda row: _percent(row["right_one_first_in_an_alert"]), mover=of
+    return [
+        (
+            title.format(of),
+            *(NOTHING, NOTHING),
+            *_by_rate(movers, _part(name), mover=of),
         )
-        cells = (
-            f"{one} (in alerts {other})" for one, other in zip(simulated, in_alerts, strict=True)
+        for of in ("model", "tenant")
+        for title, name in (
+            (
+                "a {} that brings ten points is named first in the alert",
+                "right_one_first_in_an_alert",
+            ),
+            ("that {}, or one that moved the share further meanwhile", "first_by_plan_in_an_alert"),
         )
-        rows.append((f"the {of} that moved a share is named first", NOTHING, NOTHING, *cells))
-    return rows
+    ]
+
+
+def _part(name: str) -> Callable[[dict], str]:
+    return lambda row: _percent(row[name])
 
 
 def _others(alerts: dict) -> list[tuple[str, ...]]:
@@ -189,29 +197,26 @@ def _others(alerts: dict) -> list[tuple[str, ...]]:
     days = first["first_condition_after_days"]
     nothing = (NOTHING, NOTHING)
 
-    def part(name: str) -> Callable[[dict], str]:
-        return lambda row: _percent(row[name])
-
     return [
         (
             "one tenant sends ten times as much for three hours: no alert of the hour",
             *nothing,
-            *_by_rate(alerts["bursts"], part("hour_tier_silent")),
+            *_by_rate(alerts["bursts"], _part("hour_tier_silent")),
         ),
         (
             "the same: no alert of the day",
             *nothing,
-            *_by_rate(alerts["bursts"], part("day_tier_silent")),
+            *_by_rate(alerts["bursts"], _part("day_tier_silent")),
         ),
         (
             "a model that the catalogue lacks takes 20 %: `LLMShareUnclassified`",
             *nothing,
-            *_by_rate(alerts["unknown"], part("unclassified_notifies")),
+            *_by_rate(alerts["unknown"], _part("unclassified_notifies")),
         ),
         (
             "the same: nothing else is notified in 72 hours",
             *nothing,
-            *_by_rate(alerts["unknown"], part("nothing_else_in_72_h")),
+            *_by_rate(alerts["unknown"], _part("nothing_else_in_72_h")),
         ),
         (
             "starts a series-week where nights have 2 % of the day's traffic, and at night",

@@ -17,6 +17,7 @@ from streams.shifts.alert_rules import (
     Gauges,
     met,
 )
+from streams.shifts.backtest.conditions import least_of_last
 
 
 def gauges(**given) -> Gauges:
@@ -143,3 +144,13 @@ def test_requests_are_silent_where_tokens_say_it_too(tokens, holds):
         beside = case._replace(tokens_zscore=np.array([tokens]))
 
         assert met(rule, "origin", beside).tolist() == [holds]
+
+
+def test_z_has_lasted_where_the_moments_before_are_all_known_and_above():
+    zscores = np.array([[3.0, 1.0], [2.6, 2.0], [2.7, np.nan], [2.8, 4.0], [2.9, 5.0]])
+
+    least = least_of_last(zscores, 2)
+    assert least[2:, 0].tolist() == [2.6, 2.6, 2.7]
+    assert np.isnan(least[:2]).all()
+    assert np.isnan(least[2:, 1]).all()
+    assert np.isnan(least_of_last(zscores, 5)).all()
