@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -12,6 +13,9 @@ from real_launches import NEW_MODEL, Launch, launched, launches, withdrawn
 from real_rates import LARGE_KEYS, drift, fired, quiet, step
 from real_shares import GROUPS, developer_of, openrouter, servegen
 from traffic_model import DAY_PANES
+
+from streams.shifts.backtest.alerts import alerts
+from streams.shifts.backtest.conditions import watch
 
 
 def test_openrouters_days_are_whole_and_named_by_origin():
@@ -91,10 +95,12 @@ def test_a_drift_of_twenty_points_in_eight_weeks_is_found_within_two(key):
 
 @pytest.mark.slow
 def test_launches_and_withdrawals_that_happened_are_found_on_their_day():
-    alerts = fired(openrouter(developer_of))
+    timeline = replace(openrouter(developer_of).timeline(), dimension="developer")
     found = {
         (alert.key, alert.direction, f"{datetime.fromtimestamp(alert.firing, UTC):%m-%d}")
-        for alert in alerts
+        for each in watch(timeline)
+        for alert in alerts(each)
+        if alert.firing is not None
     }
 
     for event in (
