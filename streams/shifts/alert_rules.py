@@ -27,14 +27,23 @@ SHIFT_WINDOWS: tuple[Window, ...] = get_args(Window)
 #: A shift above these multiples of max(usual spread, standard error) is unusual. There are several
 #: times as many languages as origins, so the threshold for languages is higher.
 DAY_ZSCORE = {"origin": 3.0, "language": 3.5}
+#: A rise of tokens that is smaller than that is an alert where z has been above this for as long as
+#: the condition looks back. A fall is not: it is mostly what the rise of another share leaves.
+LASTING_ZSCORE, LASTING_DIMENSION = 2.5, "origin"
+LASTING_SECONDS = 5 * 3600
 HOUR_ZSCORE = 4.0
-#: The z of a drift leaves jumps out, so it is lower.
-DRIFT_ZSCORE = {"origin": 2.5, "language": 3.0}
+#: The z of a drift leaves jumps out, so it is lower; of a fall it is higher, for the same reason.
+DRIFT_ZSCORE = {"origin": 1.5, "language": 3.0}
+DRIFT_DOWN_ZSCORE = {"origin": 3.0, "language": 3.0}
 #: Developers are many, like languages, and more are launched and withdrawn.
 DEVELOPER_ZSCORE, DEVELOPER_SHIFT = 3.5, 0.02
-#: Requests and cost are silent where tokens are this far from usual in the same direction: the
-#: alert on tokens says it.
-TOKENS_ZSCORE: dict[Window, float] = {"1h": 4.0, "24h": 3.0, "7d": 2.5}
+#: Requests and cost are silent where tokens are this far from usual in the same direction (up,
+#: down): the alert on tokens says it.
+TOKENS_ZSCORE: dict[Window, tuple[float, float]] = {
+    "1h": (4.0, 4.0),
+    "24h": (2.5, 3.0),
+    "7d": (1.5, 2.5),
+}
 #: A shift matters from this many points on …
 DAY_SHIFT, HOUR_SHIFT, DRIFT_SHIFT = 0.01, 0.03, 0.02
 #: … or, for a small key, where its share is this many times the expected one, or the inverse of it.
@@ -83,22 +92,22 @@ class Rule(NamedTuple):
 # An alert on the hour, and the one on unclassified traffic, keep firing until the day's statistics
 # have seen the same shift, and one on the day until its days have become the baseline, so that a
 # shift is one notification and not three. A fall waits longer: the share that rises, and mutes it,
-# names the cause.
-DAY_UP = Rule("LLMShareShiftDay", "24h", "up", 3600, 3 * 3600, 36 * 3600)
-DAY_DOWN = DAY_UP._replace(direction="down", for_seconds=6 * 3600, others_for_seconds=8 * 3600)
+# names the cause. It ends earlier, so that it does not outlive that alert and notify then.
+DAY_UP = Rule("LLMShareShiftDay", "24h", "up", 3600, 6 * 3600, 36 * 3600)
+DAY_DOWN = Rule("LLMShareShiftDay", "24h", "down", 9 * 3600, 12 * 3600, 24 * 3600)
 HOUR_UP = Rule("LLMShareShiftHour", "1h", "up", 30 * 60, 150 * 60, 24 * 3600)
 HOUR_DOWN = HOUR_UP._replace(direction="down", for_seconds=2 * 3600, others_for_seconds=4 * 3600)
 UNCLASSIFIED = Rule("LLMShareUnclassified", "1h", None, 15 * 60, 15 * 60, 48 * 3600)
 # A drift pauses for days and goes on: it is one alert until a week after its condition last held.
 DRIFT_UP = Rule("LLMShareDrift", "7d", "up", 6 * 3600, 12 * 3600, 7 * 86400)
 DRIFT_DOWN = DRIFT_UP._replace(direction="down")
-# What comes or goes is one alert until its days have become the baseline.
+# What comes or goes is one alert until its days have become the baseline. What it mutes ends first.
 # A developer waits for its model, whose alert names the cause and mutes it.
-DEVELOPER_UP = Rule("LLMShareShiftDeveloper", "24h", "up", 4 * 3600, 4 * 3600, 48 * 3600)
+DEVELOPER_UP = Rule("LLMShareShiftDeveloper", "24h", "up", 4 * 3600, 4 * 3600, 24 * 3600)
 DEVELOPER_DOWN = DEVELOPER_UP._replace(direction="down")
 MODEL_NEW = Rule("LLMModelNew", "24h", "up", 1800, 1800, 48 * 3600)
 MODEL_GONE = Rule("LLMModelGone", "24h", "down", 1800, 1800, 48 * 3600)
-MODEL_DOUBLED = Rule("LLMModelDoubled", "24h", "up", 1800, 1800, 48 * 3600)
+MODEL_DOUBLED = Rule("LLMModelDoubled", "24h", "up", 1800, 1800, 24 * 3600)
 RULES = (
     *(DAY_UP, DAY_DOWN, HOUR_UP, HOUR_DOWN, DRIFT_UP, DRIFT_DOWN, UNCLASSIFIED),
     *(DEVELOPER_UP, DEVELOPER_DOWN, MODEL_NEW, MODEL_GONE, MODEL_DOUBLED),
@@ -140,6 +149,8 @@ class Gauges(NamedTuple):
     peak: NDArray[np.float64] = _ABSENT
     #: z of tokens, where these are the gauges of another measure.
     tokens_zscore: NDArray[np.float64] = _ABSENT
+    #: The least z of the last hours up to now (`LASTING_SECONDS`), of tokens by origin and day.
+    lasting_zscore: NDArray[np.float64] = _ABSENT
 
 
 def rules_of(dimension: str) -> tuple[Rule, ...]:
@@ -171,20 +182,23 @@ def met(rule: Rule, dimension: str, gauges: Gauges) -> NDArray[np.bool_]:
         return _is_event(rule, gauges)
     if rule is UNCLASSIFIED:
         return (gauges.share >= UNCLASSIFIED_SHARE) & (gauges.zscore >= UNCLASSIFIED_ZSCORE)
-    alone = ~(_signed(rule, gauges.tokens_zscore) >= TOKENS_ZSCORE[rule.window])
+    silent_from = TOKENS_ZSCORE[rule.window][rule.direction == "down"]
+    alone = ~(_signed(rule, gauges.tokens_zscore) >= silent_from)
     if rule.window == "1h":
         return (
             alone
             & _is_large(rule, gauges, HOUR_SHIFT, HOUR_EFFECTIVE_REQUESTS)
             & _is_broad(rule, gauges)
         )
-    zscores, shift = (DRIFT_ZSCORE, DRIFT_SHIFT) if rule.window == "7d" else (DAY_ZSCORE, DAY_SHIFT)
-    far = _signed(rule, gauges.zscore) >= zscores.get(dimension, np.inf)
-    return alone & far & _is_large(rule, gauges, shift, DAY_EFFECTIVE_REQUESTS)
+    least_shift = DRIFT_SHIFT if rule.window == "7d" else DAY_SHIFT
+    far = _signed(rule, gauges.zscore) >= _zscores(rule).get(dimension, np.inf)
+    if rule is DAY_UP and dimension == LASTING_DIMENSION:
+        far = far | (gauges.lasting_zscore >= LASTING_ZSCORE)
+    return alone & far & _is_large(rule, gauges, least_shift, DAY_EFFECTIVE_REQUESTS)
 
 
 def zscore_threshold(window: Window, dimension: str, *, has_tenants: bool) -> float | None:
-    """Return the z from which a window's shift is an alert; None for a window without alerts.
+    """Return the z from which a rise of a window is an alert; None for a window without alerts.
 
     Where requests name no tenant, one customer's batch looks like a shift of all traffic, so there
     is no alert on the hour.
@@ -194,6 +208,13 @@ def zscore_threshold(window: Window, dimension: str, *, has_tenants: bool) -> fl
     if window != "1h":
         return (DRIFT_ZSCORE if window == "7d" else DAY_ZSCORE).get(dimension)
     return HOUR_ZSCORE if dimension in DAY_ZSCORE and has_tenants else None
+
+
+def _zscores(rule: Rule) -> dict[str, float]:
+    """Return the thresholds of a day or a drift by dimension."""
+    if rule.window != "7d":
+        return DAY_ZSCORE
+    return DRIFT_DOWN_ZSCORE if rule.direction == "down" else DRIFT_ZSCORE
 
 
 def _signed(rule: Rule, values: NDArray[np.float64]) -> NDArray[np.float64]:

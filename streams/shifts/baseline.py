@@ -4,7 +4,7 @@
                             (-- 7 days: baseline --)[hour]
 
 Both come from whole hours in UTC, so a restart loses nothing that hour panes hold. In the baseline,
-a day counts half as much as the day after it, because shares wander and a launch of last week is
+a day counts five eighths of the day after it, because shares wander and a launch of last week is
 soon usual. How weekends differ comes from four weeks of whole days (weekend.py).
 """
 
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 HOURS_A_DAY = 24
 BASELINE_DAYS = 7
-#: The weight of each day in the baseline, the nearest first.
-DAY_WEIGHTS = tuple(0.5**day for day in range(BASELINE_DAYS))
+#: The weight of each day in the baseline, the nearest first. Powers of 5/8 are exact in binary, so
+#: what never changes has no spread.
+DAY_WEIGHTS = tuple(0.625**day for day in range(BASELINE_DAYS))
 #: The hour before the earliest of seven days, to be centred on.
 BASELINE_HOURS = BASELINE_DAYS * HOURS_A_DAY + 1
 SPREAD_HOURS = 28 * HOURS_A_DAY

@@ -6,7 +6,9 @@
 
 A day that is far from the day before is a jump, and the day's alert reports it. So z is of the path
 of the share without jumps, and with each other daily change bounded by the scale. Days end with the
-last whole hour. `S` is the usual spread of the day.
+last whole hour. A jump in the middle of a day looks like two changes, neither of them a jump: so
+the lean is the mean of four, of days that end now and six, twelve and eighteen hours ago. `S` is
+the usual spread of the day.
 """
 
 from __future__ import annotations
@@ -31,6 +33,10 @@ JUMP = 2.0
 #: Days with data that each of the two needs.
 MIN_RECENT_DAYS, MIN_BEFORE_DAYS = 4, 10
 DRIFT_HOURS = (RECENT_DAYS + BEFORE_DAYS) * HOURS_A_DAY
+#: The lean is the mean of those of days that ended so many hours ago.
+ENDED_HOURS = (0, 6, 12, 18)
+#: The hours that are needed before each.
+NEEDED_HOURS = DRIFT_HOURS + ENDED_HOURS[-1]
 
 
 class HourCounts(NamedTuple):
@@ -67,7 +73,7 @@ def drift_of(hours: HourCounts, spread: Array, last: int) -> Drift:
     """Return the drift at each hour of `spread` [hours, keys], of the whole hours before it.
 
     `spread` is the usual spread of the day. Its rows are the last of `hours`, which have
-    `DRIFT_HOURS` before them; the last one begins at `last` (unix seconds).
+    `NEEDED_HOURS` before them; the last one begins at `last` (unix seconds).
     """
     number = len(spread)
     ends = np.arange(len(hours.counts) - number, len(hours.counts))
@@ -85,6 +91,10 @@ def drift_of(hours: HourCounts, spread: Array, last: int) -> Drift:
         error = np.fmax(error, coverage_error(now, then, share, baseline))
     scale = np.fmax(spread, error)
     lean, since = _lean(days, scale)
+    earlier = [_lean(_days(hours.counts, ends - ago), scale)[0] for ago in ENDED_HOURS[1:]]
+    leans = np.stack([lean, *earlier])
+    known = ~np.isnan(leans)
+    lean = np.where(known[0], ratio(np.nan_to_num(leans).sum(axis=0), known.sum(axis=0)), np.nan)
     requests = _days(hours.requests, ends)[:, -RECENT_DAYS:].sum(axis=1)
     begins = (last + HOUR.seconds * np.arange(1 - number, 1))[:, None]
     return Drift(

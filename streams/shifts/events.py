@@ -4,7 +4,7 @@
                                  (-- 7 days: baseline B --)  ..(-- 24 h: share R --)
 
 A day is used once it has ended before the window began, so a launch is not its own baseline. Days
-are in UTC; in the baseline, a day counts half as much as the day after it.
+are in UTC; in the baseline, a day counts five eighths of the day after it.
 """
 
 from __future__ import annotations

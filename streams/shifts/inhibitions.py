@@ -52,10 +52,11 @@ INHIBITIONS = (
         {"alertname": "LLMShareDrift", "direction": "down"},
         ("job", "gateway", "dimension"),
     ),
+    # What has been said of a share in one measure need not be said in another as a drift.
     Inhibition(
         {"alertname": "LLMShareShift.*"},
         {"alertname": "LLMShareDrift"},
-        ("job", "gateway", "dimension", "key", "measure", "direction"),
+        ("job", "gateway", "dimension", "key", "direction"),
     ),
     Inhibition(
         {"alertname": "LLMShareShiftHour"},

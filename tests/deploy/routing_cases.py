@@ -132,6 +132,9 @@ CASES = {
         ],
     ),
     "what the day has told is not told again as a drift": Case([shift()], [drift()]),
+    "what the day has told of requests is not told again as a drift of tokens": Case(
+        [shift(measure="requests")], [drift()]
+    ),
     "a drift mutes no shift of another share": Case([drift(), shift(direction="down", key="ru")]),
     "a drift up mutes those down and its own requests": Case(
         [drift()], [drift("down", key="row-open"), drift(measure="requests")]

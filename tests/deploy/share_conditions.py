@@ -45,7 +45,7 @@ CONDITIONS = {
         Condition("llm_share_baseline_seconds", "", ">=", 1_814_400),
     },
     ("LLMShareDrift", "up"): {
-        Condition("llm_share_shift_zscore", "origin", ">=", 2.5),
+        Condition("llm_share_shift_zscore", "origin", ">=", 1.5),
         Condition("llm_share_shift_zscore", "language", ">=", 3),
         Condition("llm_share_shift_ratio", "", ">=", 0.02),
         Condition("llm_share_shift_ratio", "", ">=", 0.005),
@@ -55,7 +55,7 @@ CONDITIONS = {
         Condition("llm_share_baseline_seconds", "", ">=", 1_814_400),
     },
     ("LLMShareDrift", "down"): {
-        Condition("llm_share_shift_zscore", "origin", "<=", -2.5),
+        Condition("llm_share_shift_zscore", "origin", "<=", -3),
         Condition("llm_share_shift_zscore", "language", "<=", -3),
         Condition("llm_share_shift_ratio", "", "<=", -0.02),
         Condition("llm_share_shift_ratio", "", "<=", -0.005),
@@ -133,9 +133,13 @@ CONDITIONS = {
 }
 
 
-#: Requests are silent where tokens are as far.
+#: Of tokens, a smaller rise that has lasted is an alert as well.
+LASTING = {
+    ("LLMShareShiftDay", "up"): {Condition("llm_share_shift_zscore", "origin", ">=", 2.5)},
+}
+#: Requests and cost are silent where tokens are so far: z of a rise, and of a fall.
 SILENT = {
-    (f"LLMShare{tier}", direction): {Condition("llm_share_shift_zscore", "", relation, sign * z)}
-    for tier, z in (("ShiftDay", 3), ("ShiftHour", 4), ("Drift", 2.5))
-    for direction, relation, sign in (("up", ">=", 1), ("down", "<=", -1))
+    (f"LLMShare{tier}", direction): {Condition("llm_share_shift_zscore", "", relation, z)}
+    for tier, *both in (("ShiftDay", 2.5, -3), ("ShiftHour", 4, -4), ("Drift", 1.5, -2.5))
+    for direction, relation, z in zip(("up", "down"), (">=", "<="), both, strict=True)
 }

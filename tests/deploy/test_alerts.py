@@ -17,13 +17,19 @@ import rules_in_use
 import yaml
 import yaml_text
 from laws import some
-from share_conditions import CONDITIONS, SILENT, Condition
+from share_conditions import CONDITIONS, LASTING, SILENT, Condition
 
 from streams.cli import COMMANDS
 from streams.gateway.bridge import metrics as bridge_metrics
 from streams.settings import table
+from streams.shifts.alert_rules import (
+    LASTING_SECONDS,
+    LASTING_ZSCORE,
+    UNCLASSIFIED_MEASURE,
+    Rule,
+    rules_of,
+)
 from streams.shifts.alert_rules import RULES as SHIFT_CONDITIONS
-from streams.shifts.alert_rules import UNCLASSIFIED_MEASURE, Rule, rules_of
 from streams.shifts.series import SHIFT_MEASURES
 from streams.web.metric_definitions import DEFINITIONS, exposed_name
 
@@ -415,9 +421,27 @@ def test_the_thresholds_of_the_rules_on_shares_are_these():
             expected = CONDITIONS[key]
             if labels.get("measure") == "cost":
                 expected = {each for each in expected if each.dimension != "language"}
-            if labels.get("measure") in {"requests", "cost"}:
-                expected = expected | SILENT.get(key, set())
-            assert conditions(alert) == expected
+            others = SILENT if labels.get("measure") in {"requests", "cost"} else LASTING
+            assert conditions(alert) == expected | others.get(key, set())
+
+
+def test_a_rise_that_has_lasted_is_one_of_as_many_hours_as_in_backtest():
+    looks_back = {
+        (*key, each["labels"]["measure"]): re.findall(
+            r"(?:\[|offset )(\w+)\]?\)? >= ([\d.]+)", _without_comments(each)
+        )
+        for each in ALERTS
+        for key in [(each["alert"], each["labels"].get("direction"))]
+        if key in LASTING
+    }
+
+    assert {measure: len(found) for (*_, measure), found in looks_back.items()} == {
+        "tokens": 2,
+        "requests": 0,
+        "cost": 0,
+    }
+    for length, z in looks_back["LLMShareShiftDay", "up", "tokens"]:
+        assert (seconds(length), float(z)) == (LASTING_SECONDS, LASTING_ZSCORE)
 
 
 def _measures(rule: Rule) -> tuple[str, ...]:

@@ -6,7 +6,9 @@ Models are OpenRouter's with their real course, as requests at a rate a second; 
 ten points of all tokens. Tenants are simulated (traffic_model.py); one of them brings ten points of
 one key.
 The mover is named when the alert on the share that rose fires, or a day later where none does: a
-notification that names a shift says what moved it.
+notification that names a shift says what moved it. The right one is the one that was added. Others
+come and go meanwhile, and may move the share further: `first_by_plan` is how often the one that is
+named first is the one that moves it most by what was planned, without the chance of the draw.
 """
 
 from __future__ import annotations
@@ -78,8 +80,29 @@ def drawn(start, names, keys, requests: np.ndarray, rng) -> Hours:
     return Hours(start, names, keys, tuple(each.reshape(numbers.shape) for each in counts))
 
 
-def named_first(hours: Hours, key: str, since: int, *, by_tenant: bool) -> tuple[bool, str | None]:
-    """Return whether an alert on the key fired, and who is named first as what moved it."""
+class Trial(NamedTuple):
+    """Whether an alert fired, and whether who is named first is the one added, or first by plan."""
+
+    fired: bool
+    is_right: bool
+    is_first: bool
+
+
+def planned(start, names, keys, requests: np.ndarray) -> Hours:
+    """Return hours of exactly what is expected, many times as much of it."""
+    numbers = 1000 * requests
+    mean = model.TOKENS.mean
+    return Hours(start, names, keys, (numbers, numbers * mean, numbers * mean**2))
+
+
+def trial(hours: Hours, plan: Hours, key: str, since: int, added: str, *, by_tenant: bool) -> Trial:
+    fired, moment = _moment(hours, key, since)
+    first, by_plan = (_first(each, key, moment, by_tenant=by_tenant) for each in (hours, plan))
+    return Trial(fired, first == added, first == by_plan)
+
+
+def _moment(hours: Hours, key: str, since: int) -> tuple[bool, int]:
+    """Return whether an alert on the key fired, and when who moved it is named."""
     timeline = hours.timeline()
     begins = hours.start + since * 3600
     times = [
@@ -89,7 +112,12 @@ def named_first(hours: Hours, key: str, since: int, *, by_tenant: bool) -> tuple
         for alert in alerts(each)
         if alert.firing is not None and alert.key == key
     ]
-    moment = min(times, default=begins + WITHIN * 3600) // 3600 * 3600
+    return bool(times), min(times, default=begins + WITHIN * 3600) // 3600 * 3600
+
+
+def _first(hours: Hours, key: str, moment: int, *, by_tenant: bool) -> str | None:
+    """Return who is named first at a moment as what moved a share."""
+    timeline = hours.timeline()
     statistics = _statistics(timeline, key, moment - 1)
     asked = movers.Shift(
         *("origin", key, "tokens", "24h", moment - 1, statistics, frozenset(timeline.panes.keys))
@@ -99,9 +127,8 @@ def named_first(hours: Hours, key: str, since: int, *, by_tenant: bool) -> tuple
     moved = movers.moved(history, movers.panes(view, history, asked), asked)
     if by_tenant:
         assert moved.tenants is not None
-        first = next((each.name for each in moved.tenants.movers if each.contribution > 0), None)
-        return bool(times), first
-    return bool(times), next((name for name, _ in leading(moved, "origin")), None)
+        return next((each.name for each in moved.tenants.movers if each.contribution > 0), None)
+    return next((name for name, _ in leading(moved, "origin")), None)
 
 
 def _statistics(timeline: Timeline, key: str, as_of: int):
@@ -136,8 +163,8 @@ def _view(hours: Hours, moment: int, *, by_tenant: bool) -> View:
     return view
 
 
-def by_model(rate: float) -> Iterator[tuple[bool, bool]]:
-    """Yield (an alert fired, the right one is named first) for models that take ten points."""
+def by_model(rate: float) -> Iterator[Trial]:
+    """Yield what is said of models that take ten points."""
     real = openrouter(str, course=True)
     tokens = real.tokens[:, 0].reshape(-1, HOUR_PANES, len(real.keys)).sum(axis=1)
     shares, whole = tokens / tokens.sum(axis=1, keepdims=True), tokens.sum(axis=1, keepdims=True)
@@ -153,12 +180,12 @@ def by_model(rate: float) -> Iterator[tuple[bool, bool]]:
             requests = shifted * whole[: len(shifted)] / whole.mean() * rate * 3600
             rng = np.random.default_rng([number, place, int(rate * 10)])
             hours = drawn(real.start, real.keys, keys, requests, rng)
-            found, first = named_first(hours, origin, since, by_tenant=False)
-            yield found, first == real.keys[place]
+            plan = planned(real.start, real.keys, keys, requests)
+            yield trial(hours, plan, origin, since, real.keys[place], by_tenant=False)
 
 
-def by_tenant(rate: float) -> Iterator[tuple[bool, bool]]:
-    """Yield (an alert fired, the right one is named first) for tenants that bring ten points."""
+def by_tenant(rate: float) -> Iterator[Trial]:
+    """Yield what is said of tenants that bring ten points."""
     for seed in SEEDS:
         gateway = Gateway(seed, rate, PAST_DAYS + 14)
         plan = gateway.plan()
@@ -181,8 +208,10 @@ def by_tenant(rate: float) -> Iterator[tuple[bool, bool]]:
             columns = [np.hstack(pair) for pair in zip(columns, added.counts, strict=True)]
             names = tuple(f"{place:016x}" for place in (*mix.tenant, tenant))
             hours = Hours(START, names, (*keys, key), tuple(columns))
-            found, first = named_first(hours, key, since, by_tenant=True)
-            yield found, first == f"{tenant:016x}"
+            of_hours = plan.rates[: end * HOUR_PANES].reshape(end, HOUR_PANES, -1).sum(axis=1)
+            wanted = np.hstack([of_hours[:, mix.tenant] * mix.weights[:end], more])
+            expected = planned(START, names, (*keys, key), wanted)
+            yield trial(hours, expected, key, since, f"{tenant:016x}", by_tenant=True)
 
 
 def measure() -> list[dict]:
@@ -195,17 +224,19 @@ def measure() -> list[dict]:
                     "mover": of,
                     "requests_per_second": rate,
                     "trials": len(found),
-                    "alerts": round(float(np.mean([each[0] for each in found])), 3),
-                    "right_one_first": round(float(np.mean([each[1] for each in found])), 3),
-                    "right_one_first_in_an_alert": _part(found),
+                    "alerts": round(float(np.mean([each.fired for each in found])), 3),
+                    "right_one_first": round(float(np.mean([each.is_right for each in found])), 3),
+                    "first_by_plan": round(float(np.mean([each.is_first for each in found])), 3),
+                    "right_one_first_in_an_alert": _part(found, "is_right"),
+                    "first_by_plan_in_an_alert": _part(found, "is_first"),
                 }
             )
             print(json.dumps(rows[-1]), flush=True)
     return rows
 
 
-def _part(found: list[tuple[bool, bool]]) -> float | None:
-    named = [is_right for fired, is_right in found if fired]
+def _part(found: list[Trial], name: str) -> float | None:
+    named = [getattr(each, name) for each in found if each.fired]
     return round(float(np.mean(named)), 3) if named else None
 
 

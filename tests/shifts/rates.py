@@ -72,7 +72,7 @@ WITHIN = {
     "+20 points in eight weeks": 14 * 24,
     "2 % language doubles": 24,
 }
-HOUR, DAY = "LLMShareShiftHour", "LLMShareShiftDay"
+HOUR, DAY, DRIFT = "LLMShareShiftHour", "LLMShareShiftDay", "LLMShareDrift"
 
 
 def quiet_rates(seeds, rates, days) -> list[dict]:
@@ -95,7 +95,8 @@ def quiet_rates(seeds, rates, days) -> list[dict]:
                     "series": series,
                     "series_weeks": round(weeks * series),
                     "starts_a_series_week": {
-                        name: round(counts[name] / (weeks * series), 4) for name in (DAY, HOUR)
+                        name: round(counts[name] / (weeks * series), 4)
+                        for name in (DAY, HOUR, DRIFT)
                     },
                     "unclassified_starts_a_week": round(counts["LLMShareUnclassified"] / weeks, 3),
                     "firing_part": round(float(np.mean([firing_part(each) for each in fired])), 5),

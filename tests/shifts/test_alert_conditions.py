@@ -9,6 +9,7 @@ from streams.shifts import alert_rules
 from streams.shifts.alert_rules import (
     DAY_DOWN,
     DAY_UP,
+    DRIFT_DOWN,
     DRIFT_UP,
     HOUR_DOWN,
     HOUR_UP,
@@ -16,6 +17,7 @@ from streams.shifts.alert_rules import (
     Gauges,
     met,
 )
+from streams.shifts.backtest.conditions import least_of_last
 
 
 def gauges(**given) -> Gauges:
@@ -39,6 +41,29 @@ def falling(**given) -> Gauges:
 
 CASES = {
     "day-z-of-origins": (DAY_UP, "origin", gauges(zscore=3.0), gauges(zscore=2.99)),
+    "day-z-that-has-lasted": (
+        *(DAY_UP, "origin"),
+        gauges(zscore=2.6, lasting_zscore=2.5),
+        gauges(zscore=2.6, lasting_zscore=2.49),
+    ),
+    "day-z-that-has-not": (
+        *(DAY_UP, "origin"),
+        gauges(),
+        gauges(zscore=2.99, lasting_zscore=np.nan),
+    ),
+    "day-z-that-has-lasted-of-a-language": (
+        *(DAY_UP, "language"),
+        gauges(),
+        gauges(zscore=3.4, lasting_zscore=3.4),
+    ),
+    "day-falls-however-long": (
+        *(DAY_DOWN, "origin"),
+        falling(),
+        falling(zscore=-2.9, lasting_zscore=-2.9),
+    ),
+    "drift-z": (DRIFT_UP, "origin", gauges(zscore=1.5), gauges(zscore=1.49)),
+    "drift-z-of-languages": (DRIFT_UP, "language", gauges(zscore=3.0), gauges(zscore=2.99)),
+    "drift-falls-z": (DRIFT_DOWN, "origin", falling(zscore=-3.0), falling(zscore=-2.99)),
     "day-z-of-languages": (DAY_UP, "language", gauges(zscore=3.5), gauges(zscore=3.49)),
     "day-one-point": (DAY_UP, "origin", gauges(shift=0.01), gauges(shift=0.0099)),
     "day-of-a-small-key": (
@@ -112,10 +137,20 @@ def test_only_dimensions_with_a_threshold_have_alerts():
     assert alert_rules.zscore_threshold("24h", "model", has_tenants=True) is None
 
 
-@pytest.mark.parametrize(("tokens", "holds"), [(2.4, True), (4.0, False), (-5.0, True)])
+@pytest.mark.parametrize(("tokens", "holds"), [(1.4, True), (4.0, False), (-5.0, True)])
 def test_requests_are_silent_where_tokens_say_it_too(tokens, holds):
     for rule in (DAY_UP, DRIFT_UP, HOUR_UP):
         case = gauges(zscore=5.0, shift=0.1, share=0.3, baseline=0.2, without_top_tenant=0.1)
         beside = case._replace(tokens_zscore=np.array([tokens]))
 
         assert met(rule, "origin", beside).tolist() == [holds]
+
+
+def test_z_has_lasted_where_the_moments_before_are_all_known_and_above():
+    zscores = np.array([[3.0, 1.0], [2.6, 2.0], [2.7, np.nan], [2.8, 4.0], [2.9, 5.0]])
+
+    least = least_of_last(zscores, 2)
+    assert least[2:, 0].tolist() == [2.6, 2.6, 2.7]
+    assert np.isnan(least[:2]).all()
+    assert np.isnan(least[2:, 1]).all()
+    assert np.isnan(least_of_last(zscores, 5)).all()

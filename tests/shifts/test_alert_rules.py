@@ -10,9 +10,10 @@ import rules_in_use
 from laws import some
 from test_alerts import RULE_GROUPS, run, tool
 
+from streams.shifts.alert_rules import LASTING_SECONDS, SHIFT_WINDOWS, UNCLASSIFIED, Gauges, met
 from streams.shifts.alert_rules import RULES as SHIFT_RULES
-from streams.shifts.alert_rules import SHIFT_WINDOWS, UNCLASSIFIED, Gauges, met
 from streams.shifts.backtest.alerts import spans
+from streams.shifts.backtest.conditions import least_of_last
 from streams.shifts.series import SHIFT_MEASURES, Measure
 
 STEPS = 900
@@ -33,10 +34,11 @@ NAMES = {
 }
 
 
-def drawn(seed: int, measure: str) -> Gauges:
+def drawn(seed: int, measure: str, window: str) -> Gauges:
     """Return figures by the step that cross each threshold now and then."""
     draw = np.random.default_rng(seed)
     blocks = STEPS // BLOCK
+    zscore_from = 1.2 if window == "7d" else 2.8
 
     def steps(low: float, high: float) -> np.ndarray:
         return np.repeat(np.round(draw.uniform(low, high, blocks), 4), BLOCK)
@@ -47,8 +49,10 @@ def drawn(seed: int, measure: str) -> Gauges:
     says = np.repeat(np.random.default_rng([seed, 2]).uniform(size=blocks) < 0.1, BLOCK)
     tokens = np.round(side * np.where(says, 4.5, 1.9), 4)
     shift = np.round(side * steps(0.004, 0.06), 4)
+    zscore = np.round(side * steps(zscore_from, 6.0), 4)
+    lasting = least_of_last(zscore[:, None], LASTING_SECONDS // 60)[:, 0]
     return Gauges(
-        zscore=np.round(side * steps(2.8, 6.0), 4),
+        zscore=zscore,
         shift=shift,
         share=np.round(np.maximum(baseline + shift, 0.0), 4),
         baseline=baseline,
@@ -57,6 +61,7 @@ def drawn(seed: int, measure: str) -> Gauges:
         effective=np.where(steps(0, 1) < 0.05, 20.0, 200.0),
         days=np.full(STEPS, 21.0),
         tokens_zscore=tokens if measure != "tokens" else np.array(np.nan),
+        lasting_zscore=lasting if (measure, window) == ("tokens", "24h") else np.array(np.nan),
     )
 
 
@@ -144,7 +149,7 @@ def evaluated_each(minutes: int) -> list[dict]:
 )
 @pytest.mark.parametrize("seed", some([1, 2]))
 def test_rules_and_conditions_fire_at_the_same_minutes(tmp_path, window, measure, seed):
-    gauges = drawn(seed, measure)
+    gauges = drawn(seed, measure, window)
     minutes = STEP_MINUTES[window]
     ready = {"series": 'tokenshare_ready{job="tokenshare", instance="a:6066"}'}
     test = {

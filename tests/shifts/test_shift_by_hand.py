@@ -77,11 +77,11 @@ def test_a_baseline_is_a_ratio_of_weighted_sums_over_three_hours_of_seven_days()
     counts[noon - 22] = [1000, 0]  # 14:00 is not near noon
     expected = expected_shares(counts, counts.sum(axis=1))
 
-    # The six days before day 9 weigh 1/2 + 1/4 + ... + 1/64 = 63/64 together.
-    # a: 40 + 63/64 * 3 hours * 5 of 80 + 63/64 * 30
+    # Day 9 weighs 1; the six days before it 5/8 + (5/8)^2 + ... + (5/8)^6 = 1.57 together.
+    # a: 40 + 1.57 * 3 hours * 5 of 80 + 1.57 * 30
     assert expected[noon].tolist() == pytest.approx([0.5, 0.5])
     # At 13:00 the three hours of day 9 are 12:00, 13:00 and 14:00.
-    few = 63 / 64 * 15
+    few = sum((5 / 8) ** day for day in range(1, 7)) * 15
     assert expected[noon + 1].tolist() == pytest.approx(
         [(1010 + few) / (1040 + 2 * few), (30 + few) / (1040 + 2 * few)]
     )

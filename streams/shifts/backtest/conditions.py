@@ -88,6 +88,8 @@ def watch(timeline: Timeline, first: int | None = None) -> list[Watched]:
             _gauges(timeline, each, before, lasts[part], days[begin:][part]) for part in parts
         ]
         if each == "tokens":
+            if timeline.dimension == alert_rules.LASTING_DIMENSION:
+                gauges = _lasting(gauges)
             tokens = [{name: of.zscore for name, of in part.items()} for part in gauges]
         else:
             gauges = [_beside(*pair) for pair in zip(gauges, tokens, strict=True)]
@@ -151,6 +153,29 @@ def _gauges(
 def _beside(gauges: dict[Window, Gauges], tokens: dict[Window, Array]) -> dict[Window, Gauges]:
     """Return the gauges of another measure with z of tokens."""
     return {name: of._replace(tokens_zscore=tokens[name]) for name, of in gauges.items()}
+
+
+def _lasting(parts: list[dict[Window, Gauges]]) -> list[dict[Window, Gauges]]:
+    """Return the gauges, in the order of time, with the least z of the last hours of the day's."""
+    zscores = np.concatenate([part["24h"].zscore for part in parts])
+    least = least_of_last(zscores, alert_rules.LASTING_SECONDS // MIDDLE.seconds)
+    ends = np.cumsum([len(part["24h"].zscore) for part in parts])
+    return [
+        part | {"24h": part["24h"]._replace(lasting_zscore=of)}
+        for part, of in zip(parts, np.split(least, ends[:-1]), strict=True)
+    ]
+
+
+def least_of_last(zscores: Array, number: int) -> Array:
+    """Return the least of each row and the `number` before it, NaN where these are fewer.
+
+    Prometheus looks at the same moments: those of the range, and the one at its beginning.
+    """
+    least = np.full(zscores.shape, np.nan)
+    if len(zscores) > number:
+        view = np.lib.stride_tricks.sliding_window_view(zscores, number + 1, axis=0)
+        least[number:] = view.min(axis=-1)
+    return least
 
 
 def _conditions(
