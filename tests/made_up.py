@@ -57,15 +57,18 @@ __all__ = [
 STEPS = {name: step.seconds for name, step in ALL_STEPS.items()}
 
 
-def made_up_history(dimension, step, start, now):
-    """Chinese open rises from 1.2 % to 27.4 % over the year; part of an hour is missing."""
+def made_up_history(dimension, step, start, now, end=None):
+    """Chinese open rises from 1.2 % to 27.4 % over the year; part of an hour is missing.
+
+    The points are those before `end`, `now` unless given.
+    """
     seconds = STEPS[step]
     chance = random.Random(f"{dimension}{step}")
     # 1970 began on a Thursday: weeks start four days later.
     shift = 4 * 86_400 if step == "1w" else 0
-    first = math.ceil((start - shift) / seconds) * seconds + shift
+    first = math.floor((start - shift) / seconds) * seconds + shift
     points = []
-    for at in range(int(first), int(now), seconds):
+    for at in range(int(first), int(min(now, end or now)), seconds):
         if step == "5m" and 6 * 3600 < now - at < 7 * 3600:
             continue
         done = max(0.0, 1 - (now - at) / (365 * 86_400))
@@ -168,9 +171,9 @@ def made_up_sources(state="shifted", **changes):
     """
 
     async def history(asked):
-        start = asked.start or time.time() - 3600
-        now = min(time.time(), asked.end or time.time())
-        return made_up_history(asked.dimension, asked.step, start, now)
+        now = time.time()
+        start = now - 3600 if asked.start is None else asked.start
+        return made_up_history(asked.dimension, asked.step, start, now, asked.end)
 
     async def part(asked):
         return made_up_part(dict(asked.chosen), asked.dimensions, time.time()) | changes

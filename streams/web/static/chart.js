@@ -33,8 +33,9 @@ const near = new Promise((resolve) => {
 let newest = 0;
 
 // times: starts of the steps and the end of the last one, as texts of a date axis.
-// bands: bottom to top, {name, short, paint, pattern, ratios}, one ratio a time.
-export async function draw(chart, { times, bands, labels }) {
+// bands: bottom to top, {name, short, paint, pattern, ratios}, one ratio a time. line: {name, times,
+// ratios} of another period, or null.
+export async function draw(chart, { times, bands, labels, line }) {
   const turn = ++newest;
   // Reading the library takes a second, and the areas alone a few milliseconds.
   if (!chart.classList.contains("js-plotly-plot")) sketch(chart, { times, bands });
@@ -54,12 +55,21 @@ export async function draw(chart, { times, bands, labels }) {
     hovertemplate: "%{y:.1f} %",
     showlegend: false,
   }));
+  if (line) {
+    // Ink on ground: it is seen on a band of any colour.
+    for (const [ink, width, dash] of [["ground", 4, "solid"], ["ink", 2, "dash"]]) {
+      traces.push({
+        type: "scatter", mode: "lines", name: escapeText(line.name), x: line.times, y: line.ratios.map((ratio) => (ratio == null ? null : ratio * 100)),
+        line: { width, color: colour(ink), dash }, hovertemplate: "%{y:.1f} %", hoverinfo: dash === "solid" ? "skip" : undefined, showlegend: false,
+      });
+    }
+  }
   const layout = {
     margin: { l: 46, r: 4, t: 10, b: 38 },
     paper_bgcolor: "transparent", plot_bgcolor: "transparent", font,
     hovermode: "x unified", hoverlabel: { namelength: 40, bgcolor: colour("ground"), bordercolor: colour("line"), font: { ...font, color: colour("ink") } },
     dragmode: false,
-    xaxis: { type: "date", fixedrange: true, showgrid: false, linecolor: colour("line"), ticks: "outside", tickcolor: colour("line"), nticks: Math.max(3, Math.floor(chart.clientWidth / 110)), hoverformat: labels },
+    xaxis: { type: "date", range: [times[0], times.at(-1)], fixedrange: true, showgrid: false, linecolor: colour("line"), ticks: "outside", tickcolor: colour("line"), nticks: Math.max(3, Math.floor(chart.clientWidth / 110)), hoverformat: labels },
     yaxis: { range: [0, 100], fixedrange: true, tickvals: [0, 25, 50, 75, 100], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"], gridcolor: colour("line"), zeroline: false },
     annotations: bandLabels(times, bands, font, colour, chart.clientHeight),
   };
@@ -78,7 +88,7 @@ export async function picture(chart, format, words) {
     ...chart.layout, paper_bgcolor: ground, title: { text: escapeText(words), x: 0.01, font: { size: 16 } },
     margin: { l: 56, r: 16, t: 56, b: 44 }, legend: { orientation: "h", y: -0.08, traceorder: "reversed" },
   };
-  const data = chart.data.map((trace) => ({ ...trace, showlegend: true }));
+  const data = chart.data.map((trace) => ({ ...trace, showlegend: trace.hoverinfo !== "skip" }));
   const text = await Plotly.toImage({ data, layout }, { format, ...PICTURE, imageDataOnly: true });
   if (format === "svg") return new Blob([text], { type: "image/svg+xml" });
   return new Blob([Uint8Array.from(atob(text), (character) => character.codePointAt(0))], { type: "image/png" });

@@ -2,6 +2,7 @@
 
 import { showAnswer, showPart } from "./answer.js";
 import { ask } from "./ask.js";
+import { fetchOther, isKnown, otherPeriod, periodWords, windowPeriod } from "./compare.js";
 import { byId, choice, el, fill } from "./dom.js";
 import { filterQuery, isCounted, isFiltered, isSame, nameOf, notCounted, showCrumbs } from "./filter.js";
 import { showPipeline, showStatus } from "./health.js";
@@ -21,6 +22,7 @@ import { measureOf, momentTime, percent, WINDOWS } from "./words.js";
 const SHIFTS_EVERY_SECONDS = 10;
 const MOVERS_EVERY_SECONDS = 30;
 const NOTES_EVERY_SECONDS = 30;
+const OTHERS_EVERY_SECONDS = 60;
 const RETRY_SECONDS = 5;
 // A browser asks its reader for the token each time that the worker does.
 const TOKEN_SECONDS = 60;
@@ -29,13 +31,15 @@ let shares = null;
 let shifts = null;
 let history = null;
 let notes = null;
+// The other period of the chosen window: {none} or {name, start, end, of: {dimension: its points}}.
+let others = null;
 let range = FIRST_RANGES[0];
 let answeredAt = performance.now();
 let failure = "";
 // The place that the address names is gone to once, when what is there has come.
 let isPlaced = false;
 
-const due = { shares: -Infinity, shifts: -Infinity, history: -Infinity, movers: -Infinity, notes: -Infinity };
+const due = { shares: -Infinity, shifts: -Infinity, history: -Infinity, movers: -Infinity, notes: -Infinity, others: -Infinity };
 const isDue = (what) => performance.now() > due[what];
 const later = (what, seconds) => { due[what] = performance.now() + 1000 * seconds; };
 const rangeNow = () => (view.from || view.to ? ownRange(view.from, view.to, shares?.as_of || Date.now() / 1000) : RANGES.find(({ key }) => key === (view.range ?? range)));
@@ -65,7 +69,7 @@ async function round() {
   if (!shares || failure) return;
   // Before the chart, which does not move when they come.
   if (isDue("notes")) await askNotes();
-  await Promise.all([isDue("shifts") && askShifts(), isDue("history") && askHistory()]);
+  await Promise.all([isDue("shifts") && askShifts(), isDue("history") && askHistory(), view.against && isDue("others") && askOthers()]);
   if (isDue("movers") && change(shifts, shiftNow())) await askMovers();
 }
 
@@ -115,6 +119,7 @@ async function askHistory() {
   const { over } = view;
   const asked = rangeNow();
   const part = filterQuery(view.filter);
+  const { against } = view;
   later("history", asked.every);
   if (!isCounted(view.filter, over)) {
     history = null;
@@ -124,7 +129,7 @@ async function askHistory() {
   try {
     const body = await fetchHistory(over, asked, shares.as_of || Date.now() / 1000, part, ask);
     // Whoever chose something else in the meantime gets that.
-    if (over !== view.over || asked.key !== rangeNow().key || part !== filterQuery(view.filter)) { due.history = -Infinity; isWanted = true; return; }
+    if (over !== view.over || asked.key !== rangeNow().key || part !== filterQuery(view.filter) || against !== view.against) { due.history = -Infinity; isWanted = true; return; }
     const shorter = !view.from && !view.to && FIRST_RANGES[FIRST_RANGES.indexOf(asked.key) + 1];
     if (shorter && !view.range && body.points.length < 2) {
       range = shorter;
@@ -132,13 +137,56 @@ async function askHistory() {
       await askHistory();
       return;
     }
-    history = body;
+    const other = against ? await askOther(over, asked, part, against) : null;
+    if (against !== view.against) { due.history = -Infinity; isWanted = true; return; }
+    history = { ...body, other };
     redraw();
   } catch (error) {
     later("history", RETRY_SECONDS);
     if (history) byId("chart-note").textContent = `The history could not be loaded: ${error.message}`;
     else showNoHistory(`The history could not be loaded: ${error.message}`);
   }
+}
+
+// The period that this one is set against, or why there is none.
+async function askOther(over, asked, part, against) {
+  const other = otherPeriod(asked, against, shares.as_of || Date.now() / 1000, shares.since);
+  if (other.none) return other;
+  return fetchOther(over, other, part, ask).catch((error) => ({ none: `${other.name} could not be loaded: ${error.message}` }));
+}
+
+// The window's tables against the other period: each dimension that is shown.
+async function askOthers() {
+  later("others", OTHERS_EVERY_SECONDS);
+  const { against, window, filter } = view;
+  const now = shares.windows[window];
+  if (!now) return;
+  const other = windowPeriod(window, now.seconds, against, shares.as_of || Date.now() / 1000, shares.since);
+  const wanted = other.none ? [] : [...new Set(["origin", view.by, ...(isServedKnown(shares.windows) ? ["jurisdiction"] : []), ...(isServedSeen() ? ["provider"] : [])])].filter((dimension) => isCounted(filter, dimension));
+  const found = { ...other, of: {} };
+  try {
+    // One at a time: the worker answers few long questions at once.
+    for (const dimension of wanted) found.of[dimension] = await fetchOther(dimension, other, filterQuery(filter), ask);
+  } catch (error) {
+    later("others", RETRY_SECONDS);
+    found.none = `${other.name} could not be loaded: ${error.message}`;
+  }
+  if (against !== view.against || window !== view.window || !isSame(filter, view.filter)) { due.others = -Infinity; isWanted = true; return; }
+  others = found;
+  show();
+}
+
+// What a table's difference is against, or null.
+function otherTo(dimension) {
+  const found = view.against && !others?.none ? others?.of[dimension] : null;
+  return found && isKnown(found, view.measure) ? found : null;
+}
+
+function againstWords() {
+  if (!view.against || !others) return "";
+  if (others.none) return others.none;
+  if (!otherTo("origin")) return others.of.origin ? `No comparison with ${others.name}: nothing is known of its ${measureOf(view.measure).of}.` : "";
+  return `Difference: points against ${others.name}, ${periodWords(others)}; grey where chance explains it.`;
 }
 
 // Without its notes a chart is whole: those before stay.
@@ -172,9 +220,10 @@ function show() {
   byId("shares-csv").href = `api/v1/shares?format=csv${filterQuery(view.filter)}`;
   if (isPart) showPart(shares, view, nameOf(view.filter, keyNames));
   else showAnswer(shares, shifts, view);
-  fill(byId("origin-shares"), sharesTable(windows, "origin", view.measure, view.window, true, spanNow(), isPart ? null : expectedOf(shifts, "origin", view)).table);
+  fill(byId("origin-shares"), sharesTable(windows, "origin", view.measure, view.window, true, spanNow(), { expected: isPart ? null : expectedOf(shifts, "origin", view), other: otherTo("origin") }).table);
   showKeys(windows);
-  showServed(windows, view, spanNow());
+  fill(byId("against-note"), againstWords());
+  showServed(windows, view, spanNow(), otherTo);
   showMeasures(windows);
   if (shifts) showShifts(shifts, view, openShift);
   showUnknown(shares, view.measure);
@@ -196,7 +245,7 @@ function showKeys(windows) {
   // What has just been chosen is on its way: the table before it stays until then.
   if (!windows[view.window]?.[view.by]) return;
   byId("keys-heading").textContent = `By ${view.by}`;
-  const made = sharesTable(windows, view.by, view.measure, view.window, view.all, spanNow());
+  const made = sharesTable(windows, view.by, view.measure, view.window, view.all, spanNow(), { other: otherTo(view.by) });
   fill(byId("key-shares"), made.total ? made.table : el("p", { class: "note" }, "Nothing yet."));
   showMore(byId("more"), made, view.all);
   byId("web-note").hidden = view.by !== "language" || !made.total;
@@ -258,10 +307,14 @@ function showChoices() {
   for (const name of ["from", "to"]) byId(name).value = view[name];
 }
 
+// What decides which history is asked for.
+const PERIOD = ["filter", "over", "range", "from", "to", "against"];
 onChange((parts) => {
   showChoices();
   if (parts.has("filter")) history = null;
-  if (["filter", "over", "range", "from", "to"].some((part) => parts.has(part))) due.history = -Infinity;
+  if (["filter", "window", "against"].some((part) => parts.has(part))) others = null;
+  if (["filter", "window", "against", "by"].some((part) => parts.has(part))) due.others = -Infinity;
+  if (PERIOD.some((part) => parts.has(part))) due.history = -Infinity;
   const wanted = shiftNow();
   const isOther = wanted && ["shift", "measure", "window"].some((part) => parts.has(part));
   if (isOther) {
@@ -271,7 +324,7 @@ onChange((parts) => {
   show();
   if (parts.has("measure")) redraw();
   if (place()) goTo(place());
-  if (isOther || ["by", "filter", "over", "range", "from", "to"].some((part) => parts.has(part))) refresh();
+  if (isOther || ["by", "window", ...PERIOD].some((part) => parts.has(part))) refresh();
 });
 
 showChoices();

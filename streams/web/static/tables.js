@@ -1,10 +1,11 @@
 // The shares of now: one row a key, one column a window.
 
+import { apartOf } from "./compare.js";
 import { el, header, swatch, table } from "./dom.js";
 import { drillLink } from "./filter.js";
 import { isFull } from "./points.js";
 import { webCells } from "./weblanguages.js";
-import { amount, compact, compactAmount, count, keyName, measureOf, ORIGINS, originOf, percent, rangeWords, REST, share, spanWords, windowOf, WINDOWS } from "./words.js";
+import { amount, compact, compactAmount, count, keyName, measureOf, ORIGINS, originOf, percent, points, rangeWords, REST, share, spanWords, windowOf, WINDOWS } from "./words.js";
 
 const ROWS_AT_FIRST = 8;
 const CAPTIONS = { origin: "Origin of the model", language: "Language of the prompt", developer: "Developer of the model", model: "Model", provider: "Provider that served it", jurisdiction: "Country whose law the provider is under" };
@@ -12,14 +13,16 @@ const CAPTIONS = { origin: "Origin of the model", language: "Language of the pro
 // What a reader of the origins adds up: both are parts of the same whole, and overlap in one row.
 const SUMS = [["All Chinese", ["cn-open", "cn-proprietary"]], ["All open", ["cn-open", "row-open"]]];
 
-// span: {since, asOf}, what tells whether a window is full. expected: by key, or null.
-export function sharesTable(windows, dimension, measure, picked, all, { since, asOf }, expected = null) {
+// span: {since, asOf}, what tells whether a window is full. other: the period that the picked window is
+// set against; expected: by key. Either may be null; both would be too many columns.
+export function sharesTable(windows, dimension, measure, picked, all, { since, asOf }, { expected: usual = null, other = null } = {}) {
+  const expected = other ? null : usual;
   const ratio = `${measure}_ratio`;
   const lookup = Object.fromEntries(
     WINDOWS.map(({ key }) => [key, new Map((windows[key]?.[dimension] ?? []).map((row) => [row.key, row]))]),
   );
   const rows = order(windows[picked]?.[dimension] ?? [], dimension, measure);
-  const web = dimension === "language" ? webCells(rows.map(({ key }) => key)) : null;
+  const web = dimension === "language" && !other ? webCells(rows.map(({ key }) => key)) : null;
   const shown = all || dimension === "origin" ? rows : rows.slice(0, ROWS_AT_FIRST);
   const body = shown.map((row) => {
     const bar = el("span");
@@ -39,12 +42,14 @@ export function sharesTable(windows, dimension, measure, picked, all, { since, a
         el("span", { class: paint ? "bar under-swatch" : "bar", "aria-hidden": "true" }, bar))),
       ...WINDOWS.map(({ key }) => cell(lookup[key].get(row.key), windows[key], ratio, measure, key === picked)),
       ...(expected ? [expectedCell(expected.get(row.key))] : []),
+      ...(other ? [apartCell(apartOf(row, windows[picked], other, measure))] : []),
       ...(web ? [web.get(row.key)] : []),
     ];
   });
   const heads = [
     "", ...WINDOWS.map(({ key, name, long }) => windowHead(key, name, long, picked, isFull(windows[key], since, asOf) ? null : spanWords(asOf - since))),
     ...(expected ? [el("th", { scope: "col", class: "expected", title: `Expected in the last ${windowOf(picked).long}, from the days before` }, "Expected")] : []),
+    ...(other ? [el("th", { scope: "col", class: "apart", title: `The last ${windowOf(picked).long} against ${other.name}` }, "Difference", el("small", null, "points"))] : []),
     ...(web ? [el("th", { scope: "col", class: "web", title: "Per cent of websites by the language of their home page" }, "Web", el("small", null, "sites"))] : []),
   ];
   heads[0] = el("th", { scope: "col" }, el("span", { class: "unseen" }, CAPTIONS[dimension]));
@@ -52,11 +57,12 @@ export function sharesTable(windows, dimension, measure, picked, all, { since, a
     header("row", name),
     ...WINDOWS.map(({ key }) => el("td", { class: key === picked ? "picked" : null }, share(sumOf(lookup[key], keys, ratio, windows[key]?.[measure])))),
     ...(expected ? [el("td", { class: "expected" }, share(keys.reduce((sum, key) => sum + (expected.get(key)?.baseline ?? NaN), 0)))] : []),
+    ...(other ? [apartCell(apartOf(sumRow(keys, lookup[picked], ratio), windows[picked], other, measure, keys))] : []),
   ]) : [];
   foot.push([
     header("row", `All ${measureOf(measure).all ?? measureOf(measure).of}`),
     ...WINDOWS.map(({ key }) => el("td", { title: amount(windows[key]?.[measure], measure) }, compactAmount(windows[key]?.[measure], measure))),
-    ...(expected ? [el("td", { class: "expected" })] : []),
+    ...(expected || other ? [el("td", { class: expected ? "expected" : "apart" })] : []),
     ...(web ? [el("td", { class: "web", title: "Another unit: not added up" })] : []),
   ]);
   const caption = `${CAPTIONS[dimension]}, per cent of ${measureOf(measure).of}${web ? "; web: per cent of sites" : ""}`;
@@ -74,6 +80,13 @@ function expectedCell(of) {
   if (!of) return el("td", { class: "expected muted", title: "Not known" }, "–");
   return el("td", { class: "expected muted", title: of.usual == null ? null : `normal range ${rangeWords(of.baseline, of.usual)}` }, share(of.baseline));
 }
+
+function apartCell(of) {
+  if (!of) return el("td", { class: "apart muted", title: "Not known by name in the other period" }, "–");
+  return el("td", { class: of.isSure ? "apart" : "apart muted", title: `${percent(of.then)} then${of.isSure ? "" : "; the difference is no more than chance"}` }, points(of.apart));
+}
+
+const sumRow = (keys, rows, ratio) => ({ key: keys[0], [ratio]: keys.reduce((sum, key) => sum + (rows.get(key)?.[ratio] ?? 0), 0) });
 
 function sumOf(rows, keys, ratio, whole) {
   return whole ? keys.reduce((sum, key) => sum + (rows.get(key)?.[ratio] ?? 0), 0) : NaN;

@@ -99,6 +99,10 @@ export function clock(unix) {
 const momentFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
 export const momentTime = (unix) => (unix ? `${momentFormat.format(new Date(unix * 1000))} UTC` : "–");
 
+const dateFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
+// A day, in UTC as all days that are counted.
+export const dayWords = (unix) => dateFormat.format(new Date(unix * 1000));
+
 // When a known event was; without the time of day where it is midnight. In UTC it says so.
 export function noteTime(unix, isLocal) {
   const date = new Date(unix * 1000);
