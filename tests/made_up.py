@@ -57,6 +57,24 @@ __all__ = [
 STEPS = {name: step.seconds for name, step in ALL_STEPS.items()}
 
 
+def _shares_then(dimension, done, chance):
+    """Shares by a dimension when a part (0-1) of the year has passed."""
+    if dimension == "origin":
+        rise = 0.012 + 0.262 * done**1.6 - ORIGIN_SHARES["cn-open"]
+        return drifted(ORIGIN_SHARES, "cn-open", rise * chance.uniform(0.97, 1.03))
+    if dimension == "language":
+        shares = {key: share for key, (_, share) in LANGUAGE_SHARES.items()}
+        return drifted(shares, "zh-Hans", 0.02 * done + chance.uniform(0, 0.004))
+    if dimension == "developer":
+        return drifted(DEVELOPER_SHARES, "DeepSeek", chance.uniform(-0.01, 0.01))
+    if dimension == "provider":
+        return {key: share for key, (_, share, _) in PROVIDER_SHARES.items()}
+    if dimension == "jurisdiction":
+        return JURISDICTION_SHARES
+    shares = {key: share for key, (share, _) in MODEL_SHARES.items()}
+    return drifted(shares, "deepseek/deepseek-v3.2", chance.uniform(-0.01, 0.01))
+
+
 def made_up_history(dimension, step, start, now, end=None):
     """Chinese open rises from 1.2 % to 27.4 % over the year; part of an hour is missing.
 
@@ -74,21 +92,7 @@ def made_up_history(dimension, step, start, now, end=None):
         done = max(0.0, 1 - (now - at) / (365 * 86_400))
         requests = round(seconds * 37.3 * chance.uniform(0.8, 1.2))
         tokens = requests * 5_431
-        if dimension == "origin":
-            rise = 0.012 + 0.262 * done**1.6 - ORIGIN_SHARES["cn-open"]
-            shares = drifted(ORIGIN_SHARES, "cn-open", rise * chance.uniform(0.97, 1.03))
-        elif dimension == "language":
-            shares = {key: share for key, (_, share) in LANGUAGE_SHARES.items()}
-            shares = drifted(shares, "zh-Hans", 0.02 * done + chance.uniform(0, 0.004))
-        elif dimension == "developer":
-            shares = drifted(DEVELOPER_SHARES, "DeepSeek", chance.uniform(-0.01, 0.01))
-        elif dimension == "provider":
-            shares = {key: share for key, (_, share, _) in PROVIDER_SHARES.items()}
-        elif dimension == "jurisdiction":
-            shares = JURISDICTION_SHARES
-        else:
-            shares = {key: share for key, (share, _) in MODEL_SHARES.items()}
-            shares = drifted(shares, "deepseek/deepseek-v3.2", chance.uniform(-0.01, 0.01))
+        shares = _shares_then(dimension, done, chance)
         cells = {
             key: [
                 round(tokens * share),
