@@ -17,6 +17,7 @@ from made_up_shares import (
     MODEL_SHARES,
     ORIGIN_SHARES,
     PROVIDER_SHARES,
+    TENANT_SHARES,
     WINDOWS,
     cost_of,
     drifted,
@@ -27,7 +28,7 @@ from made_up_shares import (
 )
 from made_up_shifts import made_up_moved, made_up_shifts, mover, movers
 
-from streams.classify.keys import ALL_DIMENSIONS
+from streams.classify.keys import ALL_DIMENSIONS, TENANT
 from streams.shares.filtered import unavailable
 from streams.shares.history import STEPS as ALL_STEPS
 from streams.web.server import Sources, make_app, serve
@@ -71,6 +72,8 @@ def _shares_then(dimension, done, chance):
         return {key: share for key, (_, share, _) in PROVIDER_SHARES.items()}
     if dimension == "jurisdiction":
         return JURISDICTION_SHARES
+    if dimension == TENANT:
+        return {key: share for key, (_, share) in TENANT_SHARES.items()}
     shares = {key: share for key, (share, _) in MODEL_SHARES.items()}
     return drifted(shares, "deepseek/deepseek-v3.2", chance.uniform(-0.01, 0.01))
 
@@ -150,6 +153,11 @@ def made_up_part(chosen, dimensions, now):
     """The body of /api/v1/shares for a part of the traffic: a tenth of everything each time."""
     missing = unavailable(chosen)
     body = only(dimensions - missing, made_up_shares(now))
+    if TENANT in chosen:
+        body["windows"] = {name: body["windows"][name] for name in ("24h", "7d")}
+        for window in body["windows"].values():
+            if TENANT in window:
+                window[TENANT] = [row for row in window[TENANT] if row["key"] == chosen[TENANT]]
     for window in body["windows"].values():
         window["everything"] = {
             name: window[name] * (10 ** len(chosen))
@@ -160,7 +168,7 @@ def made_up_part(chosen, dimensions, now):
 
 def only(dimensions, body):
     """The body of /api/v1/shares with no more than these dimensions."""
-    left_out = {*ALL_DIMENSIONS} - {*dimensions}
+    left_out = {*ALL_DIMENSIONS, TENANT} - {*dimensions}
     windows = {
         name: {part: value for part, value in window.items() if part not in left_out}
         for name, window in body["windows"].items()

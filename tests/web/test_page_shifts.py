@@ -86,7 +86,7 @@ def test_a_language_is_taken_apart_by_origin(open_page, address):
 def test_what_is_left_over_among_origins_is_other(open_page):
     async def moved(asked):
         body = made_up_moved(asked, time.time())
-        body["joint"]["movers"][1]["name"] = "other"
+        body["joint"]["movers"][1].update(key="other", name="other")
         return body
 
     link = "#view=shift&dimension=language&key=ru&measure=tokens&window=24h"

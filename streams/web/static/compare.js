@@ -1,19 +1,16 @@
 // A period against another one: which that is, what it had, and how far apart the two are.
 
 import { el, header, swatch, table } from "./dom.js";
+import { drillLink } from "./filter.js";
 import { isBeyondChance, merge, ratioOf, stepStart } from "./points.js";
 import { dayWords, measureOf, momentTime, percent, points as pointsWords, share } from "./words.js";
 
-export const AGAINST = [
-  { key: "", name: "Expected", title: "what the days before lead one to expect" },
-  { key: "before", name: "Before", title: "against the period before, of the same length" },
-  { key: "year", name: "Last year", title: "against the same days last year: 52 weeks before, so that weekdays meet" },
-];
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 const YEAR = 364 * DAY;
 // Steps from fine to coarse, and how long their counts are kept.
 const STEPS = [["10s", 10, 70 * 60], ["5m", 300, 25 * HOUR], ["1h", HOUR, 37 * DAY], ["1d", DAY, 731 * DAY], ["1w", 7 * DAY, 731 * DAY]];
+const TENANT_STEPS = [["1h", HOUR, 9 * DAY]];
 // A period that lacks no more than this is one.
 const SLACK = 0.05;
 
@@ -23,16 +20,18 @@ const NAMES = { before: "the period before", year: "the same days last year" };
 // {start, end, shift, step, seconds, name}; or {none: words} where there is none to compare with.
 export function otherPeriod(range, against, asOf, since) {
   const name = NAMES[against];
-  const at = STEPS.findIndex(([step]) => step === range.step);
-  const first = stepStart(range.start ?? asOf - range.seconds, STEPS[at][1]);
-  const length = Math.max(STEPS[at][1], Math.round(range.seconds / STEPS[at][1]) * STEPS[at][1]);
+  const steps = range.isOfTenants ? TENANT_STEPS : STEPS;
+  const at = steps.findIndex(([step]) => step === range.step);
+  const unit = steps[at][1];
+  const first = stepStart(range.start ?? asOf - range.seconds, unit);
+  const length = Math.max(unit, Math.round(range.seconds / unit) * unit);
   const shift = against === "year" ? YEAR : length;
   const [start, end] = [first - shift, Math.min(first - shift + length, first)];
   if (since != null && since > start + SLACK * length) {
     return { none: `No comparison with ${name}: it would begin on ${dayWords(start)}, and counting began on ${dayWords(since)}.` };
   }
-  const found = STEPS.slice(at).find(([, , kept]) => start + SLACK * length >= asOf - kept);
-  if (!found) return { none: `No comparison with ${name}: history is kept for two years, and it would begin on ${dayWords(start)}.` };
+  const found = steps.slice(at).find(([, , kept]) => start + SLACK * length >= asOf - kept);
+  if (!found) return { none: `No comparison with ${name}: ${range.isOfTenants ? "tenants are kept for nine days" : "history is kept for two years"}, and it would begin on ${dayWords(start)}.` };
   const [step, seconds] = found;
   // Of a coarser step, only what lies in the period as a whole.
   const inside = { start: Math.ceil(start / seconds) * seconds, end: Math.floor(end / seconds) * seconds };
@@ -69,7 +68,7 @@ export const isKnown = (other, measure) => other.points.some((point) => point[me
 
 // A window as a period of its own, in the finest step that it is counted in.
 const WINDOW_STEPS = { "5m": "10s", "1h": "10s", "24h": "5m", "7d": "1h" };
-export const windowPeriod = (key, seconds, against, asOf, since) => otherPeriod({ step: WINDOW_STEPS[key], seconds }, against, asOf, since);
+export const windowPeriod = (key, seconds, against, asOf, since, isOfTenants) => otherPeriod({ step: isOfTenants ? "1h" : WINDOW_STEPS[key], seconds, isOfTenants }, against, asOf, since);
 
 // What a row's share of a window differs by from its share of the other period: {apart, isSure}; null
 // where the key has no name of its own in the other one.
@@ -97,10 +96,10 @@ export function compareWords(found, other, measure) {
   return moved ? [`${against}the largest difference is `, ...said(moved), "."] : [`${against}no share of ${of} differs by more than chance.`];
 }
 
-export function compareTable(found, other, measure) {
+export function compareTable(found, other, dimension, measure) {
   const { of } = measureOf(measure);
   const rows = [...found].reverse().map(({ band, share: now, before, apart, isSure }) => [
-    header("row", el("th", { scope: "row" }, el("span", { class: "name" }, swatch(band.paint, band.pattern), el("span", null, band.name)))),
+    header("row", el("th", { scope: "row" }, el("span", { class: "name" }, swatch(band.paint, band.pattern), el("span", null, drillLink(dimension, band.key, band.name) ?? band.name)))),
     el("td", null, share(now)), el("td", { class: "muted" }, share(before)),
     el("td", { class: isSure ? null : "muted", title: isSure ? null : "No more than chance explains" }, pointsWords(apart)),
   ]);

@@ -37,7 +37,7 @@ export function showHistory(history, measure, names) {
   fill(byId("change"), ...(found ? compareWords(found, other, measure) : [other ? `${other.none} ` : "", ...changeWords(used, bands, measure, history)]));
   fill(byId("chart-note"), noteWords(range, measure, line));
   byId("compared").hidden = !found;
-  fill(byId("compared"), found ? compareTable(found, other, measure) : null);
+  fill(byId("compared"), found ? compareTable(found, other, dimension, measure) : null);
   byId("other-csv").hidden = !found;
   if (found) byId("other-csv").href = otherAddress(dimension, other, history.part, "csv");
   const details = byId("history-numbers");

@@ -8,7 +8,7 @@ import { filterQuery, isCounted, isFiltered, isSame, nameOf, notCounted, showCru
 import { showPipeline, showStatus } from "./health.js";
 import { showHistory, showNoHistory } from "./history.js";
 import { listen } from "./live.js";
-import { fetchHistory, FIRST_RANGES, ownRange, RANGES } from "./points.js";
+import { fetchHistory, FIRST_RANGES, NO_TENANT_RANGE, ownRange, RANGES, tenantRange } from "./points.js";
 import { offerPictures } from "./share.js";
 import { change, expectedOf, itemOf, showMovers, showShifts } from "./shifts.js";
 import { isServedKnown, isServedSeen, onServedSeen, showMore, showServed } from "./served.js";
@@ -42,7 +42,13 @@ let isPlaced = false;
 const due = { shares: -Infinity, shifts: -Infinity, history: -Infinity, movers: -Infinity, notes: -Infinity, others: -Infinity };
 const isDue = (what) => performance.now() > due[what];
 const later = (what, seconds) => { due[what] = performance.now() + 1000 * seconds; };
-const rangeNow = () => (view.from || view.to ? ownRange(view.from, view.to, shares?.as_of || Date.now() / 1000) : RANGES.find(({ key }) => key === (view.range ?? range)));
+const asOfNow = () => shares?.as_of || Date.now() / 1000;
+const isOfTenants = () => view.over === "tenant" || "tenant" in view.filter;
+// What is looked at; tenants have other steps, and none in most periods.
+function rangeNow() {
+  const found = view.from || view.to ? ownRange(view.from, view.to, asOfNow()) : RANGES.find(({ key }) => key === (view.range ?? (isOfTenants() ? "7d" : range)));
+  return isOfTenants() ? tenantRange(found, asOfNow()) ?? found : found;
+}
 const shiftNow = () => (view.shift ? { ...view.shift, measure: view.measure, window: view.window } : null);
 
 // Rounds of questions, one question at a time: a slow worker is never asked faster than it answers.
@@ -77,7 +83,8 @@ async function round() {
 function dimensionsNow() {
   const served = isServedSeen() ? ["provider", ...(byId("law").open ? ["law"] : [])] : [];
   const wanted = new Set(["origin", "language", "jurisdiction", view.by, ...(byId("joint").open ? ["joint"] : []), ...served]);
-  return [...wanted].filter((dimension) => dimension.length && (dimension === "joint" ? isCounted(view.filter, "language") : isCounted(view.filter, dimension))).join(",");
+  if (view.filter.tenant) wanted.add("tenant");
+  return [...wanted].filter((dimension) => dimension.length && isCounted(view.filter, dimension)).join(",");
 }
 
 // What has come may still be of what was chosen before.
@@ -126,11 +133,16 @@ async function askHistory() {
     showNoHistory(notCounted(over));
     return;
   }
+  if (isOfTenants() && !asked.isOfTenants) {
+    history = null;
+    showNoHistory(NO_TENANT_RANGE);
+    return;
+  }
   try {
-    const body = await fetchHistory(over, asked, shares.as_of || Date.now() / 1000, part, ask);
+    const body = await fetchHistory(over, asked, asOfNow(), part, ask);
     // Whoever chose something else in the meantime gets that.
     if (over !== view.over || asked.key !== rangeNow().key || part !== filterQuery(view.filter) || against !== view.against) { due.history = -Infinity; isWanted = true; return; }
-    const shorter = !view.from && !view.to && FIRST_RANGES[FIRST_RANGES.indexOf(asked.key) + 1];
+    const shorter = !asked.isOfTenants && !view.from && !view.to && FIRST_RANGES[FIRST_RANGES.indexOf(asked.key) + 1];
     if (shorter && !view.range && body.points.length < 2) {
       range = shorter;
       showChoices();
@@ -150,7 +162,7 @@ async function askHistory() {
 
 // The period that this one is set against, or why there is none.
 async function askOther(over, asked, part, against) {
-  const other = otherPeriod(asked, against, shares.as_of || Date.now() / 1000, shares.since);
+  const other = otherPeriod(asked, against, asOfNow(), shares.since);
   if (other.none) return other;
   return fetchOther(over, other, part, ask).catch((error) => ({ none: `${other.name} could not be loaded: ${error.message}` }));
 }
@@ -161,12 +173,15 @@ async function askOthers() {
   const { against, window, filter } = view;
   const now = shares.windows[window];
   if (!now) return;
-  const other = windowPeriod(window, now.seconds, against, shares.as_of || Date.now() / 1000, shares.since);
+  const other = windowPeriod(window, now.seconds, against, asOfNow(), shares.since, Boolean(filter.tenant));
   const wanted = other.none ? [] : [...new Set(["origin", view.by, ...(isServedKnown(shares.windows) ? ["jurisdiction"] : []), ...(isServedSeen() ? ["provider"] : [])])].filter((dimension) => isCounted(filter, dimension));
   const found = { ...other, of: {} };
   try {
     // One at a time: the worker answers few long questions at once.
-    for (const dimension of wanted) found.of[dimension] = await fetchOther(dimension, other, filterQuery(filter), ask);
+    for (const dimension of wanted) {
+      const period = dimension === "tenant" ? windowPeriod(window, now.seconds, against, asOfNow(), shares.since, true) : other;
+      if (!period.none) found.of[dimension] = await fetchOther(dimension, period, filterQuery(filter), ask);
+    }
   } catch (error) {
     later("others", RETRY_SECONDS);
     found.none = `${other.name} could not be loaded: ${error.message}`;
@@ -216,8 +231,7 @@ function show() {
   const isPart = isFiltered(view.filter);
   byId("simulated").hidden = !shares.simulated;
   byId("unknown-section").hidden = isPart;
-  document.querySelector(".of-all-note").hidden = !isPart;
-  byId("shares-csv").href = `api/v1/shares?format=csv${filterQuery(view.filter)}`;
+  byId("shares-csv").href = `api/v1/shares?format=csv${view.by === "tenant" ? "&dimensions=origin,language,tenant" : ""}${filterQuery(view.filter)}`;
   if (isPart) showPart(shares, view, nameOf(view.filter, keyNames));
   else showAnswer(shares, shifts, view);
   fill(byId("origin-shares"), sharesTable(windows, "origin", view.measure, view.window, true, spanNow(), { expected: isPart ? null : expectedOf(shifts, "origin", view), other: otherTo("origin") }).table);
@@ -225,7 +239,7 @@ function show() {
   fill(byId("against-note"), againstWords());
   showServed(windows, view, spanNow(), otherTo);
   showMeasures(windows);
-  if (shifts) showShifts(shifts, view, openShift);
+  if (shifts) showShifts(shifts, view, keyNames, openShift);
   showUnknown(shares, view.measure);
   showPipeline(shares);
 }
@@ -234,7 +248,7 @@ function show() {
 const spanNow = () => ({ since: shares.since, asOf: shares.as_of });
 
 function showKeys(windows) {
-  byId("joint").hidden = !isCounted(view.filter, "language");
+  byId("joint").hidden = !isCounted(view.filter, "joint");
   if (!isCounted(view.filter, view.by)) {
     byId("keys-heading").textContent = `By ${view.by}`;
     fill(byId("key-shares"), el("p", { class: "note" }, notCounted(view.by)));
@@ -243,12 +257,12 @@ function showKeys(windows) {
   }
   if (byId("joint").open && windows[view.window]?.joint) fill(byId("joint").lastElementChild, originMatrix(windows[view.window], "joint", "language", view.measure));
   // What has just been chosen is on its way: the table before it stays until then.
-  if (!windows[view.window]?.[view.by]) return;
+  if (!WINDOWS.some(({ key }) => windows[key]?.[view.by])) return;
   byId("keys-heading").textContent = `By ${view.by}`;
   const made = sharesTable(windows, view.by, view.measure, view.window, view.all, spanNow(), { other: otherTo(view.by) });
-  fill(byId("key-shares"), made.total ? made.table : el("p", { class: "note" }, "Nothing yet."));
+  fill(byId("key-shares"), made.total ? made.table : el("p", { class: "note" }, view.by === "tenant" ? "No tenant was counted in the last 7 days." : "Nothing yet."));
   showMore(byId("more"), made, view.all);
-  byId("web-note").hidden = view.by !== "language" || !made.total;
+  byId("web-note").hidden = view.by !== "language" || !made.total || otherTo(view.by) !== null;
   if (view.by === "language") fill(byId("web-note"), ...webNote(made.keys));
 }
 
@@ -262,6 +276,7 @@ function showMeasures(windows) {
 
 function coverageWords({ priced_ratio: priced, estimated_ratio: estimated, measured_ratio: measured, tokens }) {
   if (!tokens) return "";
+  if (isOfTenants() && ["cost", "uncached_tokens"].includes(view.measure)) return "Tenants are counted by requests and tokens, not by price or cache reads.";
   if (view.measure === "cost") return `Prices known for ${percent(priced ?? 0)} of tokens${priced && estimated ? `, of them ${percent(estimated / priced)} estimated from a list of prices` : ""}.`;
   return view.measure === "uncached_tokens" && measured < 1 ? `Cache reads known for ${percent(measured ?? 0)} of tokens.` : "";
 }

@@ -13,6 +13,12 @@ export const RANGES = [
   { key: "2y", name: "2 years", long: "last 2 years", step: "1w", seconds: 730 * 86_400, every: 300, labels: "week of %-d %b %Y", point: "week (UTC, from Monday)" },
 ];
 const DAY = 86_400;
+// What a period is set against.
+export const AGAINST = [
+  { key: "", name: "Expected", title: "what the days before lead one to expect" },
+  { key: "before", name: "Before", title: "against the period before, of the same length" },
+  { key: "year", name: "Last year", title: "against the same days last year: 52 weeks before, so that weekdays meet" },
+];
 const HOURS_KEPT = 37 * DAY;
 // A period of the reader's own, of whole days (UTC), in the finest step that is kept and that a
 // screen shows. from, to: YYYY-MM-DD, either empty for an open end.
@@ -30,6 +36,14 @@ export function ownRange(from, to, asOf) {
         : { step: "1d", labels: "%a %-d %b %Y", point: "day (UTC)" }),
   };
 }
+// Tenants are counted by the hour, for nine days: the range in such steps, or null where it has none.
+const TENANTS_KEPT = 9 * DAY;
+export function tenantRange(range, asOf) {
+  if (range.seconds < DAY || (range.start ?? asOf - range.seconds) < asOf - TENANTS_KEPT) return null;
+  const isDay = range.seconds <= 2 * DAY;
+  return { ...range, step: "1h", merge: isDay ? 3600 : 10_800, labels: isDay ? "%a %H:%M" : "%a %-d %b %H:%M", point: `${isDay ? "hour" : "3 hours"}${range.local ? "" : " (UTC)"}`, isOfTenants: true };
+}
+export const NO_TENANT_RANGE = "Tenants are counted by the hour, for nine days: choose Day or Week.";
 // A young deployment has no days yet: until the reader chooses, the longest of these with two points.
 export const FIRST_RANGES = ["28d", "24h", "1h"];
 

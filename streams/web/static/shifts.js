@@ -2,7 +2,7 @@
 
 import { byId, el, fill } from "./dom.js";
 import { moversOf } from "./movers.js";
-import { SHIFT_MEASURES } from "./view.js";
+import { filterAddress, SHIFT_MEASURES } from "./view.js";
 import { keyName, percent, points, windowOf, wobble } from "./words.js";
 
 const QUIET_AT_FIRST = 5;
@@ -35,10 +35,14 @@ export const daysKnown = ({ baseline_days: days, needed_days: needed }) => {
 
 const items = new Map();
 
-// shown: {measure, window, shift, allShifts}; open(shift, isOpen) is called when somebody opens or closes one.
-export function showShifts(shifts, shown, open) {
+// shown: {measure, window, shift, allShifts, filter}; names: of the keys of a dimension; open(shift, isOpen) is called when somebody opens or closes one.
+export function showShifts(shifts, shown, names, open) {
   const wanted = shown.shift ? nameOf({ ...shown.shift, measure: shown.measure, window: shown.window }) : null;
-  const listed = rank(shifts, shown.measure);
+  const ranked = rank(shifts, shown.measure);
+  // Of a part, those of what is chosen: within it none are worked out.
+  const chosen = ranked.filter(({ dimension, key }) => shown.filter[dimension] === key);
+  const listed = chosen.length ? chosen : ranked;
+  showWhatOf(shown.filter, chosen.length > 0, names);
   const shifted = listed.filter((each) => each.is_shifted).length;
   const atFirst = shifted + QUIET_AT_FIRST;
   const rows = listed.filter((each, i) => shown.allShifts || i < atFirst || nameOf(each) === wanted);
@@ -54,6 +58,17 @@ export function showShifts(shifts, shown, open) {
   const isGone = wanted && !listed.some((each) => nameOf(each) === wanted);
   fill(byId("shift-gone"), isGone ? `${keyName(shown.shift.dimension, shown.shift.key)} has no shift of ${shown.measure} in the last ${windowOf(shown.window).long}: too little traffic, or no longer listed by name.` : "");
   byId("shift-gone").hidden = !isGone;
+}
+
+// What the shifts are of, where the page is about a part of the traffic.
+function showWhatOf(filter, isChosen, names) {
+  const note = byId("shifts-of");
+  const entries = Object.entries(filter);
+  note.hidden = !entries.length;
+  const what = entries.map(([dimension, key]) => keyName(dimension, key, names(dimension).get(key))).join(", ");
+  const link = el("a", { class: "drill", href: filterAddress({}), "data-filter": "{}" }, "All shifts");
+  if (isChosen) fill(note, `Shifts of ${what}, as shares of all traffic; within a part of it none are worked out. `, link, ".");
+  else fill(note, entries.length ? `These shifts are of all traffic, not of ${what}: within a part of it none are worked out.` : null);
 }
 
 // What has shifted is listed in both measures; what has not, in the chosen one.

@@ -8,7 +8,7 @@ import { webCells } from "./weblanguages.js";
 import { amount, compact, compactAmount, count, keyName, measureOf, ORIGINS, originOf, percent, points, rangeWords, REST, share, spanWords, windowOf, WINDOWS } from "./words.js";
 
 const ROWS_AT_FIRST = 8;
-const CAPTIONS = { origin: "Origin of the model", language: "Language of the prompt", developer: "Developer of the model", model: "Model", provider: "Provider that served it", jurisdiction: "Country whose law the provider is under" };
+const CAPTIONS = { origin: "Origin of the model", language: "Language of the prompt", developer: "Developer of the model", model: "Model", provider: "Provider that served it", tenant: "Tenant, in whole hours", jurisdiction: "Country whose law the provider is under" };
 
 // What a reader of the origins adds up: both are parts of the same whole, and overlap in one row.
 const SUMS = [["All Chinese", ["cn-open", "cn-proprietary"]], ["All open", ["cn-open", "row-open"]]];
@@ -21,7 +21,8 @@ export function sharesTable(windows, dimension, measure, picked, all, { since, a
   const lookup = Object.fromEntries(
     WINDOWS.map(({ key }) => [key, new Map((windows[key]?.[dimension] ?? []).map((row) => [row.key, row]))]),
   );
-  const rows = order(windows[picked]?.[dimension] ?? [], dimension, measure);
+  // Tenants have no shorter windows: their rows are those of the day.
+  const rows = order(windows[picked]?.[dimension] ?? windows["24h"]?.[dimension] ?? [], dimension, measure);
   const web = dimension === "language" && !other ? webCells(rows.map(({ key }) => key)) : null;
   const shown = all || dimension === "origin" ? rows : rows.slice(0, ROWS_AT_FIRST);
   const body = shown.map((row) => {
@@ -40,7 +41,7 @@ export function sharesTable(windows, dimension, measure, picked, all, { since, a
         el("span", { class: "name" }, paint ? swatch(paint.paint, paint.pattern) : null,
           el("span", { title: originName }, drillLink(dimension, row.key, name) ?? name, originName ? el("span", { class: "unseen" }, `, ${originName}`) : null)),
         el("span", { class: paint ? "bar under-swatch" : "bar", "aria-hidden": "true" }, bar))),
-      ...WINDOWS.map(({ key }) => cell(lookup[key].get(row.key), windows[key], ratio, measure, key === picked)),
+      ...WINDOWS.map(({ key }) => cell(lookup[key].get(row.key), windows[key], ratio, measure, key === picked, !windows[key]?.[dimension])),
       ...(expected ? [expectedCell(expected.get(row.key))] : []),
       ...(other ? [apartCell(apartOf(row, windows[picked], other, measure))] : []),
       ...(web ? [web.get(row.key)] : []),
@@ -103,8 +104,9 @@ function order(rows, dimension, measure) {
   return [...rows].sort((a, b) => last(a.key) - last(b.key) || (b[measure] ?? -1) - (a[measure] ?? -1));
 }
 
-function cell(row, window, ratio, measure, picked) {
+function cell(row, window, ratio, measure, picked, isMissing) {
   const css = picked ? "picked" : "muted";
+  if (isMissing) return el("td", { class: css, title: "Not counted: tenants are counted by the hour, for 24 h and 7 d" }, "–");
   if (!window?.[measure]) return el("td", { class: css, title: window?.requests ? `No ${measureOf(measure).of} known in this window` : "No traffic in this window" }, "–");
   if (!row) return el("td", { class: css, title: "None, or too little to be listed: then it is in Other" }, "–");
   if (row[ratio] == null) return el("td", { class: css, title: `${count(row.requests)} requests, of which the ${measureOf(measure).of} are not known` }, "–");

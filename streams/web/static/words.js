@@ -134,6 +134,7 @@ export function keyName(dimension, key, sent) {
     return OWN_JURISDICTIONS.get(key) ?? (key.length === 2 ? named(regionNames, key.toUpperCase()) : sent ?? key);
   }
   if (sent) return sent;
+  if (dimension === "tenant" && key === "unknown") return "No tenant named";
   if (dimension !== "language") return key === "unknown" ? "Unknown" : key;
   return OWN_NAMES.get(key) ?? named(languageNames, key);
 }
