@@ -30,6 +30,11 @@ const near = new Promise((resolve) => {
   observer.observe(document.getElementById("chart"));
 });
 
+// As page.css has it for print: no script is told how wide the paper is, and this fits on A4 and Letter.
+const PAPER = { width: 660, height: 230 };
+let isPaper = false;
+export function toPaper(is) { isPaper = is; }
+
 let newest = 0;
 
 // times: starts of the steps and the end of the last one, as texts of a date axis.
@@ -65,16 +70,19 @@ export async function draw(chart, { times, bands, labels, line }) {
     }
   }
   const layout = {
+    ...(isPaper ? { ...PAPER, autosize: false } : { autosize: true }),
     margin: { l: 46, r: 4, t: 10, b: 38 },
     paper_bgcolor: "transparent", plot_bgcolor: "transparent", font,
     hovermode: "x unified", hoverlabel: { namelength: 40, bgcolor: colour("ground"), bordercolor: colour("line"), font: { ...font, color: colour("ink") } },
     dragmode: false,
-    xaxis: { type: "date", range: [times[0], times.at(-1)], fixedrange: true, showgrid: false, linecolor: colour("line"), ticks: "outside", tickcolor: colour("line"), nticks: Math.max(3, Math.floor(chart.clientWidth / 110)), hoverformat: labels },
+    xaxis: { type: "date", range: [times[0], times.at(-1)], fixedrange: true, showgrid: false, linecolor: colour("line"), ticks: "outside", tickcolor: colour("line"), nticks: Math.max(3, Math.floor((isPaper ? PAPER.width : chart.clientWidth) / 110)), hoverformat: labels },
     yaxis: { range: [0, 100], fixedrange: true, tickvals: [0, 25, 50, 75, 100], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"], gridcolor: colour("line"), zeroline: false },
-    annotations: bandLabels(times, bands, font, colour, chart.clientHeight),
+    annotations: bandLabels(times, bands, font, colour, isPaper ? PAPER.height : chart.clientHeight),
   };
   if (!chart.classList.contains("js-plotly-plot")) chart.replaceChildren();
+  const wasPaper = chart.layout?.width === PAPER.width;
   await Plotly.react(chart, traces, layout, { displayModeBar: false, responsive: true, doubleClick: false });
+  if (wasPaper && !isPaper) Plotly.Plots.resize(chart);
 }
 
 const PICTURE = { width: 1280, height: 640 };

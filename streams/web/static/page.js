@@ -2,6 +2,7 @@
 
 import { showAnswer, showPart } from "./answer.js";
 import { ask } from "./ask.js";
+import { toPaper } from "./chart.js";
 import { fetchOther, isKnown, otherPeriod, periodWords, windowPeriod } from "./compare.js";
 import { byId, choice, el, fill } from "./dom.js";
 import { filterQuery, isCounted, isFiltered, isSame, nameOf, notCounted, showCrumbs } from "./filter.js";
@@ -16,7 +17,7 @@ import { originMatrix, sharesTable } from "./tables.js";
 import { showUnknown } from "./unknown.js";
 import { CHOICES, choose, goTo, onChange, place, refusedParts, view } from "./view.js";
 import { webNote } from "./weblanguages.js";
-import { onTheme } from "./theme.js";
+import { onPrint, onTheme } from "./theme.js";
 import { measureOf, momentTime, percent, WINDOWS } from "./words.js";
 
 const SHIFTS_EVERY_SECONDS = 10;
@@ -24,6 +25,8 @@ const MOVERS_EVERY_SECONDS = 30;
 const NOTES_EVERY_SECONDS = 30;
 const OTHERS_EVERY_SECONDS = 60;
 const RETRY_SECONDS = 5;
+// Who served it is further down: asked for once after the first view, so that a print has it.
+const SERVED_AFTER_SECONDS = 3;
 // A browser asks its reader for the token each time that the worker does.
 const TOKEN_SECONDS = 60;
 
@@ -38,6 +41,8 @@ let answeredAt = performance.now();
 let failure = "";
 // The place that the address names is gone to once, when what is there has come.
 let isPlaced = false;
+// On paper there is no button for the rest of the rows.
+let isPrinted = false;
 
 const due = { shares: -Infinity, shifts: -Infinity, history: -Infinity, movers: -Infinity, notes: -Infinity, others: -Infinity };
 const isDue = (what) => performance.now() > due[what];
@@ -81,26 +86,36 @@ async function round() {
 
 // Only what is looked at: the models alone would be as much again as all the rest.
 function dimensionsNow() {
-  const served = isServedSeen() ? ["provider", ...(byId("law").open ? ["law"] : [])] : [];
+  const served = isServedSeen() || isServedDue ? ["provider", ...(byId("law").open ? ["law"] : [])] : [];
   const wanted = new Set(["origin", "language", "jurisdiction", view.by, ...(byId("joint").open ? ["joint"] : []), ...served]);
   if (view.filter.tenant) wanted.add("tenant");
   return [...wanted].filter((dimension) => dimension.length && isCounted(view.filter, dimension)).join(",");
 }
 
+let isServedDue = false;
 // What has come may still be of what was chosen before.
 const isShown = () => shares && isSame(shares.filter ?? {}, view.filter);
 
 async function askShares() {
+  const isWithServed = isServedDue;
   try {
-    shares = await ask(`api/v1/shares?dimensions=${dimensionsNow()}${filterQuery(view.filter)}`);
+    shares = withProviders(await ask(`api/v1/shares?dimensions=${dimensionsNow()}${filterQuery(view.filter)}`), shares);
     answeredAt = performance.now();
     failure = "";
+    if (isWithServed) isServedDue = false;
   } catch (error) {
     failure = error.message;
     if (error.status === 401) later("shares", TOKEN_SECONDS);
   }
   showLine();
   show();
+}
+
+// Providers that were asked for once stay until they are asked for again.
+function withProviders(body, before) {
+  if (!before || !isSame(before.filter ?? {}, body.filter ?? {})) return body;
+  for (const [key, window] of Object.entries(body.windows)) window.provider ??= before.windows[key]?.provider;
+  return body;
 }
 
 async function askShifts() {
@@ -174,7 +189,7 @@ async function askOthers() {
   const now = shares.windows[window];
   if (!now) return;
   const other = windowPeriod(window, now.seconds, against, asOfNow(), shares.since, Boolean(filter.tenant));
-  const wanted = other.none ? [] : [...new Set(["origin", view.by, ...(isServedKnown(shares.windows) ? ["jurisdiction"] : []), ...(isServedSeen() ? ["provider"] : [])])].filter((dimension) => isCounted(filter, dimension));
+  const wanted = other.none ? [] : [...new Set(["origin", view.by, ...(isServedKnown(shares.windows) ? ["jurisdiction"] : []), ...(now.provider ? ["provider"] : [])])].filter((dimension) => isCounted(filter, dimension));
   const found = { ...other, of: {} };
   try {
     // One at a time: the worker answers few long questions at once.
@@ -237,7 +252,7 @@ function show() {
   fill(byId("origin-shares"), sharesTable(windows, "origin", view.measure, view.window, true, spanNow(), { expected: isPart ? null : expectedOf(shifts, "origin", view), other: otherTo("origin") }).table);
   showKeys(windows);
   fill(byId("against-note"), againstWords());
-  showServed(windows, view, spanNow(), otherTo);
+  showServed(windows, { ...view, allProviders: view.allProviders || isPrinted }, spanNow(), otherTo);
   showMeasures(windows);
   if (shifts) showShifts(shifts, view, keyNames, openShift);
   showUnknown(shares, view.measure);
@@ -259,7 +274,7 @@ function showKeys(windows) {
   // What has just been chosen is on its way: the table before it stays until then.
   if (!WINDOWS.some(({ key }) => windows[key]?.[view.by])) return;
   byId("keys-heading").textContent = `By ${view.by}`;
-  const made = sharesTable(windows, view.by, view.measure, view.window, view.all, spanNow(), { other: otherTo(view.by) });
+  const made = sharesTable(windows, view.by, view.measure, view.window, view.all || isPrinted, spanNow(), { other: otherTo(view.by) });
   fill(byId("key-shares"), made.total ? made.table : el("p", { class: "note" }, view.by === "tenant" ? "No tenant was counted in the last 7 days." : "Nothing yet."));
   showMore(byId("more"), made, view.all);
   byId("web-note").hidden = view.by !== "language" || !made.total || otherTo(view.by) !== null;
@@ -347,11 +362,18 @@ byId("more").addEventListener("click", () => choose({ all: !view.all }, "all"));
 byId("more-providers").addEventListener("click", () => choose({ allProviders: !view.allProviders }, "providers"));
 byId("more-shifts").addEventListener("click", () => choose({ allShifts: !view.allShifts }, "shifts"));
 for (const id of ["joint", "law"]) byId(id).addEventListener("toggle", refresh);
-onServedSeen(refresh);
+onServedSeen(() => { due.others = -Infinity; refresh(); });
+setTimeout(() => { isServedDue = true; due.others = -Infinity; refresh(); }, 1000 * SERVED_AFTER_SECONDS);
 for (const id of ["partitions", "records"]) byId(id).addEventListener("toggle", show);
 byId("history-numbers").addEventListener("toggle", redraw);
 for (const name of ["from", "to"]) byId(name).addEventListener("change", () => choose({ [name]: byId(name).value }, name));
 onTheme(redraw);
+onPrint((isNow) => {
+  isPrinted = isNow;
+  toPaper(isNow);
+  if (shares) show();
+  redraw();
+});
 offerPictures(() => {
   const { long, point } = rangeNow();
   const what = isFiltered(view.filter) ? ` (${nameOf(view.filter, keyNames)})` : "";
