@@ -20,6 +20,7 @@ def test_the_page_has_no_script_and_no_style_of_its_own():
     html = ask("/").body.decode()
 
     assert "<style" not in html
+    assert '<a href="api">' in html
     assert "style=" not in html
     assert "%" not in html.split("<body>")[0]
     assert all("src=" in tag for tag in html.split("<script")[1:])

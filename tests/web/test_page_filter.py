@@ -145,6 +145,7 @@ def test_a_tenant_is_drilled_into_by_its_name(open_page, address):
     ]
     # By the hour no shorter window is known.
     assert column(page, "#key-shares", 2) == 5 * ["\N{EN DASH}"]
+    assert page.locator("#key-shares .bar > span:visible").count() == 0
     # The key stays: in the title, the address and the downloads.
     link = page.locator("#key-shares").get_by_role("link", name="Search team", exact=True)
     assert link.get_attribute("title") == "74e4dbdb632baffb"

@@ -44,10 +44,14 @@ export async function draw(chart, { times, bands, labels, line }) {
   const turn = ++newest;
   // Reading the library takes a second, and the areas alone a few milliseconds.
   if (!chart.classList.contains("js-plotly-plot")) sketch(chart, { times, bands });
-  await near;
-  const Plotly = await library();
+  // What has been loaded draws at once: a browser that prints does not wait for a promise.
+  if (!window.Plotly) {
+    await near;
+    await library();
+  }
   // While this waited, something newer may have been requested or shown.
   if (turn !== newest) return;
+  const { Plotly } = window;
   const css = getComputedStyle(document.documentElement);
   const colour = (name) => css.getPropertyValue(`--${name}`).trim();
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("soft") };

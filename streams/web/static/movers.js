@@ -53,7 +53,7 @@ function tableOf(what, { movers, rest, rest_members: others }, shift, named) {
     ]);
   }
   return table({ class: "of-movers" }, `${what}: share of everything before and now, and its part of the shift in points`,
-    [what.split(",")[0], "", "Before", "Now", "Points"], rows,
+    [what.split(",")[0], el("th", { scope: "col" }, el("span", { class: "unseen" }, "Change")), "Before", "Now", "Points"], rows,
     [[header("row", "The shift"), el("td"), el("td"), el("td"), el("td", null, points(shift, 2))]]);
 }
 

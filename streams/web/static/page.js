@@ -88,7 +88,7 @@ async function round() {
 function dimensionsNow() {
   const served = isServedSeen() || isServedDue ? ["provider", ...(byId("law").open ? ["law"] : [])] : [];
   const wanted = new Set(["origin", "language", "jurisdiction", view.by, ...(byId("joint").open ? ["joint"] : []), ...served]);
-  if (view.filter.tenant) wanted.add("tenant");
+  if (view.filter.tenant || view.over === "tenant") wanted.add("tenant");
   return [...wanted].filter((dimension) => dimension.length && isCounted(view.filter, dimension)).join(",");
 }
 

@@ -3,7 +3,7 @@
 import { byId, el, fill } from "./dom.js";
 import { moversOf } from "./movers.js";
 import { filterAddress, SHIFT_MEASURES } from "./view.js";
-import { keyName, percent, points, windowOf, wobble } from "./words.js";
+import { keyName, percent, points, windowOf, halfRange } from "./words.js";
 
 const QUIET_AT_FIRST = 5;
 
@@ -86,7 +86,7 @@ function stateWords({ baseline_days: days, needed_days: needed }, shifted, rows)
       rows ? "Until then, what differs most from the days before, without a verdict:" : "Shifts are shown once there is enough history to know how far each share usually moves.",
     ];
   }
-  return [el("strong", null, "Nothing has shifted. "), rows ? "What is furthest from the days before:" : "No share has a baseline yet."];
+  return [el("strong", null, "Nothing has shifted. "), rows ? "The largest deviations:" : "No share has a baseline yet."];
 }
 
 function showProgress({ baseline_days: days, needed_days: needed }) {
@@ -127,7 +127,7 @@ function place(list, made) {
 
 function summaryOf(each, reach) {
   const { dimension, key, name, measure, window, share, baseline, shift, usual_spread: spread, zscore, sentence } = each;
-  const usual = spread == null ? null : wobble(spread);
+  const usual = spread == null ? null : halfRange(spread);
   return [
     el("span", { class: "who" },
       el("b", null, keyName(dimension, key, name)), " ", each.is_shifted ? el("span", { class: "mark" }, "Shifted") : null,
@@ -136,7 +136,7 @@ function summaryOf(each, reach) {
     el("span", { class: "share" }, percent(share), el("small", null, `expected ${percent(baseline)}`)),
     gauge(shift, usual, reach),
     el("span", { class: "delta" }, el("b", null, `${points(shift)} points`),
-      el("small", null, usual == null ? "usual wobble not known" : `usual ±${(usual * 100).toFixed(1)}${zscore == null ? "" : `, z ${zscore.toFixed(1).replace("-", "−")}`}`)),
+      el("small", null, usual == null ? "normal range not known" : `normal ±${(usual * 100).toFixed(1)}${zscore == null ? "" : `, z ${zscore.toFixed(1).replace("-", "−")}`}`)),
   ];
 }
 
@@ -146,21 +146,21 @@ function because(sentence) {
   return at < 0 ? null : el("small", { class: "sentence" }, sentence.slice(at + 2));
 }
 
-// All gauges have one scale, so that the eye compares: in usual wobbles, or in points where none is
+// All gauges have one scale, so that the eye compares: in normal ranges, or in points where none is
 // known. Beyond the end of it a dot stays at the end.
-const MAX_WOBBLES = 6;
+const MAX_RANGES = 6;
 function reachOf(rows) {
   const known = rows.filter(({ usual_spread: spread }) => spread > 0);
-  const wobbles = known.map(({ shift, usual_spread: spread }) => Math.abs(shift ?? 0) / wobble(spread));
+  const ranges = known.map(({ shift, usual_spread: spread }) => Math.abs(shift ?? 0) / halfRange(spread));
   return {
-    wobbles: Math.min(MAX_WOBBLES, 1.1 * Math.max(2, ...wobbles)),
+    ranges: Math.min(MAX_RANGES, 1.1 * Math.max(2, ...ranges)),
     points: 1.1 * Math.max(0.002, ...rows.map(({ shift }) => Math.abs(shift ?? 0))),
   };
 }
 
-// The shift as a dot, the usual wobble as a band around what is expected.
+// The shift as a dot, the normal range as a band around what is expected.
 function gauge(shift, usual, reach) {
-  const whole = usual ? reach.wobbles * usual : reach.points;
+  const whole = usual ? reach.ranges * usual : reach.points;
   const at = Math.max(-1, Math.min(1, (shift ?? 0) / whole));
   const band = el("span", { class: "band" });
   band.style.width = `${(100 * (usual ?? 0)) / whole}%`;

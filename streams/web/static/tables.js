@@ -8,7 +8,7 @@ import { webCells } from "./weblanguages.js";
 import { amount, compact, compactAmount, count, keyName, measureOf, ORIGINS, originOf, percent, points, rangeWords, REST, share, spanWords, windowOf, WINDOWS } from "./words.js";
 
 const ROWS_AT_FIRST = 8;
-const CAPTIONS = { origin: "Origin of the model", language: "Language of the prompt", developer: "Developer of the model", model: "Model", provider: "Provider that served it", tenant: "Tenant, in whole hours", jurisdiction: "Country whose law the provider is under" };
+const CAPTIONS = { origin: "Origin of the model", language: "Language of the prompt", developer: "Developer of the model", model: "Model, in the colour of its origin", provider: "Provider that served it", tenant: "Tenant, in whole hours", jurisdiction: "Country whose law the provider is under" };
 
 // What a reader of the origins adds up: both are parts of the same whole, and overlap in one row.
 const SUMS = [["All Chinese", ["cn-open", "cn-proprietary"]], ["All open", ["cn-open", "row-open"]]];
@@ -22,12 +22,13 @@ export function sharesTable(windows, dimension, measure, picked, all, { since, a
     WINDOWS.map(({ key }) => [key, new Map((windows[key]?.[dimension] ?? []).map((row) => [row.key, row]))]),
   );
   // Tenants have no shorter windows: their rows are those of the day.
+  const isMissing = !windows[picked]?.[dimension];
   const rows = order(windows[picked]?.[dimension] ?? windows["24h"]?.[dimension] ?? [], dimension, measure);
   const web = dimension === "language" && !other ? webCells(rows.map(({ key }) => key)) : null;
   const shown = all || dimension === "origin" ? rows : rows.slice(0, ROWS_AT_FIRST);
   const body = shown.map((row) => {
     const bar = el("span");
-    bar.hidden = !row[ratio];
+    bar.hidden = isMissing || !row[ratio];
     bar.style.width = `${Math.min(100, 100 * (row[ratio] || 0))}%`;
     // What is left over is of many origins, so it wears the colour of none.
     const mixed = row.key === "other";
@@ -43,7 +44,7 @@ export function sharesTable(windows, dimension, measure, picked, all, { since, a
         el("span", { class: paint ? "bar under-swatch" : "bar", "aria-hidden": "true" }, bar))),
       ...WINDOWS.map(({ key }) => cell(lookup[key].get(row.key), windows[key], ratio, measure, key === picked, !windows[key]?.[dimension])),
       ...(expected ? [expectedCell(expected.get(row.key))] : []),
-      ...(other ? [apartCell(apartOf(row, windows[picked], other, measure))] : []),
+      ...(other ? [apartCell(isMissing ? null : apartOf(row, windows[picked], other, measure))] : []),
       ...(web ? [web.get(row.key)] : []),
     ];
   });
@@ -62,12 +63,12 @@ export function sharesTable(windows, dimension, measure, picked, all, { since, a
   ]) : [];
   foot.push([
     header("row", `All ${measureOf(measure).all ?? measureOf(measure).of}`),
-    ...WINDOWS.map(({ key }) => el("td", { title: amount(windows[key]?.[measure], measure) }, compactAmount(windows[key]?.[measure], measure))),
+    ...WINDOWS.map(({ key }) => el("td", { class: key === picked ? "picked" : null, title: amount(windows[key]?.[measure], measure) }, compactAmount(windows[key]?.[measure], measure))),
     ...(expected || other ? [el("td", { class: expected ? "expected" : "apart" })] : []),
     ...(web ? [el("td", { class: "web", title: "Another unit: not added up" })] : []),
   ]);
   const caption = `${CAPTIONS[dimension]}, per cent of ${measureOf(measure).of}${web ? "; web: per cent of sites" : ""}`;
-  const made = table({ class: web ? "shares with-web" : "shares" }, caption, heads, body, foot);
+  const made = table({ class: `shares${web ? " with-web" : ""}${other ? " with-apart" : ""}` }, caption, heads, body, foot);
   return { table: made, hidden: rows.length - shown.length, total: rows.length, keys: shown.map(({ key }) => key) };
 }
 

@@ -66,10 +66,10 @@ export function points(difference, digits = 1) {
   return `${difference > 0 ? "+" : "−"}${size}`;
 }
 // 1.96 usual spreads: 19 of 20 hours of the last four weeks stayed within it.
-export const wobble = (usualSpread) => 1.96 * usualSpread;
+export const halfRange = (usualSpread) => 1.96 * usualSpread;
 
 // What 19 of 20 hours stayed within, as shares.
-export const rangeWords = (expected, usual) => `${share(Math.max(0, expected - wobble(usual)))} to ${share(Math.min(1, expected + wobble(usual)))}${narrow}%`;
+export const rangeWords = (expected, usual) => `${share(Math.max(0, expected - halfRange(usual)))} to ${share(Math.min(1, expected + halfRange(usual)))}${narrow}%`;
 
 // How long a period is, as people say it.
 export function spanWords(seconds) {
