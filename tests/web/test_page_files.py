@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import colorsys
 import gzip
+import re
 
 import cramjam
 import pytest
@@ -78,3 +80,17 @@ def test_the_page_works_without_the_chart_library(monkeypatch):
 
     assert answer.status == 200
     assert 'name="chart-library" content=""' in answer.body.decode()
+
+
+@pytest.mark.parametrize("sheet", ["page.css", "dark.css"])
+def test_a_colour_of_an_origin_has_no_other_meaning(sheet):
+    text = (assets.STATIC / sheet).read_text()
+    hues = {
+        name: colorsys.rgb_to_hls(*(int(value[at : at + 2], 16) / 255 for at in (0, 2, 4)))[0] * 360
+        for name, value in re.findall(r"--([a-z0-9-]+): #([0-9a-f]{6});", text)
+    }
+
+    for origin in ("cn-open", "cn-proprietary", "row-open", "row-proprietary"):
+        for band in (f"k{number}" for number in range(7)):
+            apart = abs(hues[origin] - hues[band])
+            assert min(apart, 360 - apart) > 15, (origin, band)
