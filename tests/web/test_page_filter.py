@@ -192,7 +192,7 @@ def test_a_mover_leads_to_the_tenants_traffic(open_page, address):
 
     page.locator("details[open] .of-movers").get_by_role("link", name="9f2c1ab04d77e310").click()
 
-    wait_for_headline(page, "9f2c1ab04d77e310: ")
+    wait_for_headline(page, "Tenant 9f2c1ab04d77e310: ")
     assert view_of(page)["tenant"] == "9f2c1ab04d77e310"
 
 

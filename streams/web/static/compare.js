@@ -42,21 +42,24 @@ export function otherPeriod(range, against, asOf, since) {
   return { name, shift, step, seconds: Math.max(seconds, range.merge ?? 0), ...(isCoarser ? inside : { start, end }) };
 }
 
-export const otherAddress = (dimension, other, part, format) =>
+const otherAddress = (dimension, other, part, format) =>
   `api/v1/history?${new URLSearchParams({ dimension, step: other.step, start: String(other.start), end: String(other.end), ...(format ? { format } : {}) })}${part}`;
 
 // The points of the other period.
 export async function fetchOther(dimension, other, part, ask) {
   const body = await ask(otherAddress(dimension, other, part));
-  return { ...other, points: merge(body.points, other.seconds) };
+  return new Other(other, merge(body.points, other.seconds));
 }
 
-export const periodWords = ({ start, end }) => (end - start < DAY ? `${momentTime(start)} to ${momentTime(end)}` : end - start === DAY && start % DAY === 0 ? dayWords(start) : `${dayWords(start)} to ${dayWords(end - 1)}`);
+function periodWords({ start, end }) {
+  if (start % DAY || end % DAY) return `${momentTime(start)} to ${momentTime(end)}`;
+  return end - start === DAY ? dayWords(start) : `${dayWords(start)} to ${dayWords(end - 1)}`;
+}
 
 const requestsOf = (points) => points.reduce((sum, point) => sum + point.requests, 0);
 
 // Each band in both periods, and whether they are further apart than by chance.
-export function differences(points, other, bands, measure) {
+function differences(points, other, bands, measure) {
   const [now, then] = [requestsOf(points), requestsOf(other.points)];
   return bands.map((band) => {
     const [share, before] = [ratioOf(points, band, measure), ratioOf(other.points, band, measure)];
@@ -64,7 +67,26 @@ export function differences(points, other, bands, measure) {
   });
 }
 
-export const isKnown = (other, measure) => other.points.some((point) => point[measure] > 0);
+// A period and its points, with all that can be said of it beside another one.
+class Other {
+  constructor({ name, start, end, shift, step, seconds }, points) { Object.assign(this, { name, start, end, shift, step, seconds, points }); }
+
+  isKnown(measure) { return this.points.some((point) => point[measure] > 0); }
+
+  apartOf(row, window, measure, keys) { return apartOf(row, window, this, measure, keys); }
+
+  words() { return periodWords(this); }
+
+  // What the chart and its words show: each band in both periods, and the dashed line.
+  beside(points, dimension, bands, measure) {
+    const found = differences(points, this, bands, measure);
+    const inOrder = lowest(bands, dimension, found);
+    return {
+      bands: inOrder, line: dashed(this, inOrder[0], measure), words: compareWords(found, this, measure),
+      table: compareTable(found, this, dimension, measure), csv: (part) => otherAddress(dimension, this, part, "csv"),
+    };
+  }
+}
 
 // A window as a period of its own, in the finest step that it is counted in.
 const WINDOW_STEPS = { "5m": "10s", "1h": "10s", "24h": "5m", "7d": "1h" };
@@ -72,7 +94,7 @@ export const windowPeriod = (key, seconds, against, asOf, since, isOfTenants) =>
 
 // What a row's share of a window differs by from its share of the other period: {apart, isSure}; null
 // where the key has no name of its own in the other one.
-export function apartOf(row, window, { points }, measure, keys = [row.key]) {
+function apartOf(row, window, { points }, measure, keys = [row.key]) {
   const isNamed = points.some(({ cells }) => row.key in cells);
   if (!window?.[measure]) return null;
   if (!isNamed && row.key !== "other" && points.some(({ cells }) => "other" in cells)) return null;
@@ -82,13 +104,13 @@ export function apartOf(row, window, { points }, measure, keys = [row.key]) {
 }
 
 // The band that the dashed line is of lies at the bottom, where both are read off the axis.
-export function lowest(bands, dimension, found) {
+function lowest(bands, dimension, found) {
   if (dimension === "origin") return bands;
   const moved = [...found].filter(({ band }) => band.key !== "other").sort((a, b) => Math.abs(b.apart) - Math.abs(a.apart))[0];
   return moved ? [moved.band, ...bands.filter((band) => band !== moved.band)] : bands;
 }
 
-export function compareWords(found, other, measure) {
+function compareWords(found, other, measure) {
   const { of } = measureOf(measure);
   const said = ({ band, share, before, apart }) => [el("strong", null, band.name), `: ${percent(share)} of ${of}, ${percent(before)} then (${pointsWords(apart)} points)`];
   const moved = found.filter(({ band, isSure }) => isSure && band.key !== "other").sort((a, b) => Math.abs(b.apart) - Math.abs(a.apart))[0];
@@ -96,7 +118,7 @@ export function compareWords(found, other, measure) {
   return moved ? [`${against}the largest difference is `, ...said(moved), "."] : [`${against}no share of ${of} differs by more than chance.`];
 }
 
-export function compareTable(found, other, dimension, measure) {
+function compareTable(found, other, dimension, measure) {
   const { of } = measureOf(measure);
   const rows = [...found].reverse().map(({ band, share: now, before, apart, isSure }) => [
     header("row", el("th", { scope: "row" }, el("span", { class: "name" }, swatch(band.paint, band.pattern), el("span", null, drillLink(dimension, band.key, band.name) ?? band.name)))),
@@ -108,7 +130,7 @@ export function compareTable(found, other, dimension, measure) {
 }
 
 // The dashed line: the lowest band in the other period, where it would be in this one.
-export function dashed(other, band, measure) {
+function dashed(other, band, measure) {
   return {
     name: `${band.name}, ${other.name}`, short: `${band.short}, ${periodWords(other)}`,
     points: other.points.map((point) => ({ at: point.start + other.shift, ratio: point[measure] > 0 ? ratioOf([point], band, measure) : null })),

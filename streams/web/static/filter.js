@@ -33,7 +33,10 @@ export function drillLink(dimension, key, ...children) {
 }
 
 export function nameOf(filter, names) {
-  return Object.entries(filter).map(([dimension, key]) => keyName(dimension, key, names(dimension).get(key))).join(", ");
+  return Object.entries(filter).map(([dimension, key]) => {
+    const name = keyName(dimension, key, names(dimension).get(key));
+    return dimension === "tenant" && name === key ? `Tenant ${key}` : name;
+  }).join(", ");
 }
 
 // All traffic / Origin: Chinese open / Developer: DeepSeek: each but the last leads back to itself.

@@ -1,7 +1,6 @@
 // Shares over time, shown: what changed in words, the chart, its legend and its numbers.
 
 import { draw, say } from "./chart.js";
-import { compareTable, compareWords, dashed, differences, isKnown, lowest, otherAddress } from "./compare.js";
 import { byId, el, fill, header, swatch, table } from "./dom.js";
 import { hideNotes, showNotes } from "./notes.js";
 import { bandsOf, historyAddress, isBeyondChance, ratioOf, stamp, steps } from "./points.js";
@@ -29,17 +28,16 @@ export function showHistory(history, measure, names) {
     return;
   }
   const other = otherOf(history, measure);
-  const found = other?.points && differences(used, other, bandsOf(used, dimension, measure, names), measure);
-  const bands = found ? lowest(found.map(({ band }) => band), dimension, found) : bandsOf(used, dimension, measure, names);
-  const line = found ? dashed(other, bands[0], measure) : null;
+  const ranked = bandsOf(used, dimension, measure, names);
+  const { bands, line, ...beside } = other?.points ? other.beside(used, dimension, ranked, measure) : { bands: ranked, line: null };
   fill(byId("legend"), ...[...bands].reverse().map((band) => el("li", null, swatch(band.paint, band.pattern), el("span", null, band.name))),
     line ? el("li", null, el("span", { class: "dash", "aria-hidden": "true" }), el("span", null, line.name)) : null);
-  fill(byId("change"), ...(found ? compareWords(found, other, measure) : [other ? `${other.none} ` : "", ...changeWords(used, bands, measure, history)]));
+  fill(byId("change"), ...(beside.words ?? [other ? `${other.none} ` : "", ...changeWords(used, bands, measure, history)]));
   fill(byId("chart-note"), noteWords(range, measure, line));
-  byId("compared").hidden = !found;
-  fill(byId("compared"), found ? compareTable(found, other, dimension, measure) : null);
-  byId("other-csv").hidden = !found;
-  if (found) byId("other-csv").href = otherAddress(dimension, other, history.part, "csv");
+  byId("compared").hidden = !beside.table;
+  fill(byId("compared"), beside.table);
+  byId("other-csv").hidden = !beside.csv;
+  if (beside.csv) byId("other-csv").href = beside.csv(history.part);
   const details = byId("history-numbers");
   if (details.open) fill(details.lastElementChild, numbers(used, bands, measure, range));
   const { times, ratios } = steps(used, bands, measure, history);
@@ -50,7 +48,7 @@ export function showHistory(history, measure, names) {
 
 // The other period, or words where there is none: of the chosen measure it may know nothing.
 function otherOf({ other }, measure) {
-  if (!other?.points || isKnown(other, measure)) return other;
+  if (!other?.points || other.isKnown(measure)) return other;
   return { none: `No comparison with ${other.name}: nothing is known of its ${measureOf(measure).of}.` };
 }
 

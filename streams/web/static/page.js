@@ -3,7 +3,6 @@
 import { showAnswer, showPart } from "./answer.js";
 import { ask } from "./ask.js";
 import { toPaper } from "./chart.js";
-import { fetchOther, isKnown, otherPeriod, periodWords, windowPeriod } from "./compare.js";
 import { byId, choice, el, fill } from "./dom.js";
 import { filterQuery, isCounted, isFiltered, isSame, nameOf, notCounted, showCrumbs } from "./filter.js";
 import { showPipeline, showStatus } from "./health.js";
@@ -26,7 +25,7 @@ const NOTES_EVERY_SECONDS = 30;
 const OTHERS_EVERY_SECONDS = 60;
 const RETRY_SECONDS = 5;
 // Who served it is further down: asked for once after the first view, so that a print has it.
-const SERVED_AFTER_SECONDS = 3;
+const SERVED_AFTER_SECONDS = 5;
 // A browser asks its reader for the token each time that the worker does.
 const TOKEN_SECONDS = 60;
 
@@ -176,7 +175,9 @@ async function askHistory() {
 }
 
 // The period that this one is set against, or why there is none.
+// The module is loaded by who compares.
 async function askOther(over, asked, part, against) {
+  const { fetchOther, otherPeriod } = await import("./compare.js");
   const other = otherPeriod(asked, against, asOfNow(), shares.since);
   if (other.none) return other;
   return fetchOther(over, other, part, ask).catch((error) => ({ none: `${other.name} could not be loaded: ${error.message}` }));
@@ -188,18 +189,20 @@ async function askOthers() {
   const { against, window, filter } = view;
   const now = shares.windows[window];
   if (!now) return;
-  const other = windowPeriod(window, now.seconds, against, asOfNow(), shares.since, Boolean(filter.tenant));
-  const wanted = other.none ? [] : [...new Set(["origin", view.by, ...(isServedKnown(shares.windows) ? ["jurisdiction"] : []), ...(now.provider ? ["provider"] : [])])].filter((dimension) => isCounted(filter, dimension));
-  const found = { ...other, of: {} };
+  let found;
   try {
+    const { fetchOther, windowPeriod } = await import("./compare.js");
+    const periodOf = (isOfTenants) => windowPeriod(window, now.seconds, against, asOfNow(), shares.since, isOfTenants);
+    found = { ...periodOf("tenant" in filter), of: {} };
+    const wanted = ["origin", view.by, ...(isServedKnown(shares.windows) ? ["jurisdiction"] : []), ...(now.provider ? ["provider"] : [])];
     // One at a time: the worker answers few long questions at once.
-    for (const dimension of wanted) {
-      const period = dimension === "tenant" ? windowPeriod(window, now.seconds, against, asOfNow(), shares.since, true) : other;
+    for (const dimension of new Set(wanted.filter((each) => isCounted(filter, each)))) {
+      const period = dimension === "tenant" ? periodOf(true) : found;
       if (!period.none) found.of[dimension] = await fetchOther(dimension, period, filterQuery(filter), ask);
     }
   } catch (error) {
     later("others", RETRY_SECONDS);
-    found.none = `${other.name} could not be loaded: ${error.message}`;
+    found = { none: `The other period could not be loaded: ${error.message}` };
   }
   if (against !== view.against || window !== view.window || !isSame(filter, view.filter)) { due.others = -Infinity; isWanted = true; return; }
   others = found;
@@ -209,14 +212,14 @@ async function askOthers() {
 // What a table's difference is against, or null.
 function otherTo(dimension) {
   const found = view.against && !others?.none ? others?.of[dimension] : null;
-  return found && isKnown(found, view.measure) ? found : null;
+  return found?.isKnown(view.measure) ? found : null;
 }
 
 function againstWords() {
   if (!view.against || !others) return "";
   if (others.none) return others.none;
   if (!otherTo("origin")) return others.of.origin ? `No comparison with ${others.name}: nothing is known of its ${measureOf(view.measure).of}.` : "";
-  return `Difference: points against ${others.name}, ${periodWords(others)}; grey where chance explains it.`;
+  return `Difference: points against ${others.name}, ${otherTo("origin").words()}; grey where chance explains it.`;
 }
 
 // Without its notes a chart is whole: those before stay.
@@ -230,7 +233,7 @@ async function askMovers() {
   const asked = shiftNow();
   later("movers", MOVERS_EVERY_SECONDS);
   try {
-    showMovers(asked, await ask(`api/v1/shifts/movers?${new URLSearchParams(asked)}`), languageNames());
+    await showMovers(asked, await ask(`api/v1/shifts/movers?${new URLSearchParams(asked)}`), languageNames());
   } catch (error) {
     later("movers", RETRY_SECONDS);
     showMovers(asked, error.message);

@@ -1,7 +1,7 @@
 // What has shifted: a share against its baseline from the week before, and its usual spread.
 
 import { byId, el, fill } from "./dom.js";
-import { moversOf } from "./movers.js";
+import { nameOf as partName } from "./filter.js";
 import { filterAddress, SHIFT_MEASURES } from "./view.js";
 import { keyName, percent, points, windowOf, halfRange } from "./words.js";
 
@@ -65,7 +65,7 @@ function showWhatOf(filter, isChosen, names) {
   const note = byId("shifts-of");
   const entries = Object.entries(filter);
   note.hidden = !entries.length;
-  const what = entries.map(([dimension, key]) => keyName(dimension, key, names(dimension).get(key))).join(", ");
+  const what = partName(filter, names);
   const link = el("a", { class: "drill", href: filterAddress({}), "data-filter": "{}" }, "All shifts");
   if (isChosen) fill(note, `Shifts of ${what}, as shares of all traffic; within a part of it none are worked out. `, link, ".");
   else fill(note, entries.length ? `These shifts are of all traffic, not of ${what}: within a part of it none are worked out.` : null);
@@ -173,7 +173,9 @@ function gauge(shift, usual, reach) {
 }
 
 // Put what moved a shift into its item: a body of the API, or a sentence.
-export function showMovers(wanted, content, languageNames) {
+export async function showMovers(wanted, content, languageNames) {
+  // Loaded by who opens a shift.
+  const { moversOf } = typeof content === "string" ? {} : await import("./movers.js");
   const made = items.get(nameOf(wanted));
   if (made) fill(made.body, ...(typeof content === "string" ? [el("p", { class: "note" }, content)] : moversOf(content, languageNames)));
 }

@@ -1,6 +1,5 @@
 // The shares of now: one row a key, one column a window.
 
-import { apartOf } from "./compare.js";
 import { el, header, swatch, table } from "./dom.js";
 import { drillLink } from "./filter.js";
 import { isFull } from "./points.js";
@@ -44,7 +43,7 @@ export function sharesTable(windows, dimension, measure, picked, all, { since, a
         el("span", { class: paint ? "bar under-swatch" : "bar", "aria-hidden": "true" }, bar))),
       ...WINDOWS.map(({ key }) => cell(lookup[key].get(row.key), windows[key], ratio, measure, key === picked, !windows[key]?.[dimension])),
       ...(expected ? [expectedCell(expected.get(row.key))] : []),
-      ...(other ? [apartCell(isMissing ? null : apartOf(row, windows[picked], other, measure))] : []),
+      ...(other ? [apartCell(isMissing ? null : other.apartOf(row, windows[picked], measure))] : []),
       ...(web ? [web.get(row.key)] : []),
     ];
   });
@@ -59,7 +58,7 @@ export function sharesTable(windows, dimension, measure, picked, all, { since, a
     header("row", name),
     ...WINDOWS.map(({ key }) => el("td", { class: key === picked ? "picked" : null }, share(sumOf(lookup[key], keys, ratio, windows[key]?.[measure])))),
     ...(expected ? [el("td", { class: "expected" }, share(keys.reduce((sum, key) => sum + (expected.get(key)?.baseline ?? NaN), 0)))] : []),
-    ...(other ? [apartCell(apartOf(sumRow(keys, lookup[picked], ratio), windows[picked], other, measure, keys))] : []),
+    ...(other ? [apartCell(other.apartOf(sumRow(keys, lookup[picked], ratio), windows[picked], measure, keys))] : []),
   ]) : [];
   foot.push([
     header("row", `All ${measureOf(measure).all ?? measureOf(measure).of}`),
