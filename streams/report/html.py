@@ -244,7 +244,7 @@ def _points(places: Sequence[float], above: Sequence[float], below: Sequence[flo
 def _grid() -> str:
     return "".join(
         f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH}" y1="{_y(each)}" y2="{_y(each)}"/>'
-        f'<text x="{_LEFT - 6}" y="{_y(each) + 4}" text-anchor="end">{each:.0%}</text>'
+        f'<text x="{_LEFT - 6}" y="{_y(each) + 4}" text-anchor="end">{each * 100:.0f} %</text>'
         for each in (0.0, 0.25, 0.5, 0.75, 1.0)
     )
 

@@ -74,5 +74,5 @@ function bar(part) {
 }
 
 function mixWords({ mix, arrival }, what) {
-  return `Of ${what} that were there before and are there now: ${points(mix, 2)} points. Of ${what} that came or went: ${points(arrival, 2)} points.`;
+  return `Existing ${what}: ${points(mix, 2)} points; new or gone: ${points(arrival, 2)} points.`;
 }
