@@ -48,7 +48,7 @@ def test_the_chart_library_comes_from_its_package_and_is_kept_for_a_year():
     assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
 
 
-def test_modules_come_without_comments_and_with_their_line_numbers():
+def test_modules_come_without_comments_or_indentation_and_with_their_line_numbers():
     source = (assets.STATIC / "page.js").read_text()
     sent = ask("/static/page.js").body.decode()
 
@@ -56,7 +56,18 @@ def test_modules_come_without_comments_and_with_their_line_numbers():
     assert "//" not in sent
     assert len(sent.splitlines()) == len(source.splitlines())
     for theirs, ours in zip(sent.splitlines(), source.splitlines(), strict=True):
-        assert theirs in {ours, ""}
+        assert theirs in {ours.lstrip(), ""}
+    # So that no text in a module has an indentation to lose.
+    for path in assets.STATIC.glob("*.js"):
+        assert all(line.count("`") % 2 == 0 for line in path.read_text().splitlines())
+
+
+def test_a_style_sheet_comes_without_comments():
+    sent = ask("/static/page.css").body.decode()
+
+    assert "/*" in (assets.STATIC / "page.css").read_text()
+    assert "/*" not in sent
+    assert sent.count("{") == sent.count("}") > 100
 
 
 @pytest.mark.parametrize("coding", ["br", "gzip"])
