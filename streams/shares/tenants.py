@@ -3,6 +3,8 @@
 Tenants are counted by the hour, for nine days, with origins and with languages, and by requests and
 tokens. So only the windows of a day and of a week have them, in whole hours: the first one is that
 after the window's start, as in a window of hours. What names no tenant is `unknown`.
+Their origins are those of the time of counting: models are not counted by tenant, so that nothing
+can be reclassified.
 """
 
 from __future__ import annotations
