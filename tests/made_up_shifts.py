@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 from made_up_shares import HOSTILE, made_up_window
@@ -70,7 +71,6 @@ def made_up_shifts(now, state="shifted"):
 
 def mover(name, before, share, kind="mix"):
     return {
-        "key": name,
         "name": name,
         "contribution": share - before,
         "share": share,
@@ -93,11 +93,10 @@ def movers(shift, named, others):
 
 def made_up_moved(asked, now, state="shifted"):
     """The body of /api/v1/shifts/movers, or None where there is no such shift."""
-    identity = {name: getattr(asked, name) for name in ("dimension", "key", "measure", "window")}
     found = [
         each
         for each in made_up_shifts(now, state)["shifts"]
-        if all(each[name] == value for name, value in identity.items())
+        if all(each[name] == value for name, value in dataclasses.asdict(asked).items())
     ]
     if not found:
         return None
@@ -118,7 +117,7 @@ def made_up_moved(asked, now, state="shifted"):
     joint = [mover(first, 0.03, 0.03 + 0.7 * shift), mover(second, 0.2, 0.2 + 0.25 * shift)]
     return {
         "as_of": now,
-        **identity,
+        **dataclasses.asdict(asked),
         "shift": shift,
         "models": movers(shift, models, 12) if asked.dimension == "origin" else None,
         "sentence": f"{asked.key} {shift * 100:+.1f} points",

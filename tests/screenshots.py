@@ -52,7 +52,8 @@ def sources():
             models = body["models"]
             dropped = [each for each in models["movers"] if each["name"] == HOSTILE]
             models["movers"] = [each for each in models["movers"] if each["name"] != HOSTILE]
-            body["tenants"]["movers"][0]["name"] = "Search team"
+            first = body["tenants"]["movers"][0]
+            first.update(key=first["name"], name="Search team")
             models["rest"] += sum(each["contribution"] for each in dropped)
         return body
 

@@ -201,7 +201,8 @@ def test_a_mover_is_shown_by_its_name_and_keeps_its_key(open_page):
 
     async def movers(asked):
         body = await made.movers(asked)
-        body["tenants"]["movers"][0]["name"] = "Search team"
+        first = body["tenants"]["movers"][0]
+        first.update(key=first["name"], name="Search team")
         return body
 
     with served(dataclasses.replace(made, movers=movers)) as url:
