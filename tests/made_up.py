@@ -17,6 +17,7 @@ from made_up_shares import (
     MODEL_SHARES,
     ORIGIN_SHARES,
     PROVIDER_SHARES,
+    TENANT_SHARES,
     WINDOWS,
     cost_of,
     drifted,
@@ -27,7 +28,7 @@ from made_up_shares import (
 )
 from made_up_shifts import made_up_moved, made_up_shifts, mover, movers
 
-from streams.classify.keys import ALL_DIMENSIONS
+from streams.classify.keys import ALL_DIMENSIONS, TENANT
 from streams.shares.filtered import unavailable
 from streams.shares.history import STEPS as ALL_STEPS
 from streams.web.server import Sources, make_app, serve
@@ -57,41 +58,44 @@ __all__ = [
 STEPS = {name: step.seconds for name, step in ALL_STEPS.items()}
 
 
-def _shares_at(dimension, done, chance):
-    """Return the shares by key at this part of the year."""
+def _shares_then(dimension, done, chance):
+    """Shares by a dimension when a part (0-1) of the year has passed."""
     if dimension == "origin":
         rise = 0.012 + 0.262 * done**1.6 - ORIGIN_SHARES["cn-open"]
-        shares = drifted(ORIGIN_SHARES, "cn-open", rise * chance.uniform(0.97, 1.03))
-    elif dimension == "language":
+        return drifted(ORIGIN_SHARES, "cn-open", rise * chance.uniform(0.97, 1.03))
+    if dimension == "language":
         shares = {key: share for key, (_, share) in LANGUAGE_SHARES.items()}
-        shares = drifted(shares, "zh-Hans", 0.02 * done + chance.uniform(0, 0.004))
-    elif dimension == "developer":
-        shares = drifted(DEVELOPER_SHARES, "DeepSeek", chance.uniform(-0.01, 0.01))
-    elif dimension == "provider":
-        shares = {key: share for key, (_, share, _) in PROVIDER_SHARES.items()}
-    elif dimension == "jurisdiction":
-        shares = JURISDICTION_SHARES
-    else:
-        shares = {key: share for key, (share, _) in MODEL_SHARES.items()}
-        shares = drifted(shares, "deepseek/deepseek-v3.2", chance.uniform(-0.01, 0.01))
-    return shares
+        return drifted(shares, "zh-Hans", 0.02 * done + chance.uniform(0, 0.004))
+    if dimension == "developer":
+        return drifted(DEVELOPER_SHARES, "DeepSeek", chance.uniform(-0.01, 0.01))
+    if dimension == "provider":
+        return {key: share for key, (_, share, _) in PROVIDER_SHARES.items()}
+    if dimension == "jurisdiction":
+        return JURISDICTION_SHARES
+    if dimension == TENANT:
+        return {key: share for key, (_, share) in TENANT_SHARES.items()}
+    shares = {key: share for key, (share, _) in MODEL_SHARES.items()}
+    return drifted(shares, "deepseek/deepseek-v3.2", chance.uniform(-0.01, 0.01))
 
 
-def made_up_history(dimension, step, start, now):
-    """Chinese open rises from 1.2 % to 27.4 % over the year; part of an hour is missing."""
+def made_up_history(dimension, step, start, now, end=None):
+    """Chinese open rises from 1.2 % to 27.4 % over the year; part of an hour is missing.
+
+    The points are those before `end`, `now` unless given.
+    """
     seconds = STEPS[step]
     chance = random.Random(f"{dimension}{step}")
     # 1970 began on a Thursday: weeks start four days later.
     shift = 4 * 86_400 if step == "1w" else 0
-    first = math.ceil((start - shift) / seconds) * seconds + shift
+    first = math.floor((start - shift) / seconds) * seconds + shift
     points = []
-    for at in range(int(first), int(now), seconds):
+    for at in range(int(first), int(min(now, end or now)), seconds):
         if step == "5m" and 6 * 3600 < now - at < 7 * 3600:
             continue
         done = max(0.0, 1 - (now - at) / (365 * 86_400))
         requests = round(seconds * 37.3 * chance.uniform(0.8, 1.2))
         tokens = requests * 5_431
-        shares = _shares_at(dimension, done, chance)
+        shares = _shares_then(dimension, done, chance)
         cells = {
             key: [
                 round(tokens * share),
@@ -149,6 +153,11 @@ def made_up_part(chosen, dimensions, now):
     """The body of /api/v1/shares for a part of the traffic: a tenth of everything each time."""
     missing = unavailable(chosen)
     body = only(dimensions - missing, made_up_shares(now))
+    if TENANT in chosen:
+        body["windows"] = {name: body["windows"][name] for name in ("24h", "7d")}
+        for window in body["windows"].values():
+            if TENANT in window:
+                window[TENANT] = [row for row in window[TENANT] if row["key"] == chosen[TENANT]]
     for window in body["windows"].values():
         window["everything"] = {
             name: window[name] * (10 ** len(chosen))
@@ -159,7 +168,7 @@ def made_up_part(chosen, dimensions, now):
 
 def only(dimensions, body):
     """The body of /api/v1/shares with no more than these dimensions."""
-    left_out = {*ALL_DIMENSIONS} - {*dimensions}
+    left_out = {*ALL_DIMENSIONS, TENANT} - {*dimensions}
     windows = {
         name: {part: value for part, value in window.items() if part not in left_out}
         for name, window in body["windows"].items()
@@ -174,9 +183,9 @@ def made_up_sources(state="shifted", **changes):
     """
 
     async def history(asked):
-        start = asked.start or time.time() - 3600
-        now = min(time.time(), asked.end or time.time())
-        return made_up_history(asked.dimension, asked.step, start, now)
+        now = time.time()
+        start = now - 3600 if asked.start is None else asked.start
+        return made_up_history(asked.dimension, asked.step, start, now, asked.end)
 
     async def part(asked):
         return made_up_part(dict(asked.chosen), asked.dimensions, time.time()) | changes

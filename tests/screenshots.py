@@ -30,6 +30,7 @@ MARGIN = 20
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 COLUMNS, LINES = 100, 48
+AGAINST = "#against=before"
 SHIFT = "#view=shift&dimension=origin&key=cn-open&measure=tokens&window=24h"
 
 
@@ -39,9 +40,10 @@ def sources():
 
     def shares(dimensions):
         body = made.shares(dimensions)
+        partitions = [each | {"lost": {}} for each in body["pipeline"]["partitions"]]
         return body | {
             "unknown": [each for each in body["unknown"] if each["model"] != HOSTILE],
-            "pipeline": body["pipeline"] | {"rejected": 0, "late": 0},
+            "pipeline": body["pipeline"] | {"rejected": 0, "late": 0, "partitions": partitions},
         }
 
     async def movers(asked):
@@ -50,6 +52,8 @@ def sources():
             models = body["models"]
             dropped = [each for each in models["movers"] if each["name"] == HOSTILE]
             models["movers"] = [each for each in models["movers"] if each["name"] != HOSTILE]
+            first = body["tenants"]["movers"][0]
+            first.update(key=first["name"], name="Search team")
             models["rest"] += sum(each["contribution"] for each in dropped)
         return body
 
@@ -64,6 +68,7 @@ def take(page, address, name, part=None, *, full=True):
     page.wait_for_selector("#shifts-state:not(:empty)")
     page.locator("#chart").scroll_into_view_if_needed()
     page.wait_for_selector("#chart .scatterlayer .trace", state="attached")
+    page.wait_for_selector("#provider-shares tbody tr")
     page.wait_for_timeout(1_000)
     page.evaluate("scrollTo(0, 0); document.activeElement.blur()")
     page.mouse.move(0, 0)
@@ -121,6 +126,7 @@ def main():
         page = browser.new_page(viewport=DESKTOP)
         take(page, address, "page.png")
         take(page, made + SHIFT, "shift.png", "#shifts")
+        take(page, made + AGAINST, "compare.png", "section:has(#history-heading)")
         dark = browser.new_page(viewport=DESKTOP, color_scheme="dark")
         take(dark, address, "page-dark.png")
         phone = browser.new_page(viewport=PHONE, device_scale_factor=2, is_mobile=True)

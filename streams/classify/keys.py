@@ -27,6 +27,9 @@ PAIRS: Final = {
 }
 #: The dimensions whose shares are monitored for shifts.
 SHIFT_DIMENSIONS: Final = ("origin", "language", "developer", "model")
+#: Tenants are counted beside the dimensions, by the hour; a filter may name one.
+TENANT: Final = "tenant"
+FILTERS: Final = (*DIMENSIONS, TENANT)
 #: The dimensions that tenants are counted by as well.
 TENANT_DIMENSIONS: Final = ("origin", "language")
 
@@ -35,6 +38,8 @@ OTHER: Final = "other"
 OTHER_NAME: Final = "Other"
 #: The origin of a model that the catalogue does not know, and the unnamed developer.
 UNKNOWN: Final = "unknown"
+#: The name of the tenant that is unknown: no request of it says whose it is.
+NO_TENANT: Final = "No tenant named"
 
 
 def cell_key(origin: str, language: str, model: str = "") -> str:
@@ -76,6 +81,8 @@ def name_of(dimension: str, key: str) -> str:
     """Return the display name of a key, the same on the page, in the terminal and in reports."""
     if key == OTHER:
         return OTHER_NAME
+    if dimension == TENANT:
+        return NO_TENANT if key == UNKNOWN else key
     if key == UNKNOWN:
         return ORIGIN_NAMES[UNKNOWN]
     if dimension == "origin":

@@ -165,8 +165,8 @@ def _cautions(history: Cells, found: Replay, *, is_worker: bool) -> Iterator[str
     """Yield the caveats that a reader of the figures needs."""
     if not history.tenants and is_worker:
         yield (
-            "A worker's API has no history of tenants, so there are no alerts of the hour here: "
-            "they need what is left of a shift without the largest tenant."
+            "A worker's API has tenants for nine days only, so there are no alerts of the hour "
+            "here: they need what is left of a shift without the largest tenant."
         )
     elif not history.tenants:
         yield (

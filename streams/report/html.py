@@ -41,13 +41,13 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 _STYLE = """
 :root {
   color-scheme: light dark;
-  --ground: #fdfcfa; --ink: #1d1c1a; --soft: #625e57; --line: #dedad2; --bar: #2f68ad;
+  --ground: #fdfcfa; --ink: #1d1c1a; --soft: #625e57; --line: #dedad2; --bar: #625e57;
   --cn-open: #bd4530; --cn-proprietary: #dc9383; --row-open: #2f68ad; --row-proprietary: #94b6dd;
   --unknown: #8f8b84;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
-    --ground: #171614; --ink: #eae7e1; --soft: #a8a297; --line: #38352f; --bar: #5b97e0;
+    --ground: #171614; --ink: #eae7e1; --soft: #a8a297; --line: #38352f; --bar: #a8a297;
     --cn-open: #e0694f; --cn-proprietary: #a65d4e; --row-open: #5b97e0; --row-proprietary: #3f638f;
     --unknown: #77736b;
   }
@@ -244,7 +244,7 @@ def _points(places: Sequence[float], above: Sequence[float], below: Sequence[flo
 def _grid() -> str:
     return "".join(
         f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH}" y1="{_y(each)}" y2="{_y(each)}"/>'
-        f'<text x="{_LEFT - 6}" y="{_y(each) + 4}" text-anchor="end">{each:.0%}</text>'
+        f'<text x="{_LEFT - 6}" y="{_y(each) + 4}" text-anchor="end">{each * 100:.0f} %</text>'
         for each in (0.0, 0.25, 0.5, 0.75, 1.0)
     )
 

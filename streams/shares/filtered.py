@@ -2,7 +2,7 @@
 
 A window sums models with who served them, so these combine in every way. Languages are counted with
 origins only: beside a language no other part can be chosen, and by language only the shares of an
-origin are known.
+origin are known. Tenants are counted with origins and with languages, one at a time (tenants.py).
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from streams.classify.keys import (
+    ALL_DIMENSIONS,
     DIMENSIONS,
     JOINT,
     LAW,
     OTHER,
     SERVED,
+    TENANT,
+    TENANT_DIMENSIONS,
     UNKNOWN,
     pair_key,
     split_model,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 #: The dimensions that languages are counted with.
 WITH_LANGUAGE: Final = ("origin", "language")
+_ALL: Final = frozenset({*ALL_DIMENSIONS, TENANT})
 
 
 class Counted(NamedTuple):
@@ -65,12 +69,21 @@ def unavailable(chosen: Filter) -> frozenset[str]:
 
     Raises ValueError where the filter itself cannot be counted.
     """
+    if TENANT in chosen:
+        beside = sorted(chosen.keys() - {TENANT})
+        if len(beside) > 1 or not {*beside} <= {*TENANT_DIMENSIONS}:
+            raise ValueError(
+                "tenant is counted with origin or with language alone, "
+                f"and not with {' and '.join(beside)}"
+            )
+        return _ALL - {TENANT, *(beside or TENANT_DIMENSIONS)}
     if "language" in chosen and not chosen.keys() <= {*WITH_LANGUAGE}:
         others = ", ".join(sorted(chosen.keys() - {*WITH_LANGUAGE}))
         raise ValueError(f"language is counted with origin only, and not with {others}")
     if "language" in chosen:
-        return frozenset({*DIMENSIONS, SERVED, LAW}) - {*WITH_LANGUAGE}
-    return frozenset() if chosen.keys() <= {"origin"} else frozenset({"language", JOINT})
+        missing = frozenset({*DIMENSIONS, SERVED, LAW}) - {*WITH_LANGUAGE}
+        return missing if chosen.keys() == {"language"} else missing | {TENANT}
+    return frozenset() if chosen.keys() <= {"origin"} else frozenset({"language", JOINT, TENANT})
 
 
 def part_of(counted: Mapping[str, Counted], chosen: Filter, catalog: Catalog) -> Part:

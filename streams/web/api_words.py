@@ -99,6 +99,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "start": ("Its beginning, unix seconds.", 1795873600.0),
     "status": ("HTTP status; of /healthz: ok.", 400),
     "step": ("Length of a point.", "1h"),
+    "tenant": ("Keyed hash of a tenant; as a list, the shares by tenant.", "74e4dbdb632baffb"),
     "tenants": ("By keyed hash of the tenant, with its name where a file has it.", None),
     "text": ("What happened.", "hy3 is free for a week"),
     "title": ("Name of the status.", "Bad Request"),

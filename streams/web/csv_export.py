@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from streams.classify.keys import DIMENSIONS, PAIRS, name_of, split_pair
+from streams.classify.keys import FILTERS, PAIRS, name_of, split_pair
 from streams.shares.csv import to_csv
 from streams.shares.measures import MEASURES
 
@@ -49,7 +49,7 @@ def shares(body: Mapping[str, Any]) -> bytes:
             *(share[each] for each in _COUNTS),
         ]
         for name, window in body["windows"].items()
-        for dimension in DIMENSIONS
+        for dimension in FILTERS
         for share in window.get(dimension, ())
     )
     return to_csv(["window", "dimension", "key", "name", *_COUNTS], rows)

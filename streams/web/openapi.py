@@ -5,14 +5,14 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from streams.classify.keys import ALL_DIMENSIONS, DIMENSIONS, SHIFT_DIMENSIONS
+from streams.classify.keys import FILTERS, SHIFT_DIMENSIONS, TENANT
 from streams.shares.history import STEPS
 from streams.shares.windows import WINDOW_NAMES
 from streams.shifts.alert_rules import SHIFT_WINDOWS
 from streams.shifts.series import SHIFT_MEASURES
 from streams.web.api_words import example
 from streams.web.openapi_schemas import SCHEMAS, TEXT, list_of, of
-from streams.web.query import FORMATS, LATEST_UNIX_SECONDS
+from streams.web.query import FORMATS, LATEST_UNIX_SECONDS, SHARE_DIMENSIONS
 
 if TYPE_CHECKING:
     from streams.web.openapi_schemas import Schema
@@ -97,13 +97,19 @@ def _open(summary: str, responses: Schema) -> Schema:
     return {"get": {"summary": summary, "responses": responses, "security": []}}
 
 
+_OF_TENANTS: Final = (
+    "Only this tenant, by its keyed hash; with origin or language alone. Counted by the hour, for "
+    "nine days: windows of 24h and 7d, steps of 1h and longer."
+)
 _FILTERS: Final = tuple(
     _parameter(
         each,
-        f"Only what has this {each}; filters combine, language with origin only.",
-        TEXT | {"not": {"const": "other"}},
+        _OF_TENANTS
+        if each == TENANT
+        else f"Only what has this {each}; filters combine, language with origin only.",
+        TEXT | {"not": {"enum": ["other", "unknown"] if each == TENANT else ["other"]}},
     )
-    for each in DIMENSIONS
+    for each in FILTERS
 )
 _NOT_TOGETHER: Final = {"409": _problem("Dimensions that are not counted together.")}
 
@@ -122,8 +128,9 @@ DOCUMENT: Final[Schema] = {
             _answer("The current snapshot.", "Shares", csv=True),
             _parameter(
                 "dimensions",
-                "Only these; joint is origin and language together. A CSV has no joint.",
-                list_of({"type": "string", "enum": list(ALL_DIMENSIONS)}),
+                "Only these, by default all but tenant, which the windows 24h and 7d have; joint "
+                "is origin and language together. A CSV has no joint.",
+                list_of({"type": "string", "enum": list(SHARE_DIMENSIONS)}),
             )
             | {"style": "form", "explode": False},
             *_FILTERS,
@@ -135,8 +142,9 @@ DOCUMENT: Final[Schema] = {
             _answer("The points.", "History", csv=True),
             _parameter(
                 "dimension",
-                "joint is origin and language together; models beyond the largest are `other`.",
-                {"type": "string", "enum": list(ALL_DIMENSIONS)},
+                "joint is origin and language together; models beyond the largest are `other`; "
+                "tenant is by the hour, for nine days.",
+                {"type": "string", "enum": list(SHARE_DIMENSIONS)},
                 required=True,
             ),
             _parameter(

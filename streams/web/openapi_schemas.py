@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from streams.classify.keys import ALL_DIMENSIONS, DIMENSIONS, PAIRS, SHIFT_DIMENSIONS
+from streams.classify.keys import ALL_DIMENSIONS, FILTERS, PAIRS, SHIFT_DIMENSIONS, TENANT
 from streams.classify.origin.values import ORIGINS
 from streams.shares.history import STEPS
 from streams.shares.measures import MEASURES
@@ -112,7 +112,7 @@ SCHEMAS: Final[Schema] = {
             | {"description": "Part counted by a version that knows of prices and cache reads."},
             everything=_object(tokens=_COUNT, requests=_COUNT, output_tokens=_COUNT, **_MORE)
             | {"description": "With a filter: what the part is a part of."},
-            **{dimension: list_of(of("Share")) for dimension in DIMENSIONS},
+            **{dimension: list_of(of("Share")) for dimension in FILTERS},
             **{
                 name: list_of(_object(**dict.fromkeys(pair, TEXT), **_COUNTS))
                 for name, pair in PAIRS.items()
@@ -120,6 +120,7 @@ SCHEMAS: Final[Schema] = {
         ),
         "everything",
         *ALL_DIMENSIONS,
+        TENANT,
     )
     | {"description": "With the requested dimensions."},
     "UnknownModel": _object(
@@ -152,7 +153,7 @@ SCHEMAS: Final[Schema] = {
             | {"description": "Start of all that is counted, as far as it is kept; unix seconds."},
             filter={
                 "type": "object",
-                "properties": {name: described(name, TEXT) for name in DIMENSIONS},
+                "properties": {name: described(name, TEXT) for name in FILTERS},
                 "additionalProperties": False,
                 "description": "With a filter: what the shares are of.",
             },
@@ -165,6 +166,7 @@ SCHEMAS: Final[Schema] = {
                 "type": "object",
                 "properties": {name: described(name, of("Window")) for name in WINDOW_NAMES},
                 "additionalProperties": False,
+                "description": "By length; of a tenant only 24h and 7d, which are whole hours.",
             },
             unknown=list_of(of("UnknownModel")),
             pipeline=_object(
@@ -184,7 +186,7 @@ SCHEMAS: Final[Schema] = {
         "unavailable",
     ),
     "History": _object(
-        dimension=TEXT | {"enum": list(ALL_DIMENSIONS)},
+        dimension=TEXT | {"enum": [*ALL_DIMENSIONS, TENANT]},
         step=TEXT | {"enum": list(STEPS)},
         seconds=_COUNT,
         as_of=_NUMBER,

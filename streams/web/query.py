@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from streams.classify.keys import ALL_DIMENSIONS, DIMENSIONS, OTHER, SHIFT_DIMENSIONS
+from streams.classify.keys import ALL_DIMENSIONS, FILTERS, OTHER, SHIFT_DIMENSIONS, TENANT, UNKNOWN
 from streams.shares.filtered import unavailable
 from streams.shares.history import STEPS
+from streams.shares.tenants import TENANT_STEPS
 from streams.shares.windows import WINDOW_NAMES
 from streams.shifts.alert_rules import SHIFT_WINDOWS
 from streams.shifts.series import SHIFT_MEASURES
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FORMATS = ("json", "csv")
+#: What shares and histories are by.
+SHARE_DIMENSIONS = (*ALL_DIMENSIONS, TENANT)
 
 # The last second of the year 9999; a larger value must be in milliseconds.
 LATEST_UNIX_SECONDS = 253_402_300_799
@@ -55,22 +58,33 @@ class Question:
     format: str = "json"
     chosen: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_of_tenants(self) -> bool:
+        """Return whether it is about tenants, which are counted by the hour."""
+        return self.dimension == TENANT or TENANT in dict(self.chosen)
+
 
 def question(query: Mapping[str, Sequence[str]]) -> Question:
     """Return the validated query of the history (`query`: name -> all values given for it).
 
     Raises BadQuestionError, which names the parameter and its accepted values.
     """
-    _check_names(query, ("dimension", "step", "start", "end", *DIMENSIONS, "format"))
-    dimension, chosen = _one_of(query, "dimension", ALL_DIMENSIONS), _chosen(query)
+    _check_names(query, ("dimension", "step", "start", "end", *FILTERS, "format"))
+    dimension, chosen = _one_of(query, "dimension", SHARE_DIMENSIONS), _chosen(query)
     if dimension in unavailable(dict(chosen)):
         others = ", ".join(each for each, _ in chosen)
         raise NotCountedTogetherError(
             f"{dimension} is not counted together with {others}.", "Choose another dimension."
         )
+    step = _one_of(query, "step", tuple(STEPS))
+    if TENANT in {dimension, *dict(chosen)} and step not in TENANT_STEPS:
+        raise NotCountedTogetherError(
+            "Tenants are counted by the hour, for nine days.",
+            f"Choose a step of {', '.join(TENANT_STEPS)}.",
+        )
     return Question(
         dimension=dimension,
-        step=_one_of(query, "step", tuple(STEPS)),
+        step=step,
         start=_seconds(query, "start"),
         end=_seconds(query, "end"),
         format=_format(query),
@@ -94,35 +108,39 @@ class WhichShares:
     format: str = "json"
     chosen: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_of_tenants(self) -> bool:
+        """Return whether it is about tenants, which are counted by the hour."""
+        return TENANT in self.dimensions or TENANT in dict(self.chosen)
+
 
 def which_shares(query: Mapping[str, Sequence[str]]) -> WhichShares:
-    """Return the validated query of the shares; all dimensions unless some are named.
+    """Return the validated query of the shares; all dimensions but tenants unless some are named.
 
     Raises BadQuestionError as `question`.
     """
-    _check_names(query, ("dimensions", *DIMENSIONS, "format"))
+    _check_names(query, ("dimensions", *FILTERS, "format"))
     wanted = query.get("dimensions", ("",))[0]
     named = wanted.split(",") if wanted else ALL_DIMENSIONS
     for name in named:
-        _one_of({"dimensions": [name]}, "dimensions", ALL_DIMENSIONS)
+        _one_of({"dimensions": [name]}, "dimensions", SHARE_DIMENSIONS)
     return WhichShares(frozenset(named), _format(query), _chosen(query))
 
 
 def _chosen(query: Mapping[str, Sequence[str]]) -> tuple[tuple[str, str], ...]:
     """Return the keys that are filtered by; an empty one is none."""
-    chosen: dict[str, str] = {
-        each: query[each][0] for each in DIMENSIONS if query.get(each, ("",))[0]
-    }
+    chosen: dict[str, str] = {each: query[each][0] for each in FILTERS if query.get(each, ("",))[0]}
     for dimension, key in chosen.items():
-        if key == OTHER:
+        if key == OTHER or (dimension == TENANT and key == UNKNOWN):
             raise BadQuestionError(
-                f"{dimension} cannot be {OTHER!r}: that is the sum of what has no name of its own.",
+                f"{dimension} cannot be {key!r}: that is the sum of what has no name of its own.",
                 f"Give a key of {dimension}, as in /api/v1/shares.",
             )
     try:
         unavailable(chosen)
     except ValueError as bad:
-        remedy = "Leave out language, or all but language and origin."
+        named = TENANT if TENANT in chosen else "language"
+        remedy = f"Leave out {named}, or all but {named} and origin."
         raise NotCountedTogetherError(f"{bad}.", remedy) from bad
     return tuple(chosen.items())
 

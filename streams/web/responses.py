@@ -94,11 +94,7 @@ def part(
     body = shares(replace(snapshot, windows=found.windows), known, simulated=simulated)
     for name, window in body["windows"].items():
         whole = found.everything[name]
-        window["everything"] = {
-            "tokens": tokens_of(whole),
-            "requests": whole[REQUESTS],
-            **more_of(whole),
-        }
+        window["everything"] = amounts_of(whole)
     return body | {"filter": dict(chosen), "unavailable": sorted(found.unavailable & dimensions)}
 
 
@@ -254,7 +250,7 @@ def _window(window: WindowShares, dimensions: frozenset[str]) -> dict[str, Any]:
         "estimated_ratio": measures.estimated_ratio(window.whole),
         "measured_ratio": measures.measured_ratio(window.whole),
         **{
-            dimension: [_share(each) for each in shares_of]
+            dimension: [share_row(each) for each in shares_of]
             for dimension, shares_of in window.dimensions.items()
             if dimension in dimensions
         },
@@ -267,7 +263,8 @@ def _window(window: WindowShares, dimensions: frozenset[str]) -> dict[str, Any]:
     return body
 
 
-def _share(share: Share) -> dict[str, Any]:
+def share_row(share: Share) -> dict[str, Any]:
+    """Return one key's share, as it is listed."""
     body: dict[str, Any] = {"key": share.key}
     if share.name:
         body["name"] = share.name
@@ -279,6 +276,11 @@ def _share(share: Share) -> dict[str, Any]:
 def _counts(share: Share) -> dict[str, Any]:
     ratios = {f"{measure}_ratio": share.ratio(measure) for measure in MEASURES}
     return {"tokens": share.tokens, "requests": share.requests, **more_of(share.counts), **ratios}
+
+
+def amounts_of(counts: Counts) -> dict[str, float | None]:
+    """Return what counts are by each measure."""
+    return {"tokens": tokens_of(counts), "requests": counts[REQUESTS], **more_of(counts)}
 
 
 def more_of(counts: Counts) -> dict[str, float | None]:

@@ -64,7 +64,8 @@ class Sources:
     readiness: the reasons why this worker is not ready; empty when it is.
     metrics: the request's Accept header -> body and Content-Type of the exposition.
     notes: the body of /api/v1/notes.
-    part: a query with a filter -> the body of /api/v1/shares for that part of the traffic.
+    part: a query with a filter, or by tenant -> the body of /api/v1/shares for that part of the
+        traffic.
     """
 
     shares: Callable[[frozenset[str]], Mapping[str, Any]]
@@ -136,7 +137,7 @@ class _SharesCache:
         return bodies[asked]
 
     async def content(self, asked: WhichShares) -> Mapping[str, Any]:
-        if asked.chosen:
+        if asked.chosen or asked.is_of_tenants:
             return await self._sources.part(asked)
         return self._sources.shares(asked.dimensions)
 

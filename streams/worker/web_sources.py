@@ -7,8 +7,9 @@ import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from streams.shares.tenants import TenantShares
 from streams.shifts import movers
-from streams.web import responses, server
+from streams.web import responses, server, tenant_responses
 from streams.web.metrics import Exposition, ProcessFacts
 from streams.web.snapshot import ShiftName, find_shift, notes_of
 
@@ -39,11 +40,14 @@ def sources(worker: Worker) -> server.Sources:
         partition_limit=worker.settings.partition_metrics,
         shown=worker.settings.metrics_measures,
     )
+    tenants = _Tenants(worker)
     return server.Sources(
         shares=lambda dimensions: responses.shares(
             worker.snapshot, dimensions, simulated=worker.settings.simulated
         ),
-        history=lambda asked: _history(worker, asked),
+        history=lambda asked: (
+            tenants.history(asked) if asked.is_of_tenants else _history(worker, asked)
+        ),
         unknown=lambda window: responses.unknown(worker.snapshot, window),
         shifts=lambda: responses.shifts(worker.snapshot),
         movers=_Movers(worker).of,
@@ -51,7 +55,7 @@ def sources(worker: Worker) -> server.Sources:
         readiness=worker.readiness,
         metrics=exposition,
         notes=lambda: responses.notes(worker.snapshot),
-        part=lambda asked: _part(worker, asked),
+        part=lambda asked: tenants.shares(asked) if asked.is_of_tenants else _part(worker, asked),
     )
 
 
@@ -71,6 +75,36 @@ async def _history(worker: Worker, asked: Question) -> dict[str, Any]:
     )
     # In a thread: two years that are not cached yet take seconds.
     return await asyncio.to_thread(worker.history.answer, query)
+
+
+class _Tenants:
+    """Answers about tenants, one at a time: their sums are read from the panes of a week."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._turn = asyncio.Lock()
+        self._tenants = TenantShares(worker.view, worker.history)
+
+    async def shares(self, asked: WhichShares) -> dict[str, Any]:
+        worker = self._worker
+        async with self._turn:
+            snapshot = worker.snapshot
+            panes = self._tenants.panes(snapshot.as_of)
+            counted = await asyncio.to_thread(self._tenants.windows, panes)
+            return await asyncio.to_thread(
+                tenant_responses.shares,
+                *(snapshot, asked.dimensions, dict(asked.chosen), worker.history.cache.catalog),
+                counted,
+                simulated=worker.settings.simulated,
+                tenant_name=worker.tenant_names.of,
+            )
+
+    async def history(self, asked: Question) -> dict[str, Any]:
+        async with self._turn:
+            panes = self._tenants.panes(self._worker.snapshot.as_of, asked.start or 0, asked.end)
+            return await asyncio.to_thread(
+                self._tenants.history, panes, asked.dimension, asked.step, dict(asked.chosen)
+            )
 
 
 class _Movers:

@@ -43,7 +43,7 @@ def test_shares_are_asked_for_by_dimension(query, wanted):
     assert asked == [wanted]
 
 
-@pytest.mark.parametrize("query", ["dimensions=tenant", "dimensions=origin,", "dimension=origin"])
+@pytest.mark.parametrize("query", ["dimensions=customer", "dimensions=origin,", "dimension=origin"])
 def test_shares_of_no_dimension_are_a_bad_question(query):
     answer = ask(f"/api/v1/shares?{query}")
 
@@ -112,8 +112,8 @@ def test_a_history_question_may_leave_its_ends_open():
             ", ".join(ALL_DIMENSIONS),
         ),
         (
-            "dimension=tenant&step=1h",
-            "'tenant'",
+            "dimension=customer&step=1h",
+            "'customer'",
             ", ".join(ALL_DIMENSIONS),
         ),
         ("dimension=origin", "step is missing", "10s, 5m, 1h, 1d, 1w"),

@@ -18,7 +18,9 @@ def test_nothing_is_wider_than_the_screen(open_page, address, tmp_path, width, s
     page.screenshot(path=tmp_path / f"page-{width}-{scheme}.png", full_page=True)
     open_everything(page)
 
-    for by, over in (("Language", "Model"), ("Model", "Language")):
+    page.locator("#against").get_by_label("Before").check()
+    page.wait_for_selector("#compared tbody tr")
+    for by, over in (("Language", "Model"), ("Model", "Language"), ("Tenant", "Tenant")):
         page.locator("#by").get_by_label(by).check()
         page.locator("#over").get_by_label(over).check()
         page.wait_for_timeout(300)
@@ -64,6 +66,21 @@ def test_axe_finds_nothing_serious_with_everything_open(
     wait_for_chart(page)
     wait_for_movers(page)
     open_everything(page)
+
+    assert found_by_axe(page) == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "fragment",
+    ["against=before&by=tenant&over=tenant&range=24h", "against=year&tenant=74e4dbdb632baffb"],
+)
+def test_axe_finds_nothing_serious_in_a_comparison_or_a_part(
+    open_page, address, found_by_axe, fragment, scheme
+):
+    page = open_page(f"{address}#{fragment}", color_scheme=scheme)
+    wait_for_chart(page)
+    page.wait_for_selector("#against-note:not(:empty)")
 
     assert found_by_axe(page) == {}
 

@@ -37,6 +37,8 @@ def test_the_areas_stand_before_the_chart_library_has_come(open_page, address):
     page = open_page(f"{address}#range=2y", routes=routes)
     page.locator("#chart").scroll_into_view_if_needed()
     page.wait_for_selector("#chart .sketch path", state="attached")
+    # The providers, above it, come when a reader is near.
+    page.wait_for_selector("#provider-shares tbody tr")
     areas = page.locator("#chart .sketch path").evaluate_all(
         "all => all.map((each) => [each.className.baseVal, each.getAttribute('d')])"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import colorsys
 import gzip
+import re
 
 import cramjam
 import pytest
@@ -20,6 +22,7 @@ def test_the_page_has_no_script_and_no_style_of_its_own():
     html = ask("/").body.decode()
 
     assert "<style" not in html
+    assert '<a href="api">' in html
     assert "style=" not in html
     assert "%" not in html.split("<body>")[0]
     assert all("src=" in tag for tag in html.split("<script")[1:])
@@ -45,7 +48,7 @@ def test_the_chart_library_comes_from_its_package_and_is_kept_for_a_year():
     assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
 
 
-def test_modules_come_without_comments_and_with_their_line_numbers():
+def test_modules_come_without_comments_or_indentation_and_with_their_line_numbers():
     source = (assets.STATIC / "page.js").read_text()
     sent = ask("/static/page.js").body.decode()
 
@@ -53,7 +56,18 @@ def test_modules_come_without_comments_and_with_their_line_numbers():
     assert "//" not in sent
     assert len(sent.splitlines()) == len(source.splitlines())
     for theirs, ours in zip(sent.splitlines(), source.splitlines(), strict=True):
-        assert theirs in {ours, ""}
+        assert theirs in {ours.lstrip(), ""}
+    # So that no text in a module has an indentation to lose.
+    for path in assets.STATIC.glob("*.js"):
+        assert all(line.count("`") % 2 == 0 for line in path.read_text().splitlines())
+
+
+def test_a_style_sheet_comes_without_comments():
+    sent = ask("/static/page.css").body.decode()
+
+    assert "/*" in (assets.STATIC / "page.css").read_text()
+    assert "/*" not in sent
+    assert sent.count("{") == sent.count("}") > 100
 
 
 @pytest.mark.parametrize("coding", ["br", "gzip"])
@@ -77,3 +91,17 @@ def test_the_page_works_without_the_chart_library(monkeypatch):
 
     assert answer.status == 200
     assert 'name="chart-library" content=""' in answer.body.decode()
+
+
+@pytest.mark.parametrize("sheet", ["page.css", "dark.css"])
+def test_a_colour_of_an_origin_has_no_other_meaning(sheet):
+    text = (assets.STATIC / sheet).read_text()
+    hues = {
+        name: colorsys.rgb_to_hls(*(int(value[at : at + 2], 16) / 255 for at in (0, 2, 4)))[0] * 360
+        for name, value in re.findall(r"--([a-z0-9-]+): #([0-9a-f]{6});", text)
+    }
+
+    for origin in ("cn-open", "cn-proprietary", "row-open", "row-proprietary"):
+        for band in (f"k{number}" for number in range(7)):
+            apart = abs(hues[origin] - hues[band])
+            assert min(apart, 360 - apart) > 15, (origin, band)

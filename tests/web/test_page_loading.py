@@ -48,10 +48,17 @@ def test_the_page_loads_nothing_from_elsewhere_and_stays_small(open_page, browse
     assert update < 20_000
 
 
-def test_every_module_is_asked_for_at_once():
+def test_every_module_of_the_first_view_is_asked_for_at_once_and_no_other():
     page = (STATIC / "index.html").read_text()
     modules = {path.name for path in STATIC.glob("*.js")}
 
     preloaded = set(re.findall(r'rel="modulepreload" href="static/([a-z]+\.js)"', page))
 
-    assert preloaded | {"page.js"} == modules
+    late = {
+        name
+        for path in STATIC.glob("*.js")
+        for name in re.findall(r'await import\("\./([a-z]+\.js)"\)', path.read_text())
+    }
+    assert preloaded | late | {"page.js"} == modules
+    assert late == {"compare.js", "movers.js"}
+    assert not preloaded & late

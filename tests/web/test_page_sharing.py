@@ -113,3 +113,42 @@ def test_print_is_light_and_whole_whatever_the_theme(open_page, address):
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen")
     until(page, f"dark => {fill} === dark", dark)
+    until(page, "document.querySelector('#chart .main-svg').clientWidth > 1000")
+
+
+def test_all_of_the_page_is_printed_before_anybody_has_scrolled(open_page, address):
+    page = open_page(address, 800, 600, color_scheme="dark")
+    # They are further down; a print has them all the same, and every row.
+    page.wait_for_selector("#provider-shares tbody tr", state="attached")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.wait_for_selector("#key-shares tr:has-text('Korean')")
+
+    for table, rows in (("key", 13), ("provider", 10)):
+        assert page.locator(f"#{table}-shares tbody tr").count() == rows
+    assert page.locator("#joint").is_hidden()
+    for width in (660, 800, 1000):
+        page.set_viewport_size({"width": width, "height": 1000})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # What is drawn in a background has its colour on paper.
+    for mark in (".bar > span", ".swatch", ".verdict"):
+        adjust = "e => getComputedStyle(e).printColorAdjust"
+        assert page.locator(mark).first.evaluate(adjust) == "exact"
+
+
+def test_the_chart_fits_on_paper_and_its_notes_lie_on_it(open_page, address):
+    page = open_page(address)
+    wait_for_chart(page)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    until(page, "document.querySelector('#chart .main-svg').clientWidth === 660")
+    # A browser prints what stands when the event has been handled: nothing is waited for.
+    widths = page.evaluate(
+        "['afterprint', 'beforeprint'].map((name) => { dispatchEvent(new Event(name));"
+        " return document.getElementById('chart').layout.width ?? 0; })"
+    )
+    assert widths[1] == 660
+
+    inside = "e => { const { left, right } = e.getBoundingClientRect(); return [left, right]; }"
+    areas = page.locator("#chart .scatterlayer").first.evaluate(inside)
+    assert page.locator("#marks").evaluate(inside) == pytest.approx(areas, abs=3)

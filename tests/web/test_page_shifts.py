@@ -67,7 +67,7 @@ def test_a_shift_opens_to_its_movers_which_add_up_to_it(open_page, address):
     assert [row.split("\t")[1] for row in models[:5]] == ["new", "grew", "grew", "gone", "grew"]
     assert models[5].startswith("12 others")
     assert HOSTILE in models[4]
-    assert "came or went: +1.91 points" in page.inner_text("#shift-list details[open]")
+    assert "new or gone: +1.91 points" in page.inner_text("#shift-list details[open]")
     assert column(page, "#shift-list details[open]", 1)[6] == "Chinese (Simplified)"
     assert "9f2c1ab04d77e310" in tables.last.inner_text()
 
@@ -78,7 +78,7 @@ def test_a_language_is_taken_apart_by_origin(open_page, address):
 
     opened = page.inner_text("#shift-list details[open]")
     assert "models are not counted by language" in opened
-    assert "Of origins that came or went: ±0.00 points" in opened
+    assert "new or gone: ±0.00 points" in opened
     assert "Chinese open" in column(page, "#shift-list details[open]", 1)
     assert page.locator("#shift-list details[open] .of-movers").count() == 2
 
@@ -86,7 +86,7 @@ def test_a_language_is_taken_apart_by_origin(open_page, address):
 def test_what_is_left_over_among_origins_is_other(open_page):
     async def moved(asked):
         body = made_up_moved(asked, time.time())
-        body["joint"]["movers"][1]["name"] = "other"
+        body["joint"]["movers"][1].update(key="other", name="other")
         return body
 
     link = "#view=shift&dimension=language&key=ru&measure=tokens&window=24h"

@@ -48,8 +48,14 @@ export function showPart(shares, { measure, window }, name) {
   const { of } = measureOf(measure);
   byId("verdict").hidden = true;
   fill(byId("second"));
-  if (!now?.[measure] || !whole) {
-    fill(byId("headline"), `${name}: ${now?.requests ? `no ${of} known` : "no traffic"} in the last ${windowOf(window).long}`);
+  if (!now) {
+    fill(byId("headline"), `${name}: tenants are counted by the hour, for 24 h and 7 d`);
+    fill(byId("subline"));
+    document.title = "tokenshare";
+    return;
+  }
+  if (!now[measure] || !whole) {
+    fill(byId("headline"), `${name}: ${now.requests ? `no ${of} known` : "no traffic"} in the last ${windowOf(window).long}`);
     fill(byId("subline"));
     document.title = "tokenshare";
     return;

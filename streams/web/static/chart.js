@@ -30,18 +30,28 @@ const near = new Promise((resolve) => {
   observer.observe(document.getElementById("chart"));
 });
 
+// As page.css has it for print: no script is told how wide the paper is, and this fits on A4 and Letter.
+const PAPER = { width: 660, height: 230 };
+let isPaper = false;
+export function toPaper(is) { isPaper = is; }
+
 let newest = 0;
 
 // times: starts of the steps and the end of the last one, as texts of a date axis.
-// bands: bottom to top, {name, short, paint, pattern, ratios}, one ratio a time.
-export async function draw(chart, { times, bands, labels }) {
+// bands: bottom to top, {name, short, paint, pattern, ratios}, one ratio a time. line: {name, times,
+// ratios} of another period, or null.
+export async function draw(chart, { times, bands, labels, line }) {
   const turn = ++newest;
   // Reading the library takes a second, and the areas alone a few milliseconds.
   if (!chart.classList.contains("js-plotly-plot")) sketch(chart, { times, bands });
-  await near;
-  const Plotly = await library();
+  // What has been loaded draws at once: a browser that prints does not wait for a promise.
+  if (!window.Plotly) {
+    await near;
+    await library();
+  }
   // While this waited, something newer may have been requested or shown.
   if (turn !== newest) return;
+  const { Plotly } = window;
   const css = getComputedStyle(document.documentElement);
   const colour = (name) => css.getPropertyValue(`--${name}`).trim();
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("soft") };
@@ -54,17 +64,29 @@ export async function draw(chart, { times, bands, labels }) {
     hovertemplate: "%{y:.1f} %",
     showlegend: false,
   }));
+  if (line) {
+    // Ink on ground: it is seen on a band of any colour.
+    for (const [ink, width, dash] of [["ground", 4, "solid"], ["ink", 2, "dash"]]) {
+      traces.push({
+        type: "scatter", mode: "lines", name: escapeText(line.name), x: line.times, y: line.ratios.map((ratio) => (ratio == null ? null : ratio * 100)),
+        line: { width, color: colour(ink), dash }, hovertemplate: "%{y:.1f} %", hoverinfo: dash === "solid" ? "skip" : undefined, showlegend: false,
+      });
+    }
+  }
   const layout = {
+    ...(isPaper ? { ...PAPER, autosize: false } : { autosize: true }),
     margin: { l: 46, r: 4, t: 10, b: 38 },
     paper_bgcolor: "transparent", plot_bgcolor: "transparent", font,
     hovermode: "x unified", hoverlabel: { namelength: 40, bgcolor: colour("ground"), bordercolor: colour("line"), font: { ...font, color: colour("ink") } },
     dragmode: false,
-    xaxis: { type: "date", fixedrange: true, showgrid: false, linecolor: colour("line"), ticks: "outside", tickcolor: colour("line"), nticks: Math.max(3, Math.floor(chart.clientWidth / 110)), hoverformat: labels },
+    xaxis: { type: "date", range: [times[0], times.at(-1)], fixedrange: true, showgrid: false, linecolor: colour("line"), ticks: "outside", tickcolor: colour("line"), nticks: Math.max(3, Math.floor((isPaper ? PAPER.width : chart.clientWidth) / 110)), hoverformat: labels },
     yaxis: { range: [0, 100], fixedrange: true, tickvals: [0, 25, 50, 75, 100], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"], gridcolor: colour("line"), zeroline: false },
-    annotations: bandLabels(times, bands, font, colour, chart.clientHeight),
+    annotations: bandLabels(times, bands, font, colour, isPaper ? PAPER.height : chart.clientHeight),
   };
   if (!chart.classList.contains("js-plotly-plot")) chart.replaceChildren();
+  const wasPaper = chart.layout?.width === PAPER.width;
   await Plotly.react(chart, traces, layout, { displayModeBar: false, responsive: true, doubleClick: false });
+  if (wasPaper && !isPaper) Plotly.Plots.resize(chart);
 }
 
 const PICTURE = { width: 1280, height: 640 };
@@ -78,7 +100,7 @@ export async function picture(chart, format, words) {
     ...chart.layout, paper_bgcolor: ground, title: { text: escapeText(words), x: 0.01, font: { size: 16 } },
     margin: { l: 56, r: 16, t: 56, b: 44 }, legend: { orientation: "h", y: -0.08, traceorder: "reversed" },
   };
-  const data = chart.data.map((trace) => ({ ...trace, showlegend: true }));
+  const data = chart.data.map((trace) => ({ ...trace, showlegend: trace.hoverinfo !== "skip" }));
   const text = await Plotly.toImage({ data, layout }, { format, ...PICTURE, imageDataOnly: true });
   if (format === "svg") return new Blob([text], { type: "image/svg+xml" });
   return new Blob([Uint8Array.from(atob(text), (character) => character.codePointAt(0))], { type: "image/png" });

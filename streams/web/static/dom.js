@@ -41,10 +41,10 @@ export function swatch(paint, pattern) {
 
 // A group of radio buttons; calls back with the chosen key. Returns what checks the one of a view.
 export function choice(fieldset, options, then) {
-  const inputs = options.map(({ key, name, long }) => {
+  const inputs = options.map(({ key, name, long, title }) => {
     const input = el("input", { type: "radio", name: fieldset.id, value: key });
     input.addEventListener("change", () => then(key));
-    fieldset.append(el("label", long ? { title: `last ${long}` } : null, input, el("span", null, name)));
+    fieldset.append(el("label", title || long ? { title: title ?? `last ${long}` } : null, input, el("span", null, name)));
     return input;
   });
   return (view) => { for (const input of inputs) input.checked = input.value === view[fieldset.id]; };

@@ -5,13 +5,18 @@ import { choose, filterAddress, FILTERS, view } from "./view.js";
 import { keyName } from "./words.js";
 
 // What a reader wants to see next of what was chosen.
-const NEXT = { origin: "developer", language: "origin", developer: "model", model: "provider", provider: "model", jurisdiction: "provider" };
-const HEADS = { origin: "Origin", language: "Language", developer: "Developer", model: "Model", provider: "Provider", jurisdiction: "Jurisdiction" };
+const NEXT = { origin: "developer", language: "origin", developer: "model", model: "provider", provider: "model", jurisdiction: "provider", tenant: "origin" };
+const HEADS = { origin: "Origin", language: "Language", developer: "Developer", model: "Model", provider: "Provider", jurisdiction: "Jurisdiction", tenant: "Tenant" };
 const WITH_LANGUAGE = ["origin", "language"];
 
-// Languages are counted by origin only: what else is chosen has no languages, and the other way round.
+// Tenants are counted with origins and with languages, one at a time. Languages are counted by origin
+// only: what else is chosen has no languages, and the other way round.
 export function isCounted(filter, dimension) {
   const chosen = Object.keys(filter);
+  if (dimension === "joint") return chosen.every((each) => WITH_LANGUAGE.includes(each));
+  const beside = chosen.filter((each) => each !== "tenant");
+  if (chosen.includes("tenant")) return dimension === "tenant" || (beside.length ? beside.includes(dimension) : WITH_LANGUAGE.includes(dimension));
+  if (dimension === "tenant") return beside.length < 2 && beside.every((each) => WITH_LANGUAGE.includes(each));
   if (chosen.includes("language")) return WITH_LANGUAGE.includes(dimension);
   return dimension !== "language" || chosen.every((each) => each === "origin");
 }
@@ -22,13 +27,16 @@ export const filterQuery = (filter) => Object.entries(filter).map(([name, key]) 
 
 // The link that a row of a table is, or null where it leads nowhere.
 export function drillLink(dimension, key, ...children) {
-  if (key === "other" || view.filter[dimension] === key || !isCounted(view.filter, dimension)) return null;
+  if (key === "other" || (dimension === "tenant" && key === "unknown") || view.filter[dimension] === key || !isCounted(view.filter, dimension)) return null;
   const filter = { ...view.filter, [dimension]: key };
-  return el("a", { class: "drill", href: filterAddress(filter), "data-dimension": dimension, "data-key": key }, ...children);
+  return el("a", { class: "drill", href: filterAddress(filter), title: dimension === "tenant" ? key : null, "data-dimension": dimension, "data-key": key }, ...children);
 }
 
 export function nameOf(filter, names) {
-  return Object.entries(filter).map(([dimension, key]) => keyName(dimension, key, names(dimension).get(key))).join(", ");
+  return Object.entries(filter).map(([dimension, key]) => {
+    const name = keyName(dimension, key, names(dimension).get(key));
+    return dimension === "tenant" && name === key ? `Tenant ${key}` : name;
+  }).join(", ");
 }
 
 // All traffic / Origin: Chinese open / Developer: DeepSeek: each but the last leads back to itself.
@@ -44,15 +52,20 @@ export function showCrumbs(filter, names) {
 }
 
 export function notCounted(dimension) {
+  if (view.filter.tenant) return `Tenants are counted with origins and with languages, one at a time: no ${dimension} within what is chosen.`;
+  if (dimension === "tenant") return "Tenants are counted with an origin or with a language: none within what is chosen.";
   return dimension === "language" ? "Languages are counted by origin only: not within what is chosen." : `Not counted by language: no ${dimension} within a language.`;
 }
 
 function go(filter, dimension) {
   const parts = { filter, shift: null };
+  // A tenant has no shorter windows.
+  if (filter.tenant && ["5m", "1h"].includes(view.window)) parts.window = "24h";
   const next = dimension && NEXT[dimension];
   if (next && isCounted(filter, next)) {
     parts.over = next;
     if (["developer", "model"].includes(next)) Object.assign(parts, { by: next, all: false });
+    if (dimension === "tenant") Object.assign(parts, { by: "language", all: false });
   }
   choose(parts, null);
   byId("headline").focus({ preventScroll: true });

@@ -30,7 +30,7 @@ export function showPipeline(shares) {
     fact("Lag", count(lag), "records not yet counted"),
     fact("Age", Number.isFinite(old) ? age(old) : "–", `numbers are as of ${clock(shares.as_of)}`, old > OLD_DATA_SECONDS),
     fact("Rejected", count(rejected), rejected ? "records, kept in the dead-letter topic" : "records", rejected > 0),
-    fact("Late", count(late), "events past the allowed lateness, counted where still kept"),
+    fact("Late", count(late), "events more than 10 minutes late, counted where still kept"),
     ...(isUnread(unread, shares.as_of) ? [fact("Unread usage", count(unread.count), `skipped items with token counts that no reader takes, from ${writers(unread.sources)}`, true)] : []),
     ...(lost ? [fact("Lost", count(lost), "counted requests that Kafka has lost from the changelog: history lacks them", true)] : []));
   byId("partitions").hidden = !partitions?.length;

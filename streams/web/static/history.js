@@ -9,7 +9,9 @@ import { measureOf, percent, points as pointsWords, share, spanWords } from "./w
 // Why there is no chart, in its place.
 export function showNoHistory(words) {
   say(byId("chart"), words);
-  for (const id of ["change", "legend", "chart-note"]) fill(byId(id));
+  for (const id of ["change", "legend", "chart-note", "compared"]) fill(byId(id));
+  byId("compared").hidden = true;
+  byId("other-csv").hidden = true;
   fill(byId("history-numbers").lastElementChild);
   hideNotes();
 }
@@ -22,24 +24,37 @@ export function showHistory(history, measure, names) {
   const used = points.filter((point) => point[measure] > 0);
   if (!used.length) {
     const isQuiet = !points.some((point) => point.requests > 0);
-    say(chart, isQuiet ? `No traffic in the ${range.long}.` : `No ${measureOf(measure).of} known in the ${range.long}.`);
-    fill(byId("change"));
-    fill(byId("legend"));
-    fill(byId("chart-note"));
-    fill(byId("history-numbers").lastElementChild);
-    hideNotes();
+    showNoHistory(isQuiet ? `No traffic in the ${range.long}.` : `No ${measureOf(measure).of} known in the ${range.long}.`);
     return;
   }
-  const bands = bandsOf(used, dimension, measure, names);
-  fill(byId("legend"), ...[...bands].reverse().map((band) => el("li", null, swatch(band.paint, band.pattern), el("span", null, band.name))));
-  fill(byId("change"), ...changeWords(used, bands, measure, history));
-  fill(byId("chart-note"), noteWords(range, measure));
+  const other = otherOf(history, measure);
+  const ranked = bandsOf(used, dimension, measure, names);
+  const { bands, line, ...beside } = other?.points ? other.beside(used, dimension, ranked, measure) : { bands: ranked, line: null };
+  fill(byId("legend"), ...[...bands].reverse().map((band) => el("li", null, swatch(band.paint, band.pattern), el("span", null, band.name))),
+    line ? el("li", null, el("span", { class: "dash", "aria-hidden": "true" }), el("span", null, line.name)) : null);
+  fill(byId("change"), ...(beside.words ?? [other ? `${other.none} ` : "", ...changeWords(used, bands, measure, history)]));
+  fill(byId("chart-note"), noteWords(range, measure, line));
+  byId("compared").hidden = !beside.table;
+  fill(byId("compared"), beside.table);
+  byId("other-csv").hidden = !beside.csv;
+  if (beside.csv) byId("other-csv").href = beside.csv(history.part);
   const details = byId("history-numbers");
   if (details.open) fill(details.lastElementChild, numbers(used, bands, measure, range));
   const { times, ratios } = steps(used, bands, measure, history);
   showNotes(history.notes, times, range);
-  draw(chart, { times, bands: bands.map((band, i) => ({ ...band, ratios: ratios[i] })), labels: range.labels })
+  draw(chart, { times, bands: bands.map((band, i) => ({ ...band, ratios: ratios[i] })), labels: range.labels, line: line && lineOf(line, range) })
     .catch((error) => say(chart, `${error.message} The table below has the numbers.`));
+}
+
+// The other period, or words where there is none: of the chosen measure it may know nothing.
+function otherOf({ other }, measure) {
+  if (!other?.points || other.isKnown(measure)) return other;
+  return { none: `No comparison with ${other.name}: nothing is known of its ${measureOf(measure).of}.` };
+}
+
+// The dashed line on the time axis: each point from its start to its end.
+function lineOf({ name, points: found, seconds }, range) {
+  return { name, ...Object.fromEntries(["times", "ratios"].map((part) => [part, found.flatMap(({ at, ratio }) => (part === "times" ? [stamp(at, range), stamp(at + seconds, range)] : [ratio, ratio]))])) };
 }
 
 // What changed most: the first tenth of the period against the last tenth.
@@ -63,9 +78,9 @@ function changeWords(points, bands, measure, { range, since, asOf }) {
   ];
 }
 
-function noteWords(range, measure) {
+function noteWords(range, measure, line) {
   return `Per cent of ${measureOf(measure).of} of each ${range.point}; the last one is still running. Gaps mean no traffic. `
-    + "Change: the last 10 % of the period against the first 10 %.";
+    + (line ? `Dashed: ${line.short}.` : "Change: the last 10 % of the period against the first 10 %.");
 }
 
 function numbers(points, bands, measure, range) {

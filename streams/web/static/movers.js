@@ -2,6 +2,7 @@
 // list adds up to the shift.
 
 import { el, header, table } from "./dom.js";
+import { drillLink } from "./filter.js";
 import { count, keyName, percent, points } from "./words.js";
 
 const OTHER = "other";
@@ -10,7 +11,14 @@ const JOINT = { origin: ["language", "Languages"], language: ["origin", "Origins
 // Developers are many, and their tenants are not counted.
 const NO_TENANTS = { developer: "Not available by tenant: developers are not counted by tenant." };
 
-const code = (name) => (name === OTHER ? "Not kept by name" : el("code", null, name));
+const code = ({ key, name }) => ((key ?? name) === OTHER ? "Not kept by name" : el("code", null, name));
+// A tenant by its name where a file has it, else by its hash; either leads to its traffic.
+function tenant({ key: hash, name }) {
+  const key = hash ?? name;
+  if (key === OTHER) return "Not kept by name";
+  const words = name === key ? el("code", null, key) : name;
+  return drillLink("tenant", key, words) ?? el("span", { title: key }, words);
+}
 
 // languageNames: tag -> what the worker calls it.
 export function moversOf({ dimension, shift, models, joint, tenants, tenants_note: tenantsNote }, languageNames) {
@@ -18,8 +26,8 @@ export function moversOf({ dimension, shift, models, joint, tenants, tenants_not
   const [across, heading] = JOINT[dimension] ?? [null, ""];
   return [
     models ? split("Models", models, shift, code) : note("Not available by model: models are not counted by language."),
-    joint ? split(heading, joint, shift, (name) => keyName(across, name, languageNames.get(name))) : null,
-    tenants ? split("Tenants, by their hash", tenants, shift, code) : note(NO_TENANTS[dimension] ?? tenantsNote ?? "Not available by tenant: requests name none."),
+    joint ? split(heading, joint, shift, ({ key, name }) => keyName(across, key ?? name, languageNames.get(key ?? name))) : null,
+    tenants ? split(tenants.movers.some(({ key, name }) => key && key !== name) ? "Tenants" : "Tenants, by their hash", tenants, shift, tenant) : note(NO_TENANTS[dimension] ?? tenantsNote ?? "Not available by tenant: requests name none."),
     ...[[models, "models"], [joint, heading.toLowerCase()]].filter(([of]) => of).slice(0, 1).map(([of, what]) => note(mixWords(of, what))),
   ];
 }
@@ -32,8 +40,8 @@ function split(what, movers, shift, named) {
 
 function tableOf(what, { movers, rest, rest_members: others }, shift, named) {
   const largest = Math.max(...movers.map(({ contribution }) => Math.abs(contribution)), Math.abs(rest), Number.EPSILON);
-  const rows = movers.map(({ name, contribution, share, before, kind }) => [
-    header("row", el("th", { scope: "row" }, named(name))),
+  const rows = movers.map(({ key, name, contribution, share, before, kind }) => [
+    header("row", el("th", { scope: "row" }, named({ key, name }))),
     el("td", { class: "words" }, kindWords(kind, contribution)),
     el("td", { class: "muted" }, percent(before)), el("td", { class: "muted" }, percent(share)),
     el("td", null, bar(contribution / largest), points(contribution, 2)),
@@ -45,7 +53,7 @@ function tableOf(what, { movers, rest, rest_members: others }, shift, named) {
     ]);
   }
   return table({ class: "of-movers" }, `${what}: share of everything before and now, and its part of the shift in points`,
-    [what.split(",")[0], "", "Before", "Now", "Points"], rows,
+    [what.split(",")[0], el("th", { scope: "col" }, el("span", { class: "unseen" }, "Change")), "Before", "Now", "Points"], rows,
     [[header("row", "The shift"), el("td"), el("td"), el("td"), el("td", null, points(shift, 2))]]);
 }
 
@@ -66,5 +74,5 @@ function bar(part) {
 }
 
 function mixWords({ mix, arrival }, what) {
-  return `Of ${what} that were there before and are there now: ${points(mix, 2)} points. Of ${what} that came or went: ${points(arrival, 2)} points.`;
+  return `Existing ${what}: ${points(mix, 2)} points; new or gone: ${points(arrival, 2)} points.`;
 }

@@ -1,6 +1,6 @@
 // Shares over time: points of the API into the bands of a chart.
 
-import { BANDS, keyName, measureOf, MEASURES, ORIGINS, REST } from "./words.js";
+import { BANDS, dayWords, keyName, measureOf, MEASURES, ORIGINS, REST } from "./words.js";
 
 // merge: seconds of one point in the chart, where the API's own step is finer than a screen.
 // every: seconds after which it is asked for again. local: shown in the reader's time zone.
@@ -13,8 +13,13 @@ export const RANGES = [
   { key: "2y", name: "2 years", long: "last 2 years", step: "1w", seconds: 730 * 86_400, every: 300, labels: "week of %-d %b %Y", point: "week (UTC, from Monday)" },
 ];
 const DAY = 86_400;
+// What a period is set against.
+export const AGAINST = [
+  { key: "", name: "Expected", title: "what the days before lead one to expect" },
+  { key: "before", name: "Before", title: "against the period before, of the same length" },
+  { key: "year", name: "Last year", title: "against the same days last year: 52 weeks before, so that weekdays meet" },
+];
 const HOURS_KEPT = 37 * DAY;
-const dayFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
 // A period of the reader's own, of whole days (UTC), in the finest step that is kept and that a
 // screen shows. from, to: YYYY-MM-DD, either empty for an open end.
 export function ownRange(from, to, asOf) {
@@ -23,17 +28,31 @@ export function ownRange(from, to, asOf) {
   const start = from ? day(from) : end - 28 * DAY;
   const seconds = Math.max(DAY, end - start);
   const isFine = seconds <= 8 * DAY && start >= asOf - HOURS_KEPT;
-  const said = (unix) => dayFormat.format(new Date(unix * 1000));
   const isWeekly = seconds > 200 * DAY;
   return {
-    key: `${from}..${to}`, long: `days from ${said(start)} to ${said(end - DAY)}`, span: "", start, end, seconds, every: 60,
+    key: `${from}..${to}`, long: `days from ${dayWords(start)} to ${dayWords(end - DAY)}`, span: "", start, end, seconds, every: 60,
     ...(isFine ? { step: "1h", merge: 10_800, labels: "%a %-d %b %H:%M", point: "3 hours (UTC)" }
       : isWeekly ? { step: "1w", labels: "week of %-d %b %Y", point: "week (UTC, from Monday)" }
         : { step: "1d", labels: "%a %-d %b %Y", point: "day (UTC)" }),
   };
 }
+// Tenants are counted by the hour, for nine days: the range in such steps, or null where it has none.
+const TENANTS_KEPT = 9 * DAY;
+export function tenantRange(range, asOf) {
+  if (range.seconds < DAY || (range.start ?? asOf - range.seconds) < asOf - TENANTS_KEPT) return null;
+  const isDay = range.seconds <= 2 * DAY;
+  return { ...range, step: "1h", merge: isDay ? 3600 : 10_800, labels: isDay ? "%a %H:%M" : "%a %-d %b %H:%M", point: `${isDay ? "hour" : "3 hours"}${range.local ? "" : " (UTC)"}`, isOfTenants: true };
+}
+export const NO_TENANT_RANGE = "Tenants are counted by the hour, for nine days: choose Day or Week.";
 // A young deployment has no days yet: until the reader chooses, the longest of these with two points.
 export const FIRST_RANGES = ["28d", "24h", "1h"];
+
+// The start of the step that holds a time; weeks are from Monday, as the worker's are (UTC).
+const FIRST_MONDAY = 4 * DAY;
+export function stepStart(unix, seconds) {
+  const offset = seconds === 7 * DAY ? FIRST_MONDAY : 0;
+  return Math.floor((unix - offset) / seconds) * seconds + offset;
+}
 
 // part: the query of a filter, as it is appended.
 export function historyAddress(dimension, range, asOf, format, part = "") {
@@ -53,7 +72,7 @@ const plus = (a, b) => (a == null ? b : b == null ? a : a + b);
 const SUMS = { output_tokens: "completion_tokens" };
 
 // Cells have no prototype: a model may be called like a part of one.
-function merge(points, seconds) {
+export function merge(points, seconds) {
   const merged = new Map();
   for (const of of points) {
     // Only steps below a day are merged, so starts that are multiples of the length are right.

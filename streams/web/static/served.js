@@ -25,7 +25,7 @@ export function onServedSeen(then) {
   observer.observe(byId("served"));
 }
 
-export function showServed(windows, { measure, window, allProviders: all, filter }, span) {
+export function showServed(windows, { measure, window, allProviders: all, filter }, span, otherTo) {
   const isKnown = isServedKnown(windows);
   byId("served").hidden = !isKnown;
   const now = windows[window];
@@ -35,10 +35,10 @@ export function showServed(windows, { measure, window, allProviders: all, filter
   fill(byId("law-line"), ...(isKnown && !isPart ? served : []));
   if (!isKnown) return;
   fill(byId("served-line"), ...(isPart ? [] : [...developed, ...sentences(now, measure).served]));
-  fill(byId("jurisdiction-shares"), sharesTable(windows, "jurisdiction", measure, window, true, span).table);
+  fill(byId("jurisdiction-shares"), sharesTable(windows, "jurisdiction", measure, window, true, span, { other: otherTo("jurisdiction") }).table);
   if (byId("law").open && now?.law) fill(byId("law").lastElementChild, originMatrix(now, "law", "jurisdiction", measure));
   if (!now?.provider) return;
-  const made = sharesTable(windows, "provider", measure, window, all, span);
+  const made = sharesTable(windows, "provider", measure, window, all, span, { other: otherTo("provider") });
   fill(byId("provider-shares"), made.table);
   showMore(byId("more-providers"), made, all);
 }

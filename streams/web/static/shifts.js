@@ -1,9 +1,9 @@
 // What has shifted: a share against its baseline from the week before, and its usual spread.
 
 import { byId, el, fill } from "./dom.js";
-import { moversOf } from "./movers.js";
-import { SHIFT_MEASURES } from "./view.js";
-import { keyName, percent, points, windowOf, wobble } from "./words.js";
+import { nameOf as partName } from "./filter.js";
+import { filterAddress, SHIFT_MEASURES } from "./view.js";
+import { keyName, percent, points, windowOf, halfRange } from "./words.js";
 
 const QUIET_AT_FIRST = 5;
 
@@ -35,10 +35,14 @@ export const daysKnown = ({ baseline_days: days, needed_days: needed }) => {
 
 const items = new Map();
 
-// shown: {measure, window, shift, allShifts}; open(shift, isOpen) is called when somebody opens or closes one.
-export function showShifts(shifts, shown, open) {
+// shown: {measure, window, shift, allShifts, filter}; names: of the keys of a dimension; open(shift, isOpen) is called when somebody opens or closes one.
+export function showShifts(shifts, shown, names, open) {
   const wanted = shown.shift ? nameOf({ ...shown.shift, measure: shown.measure, window: shown.window }) : null;
-  const listed = rank(shifts, shown.measure);
+  const ranked = rank(shifts, shown.measure);
+  // Of a part, those of what is chosen: within it none are worked out.
+  const chosen = ranked.filter(({ dimension, key }) => shown.filter[dimension] === key);
+  const listed = chosen.length ? chosen : ranked;
+  showWhatOf(shown.filter, chosen.length > 0, names);
   const shifted = listed.filter((each) => each.is_shifted).length;
   const atFirst = shifted + QUIET_AT_FIRST;
   const rows = listed.filter((each, i) => shown.allShifts || i < atFirst || nameOf(each) === wanted);
@@ -56,6 +60,17 @@ export function showShifts(shifts, shown, open) {
   byId("shift-gone").hidden = !isGone;
 }
 
+// What the shifts are of, where the page is about a part of the traffic.
+function showWhatOf(filter, isChosen, names) {
+  const note = byId("shifts-of");
+  const entries = Object.entries(filter);
+  note.hidden = !entries.length;
+  const what = partName(filter, names);
+  const link = el("a", { class: "drill", href: filterAddress({}), "data-filter": "{}" }, "All shifts");
+  if (isChosen) fill(note, `Shifts of ${what}, as shares of all traffic; within a part of it none are worked out. `, link, ".");
+  else fill(note, entries.length ? `These shifts are of all traffic, not of ${what}: within a part of it none are worked out.` : null);
+}
+
 // What has shifted is listed in both measures; what has not, in the chosen one.
 function rank(shifts, shown) {
   const measure = SHIFT_MEASURES.includes(shown) ? shown : SHIFT_MEASURES[0];
@@ -71,7 +86,7 @@ function stateWords({ baseline_days: days, needed_days: needed }, shifted, rows)
       rows ? "Until then, what differs most from the days before, without a verdict:" : "Shifts are shown once there is enough history to know how far each share usually moves.",
     ];
   }
-  return [el("strong", null, "Nothing has shifted. "), rows ? "What is furthest from the days before:" : "No share has a baseline yet."];
+  return [el("strong", null, "Nothing has shifted. "), rows ? "The largest deviations:" : "No share has a baseline yet."];
 }
 
 function showProgress({ baseline_days: days, needed_days: needed }) {
@@ -112,7 +127,7 @@ function place(list, made) {
 
 function summaryOf(each, reach) {
   const { dimension, key, name, measure, window, share, baseline, shift, usual_spread: spread, zscore, sentence } = each;
-  const usual = spread == null ? null : wobble(spread);
+  const usual = spread == null ? null : halfRange(spread);
   return [
     el("span", { class: "who" },
       el("b", null, keyName(dimension, key, name)), " ", each.is_shifted ? el("span", { class: "mark" }, "Shifted") : null,
@@ -121,7 +136,7 @@ function summaryOf(each, reach) {
     el("span", { class: "share" }, percent(share), el("small", null, `expected ${percent(baseline)}`)),
     gauge(shift, usual, reach),
     el("span", { class: "delta" }, el("b", null, `${points(shift)} points`),
-      el("small", null, usual == null ? "usual wobble not known" : `usual ±${(usual * 100).toFixed(1)}${zscore == null ? "" : `, z ${zscore.toFixed(1).replace("-", "−")}`}`)),
+      el("small", null, usual == null ? "normal range not known" : `normal ±${(usual * 100).toFixed(1)}${zscore == null ? "" : `, z ${zscore.toFixed(1).replace("-", "−")}`}`)),
   ];
 }
 
@@ -131,21 +146,21 @@ function because(sentence) {
   return at < 0 ? null : el("small", { class: "sentence" }, sentence.slice(at + 2));
 }
 
-// All gauges have one scale, so that the eye compares: in usual wobbles, or in points where none is
+// All gauges have one scale, so that the eye compares: in normal ranges, or in points where none is
 // known. Beyond the end of it a dot stays at the end.
-const MAX_WOBBLES = 6;
+const MAX_RANGES = 6;
 function reachOf(rows) {
   const known = rows.filter(({ usual_spread: spread }) => spread > 0);
-  const wobbles = known.map(({ shift, usual_spread: spread }) => Math.abs(shift ?? 0) / wobble(spread));
+  const ranges = known.map(({ shift, usual_spread: spread }) => Math.abs(shift ?? 0) / halfRange(spread));
   return {
-    wobbles: Math.min(MAX_WOBBLES, 1.1 * Math.max(2, ...wobbles)),
+    ranges: Math.min(MAX_RANGES, 1.1 * Math.max(2, ...ranges)),
     points: 1.1 * Math.max(0.002, ...rows.map(({ shift }) => Math.abs(shift ?? 0))),
   };
 }
 
-// The shift as a dot, the usual wobble as a band around what is expected.
+// The shift as a dot, the normal range as a band around what is expected.
 function gauge(shift, usual, reach) {
-  const whole = usual ? reach.wobbles * usual : reach.points;
+  const whole = usual ? reach.ranges * usual : reach.points;
   const at = Math.max(-1, Math.min(1, (shift ?? 0) / whole));
   const band = el("span", { class: "band" });
   band.style.width = `${(100 * (usual ?? 0)) / whole}%`;
@@ -158,7 +173,9 @@ function gauge(shift, usual, reach) {
 }
 
 // Put what moved a shift into its item: a body of the API, or a sentence.
-export function showMovers(wanted, content, languageNames) {
+export async function showMovers(wanted, content, languageNames) {
+  // Loaded by who opens a shift.
+  const { moversOf } = typeof content === "string" ? {} : await import("./movers.js");
   const made = items.get(nameOf(wanted));
   if (made) fill(made.body, ...(typeof content === "string" ? [el("p", { class: "note" }, content)] : moversOf(content, languageNames)));
 }

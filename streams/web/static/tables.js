@@ -4,26 +4,30 @@ import { el, header, swatch, table } from "./dom.js";
 import { drillLink } from "./filter.js";
 import { isFull } from "./points.js";
 import { webCells } from "./weblanguages.js";
-import { amount, compact, compactAmount, count, keyName, measureOf, ORIGINS, originOf, percent, rangeWords, REST, share, spanWords, windowOf, WINDOWS } from "./words.js";
+import { amount, compact, compactAmount, count, keyName, measureOf, ORIGINS, originOf, percent, points, rangeWords, REST, share, spanWords, windowOf, WINDOWS } from "./words.js";
 
 const ROWS_AT_FIRST = 8;
-const CAPTIONS = { origin: "Origin of the model", language: "Language of the prompt", developer: "Developer of the model", model: "Model", provider: "Provider that served it", jurisdiction: "Country whose law the provider is under" };
+const CAPTIONS = { origin: "Origin of the model", language: "Language of the prompt", developer: "Developer of the model", model: "Model, in the colour of its origin", provider: "Provider that served it", tenant: "Tenant, in whole hours", jurisdiction: "Country whose law the provider is under" };
 
 // What a reader of the origins adds up: both are parts of the same whole, and overlap in one row.
 const SUMS = [["All Chinese", ["cn-open", "cn-proprietary"]], ["All open", ["cn-open", "row-open"]]];
 
-// span: {since, asOf}, what tells whether a window is full. expected: by key, or null.
-export function sharesTable(windows, dimension, measure, picked, all, { since, asOf }, expected = null) {
+// span: {since, asOf}, what tells whether a window is full. other: the period that the picked window is
+// set against; expected: by key. Either may be null; both would be too many columns.
+export function sharesTable(windows, dimension, measure, picked, all, { since, asOf }, { expected: usual = null, other = null } = {}) {
+  const expected = other ? null : usual;
   const ratio = `${measure}_ratio`;
   const lookup = Object.fromEntries(
     WINDOWS.map(({ key }) => [key, new Map((windows[key]?.[dimension] ?? []).map((row) => [row.key, row]))]),
   );
-  const rows = order(windows[picked]?.[dimension] ?? [], dimension, measure);
-  const web = dimension === "language" ? webCells(rows.map(({ key }) => key)) : null;
+  // Tenants have no shorter windows: their rows are those of the day.
+  const isMissing = !windows[picked]?.[dimension];
+  const rows = order(windows[picked]?.[dimension] ?? windows["24h"]?.[dimension] ?? [], dimension, measure);
+  const web = dimension === "language" && !other ? webCells(rows.map(({ key }) => key)) : null;
   const shown = all || dimension === "origin" ? rows : rows.slice(0, ROWS_AT_FIRST);
   const body = shown.map((row) => {
     const bar = el("span");
-    bar.hidden = !row[ratio];
+    bar.hidden = isMissing || !row[ratio];
     bar.style.width = `${Math.min(100, 100 * (row[ratio] || 0))}%`;
     // What is left over is of many origins, so it wears the colour of none.
     const mixed = row.key === "other";
@@ -37,14 +41,16 @@ export function sharesTable(windows, dimension, measure, picked, all, { since, a
         el("span", { class: "name" }, paint ? swatch(paint.paint, paint.pattern) : null,
           el("span", { title: originName }, drillLink(dimension, row.key, name) ?? name, originName ? el("span", { class: "unseen" }, `, ${originName}`) : null)),
         el("span", { class: paint ? "bar under-swatch" : "bar", "aria-hidden": "true" }, bar))),
-      ...WINDOWS.map(({ key }) => cell(lookup[key].get(row.key), windows[key], ratio, measure, key === picked)),
+      ...WINDOWS.map(({ key }) => cell(lookup[key].get(row.key), windows[key], ratio, measure, key === picked, !windows[key]?.[dimension])),
       ...(expected ? [expectedCell(expected.get(row.key))] : []),
+      ...(other ? [apartCell(isMissing ? null : other.apartOf(row, windows[picked], measure))] : []),
       ...(web ? [web.get(row.key)] : []),
     ];
   });
   const heads = [
     "", ...WINDOWS.map(({ key, name, long }) => windowHead(key, name, long, picked, isFull(windows[key], since, asOf) ? null : spanWords(asOf - since))),
     ...(expected ? [el("th", { scope: "col", class: "expected", title: `Expected in the last ${windowOf(picked).long}, from the days before` }, "Expected")] : []),
+    ...(other ? [el("th", { scope: "col", class: "apart", title: `The last ${windowOf(picked).long} against ${other.name}` }, "Difference", el("small", null, "points"))] : []),
     ...(web ? [el("th", { scope: "col", class: "web", title: "Per cent of websites by the language of their home page" }, "Web", el("small", null, "sites"))] : []),
   ];
   heads[0] = el("th", { scope: "col" }, el("span", { class: "unseen" }, CAPTIONS[dimension]));
@@ -52,15 +58,16 @@ export function sharesTable(windows, dimension, measure, picked, all, { since, a
     header("row", name),
     ...WINDOWS.map(({ key }) => el("td", { class: key === picked ? "picked" : null }, share(sumOf(lookup[key], keys, ratio, windows[key]?.[measure])))),
     ...(expected ? [el("td", { class: "expected" }, share(keys.reduce((sum, key) => sum + (expected.get(key)?.baseline ?? NaN), 0)))] : []),
+    ...(other ? [apartCell(other.apartOf(sumRow(keys, lookup[picked], ratio), windows[picked], measure, keys))] : []),
   ]) : [];
   foot.push([
     header("row", `All ${measureOf(measure).all ?? measureOf(measure).of}`),
-    ...WINDOWS.map(({ key }) => el("td", { title: amount(windows[key]?.[measure], measure) }, compactAmount(windows[key]?.[measure], measure))),
-    ...(expected ? [el("td", { class: "expected" })] : []),
+    ...WINDOWS.map(({ key }) => el("td", { class: key === picked ? "picked" : null, title: amount(windows[key]?.[measure], measure) }, compactAmount(windows[key]?.[measure], measure))),
+    ...(expected || other ? [el("td", { class: expected ? "expected" : "apart" })] : []),
     ...(web ? [el("td", { class: "web", title: "Another unit: not added up" })] : []),
   ]);
   const caption = `${CAPTIONS[dimension]}, per cent of ${measureOf(measure).of}${web ? "; web: per cent of sites" : ""}`;
-  const made = table({ class: web ? "shares with-web" : "shares" }, caption, heads, body, foot);
+  const made = table({ class: `shares${web ? " with-web" : ""}${other ? " with-apart" : ""}` }, caption, heads, body, foot);
   return { table: made, hidden: rows.length - shown.length, total: rows.length, keys: shown.map(({ key }) => key) };
 }
 
@@ -74,6 +81,13 @@ function expectedCell(of) {
   if (!of) return el("td", { class: "expected muted", title: "Not known" }, "–");
   return el("td", { class: "expected muted", title: of.usual == null ? null : `normal range ${rangeWords(of.baseline, of.usual)}` }, share(of.baseline));
 }
+
+function apartCell(of) {
+  if (!of) return el("td", { class: "apart muted", title: "Not known by name in the other period" }, "–");
+  return el("td", { class: of.isSure ? "apart" : "apart muted", title: `${percent(of.then)} then${of.isSure ? "" : "; the difference is no more than chance"}` }, points(of.apart));
+}
+
+const sumRow = (keys, rows, ratio) => ({ key: keys[0], [ratio]: keys.reduce((sum, key) => sum + (rows.get(key)?.[ratio] ?? 0), 0) });
 
 function sumOf(rows, keys, ratio, whole) {
   return whole ? keys.reduce((sum, key) => sum + (rows.get(key)?.[ratio] ?? 0), 0) : NaN;
@@ -90,8 +104,9 @@ function order(rows, dimension, measure) {
   return [...rows].sort((a, b) => last(a.key) - last(b.key) || (b[measure] ?? -1) - (a[measure] ?? -1));
 }
 
-function cell(row, window, ratio, measure, picked) {
+function cell(row, window, ratio, measure, picked, isMissing) {
   const css = picked ? "picked" : "muted";
+  if (isMissing) return el("td", { class: css, title: "Not counted: tenants are counted by the hour, for 24 h and 7 d" }, "–");
   if (!window?.[measure]) return el("td", { class: css, title: window?.requests ? `No ${measureOf(measure).of} known in this window` : "No traffic in this window" }, "–");
   if (!row) return el("td", { class: css, title: "None, or too little to be listed: then it is in Other" }, "–");
   if (row[ratio] == null) return el("td", { class: css, title: `${count(row.requests)} requests, of which the ${measureOf(measure).of} are not known` }, "–");

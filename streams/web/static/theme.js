@@ -30,7 +30,14 @@ export function onTheme(then) {
   });
   addEventListener("beforeprint", () => { apply(true); then(); });
   addEventListener("afterprint", () => { apply(); then(); });
-  matchMedia("print").addEventListener("change", then);
+}
+
+// Call back when the page goes to paper, and when it is back: paper has room for every row.
+export function onPrint(then) {
+  const isPrinted = matchMedia("print");
+  isPrinted.addEventListener("change", () => { apply(isPrinted.matches); then(isPrinted.matches); });
+  addEventListener("beforeprint", () => then(true));
+  addEventListener("afterprint", () => then(false));
 }
 
 apply();

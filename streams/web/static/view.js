@@ -3,14 +3,16 @@
 //   #measure=requests&window=1h&by=model&over=language&range=1y&all=1&shifts=all
 //   #view=shift&dimension=origin&key=cn-open&measure=tokens&window=24h   a shift, taken apart
 //   #from=2026-10-01&to=2026-10-31                                       a period of one's own
+//   #range=28d&against=year                                              against the same days last year
 //   #origin=cn-open&developer=DeepSeek                                   a part of the traffic
+//   #tenant=74e4dbdb632baffb                                             a tenant's
 //   #shifts                                                              the list of shifts
 //
 // `view=shift` and `#shifts` are where an alert links to. What is left out is as on a first visit; so
 // is what is none of the values, which the page says.
 
 import { MEASURES, WINDOWS } from "./words.js";
-import { RANGES } from "./points.js";
+import { AGAINST, RANGES } from "./points.js";
 
 const DIMENSIONS = [
   { key: "origin", name: "Origin" },
@@ -18,22 +20,24 @@ const DIMENSIONS = [
   { key: "developer", name: "Developer" },
   { key: "model", name: "Model" },
 ];
+const TENANT = { key: "tenant", name: "Tenant" };
 const SERVED = [{ key: "provider", name: "Provider" }, { key: "jurisdiction", name: "Jurisdiction" }];
 export const CHOICES = {
   measure: MEASURES,
   window: WINDOWS,
-  by: DIMENSIONS.slice(1),
-  over: [...DIMENSIONS, ...SERVED],
+  by: [...DIMENSIONS.slice(1), TENANT],
+  over: [...DIMENSIONS, ...SERVED, TENANT],
   range: RANGES,
+  against: AGAINST,
 };
 const SHIFT_DIMENSIONS = ["origin", "language", "developer", "model"];
 // What the page is about, a key each; empty for all traffic.
-export const FILTERS = ["origin", "language", "developer", "model", "provider", "jurisdiction"];
+export const FILTERS = ["origin", "language", "developer", "model", "provider", "jurisdiction", "tenant"];
 export const SHIFT_MEASURES = ["tokens", "requests", "cost"];
 export const SHIFT_WINDOWS = ["1h", "24h", "7d"];
 // A range of null is the longest that the history fills; all, allProviders, allShifts: every row of the second
 // table, of the providers, and of the shifts.
-const FIRST = { measure: "tokens", window: "24h", by: "language", over: "origin", range: null, from: "", to: "", all: false, allProviders: false, allShifts: false, shift: null, filter: {} };
+const FIRST = { measure: "tokens", window: "24h", by: "language", over: "origin", range: null, from: "", to: "", against: "", all: false, allProviders: false, allShifts: false, shift: null, filter: {} };
 
 const KNOWN = new Set([...Object.keys(CHOICES), ...FILTERS, "from", "to", "all", "providers", "shifts", "view", "dimension", "key"]);
 const isDay = (text) => /^\d{4}-\d\d-\d\d$/.test(text) && new Date(`${text}T00:00Z`).toJSON()?.startsWith(text) === true;

@@ -66,10 +66,10 @@ export function points(difference, digits = 1) {
   return `${difference > 0 ? "+" : "−"}${size}`;
 }
 // 1.96 usual spreads: 19 of 20 hours of the last four weeks stayed within it.
-export const wobble = (usualSpread) => 1.96 * usualSpread;
+export const halfRange = (usualSpread) => 1.96 * usualSpread;
 
 // What 19 of 20 hours stayed within, as shares.
-export const rangeWords = (expected, usual) => `${share(Math.max(0, expected - wobble(usual)))} to ${share(Math.min(1, expected + wobble(usual)))}${narrow}%`;
+export const rangeWords = (expected, usual) => `${share(Math.max(0, expected - halfRange(usual)))} to ${share(Math.min(1, expected + halfRange(usual)))}${narrow}%`;
 
 // How long a period is, as people say it.
 export function spanWords(seconds) {
@@ -98,6 +98,10 @@ export function clock(unix) {
 // A moment with its date, in UTC, which says so.
 const momentFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
 export const momentTime = (unix) => (unix ? `${momentFormat.format(new Date(unix * 1000))} UTC` : "–");
+
+const dateFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
+// A day, in UTC as all days that are counted.
+export const dayWords = (unix) => dateFormat.format(new Date(unix * 1000));
 
 // When a known event was; without the time of day where it is midnight. In UTC it says so.
 export function noteTime(unix, isLocal) {
@@ -130,6 +134,7 @@ export function keyName(dimension, key, sent) {
     return OWN_JURISDICTIONS.get(key) ?? (key.length === 2 ? named(regionNames, key.toUpperCase()) : sent ?? key);
   }
   if (sent) return sent;
+  if (dimension === "tenant" && key === "unknown") return "No tenant named";
   if (dimension !== "language") return key === "unknown" ? "Unknown" : key;
   return OWN_NAMES.get(key) ?? named(languageNames, key);
 }
