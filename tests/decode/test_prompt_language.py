@@ -130,7 +130,7 @@ def test_a_plain_prompt_needs_none_of_the_other_messages(text, ascii_only):
     rows = Reader(classifier, options).read(0, 1, [batch_of([payload(prompt)])]).rows
 
     assert alone == [text]
-    assert classifier.language_names.names[classifier.tables().language[rows.pair[0]]] == "tlh"
+    assert classifier.keys.languages.names[classifier.keys.pairs().language[rows.pair[0]]] == "tlh"
 
 
 def test_where_reading_it_alone_fails_all_messages_are_read():
@@ -142,4 +142,6 @@ def test_where_reading_it_alone_fails_all_messages_are_read():
     options = Options(LIMIT, detect=lambda _: "zh", detect_last=failing)
     rows = Reader(classifier, options).read(0, 1, [batch_of([payload(prompt)])]).rows
 
-    assert classifier.language_names.names[classifier.tables().language[rows.pair[0]]] == "zh-Hans"
+    assert (
+        classifier.keys.languages.names[classifier.keys.pairs().language[rows.pair[0]]] == "zh-Hans"
+    )
