@@ -4,9 +4,9 @@
 
 Record batches of every format and codec are broken and read by the real reader, on buffers of exact
 length, and what it reads is compared with the code in Python. A fault prints the sanitizer's report
-and the batch. The code that adds up adds up rows of random keys, which is compared as well.
-The exit code is 0 where there is no fault. It needs gcc with its sanitizers; without
-them it says so, and fails only in CI.
+and the batch. The code that adds up rows gets random keys, and is compared as well. The exit code
+is 0 where there is no fault. It needs gcc with its sanitizers; without them it says so, and fails
+only in CI.
 """
 
 from __future__ import annotations
