@@ -46,8 +46,9 @@ OF_CELLS = OF_MODELS | {COST_SQUARES}
 OF_TOTALS = OF_MODELS | {REASONING}
 OF_TENANTS: frozenset[int] = frozenset()
 
-#: With more rows than this, they are put into panes before the next flush.
-MAX_ROWS = 131_072
+#: With more rows than this, or of more additions, what falls together is added up. If that leaves
+#: over half of the rows, they are put into panes before the next flush.
+MAX_ROWS, MAX_PARTS = 131_072, 256
 #: Sums of int64 are exact as long as all that is added stays below this.
 _EXACT = float(2**62)
 #: The low bits of a slot are the number of its level.
@@ -110,7 +111,7 @@ class Accumulator:
     """Events that count, added up and not in a pane yet; numbers are those of `keys`.
 
     `levels` are those of the panes, from fine to coarse, and `tenants` that of the panes of
-    tenants; None where they are not counted.
+    tenants; None where they are not counted. `is_full` says that it should be put into panes.
     """
 
     def __init__(
@@ -127,9 +128,11 @@ class Accumulator:
         #: By pane, and by tenant beside origin or beside language.
         self._of_tenants: tuple[list[Grouped], list[Grouped]] = ([], [])
         self._sums: dict[int, float] = {}
+        self._rows = 0
+        self.is_full = False
 
     def __len__(self) -> int:
-        return sum(map(len, (*self._served, *self._of_tenants[0], *self._of_tenants[1])))
+        return self._rows
 
     def add(self, counting: Counting, newest: float) -> None:
         """Add events; `newest` is the newest event time, theirs included."""
@@ -137,12 +140,22 @@ class Accumulator:
         values = self._exact(counting.values)
         seconds = rows.ts.astype(np.int64)
         slots = slots_of(seconds, self._levels, newest)
-        self._served.append(grouped(slots, beside(rows.pair, rows.provider), values))
+        self._append(self._served, slots, beside(rows.pair, rows.provider), values)
         named = rows.tenant >= 0
         if self._tenants is not None and named.any():
             self._add_tenants(counting, values, seconds, named)
-        if len(self) > MAX_ROWS:
+        if self._rows > MAX_ROWS or len(self._served) > MAX_PARTS:
             self._thin_out(newest)
+
+    def _append(
+        self,
+        parts: list[Grouped],
+        first: NDArray[np.int64],
+        second: NDArray[np.int64],
+        values: Values,
+    ) -> None:
+        parts.append(grouped(first, second, values))
+        self._rows += len(parts[-1])
 
     def _add_tenants(
         self,
@@ -162,7 +175,7 @@ class Accumulator:
         for into, others in zip(
             self._of_tenants, (of_pairs.origin, of_pairs.language), strict=True
         ):
-            into.append(grouped(starts, beside(tenants, others[pairs]), core))
+            self._append(into, starts, beside(tenants, others[pairs]), core)
 
     def _exact(self, values: Values) -> Values:
         """Return the columns, as Python's integers where sums of int64 could overflow."""
@@ -177,12 +190,16 @@ class Accumulator:
         """Add up what falls together by now: event time has left short panes behind."""
         rows = joined(self._served)
         slots = slots_of(starts_of(rows.first), self._levels, newest)
-        self._served = [grouped(slots, rows.second, rows.values)]
+        self._rows = 0
+        self._served = []
+        self._append(self._served, slots, rows.second, rows.values)
         for parts in self._of_tenants:
             if parts:
-                rows = joined(parts)
-                kept = self._kept_tenants(rows, newest)
-                parts[:] = [grouped(kept.first, kept.second, kept.values)]
+                kept = self._kept_tenants(joined(parts), newest)
+                parts.clear()
+                self._append(parts, *kept)
+        # Fuller, it would be added up again after every few rows.
+        self.is_full = self._rows > MAX_ROWS // 2
 
     def _kept_tenants(self, rows: Grouped, newest: float) -> Grouped:
         assert self._tenants is not None

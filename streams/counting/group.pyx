@@ -4,6 +4,8 @@
 Sorting the rows, as numpy does, takes ten times as long.
 """
 
+import os
+
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -11,12 +13,16 @@ from libc.string cimport memset
 
 import numpy as np
 
+# Random in each process: senders choose names and times, and with them keys that fall on one place.
+cdef uint64_t _FIRST = int.from_bytes(os.urandom(8), "little") | 1
+cdef uint64_t _BOTH = int.from_bytes(os.urandom(8), "little") | 1
+
 
 cdef inline uint64_t _hash(int64_t first, int64_t second) noexcept nogil:
     # Multiplication mixes upwards, so that the high bits are the ones to take.
-    cdef uint64_t mixed = (<uint64_t> first * 0x9E3779B97F4A7C15ULL) ^ <uint64_t> second
+    cdef uint64_t mixed = (<uint64_t> first * _FIRST) ^ <uint64_t> second
     mixed ^= mixed >> 32
-    return mixed * 0xD6E8FEB86659FD93ULL
+    return mixed * _BOTH
 
 
 cdef class _Places:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from streams.counting.accumulator import MAX_ROWS, Accumulator
+from streams.counting.accumulator import Accumulator
 from streams.counting.running_totals import add_counted
 from streams.state.codec import PaneKey, Totals, decode_pane
 from streams.state.pane import LEVELS, Pane, is_kept, pane_start
@@ -46,27 +46,32 @@ class HeldPanes:
             self.accumulator = Accumulator(keys)
         self.accumulator.add(counted, self.newest)
         self.counted_to = stamp
-        if len(self.accumulator) > MAX_ROWS:
+        if self.accumulator.is_full:
             self.settle()
 
     def settle(self) -> None:
         """Add what is counted to its panes: those that are kept and do not hold it yet."""
-        accumulator, self.accumulator = self.accumulator, None
+        accumulator = self.accumulator
         if accumulator is None:
             return
-        for key, *counts in accumulator.panes(self.newest):
-            pane = self._pane(key)
+        # What can fail comes first: a pane at rest that cannot be read. Until it can, nothing is
+        # in any pane, and no flush says that it is.
+        found = [(key, self._pane(key), more) for key, *more in accumulator.panes(self.newest)]
+        totals = accumulator.totals()
+        self.accumulator = None
+        for key, pane, counts in found:
             if self.counted_to > pane.stamp:
                 pane.stamp = self.counted_to
                 pane.add_counts(*counts)
                 self.dirty.add(key)
-        add_counted(self.totals, accumulator.totals())
+        add_counted(self.totals, totals)
 
     def _pane(self, key: PaneKey) -> Pane:
         pane = self.running.get(key)
         if pane is None:
-            stored = self.stored.pop(key, None)
+            stored = self.stored.get(key)
             pane = self.running[key] = Pane() if stored is None else decode_pane(stored)
+            self.stored.pop(key, None)
         return pane
 
     def __contains__(self, key: PaneKey) -> bool:

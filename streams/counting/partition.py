@@ -99,7 +99,7 @@ class Partition:
     them an event may already be counted in some panes.
 
     `pending` is a flush that Kafka has not acknowledged. `lost` is what the changelog has lost, and
-    `leftover` are panes to be deleted, whose deletion it has lost.
+    `leftover` are panes to be deleted, whose deletion it has lost or a flush has not come to.
 
     `epoch` is the leader epoch of what is counted: all stamps above a stored position are of that
     epoch. `shift` is what stored offsets are ahead of Kafka's.
@@ -366,6 +366,7 @@ class Partition:
                 yield
         except BaseException:
             self.held.dirty.update(encoded)
+            self.leftover = expired
             self.is_moved = True
             raise
         verdicts, position = self.journal.number_flush(

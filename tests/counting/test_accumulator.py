@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from test_aggregate import CATALOG, NOW, events, one_by_one, reading
 
 from streams.classify.classifier import Classifier
-from streams.counting import accumulator, grouped, held_panes
+from streams.counting import accumulator, grouped
 from streams.counting.partition import Partition
 from streams.decode.event import UsageEvent
-from streams.state.pane import is_kept
+from streams.state.codec import PaneKey, StateError, encode_pane
+from streams.state.packing import pack
+from streams.state.pane import DAY, FINE, Pane, is_kept
 
 
 def held(partition):
@@ -45,7 +47,6 @@ batches = st.lists(events, min_size=1, max_size=6)
 @pytest.mark.parametrize("bound", [5, accumulator.MAX_ROWS])
 def test_no_time_of_settling_changes_the_panes(is_compiled, bound, monkeypatch):
     monkeypatch.setattr(accumulator, "MAX_ROWS", bound)
-    monkeypatch.setattr(held_panes, "MAX_ROWS", bound)
     if not is_compiled:
         monkeypatch.setattr(grouped, "compiled", None)
 
@@ -91,3 +92,59 @@ def test_stamps_say_up_to_where_a_pane_holds_the_log():
         partition.apply(reading(log, classifier, partition.position), classifier, NOW)
 
     assert {pane.stamp for pane in partition.panes.values()} == {2}
+
+
+def test_few_parts_wait_however_long_kafka_refuses_writes():
+    classifier, partition = Classifier(CATALOG), Partition(0, 1)
+    log = [UsageEvent("gpt-4o", 1, 1, NOW, None, "a")]
+    for _ in range(3 * accumulator.MAX_PARTS):
+        partition.apply(reading(log, classifier, partition.position), classifier, NOW)
+        parts = [partition.held.accumulator._served, *partition.held.accumulator._of_tenants]
+        assert max(map(len, parts)) <= accumulator.MAX_PARTS
+        assert len(partition.held.accumulator) == sum(len(rows) for each in parts for rows in each)
+
+    assert partition.totals.events == {"native": 3 * accumulator.MAX_PARTS}
+
+
+def test_rows_are_added_up_again_only_after_many_more(monkeypatch):
+    monkeypatch.setattr(accumulator, "MAX_ROWS", 100)
+    thinned = []
+    thin_out = accumulator.Accumulator._thin_out
+
+    def noted(self, newest):
+        thinned.append(len(self))
+        thin_out(self, newest)
+
+    monkeypatch.setattr(accumulator.Accumulator, "_thin_out", noted)
+    classifier, partition = Classifier(CATALOG), Partition(0, 1)
+    log = [UsageEvent(f"model-{number}", 1, 1, NOW) for number in range(100)]
+    partition.apply(reading(log, classifier), classifier, NOW)
+    for _ in range(100):
+        partition.apply(reading(log[:1], classifier, partition.position), classifier, NOW)
+
+    assert len(thinned) <= 2
+
+
+def test_a_pane_that_cannot_be_read_stops_every_flush():
+    """Else the next one says that its events are counted, and they are lost."""
+    classifier, partition = Classifier(CATALOG), Partition(0, 1)
+    log = [UsageEvent("gpt-4o", 1, 1, ts) for ts in (NOW - 60, NOW)]
+    partition.apply(reading(log, classifier), classifier, NOW)
+    for key in [*partition.panes]:
+        pane = partition.held.running.pop(key)
+        partition.held.stored[key] = encode_pane(pane, 1)
+    key = PaneKey(FINE, int(NOW))
+    good = partition.held.stored[key]
+    partition.held.stored[key] = encode_pane(Pane(stamp=1), 1).replace(pack({}, {}, {}), b"?")
+    before = partition.totals.origins["row-proprietary"][0]
+    partition.apply(reading(log, classifier, 2), classifier, NOW)
+
+    for _ in range(2):
+        with pytest.raises(StateError):
+            partition.begin_flush()
+    partition.held.stored[key] = good
+
+    written = partition.begin_flush()
+    assert {pane.requests for at, pane in partition.panes.items() if at.level is DAY} == {4}
+    assert len(written.panes) == len(partition.panes)
+    assert partition.totals.origins["row-proprietary"][0] == before + 2

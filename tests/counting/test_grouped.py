@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 
 from streams.counting import grouped as module
 from streams.counting.grouped import Grouped, grouped, joined, parts_by_first
+
+NOW = 1_800_000_000
 
 keys = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3)
 rows = st.lists(st.tuples(keys, keys, st.integers(0, 2**40), st.integers(0, 5)), max_size=60)
@@ -99,3 +103,27 @@ def test_rows_are_parted_by_their_first_key_and_equal_names_added():
     found = parts_by_first(Grouped(first, second, ones), lambda numbers: ["m"] * len(numbers))
 
     assert list(found) == [(3, {"m": [1, 1, 1, 1]}), (5, {"m": [2, 2, 2, 2]})]
+
+
+def test_no_keys_that_a_sender_can_choose_make_the_table_slow():
+    """Keys that fall on one place for known multipliers: those of a table without random ones."""
+    if module.compiled is None:
+        pytest.skip("streams.counting.group is not built")
+    first = NOW << 3
+    pairs, providers = np.mgrid[0:8192:1, 1:4096:1].astype(np.uint64)
+    second = (pairs << np.uint64(24)) | providers
+    mixed = np.uint64(first * 0x9E3779B97F4A7C15 % 2**64) ^ second
+    mixed ^= mixed >> np.uint64(32)
+    chosen = second[(mixed * np.uint64(0xD6E8FEB86659FD93)) >> np.uint64(54) == 0][:20_000]
+
+    assert seconds_to_add_up(first, chosen.astype(np.int64)) < 50 * seconds_to_add_up(
+        first, np.arange(len(chosen), dtype=np.int64)
+    )
+
+
+def seconds_to_add_up(first, second):
+    firsts = np.full(len(second), first, dtype=np.int64)
+    began = time.thread_time()
+    found, _, _ = module.compiled(firsts, second, [])
+    assert len(found) == len(second)
+    return time.thread_time() - began

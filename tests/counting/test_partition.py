@@ -324,6 +324,18 @@ def test_expired_panes_are_deleted_after_the_position_that_left_them():
     assert not set(flush.expired) & set(flush.panes)
 
 
+def test_expired_panes_of_a_flush_that_is_given_up_are_deleted_by_the_next():
+    partition = Partition(0, 1)
+    apply(partition, [event(ts=NOW - 90 * 60)])
+    partition.end_flush(partition.begin_flush(), written=True)
+    apply(partition, [event(ts=NOW)])
+    work = partition.flushing()
+    next(work)
+    work.close()
+
+    assert partition.begin_flush().expired == [f"0/10s/{pane_start(FINE, NOW - 90 * 60)}"]
+
+
 def test_a_pane_that_event_time_has_left_rests_as_bytes_and_can_be_woken():
     partition = Partition(0, 1)
     apply(partition, [event(ts=NOW - 3600)])
