@@ -48,7 +48,7 @@ OF_TENANTS: frozenset[int] = frozenset()
 
 #: With more rows than this, or of more additions, what falls together is added up. If that leaves
 #: over half of the rows, they are put into panes before the next flush.
-MAX_ROWS, MAX_PARTS = 131_072, 256
+MAX_ROWS, MAX_PARTS = 65_536, 256
 #: Sums of int64 are exact as long as all that is added stays below this.
 _EXACT = float(2**62)
 #: The low bits of a slot are the number of its level.
