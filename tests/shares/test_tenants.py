@@ -14,6 +14,7 @@ from laws import examples
 from made_up import served
 from test_view import CATALOG, NOW, Seen, everywhere, pane, picture, position
 
+from streams.classify.tenant_names import TenantNames
 from streams.settings import load
 from streams.shares.filtered import unavailable
 from streams.shares.history import History
@@ -185,7 +186,11 @@ def test_the_history_of_tenants_is_by_the_hour_for_nine_days():
 @pytest.fixture(scope="module")
 def address(view):
     worker = SimpleNamespace(
-        snapshot=picture(view), history=History(view, CATALOG), view=view, settings=load()
+        snapshot=picture(view),
+        history=History(view, CATALOG),
+        view=view,
+        settings=load(),
+        tenant_names=TenantNames(),
     )
     with served(sources_of(worker)) as found:
         yield found
