@@ -223,6 +223,9 @@ class Settings(messages.AnyCase):
     notes: OptionalFile = Field(
         None, description="TOML file with known events: launches, price changes, deploys."
     )
+    policy: OptionalFile = Field(
+        None, description="TOML file with groups of tenants and the origins they exclude."
+    )
     tenant_salt: SecretStr = Field(
         SecretStr(""), description="Key of the hash that replaces tenants; the same on all workers."
     )

@@ -173,6 +173,13 @@ HISTORY_DAYS = Definition(
     (),
     "Length of the history behind the shifts; none alerts below 21 days (1814400).",
 )
+EXCLUDED_TOKENS = Definition(
+    "llm_policy_excluded_tokens",
+    "gauge",
+    ("group", "origin"),
+    "Tokens of the running hour and the 23 before that a group of tenants sent to an origin which "
+    "the policy excludes for it, without those of tenants too small to be counted by name.",
+)
 AS_OF = Definition(
     "llm_share_as_of_timestamp_seconds",
     "gauge",
@@ -357,6 +364,19 @@ NOTES_TIME = Definition(
     (),
     "When the file of notes was last loaded, in unix time; both are absent without such a file.",
 )
+POLICY_SUCCESSFUL = Definition(
+    "tokenshare_policy_last_reload_successful",
+    "gauge",
+    (),
+    "1 when the policy is that of its file, 0 when a fault in it keeps the previous policy.",
+)
+POLICY_TIME = Definition(
+    "tokenshare_policy_last_reload_success_timestamp_seconds",
+    "gauge",
+    (),
+    "When the file of the policy was last loaded, in unix time; both are absent without such a "
+    "file.",
+)
 BUILD_INFO = Definition(
     "tokenshare_build", "info", ("version",), "The version of tokenshare that runs."
 )
@@ -388,6 +408,7 @@ DEFINITIONS = (
     KEY_NAME,
     EFFECTIVE_REQUESTS,
     HISTORY_DAYS,
+    EXCLUDED_TOKENS,
     AS_OF,
     TOKENS,
     REQUESTS,
@@ -421,6 +442,8 @@ DEFINITIONS = (
     NOTE_END,
     NOTES_SUCCESSFUL,
     NOTES_TIME,
+    POLICY_SUCCESSFUL,
+    POLICY_TIME,
     BUILD_INFO,
 )
 

@@ -37,6 +37,7 @@ from streams.web.metric_definitions import (
     ESTIMATED_RATIO,
     EVENTS,
     EVIDENCE,
+    EXCLUDED_TOKENS,
     FLUSH_FAILURES,
     FLUSH_SECONDS,
     HISTORY_DAYS,
@@ -54,6 +55,8 @@ from streams.web.metric_definitions import (
     OVERRIDES_SUCCESSFUL,
     OVERRIDES_TIME,
     PEAK,
+    POLICY_SUCCESSFUL,
+    POLICY_TIME,
     PRICED_RATIO,
     READY,
     REASONING_TOKENS,
@@ -131,6 +134,7 @@ def families(
     yield from _share_families(snapshot, shown)
     yield from _shift_families(snapshot)
     yield from _note_families(snapshot)
+    yield _excluded(snapshot)
     yield from _total_families(snapshot)
     yield from _pipeline_families(snapshot)
     yield from partition_families(snapshot.partitions, partition_limit)
@@ -283,6 +287,13 @@ def _note_families(snapshot: Snapshot) -> Iterable[Metric]:
     yield from (times, ends)
 
 
+def _excluded(snapshot: Snapshot) -> Metric:
+    excluded = gauge(EXCLUDED_TOKENS)
+    for group_and_origin, tokens in snapshot.excluded.items():
+        excluded.add_metric(group_and_origin, tokens)
+    return excluded
+
+
 def _total_families(snapshot: Snapshot) -> Iterable[Metric]:
     tokens, requests, cost = counter(TOKENS), counter(REQUESTS), counter(COST)
     cached, reasoning = counter(CACHED_TOKENS), counter(REASONING_TOKENS)
@@ -326,6 +337,8 @@ def _process_families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metri
         (OVERRIDES_TIME, facts.overrides_loaded_at),
         (NOTES_SUCCESSFUL, snapshot.notes.is_current),
         (NOTES_TIME, snapshot.notes.read_at),
+        (POLICY_SUCCESSFUL, snapshot.policy.is_current),
+        (POLICY_TIME, snapshot.policy.read_at),
     ):
         family = gauge(definition)
         if value is not None:

@@ -18,6 +18,7 @@ from streams.shares.grouping import (
     choose,
     unknown_models,
 )
+from streams.shares.policy import Policy
 from streams.shares.window_shares import WindowShares, window_shares
 from streams.shares.windows import WINDOWS
 from streams.shifts.live import alerting
@@ -126,6 +127,9 @@ class Snapshot:
     #: Known events, and those that a shift which alerts now may be due to.
     notes: Notes = field(default_factory=Notes)
     noted: Mapping[ShiftName, tuple[Note, ...]] = field(default_factory=dict)
+    #: The policy for groups of tenants, and tokens by group and excluded origin.
+    policy: Policy = field(default_factory=Policy)
+    excluded: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def take(  # noqa: PLR0917 - everything that a snapshot shows, named at the one call

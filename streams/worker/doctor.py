@@ -19,6 +19,7 @@ from streams.decode.options import AUTO, Options
 from streams.kafka import admin, login
 from streams.kafka.token_source import TokenError
 from streams.settings import ENV_PREFIX, SettingsError, environment, extras, unknown_variables
+from streams.shares import policy_file
 from streams.shifts import notes_file
 from streams.worker import preflight
 from streams.worker.preflight import Finding
@@ -46,6 +47,7 @@ def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
     yield from _prices(settings)
     yield from _notes(settings)
     yield from _tenant_names(settings)
+    yield from _policy(settings)
     yield _web_port(settings)
     servers = ", ".join(settings.bootstrap_servers)
     try:
@@ -159,6 +161,18 @@ def _tenant_names(settings: Settings) -> Iterator[Finding]:
             yield _fault("names of tenants", fault)
         return
     yield Finding("names of tenants", f"{len(found.by_hash)} from {settings.tenant_names}")
+
+
+def _policy(settings: Settings) -> Iterator[Finding]:
+    if settings.policy is None:
+        return
+    try:
+        found = policy_file.read(settings.policy, settings.tenant_salt.get_secret_value())
+    except policy_file.PolicyError as error:
+        for fault in error.faults:
+            yield _fault("policy", fault)
+        return
+    yield Finding("policy", f"{len(found.groups)} groups from {settings.policy}")
 
 
 def _fault(subject: str, text: str) -> Finding:

@@ -13,6 +13,7 @@ from streams.classify.origin.values import ORIGINS
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.kafka import diagnosis, login
 from streams.shares.history import History
+from streams.shares.policy import ExcludedTokens, Policy
 from streams.shares.windows import Windows
 from streams.shifts.live import LiveShifts
 from streams.shifts.notes import Notes
@@ -89,6 +90,9 @@ class Publisher:
         self._moved: Mapping[ShiftName, Moved] = {}
         self._noted: Mapping[ShiftName, tuple[Note, ...]] = {}
         self._notes = Notes()
+        self._policy = Policy()
+        self._excluded_tokens = ExcludedTokens(view)
+        self._excluded: Mapping[tuple[str, str], int] = {}
         #: End offsets of the source partitions, by number; empty while Kafka does not respond.
         self.ends: dict[int, int] = {}
         self._lag_warned_at = -LAG_WARNING_INTERVAL_SECONDS
@@ -104,6 +108,11 @@ class Publisher:
         """Show these known events; a shift names them when shifts are computed next."""
         self._notes = notes
         self.snapshot = replace(self.snapshot, notes=notes)
+
+    def use_policy(self, policy: Policy) -> None:
+        """Apply this policy for groups of tenants; its tokens are added up next."""
+        self._policy = policy
+        self.snapshot = replace(self.snapshot, policy=policy)
 
     def readiness(self) -> tuple[str, ...]:
         """Return why this worker is not ready; empty when it is."""
@@ -163,6 +172,8 @@ class Publisher:
             moved=self._moved,
             notes=self._notes,
             noted=self._noted,
+            policy=self._policy,
+            excluded=self._excluded,
         )
 
     def _statuses(self) -> tuple[PartitionStatus, ...]:
@@ -198,6 +209,15 @@ class Publisher:
         computed = replace(latest, shifts=self._shifts, shifts_as_of=panes.as_of)
         self._moved = await self._explanations.update(computed, now)
         self._noted = snapshot.find_noted(replace(computed, moved=self._moved, notes=self._notes))
+
+    async def update_policy(self) -> None:
+        """Add up what groups of tenants sent to excluded origins; the next snapshot shows it."""
+        as_of, groups = self.snapshot.as_of, self._policy.groups
+        if not groups:
+            self._excluded = {}
+        elif as_of > 0 and self._has_snapshot:
+            hours = self._excluded_tokens.hours(as_of)
+            self._excluded = await asyncio.to_thread(self._excluded_tokens.tokens, groups, hours)
 
     async def read_ends(self) -> None:
         """Ask Kafka for the end offsets of the source partitions."""

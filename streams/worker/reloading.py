@@ -1,4 +1,4 @@
-"""Files that are read again whenever they change: overrides of origins, notes, tenants' names.
+"""Files that are read again whenever they change: overrides, notes, tenants' names, a policy.
 
 With a fault in one, what was read before stays in force.
 """
@@ -15,6 +15,7 @@ from streams.classify import tenant_names
 from streams.classify.origin import overrides
 from streams.classify.origin.catalog import Catalog
 from streams.classify.toml_file import FaultsError
+from streams.shares import policy_file
 from streams.shifts import notes_file
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from streams.classify.tenant_names import TenantNames
     from streams.settings import Settings
+    from streams.shares.policy import Policy
     from streams.shifts.notes import Notes
     from streams.worker.worker import Worker
 
@@ -40,6 +42,7 @@ class Files(NamedTuple):
     catalog: Catalog
     notes: Notes
     tenant_names: TenantNames
+    policy: Policy
 
 
 def read(settings: Settings) -> Files:
@@ -47,7 +50,9 @@ def read(settings: Settings) -> Files:
     catalog = Catalog.load(settings.catalog_overrides)
     notes = notes_file.read(settings.notes)
     _report_omitted(notes)
-    return Files(catalog, notes, tenant_names.read(settings.tenant_names))
+    names = tenant_names.read(settings.tenant_names)
+    salt = settings.tenant_salt.get_secret_value()
+    return Files(catalog, notes, names, policy_file.read(settings.policy, salt))
 
 
 def watching(worker: Worker) -> list[Coroutine[Any, Any, NoReturn]]:
@@ -59,6 +64,7 @@ def watching(worker: Worker) -> list[Coroutine[Any, Any, NoReturn]]:
             (watch_overrides, settings.catalog_overrides),
             (watch_notes, settings.notes),
             (watch_tenant_names, settings.tenant_names),
+            (watch_policy, settings.policy),
         )
         if path is not None
     ]
@@ -111,6 +117,25 @@ async def watch_tenant_names(worker: Worker, path: Path) -> NoReturn:
 
     await _watch(
         lambda: tenant_names.read(path, worker.tenant_names), use, mark, "names of tenants"
+    )
+
+
+async def watch_policy(worker: Worker, path: Path) -> NoReturn:
+    """Apply the policy for groups of tenants whenever its file changes."""
+    salt = worker.settings.tenant_salt.get_secret_value()
+
+    def use(found: Policy) -> None:
+        if found is not worker.snapshot.policy:
+            worker.publisher.use_policy(found)
+            log.info("%s is in force: %s groups of tenants", path, len(found.groups))
+
+    def mark(is_good: bool) -> None:
+        known = worker.snapshot.policy
+        if known.is_current is not is_good:
+            worker.publisher.use_policy(replace(known, is_current=is_good))
+
+    await _watch(
+        lambda: policy_file.read(path, salt, worker.snapshot.policy), use, mark, "groups of tenants"
     )
 
 

@@ -114,6 +114,7 @@ async def _run(
     worker = Worker(settings, files.catalog, source)
     worker.publisher.use_notes(files.notes)
     worker.tenant_names = files.tenant_names
+    worker.publisher.use_policy(files.policy)
     # A batch is thousands of short-lived objects without cycles. By default each few hundred of
     # them start a collection that visits all others again: half of the CPU time of a backlog.
     gc.freeze()

@@ -58,6 +58,8 @@ SNAPSHOT_EFFORT, SNAPSHOT_MAX_SECONDS = 0.2, 5.0
 WARM_PAUSE_SECONDS = 0.06
 #: How often shifts are computed: rules are evaluated each minute, and wait half an hour.
 SHIFT_SECONDS = 30.0
+#: How often what a policy excludes is added up.
+POLICY_SECONDS = 5.0
 #: How often Kafka is asked for the end offsets of the source partitions, for the lag.
 LAG_SECONDS = 2.0
 #: How often it is checked whether missing records of the changelog have been written again.
@@ -346,6 +348,12 @@ class _Loops(Service):
         while not self.should_stop:
             await self.worker.publisher.update_shifts(self.worker.clock.now())
             await self.sleep(SHIFT_SECONDS)
+
+    @_task
+    async def _update_policy(self) -> None:
+        while not self.should_stop:
+            await self.worker.publisher.update_policy()
+            await self.sleep(POLICY_SECONDS)
 
     @_task
     async def _read_ends(self) -> None:

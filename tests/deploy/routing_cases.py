@@ -241,6 +241,7 @@ CASES = {
             shift(),
             other("LLMPolicyJurisdiction", jurisdiction="cn", measure="tokens", window="24h"),
             other("LLMPolicyOrigin", origin="cn-open", measure="tokens", window="24h"),
+            other("LLMPolicyTenantGroup", group="eu", origin="cn-open"),
             other("LLMPolicySpend", window="24h"),
         ]
     ),
@@ -264,6 +265,7 @@ CASES = {
             other("TokenshareFollowerStuck", instance="b:6066"),
             other("TokenshareOverridesBroken"),
             other("TokenshareNotesBroken"),
+            other("TokensharePolicyBroken"),
             other("TokensharePartitionOwnedTwice", partition="0"),
             other("TokenshareStateLarge", partition="0"),
             other("TokenshareStateLost", partition="0"),

@@ -112,6 +112,8 @@ def workers_and_bridge(
     overrides.write_text("")
     notes = directory / "notes.toml"
     notes.write_text('[[notes]]\nfrom = 2026-01-01\nuntil = 2026-02-01\ntext = "a free month"\n')
+    policy = directory / "policy.toml"
+    policy.write_text('[groups.eu]\ntenants = ["team-1"]\nexcluded_origins = ["cn-open"]\n')
     port = free_port()
     environment = {
         "TOKENSHARE_BOOTSTRAP_SERVERS": bootstrap,
@@ -120,6 +122,7 @@ def workers_and_bridge(
         "TOKENSHARE_REBALANCE_TIMEOUT_SECONDS": "2",
         "TOKENSHARE_CATALOG_OVERRIDES": str(overrides),
         "TOKENSHARE_NOTES": str(notes),
+        "TOKENSHARE_POLICY": str(policy),
         "TOKENSHARE_BRIDGE_PORT": str(port),
     }
     command, environ = [sys.executable, "-m", "streams"], os.environ | environment

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from streams.classify import enrichment
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import ORIGINS
+from streams.shares.policy import Policy
 from streams.shares.sums import SumsCache
 from streams.shares.windows import Windows
 from streams.shifts.attribution import Part, attribute
@@ -83,6 +84,8 @@ def snapshot() -> Snapshot:
         moved={ShiftName(*MOVED): OF_MODELS},
         notes=Notes((NOTE,), b"", True, NOW),
         noted={ShiftName(*MOVED): (NOTE,)},
+        policy=Policy((), b"", True, NOW),
+        excluded={("eu", "cn-open"): 7},
     )
 
 

@@ -40,7 +40,9 @@ def test_the_file_is_read_again_and_a_fault_in_it_keeps_the_old_one(tmp_path, at
     names = reloading.read(Settings(tenant_names=path)).tenant_names
     worker: Any = SimpleNamespace(
         tenant_names=names,
-        settings=SimpleNamespace(catalog_overrides=None, notes=None, tenant_names=path),
+        settings=SimpleNamespace(
+            catalog_overrides=None, notes=None, tenant_names=path, policy=None
+        ),
     )
 
     async def live():

@@ -35,15 +35,15 @@ def lines_of(text: str) -> dict[tuple[str, ...], int]:
     """Return the first line of each table and key, by its path.
 
     The standard library's parser keeps no line numbers. Each line is parsed alone to get its path,
-    which is right except inside multi-line values, and no override has these.
+    or as the first one of a list. That is right except inside multi-line texts, and no file of ours
+    needs these.
     """
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     # Editors do not end lines at the rarer separators of `splitlines`.
     for number, line in enumerate(text.split("\n"), 1):
-        try:
-            path = tuple(_path(tomllib.loads(line)))
-        except tomllib.TOMLDecodeError:
+        path = _path_in(line) or _path_in(f"{line}\n]")
+        if not path:
             continue
         if line.lstrip().startswith("["):
             table = path
@@ -52,6 +52,13 @@ def lines_of(text: str) -> dict[tuple[str, ...], int]:
         for length in range(1, len(path) + 1):
             lines.setdefault(path[:length], number)
     return lines
+
+
+def _path_in(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(_path(tomllib.loads(text)))
+    except (ValueError, RecursionError):
+        return ()
 
 
 def _path(data: object) -> Iterator[str]:
