@@ -254,11 +254,11 @@ def test_a_replay_holds_together(with_a_shift):
     )
 
 
-def test_of_a_worker_it_is_said_that_its_api_has_no_tenants():
+def test_of_a_worker_it_is_said_for_how_long_its_api_has_tenants():
     history: Any = SimpleNamespace(tenants=(), has_squares=True)
     found: Any = SimpleNamespace(weeks=1.0)
 
     (of_worker,) = backtest._cautions(history, found, is_worker=True)
     (of_file,) = backtest._cautions(history, found, is_worker=False)
-    assert of_worker.startswith("A worker's API has no history of tenants")
+    assert of_worker.startswith("A worker's API has tenants for nine days only")
     assert of_file.startswith("No request names its tenant")

@@ -113,7 +113,7 @@ def test_shifts_that_are_not_worked_out_yet_are_no_history_of_no_days(open_page)
 
 def test_the_first_day_is_compared_with_nothing(open_page):
     windows = dict.fromkeys(WINDOWS, made_up_shares(time.time())["windows"]["24h"])
-    with served(made_up_sources("new", windows=windows, since=time.time() - 7200)) as url:
+    with served(made_up_sources("new", windows=windows, since=time.time() - 7_260)) as url:
         page = open_page(url)
         wait_for_shifts(page)
 
