@@ -1,4 +1,4 @@
-"""Which models and which languages do our LLM tokens go to, by origin, and has that changed?
+"""Which models, by origin, and which languages account for our LLM tokens, and has that changed?
 
 What happens to a record, a folder a stage:
 

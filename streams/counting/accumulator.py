@@ -1,7 +1,7 @@
 """Accumulate events that count, by time and key, until they are put into panes.
 
-That is before a flush. Until then event time may leave panes behind, which are never made: a
-backlog of weeks passes hundreds of short panes between two flushes.
+They wait here for the next flush; a pane that has expired by then is never made: a backlog of weeks
+passes hundreds of short panes between two flushes.
 """
 
 from __future__ import annotations

@@ -118,14 +118,13 @@ class Partition:
     pending: Flush | None = None
     lost: Loss | None = None
     leftover: list[PaneKey] = field(default_factory=list)
+    epoch: int = -1
+    shift: int = 0
     journal: Journal = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin a journal; `restore` replaces it by that of a new owner."""
         self.journal = Journal(self.generation)
-
-    epoch: int = -1
-    shift: int = 0
 
     @classmethod
     def restore(
