@@ -181,7 +181,7 @@ class Settings(messages.AnyCase):
         "output_tokens, uncached_tokens, cost. Page and API have all of them.",
     )
     flush_seconds: float = Field(
-        0.5, ge=0.05, le=60, description="Interval between writes of counts; longer while a backlog is read."
+        0.5, ge=0.05, le=60, description="Seconds between writes of counts; more in a backlog."
     )
     max_record_bytes: int = Field(
         16 * 1024 * 1024,
