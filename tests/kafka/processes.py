@@ -107,6 +107,12 @@ class WorkerProcess:
             wait_until(lambda: self.records().get("counted/", 0) >= count, "", seconds)
         assert self.records().get("counted/", 0) == count, self.tail()
 
+    def wait_records(self, expected: dict[str, int], seconds: float = WAIT_SECONDS) -> None:
+        """Wait for all results: partitions are flushed one by one, so not all come at once."""
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: self.records() == expected, "", seconds)
+        assert self.records() == expected, self.tail()
+
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()

@@ -173,7 +173,7 @@ def counted(worker):
 def assert_exact(worker, truth, bootstrap, topic):
     worker.wait_counted(REQUESTS, 60 + FLUSH_SECONDS)
     assert counted(worker) == truth
-    assert worker.records() == {"counted/": REQUESTS}
+    worker.wait_records({"counted/": REQUESTS})
     for record in read_all(bootstrap, topic, REQUESTS):
         written = (record.key or b"") + (record.value or b"")
         for text in (*PROMPTS.values(), ANSWER, "entangled", "helpful assistant"):

@@ -125,4 +125,4 @@ def test_of_two_deployments_that_start_together_in_a_group_one_is_refused(broker
     kept.wait_ready().wait_counted(90)
     assert kept.stop() == 0
     again = make_worker(topic=topic, group="shared").start().wait_ready()
-    assert again.records() == {"counted/": 90}
+    again.wait_records({"counted/": 90})

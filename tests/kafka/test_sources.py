@@ -135,7 +135,7 @@ def test_records_beyond_the_fetch_size_count_and_those_beyond_the_setting_are_re
     large, huge = value(note="x" * 3_000_000), value(note="x" * 5_000_000)
     produce(bootstrap, make_worker.topic, [value(), large, huge, value(), large, value()])
     worker.wait_counted(5)
-    assert worker.records() == {"counted/": 5, "rejected/too_large": 1}
+    worker.wait_records({"counted/": 5, "rejected/too_large": 1})
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zstd"])

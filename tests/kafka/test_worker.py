@@ -116,7 +116,7 @@ def test_a_stopped_worker_has_written_everything_and_a_second_one_knows_it(boots
     assert first.stop() == 0
     second = make_worker().start().wait_ready()
 
-    assert second.records() == {"counted/": 20_000}
+    second.wait_records({"counted/": 20_000})
     assert found_differences(second, manifest) == []
 
 
@@ -213,7 +213,7 @@ def test_a_dead_letter_that_its_topic_refuses_goes_without_what_is_too_large(
     assert headers[1]["tokenshare.reason"] == b"too_large"
     assert headers[1]["tokenshare.truncated_bytes"] == b"3000000"
     assert headers[1]["trace"] == b"1"
-    assert worker.records() == {"counted/": 1, "rejected/not_json": 1, "rejected/too_large": 1}
+    worker.wait_records({"counted/": 1, "rejected/not_json": 1, "rejected/too_large": 1})
 
 
 def test_a_source_topic_that_was_recreated_is_not_taken_for_the_old_one(bootstrap, make_worker):

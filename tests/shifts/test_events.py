@@ -48,10 +48,10 @@ def gauges(**given) -> Gauges:
     return Gauges(**{name: np.array([value]) for name, value in values.items()})
 
 
-def test_the_days_before_weigh_half_as_much_each_and_the_largest_is_the_peak():
+def test_each_day_before_weighs_five_eighths_of_the_next_and_the_largest_is_the_peak():
     found = events.before(days(0.3, 0.1, 0.2), [start(2)])
 
-    weights = 0.5 ** np.arange(3)
+    weights = 0.625 ** np.arange(3)
     expected = (weights * [0.2, 0.1, 0.3]).sum() / weights.sum()
     assert found.baseline[0, 0] == pytest.approx(expected)
     assert found.peak[0, 0] == pytest.approx(0.3)
