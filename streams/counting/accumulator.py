@@ -44,7 +44,6 @@ OF_MODELS = frozenset(
 )
 OF_CELLS = OF_MODELS | {COST_SQUARES}
 OF_TOTALS = OF_MODELS | {REASONING}
-OF_TENANTS: frozenset[int] = frozenset()
 
 #: With more rows than this, or of more additions, what falls together is added up. If that leaves
 #: over half of the rows, they are put into panes before the next flush.
@@ -101,6 +100,13 @@ def starts_of(slots: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _level_numbers(slots: NDArray[np.int64]) -> NDArray[np.int64]:
     return slots & ((1 << _LEVEL_BITS) - 1)
+
+
+def _added_up(parts: list[Grouped]) -> Grouped:
+    """Return the rows of one or more parts, each pair of keys once, and keep them as one part."""
+    if len(parts) > 1:
+        parts[:] = [grouped(*joined(parts))]
+    return parts[0]
 
 
 def _copied(counted: dict[str, Counts]) -> dict[str, Counts]:
@@ -207,7 +213,7 @@ class Accumulator:
 
     def totals(self) -> TotalCounts:
         """Return all that is held by the keys of running totals."""
-        rows = joined(self._served)
+        rows = _added_up(self._served)
         pairs, of_pairs = left_of(rows.second), self.keys.pairs()
         providers = right_of(rows.second)
         whole = np.zeros(len(rows), dtype=np.int64)
@@ -229,9 +235,7 @@ class Accumulator:
 
     def panes(self, newest: float) -> Iterator[PaneCounts]:
         """Yield what is held by pane, of those that are kept when `newest` is the newest time."""
-        rows = joined(self._served)
-        if len(self._served) > 1:
-            rows = grouped(*rows)
+        rows = _added_up(self._served)
         whole: tuple[dict[str, Counts], dict[str, Counts]] | None = None
         for number, level in enumerate(self._levels):
             here = rows.where(_level_numbers(rows.first) <= number)
@@ -267,19 +271,13 @@ class Accumulator:
 
     def _panes_of_tenants(self, newest: float, level: Level) -> Iterator[PaneCounts]:
         by_origin, by_language = (
-            self._kept_tenants(joined(parts), newest) for parts in self._of_tenants
+            self._kept_tenants(_added_up(parts), newest) for parts in self._of_tenants
         )
         if not len(by_origin):
             return
         for (start, origins), (_, languages) in zip(
-            parts_by_first(
-                by_origin.by(by_origin.first, by_origin.second, OF_TENANTS),
-                self.keys.tenant_origin_keys,
-            ),
-            parts_by_first(
-                by_language.by(by_language.first, by_language.second, OF_TENANTS),
-                self.keys.tenant_language_keys,
-            ),
+            parts_by_first(by_origin, self.keys.tenant_origin_keys),
+            parts_by_first(by_language, self.keys.tenant_language_keys),
             strict=True,
         ):
             yield PaneCounts(PaneKey(level, start), {}, {}, origins | languages)
