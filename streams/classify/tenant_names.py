@@ -35,13 +35,13 @@ class TenantNamesError(FaultsError):
 
 @dataclass(frozen=True, slots=True)
 class TenantNames:
-    """The names of tenants by their hash, and the bytes of their file.
+    """The names of tenants by their hash, and the digest of their file.
 
     `is_current` is False where a fault in the file keeps the names read before, None without one.
     """
 
     by_hash: Mapping[str, str] = field(default_factory=dict)
-    data: bytes = b""
+    digest: bytes = b""
     is_current: bool | None = None
     read_at: float | None = None
 
@@ -57,10 +57,7 @@ def read(path: Path | None, known: TenantNames | None = None) -> TenantNames:
     """
     if path is None:
         return TenantNames()
-    data = toml_file.read(path, TenantNamesError)
-    if known is not None and known.data == data and known.read_at is not None:
-        return known
-    return parse(data, str(path))
+    return toml_file.read_again(path, TenantNamesError, known, parse)
 
 
 def parse(data: bytes, file: str) -> TenantNames:
@@ -79,7 +76,7 @@ def parse(data: bytes, file: str) -> TenantNames:
             found[key.removeprefix(MARK)] = value.strip()
     if faults:
         raise TenantNamesError(*faults)
-    return TenantNames(found, data, True, time.time())
+    return TenantNames(found, toml_file.digest(data), True, time.time())
 
 
 def line(tenant: str, name: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,37 @@ def read(path: Path, kind: type[FaultsError]) -> bytes:
             f"{path}: cannot be read ({why}). Remedy: point to a readable UTF-8 file."
         ) from None
     return data
+
+
+class _OfFile(Protocol):
+    """The contents of a file, with the digest of its bytes: b"" without a file."""
+
+    @property
+    def digest(self) -> bytes: ...
+
+
+_Contents = TypeVar("_Contents", bound=_OfFile)
+
+
+def digest(data: bytes) -> bytes:
+    """Return the digest by which a file's bytes are known again; what they say is not kept."""
+    return hashlib.sha256(data).digest()
+
+
+def read_again(
+    path: Path,
+    kind: type[FaultsError],
+    known: _Contents | None,
+    parse: Callable[[bytes, str], _Contents],
+) -> _Contents:
+    """Return `known` where a file has the same bytes, else what `parse` makes of bytes and name.
+
+    Raises `kind`, and what `parse` raises.
+    """
+    data = read(path, kind)
+    if known is not None and known.digest == digest(data):
+        return known
+    return parse(data, str(path))
 
 
 def tables(data: bytes, file: str, kind: type[FaultsError]) -> tuple[str, dict[str, Any]]:

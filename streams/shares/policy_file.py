@@ -9,9 +9,9 @@ Names are hashed as they are read. No message has one: the log is read by more p
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from streams.classify import toml_file
@@ -44,10 +44,7 @@ def read(path: Path | None, salt: str, known: Policy | None = None) -> Policy:
     """
     if path is None:
         return Policy()
-    data = toml_file.read(path, PolicyError)
-    if known is not None and known.read_at is not None and known.digest == _digest(data):
-        return known
-    return parse(data, str(path), salt)
+    return toml_file.read_again(path, PolicyError, known, partial(parse, salt=salt))
 
 
 def parse(data: bytes, file: str, salt: str) -> Policy:
@@ -73,11 +70,7 @@ def parse(data: bytes, file: str, salt: str) -> Policy:
             faults += error.faults
     if faults:
         raise PolicyError(*faults)
-    return Policy(tuple(groups), _digest(data), True, time.time())
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+    return Policy(tuple(groups), toml_file.digest(data), True, time.time())
 
 
 def _line(lines: Mapping[tuple[str, ...], int], *path: str) -> str:

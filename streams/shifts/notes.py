@@ -44,7 +44,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """The notes of a file, oldest first, and its bytes.
+    """The notes of a file, oldest first, and the digest of its bytes.
 
     `is_current` is False where a fault in the file keeps the notes read before; `read_at` is when
     they were read (unix seconds). Both are None without a file. `omitted` are older notes beyond
@@ -52,7 +52,7 @@ class Notes:
     """
 
     entries: tuple[Note, ...] = ()
-    data: bytes = b""
+    digest: bytes = b""
     is_current: bool | None = None
     read_at: float | None = None
     omitted: int = 0

@@ -63,10 +63,7 @@ def read(path: Path | None, known: Notes | None = None) -> Notes:
     """
     if path is None:
         return Notes()
-    data = toml_file.read(path, NotesError)
-    if known is not None and known.data == data and known.read_at is not None:
-        return known
-    return parse(data, str(path))
+    return toml_file.read_again(path, NotesError, known, parse)
 
 
 def parse(data: bytes, file: str) -> Notes:
@@ -90,7 +87,8 @@ def parse(data: bytes, file: str) -> Notes:
         raise NotesError(*faults)
     ordered = sorted(found.values(), key=lambda each: each.start)
     kept = tuple(ordered[-MAX_NOTES:])
-    return Notes(kept, data, True, time.time(), len(ordered) - len(kept))
+    digest = toml_file.digest(data)
+    return Notes(kept, digest, True, time.time(), len(ordered) - len(kept))
 
 
 def _entries(data: bytes, file: str) -> tuple[str, list[Any]]:
