@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import http.client
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kafka.errors import KafkaError
@@ -15,6 +16,7 @@ from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.review import unusual_overrides
 from streams.classify.origin.values import CatalogError
 from streams.classify.provider import review as provider_review
+from streams.classify.toml_file import FaultsError
 from streams.decode.options import AUTO, Options
 from streams.kafka import admin, login
 from streams.kafka.token_source import TokenError
@@ -29,7 +31,10 @@ from streams.worker.prices import prices_of
 _ASK_SECONDS, _ASK_BYTES = 2.0, 1000
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pydantic import SecretStr
 
     from streams.settings import Settings
 
@@ -45,9 +50,7 @@ def _examine(settings: Settings, *, fix: bool) -> Iterator[Finding]:
     yield _formats(settings)
     yield from _catalog(settings)
     yield from _prices(settings)
-    yield from _notes(settings)
-    yield from _tenant_names(settings)
-    yield from _policy(settings)
+    yield from _files(settings)
     yield _web_port(settings)
     servers = ", ".join(settings.bootstrap_servers)
     try:
@@ -138,41 +141,36 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
         yield _fault(str(name), each)
 
 
-def _notes(settings: Settings) -> Iterator[Finding]:
-    if settings.notes is None:
-        return
-    try:
-        found = notes_file.read(settings.notes)
-    except notes_file.NotesError as error:
-        for fault in error.faults:
-            yield _fault("notes", fault)
-        return
+def _notes(path: Path) -> str:
+    found = notes_file.read(path)
     rest = f", without {found.omitted} older ones" if found.omitted else ""
-    yield Finding("notes", f"{len(found.entries)} from {settings.notes}{rest}")
+    return f"{len(found.entries)} from {path}{rest}"
 
 
-def _tenant_names(settings: Settings) -> Iterator[Finding]:
-    if settings.tenant_names is None:
+def _tenant_names(path: Path) -> str:
+    return f"{len(tenant_names.read(path).by_hash)} from {path}"
+
+
+def _policy(path: Path, salt: SecretStr) -> str:
+    found = policy_file.read(path, salt.get_secret_value())
+    return f"{len(found.groups)} groups from {path}"
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    yield from _file("notes", settings.notes, _notes)
+    yield from _file("names of tenants", settings.tenant_names, _tenant_names)
+    yield from _file("policy", settings.policy, partial(_policy, salt=settings.tenant_salt))
+
+
+def _file(subject: str, path: Path | None, contents: Callable[[Path], str]) -> Iterator[Finding]:
+    """Yield what a file has that a setting names, or each fault in it; nothing without one."""
+    if path is None:
         return
     try:
-        found = tenant_names.read(settings.tenant_names)
-    except tenant_names.TenantNamesError as error:
+        yield Finding(subject, contents(path))
+    except FaultsError as error:
         for fault in error.faults:
-            yield _fault("names of tenants", fault)
-        return
-    yield Finding("names of tenants", f"{len(found.by_hash)} from {settings.tenant_names}")
-
-
-def _policy(settings: Settings) -> Iterator[Finding]:
-    if settings.policy is None:
-        return
-    try:
-        found = policy_file.read(settings.policy, settings.tenant_salt.get_secret_value())
-    except policy_file.PolicyError as error:
-        for fault in error.faults:
-            yield _fault("policy", fault)
-        return
-    yield Finding("policy", f"{len(found.groups)} groups from {settings.policy}")
+            yield _fault(subject, fault)
 
 
 def _fault(subject: str, text: str) -> Finding:

@@ -149,7 +149,7 @@ def test_a_worker_does_not_start_with_a_fault_in_the_file(tmp_path):
 
     with pytest.raises(PolicyError, match="line 3"):
         reloading.read(settings_of(path))
-    (found,) = doctor._policy(settings_of(path))
+    (found,) = doctor._files(settings_of(path))
     assert "line 3" in found.problem
     assert found.remedy.startswith("Use cn-open, ")
 
@@ -158,6 +158,6 @@ def test_the_doctor_counts_the_groups(tmp_path):
     path = tmp_path / "policy.toml"
     path.write_text(GROUP)
 
-    (found,) = doctor._policy(settings_of(path))
+    (found,) = doctor._files(settings_of(path))
 
     assert found.fact == f"1 groups from {path}"

@@ -72,7 +72,7 @@ def test_a_worker_does_not_start_with_a_fault_in_the_file(tmp_path):
 
     with pytest.raises(TenantNamesError, match="line 1"):
         reloading.read(settings)
-    (found,) = doctor._tenant_names(settings)
+    (found,) = doctor._files(settings)
     assert "line 1" in found.problem
     assert found.remedy.startswith("Write lines like")
 
