@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from streams.classify.key_tables import beside, left_of, right_of
-from streams.counting.grouped import Grouped, grouped, joined, parts_by_first
+from streams.counting.grouped import Grouped, below, grouped, joined, parts_by_first
 from streams.state.codec import PaneKey
 from streams.state.counts import (
     CACHE_STATED,
@@ -26,6 +26,7 @@ from streams.state.counts import (
     REASONING,
     Counts,
 )
+from streams.state.packing import Table, as_counts
 from streams.state.pane import LEVELS, TENANTS, Level, kept_after
 
 if TYPE_CHECKING:
@@ -48,19 +49,12 @@ OF_TOTALS = OF_MODELS | {REASONING}
 #: With more rows than this, or of more additions, what falls together is added up. If that leaves
 #: over half of the rows, they are put into panes before the next flush.
 MAX_ROWS, MAX_PARTS = 65_536, 256
+#: The levels of panes, from fine to coarse, that a backlog passes hundreds of between two flushes.
+_SHORT_LEVELS = 2
 #: Sums of int64 are exact as long as all that is added stays below this.
 _EXACT = float(2**62)
 #: The low bits of a slot are the number of its level.
 _LEVEL_BITS = 3
-
-
-class PaneCounts(NamedTuple):
-    """What is added to one pane: counts by key, as in `streams.state.pane.Pane`."""
-
-    key: PaneKey
-    cells: dict[str, Counts]
-    models: dict[str, Counts]
-    tenants: dict[str, Counts]
 
 
 class TotalCounts(NamedTuple):
@@ -109,15 +103,22 @@ def _added_up(parts: list[Grouped]) -> Grouped:
     return parts[0]
 
 
-def _copied(counted: dict[str, Counts]) -> dict[str, Counts]:
-    return {key: counts.copy() for key, counts in counted.items()}
+class _Waiting(NamedTuple):
+    """What waits; each list is of rows that may repeat a pair of keys."""
+
+    #: By slot, and by pair of model and language beside provider.
+    served: list[Grouped]
+    #: By pane of tenants, and by tenant beside origin or beside language.
+    by_origin: list[Grouped]
+    by_language: list[Grouped]
 
 
 class Accumulator:
     """Events that count, added up and not in a pane yet; numbers are those of `keys`.
 
     `levels` are those of the panes, from fine to coarse, and `tenants` that of the panes of
-    tenants; None where they are not counted. `is_full` says that it should be put into panes.
+    tenants; None where they are not counted. `is_full` says that it should be put into panes, or
+    the part of it that `split` returns first where the other `has_room`.
     """
 
     def __init__(
@@ -125,20 +126,24 @@ class Accumulator:
         keys: KeyTables,
         levels: Sequence[Level] = LEVELS,
         tenants: Level | None = TENANTS,
+        waiting: _Waiting | None = None,
+        sums: dict[int, float] | None = None,
     ) -> None:
         self.keys = keys
         self._levels = levels
         self._tenants = tenants
-        #: By slot, and by pair of model and language beside provider.
-        self._served: list[Grouped] = []
-        #: By pane, and by tenant beside origin or beside language.
-        self._of_tenants: tuple[list[Grouped], list[Grouped]] = ([], [])
-        self._sums: dict[int, float] = {}
-        self._rows = 0
+        self._served, *self._of_tenants = waiting or _Waiting([], [], [])
+        self._sums = sums or {}
+        self._rows = sum(len(part) for parts in waiting or () for part in parts)
         self.is_full = False
 
     def __len__(self) -> int:
         return self._rows
+
+    @property
+    def has_room(self) -> bool:
+        """Return whether many more rows can be added; else it is added up after every few."""
+        return self._rows <= MAX_ROWS // 2
 
     def add(self, counting: Counting, newest: float) -> None:
         """Add events; `newest` is the newest event time, theirs included."""
@@ -192,6 +197,25 @@ class Accumulator:
             found[number] = column if total < _EXACT else column.astype(object)
         return found
 
+    def split(self, newest: float) -> tuple[Accumulator, Accumulator]:
+        """Return what is in long panes only, for event time has left it behind, and the rest.
+
+        `newest` is the newest event time.
+        """
+        served = _added_up(self._served)
+        parts = [(served, _level_numbers(served.first) >= _SHORT_LEVELS)]
+        for rows in map(_added_up, filter(None, self._of_tenants)):
+            assert self._tenants is not None
+            parts.append((rows, rows.first + self._tenants.seconds <= newest))
+        old = [[rows.where(is_old)] for rows, is_old in parts]
+        rest = [[rows.where(~is_old)] for rows, is_old in parts]
+        return self._of(old), self._of(rest)
+
+    def _of(self, waiting: list[list[Grouped]]) -> Accumulator:
+        served, by_origin, by_language = (*waiting, [], [])[:3]
+        waits = _Waiting(served, by_origin, by_language)
+        return Accumulator(self.keys, self._levels, self._tenants, waits, self._sums)
+
     def _thin_out(self, newest: float) -> None:
         """Add up what falls together by now: event time has left short panes behind."""
         rows = joined(self._served)
@@ -204,8 +228,7 @@ class Accumulator:
                 kept = self._kept_tenants(joined(parts), newest)
                 parts.clear()
                 self._append(parts, *kept)
-        # Fuller, it would be added up again after every few rows.
-        self.is_full = self._rows > MAX_ROWS // 2
+        self.is_full = not self.has_room
 
     def _kept_tenants(self, rows: Grouped, newest: float) -> Grouped:
         assert self._tenants is not None
@@ -222,7 +245,9 @@ class Accumulator:
             found = rows.by(whole, numbers, OF_TOTALS)
             return {
                 names[number]: counts
-                for number, counts in zip(found.second.tolist(), found.counts(), strict=True)
+                for number, counts in zip(
+                    found.second.tolist(), as_counts(found.table()), strict=True
+                )
                 if number >= 0
             }
 
@@ -233,31 +258,34 @@ class Accumulator:
             by(providers, self.keys.providers.names) if (providers >= 0).any() else {},
         )
 
-    def panes(self, newest: float) -> Iterator[PaneCounts]:
-        """Yield what is held by pane, of those that are kept when `newest` is the newest time."""
+    def panes(self, newest: float) -> Iterator[tuple[PaneKey, Table]]:
+        """Yield what is held by pane, of those that are kept when `newest` is the newest time.
+
+        Tables are of cells, models and tenants.
+        """
         rows = _added_up(self._served)
-        whole: tuple[dict[str, Counts], dict[str, Counts]] | None = None
+        whole: Table | None = None
         for number, level in enumerate(self._levels):
             here = rows.where(_level_numbers(rows.first) <= number)
             starts = starts_of(here.first)
             starts = starts - starts % level.seconds
             kept = starts > kept_after(level, newest)
             here, starts = here.where(kept), starts[kept]
+            if not len(here):
+                continue
             if len(here) == len(rows) and (starts == starts[0]).all():
                 # Events of the last seconds: one pane at each level, with the same counts.
                 if whole is None:
-                    ((_, cells, models, _),) = self._of_level(level, here, starts)
-                    whole = cells, models
-                cells, models = map(_copied, whole)
-                yield PaneCounts(PaneKey(level, int(starts[0])), cells, models, {})
-            elif len(here):
+                    ((_, whole),) = self._of_level(level, here, starts)
+                yield PaneKey(level, int(starts[0])), whole
+            else:
                 yield from self._of_level(level, here, starts)
         if self._tenants is not None and self._of_tenants[0]:
             yield from self._panes_of_tenants(newest, self._tenants)
 
     def _of_level(
         self, level: Level, rows: Grouped, starts: NDArray[np.int64]
-    ) -> Iterator[PaneCounts]:
+    ) -> Iterator[tuple[PaneKey, Table]]:
         pairs, of_pairs = left_of(rows.second), self.keys.pairs()
         cells = rows.by(starts, of_pairs.cell[pairs], OF_CELLS)
         served = beside(of_pairs.model[pairs], right_of(rows.second))
@@ -267,9 +295,10 @@ class Accumulator:
             parts_by_first(models, self.keys.served_keys),
             strict=True,
         ):
-            yield PaneCounts(PaneKey(level, start), of_cells, of_models, {})
+            both = below(of_cells.rows, of_models.rows)
+            yield PaneKey(level, start), Table([*of_cells.names, *of_models.names, []], both)
 
-    def _panes_of_tenants(self, newest: float, level: Level) -> Iterator[PaneCounts]:
+    def _panes_of_tenants(self, newest: float, level: Level) -> Iterator[tuple[PaneKey, Table]]:
         by_origin, by_language = (
             self._kept_tenants(_added_up(parts), newest) for parts in self._of_tenants
         )
@@ -280,4 +309,6 @@ class Accumulator:
             parts_by_first(by_language, self.keys.tenant_language_keys),
             strict=True,
         ):
-            yield PaneCounts(PaneKey(level, start), {}, {}, origins | languages)
+            names = [*origins.names[0], *languages.names[0]]
+            both = below(origins.rows, languages.rows)
+            yield PaneKey(level, start), Table([[], [], names], both)

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.state.counts import CORE, add_counts
-from streams.state.packing import as_counts
+from streams.state.counts import CORE
+from streams.state.packing import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from streams.state.counts import Counts
+    from collections.abc import Callable, Iterator, Sequence
 
 try:
     from streams.counting.group import group as _group
@@ -47,8 +45,10 @@ class Grouped(NamedTuple):
 
     def where(self, rows: NDArray[np.bool_]) -> Grouped:
         """Return some of the rows."""
-        if rows.all():
-            return self
+        return self if rows.all() else self.at(rows)
+
+    def at(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Grouped:
+        """Return the rows of these numbers, or those that a mask has."""
         values = {number: column[rows] for number, column in self.values.items()}
         return Grouped(self.first[rows], self.second[rows], values)
 
@@ -63,12 +63,13 @@ class Grouped(NamedTuple):
         }
         return grouped(first, second, values)
 
-    def counts(self) -> list[Counts]:
-        """Return the counts of each row."""
-        width = max(self.values) + 1
-        none = np.zeros(len(self), dtype=np.int64)
-        columns = [self.values.get(number, none) for number in range(width)]
-        return as_counts(np.stack(columns, axis=1))
+    def table(self) -> NDArray[np.int64]:
+        """Return the counts of each row, as a table of all columns by their numbers."""
+        kind = np.result_type(*self.values.values())
+        table = np.zeros((len(self), max(self.values) + 1), dtype=kind)
+        for number, column in self.values.items():
+            table[:, number] = column
+        return table
 
 
 def joined(parts: Sequence[Grouped]) -> Grouped:
@@ -81,6 +82,15 @@ def joined(parts: Sequence[Grouped]) -> Grouped:
         np.concatenate([part.second for part in parts]),
         {number: np.concatenate([_column(part, number) for part in parts]) for number in numbers},
     )
+
+
+def below(upper: NDArray[np.int64], lower: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows of two tables of counts as one; columns that one lacks are zero in it."""
+    end, width = len(upper), max(upper.shape[1], lower.shape[1])
+    both = np.zeros((end + len(lower), width), dtype=np.result_type(upper, lower))
+    both[:end, : upper.shape[1]] = upper
+    both[end:, : lower.shape[1]] = lower
+    return both
 
 
 def _column(part: Grouped, number: int) -> NDArray[np.int64]:
@@ -119,18 +129,22 @@ def _by_sorting(
 
 def parts_by_first(
     rows: Grouped, names_of: Callable[[NDArray[np.int64]], list[str]]
-) -> Iterable[tuple[int, dict[str, Counts]]]:
-    """Yield each first key with the counts of its rows by name, of at least one row."""
-    order = np.argsort(rows.first, kind="stable")
-    first = rows.first[order]
+) -> Iterator[tuple[int, Table]]:
+    """Yield each first key with a table of its rows by name, of at least one row."""
+    if (rows.first[1:] < rows.first[:-1]).any():
+        rows = rows.at(np.argsort(rows.first, kind="stable"))
+    first, table, names = rows.first, rows.table(), names_of(rows.second)
     begins = [0, *(np.flatnonzero(first[1:] != first[:-1]) + 1).tolist(), len(first)]
-    names, counts = names_of(rows.second), rows.counts()
-    names, counts = [names[at] for at in order.tolist()], [counts[at] for at in order.tolist()]
     for begin, end in itertools.pairwise(begins):
-        found = dict(zip(names[begin:end], counts[begin:end], strict=True))
-        if len(found) < end - begin:
-            # Two numbers have one name.
-            found = {}
-            for name, each in zip(names[begin:end], counts[begin:end], strict=True):
-                add_counts(found, name, each)
-        yield int(first[begin]), found
+        yield int(first[begin]), _each_once(names[begin:end], table[begin:end])
+
+
+def _each_once(names: list[str], rows: NDArray[np.int64]) -> Table:
+    if len(set(names)) == len(names):
+        return Table([names], rows)
+    # Two numbers have one name.
+    places: dict[str, int] = {}
+    at = [places.setdefault(name, len(places)) for name in names]
+    added = np.zeros((len(places), rows.shape[1]), dtype=rows.dtype)
+    np.add.at(added, at, rows)
+    return Table([[*places]], added)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from streams.counting.accumulator import Accumulator
 from streams.counting.running_totals import add_counted
-from streams.state.codec import PaneKey, Totals, decode_pane
-from streams.state.pane import LEVELS, Pane, is_kept, pane_start
+from streams.state.codec import PaneKey, Totals, WholePane, decode_pane
+from streams.state.packing import maps_of
+from streams.state.pane import LEVELS, Pane, is_kept, is_within_bounds, pane_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,16 +25,20 @@ class HeldPanes:
     """The panes of a partition, and its running totals: both have all up to the stamp `counted_to`.
 
     `stored` are panes at rest, as the table holds them, decoded when an event needs one; `running`
-    are the decoded ones. `accumulator` has what is counted and in no pane yet; `settle` puts it
-    there. `dirty` are the panes that Kafka does not hold as they are. `newest` is the newest event
+    are the decoded ones, and `whole` those that no flush has written yet and event time has left.
+    `accumulator` has what is counted and in no pane yet; `settle` puts it
+    there. `ahead` are panes that have more than their stamps say, since the rest of it waits.
+    `dirty` are the panes that Kafka does not hold as they are. `newest` is the newest event
     time (unix seconds).
     """
 
     stored: dict[PaneKey, bytes] = field(default_factory=dict)
     running: dict[PaneKey, Pane] = field(default_factory=dict)
+    whole: dict[PaneKey, WholePane] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
     newest: float = 0.0
     dirty: set[PaneKey] = field(default_factory=set)
+    ahead: set[PaneKey] = field(default_factory=set)
     accumulator: Accumulator | None = None
     counted_to: int = -1
     swept: int = -1
@@ -47,43 +52,77 @@ class HeldPanes:
         self.accumulator.add(counted, self.newest)
         self.counted_to = stamp
         if self.accumulator.is_full:
-            self.settle()
+            old, rest = self.accumulator.split(self.newest)
+            if rest.has_room:
+                self._put_into_panes(old)
+                self.accumulator = rest
+            else:
+                self.settle()
 
     def settle(self) -> None:
         """Add what is counted to its panes: those that are kept and do not hold it yet."""
-        accumulator = self.accumulator
-        if accumulator is None:
+        if self.accumulator is None:
             return
+        self._put_into_panes(self.accumulator)
+        self.accumulator = None
+        for key in self.ahead:
+            if (pane := self.running.get(key)) is not None:
+                pane.stamp = self.counted_to
+            else:
+                self.whole[key] = self.whole[key]._replace(stamp=self.counted_to)
+        self.ahead = set()
+
+    def _put_into_panes(self, accumulator: Accumulator) -> None:
         # What can fail comes first: a pane at rest that cannot be read. Until it can, nothing is
         # in any pane, and no flush says that it is.
-        found = [(key, self._pane(key), more) for key, *more in accumulator.panes(self.newest)]
+        found = [(key, self._pane(key), table) for key, table in accumulator.panes(self.newest)]
         totals = accumulator.totals()
-        self.accumulator = None
-        for key, pane, counts in found:
-            if self.counted_to > pane.stamp:
-                pane.stamp = self.counted_to
-                pane.add_counts(*counts)
-                self.dirty.add(key)
+        for key, pane, table in found:
+            if pane is None:
+                self._put(key, WholePane(table, -1))
+            elif self.counted_to > pane.stamp:
+                pane.add_counts(*maps_of(table))
+            else:
+                continue
+            self.ahead.add(key)
+            self.dirty.add(key)
         add_counted(self.totals, totals)
 
-    def _pane(self, key: PaneKey) -> Pane:
+    def _pane(self, key: PaneKey) -> Pane | None:
+        """Return a pane as one that can grow; None where it does not exist."""
         pane = self.running.get(key)
-        if pane is None:
-            stored = self.stored.get(key)
-            pane = self.running[key] = Pane() if stored is None else decode_pane(stored)
-            self.stored.pop(key, None)
+        if pane is None and key in self:
+            if (whole := self.whole.pop(key, None)) is not None:
+                pane = whole.pane()
+            else:
+                pane = decode_pane(self.stored[key])
+                del self.stored[key]
+            self.running[key] = pane
         return pane
 
-    def __contains__(self, key: PaneKey) -> bool:
-        return key in self.running or key in self.stored
+    def _put(self, key: PaneKey, whole: WholePane) -> None:
+        if self._is_over(key) and is_within_bounds(*whole.table.names):
+            self.whole[key] = whole
+        else:
+            pane = self.running[key] = whole.pane()
+            if pane.is_crowded:
+                pane.trim()
 
-    def now(self, key: PaneKey) -> Pane | bytes:
+    def _is_over(self, key: PaneKey) -> bool:
+        return key.start + key.level.seconds <= self.newest
+
+    def __contains__(self, key: PaneKey) -> bool:
+        return key in self.running or key in self.whole or key in self.stored
+
+    def now(self, key: PaneKey) -> Pane | WholePane | bytes:
         """Return a pane as it is, at rest or not."""
-        return self.running.get(key) or self.stored[key]
+        if self.ahead:
+            self.settle()
+        return self.running.get(key) or self.whole.get(key) or self.stored[key]
 
     def touch_all(self) -> int:
         """Note that Kafka holds none of the panes as they are; return their number."""
-        self.dirty.update(self.running, self.stored)
+        self.dirty.update(self.running, self.whole, self.stored)
         return len(self.dirty)
 
     def expire(self) -> list[PaneKey]:
@@ -96,17 +135,18 @@ class HeldPanes:
         if slot == self.swept:
             return []
         self.swept = slot
-        held = (*self.running, *self.stored)
+        held = (*self.running, *self.whole, *self.stored)
         expired = [key for key in held if not is_kept(*key, self.newest)]
         for key in expired:
-            self.running.pop(key, None)
-            self.stored.pop(key, None)
+            for panes in (self.running, self.whole, self.stored):
+                panes.pop(key, None)
         return expired
 
     def put_to_rest(self, written: Mapping[PaneKey, bytes]) -> None:
         """Keep panes that event time has left as the encoded bytes that Kafka holds now."""
         for key, value in written.items():
-            over = key.start + key.level.seconds <= self.newest
-            is_over = over and key not in self.dirty and self.running.pop(key, None) is not None
-            if is_over or key in self.stored:
+            is_calm = self._is_over(key) and key not in self.dirty
+            is_over = is_calm and self.running.pop(key, None) is not None
+            is_whole = self.whole.pop(key, None) is not None
+            if is_over or is_whole or key in self.stored:
                 self.stored[key] = value

@@ -19,6 +19,7 @@ from streams.decode.decoder import Decoder
 from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.decode.reader import Reader
 from streams.kafka.record_batch import is_scannable, records_in
+from streams.state.packing import maps_of
 from streams.state.pane import DAY, Pane
 
 if TYPE_CHECKING:
@@ -138,8 +139,8 @@ class Count:
         self.counted += len(counted.rows)
         accumulator = Accumulator(self._classifier.keys, (_EVERY_DAY,), None)
         accumulator.add(counted, 0.0)
-        for key, *counts in accumulator.panes(0.0):
-            self.panes.setdefault(key.start, Pane()).add_counts(*counts)
+        for key, table in accumulator.panes(0.0):
+            self.panes.setdefault(key.start, Pane()).add_counts(*maps_of(table))
 
     def _note_repeated(self, before: Reading, after: Reading) -> None:
         """Record the first lines where an event repeats an earlier one."""

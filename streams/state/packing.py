@@ -73,38 +73,41 @@ class PackingError(ValueError):
     """These bytes do not come from `pack`."""
 
 
-def pack(*maps: dict[str, Counts]) -> bytes:
-    """Return the maps as bytes."""
-    columns, table = _table([counts for each in maps for counts in each.values()])
-    rows, width = table.shape
-    planes = np.ascontiguousarray(table.T).view(np.uint8).reshape(width, rows, 8)
-    values = planes.transpose(0, 2, 1).tobytes()
-    packed = _encode(_Packed([[*each] for each in maps], values, columns))
-    return bytes(cramjam.zstd.compress(packed, _ZSTD_LEVEL))
-
-
 class Table(NamedTuple):
     """The contents of maps: names by map, and a row of counts for each of all the names.
 
-    `high` are (column, values) of the bits above the low 62, where a number has any.
+    Rows are of int64, or of Python's integers where sums may pass 64 bits.
     """
 
     names: list[list[str]]
     rows: NDArray[np.int64]
-    high: list[tuple[int, list[int]]]
+
+
+def pack(*maps: dict[str, Counts]) -> bytes:
+    """Return the maps as bytes."""
+    rows = [counts for each in maps for counts in each.values()]
+    return pack_table(Table([[*each] for each in maps], _rows_of(rows)))
+
+
+def pack_table(table: Table) -> bytes:
+    """Return the maps of a table as bytes."""
+    columns, stored = _stored(table.rows)
+    rows, width = stored.shape
+    planes = np.ascontiguousarray(stored.T).view(np.uint8).reshape(width, rows, 8)
+    values = planes.transpose(0, 2, 1).tobytes()
+    packed = _encode(_Packed(table.names, values, columns))
+    return bytes(cramjam.zstd.compress(packed, _ZSTD_LEVEL))
 
 
 def unpack(packed: bytes) -> list[dict[str, Counts]]:
     """Return the maps of `pack`, of this or an earlier version. Raises PackingError."""
-    names, rows, high = table_of(packed)
-    counts = as_counts(rows)
-    for number, values in high:
-        for row, each in zip(counts, values, strict=True):
-            if each:
-                row.extend([0] * (number + 1 - len(row)))
-                row[number] += each << _LOW_BITS
-    left = iter(counts)
-    return [dict(zip(each, left, strict=False)) for each in names]
+    return maps_of(table_of(packed))
+
+
+def maps_of(table: Table) -> list[dict[str, Counts]]:
+    """Return the maps of a table."""
+    left = iter(as_counts(table.rows))
+    return [dict(zip(each, left, strict=False)) for each in table.names]
 
 
 def as_counts(rows: NDArray[np.int64]) -> list[Counts]:
@@ -128,35 +131,39 @@ def table_of(packed: bytes) -> Table:
     except (cramjam.DecompressionError, msgspec.MsgspecError, ValueError) as error:
         raise PackingError(str(error)) from None
     if planes is None:
-        return Table(found.names, np.zeros((0, CORE), dtype=np.int64), [])
+        return Table(found.names, np.zeros((0, CORE), dtype=np.int64))
     table = np.ascontiguousarray(planes.transpose(2, 0, 1)).view(np.int64)[:, :, 0]
     columns = found.columns or [_SQUARES_HIGH] * (table.shape[1] - CORE)
     if table.shape[1] != CORE + len(columns):
         raise PackingError("the columns do not fit their names")
-    return Table(found.names, *_columns(table, columns))
+    return Table(found.names, _columns(table, columns))
 
 
-def _table(rows: Sequence[Counts]) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the names of the columns after the first four, and one row for each of `rows`."""
-    width = max(map(len, rows), default=CORE)
-    if any(len(row) < width for row in rows):
-        rows = [row + [0] * (width - len(row)) for row in rows]
+def _rows_of(counts: Sequence[Counts]) -> NDArray[np.int64]:
+    width = max(map(len, counts), default=CORE)
+    if any(len(row) < width for row in counts):
+        counts = [row + [0] * (width - len(row)) for row in counts]
     try:
-        table = np.array(rows, dtype=np.int64).reshape(-1, width)
-        high = None
+        return np.array(counts, dtype=np.int64).reshape(-1, width)
     except OverflowError:
         # Sums of squares pass 64 bits when an input claims absurd numbers of tokens.
-        whole = np.array(rows, dtype=object).reshape(-1, width)
-        table, high = (whole & _LOW).astype(np.int64), (whole >> _LOW_BITS).astype(np.int64)
-    if width == CORE and high is None:
-        return [], table
+        return np.array(counts, dtype=object).reshape(-1, width)
+
+
+def _stored(rows: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the names of the columns after the first four, and all columns of rows as stored."""
+    high = None
+    if rows.dtype == object:
+        rows, high = (rows & _LOW).astype(np.int64), (rows >> _LOW_BITS).astype(np.int64)
+    elif rows.shape[1] == CORE:
+        return [], rows
     names: list[str] = []
-    stored = [table[:, :CORE]]
-    for number in range(CORE, width):
-        values = table[:, number]
+    stored = [rows[:, :CORE]]
+    for number in range(CORE, rows.shape[1]):
+        values = rows[:, number]
         if values.any() or (high is not None and high[:, number].any()):
             names.append(COLUMNS[number])
-            stored.append(_difference(table, number, values)[:, None])
+            stored.append(_difference(rows, number, values)[:, None])
     if high is not None:
         for number in np.flatnonzero(high.any(axis=0)).tolist():
             names.append(COLUMNS[number] + _HIGH)
@@ -173,20 +180,22 @@ def _difference(
     return values if repeated is None else table[:, repeated].sum(axis=1) - values
 
 
-def _columns(
-    stored: NDArray[np.int64], names: Sequence[str]
-) -> tuple[NDArray[np.int64], list[tuple[int, list[int]]]]:
-    """Return the columns by their numbers, and those of high bits."""
+def _columns(stored: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the columns by their numbers, with their high bits."""
     if not names:
-        return stored, []
+        return stored
     numbers = [column(name.removesuffix(_HIGH)) for name in names]
     width = max(CORE, *(number + 1 for number in numbers))
     table = np.zeros((len(stored), width), dtype=np.int64)
     table[:, :CORE] = stored[:, :CORE]
-    high: list[tuple[int, list[int]]] = []
+    high = []
     for name, number, values in zip(names, numbers, stored[:, CORE:].T, strict=True):
         if name.endswith(_HIGH):
-            high.append((number, values.tolist()))
+            high.append((number, values))
         else:
             table[:, number] = _difference(table, number, values)
-    return table, high
+    if high:
+        table = table.astype(object)
+        for number, values in high:
+            table[:, number] += values.astype(object) << _LOW_BITS
+    return table

@@ -18,7 +18,7 @@ from streams.classify.keys import OTHER, cell_key, model_key, split_cell, split_
 from streams.state.counts import REQUESTS, Counts, add_all, add_counts, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 # Limits of a pane, whatever the input. A map may grow to twice its bound before it is trimmed to
 # the bound, so that trimming is rare. Trimmed keys are folded into a key of their own, so that
@@ -181,6 +181,19 @@ def _smallest(weights: dict[str, int], bound: int) -> list[str]:
     return ranked[bound:]
 
 
+def is_within_bounds(
+    cells: Collection[str], models: Collection[str], tenants: Collection[str]
+) -> bool:
+    """Return whether a pane with these keys is surely left as it is by `Pane.trim`."""
+    return not (
+        (len(cells) > 2 * MAX_UNKNOWN_MODELS and _named(cells) > 2 * MAX_UNKNOWN_MODELS)
+        or len(cells) > 2 * MAX_LANGUAGES
+        or len(models) > 2 * MAX_PAIRS
+        or len(tenants) > 2 * MAX_TENANT_LANGUAGES
+        or len(_tenants_in(tenants)) > 2 * MAX_TENANTS
+    )
+
+
 def _trim_cells(cells: dict[str, Counts]) -> None:
     if len(cells) <= 2 * MAX_UNKNOWN_MODELS:
         return
@@ -286,11 +299,14 @@ def _move(
 def _trim_tenants(tenants: dict[str, Counts]) -> None:
     if len(tenants) <= 2 * MAX_TENANTS:
         return
-    names = {key[: key.index("/")] for key in tenants}
-    if len(names - {OTHER}) > 2 * MAX_TENANTS:
+    if len(_tenants_in(tenants)) > 2 * MAX_TENANTS:
         _fold_tenants(tenants, MAX_TENANTS)
     if len(tenants) > 2 * MAX_TENANT_LANGUAGES and _by_language(tenants) > 2 * MAX_TENANT_LANGUAGES:
         _fold_tenant_languages(tenants, MAX_TENANT_LANGUAGES)
+
+
+def _tenants_in(tenants: Iterable[str]) -> set[str]:
+    return {key[: key.index("/")] for key in tenants} - {OTHER}
 
 
 def _by_language(tenants: Iterable[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from itertools import chain
+from itertools import chain, zip_longest
 
 import pytest
 from hypothesis import given
@@ -15,9 +15,10 @@ from streams.classify.classifier import Classifier
 from streams.counting import accumulator, grouped
 from streams.counting.partition import Partition
 from streams.decode.event import UsageEvent
-from streams.state.codec import PaneKey, StateError, encode_pane
+from streams.state.codec import PaneKey, StateError, decode_pane, encode_pane
 from streams.state.packing import pack
-from streams.state.pane import DAY, FINE, Pane, is_kept
+from streams.state.pane import DAY, FINE, MIDDLE, Pane, is_kept
+from streams.state.pieces import at_once
 
 
 def held(partition):
@@ -61,6 +62,59 @@ def test_no_time_of_settling_changes_the_panes(is_compiled, bound, monkeypatch):
     law()
 
 
+@pytest.mark.parametrize("bound", [3, accumulator.MAX_ROWS])
+def test_panes_written_while_events_are_counted_say_up_to_where_they_hold_them(bound, monkeypatch):
+    monkeypatch.setattr(accumulator, "MAX_ROWS", bound)
+
+    @given(batches, batches)
+    def law(before, during):
+        classifier, partition = Classifier(CATALOG), Partition(0, 1)
+        records = {}
+        for log, more in zip_longest(before, during, fillvalue=[]):
+            partition.apply(reading(log, classifier, partition.position), classifier, NOW)
+            work = partition.flushing()
+            next(work, None)
+            partition.apply(reading(more, classifier, partition.position), classifier, NOW)
+            flush = at_once(work) if partition.pending is None else partition.pending
+            records |= {None: flush.position[1]} | flush.keys
+            partition.end_flush(flush, written=True)
+        whole = [*chain(*chain(*zip_longest(before, during, fillvalue=[])))]
+
+        restored = Partition.restore(0, 2, records)
+        rest = whole[restored.position :]
+        restored.apply(reading(rest, classifier, restored.position), classifier, NOW)
+
+        restored.rewrite_all()
+        assert written_again(restored) == one_by_one(whole, classifier)
+
+    law()
+
+
+def test_a_pane_written_between_two_parts_of_a_backlog_holds_all_up_to_its_stamp(monkeypatch):
+    monkeypatch.setattr(accumulator, "MAX_ROWS", 80)
+    classifier, partition = Classifier(CATALOG), Partition(0, 1)
+    log = [UsageEvent("gpt-4o", 1, 1, NOW + hour * 3600) for hour in range(0, 240, 2)]
+    partition.apply(reading(log[:5], classifier), classifier, NOW + 10 * 86_400)
+    work = partition.flushing()
+    next(work)
+    for begin in range(5, 120, 5):
+        batch = reading(log[begin : begin + 5], classifier, begin)
+        partition.apply(batch, classifier, NOW + 10 * 86_400)
+    assert partition.held.ahead
+
+    for (level, start), value in at_once(work).keys.items():
+        pane = decode_pane(value)
+        counted = log[: pane.stamp + 1]
+        inside = [each for each in counted if start <= each.ts < start + level.seconds]
+        assert pane.requests == len(inside)
+
+
+def written_again(partition):
+    """Return what all panes of a partition hold, those at rest included."""
+    panes = {key: decode_pane(value) for key, value in partition.begin_flush().keys.items()}
+    return {key: (pane.cells, pane.models, pane.tenants) for key, pane in panes.items()}
+
+
 @given(batches)
 def test_new_tables_of_names_change_no_pane(logs):
     classifier = Classifier(CATALOG)
@@ -83,6 +137,19 @@ def test_panes_that_event_time_has_left_are_never_made():
         "1h": 48,
         "1d": 3,
     }
+
+
+def test_a_backlog_puts_what_it_has_left_into_long_panes_only(monkeypatch):
+    monkeypatch.setattr(accumulator, "MAX_ROWS", 80)
+    classifier, partition = Classifier(CATALOG), Partition(0, 1)
+    for day in range(10):
+        log = [UsageEvent("gpt-4o", 1, 1, NOW + (day * 24 + hour) * 3600) for hour in range(24)]
+        batch = reading(log, classifier, partition.position)
+        partition.apply(batch, classifier, NOW + 240 * 3600)
+
+    assert {key.level.name for key in partition.held.whole} == {"1h", "1d"}
+    assert not {key.level for key in partition.held.running} & {FINE, MIDDLE}
+    assert sum(pane.requests for key, pane in partition.panes.items() if key.level is DAY) == 240
 
 
 def test_stamps_say_up_to_where_a_pane_holds_the_log():
@@ -130,9 +197,9 @@ def test_a_pane_that_cannot_be_read_stops_every_flush():
     classifier, partition = Classifier(CATALOG), Partition(0, 1)
     log = [UsageEvent("gpt-4o", 1, 1, ts) for ts in (NOW - 60, NOW)]
     partition.apply(reading(log, classifier), classifier, NOW)
-    for key in [*partition.panes]:
-        pane = partition.held.running.pop(key)
-        partition.held.stored[key] = encode_pane(pane, 1)
+    held, panes = partition.held, partition.panes
+    held.stored = {key: encode_pane(pane, 1) for key, pane in panes.items()}
+    held.running, held.whole = {}, {}
     key = PaneKey(FINE, int(NOW))
     good = partition.held.stored[key]
     partition.held.stored[key] = encode_pane(Pane(stamp=1), 1).replace(pack({}, {}, {}), b"?")

@@ -188,7 +188,7 @@ def test_a_panes_record_is_bounded_whatever_it_holds(kind, level):
     made = [make(random) for make in (KINDS.values() if kind == "all" else [KINDS[kind]])]
     partition = Partition(0, 1)
     key = PaneKey(level, pane_start(level, NOW))
-    partition.panes[key] = pane = Pane()
+    partition.held.running[key] = pane = Pane()
     for each in made:
         pane.add(each)
     before = [whole(each) for each in (pane.cells, pane.models, pane.tenants)]
