@@ -17,7 +17,7 @@ from streams.counting.partition import Partition
 from streams.decode.event import UsageEvent
 from streams.state.codec import PaneKey, StateError, decode_pane, encode_pane
 from streams.state.packing import pack
-from streams.state.pane import DAY, FINE, MIDDLE, Pane, is_kept
+from streams.state.pane import DAY, FINE, MIDDLE, Pane, is_kept, pane_start
 from streams.state.pieces import at_once
 
 
@@ -76,7 +76,7 @@ def test_panes_written_while_events_are_counted_say_up_to_where_they_hold_them(b
             next(work, None)
             partition.apply(reading(more, classifier, partition.position), classifier, NOW)
             flush = at_once(work) if partition.pending is None else partition.pending
-            records |= {None: flush.position[1]} | flush.keys
+            records |= {None: flush.position[1], **flush.keys}
             partition.end_flush(flush, written=True)
         whole = [*chain(*chain(*zip_longest(before, during, fillvalue=[])))]
 
@@ -93,7 +93,8 @@ def test_panes_written_while_events_are_counted_say_up_to_where_they_hold_them(b
 def test_a_pane_written_between_two_parts_of_a_backlog_holds_all_up_to_its_stamp(monkeypatch):
     monkeypatch.setattr(accumulator, "MAX_ROWS", 80)
     classifier, partition = Classifier(CATALOG), Partition(0, 1)
-    log = [UsageEvent("gpt-4o", 1, 1, NOW + hour * 3600) for hour in range(0, 240, 2)]
+    times = [NOW + hour * 3600 for hour in range(0, 240, 2)]
+    log = [UsageEvent("gpt-4o", 1, 1, ts) for ts in times]
     partition.apply(reading(log[:5], classifier), classifier, NOW + 10 * 86_400)
     work = partition.flushing()
     next(work)
@@ -104,8 +105,7 @@ def test_a_pane_written_between_two_parts_of_a_backlog_holds_all_up_to_its_stamp
 
     for (level, start), value in at_once(work).keys.items():
         pane = decode_pane(value)
-        counted = log[: pane.stamp + 1]
-        inside = [each for each in counted if start <= each.ts < start + level.seconds]
+        inside = [ts for ts in times[: pane.stamp + 1] if pane_start(level, ts) == start]
         assert pane.requests == len(inside)
 
 
