@@ -79,7 +79,7 @@ class HeldPanes:
         totals = accumulator.totals()
         for key, pane, table in found:
             if pane is None:
-                self._put(key, WholePane(table, -1))
+                self._put(key, WholePane(table, -1), len(accumulator.keys.tenants))
             elif self.counted_to > pane.stamp:
                 pane.add_counts(*maps_of(table))
             else:
@@ -100,8 +100,8 @@ class HeldPanes:
             self.running[key] = pane
         return pane
 
-    def _put(self, key: PaneKey, whole: WholePane) -> None:
-        if self._is_over(key) and is_within_bounds(*whole.table.names):
+    def _put(self, key: PaneKey, whole: WholePane, most_tenants: int) -> None:
+        if self._is_over(key) and is_within_bounds(*whole.table.names, most_tenants=most_tenants):
             self.whole[key] = whole
         else:
             pane = self.running[key] = whole.pane()

@@ -15,7 +15,8 @@ from streams.classify.origin.values import ORIGINS
 from streams.report.sums import Covered, Sums, total
 from streams.shares.grouping import SHOWN_MODELS
 from streams.shares.history import STEPS, point, step_start
-from streams.shares.sums import classified
+from streams.shares.sums import Places, classified
+from streams.state.adding import Summed
 from streams.state.counts import REQUESTS, Counts, add_all
 from streams.state.pieces import at_once
 
@@ -185,10 +186,11 @@ def histories(
     """Return the points of panes of days, in the form of a worker's history."""
     seconds = STEPS[STEP_OF[by]].seconds
     steps: dict[str, dict[int, dict[str, Counts]]] = {each: {} for each in _ALL}
+    places = Places(catalog)
     for start, pane in sorted(panes.items()):
         if period is not None and start not in period:
             continue
-        grouped = at_once(classified(pane, catalog)).by_dimension(catalog)
+        grouped = at_once(classified(Summed.of(pane), places)).by_dimension(catalog)
         for dimension, found in steps.items():
             add_all(found.setdefault(step_start(start, seconds), {}), grouped[dimension])
     return {

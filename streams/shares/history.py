@@ -65,6 +65,10 @@ STEPS = {
 }
 
 
+#: The levels whose sums are computed in advance, in this order: the page opens with a day.
+WARM = (MIDDLE, DAY, HOUR, FINE)
+
+
 class Panes(NamedTuple):
     """The panes that a query reads: their records by start, ascending, and its catalogue."""
 
@@ -102,7 +106,7 @@ class History:
         self._work = None
 
     def warm(self, seconds: float) -> bool:
-        """Compute the sums of days and hours in advance, for `seconds` and a few milliseconds more.
+        """Compute the sums of panes in advance, for `seconds` and a few milliseconds more.
 
         The first query then need not wait for all of them. Returns False when there is nothing to
         do.
@@ -110,7 +114,7 @@ class History:
         ends = time.perf_counter() + seconds
         while True:
             if self._work is None:
-                place = next(self.cache.missing(DAY, HOUR), None)
+                place = next(self.cache.missing(*WARM), None)
                 if place is None:
                     return False
                 self._work = self._adding(*place)
@@ -121,10 +125,10 @@ class History:
                 return True
 
     def _adding(self, level: Level, start: int) -> Iterator[None]:
-        values, catalog = self._view.values_at(level, start), self.cache.catalog
-        sums = yield from added(values, catalog)
+        values, places = self._view.values_at(level, start), self.cache.places
+        sums = yield from added(values, places)
         if values is self._view.values_at(level, start):
-            self.cache.put(level, start, values, catalog, packed_sums(level, sums))
+            self.cache.put(level, start, values, places.catalog, packed_sums(level, sums))
 
     def panes(self, level: Level, start: float | None, end: float | None) -> Panes:
         """Return the panes that start in `[start, end)`; None stands for the whole retention."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from streams.classify.key_tables import Kept
 from streams.classify.keys import (
     JOINT,
     LAW,
@@ -28,10 +29,11 @@ from streams.state.pane import DAY, MAX_LANGUAGES, MAX_MODELS
 from streams.state.pieces import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from streams.classify.origin.catalog import Catalog
-    from streams.state.pane import Level, Pane
+    from streams.state.adding import Summed
+    from streams.state.pane import Level
     from streams.state.view import View
 
 MODEL: Literal["model"] = "model"
@@ -76,36 +78,69 @@ class Sums(NamedTuple):
         return by_model(self.pair)
 
 
-def added(values: Iterable[bytes], catalog: Catalog) -> Generator[None, None, Sums]:
-    """Return the sums of stored panes, with a pause after each few milliseconds of work."""
-    pane = yield from summed(values)
-    return (yield from classified(pane, catalog))
+class Places:
+    """Where the names of a pane belong by a catalogue, each found once."""
 
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._cells = Kept(self._cell)
+        self._models = Kept(self._model)
 
-def classified(pane: Pane, catalog: Catalog) -> Generator[None, None, Sums]:
-    """Return the sums of a pane, or of several that are added up; with pauses like `added`."""
-    joint: dict[str, Counts] = {}
-    unknown: dict[str, Counts] = {}
-    for number, (key, counts) in enumerate(pane.cells.items()):
-        if not number % NAMES_AT_A_TIME:
-            yield
+    def cells(self, keys: Sequence[str]) -> Generator[None, None, list[tuple[str, str]]]:
+        """Return `origin/language` of cells, and their models of unknown origin or nothing."""
+        return (yield from _a_few_at_a_time(self._cells, keys))
+
+    def models(self, keys: Sequence[str]) -> Generator[None, None, list[tuple[str, str]]]:
+        """Return developer and `provider/origin` of models with who served them."""
+        return (yield from _a_few_at_a_time(self._models, keys))
+
+    def _cell(self, key: str) -> tuple[str, str]:
         origin, language, model = split_cell(key)
-        if model:
-            # The catalogue may have the model by now.
-            origin = catalog.classify(model).origin
-            if origin == UNKNOWN:
-                add_counts(unknown, model, counts)
-        add_counts(joint, cell_key(origin, language), counts)
-    developer: dict[str, Counts] = {}
-    served: dict[str, Counts] = {}
-    for number, (key, counts) in enumerate(pane.models.items()):
-        if not number % NAMES_AT_A_TIME:
-            yield
+        if not model:
+            return key, ""
+        # The catalogue may have the model by now.
+        origin = self.catalog.classify(model).origin
+        return cell_key(origin, language), model if origin == UNKNOWN else ""
+
+    def _model(self, key: str) -> tuple[str, str]:
         model, provider = split_model(key)
-        origin, maker = made_by(model, catalog)
-        add_counts(developer, maker, counts)
-        add_counts(served, pair_key(provider or UNKNOWN, origin), counts)
-    return Sums(_without_rare_languages(joint), developer, served, pane.models, unknown)
+        origin, maker = made_by(model, self.catalog)
+        return maker, pair_key(provider or UNKNOWN, origin)
+
+
+def _a_few_at_a_time(
+    places: Kept[str, tuple[str, str]], keys: Sequence[str]
+) -> Generator[None, None, list[tuple[str, str]]]:
+    found: list[tuple[str, str]] = []
+    for begin in range(0, len(keys), NAMES_AT_A_TIME):
+        yield
+        found += map(places.__getitem__, keys[begin : begin + NAMES_AT_A_TIME])
+    return found
+
+
+def added(values: Iterable[bytes], places: Places) -> Generator[None, None, Sums]:
+    """Return the sums of stored panes, with a pause after each few milliseconds of work."""
+    panes = yield from summed(values)
+    return (yield from classified(panes, places))
+
+
+def classified(panes: Summed, places: Places) -> Generator[None, None, Sums]:
+    """Return the sums of panes that are added up; with pauses like `added`."""
+    cells, models = panes
+    of_cells = yield from places.cells(cells.names)
+    joint = cells.by([place for place, _ in of_cells]).counts()
+    unknown: dict[str, Counts] = {}
+    if any(model for _, model in of_cells):
+        unknown = cells.by([model for _, model in of_cells]).counts()
+        unknown.pop("", None)
+    of_models = yield from places.models(models.names)
+    return Sums(
+        _without_rare_languages(joint),
+        models.by([maker for maker, _ in of_models]).counts(),
+        models.by([served for _, served in of_models]).counts(),
+        models.counts(),
+        unknown,
+    )
 
 
 def made_by(model: str, catalog: Catalog) -> tuple[str, str]:
@@ -209,21 +244,26 @@ class SumsCache:
     """Caches the packed sums of a view's panes by level and start.
 
     Sums are valid while the view returns the same records. So any thread may add some: where the
-    pane has changed meanwhile, they are never used.
+    pane has changed meanwhile, they are never used. `places` are those of the current catalogue.
     """
 
     def __init__(self, view: View, catalog: Catalog) -> None:
-        self.catalog = catalog
+        self.places = Places(catalog)
         self._view = view
         self._cached: dict[tuple[Level, int], _Cached] = {}
         view.listeners.append(self._forget)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The current catalogue."""
+        return self.places.catalog
 
     def _forget(self, level: Level, start: int) -> None:
         self._cached.pop((level, start), None)
 
     def use(self, catalog: Catalog) -> None:
         """Use another catalogue for the sums from now on."""
-        self.catalog = catalog
+        self.places = Places(catalog)
         self._cached.clear()
 
     def sums(
@@ -233,7 +273,8 @@ class SumsCache:
         held = self._cached.get((level, start))
         if held is not None and held.values is values and held.catalog is catalog:
             return held.sums
-        sums = packed_sums(level, at_once(added(values, catalog)))
+        places = self.places if catalog is self.catalog else Places(catalog)
+        sums = packed_sums(level, at_once(added(values, places)))
         self.put(level, start, values, catalog, sums)
         return sums
 

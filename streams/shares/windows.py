@@ -15,14 +15,12 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.classify.keys import JOINT, OTHER, SERVED, UNKNOWN, cell_key, pair_key, split_cell
+from streams.classify.keys import OTHER, cell_key, pair_key
 from streams.classify.origin.values import ORIGINS
-from streams.shares.sums import DEVELOPER, Sums, added, by_part, packed_sums
-from streams.state.codec import decode_pane
+from streams.shares.sums import Sums, added, by_part
 from streams.state.counts import (
     Counts,
     add_all,
-    add_counts,
     added_up,
     minus,
     none,
@@ -30,7 +28,6 @@ from streams.state.counts import (
     subtract_all,
     tokens_of,
 )
-from streams.state.packing import unpack
 from streams.state.pane import FINE, HOUR, LEVELS, MAX_LANGUAGES, MIDDLE, Level, pane_start
 from streams.state.pieces import at_once, go_on
 
@@ -166,26 +163,15 @@ class _Window:
         self._pairs.add(sums.pair, self._moment)
         self._unknown.add(sums.unknown, self._moment)
 
-    def subtract_sums(
-        self, start: int, joint: dict[str, Counts], by: dict[str, Counts], served: dict[str, Counts]
-    ) -> None:
-        """Subtract the totals of the panes that start at `start`, `by` developer."""
-        moment = self.held[start]
-        subtract_all(self._origins, by_part(joint, 0))
-        subtract_all(self._developers, by)
-        self._joint.subtract(joint, moment)
-        self._served.subtract(served, moment)
-
-    def subtract_names(
-        self, start: int, pairs: Mapping[str, Counts], unknown: Mapping[str, Counts]
-    ) -> None:
-        """Subtract the models of panes that start at `start`, and those of unknown origin.
-
-        Where the latter name a model that is known, it is not in the sums at all.
-        """
-        moment = self.held[start]
-        self._pairs.subtract(pairs, moment)
-        self._unknown.subtract(unknown, moment)
+    def subtract(self, start: int, sums: Sums) -> None:
+        """Subtract the same sums as were added for the panes that start at `start`."""
+        moment = self.held.pop(start)
+        subtract_all(self._origins, by_part(sums.joint, 0))
+        subtract_all(self._developers, sums.developer)
+        self._joint.subtract(sums.joint, moment)
+        self._served.subtract(sums.served, moment)
+        self._pairs.subtract(sums.pair, moment)
+        self._unknown.subtract(sums.unknown, moment)
 
     def sums(self) -> Sums:
         """Return the sums; counts that are not summed by name are under `other`."""
@@ -207,26 +193,10 @@ class _Window:
         return Sums(joint, self._developers, served, pairs, self._unknown.counts)
 
 
-def _unknown_of(cells: Mapping[str, Counts]) -> dict[str, Counts]:
-    found: dict[str, Counts] = {}
-    for key, counts in cells.items():
-        origin, _, model = split_cell(key)
-        if model and origin == UNKNOWN:
-            add_counts(found, model, counts)
-    return found
-
-
 def _add_rest(into: dict[str, Counts], key: str, whole: Counts, named: Counts | None) -> None:
     rest = minus(whole, named or none())
     if any(rest):
         into[key] = added_up((into.get(key, none()), rest))
-
-
-class _Column(NamedTuple):
-    """The panes of all partitions at one start, as summed: records, and packed sums."""
-
-    values: tuple[bytes, ...]
-    packed: dict[str, bytes]
 
 
 class _OfLevel:
@@ -237,7 +207,8 @@ class _OfLevel:
         self._level = level
         self._view = view
         self._cache = cache
-        self._columns: dict[int, _Column] = {}
+        #: By start: the records of the panes of all partitions that are summed.
+        self._summed: dict[int, tuple[bytes, ...]] = {}
         #: The sums of the newest panes, which change each second.
         self._running: tuple[int, Sums] | None = None
         self._changed: set[int] = set()
@@ -249,7 +220,7 @@ class _OfLevel:
 
     def clear(self) -> None:
         """Start with nothing in the windows."""
-        self._columns.clear()
+        self._summed.clear()
         self._running = None
         for window in self.windows:
             window.clear()
@@ -258,11 +229,11 @@ class _OfLevel:
         """Move the windows, with a pause after each few milliseconds of work."""
         for window in self.windows:
             window.move(as_of)
-        for start in list(self._columns):
+        for start in list(self._summed):
             left = [each for each in self._holding(start) if not each.spans(start)]
             yield from self._subtract(start, left)
             if not self._holding(start):
-                del self._columns[start]
+                del self._summed[start]
         changed, self._changed = self._changed, set()
         for start in sorted(changed.union(self._lacking())):
             yield from self._renew(start)
@@ -280,19 +251,15 @@ class _OfLevel:
 
     def _renew(self, start: int) -> Iterator[None]:
         """Update the panes that start at `start` in all windows that they belong in."""
-        column = self._columns.get(start)
         values = self._view.values_at(self._level, start)
-        if column is None or column.values is not values:
+        if self._summed.get(start) is not values:
             yield from self._subtract(start, self._holding(start))
         wanting = [each for each in self.windows if each.spans(start) and start not in each.held]
         if not values:
-            self._columns.pop(start, None)
+            self._summed.pop(start, None)
         elif wanting:
-            catalog = self._cache.catalog
-            sums = yield from added(values, catalog)
-            column = _Column(values, packed_sums(self._level, sums))
-            self._columns[start] = column
-            self._cache.put(self._level, start, values, catalog, column.packed)
+            sums = yield from added(values, self._cache.places)
+            self._summed[start] = values
             for window in wanting:
                 window.add(start, sums)
             if self._running is None or start >= self._running[0]:
@@ -301,24 +268,13 @@ class _OfLevel:
     def _subtract(self, start: int, windows: list[_Window]) -> Iterator[None]:
         if not windows:
             return
-        column = self._columns[start]
         if self._running is not None and self._running[0] == start:
-            joint, developers, served, pairs, unknown = self._running[1]
-            for window in windows:
-                window.subtract_names(start, pairs, unknown)
-            yield
+            sums = self._running[1]
         else:
-            joint, developers, served = (
-                unpack(column.packed[each])[0] for each in (JOINT, DEVELOPER, SERVED)
-            )
-            for pane in map(decode_pane, column.values):
-                unknown = _unknown_of(pane.cells)
-                for window in windows:
-                    window.subtract_names(start, pane.models, unknown)
-                yield
+            # Again from the records: the sums of all panes would take as much memory as the panes.
+            sums = yield from added(self._summed[start], self._cache.places)
         for window in windows:
-            window.subtract_sums(start, joint, developers, served)
-            del window.held[start]
+            window.subtract(start, sums)
 
 
 class Windows:

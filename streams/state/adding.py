@@ -1,56 +1,92 @@
 """Add up the stored panes of all partitions: the sums that windows and histories are made of.
 
-Columns of numbers are added to columns. Row by row in Python it takes three times as long, and a
+Columns of numbers are added to columns. Row by row in Python it takes several times as long, and a
 worker adds up ten thousand panes of hundreds of names each before it is ready.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray  # noqa: TC002 - a NamedTuple keeps its annotations
 
-from streams.state.codec import decode_pane, table_of_pane
-from streams.state.counts import CORE, Counts, add_all
-from streams.state.packing import as_counts
-from streams.state.pane import Pane
+from streams.state.codec import table_of_pane
+from streams.state.counts import CORE, Counts
+from streams.state.packing import as_counts, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
-    from numpy.typing import NDArray
+    from streams.state.pane import Pane
 
-#: Sums of numbers below this stay below 2**63, for as many panes as there ever are at one time.
-_SAFE = 2**47
+#: Sums of numbers whose total is below this stay below 2**63, however they are added up.
+_EXACT = float(2**62)
 
 
-def summed(values: Iterable[bytes]) -> Generator[None, None, Pane]:
-    """Return the cells and models of stored panes added up, with a pause after each pane.
+class Named(NamedTuple):
+    """Counts by name: each name once, and a row for each of them.
+
+    Rows are of int64, or of Python's integers where sums may pass 64 bits.
+    """
+
+    names: list[str]
+    rows: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, counts: Mapping[str, Counts]) -> Named:
+        """Return the same as a table."""
+        return cls([*counts], rows_of(list(counts.values())))
+
+    def by(self, keys: Sequence[str]) -> Named:
+        """Return the counts added up by other names: `keys` has one for each row."""
+        places: dict[str, int] = {}
+        at = np.array([places.setdefault(key, len(places)) for key in keys], dtype=np.int64)
+        if not places:
+            return Named([], self.rows)
+        order = np.argsort(at, kind="stable")
+        begins = np.searchsorted(at[order], np.arange(len(places)))
+        return Named([*places], np.add.reduceat(_exact(self.rows)[order], begins, axis=0))
+
+    def counts(self) -> dict[str, Counts]:
+        """Return the counts of each name, which are its own."""
+        return dict(zip(self.names, as_counts(self.rows), strict=True))
+
+
+class Summed(NamedTuple):
+    """Panes added up: the counts of cells and of models, as in `streams.state.pane.Pane`."""
+
+    cells: Named
+    models: Named
+
+    @classmethod
+    def of(cls, pane: Pane) -> Summed:
+        """Return those of one pane."""
+        return cls(Named.of(pane.cells), Named.of(pane.models))
+
+
+def summed(values: Iterable[bytes]) -> Generator[None, None, Summed]:
+    """Return stored panes added up, with a pause after each pane.
 
     Raises StateError for a value that is not a pane of this version or an earlier one.
     """
     cells, models = _Sums(), _Sums()
     for value in values:
-        table = table_of_pane(value)
-        if table is None or (table.rows.size and table.rows.max() >= _SAFE):
-            pane = decode_pane(value)
-            add_all(cells.exact, pane.cells)
-            add_all(models.exact, pane.models)
-        else:
-            end = len(table.names[0])
-            cells.add(table.names[0], table.rows[:end])
-            models.add(table.names[1], table.rows[end : end + len(table.names[1])])
+        (of_cells, of_models, _), rows = table_of_pane(value)
+        end = len(of_cells)
+        cells.add(of_cells, rows[:end])
+        models.add(of_models, rows[end : end + len(of_models)])
         yield
-    return Pane(cells.counts(), models.counts())
+    return Summed(cells.named(), models.named())
 
 
 class _Sums:
-    """Sums by name; `exact` are those of numbers that may pass 64 bits together."""
+    """Sums by name, and `total`, the sum of all that was added."""
 
     def __init__(self) -> None:
-        self.exact: dict[str, Counts] = {}
         self._places: dict[str, int] = {}
         self._table = np.zeros((256, CORE), dtype=np.int64)
+        self._total = 0.0
 
     def add(self, names: list[str], rows: NDArray[np.int64]) -> None:
         """Add a row for each name; a name occurs once."""
@@ -58,16 +94,21 @@ class _Sums:
         at = [places.setdefault(name, len(places)) for name in names]
         size, width = self._table.shape
         if len(places) > size or rows.shape[1] > width:
-            grown = np.zeros(
-                (max(size, 2 * len(places)), max(width, rows.shape[1])), dtype=np.int64
-            )
-            grown[:size, :width] = self._table
+            size, width = max(size, 2 * len(places)), max(width, rows.shape[1])
+            grown = np.zeros((size, width), dtype=self._table.dtype)
+            grown[: len(self._table), : self._table.shape[1]] = self._table
             self._table = grown
+        self._total += float(rows.sum(dtype=np.float64))
+        if rows.dtype == object or self._total >= _EXACT:
+            self._table = self._table.astype(object)
         self._table[at, : rows.shape[1]] += rows
 
-    def counts(self) -> dict[str, Counts]:
-        """Return the sums by name."""
-        rows = as_counts(self._table[: len(self._places)])
-        found = dict(zip(self._places, rows, strict=True))
-        add_all(found, self.exact)
-        return found
+    def named(self) -> Named:
+        """Return the sums."""
+        return Named([*self._places], self._table[: len(self._places)])
+
+
+def _exact(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return rows that can be added up without passing their integers' bits."""
+    is_small = rows.dtype == object or float(rows.sum(dtype=np.float64)) < _EXACT
+    return rows if is_small else rows.astype(object)

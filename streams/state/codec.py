@@ -23,7 +23,15 @@ from streams.state.counts import (
     column,
     tokens_of,
 )
-from streams.state.packing import Table, maps_of, pack, pack_table, table_of, unpack
+from streams.state.packing import (
+    Table,
+    maps_of,
+    pack,
+    pack_table,
+    table_of,
+    table_of_maps,
+    unpack,
+)
 from streams.state.pane import LEVEL_BY_NAME, Level, Pane
 from streams.state.seal import NO_PART, Loss, Part, Seal
 
@@ -250,19 +258,16 @@ def decode_pane(value: bytes) -> Pane:
     return Pane(cells, models, tenants, record.s)
 
 
-def table_of_pane(value: bytes) -> Table | None:
-    """Return the cells, models and tenants of a pane's value as a table; raises StateError.
-
-    None where `decode_pane` has to read it: it is of an earlier version, or has very large sums.
-    """
+def table_of_pane(value: bytes) -> Table:
+    """Return the cells, models and tenants of a pane's value as a table; raises StateError."""
     record = _record_of(value)
     if record.v in _EARLIER_VERSIONS:
-        return None
+        pane = decode_pane(value)
+        return table_of_maps(pane.cells, pane.models, pane.tenants)
     try:
-        table = table_of(record.packed)
+        return table_of(record.packed)
     except ValueError as error:
         raise StateError(f"unreadable pane: {error}") from None
-    return None if table.rows.dtype == object else table
 
 
 def _mark_unmeasured(counted: dict[str, Counts]) -> None:

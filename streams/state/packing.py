@@ -85,8 +85,13 @@ class Table(NamedTuple):
 
 def pack(*maps: dict[str, Counts]) -> bytes:
     """Return the maps as bytes."""
+    return pack_table(table_of_maps(*maps))
+
+
+def table_of_maps(*maps: dict[str, Counts]) -> Table:
+    """Return the maps as a table."""
     rows = [counts for each in maps for counts in each.values()]
-    return pack_table(Table([[*each] for each in maps], _rows_of(rows)))
+    return Table([[*each] for each in maps], rows_of(rows))
 
 
 def pack_table(table: Table) -> bytes:
@@ -139,7 +144,8 @@ def table_of(packed: bytes) -> Table:
     return Table(found.names, _columns(table, columns))
 
 
-def _rows_of(counts: Sequence[Counts]) -> NDArray[np.int64]:
+def rows_of(counts: Sequence[Counts]) -> NDArray[np.int64]:
+    """Return counts as rows, of int64 or of Python's integers."""
     width = max(map(len, counts), default=CORE)
     if any(len(row) < width for row in counts):
         counts = [row + [0] * (width - len(row)) for row in counts]
@@ -191,7 +197,8 @@ def _columns(stored: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.int6
     high = []
     for name, number, values in zip(names, numbers, stored[:, CORE:].T, strict=True):
         if name.endswith(_HIGH):
-            high.append((number, values))
+            if values.any():
+                high.append((number, values))
         else:
             table[:, number] = _difference(table, number, values)
     if high:

@@ -182,15 +182,22 @@ def _smallest(weights: dict[str, int], bound: int) -> list[str]:
 
 
 def is_within_bounds(
-    cells: Collection[str], models: Collection[str], tenants: Collection[str]
+    cells: Collection[str],
+    models: Collection[str],
+    tenants: Collection[str],
+    *,
+    most_tenants: int,
 ) -> bool:
-    """Return whether a pane with these keys is surely left as it is by `Pane.trim`."""
+    """Return whether a pane with these keys is surely left as it is by `Pane.trim`.
+
+    They are of at most `most_tenants` tenants.
+    """
     return not (
         (len(cells) > 2 * MAX_UNKNOWN_MODELS and _named(cells) > 2 * MAX_UNKNOWN_MODELS)
         or len(cells) > 2 * MAX_LANGUAGES
         or len(models) > 2 * MAX_PAIRS
         or len(tenants) > 2 * MAX_TENANT_LANGUAGES
-        or len(_tenants_in(tenants)) > 2 * MAX_TENANTS
+        or (most_tenants > 2 * MAX_TENANTS and len(_tenants_in(tenants)) > 2 * MAX_TENANTS)
     )
 
 

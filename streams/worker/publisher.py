@@ -45,6 +45,8 @@ log = logging.getLogger("tokenshare.app")
 
 #: Time limit of a request for the end offsets of the source partitions.
 LAG_TIMEOUT_SECONDS = 3.0
+#: A lag above this is a backlog, in events: what is computed in advance waits until it is counted.
+BACKLOG_EVENTS = 10_000
 #: While the lag is unknown, the warning is repeated at this interval.
 LAG_WARNING_INTERVAL_SECONDS = 60.0
 
@@ -175,6 +177,10 @@ class Publisher:
             policy=self._policy,
             excluded=self._excluded,
         )
+
+    def has_backlog(self) -> bool:
+        """Return whether so many events wait that panes change faster than anyone looks at them."""
+        return sum(status.lag or 0 for status in self.snapshot.partitions) > BACKLOG_EVENTS
 
     def _statuses(self) -> tuple[PartitionStatus, ...]:
         return tuple(map(self._status, range(self._source.partitions)))

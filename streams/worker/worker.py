@@ -340,7 +340,8 @@ class _Loops(Service):
     async def _warm(self) -> None:
         publisher = self.worker.publisher
         while not self.should_stop:
-            has_more = not publisher.readiness() and publisher.history.warm(PIECE_SECONDS)
+            is_idle = not publisher.readiness() and not publisher.has_backlog()
+            has_more = is_idle and publisher.history.warm(PIECE_SECONDS)
             await self.sleep(WARM_PAUSE_SECONDS if has_more else SNAPSHOT_SECONDS)
 
     @_task

@@ -279,7 +279,7 @@ def hour_of_names(at, number, stamp=1):
 
 
 @pytest.mark.slow
-def test_names_are_classified_a_few_at_a_time_and_no_more_often_than_they_are_new(week):
+def test_names_are_classified_a_few_at_a_time_when_they_are_new_and_when_they_leave(week):
     view, catalog = week
     steps = []
     is_moved = False
@@ -290,8 +290,8 @@ def test_names_are_classified_a_few_at_a_time_and_no_more_often_than_they_are_ne
     assert max(steps) <= NAMES_AT_A_TIME
     assert sum(steps) == HOURS * NAMES
 
-    # The running pane changes and brings one new name; then an hour begins.
-    for stamp, at, number, new in ((2, NOW, NAMES + 1, 1), (3, NOW + 3600, 500, 500)):
+    # The running pane changes and brings one new name; then an hour begins and another one leaves.
+    for stamp, at, number, new in ((2, NOW, NAMES + 1, 1), (3, NOW + 3600, 500, 500 + NAMES)):
         before = catalog.asked
         view.apply(*hour_of_names(at, number, stamp))
         view.windows.advance(at)
