@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.classify.keys import OTHER, cell_key, pair_key
 from streams.classify.origin.values import ORIGINS
-from streams.shares.sums import Sums, added, by_part
+from streams.shares.sums import Sums, added, by_part, classified
+from streams.state.adding import Adding
 from streams.state.counts import (
     Counts,
     add_all,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 MAX_WINDOW_MODELS = 8192
 KEPT_WINDOW_MODELS = 4096
 MAX_WINDOW_SERVED = 2048
+#: With more names than this, what is added up goes into the windows before more is added.
+NAMES_AT_ONCE = 2048
 MAX_WINDOW_LANGUAGES = 2 * MAX_LANGUAGES * len(ORIGINS)
 
 
@@ -152,10 +155,10 @@ class _Window:
         """Return whether panes that start at `start` belong in the window."""
         return self.first <= start <= self.last
 
-    def add(self, start: int, sums: Sums) -> None:
-        """Add the sums of the panes that start at `start`."""
+    def add(self, starts: Iterable[int], sums: Sums) -> None:
+        """Add the sums of all the panes that start at some times."""
         self._moment += 1
-        self.held[start] = self._moment
+        self.held.update(dict.fromkeys(starts, self._moment))
         add_all(self._origins, by_part(sums.joint, 0))
         add_all(self._developers, sums.developer)
         self._joint.add(sums.joint, self._moment)
@@ -164,7 +167,7 @@ class _Window:
         self._unknown.add(sums.unknown, self._moment)
 
     def subtract(self, start: int, sums: Sums) -> None:
-        """Subtract the same sums as were added for the panes that start at `start`."""
+        """Subtract the sums of the panes that start at `start`, which are in the window."""
         moment = self.held.pop(start)
         subtract_all(self._origins, by_part(sums.joint, 0))
         subtract_all(self._developers, sums.developer)
@@ -235,8 +238,7 @@ class _OfLevel:
             if not self._holding(start):
                 del self._summed[start]
         changed, self._changed = self._changed, set()
-        for start in sorted(changed.union(self._lacking())):
-            yield from self._renew(start)
+        yield from self._renew(sorted(changed.union(self._lacking())))
 
     def _holding(self, start: int) -> list[_Window]:
         return [window for window in self.windows if start in window.held]
@@ -249,27 +251,54 @@ class _OfLevel:
                 if start in starts and start not in window.held:
                     yield start
 
-    def _renew(self, start: int) -> Iterator[None]:
-        """Update the panes that start at `start` in all windows that they belong in."""
-        values = self._view.values_at(self._level, start)
-        if self._summed.get(start) is not values:
-            yield from self._subtract(start, self._holding(start))
-        wanting = [each for each in self.windows if each.spans(start) and start not in each.held]
-        if not values:
-            self._summed.pop(start, None)
-        elif wanting:
-            sums = yield from added(values, self._cache.places)
-            self._summed[start] = values
-            for window in wanting:
-                window.add(start, sums)
-            if self._running is None or start >= self._running[0]:
-                self._running = start, sums
+    def _renew(self, starts: list[int]) -> Iterator[None]:
+        """Update the panes that start at some times in all windows that they belong in."""
+        # The newest one is added alone, for its sums are kept.
+        adding: dict[tuple[bool, tuple[_Window, ...]], dict[int, tuple[bytes, ...]]] = {}
+        for start in starts:
+            values = self._view.values_at(self._level, start)
+            if self._summed.get(start) is not values:
+                yield from self._subtract(start, self._holding(start))
+            wanting = tuple(
+                each for each in self.windows if each.spans(start) and start not in each.held
+            )
+            if not values:
+                self._summed.pop(start, None)
+            elif wanting:
+                adding.setdefault((start == starts[-1], wanting), {})[start] = values
+        for (is_newest, windows), columns in adding.items():
+            sums = yield from self._add(windows, columns)
+            if is_newest:
+                self._running = starts[-1], sums
+
+    def _add(
+        self, windows: tuple[_Window, ...], columns: dict[int, tuple[bytes, ...]]
+    ) -> Generator[None, None, Sums]:
+        """Add the records of panes by their start, many starts at a time; return the last sums."""
+        last = next(reversed(columns))
+        adding, some = Adding(), dict[int, tuple[bytes, ...]]()
+        for start, values in columns.items():
+            yield from adding.add(values)
+            some[start] = values
+            if start == last or adding.names > NAMES_AT_ONCE:
+                sums = yield from classified(adding.summed(), self._cache.places)
+                self._put(windows, some, sums)
+                adding, some = Adding(), {}
+        return sums
+
+    def _put(
+        self, windows: tuple[_Window, ...], columns: dict[int, tuple[bytes, ...]], sums: Sums
+    ) -> None:
+        self._summed |= columns
+        for window in windows:
+            window.add(columns, sums)
 
     def _subtract(self, start: int, windows: list[_Window]) -> Iterator[None]:
         if not windows:
             return
         if self._running is not None and self._running[0] == start:
             sums = self._running[1]
+            self._running = None
         else:
             # Again from the records: the sums of all panes would take as much memory as the panes.
             sums = yield from added(self._summed[start], self._cache.places)

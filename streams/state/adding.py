@@ -16,7 +16,7 @@ from streams.state.counts import CORE, Counts
 from streams.state.packing import as_counts, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from streams.state.pane import Pane
 
@@ -65,28 +65,51 @@ class Summed(NamedTuple):
         return cls(Named.of(pane.cells), Named.of(pane.models))
 
 
-def summed(values: Iterable[bytes]) -> Generator[None, None, Summed]:
-    """Return stored panes added up, with a pause after each pane.
+class Adding:
+    """Adds up stored panes."""
 
-    Raises StateError for a value that is not a pane of this version or an earlier one.
-    """
-    cells, models = _Sums(), _Sums()
-    for value in values:
-        (of_cells, of_models, _), rows = table_of_pane(value)
-        end = len(of_cells)
-        cells.add(of_cells, rows[:end])
-        models.add(of_models, rows[end : end + len(of_models)])
-        yield
-    return Summed(cells.named(), models.named())
+    def __init__(self) -> None:
+        self._cells, self._models = _Sums(), _Sums()
+
+    @property
+    def names(self) -> int:
+        """The number of cells and models in the sums."""
+        return len(self._cells) + len(self._models)
+
+    def add(self, values: Iterable[bytes]) -> Iterator[None]:
+        """Add stored panes, with a pause after each.
+
+        Raises StateError for a value that is not a pane of this version or an earlier one.
+        """
+        for value in values:
+            (of_cells, of_models, _), rows = table_of_pane(value)
+            end = len(of_cells)
+            self._cells.add(of_cells, rows[:end])
+            self._models.add(of_models, rows[end : end + len(of_models)])
+            yield
+
+    def summed(self) -> Summed:
+        """Return the sums."""
+        return Summed(self._cells.named(), self._models.named())
+
+
+def summed(values: Iterable[bytes]) -> Generator[None, None, Summed]:
+    """Return stored panes added up; pauses and errors are those of `Adding.add`."""
+    adding = Adding()
+    yield from adding.add(values)
+    return adding.summed()
 
 
 class _Sums:
-    """Sums by name, and `total`, the sum of all that was added."""
+    """Sums by name."""
 
     def __init__(self) -> None:
         self._places: dict[str, int] = {}
         self._table = np.zeros((256, CORE), dtype=np.int64)
         self._total = 0.0
+
+    def __len__(self) -> int:
+        return len(self._places)
 
     def add(self, names: list[str], rows: NDArray[np.int64]) -> None:
         """Add a row for each name; a name occurs once."""
