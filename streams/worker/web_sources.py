@@ -34,6 +34,8 @@ def sources(worker: Worker) -> server.Sources:
             worker.follower.recovery_seconds,
             worker.overrides_are_good,
             worker.overrides_loaded_at,
+            tenant_names_are_good=worker.tenant_names.is_current,
+            tenant_names_read_at=worker.tenant_names.read_at,
             dead_letters_lost=worker.letter_sender.lost,
             clock_offset=worker.clock.offset,
         ),
