@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def drawn(monkeypatch):
     def draw(notified, unnotified):
         hours = SimpleNamespace(tokens=np.ones((96, 2)), keys=("cn-open", "row-open"), start=START)
         alerts = sorted([*notified, *unnotified], key=lambda each: each.at)
-        replay = SimpleNamespace(
+        replay: Any = SimpleNamespace(
             timelines=(SimpleNamespace(hours=hours, dimension="origin"),),
             alerts=alerts,
             notified={each: each.at if each in notified else None for each in alerts},
@@ -51,7 +52,7 @@ def drawn(monkeypatch):
         )
         panels = []
         monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: panels.extend(self.axes))
-        plot.draw(replay, None)
+        plot.draw(replay, Path("shares.png"))
         return panels[0]
 
     return draw
