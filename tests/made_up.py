@@ -149,6 +149,42 @@ def made_up_notes(now, *notes, is_current=True, omitted=0):
     }
 
 
+def made_up_policy(now, is_current=True):
+    """The body of /api/v1/policy: three groups, of which one sent to what it excludes."""
+
+    def group(name, tokens, *origins):
+        excluded = sum(sent for _, _, sent in origins)
+        return {
+            "group": name,
+            "tokens": tokens,
+            "excluded_tokens": excluded,
+            "excluded_ratio": excluded / tokens if tokens else None,
+            "origins": [
+                {"key": key, "name": named, "tokens": sent} for key, named, sent in origins
+            ],
+        }
+
+    def groups(scale):
+        chinese = ("cn-proprietary", "Chinese proprietary", 0)
+        return [
+            group(
+                "eu-public-sector",
+                18_300_000 * scale,
+                ("cn-open", "Chinese open", 1_281_000 * scale),
+                chinese,
+            ),
+            group("labs", 4_200_000 * scale, chinese),
+            group("pilots", 0, ("unknown", "Unknown", 0)),
+        ]
+
+    return {
+        "as_of": now,
+        "read_at": now,
+        "is_current": is_current,
+        "windows": {"24h": groups(1), "7d": groups(7)},
+    }
+
+
 def made_up_part(chosen, dimensions, now):
     """The body of /api/v1/shares for a part of the traffic: a tenth of everything each time."""
     missing = unavailable(chosen)

@@ -18,19 +18,18 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
-from rich.text import Text
 
 from streams import process
 from streams.classify.origin.catalog import Catalog
 from streams.classify.origin.values import CatalogError
-from streams.cli import client, common, compare
+from streams.cli import client, common, compare, report_tenants
+from streams.cli import unknown as unknown_models
 from streams.cli.moment import Moment
 from streams.decode.options import Options
 from streams.kafka import admin
 from streams.kafka.topic_reader import TopicUnreadableError
 from streams.report import against as periods
-from streams.report import content, data, formatting, html, lines, parquet, text
+from streams.report import content, data, formatting, html, lines, parquet, tenants, text
 from streams.report.against import KINDS, other_period
 from streams.report.count import Count
 from streams.report.summary import (
@@ -58,17 +57,21 @@ if TYPE_CHECKING:
 class Asked(NamedTuple):
     """What a report is to be of: days or weeks, a measure, and a period.
 
-    `against` is the kind of another period, and its first day with the day after its last.
+    `against` is the kind of another period, and its first day with the day after its last;
+    `with_tenants` asks for a table of them.
     """
 
     by: By
     measure: Measure
     period: Period
     against: tuple[Kind, tuple[int, int]] | None = None
+    with_tenants: bool = False
 
 
 #: As a file name: standard input, or standard output where it is written.
 _DASH = "-"
+#: Options of a report alone.
+_OF_A_REPORT = "--measure, --since, --until, --against or --tenants"
 
 
 @click.command(name="report")
@@ -103,6 +106,9 @@ _DASH = "-"
     "--against",
     type=click.Choice(KINDS),
     help="Beside as many days before --since, or the same days of the year before.",
+)
+@click.option(
+    "--tenants", "with_tenants", is_flag=True, help="Tenants too, by hash or the name of a file."
 )
 @click.option("--markdown", "markdown", is_flag=True, help="Print Markdown.")
 @click.option("--csv", "csv", is_flag=True, help="Print CSV, one row per step and key.")
@@ -139,6 +145,7 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     since: float | None,
     until: float | None,
     against: str | None,
+    with_tenants: bool,
     markdown: bool,
     csv: bool,
     as_json: bool,
@@ -165,9 +172,9 @@ def report_command(  # noqa: PLR0917 - click passes them by name
     )
     if html_file is not None and str(html_file) != _DASH:
         common.refuse_unwritable(html_file)
-    asked = _asked(by, measure, since, until, against)
+    asked = _asked(by, measure, since, until, against, with_tenants=with_tenants)
     if (manifests or unknown) and asked != _asked(by, "tokens", None, None, None):
-        common.fail("--compare and --unknown have no --measure, --since, --until or --against", 2)
+        common.fail(f"--compare and --unknown have no {_OF_A_REPORT}", 2)
     if asked.against and form == "csv":
         common.fail("--against is for people and --json: --csv has the steps of one period", 2)
     if topic or files:
@@ -180,7 +187,7 @@ def report_command(  # noqa: PLR0917 - click passes them by name
             read = [compare.read_manifest(path) for path in manifests]
             sys.exit(compare.print_comparison(address, read, wait, as_json=form == "json"))
         if unknown:
-            _print_unknown(client.get(address, "/api/v1/unknown"), as_json=form == "json")
+            unknown_models.print_unknown(address, as_json=form == "json")
             return
         found = _of_worker(address, asked)
     except client.WorkerUnreachableError as error:
@@ -218,13 +225,21 @@ def _refuse_what_does_not_go_together(
 
 
 def _asked(
-    by: str, measure: str, since: float | None, until: float | None, against: str | None
+    by: str,
+    measure: str,
+    since: float | None,
+    until: float | None,
+    against: str | None,
+    *,
+    with_tenants: bool = False,
 ) -> Asked:
-    """Return what is asked for; exits where a period has no day."""
+    """Return what is asked for; exits where a period has no day, or tenants are not counted so."""
     period = Period.of(since, until)
     if period.since is not None and until is not None and period.since >= until:
         common.fail("--since is not before --until", 2)
-    asked = Asked(cast("By", by), cast("Measure", measure), period)
+    asked = Asked(cast("By", by), cast("Measure", measure), period, with_tenants=with_tenants)
+    if with_tenants:
+        report_tenants.refuse_what_is_not_counted(asked.measure, is_against=against is not None)
     if against is None:
         return asked
     if period.since is None:
@@ -254,10 +269,20 @@ def _of_worker(url: str, asked: Asked) -> Summary:
 
         return summary_of_worker(read, by, measure=asked.measure, simulated=is_simulated)
 
-    return _beside(of, asked)
+    found = _beside(of, asked)
+    if not asked.with_tenants:
+        return found
+    of_tenants = report_tenants.of_worker(url, asked.by, asked.measure, asked.period)
+    return replace(found, tenants=of_tenants)
 
 
-def _of_count(count: Count, catalog: Catalog, asked: Asked, broken: Sequence[str] = ()) -> Summary:
+def _of_count(
+    count: Count,
+    catalog: Catalog,
+    asked: Asked,
+    names: Mapping[str, str],
+    broken: Sequence[str] = (),
+) -> Summary:
     reported = [asked.period, *([Period(*asked.against[1])] if asked.against else ())]
     outside = requests_outside(count.panes, reported)
     read = Read(count.lines, count.counted, count.rejected, count.skipped, tuple(broken), outside)
@@ -266,7 +291,11 @@ def _of_count(count: Count, catalog: Catalog, asked: Asked, broken: Sequence[str
         found = histories(count.panes, catalog, by, period)
         return summary(found, by, measure=asked.measure, read=read)
 
-    return _beside(of, asked)
+    found = _beside(of, asked)
+    if not asked.with_tenants:
+        return found
+    points = tenants.points_of(count.panes, asked.by, asked.period)
+    return replace(found, tenants=tenants.tenants(points, asked.measure, names))
 
 
 def _beside(of: Callable[[By, Period], Summary], asked: Asked) -> Summary:
@@ -280,7 +309,8 @@ def _beside(of: Callable[[By, Period], Summary], asked: Asked) -> Summary:
 
 def _of_files(files: tuple[Path, ...], asked: Asked) -> Summary:
     chosen = common.settings()
-    count, catalog = _count(chosen)
+    count, catalog = _count(chosen, asked)
+    names = report_tenants.names(chosen) if asked.with_tenants else {}
     files = _once(files)
     sizes = [_size(path) for path in files]
     total = None if None in sizes else sum(filter(None, sizes))
@@ -299,7 +329,7 @@ def _of_files(files: tuple[Path, ...], asked: Asked) -> Summary:
                     f"{content.shown(_called(path))}: {error} {where}. Copy the file again, or "
                     "wait until it is written."
                 )
-    return _of_count(count, catalog, asked, broken)
+    return _of_count(count, catalog, asked, names, broken)
 
 
 def _of_topic(topic: str, bootstrap: str | None, asked: Asked) -> Summary:
@@ -307,20 +337,21 @@ def _of_topic(topic: str, bootstrap: str | None, asked: Asked) -> Summary:
     from streams.report import topic as kafka  # noqa: PLC0415
 
     chosen = common.settings(bootstrap_servers=bootstrap)
-    whole, catalog = _count(chosen)
+    whole, catalog = _count(chosen, asked)
+    names = report_tenants.names(chosen) if asked.with_tenants else {}
     try:
         with _progress(None, "records") as advance:
-            parts = kafka.read(chosen, topic, lambda: _count(chosen, catalog)[0], advance)
+            parts = kafka.read(chosen, topic, lambda: _count(chosen, asked, catalog)[0], advance)
     except admin.BrokerError as error:
         common.fail(error, process.NO_BROKER)
     except TopicUnreadableError as error:
         common.fail(error)
     for part in parts:
         whole.join(part)
-    return _of_count(whole, catalog, asked)
+    return _of_count(whole, catalog, asked, names)
 
 
-def _count(chosen: Settings, catalog: Catalog | None = None) -> tuple[Count, Catalog]:
+def _count(chosen: Settings, asked: Asked, catalog: Catalog | None = None) -> tuple[Count, Catalog]:
     """Return the counter for these settings, and the catalogue. Exits on an invalid setting."""
     try:
         catalog = catalog or Catalog.load(chosen.catalog_overrides)
@@ -328,7 +359,8 @@ def _count(chosen: Settings, catalog: Catalog | None = None) -> tuple[Count, Cat
     except (CatalogError, SettingsError) as error:
         common.fail(error)
     kept = chosen.dedupe_records, chosen.trace_records
-    return Count(catalog, options, time.time(), *kept), catalog
+    salt = chosen.tenant_salt.get_secret_value() if asked.with_tenants else None
+    return Count(catalog, options, time.time(), *kept, tenant_salt=salt), catalog
 
 
 def _once(files: tuple[Path, ...]) -> tuple[Path, ...]:
@@ -446,42 +478,3 @@ def _write_html(found: Summary, file: Path) -> None:
     except OSError as error:
         common.fail(f"{file} cannot be written: {error.strerror}", 2)
     click.echo(f"written to {file}", err=True)
-
-
-def _print_unknown(unknown: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        common.print_json(unknown)
-        return
-    models = unknown["models"]
-    if not models:
-        click.echo(f"No model of unknown origin in the last {unknown['window']}.")
-        return
-    Console().print(_unknown_table(unknown))
-    click.echo("Entries for the overrides file (TOKENSHARE_CATALOG_OVERRIDES):\n")
-    for each in models:
-        click.echo(each["override"])
-
-
-def _unknown_table(unknown: Mapping[str, Any]) -> Table:
-    """Return the models of unknown origin: one per row, from the body of /api/v1/unknown."""
-    table = Table(
-        title=f"models of unknown origin, last {unknown['window']}: "
-        f"{formatting.percent(unknown['tokens_ratio'])} of all tokens",
-        title_justify="left",
-    )
-    table.add_column("model", overflow="fold")
-    table.add_column("tokens", justify="right")
-    table.add_column("requests", justify="right")
-    table.add_column("why")
-    for each in unknown["models"]:
-        # As text: a name may contain characters that would be parsed as mark-up.
-        table.add_row(
-            Text(each["model"]),
-            f"{each['tokens']:,}",
-            f"{each['requests']:,}",
-            Text(each["matched_by"].removeprefix("unknown: ")),
-        )
-    rest = unknown["tokens"] - sum(each["tokens"] for each in unknown["models"])
-    if rest > 0:
-        table.add_row(Text("all others", style="italic"), f"{rest:,}", "", "")
-    return table

@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from streams.classify.keys import (
     DIMENSIONS,
     OTHER,
     SERVED_DIMENSIONS,
+    TENANT,
     UNKNOWN,
     name_of,
     split_pair,
 )
 from streams.report.against import share_then
-from streams.report.formatting import amount, covered, measured, percent, points
+from streams.report.formatting import (
+    BARS_WIDTH,
+    amount,
+    covered,
+    measured,
+    percent,
+    points,
+    sparkline,
+)
 from streams.report.summary import movers_of
 from streams.report.sums import total
 from streams.shares.measures import MEASURE_NAMES
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
     from streams.report.count import Uncounted
     from streams.report.summary import Mover, Read, Row, Size, Summary
     from streams.report.sums import Sums
+    from streams.report.tenants import Tenants
 
 #: Rows of a table of languages, developers or models.
 SHOWN_ROWS = 12
@@ -44,7 +53,6 @@ SHOWN_STEPS = 60
 _FEW_WEEKS = 2
 #: Characters of a name: a model's name may be as long as a record.
 LONGEST_NAME = 80
-_BARS, BARS_WIDTH = "▁▂▃▄▅▆▇█", 24
 
 NOTHING = "No tokens were counted."
 
@@ -240,6 +248,8 @@ def tables(report: Summary, *, bars: int = BARS_WIDTH) -> list[Table]:
     ]
     if is_any_known(report.dimensions["jurisdiction"]):
         found.append(_law(report))
+    if report.tenants is not None and report.tenants.rows:
+        found.append(_tenants(report, report.tenants, bars=bars))
     found += [
         _movers(report, dimension, movers)
         for dimension in DIMENSIONS
@@ -263,22 +273,51 @@ def _shares(report: Summary, dimension: Dimension, *, bars: int) -> Table:
     rows = report.dimensions[dimension][:SHOWN_ROWS]
     digits = 2 if dimension == "language" else 1
     what = "prompt language" if dimension == "language" else dimension
-    title = f"{_heading(report)} by {what}"
-    # The measure first, then the two that are always known.
-    shown_measures = tuple(dict.fromkeys((report.measure, "tokens", "requests")))
-    first, *others = (MEASURE_NAMES[each] for each in shown_measures)
     then = ("before", "change in points") if report.against is not None else ()
-    columns = (dimension, first, *then, *others)
-    cells = [
+    begun = [
         (
             name(dimension, row.key),
             percent(row.ratio(report.measure), digits),
             *_then(report, dimension, row, digits),
-            *(percent(row.ratio(each), digits) for each in shown_measures[1:]),
         )
         for row in rows
     ]
-    if len(report.starts) == 1:
+    title = f"{_heading(report)} by {what}"
+    return _table(report, title, (dimension, *then), begun, rows, digits=digits, bars=bars)
+
+
+def _tenants(report: Summary, of: Tenants, *, bars: int) -> Table:
+    rows = of.rows[:SHOWN_ROWS]
+    title = f"{_heading(report)} by tenant"
+    if of.starts != report.starts:
+        title += f" (kept for nine days), {day(of.starts[0])} to {day(of.starts[-1])}"
+    begun = [(shown(of.name(row.key)), percent(row.ratio(report.measure))) for row in rows]
+    return _table(report, title, (TENANT,), begun, rows, digits=1, bars=bars)
+
+
+def _table(
+    report: Summary,
+    title: str,
+    heads: tuple[str, ...],
+    begun: Sequence[tuple[str, ...]],
+    rows: Sequence[Row],
+    *,
+    digits: int,
+    bars: int,
+) -> Table:
+    """Return a table of shares: each row as it is begun, then the other measures, and its course.
+
+    `heads` are those of the name and of what follows the share.
+    """
+    # The measure first, then the two that are always known.
+    shown_measures = tuple(dict.fromkeys((report.measure, "tokens", "requests")))
+    first, *others = (MEASURE_NAMES[each] for each in shown_measures)
+    columns = (heads[0], first, *heads[1:], *others)
+    cells = [
+        (*line, *(percent(row.ratio(each), digits) for each in shown_measures[1:]))
+        for line, row in zip(begun, rows, strict=True)
+    ]
+    if not rows or len(rows[0].shares) == 1:
         return Table(title, columns, tuple(cells), spare=tuple(reversed(others)))
     courses = [tuple(percent(each, digits) for each in row.course) for row in rows]
     drawn = [(sparkline(row.shares, bars),) if bars else () for row in rows]
@@ -332,27 +371,6 @@ def _law(report: Summary) -> Table:
         ),
         spare=tuple(reversed(columns[1:])),
     )
-
-
-def sparkline(shares: Sequence[float | None], width: int = BARS_WIDTH) -> str:
-    """Return a course in at most `width` block characters, from zero to its own highest.
-
-    Where it is not known, there is a dot.
-    """
-    highest = max(filter(None, shares), default=0.0)
-    if not highest:
-        return ""
-    width = min(width, len(shares))
-    edges = [at * len(shares) // width for at in range(width + 1)]
-    return "".join(_mark(shares[low:high], highest) for low, high in pairwise(edges))
-
-
-def _mark(shares: Sequence[float | None], highest: float) -> str:
-    known = [each for each in shares if each is not None]
-    if not known:
-        return "·"
-    mean = sum(known) / len(known)
-    return _BARS[min(7, int(mean / highest * 8))] if mean else " "
 
 
 def _movers(report: Summary, dimension: Dimension, movers: Sequence[Mover]) -> Table:
@@ -452,6 +470,8 @@ def hints(report: Summary) -> list[str]:
         )
     if report.by == "week" and 0 < len(report.starts) <= _FEW_WEEKS:
         found.append("So few weeks have no course: `--by day` shows each day.")
+    if report.tenants is not None and not report.tenants.rows:
+        found.append("There are no tenants: a worker keeps them for nine days.")
     return found
 
 

@@ -1,8 +1,8 @@
 """Decode, classify and aggregate lines with the same code as a worker.
 
 So a file has the same totals as a worker's partition with the same records: its days, and the
-records that do not count. A worker's live windows, tenant keys and persistent store are left out;
-so nothing is too old, and the order of files changes nothing.
+records that do not count. A worker's live windows and persistent store are left out, and tenants
+unless they are asked for; so nothing is too old, and the order of files changes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from streams.decode.event import ALLOWED_CLOCK_SKEW_SECONDS
 from streams.decode.reader import Reader
 from streams.kafka.record_batch import is_scannable, records_in
 from streams.state.packing import maps_of
-from streams.state.pane import DAY, Pane
+from streams.state.pane import DAY, TENANTS, Pane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 #: A store has a retention for days; a report covers everything in the files, in any order.
 _EVERY_DAY = DAY._replace(keep_seconds=2**40)
+_TENANTS = TENANTS._replace(seconds=DAY.seconds, keep_seconds=2**40)
 #: Places that are reported for each reason.
 FIRST = 3
 #: Lines of a reading that are examined again to find where something was skipped.
@@ -59,7 +60,8 @@ class Count:
 
     `now` is the wall clock in unix seconds: an event may be slightly ahead of it. An event is
     skipped if another event within the last `dedupe_records` lines had the same id, or if its span
-    repeats another one within the last `trace_records`.
+    repeats another one within the last `trace_records`. `tenant_salt` keys the hash of tenants,
+    which are counted only where it is not None.
     """
 
     def __init__(
@@ -69,13 +71,16 @@ class Count:
         now: float,
         dedupe_records: int = 0,
         trace_records: int = 0,
+        *,
+        tenant_salt: str | None = None,
     ) -> None:
         self.panes: dict[int, Pane] = {}
         self.lines = self.counted = 0
         self.rejected: dict[str, Uncounted] = {}
         self.skipped: dict[str, Uncounted] = {}
         self._now = now
-        self._classifier = Classifier(catalog)
+        self._classifier = Classifier(catalog, tenant_salt or "")
+        self._tenants = None if tenant_salt is None else _TENANTS
         self._repeats = Repeats.of(dedupe_records, trace_records)
         self._reader = Reader(
             self._classifier,
@@ -137,7 +142,7 @@ class Count:
         if counted is None:
             return
         self.counted += len(counted.rows)
-        accumulator = Accumulator(self._classifier.keys, (_EVERY_DAY,), None)
+        accumulator = Accumulator(self._classifier.keys, (_EVERY_DAY,), self._tenants)
         accumulator.add(counted, 0.0)
         for key, table in accumulator.panes(0.0):
             self.panes.setdefault(key.start, Pane()).add_counts(*maps_of(table))

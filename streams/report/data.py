@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from streams.classify.keys import DIMENSIONS, LAW, name_of, split_pair
+from streams.classify.keys import DIMENSIONS, LAW, TENANT, name_of, split_pair
 from streams.report.content import day, is_any_known
 from streams.shares.csv import to_csv
 from streams.shares.measures import MEASURES
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from streams.report.against import Against
     from streams.report.count import Uncounted
     from streams.report.summary import Read, Row, Size, Summary
+    from streams.report.sums import Sums
+    from streams.report.tenants import Tenants
 
 #: Measures whose columns came later: columns are added at the end, as people read by place.
 _LATER = MEASURES[2:]
@@ -32,7 +34,8 @@ def as_json(report: Summary) -> dict[str, Any]:
     `weeks` or `days` counts those with tokens. `language` gives the shares of the whole period, the
     other dimensions the course of each share, both of `measure`. `law` is by origin and
     jurisdiction together. `steps` has the counts of each day or week. `against` has the counts and
-    shares of another period. Cost is in US dollars; what is not known is None.
+    shares of another period, `tenant` the tenants where they are asked for. Cost is in US dollars;
+    what is not known is None.
     """
     return {
         "simulated": report.simulated,
@@ -77,6 +80,7 @@ def as_json(report: Summary) -> dict[str, Any]:
         ],
         **{f"{part}_ratio": ratio for part, ratio in report.covered._asdict().items()},
         "against": _against(report.against),
+        "tenant": _tenants(report.tenants),
     }
 
 
@@ -107,6 +111,18 @@ def _against(then: Against | None) -> dict[str, Any] | None:
     }
 
 
+def _tenants(tenants: Tenants | None) -> dict[str, Any] | None:
+    if tenants is None:
+        return None
+    return {
+        "first": day(tenants.starts[0]) if tenants.starts else None,
+        "last": day(tenants.starts[-1]) if tenants.starts else None,
+        "tenants": {
+            key: {"name": tenants.name(key)} | body for key, body in _by_key(tenants.rows).items()
+        },
+    }
+
+
 def _by_key(rows: tuple[Row, ...]) -> dict[str, Any]:
     return {
         row.key: row.sums.body()
@@ -132,27 +148,45 @@ def _uncounted(uncounted: Mapping[str, Uncounted]) -> dict[str, Any]:
 
 
 def as_csv(report: Summary) -> bytes:
-    """Return a report as CSV: a row for each key that a day or week has; ratios are 0-1."""
+    """Return a report as CSV: a row for each key that a day or week has; ratios are 0-1.
+
+    Tenants come last, as their days may be fewer.
+    """
     of = {dimension: report.dimensions[dimension] for dimension in DIMENSIONS}
     law = report.law if is_any_known(report.dimensions["jurisdiction"]) else ()
-    rows = (
-        [
-            dt.datetime.fromtimestamp(start, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            dimension,
-            row.key,
-            _name(dimension, row.key),
-            *row.steps[at][:4],
-            *(row.steps[at].share(measure, whole) for measure in ("tokens", "requests")),
-            row.steps[at].uncached_tokens,
-            row.steps[at].dollars,
-            *(row.steps[at].share(measure, whole) for measure in _LATER),
-        ]
+    rows = [
+        _line(start, whole, dimension, _name(dimension, row.key), row, at)
         for at, (start, whole) in enumerate(zip(report.starts, report.steps, strict=True))
         for dimension, found in (*of.items(), (LAW, law))
         for row in found
         if any(row.steps[at])
-    )
+    ]
+    tenants = report.tenants
+    if tenants is not None:
+        rows += [
+            _line(start, whole, TENANT, tenants.name(row.key), row, at)
+            for at, (start, whole) in enumerate(zip(tenants.starts, tenants.steps, strict=True))
+            for row in tenants.rows
+            if any(row.steps[at])
+        ]
     return to_csv(_HEAD, rows)
+
+
+def _line(  # noqa: PLR0917 - the parts of a line, named at its two calls
+    start: int, whole: Sums, dimension: str, name: str, row: Row, at: int
+) -> list[object]:
+    sums = row.steps[at]
+    return [
+        dt.datetime.fromtimestamp(start, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        dimension,
+        row.key,
+        name,
+        *sums[:4],
+        *(sums.share(measure, whole) for measure in ("tokens", "requests")),
+        sums.uncached_tokens,
+        sums.dollars,
+        *(sums.share(measure, whole) for measure in _LATER),
+    ]
 
 
 def _name(dimension: str, key: str) -> str:

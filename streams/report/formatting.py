@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
+
+#: Marks of a course, and how many it has at most.
+_BARS, BARS_WIDTH = "▁▂▃▄▅▆▇█", 24
 
 
 def progress_bar(
@@ -76,3 +82,24 @@ def measured(measure: str, value: float | None) -> str:
     if 0 < value < 0.005:
         return "<$0.01"
     return f"${value:,.2f}" if value < 1000 else f"${amount(value)}"
+
+
+def sparkline(shares: Sequence[float | None], width: int = BARS_WIDTH) -> str:
+    """Return a course in at most `width` block characters, from zero to its own highest.
+
+    Where it is not known, there is a dot.
+    """
+    highest = max(filter(None, shares), default=0.0)
+    if not highest:
+        return ""
+    width = min(width, len(shares))
+    edges = [at * len(shares) // width for at in range(width + 1)]
+    return "".join(_mark(shares[low:high], highest) for low, high in pairwise(edges))
+
+
+def _mark(shares: Sequence[float | None], highest: float) -> str:
+    known = [each for each in shares if each is not None]
+    if not known:
+        return "·"
+    mean = sum(known) / len(known)
+    return _BARS[min(7, int(mean / highest * 8))] if mean else " "

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from streams.classify.origin.catalog import Catalog
     from streams.report.against import Against
     from streams.report.count import Uncounted
+    from streams.report.tenants import Tenants
     from streams.shares.measures import Measure
     from streams.state.pane import Pane
 
@@ -171,6 +172,8 @@ class Summary:
     simulated: bool = False
     #: Another period that it is compared with.
     against: Against | None = None
+    #: Where tenants are asked for.
+    tenants: Tenants | None = None
 
 
 #: Points of a history (body of /api/v1/history), by dimension; those of LAW among them.
@@ -236,7 +239,8 @@ def summary(
     }
     whole = total(steps.values())
     rows = {
-        each: _rows(each, of.get(each, []), steps, whole, measure) if steps else () for each in _ALL
+        each: rows_of(each, of.get(each, []), steps, whole, measure) if steps else ()
+        for each in _ALL
     }
     dimensions = {dimension: rows[dimension] for dimension in DIMENSIONS}
     sums = tuple(steps.values())
@@ -269,13 +273,14 @@ def _covered(points: Collection[Mapping[str, Any]], whole: Sums) -> Covered:
     return Covered(part("priced_tokens"), part("estimated_tokens"), part("measured_tokens"))
 
 
-def _rows(
+def rows_of(
     dimension: str,
     points: list[dict[str, Any]],
     steps: Mapping[int, Sums],
     whole: Sums,
     measure: Measure,
 ) -> tuple[Row, ...]:
+    """Return the keys of a history's points, largest first; `steps` are the sums of each step."""
     found: dict[str, dict[int, Sums]] = {
         key: {} for key in (ORIGINS if dimension == "origin" else ())
     }

@@ -12,7 +12,6 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from streams.report.content import (
-    BARS_WIDTH,
     Table,
     notes,
     sentences,
@@ -20,6 +19,7 @@ from streams.report.content import (
     tables,
     title,
 )
+from streams.report.formatting import BARS_WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

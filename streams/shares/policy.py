@@ -7,7 +7,7 @@ in `other`, which belongs to no group.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from streams.classify.keys import OTHER
 from streams.state.codec import decode_pane
@@ -17,6 +17,7 @@ from streams.state.pane import DAY, TENANTS, pane_start
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from streams.state.counts import Counts
     from streams.state.view import View
 
 #: Tokens by group and origin.
@@ -46,6 +47,30 @@ class Policy:
     digest: bytes = field(default=b"", repr=False)
     is_current: bool | None = None
     read_at: float | None = None
+
+
+class GroupTokens(NamedTuple):
+    """What a group sent in all, and to each origin that is excluded for it; 0 where nothing."""
+
+    group: Group
+    tokens: int
+    excluded: Mapping[str, int]
+
+
+def of_groups(groups: tuple[Group, ...], tenants: Mapping[str, Counts]) -> list[GroupTokens]:
+    """Return the tokens of each group; `tenants` are counts by `tenant/o/origin`, among others."""
+    found = {each.name: dict.fromkeys(each.excluded, 0) for each in groups}
+    sent = dict.fromkeys(found, 0)
+    groups_of = _groups_by_tenant(groups)
+    for key, counts in tenants.items():
+        tenant, axis, origin = key.split("/", 2)
+        if axis != "o":
+            continue
+        for each in groups_of.get(tenant, ()):
+            sent[each.name] += tokens_of(counts)
+            if origin in each.excluded:
+                found[each.name][origin] += tokens_of(counts)
+    return [GroupTokens(each, sent[each.name], found[each.name]) for each in groups]
 
 
 class ExcludedTokens:
@@ -98,8 +123,16 @@ class ExcludedTokens:
 def _names_by_key(groups: tuple[Group, ...]) -> Mapping[tuple[str, str], list[str]]:
     """Return the groups for which an origin is excluded, by tenant and origin."""
     found: dict[tuple[str, str], list[str]] = {}
-    for each in groups:
-        for tenant in each.tenants - {OTHER}:
+    for tenant, those in _groups_by_tenant(groups).items():
+        for each in those:
             for origin in each.excluded:
                 found.setdefault((tenant, origin), []).append(each.name)
+    return found
+
+
+def _groups_by_tenant(groups: tuple[Group, ...]) -> Mapping[str, list[Group]]:
+    found: dict[str, list[Group]] = {}
+    for each in groups:
+        for tenant in each.tenants - {OTHER}:
+            found.setdefault(tenant, []).append(each)
     return found

@@ -113,6 +113,11 @@ class Counted(NamedTuple):
                 add_counts(found, key, rest)
 
 
+def counted(tenants: Mapping[str, Counts], joint: Mapping[str, Counts]) -> Counted:
+    """Return the counts of a pane's tenants, and of all its traffic by cells."""
+    return Counted(tenants, _by_axis(tenants), joint)
+
+
 def _without_prices(counts: Counts) -> Counts:
     """Return requests and tokens; prices and cache reads are not counted by tenant."""
     return [*counts[:CORE], *(0 for _ in range(CORE, UNMEASURED)), tokens_of(counts)]
@@ -220,7 +225,7 @@ class TenantShares:
         seconds = STEPS[step].seconds
         for start, joint in self._joint(panes).items():
             counts = decoded(panes.tenants.get(start, ()))
-            cells = Counted(counts, _by_axis(counts), joint).cells(dimension, chosen)
+            cells = counted(counts, joint).cells(dimension, chosen)
             if start in panes.tenants and cells:
                 add_all(found.setdefault(step_start(start, seconds), {}), cells)
         whole: dict[str, Counts] = {}

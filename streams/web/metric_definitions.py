@@ -377,6 +377,20 @@ POLICY_TIME = Definition(
     "When the file of the policy was last loaded, in unix time; both are absent without such a "
     "file.",
 )
+TENANT_NAMES_SUCCESSFUL = Definition(
+    "tokenshare_tenant_names_last_reload_successful",
+    "gauge",
+    (),
+    "1 when the names of tenants are those of their file, 0 when a fault in it keeps the previous "
+    "names.",
+)
+TENANT_NAMES_TIME = Definition(
+    "tokenshare_tenant_names_last_reload_success_timestamp_seconds",
+    "gauge",
+    (),
+    "When the file of names of tenants was last loaded, in unix time; both are absent without such "
+    "a file.",
+)
 BUILD_INFO = Definition(
     "tokenshare_build", "info", ("version",), "The version of tokenshare that runs."
 )
@@ -444,6 +458,8 @@ DEFINITIONS = (
     NOTES_TIME,
     POLICY_SUCCESSFUL,
     POLICY_TIME,
+    TENANT_NAMES_SUCCESSFUL,
+    TENANT_NAMES_TIME,
     BUILD_INFO,
 )
 

@@ -70,6 +70,8 @@ from streams.web.metric_definitions import (
     SHIFT_NOTE,
     STANDARD_ERROR,
     STATE,
+    TENANT_NAMES_SUCCESSFUL,
+    TENANT_NAMES_TIME,
     TOKENS,
     UNREAD_USAGE,
     USUAL_SPREAD,
@@ -107,6 +109,8 @@ class ProcessFacts:
     recovery_seconds: float | None = None
     overrides_are_good: bool | None = None
     overrides_loaded_at: float | None = None
+    tenant_names_are_good: bool | None = None
+    tenant_names_read_at: float | None = None
     dead_letters_lost: int = 0
     clock_offset: float | None = None
     enrichment_failures: Mapping[Kind, int] = field(default_factory=failures)
@@ -339,6 +343,8 @@ def _process_families(snapshot: Snapshot, facts: ProcessFacts) -> Iterable[Metri
         (NOTES_TIME, snapshot.notes.read_at),
         (POLICY_SUCCESSFUL, snapshot.policy.is_current),
         (POLICY_TIME, snapshot.policy.read_at),
+        (TENANT_NAMES_SUCCESSFUL, facts.tenant_names_are_good),
+        (TENANT_NAMES_TIME, facts.tenant_names_read_at),
     ):
         family = gauge(definition)
         if value is not None:

@@ -190,6 +190,10 @@ DOCUMENT: Final[Schema] = {
             "Known events, from the file of TOKENSHARE_NOTES; see docs/alerts.md.",
             _answer("The notes.", "Notes"),
         ),
+        "/api/v1/policy": _get(
+            "What groups of tenants sent to origins that TOKENSHARE_POLICY excludes for them.",
+            _answer("The groups, by window; no tenant is named.", "Policy"),
+        ),
         "/api/v1/events": {
             "get": {
                 "summary": "Server-sent events: `picture`, whenever there are new numbers.",

@@ -8,6 +8,7 @@ from streams.classify.keys import ALL_DIMENSIONS, FILTERS, PAIRS, SHIFT_DIMENSIO
 from streams.classify.origin.values import ORIGINS
 from streams.shares.history import STEPS
 from streams.shares.measures import MEASURES
+from streams.shares.tenants import TENANT_WINDOWS
 from streams.shares.windows import WINDOW_NAMES
 from streams.shifts.alert_rules import SHIFT_WINDOWS
 from streams.shifts.notes_file import MAX_KEY, MAX_NOTES, MAX_TEXT
@@ -239,6 +240,38 @@ SCHEMAS: Final[Schema] = {
             "description": "False where a fault in the file keeps the notes read before.",
         },
         omitted=_COUNT | {"description": "Older notes beyond the limit."},
+    ),
+    "PolicyGroup": _object(
+        group=TEXT,
+        tokens=_COUNT | {"description": "All tokens of the group's tenants."},
+        excluded_tokens=_COUNT,
+        excluded_ratio=_RATIO | {"description": "Their part of tokens; null without any."},
+        origins=list_of(
+            _object(
+                key=TEXT | {"enum": list(ORIGINS)},
+                name=TEXT,
+                tokens=_COUNT | {"description": "Tokens that the group sent there."},
+            )
+        )
+        | {"description": "Each origin that is excluded for the group."},
+    ),
+    "Policy": _object(
+        as_of=_NUMBER,
+        read_at=_SIGNED | {"description": "When the file was read; null without a file."},
+        is_current={
+            "type": ["boolean", "null"],
+            "description": "False where a fault in the file keeps the groups read before.",
+        },
+        windows={
+            "type": "object",
+            "properties": {
+                each.name: described(each.name, list_of(of("PolicyGroup")))
+                for each in TENANT_WINDOWS
+            },
+            "additionalProperties": False,
+            "description": "Groups by window, as in the file; tenants have only whole hours. Empty "
+            "without a policy.",
+        },
     ),
     "Shift": _object(
         dimension=TEXT | {"enum": list(SHIFT_DIMENSIONS)},

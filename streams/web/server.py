@@ -49,6 +49,10 @@ async def _no_part(asked: WhichShares) -> Mapping[str, Any]:
     return {"windows": {}, "filter": dict(asked.chosen)}
 
 
+async def _no_policy() -> Mapping[str, Any]:
+    return {"as_of": 0, "read_at": None, "is_current": None, "windows": {}}
+
+
 @dataclass(frozen=True)
 class Sources:
     """The functions that the server calls. All but the history are cheap and do not block.
@@ -66,6 +70,7 @@ class Sources:
     notes: the body of /api/v1/notes.
     part: a query with a filter, or by tenant -> the body of /api/v1/shares for that part of the
         traffic.
+    policy: the body of /api/v1/policy.
     """
 
     shares: Callable[[frozenset[str]], Mapping[str, Any]]
@@ -78,6 +83,7 @@ class Sources:
     metrics: Callable[[str], tuple[bytes, str]]
     notes: Callable[[], Mapping[str, Any]] = _no_notes
     part: Callable[[WhichShares], Awaitable[Mapping[str, Any]]] = _no_part
+    policy: Callable[[], Awaitable[Mapping[str, Any]]] = _no_policy
 
 
 class WebPortError(OSError):
@@ -192,6 +198,10 @@ class _Answers:
         nothing(_query(request))
         return _json(request, self._sources.notes())
 
+    async def policy(self, request: web.Request) -> web.Response:
+        nothing(_query(request))
+        return _json(request, await self._sources.policy())
+
     async def movers(self, request: web.Request) -> web.Response:
         asked = what_moved(_query(request))
         async with self._movers_limit.admitted():
@@ -289,6 +299,7 @@ def make_app(sources: Sources, access: Access | None = None) -> web.Application:
         "/api/v1/shifts": answers.shifts,
         "/api/v1/shifts/movers": answers.movers,
         "/api/v1/notes": answers.notes,
+        "/api/v1/policy": answers.policy,
         "/api/v1/events": live.stream,
         "/api/v1/openapi.json": answers.openapi,
         "/api": answers.described,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from streams.classify.keys import OTHER, TENANT, UNKNOWN, name_of
 from streams.shares.filtered import unavailable
+from streams.shares.policy import of_groups
 from streams.shares.tenants import largest
 from streams.shares.window_shares import Share, WindowShares
 from streams.shares.windows import WINDOWS
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from streams.classify.keys import Dimension
     from streams.classify.origin.catalog import Catalog
     from streams.shares.filtered import Filter
+    from streams.shares.policy import GroupTokens, Policy
     from streams.shares.tenants import Counted
     from streams.web.snapshot import Snapshot
 
@@ -60,6 +62,36 @@ def shares(
         rows = _shares(TENANT, of.cells(TENANT, chosen), tenant_name)
         body["windows"][name][TENANT] = [responses.share_row(each) for each in rows]
     return body
+
+
+def policy(known: Policy, as_of: float, counted: Mapping[str, Counted]) -> dict[str, Any]:
+    """Return the body of /api/v1/policy: what groups sent to origins that are excluded for them.
+
+    `counted` has the windows that tenants have. No tenant is in it.
+    """
+    return {
+        "as_of": as_of,
+        "read_at": known.read_at,
+        "is_current": known.is_current,
+        "windows": {
+            name: [_group(each) for each in of_groups(known.groups, of.tenants)]
+            for name, of in counted.items()
+        },
+    }
+
+
+def _group(of: GroupTokens) -> dict[str, Any]:
+    excluded = sum(of.excluded.values())
+    return {
+        "group": of.group.name,
+        "tokens": of.tokens,
+        "excluded_tokens": excluded,
+        "excluded_ratio": excluded / of.tokens if of.tokens else None,
+        "origins": [
+            {"key": key, "name": name_of("origin", key), "tokens": tokens}
+            for key, tokens in of.excluded.items()
+        ],
+    }
 
 
 def _window(  # noqa: PLR0917 - the parts of a window, named at the one call

@@ -34,6 +34,8 @@ def sources(worker: Worker) -> server.Sources:
             worker.follower.recovery_seconds,
             worker.overrides_are_good,
             worker.overrides_loaded_at,
+            tenant_names_are_good=worker.tenant_names.is_current,
+            tenant_names_read_at=worker.tenant_names.read_at,
             dead_letters_lost=worker.letter_sender.lost,
             clock_offset=worker.clock.offset,
         ),
@@ -55,6 +57,7 @@ def sources(worker: Worker) -> server.Sources:
         readiness=worker.readiness,
         metrics=exposition,
         notes=lambda: responses.notes(worker.snapshot),
+        policy=tenants.policy,
         part=lambda asked: tenants.shares(asked) if asked.is_of_tenants else _part(worker, asked),
     )
 
@@ -98,6 +101,15 @@ class _Tenants:
                 simulated=worker.settings.simulated,
                 tenant_name=worker.tenant_names.of,
             )
+
+    async def policy(self) -> dict[str, Any]:
+        known, as_of = self._worker.snapshot.policy, self._worker.snapshot.as_of
+        if not known.groups or as_of <= 0:
+            return tenant_responses.policy(known, as_of, {})
+        async with self._turn:
+            panes = self._tenants.panes(as_of)
+            counted = await asyncio.to_thread(self._tenants.windows, panes)
+            return await asyncio.to_thread(tenant_responses.policy, known, as_of, counted)
 
     async def history(self, asked: Question) -> dict[str, Any]:
         async with self._turn:

@@ -7,12 +7,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import made_up_shares, made_up_sources, served
+from made_up_shares import TENANT_SHARES
 from rich.cells import cell_len
 
-from streams.classify.keys import ALL_DIMENSIONS
 from streams.cli import cli, client
 from streams.cli.top import table
-from streams.cli.top.choice import FIELDS, SORTS, Choice, pressed
+from streams.cli.top.choice import FIELDS, SHOWN_DIMENSIONS, SORTS, Choice, pressed
 from streams.cli.top.feed import News
 from streams.cli.top.terminal import keys_of
 from streams.shares.measures import MEASURE_NAMES, MEASURES
@@ -39,7 +39,7 @@ def shown(choice=None, size=(80, 24), *, is_ascii=False, **changes):
 @pytest.mark.parametrize("height", [5, 12, 24, 60])
 @pytest.mark.parametrize("is_help", [False, True])
 def test_a_screen_is_as_large_as_the_terminal(width, height, is_help):
-    for dimension in ALL_DIMENSIONS:
+    for dimension in SHOWN_DIMENSIONS:
         found = shown(Choice(dimension, is_help=is_help), (width, height))
 
         assert len(found) == height
@@ -83,6 +83,22 @@ def test_a_worker_without_a_measure_or_a_dimension_shows_dashes_or_nothing():
     assert shown(Choice(measure="requests"), news=news(body=body))[4].split()[2:5] == ["–"] * 3
     empty = {name: {} for name in WINDOW_NAMES}
     assert "No traffic in last 24 hours." in shown(news=news(body={"windows": empty}))
+
+
+def test_tenants_have_their_names_or_hashes_in_the_windows_that_they_are_counted_in():
+    def lines(**choice):
+        return shown(Choice("tenant", **choice))
+
+    found = lines()
+    names = [name or key for key, (name, _) in TENANT_SHARES.items()]
+    assert found[1].startswith("tokens by tenant, last 24 hours: ")
+    assert found[3].startswith("tenant ")
+    assert {line.split("  ")[0] for line in found[4 : 4 + len(names)]} == {*names}
+    assert lines(measure="requests")[4].split("  ")[0] in names
+    assert lines(window="1h")[3] == "Tenants are counted by the hour: 24h and 7d have them."
+    assert lines(measure="cost")[3] == (
+        "Tenants are counted by requests and tokens, not by price or cache reads."
+    )
 
 
 def rows(**choice):
@@ -162,7 +178,7 @@ def test_no_keys_lead_to_a_screen_that_is_not_there(keys):
     choice = Choice()
     for key in keys:
         choice = pressed(choice, key, 5)
-        assert choice.dimension in ALL_DIMENSIONS
+        assert choice.dimension in SHOWN_DIMENSIONS
         assert choice.sort in SORTS
     assert len(shown(choice, (60, 10))) == 10
 

@@ -44,6 +44,17 @@ def built(folder: Path) -> list[dict[str, Any]]:
     return objects(run("kustomize", "build", str(folder)))
 
 
+def with_tenant_files(directory: Path) -> list[dict[str, Any]]:
+    """Return the objects of the example with the component of files that name tenants."""
+    # kustomize takes only paths that are relative.
+    up = Path(os.path.relpath(KUBERNETES, directory.resolve()))
+    (directory / "kustomization.yaml").write_text(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+        f"resources: [{up / 'example'}]\ncomponents: [{up / 'tenant-files'}]\n"
+    )
+    return built(directory)
+
+
 def objects(text: str) -> list[dict[str, Any]]:
     """Return the objects in YAML documents."""
     return yaml_text.all_loaded(text)

@@ -266,6 +266,7 @@ CASES = {
             other("TokenshareOverridesBroken"),
             other("TokenshareNotesBroken"),
             other("TokensharePolicyBroken"),
+            other("TokenshareTenantNamesBroken"),
             other("TokensharePartitionOwnedTwice", partition="0"),
             other("TokenshareStateLarge", partition="0"),
             other("TokenshareStateLost", partition="0"),

@@ -114,6 +114,8 @@ def workers_and_bridge(
     notes.write_text('[[notes]]\nfrom = 2026-01-01\nuntil = 2026-02-01\ntext = "a free month"\n')
     policy = directory / "policy.toml"
     policy.write_text('[groups.eu]\ntenants = ["team-1"]\nexcluded_origins = ["cn-open"]\n')
+    names = directory / "tenants.toml"
+    names.write_text('74e4dbdb632baffb = "Acme"\n')
     port = free_port()
     environment = {
         "TOKENSHARE_BOOTSTRAP_SERVERS": bootstrap,
@@ -123,6 +125,7 @@ def workers_and_bridge(
         "TOKENSHARE_CATALOG_OVERRIDES": str(overrides),
         "TOKENSHARE_NOTES": str(notes),
         "TOKENSHARE_POLICY": str(policy),
+        "TOKENSHARE_TENANT_NAMES": str(names),
         "TOKENSHARE_BRIDGE_PORT": str(port),
     }
     command, environ = [sys.executable, "-m", "streams"], os.environ | environment

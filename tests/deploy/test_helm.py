@@ -13,8 +13,9 @@ import kubernetes_validate
 import pytest
 import yaml_text
 from cluster_tools import CHART, KUBERNETES, ROOT, objects, run
+from compose_file import SERVICES
 
-from streams.settings import load, table
+from streams.settings import Settings, load, table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,7 @@ kafka:
   securityProtocol: SASL_SSL
   sasl: {mechanism: SCRAM-SHA-512, username: counter}
   tls: {secretName: kafka-tls, cert: tls.crt, key: tls.key}
+tenantFiles: {secretName: of-tenants, policy: groups.toml}
 secret: {name: elsewhere, keys: {saslPassword: password}}
 settings: {TOKENSHARE_DEDUPE_RECORDS: 1000, TOKENSHARE_DETECT_LANGUAGE: false}
 secretSettings: {TOKENSHARE_BRIDGE_HOSTS: hosts}
@@ -113,9 +115,15 @@ def test_the_linter_of_charts_has_nothing_to_say():
         assert re.findall(r"^\[(?!INFO)", linted, re.MULTILINE) == []
 
 
-def test_it_makes_the_objects_of_the_kustomize_example():
-    kustomize = by_name(cluster_tools.built(KUBERNETES / "example"))
-    helm = by_name(template("--values", str(EXAMPLE)))
+@pytest.mark.parametrize("with_files", [False, True])
+def test_it_makes_the_objects_of_the_kustomize_example(with_files, tmp_path):
+    if with_files:
+        kustomize = by_name(cluster_tools.with_tenant_files(tmp_path))
+        files = "tenantFiles.secretName=tokenshare-tenants,tenantFiles.policy=policy.toml"
+    else:
+        kustomize = by_name(cluster_tools.built(KUBERNETES / "example"))
+        files = "tenantFiles.secretName="
+    helm = by_name(template("--values", str(EXAMPLE), "--set", files))
     # A chart makes no namespace; `--create-namespace` does.
     del kustomize["Namespace", "tokenshare"]
     kustomize = {(kind, plain(name)): each for (kind, name), each in kustomize.items()}
@@ -179,6 +187,56 @@ def test_values_reach_the_pods(tmp_path):
     assert data["TOKENSHARE_WEB_HOSTS"].split(",")[-1] == "shares.example.com"
     assert {"name": "tls", "secret": {"secretName": "kafka-tls"}} in pod["volumes"]
     assert by_name(found)["Deployment", "tokenshare-worker"]["spec"]["replicas"] == 3
+
+
+def test_files_that_name_tenants_are_read_from_the_secret_that_has_them():
+    def files(*values: str) -> dict[str, str]:
+        pod = deployment(template("--set", ",".join((KAFKA, *values))), "tokenshare-worker")
+        (container,) = pod["containers"]
+        mounted = [each for each in container["volumeMounts"] if each["name"] == "tenants"]
+        volumes = [each for each in pod["volumes"] if each["name"] == "tenants"]
+        secret = {"name": "tenants", "secret": {"secretName": "x"}}
+        assert volumes == ([secret] if "tenantFiles.secretName=x" in values else [])
+        assert len(mounted) == len(volumes)
+        assert all("subPath" not in each and each["readOnly"] for each in mounted)
+        return {
+            each["name"]: each["value"]
+            for each in container["env"]
+            if each.get("value", "").startswith("/etc/tokenshare/tenants/")
+        }
+
+    names = {"TOKENSHARE_TENANT_NAMES": "/etc/tokenshare/tenants/tenants.toml"}
+    policy = {"TOKENSHARE_POLICY": "/etc/tokenshare/tenants/p.toml"}
+    secret = "tenantFiles.secretName=x"
+    assert files() == files("tenantFiles.policy=p.toml") == {}
+    assert files(secret) == names
+    assert files(secret, "tenantFiles.policy=p.toml") == names | policy
+    assert files(secret, "tenantFiles.names=", "tenantFiles.policy=p.toml") == policy
+
+
+def test_each_file_that_a_worker_reads_again_has_a_place_in_the_chart_kustomize_and_compose(
+    tmp_path,
+):
+    (tmp_path / "everything.yaml").write_text(EVERYTHING)
+    found = {
+        "chart": template("--values", str(tmp_path / "everything.yaml")),
+        "kustomize": cluster_tools.with_tenant_files(tmp_path),
+    }
+    given = {
+        way: {
+            each["name"] for each in deployment(made, "tokenshare-worker")["containers"][0]["env"]
+        }
+        for way, made in found.items()
+    }
+    given["compose"] = set(SERVICES["worker"]["environment"])
+    files = {
+        f"TOKENSHARE_{name.upper()}"
+        for name, field in Settings.model_fields.items()
+        if "Path" in str(field.annotation) and not name.startswith(("ssl_", "sasl_"))
+    }
+
+    assert len(files) == 4
+    assert {way for way, names in given.items() if not files <= names} == set()
 
 
 def test_every_setting_that_it_sets_is_one(tmp_path, monkeypatch):
@@ -255,6 +313,7 @@ def test_nobody_is_let_in_where_nobody_is_named():
         (["--set", f"{KAFKA},settings.FLUSH_SECONDS=1"], "FLUSH_SECONDS"),
         (["--set", f"{KAFKA},image.digest=latest"], "does not match pattern"),
         (["--set", f"{KAFKA},links.page=shares"], "does not match pattern"),
+        (["--set", f"{KAFKA},tenantFiles.names=a/b"], "does not match pattern"),
     ],
 )
 def test_wrong_values_are_refused(values, reason):

@@ -89,8 +89,13 @@ def seconds(probe: dict[str, Any]) -> int:
     return probe["periodSeconds"] * probe["failureThreshold"]
 
 
-def test_there_are_a_base_an_example_and_a_component():
-    assert [folder.name for folder in FOLDERS] == ["base", "example", "prometheus-operator"]
+def test_there_are_a_base_an_example_and_components():
+    assert {folder.name: kustomization(folder)["kind"] for folder in FOLDERS} == {
+        "base": "Kustomization",
+        "example": "Kustomization",
+        "prometheus-operator": "Component",
+        "tenant-files": "Component",
+    }
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -265,6 +265,7 @@ def test_troubles_of_tokenshare_are_one_notification_an_alert(delivered):
         ("/team", "TokenshareOverridesBroken", "tokenshare"): 1,
         ("/team", "TokenshareNotesBroken", "tokenshare"): 1,
         ("/team", "TokensharePolicyBroken", "tokenshare"): 1,
+        ("/team", "TokenshareTenantNamesBroken", "tokenshare"): 1,
         ("/team", "TokensharePartitionOwnedTwice", "tokenshare"): 1,
         ("/team", "TokenshareStateLarge", "tokenshare"): 1,
         ("/on-call", "TokenshareStateLost", "tokenshare"): 1,

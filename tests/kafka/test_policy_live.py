@@ -45,6 +45,15 @@ def test_tokens_of_a_group_are_shown_by_origin_and_a_changed_file_is_taken_up(
         'llm_policy_excluded_tokens{group="eu",origin="unknown"}': 0.0,
     }
     wait_until(lambda: excluded(worker) == of_eu, "the tokens of the group")
+    answer = worker.get("/api/v1/policy")
+    (group,) = answer["windows"]["24h"]
+    assert (group["group"], group["tokens"], group["excluded_tokens"]) == ("eu", 45, 30)
+    assert [(each["key"], each["tokens"]) for each in group["origins"]] == [
+        ("cn-open", 30),
+        ("unknown", 0),
+    ]
+    assert answer["windows"]["7d"] == [group]
+    assert hashed("Secretco", SALT.encode()) not in str(answer)
     # The runbook names the tenants by this.
     found = worker.get("/api/v1/shares?dimensions=tenant&origin=cn-open")["windows"]["24h"]
     tokens = {each["key"]: each["tokens"] for each in found["tenant"]}

@@ -12,7 +12,7 @@ from report_inputs import event, report_of, run
 from rich.console import Console
 
 from streams.report import content as page
-from streams.report import text
+from streams.report import formatting, text
 
 
 def test_the_table_reads_like_the_study(traffic):
@@ -72,8 +72,8 @@ def test_csv_has_a_row_a_step_and_key(traffic):
 
 
 def test_a_sparkline_has_a_mark_a_step_up_to_its_width():
-    assert page.sparkline([0.0, 0.5, 1.0]) == " ▅█"
-    assert page.sparkline([0.0, 0.0]) == ""
+    assert formatting.sparkline([0.0, 0.5, 1.0]) == " ▅█"
+    assert formatting.sparkline([0.0, 0.0]) == ""
     for steps in (1, 24, 25, 730):
-        assert len(page.sparkline([1.0] * steps)) == min(24, steps)
-    assert len(set(itertools.chain(page.sparkline([0.1] * 100)))) == 1
+        assert len(formatting.sparkline([1.0] * steps)) == min(24, steps)
+    assert len(set(itertools.chain(formatting.sparkline([0.1] * 100)))) == 1

@@ -11,7 +11,7 @@ import pytest
 from report_inputs import event, ndjson, report_of, run
 
 from streams.report import content as page
-from streams.report import html
+from streams.report import formatting, html
 from streams.report.summary import summary
 from streams.shares.measures import MEASURES
 
@@ -183,7 +183,7 @@ def test_a_week_without_prices_is_left_out_of_the_course():
     assert row.shares == (1.0, None, 0.25, None)
     assert row.course == (1.0, 1.0, None, 0.625)
     assert "share of cost not known in the last week" in page.sentences(report)[1]
-    assert page.sparkline(row.shares) == "█·▃·"
+    assert formatting.sparkline(row.shares) == "█·▃·"
     # Two of four weeks are drawn, with nothing between them.
     assert html.page(report).count("<polygon") == 3
 

@@ -171,6 +171,22 @@ def test_tokens_are_those_of_the_groups_tenants_and_origins_in_all_partitions():
     }
 
 
+def test_a_group_has_all_of_its_tokens_and_those_to_each_excluded_origin():
+    tokens = {f"{ACME}/o/cn-open": 5, f"{ACME}/o/row-open": 100, f"{ACME}/l/zh": 105}
+    tokens |= {"b/o/cn-open": 7, f"{OTHER}/o/cn-open": 50, "c/o/unknown": 60}
+    nobody = Group("nobody", frozenset({OTHER, "d"}), ("unknown",))
+
+    found = policy.of_groups(
+        (EU, US, nobody), {key: [1, each, 0, 0] for key, each in tokens.items()}
+    )
+
+    assert [(each.group.name, each.tokens, each.excluded) for each in found] == [
+        ("eu", 112, {"cn-open": 12, "unknown": 0}),
+        ("us", 7, {"cn-open": 7}),
+        ("nobody", 0, {"unknown": 0}),
+    ]
+
+
 def test_they_hold_until_the_24th_hour_after_their_own_begins():
     view = View()
     view.apply(*tenants_at(NOW, {"b/o/cn-open": 3}))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import pytest
 import schemathesis
-from made_up import ORIGIN_SHARES, STEPS, made_up_sources, served
+from made_up import ORIGIN_SHARES, STEPS, made_up_policy, made_up_sources, served
 
 from streams.web import openapi
 
@@ -33,6 +34,15 @@ def test_the_made_up_answers_are_as_the_api_describes_them(state):
             answer = described[path]["GET"].Case(query=query).call(base_url=url)
             described[path]["GET"].validate_response(answer)
             assert answer.status_code == 200
+
+
+def test_the_made_up_policy_is_as_the_api_describes_it():
+    async def policy():
+        return made_up_policy(time.time())
+
+    described = schemathesis.openapi.from_dict(openapi.DOCUMENT)["/api/v1/policy"]["GET"]
+    with served(dataclasses.replace(made_up_sources(), policy=policy)) as url:
+        described.validate_response(described.Case().call(base_url=url))
 
 
 def test_the_made_up_origins_are_those_of_the_project():

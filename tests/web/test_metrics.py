@@ -111,7 +111,7 @@ def scrape(
 ) -> dict[str, dict[tuple, float]]:
     body, content_type = Exposition(
         lambda: picture,
-        lambda: ProcessFacts("1.2.3", 0.01, 0, 1, 0.4, True, NOW, clock_offset=-0.2),
+        lambda: ProcessFacts("1.2.3", 0.01, 0, 1, 0.4, True, NOW, True, NOW, clock_offset=-0.2),
         partition_limit,
     )(accept)
     parse = parse_openmetrics if "openmetrics" in content_type else parse_text
@@ -335,6 +335,16 @@ def test_what_pushed_a_shift_is_on_metrics_and_what_held_against_it_is_not():
     }
 
 
+def test_the_files_of_overrides_and_names_are_good_or_broken_and_absent_without_one():
+    facts = ProcessFacts("1.2.3", 0.01, 0, 1)
+    broken = replace(facts, overrides_are_good=False, tenant_names_are_good=False)
+    for name in ("tokenshare_overrides", "tokenshare_tenant_names"):
+        body, _ = Exposition(snapshot, lambda: facts)("text/plain")
+        assert f"\n{name}_last".encode() not in body
+        body, _ = Exposition(snapshot, lambda: broken)("text/plain")
+        assert f"\n{name}_last_reload_successful 0.0\n".encode() in body
+
+
 def test_a_clock_is_ahead_above_zero_and_absent_while_not_known():
     facts = ProcessFacts("1.2.3", 0.01, 0, 1)
     behind = replace(facts, clock_offset=-600.0)
@@ -445,7 +455,7 @@ def test_promtool_has_nothing_to_say_about_our_metrics():
         pytest.skip("promtool is not installed")
     body, _ = Exposition(
         snapshot,
-        lambda: ProcessFacts("1.2.3", 0.01, 0, 1, 0.4, True, NOW, clock_offset=-0.2),
+        lambda: ProcessFacts("1.2.3", 0.01, 0, 1, 0.4, True, NOW, True, NOW, clock_offset=-0.2),
     )("text/plain")
     done = subprocess.run(
         [promtool, "check", "metrics"], input=body, capture_output=True, check=False

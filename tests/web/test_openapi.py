@@ -19,6 +19,9 @@ from streams.classify.keys import ALL_DIMENSIONS
 from streams.classify.tenant_names import TenantNames
 from streams.settings import load
 from streams.shares.history import History
+from streams.shares.policy import Group, Policy
+from streams.state.codec import PaneKey, encode_pane, pane_key
+from streams.state.pane import TENANTS, Pane, pane_start
 from streams.web import openapi, responses
 from streams.web.server import make_app
 from streams.web.snapshot import PartitionStatus
@@ -102,6 +105,34 @@ def test_a_partition_is_never_read_beyond_its_end(position, end, shown):
     (partition,) = responses.shares(seen)["pipeline"]["partitions"]
 
     assert partition["end_offset"] == shown
+
+
+def test_a_policy_is_answered_without_a_tenant():
+    tenant = "9f2c1ab04d77e310"
+    found = worker()
+    keys = {f"{tenant}/o/cn-open": [1, 30, 0, 0], f"{tenant}/o/row-open": [1, 10, 0, 0]}
+    hour = PaneKey(TENANTS, pane_start(TENANTS, found.snapshot.as_of))
+    found.view.apply(pane_key(0, hour), encode_pane(Pane({}, {}, keys, 1), 1))
+    groups = (
+        Group("eu", frozenset({tenant}), ("cn-open",)),
+        Group("us", frozenset(), ("unknown",)),
+    )
+    known = Policy(groups, b"", True, NOW)
+    found.snapshot = dataclasses.replace(found.snapshot, policy=known)
+    described = schemathesis.openapi.from_dict(openapi.DOCUMENT)["/api/v1/policy"]["GET"]
+
+    with served(sources(found)) as address:
+        answer = described.Case().call(base_url=address)
+    described.validate_response(answer)
+    body = answer.json()
+
+    assert (body["read_at"], body["is_current"]) == (NOW, True)
+    eu, us = body["windows"]["24h"]
+    assert (eu["tokens"], eu["excluded_tokens"], eu["excluded_ratio"]) == (40, 30, 0.75)
+    assert eu["origins"] == [{"key": "cn-open", "name": "Chinese open", "tokens": 30}]
+    assert (us["tokens"], us["excluded_tokens"], us["excluded_ratio"]) == (0, 0, None)
+    assert body["windows"]["7d"] == body["windows"]["24h"]
+    assert tenant not in answer.text
 
 
 def test_names_of_tenants_are_on_no_metric():

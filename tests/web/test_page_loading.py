@@ -60,5 +60,5 @@ def test_every_module_of_the_first_view_is_asked_for_at_once_and_no_other():
         for name in re.findall(r'await import\("\./([a-z]+\.js)"\)', path.read_text())
     }
     assert preloaded | late | {"page.js"} == modules
-    assert late == {"compare.js", "movers.js"}
+    assert late == {"compare.js", "movers.js", "policy.js"}
     assert not preloaded & late

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from streams.classify.keys import ALL_DIMENSIONS
+from streams.classify.keys import ALL_DIMENSIONS, TENANT
 from streams.shares.measures import MEASURES
 from streams.shares.windows import WINDOW_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: What the rows are.
+SHOWN_DIMENSIONS = (*ALL_DIMENSIONS, TENANT)
 #: By what the rows are sorted.
 SORTS = ("share", "change", "name")
 DEFAULT_WINDOW = "24h"
@@ -21,7 +23,7 @@ DEFAULT_WINDOW = "24h"
 class Choice:
     """What is shown: a dimension, a window, a measure, an order, and from which row on."""
 
-    dimension: str = ALL_DIMENSIONS[0]
+    dimension: str = SHOWN_DIMENSIONS[0]
     window: str = DEFAULT_WINDOW
     measure: str = MEASURES[0]
     sort: str = SORTS[0]
@@ -32,7 +34,7 @@ class Choice:
 
 #: Letter -> the field that it changes, and the values of that field. A capital letter goes back.
 FIELDS: dict[str, tuple[str, Sequence[str]]] = {
-    "d": ("dimension", ALL_DIMENSIONS),
+    "d": ("dimension", SHOWN_DIMENSIONS),
     "w": ("window", WINDOW_NAMES),
     "m": ("measure", MEASURES),
     "s": ("sort", SORTS),

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from streams.classify.keys import ALL_DIMENSIONS, DIMENSIONS
+from streams.classify.keys import DIMENSIONS
 from streams.cli import client, common
 from streams.cli.top import table
-from streams.cli.top.choice import DEFAULT_WINDOW, SORTS, Choice, pressed
+from streams.cli.top.choice import DEFAULT_WINDOW, SHOWN_DIMENSIONS, SORTS, Choice, pressed
 from streams.cli.top.feed import Feed, News
 from streams.shares.measures import MEASURES
 from streams.shares.windows import WINDOW_NAMES
@@ -35,11 +35,11 @@ REDRAW_SECONDS = 1.0
 @click.option(
     "--by",
     metavar="DIMENSION",
-    type=click.Choice(ALL_DIMENSIONS),
-    default=ALL_DIMENSIONS[0],
+    type=click.Choice(SHOWN_DIMENSIONS),
+    default=SHOWN_DIMENSIONS[0],
     show_default=True,
     help=f"{', '.join(DIMENSIONS)}; joint (origin and language together), served (provider and "
-    "origin) or law (origin and jurisdiction).",
+    "origin), law (origin and jurisdiction) or tenant (of 24h and 7d).",
 )
 @click.option(
     "--window",

@@ -12,11 +12,12 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from streams.classify.keys import OTHER, PAIRS, name_of
+from streams.classify.keys import OTHER, PAIRS, TENANT, name_of
 from streams.cli.top.choice import FIELDS, SORTS
 from streams.cli.top.feed import RETRY_SECONDS
 from streams.report.formatting import measured, percent, points
 from streams.shares.measures import MEASURE_NAMES, MEASURES
+from streams.shares.tenants import TENANT_WINDOWS
 from streams.shares.windows import WINDOW_NAMES
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ USUAL = WINDOW_NAMES[-1]
 _SIMULATED = "simulated traffic"
 #: Words of a window's name.
 _LONG = {"5m": "5 minutes", "1h": "hour", "24h": "24 hours", "7d": "7 days"}
+
+#: Windows of whole hours.
+_TENANT_WINDOWS = tuple(each.name for each in TENANT_WINDOWS)
 
 #: Widths of columns, each with the space before it.
 _SHARE, _CHANGE, _AMOUNT = 8, 8, 9
@@ -78,7 +82,12 @@ def label(dimension: str) -> str:
 
 
 def rows_of(body: Mapping[str, Any], choice: Choice) -> list[Row]:
-    """Return the rows of a response of /api/v1/shares, in the chosen order; the rest is last."""
+    """Return the rows of a response of /api/v1/shares, in the chosen order; the rest is last.
+
+    There are none where the chosen window does not have the dimension.
+    """
+    if choice.dimension not in body["windows"].get(choice.window, {}):
+        return []
     ratio = f"{choice.measure}_ratio"
     keyed: dict[str, dict[str, dict[str, Any]]] = {}
     for window, content in body["windows"].items():
@@ -220,13 +229,21 @@ def lines(
 ) -> list[Text]:
     """Return the lines of a table: the heads of its columns, and the rows in view."""
     if not rows:
-        return [Text(f"No traffic in {_last(choice.window)}.")]
+        return [*Text(_why_nothing(choice)).wrap(_PLAIN, width)]
     columns = columns_of(width, [row.name for row in rows], choice)
     scale = max((row.shares.get(choice.window) or 0 for row in rows), default=0) or 1
     found = [_headings(columns, choice, is_ascii=is_ascii)]
     in_view = rows[first : None if most is None else first + most]
     found += [_line(row, columns, choice, scale, is_ascii=is_ascii) for row in in_view]
     return found
+
+
+def _why_nothing(choice: Choice) -> str:
+    if choice.dimension == TENANT and choice.window not in _TENANT_WINDOWS:
+        return f"Tenants are counted by the hour: {' and '.join(_TENANT_WINDOWS)} have them."
+    if choice.dimension == TENANT and choice.measure in {"cost", "uncached_tokens"}:
+        return "Tenants are counted by requests and tokens, not by price or cache reads."
+    return f"No traffic in {_last(choice.window)}."
 
 
 def _rows(news: News, choice: Choice) -> list[Row]:

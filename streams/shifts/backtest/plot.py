@@ -13,9 +13,10 @@ from streams.shifts.baseline import HOURS_A_DAY
 from streams.shifts.series import ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from streams.shifts.backtest.alerts import Alert
     from streams.shifts.backtest.replay import Replay
     from streams.shifts.backtest.timeline import Timeline
     from streams.shifts.notes import Note
@@ -45,7 +46,8 @@ def is_there() -> bool:
 def draw(replay: Replay, path: Path, notes: Sequence[Note] = ()) -> None:
     """Write a PNG: one panel per dimension with the day's shares of tokens, alerts shaded.
 
-    Alerts that were notified have a label. A dimension of one key is left out where others are
+    Alerts have a label; those that were not notified are hatched, and share one where they are
+    near. A dimension of one key is left out where others are
     shown: its share never moves. Notes of the time that is drawn are marked by a line, and a period
     from its start to its end.
     """
@@ -87,38 +89,84 @@ def _draw_shares(panel: Any, timeline: Timeline, replay: Replay) -> None:
         label = name_of(timeline.dimension, key)
         (line,) = panel.plot(times, shares[:, place], label=label, linewidth=1.2, **style)
         colours[key] = line.get_color()
-    labelled: list[int] = []
-    for alert in fired:
-        assert alert.firing is not None
-        end = replay.end if alert.resolved is None else alert.resolved
-        colour = colours.get(alert.key, "grey")
-        panel.axvspan(_time(alert.firing), _time(end), alpha=0.12, color=colour, linewidth=0)
-        if replay.notified[alert] is None:
-            continue
-        panel.text(
-            _time(alert.firing),
-            0.99 - _HEIGHT * (sum(alert.firing - at < _NEAR for at in labelled) % 2),
-            _shortened(
-                f"{alert.rule.alert.removeprefix('LLM')} "
-                f"{name_of(alert.dimension, alert.key)} {alert.direction}",
-                _LABEL,
-            ),
-            transform=panel.get_xaxis_transform(),
-            rotation=90,
-            va="top",
-            ha="right",
-            fontsize=6,
-            color=colour,
-            parse_math=False,
-        )
-        labelled.append(alert.firing)
-    panel.set_title(f"share of tokens by {timeline.dimension}, 24 h; shaded: an alert fires")
+    _draw_alerts(panel, fired, replay, colours)
+    panel.set_title(f"share of tokens by {timeline.dimension}, 24 h")
     panel.set_ylabel("%")
     panel.set_ylim(bottom=0)
     legend = panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
     for text in legend.get_texts():
         # The name of a model may hold what is a formula elsewhere.
         text.set_parse_math(False)
+
+
+def _draw_alerts(
+    panel: Any, fired: Sequence[Alert], replay: Replay, colours: Mapping[str, str]
+) -> None:
+    """Shade the time of each alert, hatched where it was not notified; the legend says so."""
+    shown: set[str] = set()
+    for alert in fired:
+        assert alert.firing is not None
+        end = replay.end if alert.resolved is None else alert.resolved
+        is_notified = replay.notified[alert] is not None
+        called = "alert, notified" if is_notified else "alert, not notified"
+        panel.axvspan(
+            _time(alert.firing),
+            _time(end),
+            facecolor=(colours.get(alert.key, "grey"), 0.12),
+            edgecolor=(colours.get(alert.key, "grey"), 0.0 if is_notified else 0.35),
+            hatch=None if is_notified else "////",
+            linewidth=0,
+            # Once in the legend.
+            label="" if called in shown else called,
+        )
+        shown.add(called)
+    labelled: list[int] = []
+    for group in _groups(fired, replay):
+        first = group[0]
+        assert first.firing is not None
+        is_notified = replay.notified[first] is not None
+        panel.text(
+            _time(first.firing),
+            0.99 - _HEIGHT * (sum(first.firing - at < _NEAR for at in labelled) % 2),
+            _shortened(_called(first) if is_notified else _unnotified(group), _LABEL),
+            transform=panel.get_xaxis_transform(),
+            rotation=90,
+            va="top",
+            ha="right",
+            fontsize=6,
+            style="normal" if is_notified else "italic",
+            color=colours.get(first.key, "grey"),
+            parse_math=False,
+        )
+        labelled.append(first.firing)
+
+
+def _groups(fired: Sequence[Alert], replay: Replay) -> list[list[Alert]]:
+    """Return the alerts that share a label: those that were not notified, where they are near."""
+    found: list[list[Alert]] = []
+    unnotified: list[Alert] = []
+    for alert in fired:
+        assert alert.firing is not None
+        if replay.notified[alert] is not None:
+            found.append([alert])
+        elif unnotified and alert.firing - (unnotified[0].firing or 0) < _NEAR:
+            unnotified.append(alert)
+        else:
+            unnotified = [alert]
+            found.append(unnotified)
+    return found
+
+
+def _called(alert: Alert) -> str:
+    key = name_of(alert.dimension, alert.key)
+    return f"{alert.rule.alert.removeprefix('LLM')} {key} {alert.direction}"
+
+
+def _unnotified(group: Sequence[Alert]) -> str:
+    names = dict.fromkeys(name_of(each.dimension, each.key) for each in group)
+    if len(group) == 1:
+        return f"not notified: {_called(group[0])}"
+    return f"{len(group)} not notified: {', '.join(names)}"
 
 
 def _draw_notes(panel: Any, timeline: Timeline, replay: Replay, notes: Sequence[Note]) -> None:

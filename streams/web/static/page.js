@@ -23,8 +23,10 @@ const SHIFTS_EVERY_SECONDS = 10;
 const MOVERS_EVERY_SECONDS = 30;
 const NOTES_EVERY_SECONDS = 30;
 const OTHERS_EVERY_SECONDS = 60;
+const POLICY_EVERY_SECONDS = 30;
 const RETRY_SECONDS = 5;
-// Who served it is further down: asked for once after the first view, so that a print has it.
+// Who served it and the policy are further down: asked for after the first view, so that a print
+// has them.
 const SERVED_AFTER_SECONDS = 5;
 // A browser asks its reader for the token each time that the worker does.
 const TOKEN_SECONDS = 60;
@@ -35,6 +37,9 @@ let history = null;
 let notes = null;
 // The other period of the chosen window: {none} or {name, start, end, of: {dimension: its points}}.
 let others = null;
+// What the answer of the policy is shown by, where there is one.
+let policy = null;
+let showPolicy = null;
 let range = FIRST_RANGES[0];
 let answeredAt = performance.now();
 let failure = "";
@@ -43,7 +48,7 @@ let isPlaced = false;
 // On paper there is no button for the rest of the rows.
 let isPrinted = false;
 
-const due = { shares: -Infinity, shifts: -Infinity, history: -Infinity, movers: -Infinity, notes: -Infinity, others: -Infinity };
+const due = { shares: -Infinity, shifts: -Infinity, history: -Infinity, movers: -Infinity, notes: -Infinity, others: -Infinity, policy: Infinity };
 const isDue = (what) => performance.now() > due[what];
 const later = (what, seconds) => { due[what] = performance.now() + 1000 * seconds; };
 const asOfNow = () => shares?.as_of || Date.now() / 1000;
@@ -81,6 +86,7 @@ async function round() {
   if (isDue("notes")) await askNotes();
   await Promise.all([isDue("shifts") && askShifts(), isDue("history") && askHistory(), view.against && isDue("others") && askOthers()]);
   if (isDue("movers") && change(shifts, shiftNow())) await askMovers();
+  if (isDue("policy")) await askPolicy();
 }
 
 // Only what is looked at: the models alone would be as much again as all the rest.
@@ -229,6 +235,19 @@ async function askNotes() {
   redraw();
 }
 
+// The module is loaded where there is a policy.
+async function askPolicy() {
+  later("policy", POLICY_EVERY_SECONDS);
+  try {
+    policy = await ask("api/v1/policy");
+    if (policy.is_current !== null) ({ showPolicy } = await import("./policy.js"));
+  } catch {
+    // What came before stays.
+    return;
+  }
+  show();
+}
+
 async function askMovers() {
   const asked = shiftNow();
   later("movers", MOVERS_EVERY_SECONDS);
@@ -259,6 +278,7 @@ function show() {
   showMeasures(windows);
   if (shifts) showShifts(shifts, view, keyNames, openShift);
   showUnknown(shares, view.measure);
+  showPolicy?.(policy, view.window, isPart);
   showPipeline(shares);
 }
 
@@ -366,7 +386,7 @@ byId("more-providers").addEventListener("click", () => choose({ allProviders: !v
 byId("more-shifts").addEventListener("click", () => choose({ allShifts: !view.allShifts }, "shifts"));
 for (const id of ["joint", "law"]) byId(id).addEventListener("toggle", refresh);
 onServedSeen(() => { due.others = -Infinity; refresh(); });
-setTimeout(() => { isServedDue = true; due.others = -Infinity; refresh(); }, 1000 * SERVED_AFTER_SECONDS);
+setTimeout(() => { isServedDue = true; due.others = due.policy = -Infinity; refresh(); }, 1000 * SERVED_AFTER_SECONDS);
 for (const id of ["partitions", "records"]) byId(id).addEventListener("toggle", show);
 byId("history-numbers").addEventListener("toggle", redraw);
 for (const name of ["from", "to"]) byId(name).addEventListener("change", () => choose({ [name]: byId(name).value }, name));
