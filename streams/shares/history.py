@@ -9,6 +9,7 @@ from streams.classify.keys import ALL_DIMENSIONS, JOINT, SERVED
 from streams.shares.filtered import WITH_LANGUAGE, part_cells
 from streams.shares.grouping import SHOWN_MODELS, choose, top
 from streams.shares.measures import dollars_of, value_of
+from streams.shares.step_sums import StepSums
 from streams.shares.sums import (
     DEVELOPER,
     MODEL,
@@ -93,12 +94,14 @@ class History:
 
     def __init__(self, view: View, catalog: Catalog) -> None:
         self.cache = SumsCache(view, catalog)
+        self._steps = StepSums()
         self._view = view
         self._work: Iterator[None] | None = None
 
     def use(self, catalog: Catalog) -> None:
         """Use another catalogue: all history is reclassified with it."""
         self.cache.use(catalog)
+        self._steps.clear()
         self._work = None
 
     def warm(self, seconds: float) -> bool:
@@ -184,6 +187,8 @@ class History:
             models = {at: self.packed(panes, at, MODEL) for at in panes.values}
             shown = choose(frozenset(), added_names(models.values()), SHOWN_MODELS)
             cells_at = ((at, top(unpack(each)[0], shown)) for at, each in models.items())
+        elif seconds > panes.level.seconds and query.dimension not in OF_SERVED:
+            cells_at = self._of_steps(query)
         else:
             cells_at = ((at, self.cells(panes, at, query.dimension)) for at in panes.values)
         points: dict[int, dict[str, Counts]] = {}
@@ -196,6 +201,16 @@ class History:
             "as_of": query.as_of,
             "points": [point(begin, cells) for begin, cells in points.items()],
         }
+
+    def _of_steps(self, query: Query) -> Iterator[tuple[int, dict[str, Counts]]]:
+        """Yield start and counts of each step that is several panes long."""
+        panes, seconds = query.panes, STEPS[query.step].seconds
+        parts: dict[int, list[bytes]] = {}
+        for start in panes.values:
+            packed = self.packed(panes, start, query.dimension)
+            parts.setdefault(step_start(start, seconds), []).append(packed)
+        for begin, each in parts.items():
+            yield begin, self._steps.of(query.dimension, begin, tuple(each))
 
     def _of_part(self, query: Query) -> Iterable[tuple[int, dict[str, Counts]]]:
         panes, chosen = query.panes, dict(query.chosen)

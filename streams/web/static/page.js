@@ -1,14 +1,14 @@
 // The page: what is asked for, when, and which part of it shows the answer.
 
 import { showAnswer, showPart } from "./answer.js";
-import { ask } from "./ask.js";
+import { ask, askEarly } from "./ask.js";
 import { toPaper } from "./chart.js";
 import { byId, choice, el, fill } from "./dom.js";
 import { filterQuery, isCounted, isFiltered, isSame, nameOf, notCounted, showCrumbs } from "./filter.js";
 import { showPipeline, showStatus } from "./health.js";
 import { showHistory, showNoHistory } from "./history.js";
 import { listen } from "./live.js";
-import { fetchHistory, FIRST_RANGES, NO_TENANT_RANGE, ownRange, RANGES, tenantRange } from "./points.js";
+import { fetchHistory, FIRST_RANGES, historyAddress, NO_TENANT_RANGE, ownRange, RANGES, tenantRange } from "./points.js";
 import { offerPictures } from "./share.js";
 import { change, expectedOf, itemOf, showMovers, showShifts } from "./shifts.js";
 import { isServedKnown, isServedSeen, onServedSeen, showMore, showServed } from "./served.js";
@@ -72,6 +72,14 @@ async function refresh() {
   }
 }
 
+// What the first view is of, all at once: the shares are answered first, and shown. The time of the
+// worker is not known yet: where it is far from the clock's, the history is asked for again.
+function askFirst() {
+  if (document.hidden) return;
+  const isOfDays = isCounted(view.filter, view.over) && !isOfTenants();
+  askEarly([sharesAddress(), "api/v1/notes", ...(isOfDays ? [historyAddress(view.over, rangeNow(), asOfNow(), null, filterQuery(view.filter))] : []), "api/v1/shifts"]);
+}
+
 // The shares, and what else is due.
 async function round() {
   if (!isDue("shares")) return;
@@ -91,6 +99,7 @@ function dimensionsNow() {
   return [...wanted].filter((dimension) => dimension.length && isCounted(view.filter, dimension)).join(",");
 }
 
+const sharesAddress = () => `api/v1/shares?dimensions=${dimensionsNow()}${filterQuery(view.filter)}`;
 let isServedDue = false;
 // What has come may still be of what was chosen before.
 const isShown = () => shares && isSame(shares.filter ?? {}, view.filter);
@@ -98,7 +107,7 @@ const isShown = () => shares && isSame(shares.filter ?? {}, view.filter);
 async function askShares() {
   const isWithServed = isServedDue;
   try {
-    shares = withProviders(await ask(`api/v1/shares?dimensions=${dimensionsNow()}${filterQuery(view.filter)}`), shares);
+    shares = withProviders(await ask(sharesAddress()), shares);
     answeredAt = performance.now();
     failure = "";
     if (isWithServed) isServedDue = false;
@@ -385,4 +394,5 @@ offerPictures(() => {
 // The time in which the page was hidden does not count as silence of the worker.
 document.addEventListener("visibilitychange", () => { answeredAt = performance.now(); });
 setInterval(() => { if (!document.hidden) showLine(); }, 1000);
+askFirst();
 listen("api/v1/events", refresh);

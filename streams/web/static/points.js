@@ -54,9 +54,11 @@ export function stepStart(unix, seconds) {
   return Math.floor((unix - offset) / seconds) * seconds + offset;
 }
 
-// part: the query of a filter, as it is appended.
+const SECONDS = { "10s": 10, "5m": 300, "1h": 3600 };
+// part: the query of a filter, as it is appended. A period that ends now starts with a whole point, so
+// that its address is the same for as long as the point lasts; weeks start with a day.
 export function historyAddress(dimension, range, asOf, format, part = "") {
-  const query = new URLSearchParams({ dimension, step: range.step, start: String(range.start ?? Math.floor(asOf - range.seconds)) });
+  const query = new URLSearchParams({ dimension, step: range.step, start: String(range.start ?? stepStart(asOf - range.seconds, range.merge ?? SECONDS[range.step] ?? DAY)) });
   if (range.end) query.set("end", String(range.end));
   if (format) query.set("format", format);
   return `api/v1/history?${query}${part}`;
