@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.classify.keys import ALL_DIMENSIONS, JOINT, SERVED
@@ -191,15 +192,12 @@ class History:
             cells_at = self._of_steps(query)
         else:
             cells_at = ((at, self.cells(panes, at, query.dimension)) for at in panes.values)
-        points: dict[int, dict[str, Counts]] = {}
-        for begin, cells in cells_at:
-            add_all(points.setdefault(step_start(begin, seconds), {}), cells)
         return {
             "dimension": query.dimension,
             "step": query.step,
             "seconds": seconds,
             "as_of": query.as_of,
-            "points": [point(begin, cells) for begin, cells in points.items()],
+            "points": [point(begin, cells) for begin, cells in _by_step(cells_at, seconds)],
         }
 
     def _of_steps(self, query: Query) -> Iterator[tuple[int, dict[str, Counts]]]:
@@ -235,6 +233,23 @@ class History:
     ) -> dict[str, Any]:
         """Return the answer of a query, in the thread that changes the view."""
         return self.answer(self.query(dimension, step, start, end, as_of))
+
+
+def _by_step(
+    cells_at: Iterable[tuple[int, dict[str, Counts]]], seconds: int
+) -> Iterator[tuple[int, Mapping[str, Counts]]]:
+    """Yield start and counts of each step, from those of panes in their order.
+
+    One step at a time: the counts of two years take more memory than the answer.
+    """
+    for begin, panes in groupby(cells_at, lambda each: step_start(each[0], seconds)):
+        cells, *rest = [each for _, each in panes]
+        if rest:
+            whole: dict[str, Counts] = {}
+            for each in (cells, *rest):
+                add_all(whole, each)
+            cells = whole
+        yield begin, cells
 
 
 def packed_models(values: Iterable[bytes]) -> bytes:

@@ -55,7 +55,8 @@ function rangeNow() {
 }
 const shiftNow = () => (view.shift ? { ...view.shift, measure: view.measure, window: view.window } : null);
 
-// Rounds of questions, one question at a time: a slow worker is never asked faster than it answers.
+// Rounds of questions, each after the answers of the one before: a slow worker is never asked faster
+// than it answers.
 let isAsking = false;
 let isWanted = false;
 async function refresh() {
