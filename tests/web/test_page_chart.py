@@ -83,6 +83,17 @@ def test_a_chart_whose_library_does_not_come_stands_and_asks_again(open_page, ad
     point_at_chart(page)
 
 
+def test_the_chart_library_comes_where_the_pointer_was_before_the_chart(open_page, address):
+    held = []
+    routes = {"**/api/v1/history?*": lambda route: held.append(route)}  # noqa: PLW0108
+    page = open_page(address, routes=routes)
+    page.locator("#chart").hover()
+
+    held[0].continue_()
+
+    page.wait_for_selector("#chart .scatterlayer .trace", state="attached")
+
+
 def test_the_chart_is_as_wide_as_its_place(open_page, address):
     page = open_page(address)
     wait_for_chart(page)

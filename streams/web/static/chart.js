@@ -39,14 +39,24 @@ export async function draw(chart, what) {
   last = what;
   watch(chart);
   if (isOfLibrary(chart)) await drawByLibrary(chart);
-  else sketch(chart, what, sizeOf(chart));
+  else {
+    sketch(chart, what, sizeOf(chart));
+    if (isPointedAt) bringNumbers(chart);
+  }
+}
+
+// The pointer may be there before the chart is.
+let isPointedAt = false;
+{
+  const chart = document.getElementById("chart");
+  for (const event of ["pointerenter", "pointerdown"]) chart.addEventListener(event, () => { isPointedAt = true; bringNumbers(chart); });
+  chart.addEventListener("pointerleave", () => { isPointedAt = false; });
 }
 
 let isWatched = false;
 function watch(chart) {
   if (isWatched) return;
   isWatched = true;
-  for (const event of ["pointerenter", "pointerdown"]) chart.addEventListener(event, () => { bringNumbers(chart); });
   let width = chart.clientWidth;
   new ResizeObserver(() => {
     if (chart.clientWidth === width) return;
