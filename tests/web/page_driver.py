@@ -36,7 +36,8 @@ def point_at_chart(page):
     """Point at the chart, and wait until its library has drawn it."""
     wait_for_chart(page)
     page.locator("#chart").hover()
-    page.wait_for_selector("#chart .scatterlayer .trace", state="attached")
+    # To parse the library takes seconds where other work has the processors.
+    page.wait_for_selector("#chart .scatterlayer .trace", state="attached", timeout=30_000)
 
 
 def until(page, condition, arg=None):

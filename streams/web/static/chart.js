@@ -67,7 +67,7 @@ function watch(chart) {
 
 // The numbers at the pointer are the library's.
 async function bringNumbers(chart) {
-  if (!last || isOfLibrary(chart) || !LIBRARY) return;
+  if (!last || isOfLibrary(chart) || !LIBRARY || chart.classList.contains("is-loading")) return;
   chart.classList.add("is-loading");
   try {
     await library();
