@@ -67,7 +67,7 @@ def take(page, address, name, part=None, *, full=True):
     page.wait_for_selector("#status.live")
     page.wait_for_selector("#shifts-state:not(:empty)")
     page.locator("#chart").scroll_into_view_if_needed()
-    page.wait_for_selector("#chart .scatterlayer .trace", state="attached")
+    page.wait_for_selector("#chart .area", state="attached")
     page.wait_for_selector("#provider-shares tbody tr")
     page.wait_for_timeout(1_000)
     page.evaluate("scrollTo(0, 0); document.activeElement.blur()")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.classify.keys import ALL_DIMENSIONS, JOINT, SERVED
 from streams.shares.filtered import WITH_LANGUAGE, part_cells
 from streams.shares.grouping import SHOWN_MODELS, choose, top
 from streams.shares.measures import dollars_of, value_of
+from streams.shares.step_sums import StepSums
 from streams.shares.sums import (
     DEVELOPER,
     MODEL,
@@ -97,12 +99,14 @@ class History:
 
     def __init__(self, view: View, catalog: Catalog) -> None:
         self.cache = SumsCache(view, catalog)
+        self._steps = StepSums()
         self._view = view
         self._work: Iterator[None] | None = None
 
     def use(self, catalog: Catalog) -> None:
         """Use another catalogue: all history is reclassified with it."""
         self.cache.use(catalog)
+        self._steps.clear()
         self._work = None
 
     def warm(self, seconds: float) -> bool:
@@ -188,18 +192,27 @@ class History:
             models = {at: self.packed(panes, at, MODEL) for at in panes.values}
             shown = choose(frozenset(), added_names(models.values()), SHOWN_MODELS)
             cells_at = ((at, top(unpack(each)[0], shown)) for at, each in models.items())
+        elif seconds > panes.level.seconds and query.dimension not in OF_SERVED:
+            cells_at = self._of_steps(query)
         else:
             cells_at = ((at, self.cells(panes, at, query.dimension)) for at in panes.values)
-        points: dict[int, dict[str, Counts]] = {}
-        for begin, cells in cells_at:
-            add_all(points.setdefault(step_start(begin, seconds), {}), cells)
         return {
             "dimension": query.dimension,
             "step": query.step,
             "seconds": seconds,
             "as_of": query.as_of,
-            "points": [point(begin, cells) for begin, cells in points.items()],
+            "points": [point(begin, cells) for begin, cells in _by_step(cells_at, seconds)],
         }
+
+    def _of_steps(self, query: Query) -> Iterator[tuple[int, dict[str, Counts]]]:
+        """Yield start and counts of each step that is several panes long."""
+        panes, seconds = query.panes, STEPS[query.step].seconds
+        parts: dict[int, list[bytes]] = {}
+        for start in panes.values:
+            packed = self.packed(panes, start, query.dimension)
+            parts.setdefault(step_start(start, seconds), []).append(packed)
+        for begin, each in parts.items():
+            yield begin, self._steps.of(query.dimension, begin, tuple(each))
 
     def _of_part(self, query: Query) -> Iterable[tuple[int, dict[str, Counts]]]:
         panes, chosen = query.panes, dict(query.chosen)
@@ -224,6 +237,23 @@ class History:
     ) -> dict[str, Any]:
         """Return the answer of a query, in the thread that changes the view."""
         return self.answer(self.query(dimension, step, start, end, as_of))
+
+
+def _by_step(
+    cells_at: Iterable[tuple[int, dict[str, Counts]]], seconds: int
+) -> Iterator[tuple[int, Mapping[str, Counts]]]:
+    """Yield start and counts of each step, from those of panes in their order.
+
+    One step at a time: the counts of two years take more memory than the answer.
+    """
+    for begin, panes in groupby(cells_at, lambda each: step_start(each[0], seconds)):
+        cells, *rest = [each for _, each in panes]
+        if rest:
+            whole: dict[str, Counts] = {}
+            for each in (cells, *rest):
+                add_all(whole, each)
+            cells = whole
+        yield begin, cells
 
 
 def packed_models(values: Iterable[bytes]) -> bytes:

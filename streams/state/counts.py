@@ -11,6 +11,7 @@ in the list, though this version knows nothing of its meaning.
 from __future__ import annotations
 
 from itertools import zip_longest
+from operator import add
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def add_counts(into: dict[_Key, Counts], key: _Key, counts: Counts) -> None:
 def plus(one: Counts, other: Counts) -> Counts:
     """Return the sum of two counts, as a list of its own."""
     if len(one) == len(other):
-        return [mine + theirs for mine, theirs in zip(one, other, strict=True)]
+        return list(map(add, one, other))
     return added_up((one, other))
 
 

@@ -26,7 +26,7 @@ log = logging.getLogger("tokenshare.web")
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 # Only the server's own files: no inline script or style, no eval, no framing unless it is allowed.
-# The chart library loads its style sheet from a file (static/plotly.css) when it finds one, and
+# The chart library loads its style sheet from a file (static/page.css) when it finds one, and
 # draws a picture of the chart from a blob.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "

@@ -23,7 +23,7 @@ PROBES = (
     ("-m", "streams", "--version"),
     ("-m", "streams", "classify", "deepseek-chat"),
     ("-m", "streams", "schema"),
-    ("-c", "from streams.web.assets import page_and_assets as p; assert len(p()[1]) > 20"),
+    ("-c", "from streams.web.assets import page_and_assets as p; assert 'page.js' in p()[1]"),
     ("-c", "import streams.decode.scan, streams.classify.language.letters, streams.counting.group"),
 )
 

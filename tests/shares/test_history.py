@@ -6,7 +6,7 @@ from streams.classify.origin import overrides
 from streams.classify.origin.catalog import Catalog
 from streams.shares.history import History
 from streams.state.codec import PaneKey, encode_pane, pane_key
-from streams.state.pane import HOUR, Pane, pane_start
+from streams.state.pane import DAY, HOUR, Pane, pane_start
 from streams.state.view import View
 
 NOW = 1_763_985_600.0
@@ -83,3 +83,41 @@ def test_equal_records_are_the_same_object_until_one_changes():
     view.apply(OTHER, None)
     assert view.values_at(HOUR, start) == second[:1]
     assert view.values_at(HOUR, start + HOUR.seconds) == ()
+
+
+def day(number):
+    return pane_key(0, PaneKey(DAY, pane_start(DAY, NOW) - number * DAY.seconds))
+
+
+def weeks(history, dimension="origin"):
+    return tokens(history.answer(history.query(dimension, "1w", None, None, NOW)))
+
+
+def test_a_week_is_the_sum_of_its_days_and_follows_each_of_them():
+    view = View()
+    history = History(view, CATALOG)
+    # 2025-11-24 is a Monday: the nine days before it are a week and two days.
+    for number in range(1, 10):
+        put(view, 10 + number, key=day(number))
+
+    assert weeks(history) == [18 + 19, sum(range(11, 18))]
+    assert weeks(history, "language") == weeks(history)
+    put(view, 100, key=day(3), stamp=2)
+    assert weeks(history) == [18 + 19, sum(range(11, 18)) - 13 + 100]
+    view.apply(day(7), None)
+    assert weeks(history) == [18 + 19, sum(range(11, 17)) - 13 + 100]
+    put(view, 1, key=day(0))
+    assert weeks(history)[2:] == [1]
+
+
+def test_a_week_is_reclassified_with_the_catalogue():
+    view = View()
+    history = History(view, CATALOG)
+    put(view, 5, key=day(1), cell="unknown/en/acme-1")
+    asked = history.query("origin", "1w", None, None, NOW)
+    ours = b'[models."acme-1"]\nsame_as = "deepseek-chat"'
+
+    assert [*history.answer(asked)["points"][0]["cells"]] == ["unknown"]
+    history.use(CATALOG.overridden_by(overrides.parse(ours, "overrides.toml")))
+    asked = history.query("origin", "1w", None, None, NOW)
+    assert [*history.answer(asked)["points"][0]["cells"]] == ["cn-open"]

@@ -47,6 +47,7 @@ def open_page(browser):
         script="",
         routes=(),
         expects=(),
+        waits=True,
         **more,
     ):
         def complain(message):
@@ -66,7 +67,8 @@ def open_page(browser):
         for pattern, handler in dict(routes).items():
             page.route(pattern, handler)
         page.goto(url)
-        page.wait_for_selector("#status.live")
+        if waits:
+            page.wait_for_selector("#status.live")
         return page
 
     yield go

@@ -29,8 +29,15 @@ globalThis.hide = (is) => { isHidden = is; document.dispatchEvent(new Event("vis
 
 def wait_for_chart(page):
     page.locator("#chart").scroll_into_view_if_needed()
-    page.wait_for_selector("#chart .main-svg", state="attached")
-    page.wait_for_selector("#chart .scatterlayer .trace", state="attached")
+    page.wait_for_selector("#chart .area", state="attached")
+
+
+def point_at_chart(page):
+    """Point at the chart, and wait until its library has drawn it."""
+    wait_for_chart(page)
+    page.locator("#chart").hover()
+    # To parse the library takes seconds where other work has the processors.
+    page.wait_for_selector("#chart .scatterlayer .trace", state="attached", timeout=30_000)
 
 
 def until(page, condition, arg=None):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from made_up import HOSTILE, WINDOWS, made_up_history, made_up_sources, served
-from page_driver import plain, view_of, wait_for_chart
+from page_driver import plain, point_at_chart, until, view_of, wait_for_chart
 
 pytestmark = pytest.mark.browser
 
@@ -27,38 +27,107 @@ def test_every_period_has_its_chart_its_words_and_its_table(open_page, address, 
     page.locator("#history-numbers summary").click()
     page.wait_for_selector("#history-numbers tbody tr")
 
-    assert page.locator("#chart .scatterlayer .trace").count() == 5
+    assert page.locator("#chart .area").count() == 5
     assert abs(page.locator("#history-numbers tbody tr").count() - steps) <= 2
 
 
-def test_the_areas_stand_before_the_chart_library_has_come(open_page, address):
-    held = []
-    routes = {"**/static/vendor/*": lambda route: held.append(route)}  # noqa: PLW0108
-    page = open_page(f"{address}#range=2y", routes=routes)
-    page.locator("#chart").scroll_into_view_if_needed()
-    page.wait_for_selector("#chart .sketch path", state="attached")
+BOX = "e => (({ x, y, width, height }) => [x, y, width, height])(e.getBoundingClientRect())"
+
+
+def test_the_chart_library_comes_when_a_reader_points_at_the_chart(open_page, address):
+    asked = []
+    page = open_page(f"{address}#range=2y")
+    page.on("request", lambda request: asked.append(request.url))
+    wait_for_chart(page)
     # The providers, above it, come when a reader is near.
     page.wait_for_selector("#provider-shares tbody tr")
-    areas = page.locator("#chart .sketch path").evaluate_all(
-        "all => all.map((each) => [each.className.baseVal, each.getAttribute('d')])"
+    page.wait_for_timeout(500)
+    areas = page.locator("#chart .area").evaluate_all(
+        "all => all.map((each) => [each.classList[1], each.getAttribute('d')])"
     )
-    box = "e => (({ x, y, width, height }) => [x, y, width, height])(e.getBoundingClientRect())"
-    sketched = page.locator("#chart .sketch").evaluate(box)
-    tops = [float(re.search(r"V([\d.]+)H1000\.0V100Z$", path)[1]) for _, path in areas]
+    box = page.locator("#chart .areas").evaluate(BOX)
+    tops = [float(re.search(r"V([\d.]+)H[\d.]+V[\d.]+Z$", path)[1]) / box[3] for _, path in areas]
+    ticks = page.locator("#chart .sketch > text").all_text_contents()
     assert [paint for paint, _ in areas] == [
         *("unknown", "row-proprietary", "row-open", "cn-proprietary", "cn-open")
     ]
     assert tops == sorted(tops)
-    assert tops[0] == 0
+    assert tops[0] == pytest.approx(0, abs=0.001)
+    assert not any("/vendor/" in each for each in asked)
+
+    point_at_chart(page)
+    assert page.locator("#chart .sketch").count() == 0
+    assert any("/vendor/" in each for each in asked)
+    # Nothing moves when the library's chart takes its place, and nothing is called otherwise.
+    drawn = page.locator("#chart .scatterlayer").first.evaluate(BOX)
+    assert box == pytest.approx(drawn, abs=3)
+    share = page.evaluate("document.getElementById('chart').data[0].y.at(-1)")
+    assert 100 * (1 - tops[-1]) == pytest.approx(share, abs=0.1)
+    texts = page.locator("#chart").get_by_text(re.compile(".")).all_text_contents()
+    assert len(ticks) > 10
+    assert set(ticks) <= set(texts)
+
+
+def test_a_chart_whose_library_does_not_come_stands_and_asks_again(open_page, address):
+    routes = {"**/static/vendor/*": lambda route: route.abort()}
+    page = open_page(address, routes=routes, expects=("ERR_FAILED",))
+    wait_for_chart(page)
+
+    with page.expect_request("**/static/vendor/*"):
+        page.locator("#chart").hover()
+    until(page, "!document.querySelector('#chart.is-loading')")
+    assert page.locator("#chart .area").count() == 5
+    said = "The numbers at the pointer could not be loaded."
+    assert page.locator("#chart").get_attribute("title") == said
+
+    page.unroute("**/static/vendor/*")
+    page.mouse.move(0, 0)
+    point_at_chart(page)
+    until(page, "!document.querySelector('#chart').title")
+
+
+def test_the_chart_library_comes_where_the_pointer_was_before_the_chart(open_page, address):
+    held = []
+    routes = {"**/api/v1/history?*": lambda route: held.append(route)}  # noqa: PLW0108
+    page = open_page(address, routes=routes)
+    page.locator("#chart").hover()
 
     held[0].continue_()
+
+    page.wait_for_selector("#chart .scatterlayer .trace", state="attached")
+
+
+def test_the_chart_is_as_wide_as_its_place(open_page, address):
+    page = open_page(address)
     wait_for_chart(page)
-    assert page.locator("#chart .sketch").count() == 0
-    # Nothing moves when the chart takes its place.
-    drawn = page.locator("#chart .scatterlayer").first.evaluate(box)
-    assert sketched == pytest.approx(drawn, abs=3)
-    share = page.evaluate("document.getElementById('chart').data[0].y.at(-1)")
-    assert 100 - tops[-1] == pytest.approx(share, abs=0.1)
+
+    page.set_viewport_size({"width": 700, "height": 900})
+
+    until(
+        page,
+        "document.querySelector('#chart .sketch').viewBox.baseVal.width"
+        " === document.getElementById('chart').clientWidth",
+    )
+    assert page.evaluate("document.getElementById('chart').clientWidth") < 700
+
+
+@pytest.mark.parametrize(
+    ("period", "texts"),
+    [
+        ("range=1y", r"[A-Z][a-z]+ 20\d\d"),
+        ("from=2026-03-02&to=2026-05-30", r"\d+ [A-Z][a-z]+"),
+        ("range=24h", r"\d\d:00|\d+ [A-Z][a-z]+"),
+        ("range=1h", r"\d\d:[0-5][05]|\d+ [A-Z][a-z]+"),
+    ],
+)
+def test_the_times_below_the_chart_are_round(open_page, address, period, texts):
+    page = open_page(f"{address}#{period}")
+    wait_for_chart(page)
+
+    found = page.locator("#chart .sketch > text[text-anchor=middle]").all_text_contents()
+
+    assert 3 <= len(found) <= 11
+    assert all(re.fullmatch(texts, each) for each in found), found
 
 
 def test_a_year_shows_the_rise_in_words(open_page, address):
@@ -94,6 +163,7 @@ def test_the_chart_shows_languages_developers_and_models_too(open_page, address)
     page.wait_for_selector("#legend:has-text('claude')")
     # A name from outside is text in legend and chart.
     assert HOSTILE in page.inner_text("#legend")
+    point_at_chart(page)
     page.locator("#chart .nsewdrag").first.hover()
     page.wait_for_selector("#chart .hoverlayer text")
     assert "<img src=x" in page.locator("#chart .hoverlayer").text_content()
@@ -132,13 +202,17 @@ def test_bands_differ_without_colour(open_page, address):
     assert "Chinese open" in page.inner_text("#chart")
 
 
-def test_without_the_chart_library_the_numbers_are_there(open_page, monkeypatch):
+def test_without_the_chart_library_there_is_a_chart_and_no_picture(open_page, monkeypatch):
     monkeypatch.setattr("streams.web.assets.CHART_LIBRARY", "a_package_that_nobody_has")
     with served(made_up_sources()) as url:
         page = open_page(url)
-        page.wait_for_selector("#chart.empty")
+        wait_for_chart(page)
+        page.locator("#chart").hover()
 
-        assert "not installed" in page.inner_text("#chart")
+        page.get_by_role("button", name="Chart as PNG").click()
+
+        page.wait_for_selector("#chart-saved:has-text('not installed')")
+        assert page.locator("#chart .area").count() == 5
         assert page.locator("#origin-shares tbody tr").count() == 5
 
 

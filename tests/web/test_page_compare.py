@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 from made_up import made_up_sources, served
-from page_driver import column, plain, until, view_of, wait_for_chart
+from page_driver import column, plain, point_at_chart, until, view_of, wait_for_chart
 
 pytestmark = pytest.mark.browser
 
@@ -54,6 +54,8 @@ def test_against_the_period_before_the_chart_has_a_dashed_line_and_a_table(open_
     now, then, apart = (float(plain(column(page, "#compared", number)[-1])) for number in (2, 3, 4))
     assert apart == pytest.approx(now - then, abs=0.11)
     assert 2 < apart < 4
+    assert page.locator("#chart .other-line").count() == 1
+    point_at_chart(page)
     until(page, "document.querySelectorAll('#chart .scatterlayer .trace').length === 7")
     ((name, first, points),) = dashed_lines(page)
     assert name == "Chinese open, the period before"
@@ -90,7 +92,7 @@ def test_the_same_days_last_year_are_52_weeks_before(open_page, address):
     assert words.startswith("Against the same days last year, 2 Jun 2025 to 1 Jul 2025: ")
     assert "Same days last year" in page.inner_text("#compared thead")
     # What differs most lies at the bottom of the chart, where the dashed line is read off the axis.
-    wait_for_chart(page)
+    point_at_chart(page)
     until(page, "document.getElementById('chart').data.length > 7")
     first, dashed = page.evaluate(
         "(({ data }) => [data[0].name, data.at(-1).name])(document.getElementById('chart'))"
@@ -127,7 +129,7 @@ def test_without_a_history_nothing_is_compared_and_why_is_said(open_page, days, 
 
         assert page.locator("#compared").is_hidden()
         assert page.locator("#other-csv").is_hidden()
-        assert dashed_lines(page) == []
+        assert page.locator("#chart .other-line").count() == 0
         assert "Dashed" not in page.inner_text("#chart-note")
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from made_up import HOSTILE, made_up_note, made_up_notes, made_up_shifts, made_up_sources, served
-from page_driver import plain, wait_for_chart, wait_for_shifts
+from page_driver import plain, point_at_chart, wait_for_chart, wait_for_shifts
 
 pytestmark = pytest.mark.browser
 DAY = 86_400
@@ -29,7 +29,7 @@ def texts(page):
 
 def test_a_note_is_marked_at_its_time_and_its_mark_leads_to_its_text(open_page, address):
     page = open_page(address)
-    wait_for_chart(page)
+    point_at_chart(page)
     marks = page.locator("#marks .flag")
 
     assert marks.all_inner_texts() == ["1", "2"]
@@ -119,7 +119,7 @@ def test_a_chart_is_whole_where_notes_cannot_be_had(open_page, address):
     wait_for_chart(page)
 
     assert page.locator("#notes li").count() == 0
-    assert page.locator("#chart .scatterlayer .trace").count() == 5
+    assert page.locator("#chart .area").count() == 5
 
 
 @pytest.mark.parametrize(

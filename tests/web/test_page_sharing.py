@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from page_driver import until, view_of, wait_for_chart
+from page_driver import point_at_chart, until, view_of, wait_for_chart
 
 pytestmark = pytest.mark.browser
 DARK = "rgb(23, 22, 20)"
@@ -93,7 +93,7 @@ def test_the_reader_chooses_the_colours(open_page, address, scheme, other):
 
 def test_print_is_light_and_whole_whatever_the_theme(open_page, address):
     page = open_page(address, color_scheme="dark")
-    wait_for_chart(page)
+    point_at_chart(page)
     page.locator("#history-numbers summary").click()
     page.wait_for_selector("#history-numbers tbody tr")
     fill = "document.getElementById('chart').data[4].fillcolor"
@@ -136,9 +136,34 @@ def test_all_of_the_page_is_printed_before_anybody_has_scrolled(open_page, addre
         assert page.locator(mark).first.evaluate(adjust) == "exact"
 
 
+def test_the_chart_on_paper_is_light_and_in_its_place_though_nobody_pointed_at_it(
+    open_page, address
+):
+    page = open_page(address, color_scheme="dark")
+    wait_for_chart(page)
+    fill = "getComputedStyle(document.querySelector('#chart .area')).fill"
+    width = "document.querySelector('#chart .sketch').viewBox.baseVal.width"
+    dark = page.evaluate(fill)
+    page.emulate_media(media="print")
+    # A browser prints what stands when the event has been handled: nothing is waited for.
+    widths = page.evaluate(
+        "['beforeprint', 'afterprint', 'beforeprint'].map((name) => {"
+        f" dispatchEvent(new Event(name)); return {width}; }})"
+    )
+
+    assert (widths[0], widths[2]) == (660, 660)
+    assert page.evaluate(fill) != dark
+    inside = "e => { const { left, right } = e.getBoundingClientRect(); return [left, right]; }"
+    areas = page.locator("#chart .areas").evaluate(inside)
+    assert page.locator("#marks").evaluate(inside) == pytest.approx(areas, abs=3)
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    until(page, f"{width} > 1000")
+
+
 def test_the_chart_fits_on_paper_and_its_notes_lie_on_it(open_page, address):
     page = open_page(address)
-    wait_for_chart(page)
+    point_at_chart(page)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     until(page, "document.querySelector('#chart .main-svg').clientWidth === 660")

@@ -1,6 +1,7 @@
-// The stacked area, drawn by the chart library that the worker serves from its own package.
+// The stacked area: drawn by the page itself, and by the chart library that the worker serves from its
+// own package once a reader points at it. The library is fifteen times as much as all the rest.
 
-import { sketch } from "./sketch.js";
+import { MARGINS, namesOf, QUARTERS, sketch, ticksOf } from "./sketch.js";
 
 const LIBRARY = document.querySelector("meta[name=chart-library]").content;
 const SHAPES = { "": "", slash: "/", backslash: "\\", dots: ".", cross: "x", lines: "-", bars: "|" };
@@ -21,37 +22,68 @@ function library() {
   return loading;
 }
 
-// The library is large beside the rest of the page: on a phone it waits until the reader scrolls.
-const NEAR = "500px";
-const near = new Promise((resolve) => {
-  const observer = new IntersectionObserver((entries) => {
-    if (entries.some((entry) => entry.isIntersecting)) { observer.disconnect(); resolve(); }
-  }, { rootMargin: NEAR });
-  observer.observe(document.getElementById("chart"));
-});
-
 // As page.css has it for print: no script is told how wide the paper is, and this fits on A4 and Letter.
 const PAPER = { width: 660, height: 230 };
 let isPaper = false;
 export function toPaper(is) { isPaper = is; }
 
-let newest = 0;
+// What was drawn last, to be drawn again by the library or in another size; null where words stand.
+let last = null;
+const isOfLibrary = (chart) => chart.classList.contains("js-plotly-plot");
+const sizeOf = (chart) => (isPaper ? PAPER : { width: chart.clientWidth, height: chart.clientHeight });
 
 // times: starts of the steps and the end of the last one, as texts of a date axis.
 // bands: bottom to top, {name, short, paint, pattern, ratios}, one ratio a time. line: {name, times,
 // ratios} of another period, or null.
-export async function draw(chart, { times, bands, labels, line }) {
-  const turn = ++newest;
-  // Reading the library takes a second, and the areas alone a few milliseconds.
-  if (!chart.classList.contains("js-plotly-plot")) sketch(chart, { times, bands });
-  // What has been loaded draws at once: a browser that prints does not wait for a promise.
-  if (!window.Plotly) {
-    await near;
-    await library();
+export async function draw(chart, what) {
+  last = what;
+  watch(chart);
+  if (isOfLibrary(chart)) await drawByLibrary(chart);
+  else {
+    sketch(chart, what, sizeOf(chart));
+    if (isPointedAt) bringNumbers(chart);
   }
-  // While this waited, something newer may have been requested or shown.
-  if (turn !== newest) return;
+}
+
+// The pointer may be there before the chart is.
+let isPointedAt = false;
+{
+  const chart = document.getElementById("chart");
+  for (const event of ["pointerenter", "pointerdown"]) chart.addEventListener(event, () => { isPointedAt = true; bringNumbers(chart); });
+  chart.addEventListener("pointerleave", () => { isPointedAt = false; });
+}
+
+let isWatched = false;
+function watch(chart) {
+  if (isWatched) return;
+  isWatched = true;
+  let width = chart.clientWidth;
+  new ResizeObserver(() => {
+    if (chart.clientWidth === width) return;
+    width = chart.clientWidth;
+    if (last && !isPaper && !isOfLibrary(chart)) sketch(chart, last, sizeOf(chart));
+  }).observe(chart);
+}
+
+// The numbers at the pointer are the library's.
+async function bringNumbers(chart) {
+  if (!last || isOfLibrary(chart) || !LIBRARY || chart.classList.contains("is-loading")) return;
+  chart.classList.add("is-loading");
+  try {
+    await library();
+    if (last) await drawByLibrary(chart);
+    chart.removeAttribute("title");
+  } catch {
+    // The chart stands without it, and is pointed at again; this is read where the numbers would be.
+    chart.title = "The numbers at the pointer could not be loaded.";
+  } finally {
+    chart.classList.remove("is-loading");
+  }
+}
+
+async function drawByLibrary(chart) {
   const { Plotly } = window;
+  const { times, bands, labels, line } = last;
   const css = getComputedStyle(document.documentElement);
   const colour = (name) => css.getPropertyValue(`--${name}`).trim();
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("soft") };
@@ -75,15 +107,15 @@ export async function draw(chart, { times, bands, labels, line }) {
   }
   const layout = {
     ...(isPaper ? { ...PAPER, autosize: false } : { autosize: true }),
-    margin: { l: 46, r: 4, t: 10, b: 38 },
+    margin: { l: MARGINS.left, r: MARGINS.right, t: MARGINS.top, b: MARGINS.bottom },
     paper_bgcolor: "transparent", plot_bgcolor: "transparent", font,
     hovermode: "x unified", hoverlabel: { namelength: 40, bgcolor: colour("ground"), bordercolor: colour("line"), font: { ...font, color: colour("ink") } },
     dragmode: false,
-    xaxis: { type: "date", range: [times[0], times.at(-1)], fixedrange: true, showgrid: false, linecolor: colour("line"), ticks: "outside", tickcolor: colour("line"), nticks: Math.max(3, Math.floor((isPaper ? PAPER.width : chart.clientWidth) / 110)), hoverformat: labels },
-    yaxis: { range: [0, 100], fixedrange: true, tickvals: [0, 25, 50, 75, 100], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"], gridcolor: colour("line"), zeroline: false },
-    annotations: bandLabels(times, bands, font, colour, isPaper ? PAPER.height : chart.clientHeight),
+    xaxis: { type: "date", range: [times[0], times.at(-1)], fixedrange: true, showgrid: false, linecolor: colour("line"), ticks: "outside", tickcolor: colour("line"), ...tickTexts(times, sizeOf(chart).width), hoverformat: labels },
+    yaxis: { range: [0, 100], fixedrange: true, tickvals: QUARTERS, ticktext: QUARTERS.map((each) => `${each} %`), gridcolor: colour("line"), zeroline: false },
+    annotations: bandLabels(times, bands, font, colour, sizeOf(chart).height),
   };
-  if (!chart.classList.contains("js-plotly-plot")) chart.replaceChildren();
+  if (!isOfLibrary(chart)) chart.replaceChildren();
   const wasPaper = chart.layout?.width === PAPER.width;
   await Plotly.react(chart, traces, layout, { displayModeBar: false, responsive: true, doubleClick: false });
   if (wasPaper && !isPaper) Plotly.Plots.resize(chart);
@@ -93,8 +125,9 @@ const PICTURE = { width: 1280, height: 640 };
 
 // The chart as a picture, with the words above it and a legend: a blob.
 export async function picture(chart, format, words) {
-  if (!chart.classList.contains("js-plotly-plot")) throw new Error("There is no chart to save.");
+  if (!last) throw new Error("There is no chart to save.");
   const Plotly = await library();
+  if (!isOfLibrary(chart)) await drawByLibrary(chart);
   const ground = getComputedStyle(document.documentElement).getPropertyValue("--ground").trim();
   const layout = {
     ...chart.layout, paper_bgcolor: ground, title: { text: escapeText(words), x: 0.01, font: { size: 16 } },
@@ -107,28 +140,24 @@ export async function picture(chart, format, words) {
 }
 
 export function say(chart, text) {
-  newest += 1;
-  if (chart.classList.contains("js-plotly-plot")) window.Plotly?.purge(chart);
+  last = null;
+  if (isOfLibrary(chart)) window.Plotly.purge(chart);
   chart.className = "chart empty";
   chart.replaceChildren(text);
 }
 
+// The same ticks as before the library came.
+function tickTexts(times, width) {
+  const found = ticksOf(times, width);
+  return { tickvals: found.map(({ at }) => new Date(at).toISOString().slice(0, 19)), ticktext: found.map(({ text }) => text) };
+}
+
 // The name of a band, written into it at the right edge, wherever it is thick enough there.
 function bandLabels(times, bands, font, colour, height) {
-  const last = times.length - 1;
-  const found = [];
-  let below = 0;
-  for (const band of bands) {
-    const thick = band.ratios[last] * 100;
-    if ((thick / 100) * height >= 26) {
-      found.push({
-        x: times[last], y: below + thick / 2, xanchor: "right", yanchor: "middle", xshift: -6, showarrow: false,
-        text: escapeText(band.short), font: { ...font, color: colour("ink") }, bgcolor: colour("ground"), opacity: 0.86, borderpad: 2,
-      });
-    }
-    below += thick;
-  }
-  return found;
+  return namesOf(bands, height).map(({ short, middle }) => ({
+    x: times.at(-1), y: middle, xanchor: "right", yanchor: "middle", xshift: -6, showarrow: false,
+    text: escapeText(short), font: { ...font, color: colour("ink") }, bgcolor: colour("ground"), opacity: 0.86, borderpad: 2,
+  }));
 }
 
 // The library reads a few tags in texts: a key from outside stays the text it is.

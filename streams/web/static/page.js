@@ -1,14 +1,14 @@
 // The page: what is asked for, when, and which part of it shows the answer.
 
 import { showAnswer, showPart } from "./answer.js";
-import { ask } from "./ask.js";
+import { ask, askEarly } from "./ask.js";
 import { toPaper } from "./chart.js";
 import { byId, choice, el, fill } from "./dom.js";
 import { filterQuery, isCounted, isFiltered, isSame, nameOf, notCounted, showCrumbs } from "./filter.js";
 import { showPipeline, showStatus } from "./health.js";
 import { showHistory, showNoHistory } from "./history.js";
 import { listen } from "./live.js";
-import { fetchHistory, FIRST_RANGES, NO_TENANT_RANGE, ownRange, RANGES, tenantRange } from "./points.js";
+import { fetchHistory, FIRST_RANGES, historyAddress, NO_TENANT_RANGE, ownRange, RANGES, tenantRange, WHOLE_POINTS } from "./points.js";
 import { offerPictures } from "./share.js";
 import { change, expectedOf, itemOf, showMovers, showShifts } from "./shifts.js";
 import { isServedKnown, isServedSeen, onServedSeen, showMore, showServed } from "./served.js";
@@ -60,7 +60,8 @@ function rangeNow() {
 }
 const shiftNow = () => (view.shift ? { ...view.shift, measure: view.measure, window: view.window } : null);
 
-// Rounds of questions, one question at a time: a slow worker is never asked faster than it answers.
+// Rounds of questions, each after the answers of the one before: a slow worker is never asked faster
+// than it answers.
 let isAsking = false;
 let isWanted = false;
 async function refresh() {
@@ -75,6 +76,14 @@ async function refresh() {
   } finally {
     isAsking = false;
   }
+}
+
+// What the first view is of, all at once: the shares are answered first, and shown. The time of the
+// worker is not known yet: where it is far from the clock's, the history is asked for again.
+function askFirst() {
+  if (document.hidden) return;
+  const isOfDays = isCounted(view.filter, view.over) && !isOfTenants();
+  askEarly([sharesAddress(), "api/v1/notes", ...(isOfDays ? [historyAddress(view.over, rangeNow(), asOfNow(), null, filterQuery(view.filter))] : []), "api/v1/shifts"]);
 }
 
 // The shares, and what else is due.
@@ -97,6 +106,7 @@ function dimensionsNow() {
   return [...wanted].filter((dimension) => dimension.length && isCounted(view.filter, dimension)).join(",");
 }
 
+const sharesAddress = () => `api/v1/shares?dimensions=${dimensionsNow()}${filterQuery(view.filter)}`;
 let isServedDue = false;
 // What has come may still be of what was chosen before.
 const isShown = () => shares && isSame(shares.filter ?? {}, view.filter);
@@ -104,7 +114,7 @@ const isShown = () => shares && isSame(shares.filter ?? {}, view.filter);
 async function askShares() {
   const isWithServed = isServedDue;
   try {
-    shares = withProviders(await ask(`api/v1/shares?dimensions=${dimensionsNow()}${filterQuery(view.filter)}`), shares);
+    shares = withProviders(await ask(sharesAddress()), shares);
     answeredAt = performance.now();
     failure = "";
     if (isWithServed) isServedDue = false;
@@ -163,7 +173,7 @@ async function askHistory() {
     // Whoever chose something else in the meantime gets that.
     if (over !== view.over || asked.key !== rangeNow().key || part !== filterQuery(view.filter) || against !== view.against) { due.history = -Infinity; isWanted = true; return; }
     const shorter = !asked.isOfTenants && !view.from && !view.to && FIRST_RANGES[FIRST_RANGES.indexOf(asked.key) + 1];
-    if (shorter && !view.range && body.points.length < 2) {
+    if (shorter && !view.range && body.points.length < WHOLE_POINTS) {
       range = shorter;
       showChoices();
       await askHistory();
@@ -405,4 +415,5 @@ offerPictures(() => {
 // The time in which the page was hidden does not count as silence of the worker.
 document.addEventListener("visibilitychange", () => { answeredAt = performance.now(); });
 setInterval(() => { if (!document.hidden) showLine(); }, 1000);
+askFirst();
 listen("api/v1/events", refresh);

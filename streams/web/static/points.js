@@ -44,7 +44,9 @@ export function tenantRange(range, asOf) {
   return { ...range, step: "1h", merge: isDay ? 3600 : 10_800, labels: isDay ? "%a %H:%M" : "%a %-d %b %H:%M", point: `${isDay ? "hour" : "3 hours"}${range.local ? "" : " (UTC)"}`, isOfTenants: true };
 }
 export const NO_TENANT_RANGE = "Tenants are counted by the hour, for nine days: choose Day or Week.";
-// A young deployment has no days yet: until the reader chooses, the longest of these with two points.
+// A young deployment has no days yet: until the reader chooses, the longest of these with a whole point
+// in it. Of the first and the last one, only a part may have data.
+export const WHOLE_POINTS = 3;
 export const FIRST_RANGES = ["28d", "24h", "1h"];
 
 // The start of the step that holds a time; weeks are from Monday, as the worker's are (UTC).
@@ -54,9 +56,11 @@ export function stepStart(unix, seconds) {
   return Math.floor((unix - offset) / seconds) * seconds + offset;
 }
 
-// part: the query of a filter, as it is appended.
+const SECONDS = { "10s": 10, "5m": 300, "1h": 3600 };
+// part: the query of a filter, as it is appended. A period that ends now starts with a whole point, so
+// that its address is the same for as long as the point lasts; weeks start with a day.
 export function historyAddress(dimension, range, asOf, format, part = "") {
-  const query = new URLSearchParams({ dimension, step: range.step, start: String(range.start ?? Math.floor(asOf - range.seconds)) });
+  const query = new URLSearchParams({ dimension, step: range.step, start: String(range.start ?? stepStart(asOf - range.seconds, range.merge ?? SECONDS[range.step] ?? DAY)) });
   if (range.end) query.set("end", String(range.end));
   if (format) query.set("format", format);
   return `api/v1/history?${query}${part}`;
