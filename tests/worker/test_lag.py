@@ -1,4 +1,4 @@
-"""What a worker logs about the lag while Kafka is away."""
+"""The lag: what is a backlog, and what a worker logs while Kafka is away."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streams.web.snapshot import STATES
 from streams.worker import publisher as module
 from streams.worker.clock import Clock
 from streams.worker.owned import Owned
-from streams.worker.publisher import LAG_WARNING_INTERVAL_SECONDS, Publisher
+from streams.worker.publisher import BACKLOG_EVENTS, LAG_WARNING_INTERVAL_SECONDS, Publisher
 
 
 class Follower:
@@ -93,3 +93,14 @@ def test_that_kafka_is_away_is_logged_once_a_minute_and_not_at_every_question(ca
         each.startswith("Kafka does not say where usage ends (TimeoutError)")
         for each in caplog.messages
     )
+
+
+def test_many_events_that_wait_are_a_backlog():
+    publisher = made(Follower())
+    asyncio.run(publisher.read_ends())
+    publisher.take_snapshot(1_800_000_000.0)
+    assert not publisher.has_backlog()
+
+    publisher.ends = {0: BACKLOG_EVENTS, 1: 1}
+    publisher.take_snapshot(1_800_000_001.0)
+    assert publisher.has_backlog()
