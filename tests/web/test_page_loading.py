@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from made_up import made_up_sources, served
 from page_driver import SHIFT, wait_for_chart, wait_for_movers
 
 pytestmark = pytest.mark.browser
@@ -13,7 +14,13 @@ pytestmark = pytest.mark.browser
 STATIC = Path(__file__).parents[2] / "streams" / "web" / "static"
 
 
-def test_the_page_loads_nothing_from_elsewhere_and_stays_small(open_page, browser, address):
+@pytest.fixture(scope="module")
+def address():
+    with served(made_up_sources()) as url:
+        yield url
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_stays_small(browser, address):
     context = browser.new_context()
     page = context.new_page()
     session = context.new_cdp_session(page)
