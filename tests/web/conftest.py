@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from urllib.parse import urlsplit
@@ -18,8 +19,8 @@ SHARED = {"color_scheme", "reduced_motion", "permissions"}
 LAUNCH = {"executable_path": CHROMIUM, "args": ["--no-sandbox"]}
 
 
-@pytest.fixture(scope="module")
-def playwright():
+@pytest.fixture(scope="session")
+def _playwright():
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -30,10 +31,25 @@ def playwright():
             pytest.fail(f"{what} is not installed, and CI must drive the page")
         pytest.skip(f"{what} is not installed")
     with sync_playwright() as running:
-        yield running
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield running, loop
+        asyncio._set_running_loop(loop)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def playwright(_playwright):
+    """Playwright, whose event loop counts as running during a test of the page only.
+
+    It stays for all modules, and a test that runs a loop of its own could not while it does.
+    """
+    running, loop = _playwright
+    asyncio._set_running_loop(loop)
+    yield running
+    asyncio._set_running_loop(None)
+
+
+@pytest.fixture
 def browser(playwright):
     """A browser whose contexts have nothing in common."""
     chromium = playwright.chromium.launch(**LAUNCH)
@@ -42,17 +58,25 @@ def browser(playwright):
 
 
 @pytest.fixture(scope="session")
-def profile(tmp_path_factory):
-    """A directory in which Chromium keeps the chart library compiled, which takes a second."""
-    return tmp_path_factory.mktemp("profile")
-
-
-@pytest.fixture(scope="module")
-def tabs(playwright, profile):
-    """A window with one profile: its pages share files and what is compiled of them."""
-    context = playwright.chromium.launch_persistent_context(profile, **LAUNCH)
+def _tabs(_playwright, tmp_path_factory):
+    running, loop = _playwright
+    asyncio._set_running_loop(loop)
+    profile = tmp_path_factory.mktemp("profile")
+    context = running.chromium.launch_persistent_context(profile, **LAUNCH)
+    asyncio._set_running_loop(None)
     yield context
+    asyncio._set_running_loop(loop)
     context.close()
+    asyncio._set_running_loop(None)
+
+
+@pytest.fixture
+def tabs(playwright, _tabs):
+    """A window with one profile: its pages share files and what is compiled of them.
+
+    Chromium takes a second to read the chart library, and keeps it for the next page.
+    """
+    return _tabs
 
 
 @pytest.fixture
