@@ -219,7 +219,7 @@ def served(sources, port=0, access=None):
     thread.start()
 
     def run(coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(60)
 
     app = make_app(sources, access)
     try:
@@ -234,5 +234,5 @@ def served(sources, port=0, access=None):
     finally:
         run(runner.cleanup())
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         loop.close()

@@ -69,7 +69,7 @@ class WorkerProcess:
         return self
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=20) as answer:
             body = answer.read()
         return body.decode() if path == "/metrics" else orjson.loads(body)
 

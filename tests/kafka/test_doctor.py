@@ -30,7 +30,7 @@ def tokenshare(worker, *arguments):
         env=os.environ | worker.environment,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
         check=False,
     )
 

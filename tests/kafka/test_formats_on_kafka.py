@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 from odd import CONTROLS, NONCHARACTERS, PLACES
+from processes import WAIT_SECONDS
 from test_worker import GOOD, produce, read_all
 
 from streams.classify.enrichment import KINDS
@@ -226,6 +227,6 @@ def test_a_format_that_is_pinned_and_one_by_a_mapping(bootstrap, make_worker):
 def test_a_wrong_setting_of_formats_names_itself(make_worker, settings, said):
     worker = make_worker(**settings).start()
 
-    assert worker.process.wait(30) == 1
+    assert worker.process.wait(WAIT_SECONDS) == 1
     assert said in worker.tail()
     assert "Traceback" not in worker.tail()

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 from bridge_posts import BridgeProcess
-from processes import wait_until
+from processes import WAIT_SECONDS, wait_until
 from scram_cluster import PASSWORD, USER, ScramCluster
 from secure import SecureKafka
 from test_doctor import tokenshare
@@ -87,7 +87,7 @@ def test_a_login_that_stays_refused_ends_the_worker_with_3(broker, make_worker, 
     worker.start().wait_ready()
     broker.set_password(OTHER)
 
-    assert worker.process.wait(60) == 3
+    assert worker.process.wait(WAIT_SECONDS) == 3
     assert "TOKENSHARE_SASL_PASSWORD_FILE" in worker.tail()
     assert "Refused for 4 s" in worker.tail()
 

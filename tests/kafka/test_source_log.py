@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 from apache import ApacheKafka
 from kafka.admin import KafkaAdminClient
 from laws import some
-from processes import wait_until
+from processes import WAIT_SECONDS, wait_until
 from test_worker import GOOD, produce
 
 pytestmark = [
@@ -101,7 +101,7 @@ def test_a_second_deployment_in_the_group_is_refused_and_the_first_goes_on(broke
     wait_until(lambda: position(first)["position"] == 30, "the position is written")
     second = make_worker(topic=f"{topic}-2").start()
 
-    assert second.process.wait(40) == 1
+    assert second.process.wait(WAIT_SECONDS) == 1
     assert "another deployment uses this group" in second.log.read_text()
     produce(broker.bootstrap, topic, [VALUE] * 90)
     first.wait_counted(180)
