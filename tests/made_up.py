@@ -243,21 +243,32 @@ def made_up_sources(state="shifted", **changes):
     )
 
 
+#: The port of the last server: at the same address a browser has the files already.
+_last = [0]
+
+
 @contextmanager
 def served(sources, port=0, access=None):
-    """Serve the page from a thread of its own; gives its address."""
+    """Serve the page from a thread of its own; gives its address, the one before if it is free."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
     def run(coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(60)
 
-    runner = run(serve(make_app(sources, access), "127.0.0.1", port))
+    app = make_app(sources, access)
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        runner = run(serve(app, "127.0.0.1", port or _last[0]))
+    except OSError:
+        if port:
+            raise
+        runner = run(serve(make_app(sources, access), "127.0.0.1", 0))
+    _last[0] = runner.addresses[0][1]
+    try:
+        yield f"http://127.0.0.1:{_last[0]}/"
     finally:
         run(runner.cleanup())
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         loop.close()

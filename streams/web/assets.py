@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,16 +91,22 @@ class Asset:
 
 def chart_library() -> tuple[str, Asset] | None:
     """Return path below `static/` and file of the chart library, or None if not installed."""
-    spec = find_spec(CHART_LIBRARY)
+    return _library(CHART_LIBRARY)
+
+
+@cache
+def _library(package: str) -> tuple[str, Asset] | None:
+    # Once for all servers of a process: reading is quick, compressing is not.
+    spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return None
     file = Path(spec.submodule_search_locations[0]) / CHART_LIBRARY_FILE
     try:
-        body, release = file.read_bytes(), version(CHART_LIBRARY)
+        body, release = file.read_bytes(), version(package)
     except (OSError, PackageNotFoundError):
         return None
     asset = Asset(body, CONTENT_TYPES[".js"], FOREVER)
-    return f"vendor/{CHART_LIBRARY}-{release}.min.js", asset
+    return f"vendor/{package}-{release}.min.js", asset
 
 
 def _on_the_wire(path: Path) -> str:

@@ -48,7 +48,7 @@ def tokenshare(
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
         check=False,
     )
 
@@ -57,7 +57,7 @@ def test_the_help_names_every_command_and_imports_none():
     heavy = {"aiokafka", "faust", "kafka", "numpy", "pydantic", "msgspec"}
     script = "import sys, streams.cli as c\ntry: c.cli(['--help'])\nfinally: print(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=90, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=True
     )
 
     assert all(f"\n  {name} " in done.stdout for name in cli.COMMANDS)
@@ -88,7 +88,7 @@ def test_the_script_of_a_shell_asks_tokenshare(shell):
     assert called("completion", SHELL=f"/usr/bin/{shell}").stdout == script
     assert called("completion", SHELL="/bin/csh").returncode == 2
     if shutil.which(shell):
-        subprocess.run([shell, "-n"], input=script, text=True, timeout=90, check=True)
+        subprocess.run([shell, "-n"], input=script, text=True, timeout=300, check=True)
 
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
@@ -139,7 +139,7 @@ def test_output_that_has_no_room_is_reported_without_a_traceback(arguments, tmp_
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=90,
+            timeout=300,
             check=False,
         )
 
@@ -181,7 +181,7 @@ def test_a_command_that_reads_a_terminal_says_so(command):
             stdin=slave,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=300,
             check=False,
         )
     finally:

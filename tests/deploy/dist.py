@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,10 +29,16 @@ PROBES = (
 )
 
 
+@cache
+def _index() -> str:
+    """Return pip's index; empty where it has none of its own."""
+    asked = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def _environment() -> dict[str, str]:
     """Return an environment in which uv takes pip's index, and trusts what the machine trusts."""
-    asked = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
-    index = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    index = _index()
     found = {"UV_NATIVE_TLS": "1", "NO_COLOR": "1"} | ({"UV_INDEX_URL": index} if index else {})
     # A path of the checkout would make the package importable where it is not installed.
     return found | {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

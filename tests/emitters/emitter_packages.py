@@ -74,9 +74,10 @@ def _cached(name: str, files: Sequence[Path], make: Callable[[Path], None]) -> P
 
 
 def _make_environment(target: Path) -> None:
-    _run([sys.executable, "-m", "venv", str(target)], target)
-    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    _run([str(target / "bin/python"), *install, "-r", REQUIREMENTS.name], target)
+    # With this interpreter's own pip: to install one there takes longer than to have it fail.
+    _run([sys.executable, "-m", "venv", "--without-pip", str(target)], target)
+    pip = ["-m", "pip", "--python", str(target / "bin/python"), "--disable-pip-version-check"]
+    _run([sys.executable, *pip, "install", "--quiet", "--no-deps", "-r", REQUIREMENTS.name], target)
 
 
 def _make_modules(target: Path) -> None:

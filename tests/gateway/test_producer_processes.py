@@ -38,7 +38,8 @@ def test_without_a_broker_the_exit_does_not_hang(absent, topic):
         absent,
         topic,
     )
-    assert spent < module.CLOSE_SECONDS + 8.0
+    # With the start of an interpreter, beside other work. Without an end it would go on for ever.
+    assert spent < module.CLOSE_SECONDS + 30.0
     assert "1 usage events had not reached Kafka" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -17,7 +17,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
 from forked import Forked
-from processes import wait_until
+from processes import WAIT_SECONDS, wait_until
 
 from streams.demo.broker import free_port
 
@@ -98,7 +98,7 @@ class BridgeProcess:
     def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
+        return self.process.wait(WAIT_SECONDS)
 
 
 @pytest.fixture
@@ -161,11 +161,11 @@ def records(bootstrap: str, topic: str, least: int, quiet: float = 0.5) -> list[
         found: list[Any] = []
         await consumer.start()
         try:
-            deadline = time.monotonic() + 15
+            deadline = time.monotonic() + WAIT_SECONDS
             while time.monotonic() < deadline:
                 for rows in (await consumer.getmany(timeout_ms=100)).values():
                     found += rows
-                    deadline = time.monotonic() + (15 if len(found) < least else quiet)
+                    deadline = time.monotonic() + (WAIT_SECONDS if len(found) < least else quiet)
         finally:
             await consumer.stop()
         return found

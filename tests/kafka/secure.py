@@ -19,7 +19,7 @@ from kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
-from processes import WorkerProcess
+from processes import WAIT_SECONDS, WorkerProcess
 from test_doctor import tokenshare
 
 from streams.demo.broker import free_port
@@ -71,7 +71,7 @@ def fails_at_once(worker: WorkerProcess, setting: str) -> None:
     worker.start()
 
     assert worker.process is not None
-    assert worker.process.wait(40) == NO_BROKER
+    assert worker.process.wait(WAIT_SECONDS) == NO_BROKER
     # It does not wait for the minute that an absent broker is given.
     assert time.monotonic() - started < 30
     assert setting in worker.tail()

@@ -33,7 +33,7 @@ def test_two_that_want_the_jars_at_once_fetch_them_once(tmp_path):
         )
         for _ in range(2)
     ]
-    found = [each.communicate(timeout=30)[0].strip() for each in asking]
+    found = [each.communicate(timeout=300)[0].strip() for each in asking]
     assert found[0] == found[1]
     assert found[0].endswith(b"a.jar")
     assert (tmp_path / "fetches").read_text() == "fetched\n"

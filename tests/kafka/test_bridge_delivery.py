@@ -18,7 +18,7 @@ from apache import ApacheKafka
 from bridge_posts import EVENT, GOOD, SECRET, TOKEN, BridgeProcess, packed, records, span
 from frozen import freeze
 from kafka.admin import KafkaAdminClient, NewTopic
-from processes import wait_until
+from processes import WAIT_SECONDS, wait_until
 
 from streams.classify.tenant import marked
 from streams.demo.broker import EmbeddedBroker, free_port
@@ -198,7 +198,7 @@ def test_what_litellms_own_callback_posts_is_accepted(make_bridge, bootstrap, to
         [sys.executable, "-c", LITELLM.replace("SECRET", repr(SECRET))],
         env=os.environ | environment,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     found = records(bootstrap, topic, 20)
 
@@ -368,21 +368,21 @@ def test_without_a_broker_it_waits_says_so_and_ends_with_3(make_bridge):
     assert bridge.ready()[0] == 503
     assert bridge.ask("GET", "/healthz")[0] == 200
     assert bridge.post(EVENT)[0] == 503
-    assert bridge.process.wait(15) == 3
+    assert bridge.process.wait(WAIT_SECONDS) == 3
     assert f"no Kafka at {nowhere} yet, waiting" in bridge.said()
     assert "Traceback" not in bridge.said()
 
 
 def test_a_bridge_that_anybody_could_post_to_does_not_start(make_bridge):
     bridge = make_bridge(bridge_host="0.0.0.0")
-    assert bridge.process.wait(15) == 1
+    assert bridge.process.wait(WAIT_SECONDS) == 1
     assert "TOKENSHARE_BRIDGE_TOKEN" in bridge.said()
     assert "Traceback" not in bridge.said()
 
 
 def test_a_second_bridge_on_a_port_says_which_setting_to_change(make_bridge, shared):
     bridge = make_bridge(bridge_port=shared.port)
-    assert bridge.process.wait(15) == 1
+    assert bridge.process.wait(WAIT_SECONDS) == 1
     assert "TOKENSHARE_BRIDGE_PORT" in bridge.said()
     assert "Traceback" not in bridge.said()
 
@@ -396,5 +396,5 @@ def test_a_pinned_format_of_posts_is_not_a_format_of_workers(make_bridge):
 
 def test_a_topic_that_is_missing_and_may_not_be_made_is_named(make_bridge, topic):
     bridge = make_bridge(create_topics="false")
-    assert bridge.process.wait(15) == 1
+    assert bridge.process.wait(WAIT_SECONDS) == 1
     assert f"Topic {topic} does not exist" in bridge.said()

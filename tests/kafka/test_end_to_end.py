@@ -164,9 +164,9 @@ def look(link: str) -> tuple[str, str, list[str]]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.extend([said.text] * (said.type == "error")))
         page.goto(link)
-        page.wait_for_selector("#shift-list details[open]", timeout=30_000)
+        page.wait_for_selector("#shift-list details[open]", timeout=90_000)
         if "dimension=model" not in link:
-            page.wait_for_selector("#shift-list details[open] .of-movers", timeout=30_000)
+            page.wait_for_selector("#shift-list details[open] .of-movers", timeout=90_000)
         headline = page.inner_text("h1")
         opened = page.inner_text("#shift-list details[open]")
         browser.close()
@@ -236,7 +236,7 @@ def test_a_shift_is_one_notification_and_is_on_the_page(bootstrap, make_worker, 
     def shifts():
         return [body for body in hook.bodies if body["path"] == "/shares"]
 
-    wait_until(shifts, "a notification", 90)
+    wait_until(shifts, "a notification", 180)
     time.sleep(12)
     (body,) = shifts()
     (alert,) = body["alerts"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 from odd import CONTROLS, NONCHARACTERS, PLACES
+from processes import WAIT_SECONDS
 from test_worker import GOOD, produce, read_all
 
 from streams.classify.enrichment import KINDS
@@ -58,18 +59,19 @@ def test_formats_are_read_side_by_side_and_each_item_counts(bootstrap, make_work
         b'{"started_at": 1, "latencies": {}, "route": {}}',
     ]
     produce(bootstrap, make_worker.topic, values)
-    worker.wait_counted(8)
 
-    assert worker.records() == {
-        "counted/": 8,
-        "cache_hit/": 1,
-        "skipped/no_usage": 1,
-        "skipped/stream_chunk": 1,
-        "skipped/empty_batch": 1,
-        "skipped/no_llm": 1,
-        "rejected/missing_field": 1,
-        "rejected/bad_count": 1,
-    }
+    worker.wait_records(
+        {
+            "counted/": 8,
+            "cache_hit/": 1,
+            "skipped/no_usage": 1,
+            "skipped/stream_chunk": 1,
+            "skipped/empty_batch": 1,
+            "skipped/no_llm": 1,
+            "rejected/missing_field": 1,
+            "rejected/bad_count": 1,
+        }
+    )
     (letter,) = read_all(bootstrap, f"{make_worker.topic}-dead-letter", 1)
     headers = dict(letter.headers)
     assert letter.value == values[7]
@@ -191,13 +193,14 @@ def test_spans_of_one_request_count_once_also_after_crashes(bootstrap, make_work
         partitions=1,
     )
     worker = make_worker().start().wait_ready()
-    worker.wait_counted(102)
 
-    assert worker.records() == {
-        "counted/": 102,
-        "skipped/duplicate": 100,
-        "skipped/not_a_request": 200,
-    }
+    worker.wait_records(
+        {
+            "counted/": 102,
+            "skipped/duplicate": 100,
+            "skipped/not_a_request": 200,
+        }
+    )
 
 
 def test_a_format_that_is_pinned_and_one_by_a_mapping(bootstrap, make_worker):
@@ -226,6 +229,6 @@ def test_a_format_that_is_pinned_and_one_by_a_mapping(bootstrap, make_worker):
 def test_a_wrong_setting_of_formats_names_itself(make_worker, settings, said):
     worker = make_worker(**settings).start()
 
-    assert worker.process.wait(30) == 1
+    assert worker.process.wait(WAIT_SECONDS) == 1
     assert said in worker.tail()
     assert "Traceback" not in worker.tail()

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from apache import ApacheKafka
 from kafka.admin import KafkaAdminClient, NewTopic
-from processes import wait_until
+from processes import WAIT_SECONDS, wait_until
 
 from streams.kafka import group_join
 from streams.settings import load
@@ -34,7 +34,7 @@ def refusal(worker):
 def test_a_session_timeout_that_the_broker_refuses_ends_the_start(strict, make_worker):
     worker = make_worker(bootstrap_servers=strict, session_timeout_seconds="3").start()
 
-    assert worker.process.wait(60) == 1
+    assert worker.process.wait(WAIT_SECONDS) == 1
     assert "TOKENSHARE_SESSION_TIMEOUT_SECONDS" in worker.tail()
 
 

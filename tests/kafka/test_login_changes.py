@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 from bridge_posts import BridgeProcess
-from processes import wait_until
+from processes import WAIT_SECONDS, wait_until
 from scram_cluster import PASSWORD, USER, ScramCluster
 from secure import SecureKafka
 from test_doctor import tokenshare
@@ -87,7 +87,7 @@ def test_a_login_that_stays_refused_ends_the_worker_with_3(broker, make_worker, 
     worker.start().wait_ready()
     broker.set_password(OTHER)
 
-    assert worker.process.wait(60) == 3
+    assert worker.process.wait(WAIT_SECONDS) == 3
     assert "TOKENSHARE_SASL_PASSWORD_FILE" in worker.tail()
     assert "Refused for 4 s" in worker.tail()
 
@@ -128,7 +128,7 @@ def test_a_bridge_whose_login_stays_refused_ends_with_3(broker, tmp_path, passwo
             bridge.post({"model": "qwen3-8b", "usage": {"prompt_tokens": 1}})
         return bridge.process.poll() is not None
 
-    wait_until(has_ended, "the end", 60)
+    wait_until(has_ended, "the end")
     assert bridge.process.returncode == 3
     assert "Refused for 4 s" in bridge.said()
     assert "Traceback" not in bridge.said()

@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 from apache import ApacheKafka
-from processes import wait_until
+from processes import WAIT_SECONDS, wait_until
 from secure import fails_at_once
 from test_doctor import tokenshare
 from token_server import AUDIENCE, SECRET, TokenServer
@@ -193,7 +193,7 @@ def test_an_endpoint_that_stays_away_ends_the_start(login, tokens, make_worker):
         **login | {"sasl_oauth_token_url": f"http://127.0.0.1:{free_port()}/token"},
         broker_wait_seconds="2",
     ).start()
-    assert worker.process.wait(40) == 3
+    assert worker.process.wait(WAIT_SECONDS) == 3
     assert "TOKENSHARE_SASL_OAUTH_TOKEN_URL" in worker.tail()
     assert "ConnectionRefusedError" in worker.tail()
 

@@ -11,7 +11,7 @@ from textwrap import dedent
 
 import pytest
 from kafka.admin import KafkaAdminClient
-from processes import wait_until
+from processes import WAIT_SECONDS, wait_until
 from test_worker import found_differences, simulate
 
 pytestmark = pytest.mark.kafka
@@ -88,7 +88,7 @@ def test_a_crash_in_the_agent_ends_the_process_and_loses_nothing(bootstrap, make
     worker.wait_ready()
     manifests = [simulate(bootstrap, make_worker.topic, 20_000, seed=seed) for seed in range(1, 5)]
     started = time.monotonic()
-    assert worker.process.wait(30) == 70
+    assert worker.process.wait(WAIT_SECONDS) == 70
     assert time.monotonic() - started < 10
     assert "poisoned" in worker.tail()
     again = make_worker().start().wait_ready()
@@ -107,7 +107,7 @@ def test_a_hung_event_loop_is_ended_by_the_watchdog(make_worker):
         Publisher.take_snapshot = lambda self, now: time.sleep(60)
         """,
     )
-    assert worker.process.wait(30) == 70
+    assert worker.process.wait(WAIT_SECONDS) == 70
     assert "the event loop has not moved for 2 s" in worker.tail()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from kafka.admin import ACLOperation, KafkaAdminClient, NewTopic, ResourceType
+from processes import WAIT_SECONDS
 from secure import PASSWORD, SecureKafka, fails_at_once
 from test_doctor import tokenshare
 
@@ -130,7 +131,7 @@ def test_a_right_that_is_missing_is_named_with_its_topic(secure, make_worker, la
     assert "Allow" in done.stdout
     worker.environment["TOKENSHARE_CREATE_TOPICS"] = "false"
     worker.start()
-    assert worker.process.wait(40) == 1
+    assert worker.process.wait(WAIT_SECONDS) == 1
     assert said in worker.tail()
     assert "Traceback" not in worker.tail()
 

@@ -11,7 +11,7 @@ import time
 import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from processes import wait_until
+from processes import WAIT_SECONDS, wait_until
 
 from streams.demo.bulk import plain_events
 from streams.demo.sender import send
@@ -230,7 +230,7 @@ def test_a_source_topic_that_was_recreated_is_not_taken_for_the_old_one(bootstra
     admin.close()
     again = make_worker().start()
 
-    assert again.process.wait(30) == 1
+    assert again.process.wait(WAIT_SECONDS) == 1
     assert "recreated" in again.tail()
     assert "Traceback" not in again.tail()
 
@@ -283,7 +283,7 @@ def run_worker(**settings):
         [sys.executable, "-m", "streams", "worker", "--port", "0"],
         env={"PATH": "/usr/bin:/bin"} | environment,
         capture_output=True,
-        timeout=40,
+        timeout=300,
         check=False,
     )
 
@@ -344,7 +344,7 @@ def test_a_taken_web_port_is_named(bootstrap, make_worker):
     second.port = first.port
     second.start()
 
-    assert second.process.wait(20) == 1
+    assert second.process.wait(WAIT_SECONDS) == 1
     assert "TOKENSHARE_WEB_PORT" in second.tail()
     assert "Traceback" not in second.tail()
 

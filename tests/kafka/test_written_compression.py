@@ -57,7 +57,7 @@ def test_the_compression_that_is_set_is_written(
     command = [sys.executable, "-m", "streams", "simulate", "--events", str(EVENTS)]
     env = worker.environment | {"PATH": "", "TOKENSHARE_TOPIC": topic}
     subprocess.run(
-        [*command, "--manifest", str(tmp_path / "manifest.json")], env=env, check=True, timeout=60
+        [*command, "--manifest", str(tmp_path / "manifest.json")], env=env, check=True, timeout=300
     )
     worker.wait_counted(EVENTS)
     codecs = [asyncio.run(codecs_in(bootstrap, topic, 3, monkeypatch))]

@@ -17,6 +17,9 @@ from traffic_model import DAY_PANES
 from streams.shifts.backtest.alerts import alerts
 from streams.shifts.backtest.conditions import watch
 
+#: In the place of what is notified without a step: no test looks at it, and it takes a replay.
+NOTHING: list[int] = []
+
 
 def test_openrouters_days_are_whole_and_named_by_origin():
     real = openrouter()
@@ -67,7 +70,7 @@ def test_few_alerts_start_on_real_shares(course):
 @pytest.mark.slow
 @pytest.mark.parametrize("key", ["row-open", "cn-open", "row-proprietary"])
 def test_ten_points_of_a_large_key_are_found_within_a_day(key):
-    found = step(openrouter(), key, 0.10, 24)
+    found = step(openrouter(), key, 0.10, 24, NOTHING)
 
     assert found["found"] >= 11
     assert found["notifications"] <= 1.5
@@ -114,7 +117,7 @@ def test_launches_and_withdrawals_that_happened_are_found_on_their_day():
 
 @pytest.mark.slow
 def test_five_points_of_a_large_key_are_found_within_three_days():
-    found = [step(openrouter(), key, 0.05, 72) for key in LARGE_KEYS]
+    found = [step(openrouter(), key, 0.05, 72, NOTHING) for key in LARGE_KEYS]
 
     assert sum(each["found"] for each in found) >= 0.7 * sum(each["of"] for each in found)
     assert np.mean([each["notifications"] for each in found]) <= 1.5

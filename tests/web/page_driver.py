@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 
 from made_up import made_up_shares, made_up_sources, only
 
+# How long a page may take beside other work: what comes at once is not waited for.
+WAIT_SECONDS = 60.0
 # What stands where there is no number.
 NOTHING = "\N{EN DASH}"
 # Where an alert links to.
@@ -42,7 +44,7 @@ def point_at_chart(page):
 
 def until(page, condition, arg=None):
     """Wait for a condition in JavaScript; the page's policy lets only the debugger evaluate it."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + WAIT_SECONDS
     while not page.evaluate(condition, arg):
         assert time.monotonic() < deadline, condition
         page.wait_for_timeout(50)

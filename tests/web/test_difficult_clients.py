@@ -19,7 +19,7 @@ async def raw(port, *parts, until=b""):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for part in parts:
         writer.write(part)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         came = await (reader.readuntil(until) if until else reader.read())
     writer.close()
     return came

@@ -23,7 +23,7 @@ def test_the_stream_announces_new_snapshots_and_ends_with_the_server():
             head = await stream.content.readuntil(b"\n\n")
             events = [await stream.content.readuntil(b"\n\n") for _ in range(2)]
             ending = asyncio.create_task(runner.cleanup())
-            rest = await asyncio.wait_for(stream.content.read(), 5)
+            rest = await asyncio.wait_for(stream.content.read(), 30)
             await ending
         return head, events, rest
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from made_up import made_up_sources, served
+from page_driver import WAIT_SECONDS
 
 from streams.web.access import Access
 
@@ -40,9 +41,9 @@ def embedding(address):
 
 
 @pytest.fixture
-def frame_of(browser):
+def frame_of(tabs):
     """Open a page with a frame; returns the frame, and what the browser says."""
-    page = browser.new_page()
+    page = tabs.new_page()
     said = []
     page.on("console", lambda message: said.append(message.text))
 
@@ -59,7 +60,7 @@ def test_a_site_that_is_named_shows_it(frame_of):
     access = Access(frame_ancestors=("http://localhost:*",))
     with served(made_up_sources(), access=access) as address, embedding(address) as site:
         frame, said = frame_of(site)
-        frame.wait_for_selector("#status.live", timeout=15_000)
+        frame.wait_for_selector("#status.live", timeout=WAIT_SECONDS * 1_000)
 
         assert "Chinese open" in frame.inner_text("h1")
         assert said == []

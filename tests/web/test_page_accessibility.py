@@ -11,11 +11,10 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 768, 360])
-def test_nothing_is_wider_than_the_screen(open_page, address, tmp_path, width, scheme):
+def test_nothing_is_wider_than_the_screen(open_page, address, width, scheme):
     page = open_page(address + SHIFT, width, color_scheme=scheme, reduced_motion="reduce")
     wait_for_chart(page)
     wait_for_movers(page)
-    page.screenshot(path=tmp_path / f"page-{width}-{scheme}.png", full_page=True)
     open_everything(page)
 
     page.locator("#against").get_by_label("Before").check()

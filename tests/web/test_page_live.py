@@ -8,7 +8,15 @@ import time
 
 import pytest
 from made_up import made_up_history, made_up_shares, made_up_sources, served
-from page_driver import CAN_BE_HIDDEN, NO_TIMERS, RECORDS_STREAMS, Changing, until, wait_for_shifts
+from page_driver import (
+    CAN_BE_HIDDEN,
+    NO_TIMERS,
+    RECORDS_STREAMS,
+    WAIT_SECONDS,
+    Changing,
+    until,
+    wait_for_shifts,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -106,7 +114,7 @@ def test_what_has_not_changed_is_not_sent_again(open_page):
         session.on(
             "Network.responseReceivedExtraInfo", lambda event: statuses.append(event["statusCode"])
         )
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + WAIT_SECONDS
         while 304 not in statuses and time.monotonic() < deadline:
             page.wait_for_timeout(100)
 

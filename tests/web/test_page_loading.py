@@ -12,7 +12,13 @@ from page_driver import SHIFT, point_at_chart, wait_for_chart, wait_for_movers
 pytestmark = pytest.mark.browser
 
 
-def test_the_page_loads_nothing_from_elsewhere_and_stays_small(open_page, browser, address):
+@pytest.fixture(scope="module")
+def address():
+    with served(made_up_sources()) as url:
+        yield url
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_stays_small(browser, address):
     context = browser.new_context()
     page = context.new_page()
     session = context.new_cdp_session(page)

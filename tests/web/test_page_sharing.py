@@ -91,6 +91,19 @@ def test_the_reader_chooses_the_colours(open_page, address, scheme, other):
     assert page.evaluate(GROUND) == other
 
 
+def test_what_a_test_stores_is_not_there_for_the_next(open_page, address):
+    page = open_page(address, permissions=["clipboard-read"])
+    page.evaluate("localStorage.setItem('theme', 'dark')")
+    page.evaluate("document.cookie = 'kept=1'")
+
+    open_page.close()
+
+    page = open_page(address)
+    assert page.evaluate("[localStorage.length, document.cookie]") == [0, ""]
+    asked = "navigator.permissions.query({ name: 'clipboard-read' }).then(({ state }) => state)"
+    assert page.evaluate(asked) != "granted"
+
+
 def test_print_is_light_and_whole_whatever_the_theme(open_page, address):
     page = open_page(address, color_scheme="dark")
     point_at_chart(page)

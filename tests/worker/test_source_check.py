@@ -55,7 +55,7 @@ def test_a_surprise_is_looked_into_at_once(monkeypatch):
         await asyncio.sleep(0.05)
         assert not watching.done()
         worker.surprises += 1
-        await asyncio.wait_for(watching, 10)
+        await asyncio.wait_for(watching, 60)
 
     with pytest.raises(SourceReplacedError, match="recreated"):
         asyncio.run(watch())

@@ -28,7 +28,7 @@ def at_once(monkeypatch):
 
 
 async def until(holds):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - of a file that another task reads
             await asyncio.sleep(0.001)
 
