@@ -467,7 +467,8 @@ class Reader:
 
 
 def _known(numbers: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.where(found < 0, -1, numbers[found]) if len(numbers) else found
+    # Number -1 is that of the last one: it stays as it is.
+    return np.append(numbers, -1).take(found) if len(numbers) else found
 
 
 def _unread(offset: int, decoded: Decoded) -> Iterator[UnreadItem]:

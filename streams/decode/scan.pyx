@@ -9,8 +9,9 @@ valid event, streams/kafka/record_batch.py how a record lies in a batch. A recor
 in the narrow sense of scan_plain.pxi and scan_payload.pxi is not judged but handed out as it is, for
 that slower code. tests/decode/test_scan.py checks that both always agree.
 
-Memory safety: every read is of a byte below `end`, and every `end` has been checked against the
-enclosing one. Formats: https://kafka.apache.org/documentation/#recordbatch, RFC 8259.
+Memory safety: what counts lies below an `end`, and every `end` has been checked against the enclosing
+one. Bytes behind it are looked at together with those before it only below `edge`, where the batch
+ends: the answer does not depend on them. Formats: https://kafka.apache.org/documentation/#recordbatch, RFC 8259.
 """
 
 cimport cython
@@ -30,38 +31,11 @@ from streams.decode.formats.markers import BEFORE_LITELLM, BEFORE_NATIVE, TIMES
 from streams.decode.served_by import MAX_PART
 
 cdef extern from *:
-    """
-    #define IS_LITTLE_ENDIAN (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
-
-    #include <stdint.h>
-    #include <string.h>
-
-    typedef uint8_t sixteen __attribute__((vector_size(16)));
-
-    /* Which of sixteen bytes end a run of plain ones in a string: all bits of each that does. */
-    static inline void special_bytes(const uint8_t* at, uint64_t* found) {
-        sixteen bytes, marks;
-        memcpy(&bytes, at, 16);
-        marks = (sixteen)((bytes == '"') | (bytes == '\\\\') | (bytes < 0x20));
-        memcpy(found, &marks, 16);
-    }
-
-    /* Likewise of printable ASCII alone. */
-    static inline void unprintable_bytes(const uint8_t* at, uint64_t* found) {
-        sixteen bytes, marks;
-        memcpy(&bytes, at, 16);
-        marks = (sixteen)((bytes == '"') | (bytes == '\\\\') | (bytes < 0x20) | (bytes > 0x7E));
-        memcpy(found, &marks, 16);
-    }
-    """
-    const bint IS_LITTLE_ENDIAN
-    void special_bytes(const uint8_t* at, uint64_t* found) noexcept nogil
-    void unprintable_bytes(const uint8_t* at, uint64_t* found) noexcept nogil
-    int __builtin_ctzll(unsigned long long word) noexcept nogil
-
-cdef extern from *:
     # Cython defines it. Plain events keep the loop to themselves.
     bint likely(bint condition) noexcept nogil
+
+cdef extern from "stdlib.h":
+    void* aligned_alloc(size_t alignment, size_t size) noexcept nogil
 
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
@@ -75,10 +49,12 @@ cdef Py_ssize_t _MAX_CHARACTERS = MAX_CHARACTERS
 cdef Py_ssize_t _MAX_PART = MAX_PART
 cdef double _EARLIEST_TIME = EARLIEST_TIME
 
+include "scan_vectors.pxi"
 include "scan_names.pxi"
 include "scan_tokens.pxi"
 include "scan_money.pxi"
 include "scan_plain.pxi"
+include "scan_order.pxi"
 include "scan_fields.pxi"
 include "scan_json.pxi"
 include "scan_payload.pxi"
@@ -115,6 +91,8 @@ cdef class Scanner:
     cdef int64_t _prompts_allowed
     # The field that followed each one in the record before: producers keep to an order.
     cdef int[NAMES] _after
+    # Likewise of payloads, at any depth (scan_order.pxi).
+    cdef Opening[OPENINGS] _openings
 
     def __cinit__(
         self,
@@ -133,12 +111,13 @@ cdef class Scanner:
         self._detect = detect
         self._detect_last = detect_last
         memset(self._after, 0, sizeof(self._after))
+        _forget(self._openings)
 
     cdef object _language(self, Span messages):
         """Return the language of a prompt; empty for none, None where the value is handed out."""
         cdef Span last
         if self._detect_last is not None:
-            last = _last_text(messages)
+            last = _last_text(messages, self._openings)
             if last.start != NULL:
                 try:
                     language = self._detect_last(_decoded(last))
@@ -153,6 +132,7 @@ cdef class Scanner:
         self,
         const uint8_t* at,
         const uint8_t* end,
+        const uint8_t* edge,
         int64_t offset,
         int64_t timestamp,
         Columns columns,
@@ -165,11 +145,11 @@ cdef class Scanner:
         event.messages.start = NULL
         if not self._may_read or end - at > self._max_record_bytes:
             return False
-        if likely(_read_plain(at, end, &event, self._after)):
+        if likely(_read_plain(at, end, edge, &event, self._after)):
             format = NATIVE
         else:
             format = _read_payload(
-                at, end, &event, self._may_read_litellm, columns.with_ids
+                at, end, edge, &event, self._openings, self._may_read_litellm, columns.with_ids
             )
             if format == NOT_READ:
                 return False
@@ -180,6 +160,8 @@ cdef class Scanner:
             language = self._language(event.messages)
             if language is None:
                 return False
+            # It is not in the record's memory: none of it may be looked at together.
+            edge = NULL
             if type(language) is str:
                 event.language.start = <const uint8_t*>PyUnicode_AsUTF8AndSize(
                     language, &event.language.size
@@ -188,7 +170,7 @@ cdef class Scanner:
                 event.language.start = <const uint8_t*>PyBytes_AS_STRING(language)
                 event.language.size = len(<bytes>language)
         return columns.write(
-            row, offset, timestamp, &event, format, self.pairs, self.tenants, self.providers
+            row, offset, timestamp, &event, format, self.pairs, self.tenants, self.providers, edge
         )
 
     def records(
@@ -266,7 +248,7 @@ cdef class Scanner:
             elif (
                 size >= 0
                 and not _may_change_format(headers, end)
-                and self._take(at, headers, offset, timestamp, columns, row)
+                and self._take(at, headers, limit, offset, timestamp, columns, row)
             ):
                 row += 1
             else:
@@ -293,6 +275,7 @@ cdef class Scanner:
         cdef Py_ssize_t place
         cdef bytes value
         cdef const uint8_t* at
+        cdef const uint8_t* end
         cdef list others = []
         if row < 0 or columns.size - row < len(values):
             raise ValueError("the columns are too short")
@@ -303,9 +286,8 @@ cdef class Scanner:
             at = <const uint8_t*>PyBytes_AS_STRING(value)
             if PyBytes_GET_SIZE(value) == 0:
                 continue
-            if self._take(
-                at, at + PyBytes_GET_SIZE(value), base_offset + place, -1, columns, row
-            ):
+            end = at + PyBytes_GET_SIZE(value)
+            if self._take(at, end, end, base_offset + place, -1, columns, row):
                 row += 1
             else:
                 others.append(place)

@@ -43,8 +43,11 @@ cdef enum:
     HAS_NATIVE_GUARD = 1
     HAS_SPEND = 2
 
-# Where the values of the slots are (`start` is NULL where absent), and what else a walk has met.
+# Where the values of the slots are (`start` is NULL where absent), and what else a walk has met. It
+# guesses names by the openings of the payload before; bytes below `edge` are in memory.
 cdef struct Walk:
+    Opening* openings
+    const uint8_t* edge
     Span slots[SLOTS]
     bint entered[PLACES]
     int guards

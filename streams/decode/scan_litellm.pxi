@@ -22,7 +22,7 @@ cdef bint _parts_in(Walk* walk, Event* event) noexcept nogil:
     for number in range(4):
         if event.cached >= 0 and event.reasoning >= 0:
             break
-        if not _parts_of(walk.slots[_USAGES[number]], &cached, &reasoning):
+        if not _parts_of(walk.slots[_USAGES[number]], walk, &cached, &reasoning):
             return False
         if event.cached < 0:
             event.cached = cached

@@ -6,14 +6,9 @@ cdef enum:
     # $10,000 in nano-dollars: up to here a double's error is far below a thousandth of one.
     CLEAR_NANO = 10_000_000_000_000
 
-cdef int64_t[19] _TENS
-_TENS[0] = 1
-for _byte in range(1, 19):
-    _TENS[_byte] = _TENS[_byte - 1] * 10
-
 
 cdef const uint8_t* _nano_dollars(
-    const uint8_t* at, const uint8_t* end, int64_t* nano
+    const uint8_t* at, const uint8_t* end, const uint8_t* edge, int64_t* nano
 ) noexcept nogil:
     """Read a price, rounded half to even; NULL where Python has to judge it."""
     cdef int64_t digits = 0
@@ -23,7 +18,7 @@ cdef const uint8_t* _nano_dollars(
     cdef const uint8_t* point
     cdef int length, power = 9
     cdef bint is_below = False
-    at = _whole(at, end, &digits, 7)
+    at = _whole(at, end, edge, &digits, 7)
     if at == NULL:
         return NULL
     length = at - first
@@ -39,7 +34,7 @@ cdef const uint8_t* _nano_dollars(
             point = at
             length = 0
         # Seven digits and eleven are below 2**63, and so are 18.
-        at = _digits(at + 1, end, &digits, 18 if digits == 0 else 11 if length > 1 else 17)
+        at = _digits(at + 1, end, edge, &digits, 18 if digits == 0 else 11 if length > 1 else 17)
         if at == NULL:
             return NULL
         length += at - point - 1
@@ -49,7 +44,7 @@ cdef const uint8_t* _nano_dollars(
         if at < end and (at[0] == 0x2D or at[0] == 0x2B):
             is_below = at[0] == 0x2D
             at += 1
-        at = _digits(at, end, &exponent, 3)
+        at = _digits(at, end, edge, &exponent, 3)
         if at == NULL:
             return NULL
         power += -<int>exponent if is_below else <int>exponent

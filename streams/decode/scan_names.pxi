@@ -21,6 +21,40 @@ cdef Key _new_key() except *:
     return key
 
 
+# A text of up to five words, joined with one of a word, is compared with one that was found lately.
+cdef enum:
+    MAX_RECENT = 40
+    MAX_RECENT_MORE = 8
+    # What is read of each, at least.
+    RECENT_WIDTH = 48
+    RECENT_BITS = 11
+    RECENT = 1 << RECENT_BITS
+
+
+# As wide as a line of the processor's cache.
+cdef struct Recent:
+    # The two texts, each with zeros behind. Nothing has sizes of -1.
+    uint64_t words[6]
+    int64_t sizes
+    int64_t number
+
+
+cdef inline uint64_t _sum_of(const uint64_t* words) noexcept nogil:
+    """Return six words mixed into one, whose upper bits depend on all."""
+    cdef uint64_t sum = words[0] ^ _rotated(words[1], 9)
+    sum ^= _rotated(words[2], 18) ^ _rotated(words[3], 27)
+    sum ^= _rotated(words[4], 36) ^ _rotated(words[5], 45)
+    return sum * <uint64_t>0x9E3779B97F4A7C15
+
+
+cdef inline bint _is_recent(const Recent* text, const Recent* recent) noexcept nogil:
+    cdef uint64_t differ = <uint64_t>(text.sizes ^ recent.sizes)
+    cdef int word
+    for word in range(6):
+        differ |= text.words[word] ^ recent.words[word]
+    return differ == 0
+
+
 @cython.final
 cdef class Names:
     """Numbers of texts, from 0 in the order in which they are first seen.
@@ -34,6 +68,8 @@ cdef class Names:
     cdef uint64_t* _hashes
     cdef uint64_t _mask
     cdef Key _key
+    # What was found last for each of some sums of bytes: most texts are found here again.
+    cdef Recent* _recent
 
     def __cinit__(self):
         self.texts = []
@@ -41,20 +77,56 @@ cdef class Names:
         self._key = _new_key()
         self._slots = <int32_t*>calloc(self._mask + 1, sizeof(int32_t))
         self._hashes = <uint64_t*>realloc(NULL, (self._mask + 1) * sizeof(uint64_t))
-        if self._slots == NULL or self._hashes == NULL:
+        self._recent = <Recent*>aligned_alloc(sizeof(Recent), RECENT * sizeof(Recent))
+        if self._slots == NULL or self._hashes == NULL or self._recent == NULL:
             raise MemoryError
+        memset(self._recent, 0xFF, RECENT * sizeof(Recent))
 
     def __dealloc__(self):
         free(self._slots)
         free(self._hashes)
+        free(self._recent)
 
     def __len__(self):
         return len(self.texts)
 
-    cdef int64_t find(
+    cdef inline int64_t find(
+        self,
+        const uint8_t* text,
+        Py_ssize_t size,
+        const uint8_t* more,
+        Py_ssize_t more_size,
+        const uint8_t* edge,
+    ) except -1:
+        """Return the number of a text, or of two joined texts; `more` is NULL where there is one.
+
+        Bytes below `edge` are in memory. Who chooses texts with the same sum of bytes is only led
+        past the recent ones.
+        """
+        cdef Recent new
+        cdef Recent* recent
+        if more == NULL:
+            more_size = -1
+        if (
+            size > MAX_RECENT
+            or more_size > MAX_RECENT_MORE
+            or edge - text < RECENT_WIDTH
+            or (more != NULL and edge - more < MAX_RECENT_MORE)
+        ):
+            return self._find(text, size, more, more_size)
+        first_of_48(text, size, new.words)
+        if more != NULL:
+            new.words[5] = first_of_8(more, more_size)
+        new.sizes = size << 8 | (more_size + 1)
+        recent = &self._recent[_sum_of(new.words) >> (64 - RECENT_BITS)]
+        if not _is_recent(&new, recent):
+            new.number = self._find(text, size, more, more_size)
+            recent[0] = new
+        return recent.number
+
+    cdef int64_t _find(
         self, const uint8_t* text, Py_ssize_t size, const uint8_t* more, Py_ssize_t more_size
     ) except -1:
-        """Return the number of a text, or of two joined texts; `more` is NULL where there is one."""
         cdef uint64_t hashed = _hash(text, size, more, more_size, self._key)
         cdef uint64_t at = hashed & self._mask
         cdef int32_t slot

@@ -13,11 +13,12 @@ cdef enum Text:
 
 cdef Text _text_in(Span slot, Span* text) noexcept nogil:
     """Read a slot as a plain text; an empty one is absent."""
+    cdef const uint8_t* end = slot.start + slot.size
     text.start = NULL
     text.size = 0
     if slot.start == NULL or slot.start[0] == 0x6E:
         return ABSENT
-    if _string(slot.start, slot.start + slot.size, text) != slot.start + slot.size:
+    if _string(slot.start, end, end, text) != end:
         return UNCLEAR
     if text.size == 0:
         text.start = NULL
@@ -43,7 +44,7 @@ cdef bint _first_text(Walk* walk, const int* slots, int count, Span* text) noexc
 cdef bint _count_in(Span slot, int64_t* count) noexcept nogil:
     """Read a slot as a token count; return whether it is one."""
     cdef const uint8_t* end = slot.start + slot.size
-    return slot.start != NULL and _count(slot.start, end, count) == end
+    return slot.start != NULL and _count(slot.start, end, end, count) == end
 
 
 cdef bint _number_in(Span slot, double* number) except -1:
@@ -52,7 +53,7 @@ cdef bint _number_in(Span slot, double* number) except -1:
     cdef char[48] text
     if slot.start == NULL or not 0x30 <= slot.start[0] <= 0x39:
         return False
-    if _number(slot.start, end, number) == end:
+    if _number(slot.start, end, end, number) == end:
         return True
     if slot.size >= 48:
         return False
@@ -63,7 +64,13 @@ cdef bint _number_in(Span slot, double* number) except -1:
 
 
 cdef Format _read_payload(
-    const uint8_t* at, const uint8_t* end, Event* event, bint litellm, bint with_ids
+    const uint8_t* at,
+    const uint8_t* end,
+    const uint8_t* edge,
+    Event* event,
+    Opening* openings,
+    bint litellm,
+    bint with_ids,
 ) except? NOT_READ:
     """Read a native event with other fields or, where `litellm`, a payload of LiteLLM."""
     cdef Walk walk
@@ -72,7 +79,8 @@ cdef Format _read_payload(
     at = _blank(at, end)
     if at >= end or at[0] != 0x7B:
         return NOT_READ
-    last = _over(at, end, 0, TOP, &walk)
+    walk.openings, walk.edge = openings, edge
+    last = _over(at, end, 0, TOP, &walk, 0)
     if last == NULL or _blank(last, end) != end or not _is_utf8(at, end):
         return NOT_READ
     if not _count_in(walk.slots[S_PROMPT], &event.prompt):
@@ -102,10 +110,17 @@ cdef bint _part_in(Span slot, int64_t whole, int64_t* part) noexcept nogil:
 
 cdef bint _price_in(Span slot, int64_t* nano) noexcept nogil:
     """Read a slot as an optional price; return False where Python has to judge it."""
+    cdef const uint8_t* end = slot.start + slot.size
     nano[0] = -1
     if slot.start == NULL or slot.start[0] == 0x6E:
         return True
-    return _nano_dollars(slot.start, slot.start + slot.size, nano) == slot.start + slot.size
+    return _nano_dollars(slot.start, end, end, nano) == end
+
+
+cdef bint _has_time(Span slot, double* ts) noexcept nogil:
+    """Read a slot as a number that is exact at once; return whether it is one."""
+    cdef const uint8_t* end = slot.start + slot.size
+    return _number(slot.start, end, end, ts) == end
 
 
 cdef Format _read_native(Walk* walk, Event* event) noexcept:
@@ -145,7 +160,7 @@ cdef Format _read_native(Walk* walk, Event* event) noexcept:
         time = walk.slots[S_TIMES + number]
         event.has_ts = time.start != NULL and time.start[0] != 0x6E
     if event.has_ts and (
-        _number(time.start, time.start + time.size, &event.ts) != time.start + time.size
+        not _has_time(time, &event.ts)
         or not (is_own or _seconds(event.ts) >= _EARLIEST_TIME)
     ):
         return NOT_READ

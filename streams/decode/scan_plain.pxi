@@ -51,15 +51,14 @@ cdef enum Field:
     PROVIDER = 1024
 
 
-# Names of fields as compact JSON has them, with quotes and colon: three words of eight bytes, of which
-# `masks` are the bytes that belong to it. Number 0 is the beginning of a value.
+# Names of fields as compact JSON has them, with quotes and colon, in as many bytes as are compared at
+# once. Number 0 is the beginning of a value.
 cdef enum:
     NAMES = 12
-    WIDTH = 24
+    WIDTH = 32
 
 cdef struct Name:
-    uint64_t[3] words
-    uint64_t[3] masks
+    uint8_t[WIDTH] text
     Py_ssize_t size
     Field field
 
@@ -68,7 +67,7 @@ cdef Name[NAMES] _names
 
 def _fill_names():
     cdef int number
-    cdef bytes token, mask
+    cdef bytes token
     fields = {
         b"id": ID, b"ts": TS, b"model": MODEL, b"prompt_tokens": PROMPT,
         b"completion_tokens": COMPLETION, b"language": LANGUAGE, b"tenant": TENANT,
@@ -77,11 +76,8 @@ def _fill_names():
     }
     for number, (name, field) in enumerate(fields.items(), 1):
         token = b'"' + name + b'":'
-        mask = (b"\xff" * len(token)).ljust(WIDTH, b"\0")
         _names[number].size, _names[number].field = len(token), field
-        token = token.ljust(WIDTH, b"\0")
-        memcpy(_names[number].words, PyBytes_AS_STRING(token), WIDTH)
-        memcpy(_names[number].masks, PyBytes_AS_STRING(mask), WIDTH)
+        memcpy(_names[number].text, PyBytes_AS_STRING(token.ljust(WIDTH, b"\0")), WIDTH)
 
 
 _fill_names()
@@ -89,13 +85,7 @@ _fill_names()
 
 cdef inline bint _begins(const uint8_t* at, const Name* name) noexcept nogil:
     """Return whether `WIDTH` bytes begin with a name. The one of number 0 begins nothing."""
-    cdef uint64_t[3] words
-    memcpy(words, at, WIDTH)
-    return name.size and not (
-        ((words[0] & name.masks[0]) ^ name.words[0])
-        | ((words[1] & name.masks[1]) ^ name.words[1])
-        | ((words[2] & name.masks[2]) ^ name.words[2])
-    )
+    return name.size and is_like_32(at, name.text, mask_of(name.size))
 
 
 cdef int _number_of(Span text) noexcept nogil:
@@ -104,14 +94,14 @@ cdef int _number_of(Span text) noexcept nogil:
     for number in range(1, NAMES):
         if (
             _names[number].size == text.size + 3
-            and memcmp(<const char*>_names[number].words + 1, text.start, text.size) == 0
+            and memcmp(_names[number].text + 1, text.start, text.size) == 0
         ):
             return number
     return 0
 
 
 cdef bint _read_plain(
-    const uint8_t* at, const uint8_t* end, Event* event, int* after
+    const uint8_t* at, const uint8_t* end, const uint8_t* edge, Event* event, int* after
 ) noexcept nogil:
     """Read a value; return whether it is plain.
 
@@ -132,10 +122,10 @@ cdef bint _read_plain(
     while True:
         at = _blank(at + 1, end)
         number = after[last]
-        if end - at >= WIDTH and likely(_begins(at, &_names[number])):
+        if edge - at >= WIDTH and likely(_begins(at, &_names[number])):
             at = _blank(at + _names[number].size, end)
         else:
-            at = _string(at, end, &text)
+            at = _string(at, end, edge, &text)
             if at == NULL:
                 return False
             number = _number_of(text)
@@ -150,35 +140,35 @@ cdef bint _read_plain(
             return False
         seen |= field
         if field == ID:
-            at = _string(at, end, &event.id)
+            at = _string(at, end, edge, &event.id)
         elif field == TS:
             if at < end and at[0] == 0x6E:
                 at = _null(at, end)
             else:
                 event.has_ts = True
-                at = _number(at, end, &event.ts)
+                at = _number(at, end, edge, &event.ts)
         elif field == MODEL:
-            at = _string(at, end, &event.model)
+            at = _string(at, end, edge, &event.model)
             if at != NULL and (event.model.size == 0 or event.model.start[0] == 0x20):
                 return False
         elif field == PROMPT:
-            at = _count(at, end, &event.prompt)
+            at = _count(at, end, edge, &event.prompt)
         elif field == COMPLETION:
-            at = _count(at, end, &event.completion)
+            at = _count(at, end, edge, &event.completion)
         elif field == LANGUAGE:
-            at = _text(at, end, &event.language)
+            at = _text(at, end, edge, &event.language)
         elif field == TENANT:
-            at = _text(at, end, &event.tenant)
+            at = _text(at, end, edge, &event.tenant)
         elif at < end and at[0] == 0x6E:
             at = _null(at, end)
         elif field == CACHED:
-            at = _count(at, end, &event.cached)
+            at = _count(at, end, edge, &event.cached)
         elif field == REASONING:
-            at = _count(at, end, &event.reasoning)
+            at = _count(at, end, edge, &event.reasoning)
         elif field == COST:
-            at = _nano_dollars(at, end, &event.cost)
+            at = _nano_dollars(at, end, edge, &event.cost)
         else:
-            at = _text(at, end, &event.provider)
+            at = _text(at, end, edge, &event.provider)
         if at == NULL:
             return False
         at = _blank(at, end)

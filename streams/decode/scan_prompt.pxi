@@ -44,7 +44,7 @@ cdef bint _is_notice(Span content) noexcept nogil:
 
 
 cdef const uint8_t* _over_message(
-    const uint8_t* at, const uint8_t* end, Message* message
+    const uint8_t* at, const uint8_t* end, Walk* walk, Message* message
 ) noexcept nogil:
     """Walk over an object that is a message; NULL where a member is written oddly, or twice."""
     cdef const uint8_t* name
@@ -67,7 +67,7 @@ cdef const uint8_t* _over_message(
         if at >= end or at[0] != 0x3A:
             return NULL
         value = _blank(at + 1, end)
-        at = _over(value, end, 2, -1, NULL)
+        at = _over(value, end, 2, -1, walk, 0)
         if at == NULL:
             return NULL
         if size == 7 and memcmp(name, b"content", 7) == 0:
@@ -92,12 +92,15 @@ cdef const uint8_t* _over_message(
         at = _blank(at + 1, end)
 
 
-cdef Span _last_text(Span messages) noexcept nogil:
+cdef Span _last_text(Span messages, Opening* openings) noexcept nogil:
     """Return the content of the last message where that is a user's text; else `start` is NULL."""
     cdef const uint8_t* at = messages.start
     cdef const uint8_t* end = at + messages.size
     cdef Message message
+    cdef Walk walk
     cdef Span none
+    # Of a value that is no object of the table of fields, the rest is not looked at.
+    walk.openings, walk.edge = openings, end
     none.start = NULL
     none.size = 0
     if at[0] != 0x5B:
@@ -106,9 +109,9 @@ cdef Span _last_text(Span messages) noexcept nogil:
         at = _blank(at + 1, end)
         memset(&message, 0, sizeof(Message))
         if at < end and at[0] == 0x7B:
-            at = _over_message(at, end, &message)
+            at = _over_message(at, end, &walk, &message)
         else:
-            at = _over(at, end, 1, -1, NULL)
+            at = _over(at, end, 1, -1, &walk, 0)
         if at == NULL or _is_notice(message.content):
             return none
         at = _blank(at, end)

@@ -50,6 +50,7 @@ cdef class Columns:
         Names pairs,
         Names tenants,
         Names providers,
+        const uint8_t* edge,
     ) except -1:
         """Write an event that was read into a row; `timestamp` is the record's, in milliseconds."""
         if format == LITELLM:
@@ -71,12 +72,12 @@ cdef class Columns:
             if not self.ts[row] >= _EARLIEST_TIME:
                 self.ts[row] = NAN
         self.pair[row] = pairs.find(
-            event.model.start, event.model.size, event.language.start, event.language.size
+            event.model.start, event.model.size, event.language.start, event.language.size, edge
         )
         self.tenant[row] = (
             -1
             if event.tenant.start == NULL
-            else tenants.find(event.tenant.start, event.tenant.size, NULL, 0)
+            else tenants.find(event.tenant.start, event.tenant.size, NULL, 0, edge)
         )
         # The columns are filled with -1.
         if event.cached >= 0:
@@ -88,6 +89,6 @@ cdef class Columns:
         # Of whom nothing but the place is known, the name is empty.
         if event.provider.start != NULL and (event.provider.size > 0 or event.place.start != NULL):
             self.provider[row] = providers.find(
-                event.provider.start, event.provider.size, event.place.start, event.place.size
+                event.provider.start, event.provider.size, event.place.start, event.place.size, edge
             )
         return True

@@ -10,59 +10,47 @@ cdef const uint8_t* _first_member(Span object) noexcept nogil:
     return end if at < end and at[0] == 0x7D else at
 
 
-cdef const uint8_t* _member(
-    const uint8_t* at, const uint8_t* end, int place, int* slot, Span* value
-) noexcept nogil:
-    """Read a member of an object that ends at `end`; return where the next one is, or `end`."""
-    cdef const uint8_t* name = at + 1
-    cdef bint has_escapes = False
-    if at >= end or at[0] != 0x22:
-        return NULL
-    at = _over_string(name, end, &has_escapes)
-    if at == NULL or has_escapes:
-        return NULL
-    slot[0] = _slot_of(place, name, at - 1 - name)
-    at = _blank(at, end)
-    if at >= end or at[0] != 0x3A:
-        return NULL
-    value.start = _blank(at + 1, end)
-    at = _over(value.start, end, 0, -1, NULL)
-    if at == NULL:
-        return NULL
-    value.size = at - value.start
-    at = _blank(at, end)
-    if at >= end:
-        return NULL
-    return _blank(at + 1, end) if at[0] == 0x2C else end
-
-
-cdef bint _members_in(Span object, int place, Span* found) noexcept nogil:
+cdef bint _members_in(Span object, int place, Walk* walk, Span* found) noexcept nogil:
     """Find the members of an object by their purpose; return False where two have the same one."""
-    cdef const uint8_t* at
+    cdef int* expected = &walk.openings[place].inside
+    cdef const uint8_t* at = object.start
     cdef const uint8_t* end
-    cdef Span value
-    cdef int slot
+    cdef const uint8_t* value
+    cdef int number, slot
     memset(found, 0, USAGE_SLOTS * sizeof(Span))
-    if object.start == NULL or object.start[0] != 0x7B:
+    if at == NULL or at[0] != 0x7B:
         return True
-    end = object.start + object.size
-    at = _first_member(object)
-    while at != end:
-        at = _member(at, end, place, &slot, &value)
+    end = at + object.size
+    if _first_member(object) == end:
+        return True
+    while True:
+        number = expected[0]
+        value = _over_name(at, end, place, walk, &number, &slot)
+        if value == NULL:
+            return False
+        expected[0] = number
+        at = _over(value, end, 0, -1, walk, number)
         if at == NULL:
             return False
         if slot >= 0:
             if found[slot].start != NULL:
                 return False
-            found[slot] = value
-    return True
+            found[slot].start = value
+            found[slot].size = at - value
+        at = _blank(at, end)
+        # It has been walked over before: only a comma or its brace is here.
+        if at >= end or at[0] != 0x2C:
+            return True
+        expected = &walk.openings[number].following
 
 
-cdef bint _stated(Span details, int place, int slot, Span beside, int64_t* count) noexcept nogil:
+cdef bint _stated(
+    Span details, int place, int slot, Span beside, Walk* walk, int64_t* count
+) noexcept nogil:
     """Read a part inside details or, where that is none or zero, beside them."""
     cdef Span[USAGE_SLOTS] inside
     cdef int64_t more
-    if not _members_in(details, place, inside):
+    if not _members_in(details, place, walk, inside):
         return False
     if not _part_in(inside[slot], _MAX_TOKENS, count):
         return False
@@ -75,13 +63,15 @@ cdef bint _stated(Span details, int place, int slot, Span beside, int64_t* count
     return True
 
 
-cdef bint _parts_of(Span usage, int64_t* cached, int64_t* reasoning) noexcept nogil:
+cdef bint _parts_of(
+    Span usage, Walk* walk, int64_t* cached, int64_t* reasoning
+) noexcept nogil:
     """Read the parts in a usage object, -1 where it states none; False where Python has to judge."""
     cdef Span[USAGE_SLOTS] found
-    if not _members_in(usage, USAGE, found):
+    if not _members_in(usage, USAGE, walk, found):
         return False
     if found[U_PASSES].start != NULL and found[U_PASSES].start[0] == 0x5B:
         return False
-    return _stated(found[U_INPUTS], INPUTS, U_CACHED, found[U_CACHED], cached) and _stated(
-        found[U_OUTPUTS], OUTPUTS, U_REASONING, found[U_REASONING], reasoning
+    return _stated(found[U_INPUTS], INPUTS, U_CACHED, found[U_CACHED], walk, cached) and _stated(
+        found[U_OUTPUTS], OUTPUTS, U_REASONING, found[U_REASONING], walk, reasoning
     )

@@ -36,7 +36,7 @@ from streams.state.codec import StateError
 from streams.web import server
 from streams.web.access import Access
 from streams.web.hosts import authority
-from streams.worker import preflight, reloading
+from streams.worker import memory, preflight, reloading
 from streams.worker.changelog_watch import ChangelogWatch
 from streams.worker.prices import prices_of
 from streams.worker.source_log import check_source, find_source
@@ -119,6 +119,7 @@ async def _run(
     # them start a collection that visits all others again: half of the CPU time of a backlog.
     gc.freeze()
     gc.set_threshold(GC_OBJECTS, 20, 50)
+    memory.keep_freed()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
