@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka.errors import KafkaError
 from kafka.errors import KafkaError as AdminError
 
+from streams.classify.language.tags import display_name
 from streams.classify.toml_file import FaultsError
 from streams.counting.partition import SourceReplacedError
 from streams.decode import compiled
@@ -120,6 +121,8 @@ async def _run(
     gc.freeze()
     gc.set_threshold(GC_OBJECTS, 20, 50)
     memory.keep_freed()
+    # The names of languages take a twentieth of a second to read: not in the first snapshot.
+    display_name("en")
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
