@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from streams.classify.key_tables import beside, left_of, right_of
-from streams.counting.grouped import Grouped, below, grouped, joined, parts_by_first
+from streams.counting.grouped import Grouped, grouped, joined, parts_by_first
 from streams.state.codec import PaneKey
 from streams.state.counts import (
     CACHE_STATED,
@@ -26,7 +26,7 @@ from streams.state.counts import (
     REASONING,
     Counts,
 )
-from streams.state.packing import Table, as_counts
+from streams.state.packing import Table, as_counts, below
 from streams.state.pane import LEVELS, TENANTS, Level, kept_after
 
 if TYPE_CHECKING:

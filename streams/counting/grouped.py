@@ -84,15 +84,6 @@ def joined(parts: Sequence[Grouped]) -> Grouped:
     )
 
 
-def below(upper: NDArray[np.int64], lower: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the rows of two tables of counts as one; columns that one lacks are zero in it."""
-    end, width = len(upper), max(upper.shape[1], lower.shape[1])
-    both = np.zeros((end + len(lower), width), dtype=np.result_type(upper, lower))
-    both[:end, : upper.shape[1]] = upper
-    both[end:, : lower.shape[1]] = lower
-    return both
-
-
 def _column(part: Grouped, number: int) -> NDArray[np.int64]:
     found = part.values.get(number)
     return np.zeros(len(part), dtype=np.int64) if found is None else found

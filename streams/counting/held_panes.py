@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from streams.counting.accumulator import Accumulator
 from streams.counting.running_totals import add_counted
-from streams.state.codec import PaneKey, Totals, WholePane, decode_pane
-from streams.state.packing import maps_of
-from streams.state.pane import LEVELS, Pane, is_kept, is_within_bounds, pane_start
+from streams.state.codec import PaneKey, Totals, seal_header, table_of_pane
+from streams.state.growing import GrowingPane
+from streams.state.pane import LEVELS, is_kept, pane_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,16 +25,14 @@ class HeldPanes:
     """The panes of a partition, and its running totals: both have all up to the stamp `counted_to`.
 
     `stored` are panes at rest, as the table holds them, decoded when an event needs one; `running`
-    are the decoded ones, and `whole` those that no flush has written yet and event time has left.
-    `accumulator` has what is counted and in no pane yet; `settle` puts it
+    are the decoded ones. `accumulator` has what is counted and in no pane yet; `settle` puts it
     there. `ahead` are panes that have more than their stamps say, since the rest of it waits.
     `dirty` are the panes that Kafka does not hold as they are. `newest` is the newest event
     time (unix seconds).
     """
 
     stored: dict[PaneKey, bytes] = field(default_factory=dict)
-    running: dict[PaneKey, Pane] = field(default_factory=dict)
-    whole: dict[PaneKey, WholePane] = field(default_factory=dict)
+    running: dict[PaneKey, GrowingPane] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
     newest: float = 0.0
     dirty: set[PaneKey] = field(default_factory=set)
@@ -66,10 +64,7 @@ class HeldPanes:
         self._put_into_panes(self.accumulator)
         self.accumulator = None
         for key in self.ahead:
-            if (pane := self.running.get(key)) is not None:
-                pane.stamp = self.counted_to
-            else:
-                self.whole[key] = self.whole[key]._replace(stamp=self.counted_to)
+            self.running[key].stamp = self.counted_to
         self.ahead = set()
 
     def _put_into_panes(self, accumulator: Accumulator) -> None:
@@ -79,50 +74,39 @@ class HeldPanes:
         totals = accumulator.totals()
         for key, pane, table in found:
             if pane is None:
-                self._put(key, WholePane(table, -1), len(accumulator.keys.tenants))
+                self.running[key] = GrowingPane(table)
             elif self.counted_to > pane.stamp:
-                pane.add_counts(*maps_of(table))
+                pane.add(table)
             else:
                 continue
             self.ahead.add(key)
             self.dirty.add(key)
         add_counted(self.totals, totals)
 
-    def _pane(self, key: PaneKey) -> Pane | None:
-        """Return a pane as one that can grow; None where it does not exist."""
+    def _pane(self, key: PaneKey) -> GrowingPane | None:
+        """Return a pane, decoded; None where it does not exist."""
         pane = self.running.get(key)
-        if pane is None and key in self:
-            if (whole := self.whole.pop(key, None)) is not None:
-                pane = whole.pane()
-            else:
-                pane = decode_pane(self.stored[key])
-                del self.stored[key]
+        if pane is None and (stored := self.stored.get(key)) is not None:
+            pane = GrowingPane(table_of_pane(stored), seal_header(stored).s)
             self.running[key] = pane
+            del self.stored[key]
         return pane
-
-    def _put(self, key: PaneKey, whole: WholePane, most_tenants: int) -> None:
-        if self._is_over(key) and is_within_bounds(*whole.table.names, most_tenants=most_tenants):
-            self.whole[key] = whole
-        else:
-            pane = self.running[key] = whole.pane()
-            if pane.is_crowded:
-                pane.trim()
 
     def _is_over(self, key: PaneKey) -> bool:
         return key.start + key.level.seconds <= self.newest
 
     def __contains__(self, key: PaneKey) -> bool:
-        return key in self.running or key in self.whole or key in self.stored
+        return key in self.running or key in self.stored
 
-    def now(self, key: PaneKey) -> Pane | WholePane | bytes:
+    def now(self, key: PaneKey) -> GrowingPane | bytes:
         """Return a pane as it is, at rest or not."""
         if self.ahead:
             self.settle()
-        return self.running.get(key) or self.whole.get(key) or self.stored[key]
+        return self.running[key] if key in self.running else self.stored[key]
 
     def touch_all(self) -> int:
         """Note that Kafka holds none of the panes as they are; return their number."""
-        self.dirty.update(self.running, self.whole, self.stored)
+        self.dirty.update(self.running, self.stored)
         return len(self.dirty)
 
     def expire(self) -> list[PaneKey]:
@@ -135,11 +119,11 @@ class HeldPanes:
         if slot == self.swept:
             return []
         self.swept = slot
-        held = (*self.running, *self.whole, *self.stored)
+        held = (*self.running, *self.stored)
         expired = [key for key in held if not is_kept(*key, self.newest)]
         for key in expired:
-            for panes in (self.running, self.whole, self.stored):
-                panes.pop(key, None)
+            self.running.pop(key, None)
+            self.stored.pop(key, None)
         return expired
 
     def put_to_rest(self, written: Mapping[PaneKey, bytes]) -> None:
@@ -147,6 +131,5 @@ class HeldPanes:
         for key, value in written.items():
             is_calm = self._is_over(key) and key not in self.dirty
             is_over = is_calm and self.running.pop(key, None) is not None
-            is_whole = self.whole.pop(key, None) is not None
-            if is_over or is_whole or key in self.stored:
+            if is_over or key in self.stored:
                 self.stored[key] = value

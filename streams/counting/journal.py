@@ -10,11 +10,9 @@ from streams.state.codec import (
     STATE_VERSION,
     PositionRecord,
     Totals,
-    WholePane,
     decode_position,
-    encode_pane,
     encode_position,
-    encode_whole,
+    encode_table,
     requests_of,
     seal_header,
     write_again,
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from streams.state.codec import PaneKey
-    from streams.state.pane import Pane
+    from streams.state.growing import GrowingPane
 
 #: The fraction of a pane's maximum size that stays in use when it would exceed that size.
 SHRUNK = 0.6
@@ -75,22 +73,17 @@ class Journal:
         journal.verdicts = Verdicts.of(known.s, known.future, judged)
         return journal
 
-    def encode(self, key: PaneKey, pane: Pane | WholePane | bytes) -> bytes:
+    def encode(self, key: PaneKey, pane: GrowingPane | bytes) -> bytes:
         """Return a pane's value in the next flush; the pane may be at rest as an earlier value."""
         marks = (self.generation, self.flushes + 1, self.sealed.get(key))
-        limit = key.level.max_bytes
         if isinstance(pane, bytes):
             return write_again(pane, *marks)
-        if isinstance(pane, WholePane):
-            value = encode_whole(pane, *marks)
-            if len(value) <= limit:
-                return value
-            pane = pane.pane()
         pane.trim()
-        value = encode_pane(pane, *marks)
+        value = encode_table(pane.table(), pane.stamp, *marks)
+        limit = key.level.max_bytes
         # Leaves space for some more names, so that not every flush folds again.
         while len(value) > limit and pane.shrink(SHRUNK * limit / len(value)):
-            value = encode_pane(pane, *marks)
+            value = encode_table(pane.table(), pane.stamp, *marks)
         return value
 
     def number_flush(

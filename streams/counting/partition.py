@@ -248,7 +248,7 @@ class Partition:
     def panes(self) -> dict[PaneKey, Pane]:
         """The panes that are not at rest, with all that is counted."""
         self.held.settle()
-        return self.held.running | {key: each.pane() for key, each in self.held.whole.items()}
+        return {key: each.pane() for key, each in self.held.running.items()}
 
     @property
     def totals(self) -> Totals:

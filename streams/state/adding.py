@@ -69,7 +69,7 @@ class Adding:
     """Adds up stored panes."""
 
     def __init__(self) -> None:
-        self._cells, self._models = _Sums(), _Sums()
+        self._cells, self._models = NamedSums(), NamedSums()
 
     @property
     def names(self) -> int:
@@ -100,8 +100,8 @@ def summed(values: Iterable[bytes]) -> Generator[None, None, Summed]:
     return adding.summed()
 
 
-class _Sums:
-    """Sums by name."""
+class NamedSums:
+    """Sums of rows by name."""
 
     def __init__(self) -> None:
         self._places: dict[str, int] = {}
@@ -127,7 +127,7 @@ class _Sums:
         self._table[at, : rows.shape[1]] += rows
 
     def named(self) -> Named:
-        """Return the sums."""
+        """Return the sums; they change with the next addition."""
         return Named([*self._places], self._table[: len(self._places)])
 
 

@@ -25,14 +25,12 @@ from streams.state.counts import (
 )
 from streams.state.packing import (
     Table,
-    maps_of,
-    pack,
     pack_table,
     table_of,
     table_of_maps,
     unpack,
 )
-from streams.state.pane import LEVEL_BY_NAME, Level, Pane
+from streams.state.pane import LEVEL_BY_NAME, TENANT_AXES, Level, Pane
 from streams.state.seal import NO_PART, Loss, Part, Seal
 
 if TYPE_CHECKING:
@@ -167,22 +165,6 @@ class PaneKey(NamedTuple):
     start: int
 
 
-class WholePane(NamedTuple):
-    """A pane that is counted at once, and is written as it is: its table and its stamp.
-
-    `table` has its cells, models and tenants. It takes a small part of the time of a `Pane`, which
-    a backlog of weeks would make for each of its hours.
-    """
-
-    table: Table
-    stamp: int
-
-    def pane(self) -> Pane:
-        """Return it as a pane that can grow."""
-        cells, models, tenants = maps_of(self.table)
-        return Pane(cells, models, tenants, self.stamp)
-
-
 _encode = msgspec.json.Encoder().encode
 _decode_header = msgspec.json.Decoder(Header).decode
 _decode_position = msgspec.json.Decoder(PositionRecord).decode
@@ -219,21 +201,18 @@ def parse_key(key: str) -> tuple[int, PaneKey | None]:
 
 def encode_pane(pane: Pane, generation: int, n: int = 0, before: Part = NO_PART) -> bytes:
     """Return the value of a pane's key, written by flush `n`; `before` is its part until then."""
-    packed = pack(pane.cells, pane.models, pane.tenants)
-    marks = (n, before.stamp, pane.requests, before.requests)
-    return _encode_pane(PaneRecord(STATE_VERSION, generation, pane.stamp, packed, *marks))
+    table = table_of_maps(pane.cells, pane.models, pane.tenants)
+    return encode_table(table, pane.stamp, generation, n, before)
 
 
-def encode_whole(pane: WholePane, generation: int, n: int, before: Part) -> bytes:
-    """Return what `encode_pane` returns."""
-    (cells, _, tenants), rows = pane.table
-    requests = int(rows[: len(cells) if cells else None, REQUESTS].sum())
-    if tenants:
-        # Each is counted by origin and by language.
-        requests //= 2
+def encode_table(table: Table, stamp: int, generation: int, n: int, before: Part) -> bytes:
+    """Return what `encode_pane` returns, of a table of cells, models and tenants."""
+    (cells, models, tenants), rows = table
+    requests = int(rows[: len(cells), REQUESTS].sum())
+    if not cells and tenants:
+        requests = int(rows[len(models) :, REQUESTS].sum()) // TENANT_AXES
     marks = (n, before.stamp, requests, before.requests)
-    packed = pack_table(pane.table)
-    return _encode_pane(PaneRecord(STATE_VERSION, generation, pane.stamp, packed, *marks))
+    return _encode_pane(PaneRecord(STATE_VERSION, generation, stamp, pack_table(table), *marks))
 
 
 def write_again(value: bytes, generation: int, n: int, before: Part) -> bytes:

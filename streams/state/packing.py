@@ -104,6 +104,15 @@ def pack_table(table: Table) -> bytes:
     return bytes(cramjam.zstd.compress(packed, _ZSTD_LEVEL))
 
 
+def below(upper: NDArray[np.int64], lower: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows of two tables of counts as one; columns that one lacks are zero in it."""
+    end, width = len(upper), max(upper.shape[1], lower.shape[1])
+    both = np.zeros((end + len(lower), width), dtype=np.result_type(upper, lower))
+    both[:end, : upper.shape[1]] = upper
+    both[end:, : lower.shape[1]] = lower
+    return both
+
+
 def unpack(packed: bytes) -> list[dict[str, Counts]]:
     """Return the maps of `pack`, of this or an earlier version. Raises PackingError."""
     return maps_of(table_of(packed))

@@ -33,6 +33,8 @@ MAX_TENANTS = 64
 #: Cells that name their model, and keys of tenants with languages: bounds multiply otherwise.
 MAX_NAMED_CELLS = 1024
 MAX_TENANT_LANGUAGES = 2048
+#: Each request of a tenant is counted by its origin and by its language.
+TENANT_AXES = 2
 #: Languages that are kept by name even where a pane's names take too many bytes.
 MIN_LANGUAGES = 8
 #: Above the number of keys that trimming can leave, so that it is not tried in vain.
@@ -151,11 +153,10 @@ class Pane(msgspec.Struct):
 
     @property
     def requests(self) -> int:
-        """The requests in the pane; those of a pane of tenants by their origins."""
+        """The requests in the pane."""
         if self.cells:
             return sum(counts[REQUESTS] for counts in self.cells.values())
-        tenants = self.tenants.items()
-        return sum(counts[REQUESTS] for key, counts in tenants if _is_by_origin(key))
+        return sum(counts[REQUESTS] for counts in self.tenants.values()) // TENANT_AXES
 
     @property
     def is_crowded(self) -> bool:
@@ -182,22 +183,15 @@ def _smallest(weights: dict[str, int], bound: int) -> list[str]:
 
 
 def is_within_bounds(
-    cells: Collection[str],
-    models: Collection[str],
-    tenants: Collection[str],
-    *,
-    most_tenants: int,
+    cells: Collection[str], models: Collection[str], tenants: Collection[str]
 ) -> bool:
-    """Return whether a pane with these keys is surely left as it is by `Pane.trim`.
-
-    They are of at most `most_tenants` tenants.
-    """
+    """Return whether a pane with these keys is surely left as it is by `Pane.trim`."""
     return not (
         (len(cells) > 2 * MAX_UNKNOWN_MODELS and _named(cells) > 2 * MAX_UNKNOWN_MODELS)
         or len(cells) > 2 * MAX_LANGUAGES
         or len(models) > 2 * MAX_PAIRS
         or len(tenants) > 2 * MAX_TENANT_LANGUAGES
-        or (most_tenants > 2 * MAX_TENANTS and len(_tenants_in(tenants)) > 2 * MAX_TENANTS)
+        or (len(tenants) > 2 * MAX_TENANTS and len(_tenants_in(tenants)) > 2 * MAX_TENANTS)
     )
 
 

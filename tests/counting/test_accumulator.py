@@ -17,7 +17,7 @@ from streams.counting.partition import Partition
 from streams.decode.event import UsageEvent
 from streams.state.codec import PaneKey, StateError, decode_pane, encode_pane
 from streams.state.packing import pack
-from streams.state.pane import DAY, FINE, MIDDLE, Pane, is_kept, pane_start
+from streams.state.pane import DAY, FINE, Pane, is_kept, pane_start
 from streams.state.pieces import at_once
 
 
@@ -147,8 +147,7 @@ def test_a_backlog_puts_what_it_has_left_into_long_panes_only(monkeypatch):
         batch = reading(log, classifier, partition.position)
         partition.apply(batch, classifier, NOW + 240 * 3600)
 
-    assert {key.level.name for key in partition.held.whole} == {"1h", "1d"}
-    assert not {key.level for key in partition.held.running} & {FINE, MIDDLE}
+    assert {key.level.name for key in partition.held.running} == {"1h", "1d"}
     assert sum(pane.requests for key, pane in partition.panes.items() if key.level is DAY) == 240
 
 
@@ -199,7 +198,7 @@ def test_a_pane_that_cannot_be_read_stops_every_flush():
     partition.apply(reading(log, classifier), classifier, NOW)
     held, panes = partition.held, partition.panes
     held.stored = {key: encode_pane(pane, 1) for key, pane in panes.items()}
-    held.running, held.whole = {}, {}
+    held.running = {}
     key = PaneKey(FINE, int(NOW))
     good = partition.held.stored[key]
     partition.held.stored[key] = encode_pane(Pane(stamp=1), 1).replace(pack({}, {}, {}), b"?")

@@ -13,6 +13,7 @@ from streams.classify.origin.values import ORIGINS
 from streams.counting.partition import Partition
 from streams.state.codec import PaneKey, decode_pane, encode_pane
 from streams.state.counts import subtract_all
+from streams.state.growing import GrowingPane
 from streams.state.pane import (
     ALL_LEVELS,
     CROWDED_KEYS,
@@ -188,9 +189,10 @@ def test_a_panes_record_is_bounded_whatever_it_holds(kind, level):
     made = [make(random) for make in (KINDS.values() if kind == "all" else [KINDS[kind]])]
     partition = Partition(0, 1)
     key = PaneKey(level, pane_start(level, NOW))
-    partition.held.running[key] = pane = Pane()
+    pane = Pane()
     for each in made:
         pane.add(each)
+    partition.held.running[key] = GrowingPane.of(pane)
     before = [whole(each) for each in (pane.cells, pane.models, pane.tenants)]
     assert len(encode_pane(pane, 1)) > level.max_bytes
     partition.held.newest, partition.held.dirty = NOW, {key}
