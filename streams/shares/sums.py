@@ -126,6 +126,16 @@ def added(values: Iterable[bytes], places: Places) -> Generator[None, None, Sums
 
 def classified(panes: Summed, places: Places) -> Generator[None, None, Sums]:
     """Return the sums of panes that are added up; with pauses like `added`."""
+    sums = yield from of_all_languages(panes, places)
+    return sums._replace(joint=_without_rare_languages(sums.joint))
+
+
+def of_all_languages(panes: Summed, places: Places) -> Generator[None, None, Sums]:
+    """Return the same with every language by name, however many there are.
+
+    So the sums of several panes are those of each, added up: which languages are rare depends on
+    the panes that are together.
+    """
     cells, models = panes
     of_cells = yield from places.cells(cells.names)
     joint = cells.by([place for place, _ in of_cells]).counts()
@@ -135,7 +145,7 @@ def classified(panes: Summed, places: Places) -> Generator[None, None, Sums]:
         unknown.pop("", None)
     of_models = yield from places.models(models.names)
     return Sums(
-        _without_rare_languages(joint),
+        joint,
         models.by([maker for maker, _ in of_models]).counts(),
         models.by([served for _, served in of_models]).counts(),
         models.counts(),

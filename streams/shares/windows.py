@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.classify.keys import OTHER, cell_key, pair_key
 from streams.classify.origin.values import ORIGINS
-from streams.shares.sums import Sums, added, by_part, classified
-from streams.state.adding import Adding
+from streams.shares.sums import Sums, by_part, of_all_languages
+from streams.state.adding import Adding, summed
 from streams.state.counts import (
     Counts,
     add_all,
@@ -212,8 +212,8 @@ class _OfLevel:
         self._cache = cache
         #: By start: the records of the panes of all partitions that are summed.
         self._summed: dict[int, tuple[bytes, ...]] = {}
-        #: The sums of the newest panes, which change each second.
-        self._running: tuple[int, Sums] | None = None
+        #: The records of the newest panes, which change each second, and their sums.
+        self._running: tuple[tuple[bytes, ...], Sums] | None = None
         self._changed: set[int] = set()
 
     def note(self, start: int) -> None:
@@ -269,7 +269,7 @@ class _OfLevel:
         for (is_newest, windows), columns in adding.items():
             sums = yield from self._add(windows, columns)
             if is_newest:
-                self._running = starts[-1], sums
+                self._running = self._summed[starts[-1]], sums
 
     def _add(
         self, windows: tuple[_Window, ...], columns: dict[int, tuple[bytes, ...]]
@@ -281,7 +281,7 @@ class _OfLevel:
             yield from adding.add(values)
             some[start] = values
             if start == last or adding.names > NAMES_AT_ONCE:
-                sums = yield from classified(adding.summed(), self._cache.places)
+                sums = yield from of_all_languages(adding.summed(), self._cache.places)
                 self._put(windows, some, sums)
                 adding, some = Adding(), {}
         return sums
@@ -296,12 +296,15 @@ class _OfLevel:
     def _subtract(self, start: int, windows: list[_Window]) -> Iterator[None]:
         if not windows:
             return
-        if self._running is not None and self._running[0] == start:
+        values = self._summed[start]
+        # These very records: windows that jump to another time and back find others there.
+        if self._running is not None and self._running[0] is values:
             sums = self._running[1]
             self._running = None
         else:
             # Again from the records: the sums of all panes would take as much memory as the panes.
-            sums = yield from added(self._summed[start], self._cache.places)
+            panes = yield from summed(values)
+            sums = yield from of_all_languages(panes, self._cache.places)
         for window in windows:
             window.subtract(start, sums)
 

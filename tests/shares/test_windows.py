@@ -22,7 +22,7 @@ from streams.shares.windows import (
     Windows,
 )
 from streams.state.counts import added_up
-from streams.state.pane import FINE, HOUR, MIDDLE, pane_start
+from streams.state.pane import FINE, HOUR, MAX_LANGUAGES, MIDDLE, pane_start
 from streams.web.snapshot import take
 
 HOURS = 168
@@ -179,6 +179,42 @@ def test_languages_that_are_all_new_are_bounded_and_stay_in_the_sums():
     assert origins["cn-open"] == hours * (new * 10 + 2 * 99)
     assert origins["row-open"] == hours * new * 10
     assert shown.dimensions["language"][0].tokens == 2 * hours * 99
+
+
+def test_languages_that_are_too_many_only_together_leave_with_the_pane_that_has_them():
+    # The first two panes are added as one: none of them has so many languages, and both have.
+    view = Seen()
+    view.apply(*position())
+    languages = MAX_LANGUAGES + 50
+    for number in range(3):
+        cells = {cell_key("row-open", f"x{number}-{n}"): [1, 1 + n, 0, 0] for n in range(languages)}
+        view.apply(*pane(cells, at=NOW - 290 + 10 * number))
+    view.windows.advance(NOW)
+
+    for gone in (1, 2, 3):
+        view.windows.advance(NOW + 10 * gone)
+        sums = view.windows.sums()["5m"]
+        left = added_up(sums.joint.values())
+        assert left == sums.stored()["origin"].get("row-open", left)
+        assert left[0] == (3 - gone) * languages
+
+
+def test_a_pane_that_changed_while_windows_were_elsewhere_leaves_them_as_it_was_added():
+    view = Seen()
+    windows, models = view.windows, {"x": [1, 100, 0, 0]}
+    view.apply(*pane({"row-open/en": [1, 100, 0, 0]}, models=models))
+    windows.advance(NOW)
+    windows.advance(NOW + 30 * 86_400)
+    view.apply(*pane({"row-open/en": [3, 300, 0, 0]}, models={"x": [3, 300, 0, 0]}, stamp=2))
+    view.apply(*pane({"row-open/en": [1, 1, 0, 0]}, at=NOW + 30 * 86_400, models=models))
+    windows.advance(NOW)
+    assert windows.sums()["5m"].pair == {"x": [3, 300, 0, 0]}
+
+    view.apply(*pane({"row-open/en": [4, 400, 0, 0]}, models={"x": [4, 400, 0, 0]}, stamp=3))
+    windows.advance(NOW)
+
+    assert windows.sums()["5m"].pair == {"x": [4, 400, 0, 0]}
+    assert windows.sums()["5m"].joint == {"row-open/en": [4, 400, 0, 0]}
 
 
 # -- a few milliseconds at a time
