@@ -70,7 +70,7 @@ class Bench:
         return self._compared(*self._native_parts()) | {"budget": self.part("budget", partitions=1)}
 
     def _native_parts(self) -> list[tuple[str, str, dict[str, Any]]]:
-        for partitions in (1, 4):
+        for partitions in (1, 4, 16, 64):
             self.part("fill", partitions=partitions)
         backlog = {"topic": "bench-backlog", "partitions": 4}
         self.part("fill", days=BACKLOG_DAYS, **backlog)
@@ -79,6 +79,8 @@ class Bench:
             ("whole path, 1 partition", "whole", {"partitions": 1}),
             ("raw fetch, 4 partitions", "raw", {"partitions": 4}),
             ("whole path, 4 partitions", "whole", {"partitions": 4}),
+            ("whole path, 16 partitions", "whole", {"partitions": 16}),
+            ("whole path, 64 partitions", "whole", {"partitions": 64}),
             ("whole path, 28 days", "whole", backlog),
         ]
 
