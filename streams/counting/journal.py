@@ -135,7 +135,7 @@ class Journal:
 
 def nothing() -> PositionRecord:
     """Return the position of a partition of which nothing is counted."""
-    return PositionRecord(STATE_VERSION, 0, 0, 0.0, 0.0, Totals(), seal=Seal())
+    return PositionRecord(STATE_VERSION, 0, 0, 0.0, 0.0, Totals(), seal=Seal(), spans=False)
 
 
 def fence(generation: int, records: Mapping[PaneKey | None, bytes], topic: str = "") -> bytes:

@@ -95,6 +95,8 @@ class Partition:
 
     `held` are its panes. `repeats` remembers earlier events. `read_to` is the next offset to be
     read, which is below the position while counted records are read again to be remembered.
+    `has_spans` says whether any record counted may hold spans: what a record is counted as does not
+    tell, for a span may be rejected, have no usage, or hold a line of any format.
     `stamps` are those found at restore that lie above the position, ascending: up to the last of
     them an event may already be counted in some panes.
 
@@ -115,6 +117,7 @@ class Partition:
     is_moved: bool = False
     repeats: Repeats = field(default_factory=lambda: Repeats.of(0, 0))
     read_to: int = 0
+    has_spans: bool = False
     pending: Flush | None = None
     lost: Loss | None = None
     leftover: list[PaneKey] = field(default_factory=list)
@@ -165,7 +168,8 @@ class Partition:
             held=HeldPanes(stored, totals=known.totals, newest=known.newest),
             stamps=sorted(stamp - known.shift for stamp in stamps if stamp >= known.s),
             repeats=repeats,
-            read_to=max(0, known.offset - repeats.reach(known.totals)),
+            read_to=max(0, known.offset - repeats.reach(has_spans=known.spans)),
+            has_spans=known.spans,
             lost=known.lost,
             epoch=known.epoch,
             shift=known.shift,
@@ -198,6 +202,7 @@ class Partition:
         add_results(self.held.totals, reading, rejected, untimely)
         # Before the first event only the clock says when.
         add_unread(self.held.totals, reading.unread, self.newest or now)
+        self.has_spans = self.has_spans or self.repeats.may_have_spans(reading)
         self.position = self.read_to = reading.end
         self.is_moved = True
         return rejected
@@ -353,6 +358,7 @@ class Partition:
                 epoch=self.epoch,
                 shift=self.shift,
                 lost=self.lost,
+                spans=self.has_spans,
             )
         )
         self.is_moved = False

@@ -9,19 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streams.counting.dedupe import Recent
-from streams.decode.formats import litellm, otlp
-from streams.decode.trace_memory import TraceMemory
+from streams.decode.trace_memory import READ_AGAIN, TraceMemory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streams.decode.event import SkipReason
     from streams.decode.rows import Reading, UnreadItem
-    from streams.state.codec import Totals
-
-
-#: Results of spans that count nothing, but lie between others.
-_MAY_BE_SPANS = ("skipped/not_a_request", "skipped/unread_usage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +40,16 @@ class Repeats:
             trace_records,
         )
 
-    def reach(self, totals: Totals) -> int:
-        """Return how many counted records to read again, given what has been counted.
+    def reach(self, *, has_spans: bool) -> int:
+        """Return how many counted records to read again, given whether any may hold spans.
 
-        Without any span and any batch of LiteLLM's there is none to be remembered.
+        Without spans, and batches of LiteLLM's beside them, there is none to be remembered.
         """
-        has_spans = not totals.events.keys().isdisjoint(
-            (otlp.NAME, litellm.NAME)
-        ) or not totals.records.keys().isdisjoint(_MAY_BE_SPANS)
-        return max(self.dedupe_records, 2 * self.trace_records if has_spans else 0)
+        return max(self.dedupe_records, READ_AGAIN * self.trace_records if has_spans else 0)
+
+    def may_have_spans(self, reading: Reading) -> bool:
+        """Return whether a reading may hold spans: where none are asked for, nobody knows."""
+        return self.spans is None or bool(reading.spans)
 
     def without(self, reading: Reading, ahead: NDArray[np.bool_]) -> Reading:
         """Return a reading without the rows that repeat an earlier one, and remember all of it."""

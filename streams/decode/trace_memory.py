@@ -5,8 +5,11 @@ spans inside each other count is decided as within one record (`streams.decode.n
 that a span that has been counted stays counted: what arrives later and repeats it is skipped.
 
 Only the log decides: the spans of at most so many records before, and of these the last
-`MAX_SPANS`. A decision may depend on an earlier one, whose reach lies before it: so a worker that
-reads twice that many records again at its start decides like its predecessor.
+`MAX_SPANS`. An answer is compared with its first span in this block of so many offsets and the one
+before. Which span was first must not depend on which one was first before it: servers use ids again
+without end, and then no number of records would say what is first. A decision may depend on whether
+a span repeats those inside it, whose reach lies before it. So a worker that reads `READ_AGAIN`
+times that many records again at its start decides like its predecessor.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Spans that are remembered, at a kilobyte each.
 MAX_SPANS = 50_000
+#: So many times the records of a memory decide what it says: two blocks, and what lies before them.
+READ_AGAIN = 3
 #: Spans inside one without usage of its own that are looked at for usage; a request has few.
 MAX_LOOKED_AT = 256
 
@@ -37,11 +42,19 @@ class _Usage(NamedTuple):
     is_covered: bool
 
 
+class _Answer(NamedTuple):
+    """The first span of an answer in a block of offsets."""
+
+    node: Node
+    number: int
+
+
 class TraceMemory:
     """Remembers the spans of the last `records` offsets of a log.
 
     Spans are numbered in the order of the log. `_links` are the spans' parents, `_inside` the spans
-    inside each span, in the order in which they came, `_answers` the first span of each answer.
+    inside each span, in the order in which they came, `_answers` the first span of each answer by
+    block of offsets: of this one and the one before.
     """
 
     def __init__(self, records: int, spans: int = MAX_SPANS) -> None:
@@ -50,7 +63,7 @@ class TraceMemory:
         self._links: dict[Hashable, tuple[Hashable, int]] = {}
         self._inside: dict[Hashable, list[Hashable]] = {}
         self._usages: dict[Hashable, _Usage] = {}
-        self._answers: dict[Hashable, Hashable] = {}
+        self._answers: dict[int, dict[Hashable, _Answer]] = {}
         self._begins: deque[tuple[int, int]] = deque()
         self._next = 0
         self._next_tidy = spans
@@ -58,7 +71,8 @@ class TraceMemory:
         self._floor_now = 0
 
     def __len__(self) -> int:
-        return len(self._links) + len(self._usages) + len(self._answers)
+        answers = sum(map(len, self._answers.values()))
+        return len(self._links) + len(self._usages) + answers
 
     def repeated(
         self, offset: int, nodes: Sequence[Node], void: AbstractSet[Hashable] = frozenset()
@@ -87,9 +101,14 @@ class TraceMemory:
                 why = self._repeats_outer(each, begin, floor)
             if why is not None:
                 found.setdefault(each.key, why)
+        block = offset // self._records
         for each in counted:
-            if each.key not in found and self._repeats_answer(each, floor):
-                found[each.key] = "duplicate"
+            # One around the span that counts reports that one's answer.
+            if each.answer is not None and not self._usages[each.key].is_covered:
+                first = self._first_of_answer(each, block)
+                # A span may come in two scopes, as one and as its log event.
+                if first.key != each.key and is_same_answer(first, each):
+                    found.setdefault(each.key, "duplicate")
         self._prune(floor)
         return found
 
@@ -101,15 +120,22 @@ class TraceMemory:
         inside = islice(self._inside_of(key, floor), MAX_LOOKED_AT)
         return any(each is not None for each in inside)
 
-    def _repeats_answer(self, node: Node, floor: int) -> bool:
-        """Return whether another instrumentation has reported a span's answer before."""
-        if node.answer is None:
-            return False
-        first = self._usages.get(self._answers.get(node.answer))
-        if first is not None and first.number >= floor:
-            return is_same_answer(first.node, node)
-        self._answers[node.answer] = node.key
-        return False
+    def _first_of_answer(self, node: Node, block: int) -> Node:
+        """Return the first span of a span's answer in this block or the one before.
+
+        It is first in its block whether it counts or not: that a span repeats one that counts says
+        nothing against comparing others with it.
+        """
+        if block not in self._answers:
+            kept = self._answers.get(block - 1)
+            self._answers = {} if kept is None else {block - 1: kept}
+            self._answers[block] = {}
+        least = self._next - self._spans
+        here = self._answers[block].get(node.answer)
+        if here is None or here.number < least:
+            here = self._answers[block][node.answer] = _Answer(node, self._usages[node.key].number)
+        before = self._answers.get(block - 1, {}).get(node.answer)
+        return here.node if before is None or before.number < least else before.node
 
     def _link(self, node: Node) -> None:
         self._next += 1
@@ -184,9 +210,12 @@ class TraceMemory:
         self._usages = {
             key: usage for key, usage in self._usages.items() if first <= usage.number < end
         }
-        self._answers = {
-            answer: key for answer, key in self._answers.items() if key in self._usages
-        }
+        # Those of the block before count for more records than other spans do.
+        least = min(first, end - self._spans)
+        for block, answers in self._answers.items():
+            self._answers[block] = {
+                answer: each for answer, each in answers.items() if least <= each.number < end
+            }
         self._inside = {}
         for key, (parent, _) in self._links.items():
             self._inside.setdefault(parent, []).append(key)
@@ -200,4 +229,10 @@ class TraceMemory:
     def forget(self, keys: Iterable[Hashable]) -> None:
         """Forget what these spans count: they were not counted after all."""
         for key in keys:
-            self._usages.pop(key, None)
+            usage = self._usages.pop(key, None)
+            if usage is None:
+                continue
+            name = usage.node.answer
+            for answers in self._answers.values():
+                if name in answers and answers[name].node.key == key:
+                    del answers[name]

@@ -106,6 +106,8 @@ class PositionRecord(msgspec.Struct):
     given: both with the shift. `lost` is what the changelog has lost of this partition. `epoch` is
     the leader epoch of the records up to the position and of those counted after it, -1 where it is
     not known. `columns` names what the lists of the totals hold, where that is more than four.
+    `spans` says whether any record counted may hold spans, True where a version that does not write
+    it has counted.
     """
 
     v: int
@@ -122,6 +124,7 @@ class PositionRecord(msgspec.Struct):
     epoch: int = -1
     shift: int = 0
     columns: list[str] = []
+    spans: bool = True
 
     @property
     def offset(self) -> int:

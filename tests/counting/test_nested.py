@@ -14,7 +14,6 @@ from streams.classify.origin.catalog import Catalog
 from streams.counting.partition import Partition
 from streams.counting.repeats import Repeats
 from streams.decode.decoder import Decoder
-from streams.decode.nesting import Node
 from streams.decode.options import Options
 from streams.decode.reader import Reader
 from streams.decode.trace_memory import TraceMemory
@@ -169,7 +168,52 @@ def test_only_unread_spans_are_read_again_after_a_restart():
     first = new()
     count(first, [record(unread_span(3, 2))])
 
-    assert restarted(first, [record(unread_span(3, 2))]).repeats.reach(first.totals) == 200
+    assert restarted(first, [record(unread_span(3, 2))]).has_spans
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param([span(2, 1)], [span(1, 0, (10, 1)), span(3, 2, (10, 1))], id="no usage"),
+        pytest.param(
+            [span(2, 1, (10, 1), at=10_000)],
+            [span(1, 0, (10, 1)), span(3, 2, (10, 1))],
+            id="rejected",
+        ),
+    ],
+)
+def test_spans_of_which_none_counts_are_read_again_after_a_restart(first, second):
+    # The one inside repeats the one around: the span between them came before the restart.
+    values = [record(*first), *map(record, second)]
+    partition = new()
+    count(partition, values[:1])
+    after = restarted(partition, values)
+    count(after, values[1:], start=1)
+
+    assert totals(partition) == (0, 0)
+    assert totals(after) == counted(*values) == (1, 11)
+
+
+def test_a_line_of_another_format_in_a_span_is_read_again_after_a_restart():
+    line = log_line(body='{"model":"gpt-4o","prompt_tokens":10,"completion_tokens":1}')
+    partition = new()
+    count(partition, [line])
+    after = restarted(partition, [line])
+    count(after, [line], start=1)
+
+    assert partition.totals.events == {"native": 1}
+    assert totals(after) == counted(line, line) == (1, 11)
+
+
+def test_spans_of_an_owner_that_compared_none_are_read_again_after_a_restart():
+    reader = Reader(CLASSIFIER, Options())
+    partition = new(trace_records=0)
+    for reading in reader.values(0, [sdk(1)]):
+        partition.apply(reading, CLASSIFIER, NOW)
+    after = restarted(partition, [sdk(1)])
+    count(after, [added(2)], start=1)
+
+    assert totals(after) == (1, 11)
 
 
 def test_sources_beyond_the_bound_are_counted_together():
@@ -365,20 +409,6 @@ def test_memory_is_bounded_by_spans():
     )
 
     assert len(memory) <= 2 * (50 + 50 // 4 + 9)
-
-
-def test_the_memory_is_tidied_once_in_many_records(monkeypatch):
-    tidied = []
-    tidy = TraceMemory._tidy
-    monkeypatch.setattr(TraceMemory, "_tidy", lambda *given: (tidied.append(given), tidy(*given)))
-    memory = TraceMemory(1000, spans=900)
-    for number in range(1000):
-        nodes = [
-            Node((number, key), (number, "parent"), prompt=1, completion=1) for key in range(9)
-        ]
-        memory.repeated(number, nodes)
-
-    assert 0 < len(tidied) <= 9_000 / (900 // 4)
 
 
 def test_spans_that_the_log_has_lost_are_forgotten():
