@@ -152,7 +152,7 @@ def _several(value: bytes, depth: int, budget: encodings.Budget) -> Packed | Non
 def _unpacked(node: Any, depth: int, budget: encodings.Budget) -> Any:
     """Return a value with everything opened that its texts hold."""
     if isinstance(node, dict):
-        if cloudevents.is_envelope(node) and "protobuf" in str(node.get("datacontenttype")):
+        if cloudevents.is_envelope(node) and cloudevents.holds_protobuf(node):
             node = _without_protobuf(node, budget)
         return {key: _unpacked(each, depth, budget) for key, each in node.items()}
     if isinstance(node, list):

@@ -70,7 +70,7 @@ from streams.decode.second_look import answered, counting, resembling, unread_do
 from streams.decode.unread_usage import is_ordinary, unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from streams.kafka.record_batch import Headers
 
@@ -337,7 +337,7 @@ class Decoder:
         if isinstance(data, Rejected):
             return one(data)
         inner = (
-            self._value(data, depth + 1, is_protobuf=_is_protobuf_envelope(document))
+            self._value(data, depth + 1, is_protobuf=cloudevents.holds_protobuf(document))
             if isinstance(data, bytes)
             else self._any(data, depth + 1)
         )
@@ -445,8 +445,3 @@ def _unreadable(value: bytes | None, limit: int, *, is_protobuf: bool) -> Reject
 
 def _is_otlp_among(formats: Sequence[Format]) -> bool:
     return any(each.name == otlp.NAME for each in formats)
-
-
-def _is_protobuf_envelope(document: Mapping[str, Any]) -> bool:
-    kind = document.get("datacontenttype")
-    return type(kind) is str and "protobuf" in kind.lower()

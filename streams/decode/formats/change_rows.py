@@ -157,8 +157,12 @@ def new_rows(document: Mapping[str, Any]) -> Rows | Rejected | Skipped | None:
     rows = held if type(held) is list else [held]
     if not rows or not all(type(each) in {dict, str} for each in rows):
         return Rejected("bad_envelope", f"{writer.rows} is {json_type(held)}")
-    is_old = operation == writer.copied or str(document.get("read_method")).endswith(BACKFILL)
+    is_old = operation == writer.copied or _is_backfill(document.get("read_method"))
     return Rows(rows, None if is_old else _at(document, writer.time))
+
+
+def _is_backfill(method: object) -> bool:
+    return type(method) is str and method.endswith(BACKFILL)
 
 
 def _at(document: Mapping[str, Any], path: str) -> Any:

@@ -31,6 +31,12 @@ def is_envelope(document: Mapping[str, Any]) -> bool:
     return "specversion" in document and ("data" in document or "data_base64" in document)
 
 
+def holds_protobuf(document: Mapping[str, Any]) -> bool:
+    """Return whether the data of a structured CloudEvent is said to be protobuf."""
+    kind = document.get("datacontenttype")
+    return type(kind) is str and "protobuf" in kind.lower()
+
+
 def envelope_of(document: Mapping[str, Any]) -> Envelope:
     """Return the envelope of a structured CloudEvent."""
     return _envelope(document.get("time"), document.get("source"), document.get("id"))

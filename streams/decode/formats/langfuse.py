@@ -19,6 +19,7 @@ from streams.decode.formats.raw_usage import (
     add,
     first,
     first_text,
+    is_same,
     json_type,
     part,
     whole,
@@ -158,7 +159,7 @@ def details(details: object) -> Usage:
     if not prompt and not completion:
         return known
     cache = [details[key] for key in _AGENTS_CACHE if key in details]
-    if cache and add(*prompt, *completion) != whole(details.get("total")):
+    if cache and not is_same(add(*prompt, *completion), whole(details.get("total"))):
         prompt += cache
     return Usage(add(*prompt), add(*completion))
 

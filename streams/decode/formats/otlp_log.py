@@ -115,7 +115,7 @@ def _gemini_cli(record: Record) -> Found | None:
     if type(total) is int and total and add(attributes.get("input_token_count"), output) == total:
         # The total has no place for tools' tokens or thoughts: they are parts.
         return _found(record, Usage(whole(attributes.get("input_token_count")), output), parts)
-    if add(prompt, output) == total and type(total) is int:
+    if type(total) is int and add(prompt, output) == total:
         return _found(record, Usage(prompt, output), parts)
     return _found(record, Usage(prompt, add(output, thoughts)), parts)
 

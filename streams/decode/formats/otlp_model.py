@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.otlp_usage import first, json_object, unquoted
-from streams.decode.formats.raw_usage import part
+from streams.decode.formats.raw_usage import is_same, part
 
 #: Attributes that hold the model in JSON.
 _HOLDING: Final = (names.BRAINTRUST_MODEL, names.LOGFIRE_ASKED)
@@ -41,5 +41,6 @@ def _routed(attributes: Mapping[str, object], model: object) -> object:
         headers = hidden.get("additional_headers")
         routed = hidden.get("litellm_model_name")
         alias = headers.get("x-litellm-model-group") if type(headers) is dict else None
-    is_alias = model is None or model == alias or model == attributes.get(names.ASKED_MODEL)
+    asked = attributes.get(names.ASKED_MODEL)
+    is_alias = model is None or is_same(model, alias) or is_same(model, asked)
     return routed if is_alias and type(routed) is str and routed else model

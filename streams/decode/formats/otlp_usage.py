@@ -17,7 +17,7 @@ from streams.decode.formats.provider_usage import (
     usage_of,
     with_cache,
 )
-from streams.decode.formats.raw_usage import add, part, whole
+from streams.decode.formats.raw_usage import add, is_same, part, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +68,7 @@ def usage(attributes: Mapping[str, object], has: names.Present, source: Source) 
     total = _count(attributes, has.total)
     beside = _is_beside(attributes, has, source)
     if not beside and _is_strands(attributes, has):
-        beside = not _is_inside_strands(attributes, has, add(prompt, completion) == total)
+        beside = not _is_inside_strands(attributes, has, is_same(add(prompt, completion), total))
     # Most say no total, and their cache is a part of the input.
     if beside or total is not None or type(prompt) is not int or not are_parts(prompt, *cache):
         prompt = _with_cache(prompt, completion, total, cache, is_beside=beside)
@@ -81,9 +81,10 @@ def _with_langfuses_cache(
     """Return all input where Langfuse's own attribute has a cache beside, and the total adds it."""
     details = json_object(attributes[names.LANGFUSE_USAGE])
     own = langfuse.details(details)
-    if own.completion != completion or own.prompt == whole(part(details, "input")):
+    is_other = not is_same(own.completion, completion)
+    if is_other or is_same(own.prompt, whole(part(details, "input"))):
         return prompt
-    is_total = add(own.prompt, completion) == _count(attributes, has.total)
+    is_total = is_same(add(own.prompt, completion), _count(attributes, has.total))
     return own.prompt if is_total else prompt
 
 
@@ -95,7 +96,7 @@ def _anthropics_own(metadata: object, prompt: object) -> object:
     own = part(json_object(metadata), "anthropic", "usage")
     if type(own) is not dict or own.get("input_tokens") is None:
         return None
-    return anthropic(own).prompt if whole(own["input_tokens"]) == prompt else prompt
+    return anthropic(own).prompt if is_same(whole(own["input_tokens"]), prompt) else prompt
 
 
 def _is_beside(attributes: Mapping[str, object], has: names.Present, source: Source) -> bool:
@@ -131,7 +132,9 @@ def _with_cache(
 ) -> object:
     """Return all input. Parts that exceed their whole lie beside it, as does what a total adds."""
     is_added = (
-        total is not None and type(completion) is int and total == add(prompt, *cache, completion)
+        total is not None
+        and type(completion) is int
+        and is_same(total, add(prompt, *cache, completion))
     )
     return with_cache(prompt, *cache, is_beside=is_beside or is_added or prompt is None)
 

@@ -268,6 +268,14 @@ def whole(value: object) -> object:
     return value
 
 
+def is_same(value: object, other: object) -> bool:
+    """Return whether two values of a document are equal; an array or an object equals nothing.
+
+    Python compares two of those by recursion, and fails where both are nested deeply.
+    """
+    return type(value) not in {list, dict} and value == other
+
+
 def tokens_of(part: object, count: int) -> int | None:
     """Return the tokens that are a part of a count; None where it is none, or more than that."""
     number = whole(part)
