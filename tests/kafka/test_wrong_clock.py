@@ -63,6 +63,10 @@ def live(bootstrap, topic, count):
     return 3 * count
 
 
+def is_learned(worker, seconds):
+    return abs((offset(worker) or 0.0) - seconds) < 15
+
+
 @pytest.mark.parametrize("seconds", [-600, 600])
 def test_a_wrong_clock_changes_no_figure(bootstrap, make_worker, make_shifted, seconds):
     right, wrong = make_worker().start(), make_shifted(seconds).start()
@@ -70,6 +74,9 @@ def test_a_wrong_clock_changes_no_figure(bootstrap, make_worker, make_shifted, s
     wait_until(lambda: wrong.ask("/readyz")[0], "a worker that answers")
     wait_until(lambda: owns(wrong), "a wrong worker that counts")
     sent = live(bootstrap, make_worker.topic, 40)
+    # A busy machine leaves fewer chances to compare clocks than records.
+    while not is_learned(wrong, seconds) and sent < 600:
+        sent += live(bootstrap, make_worker.topic, 5)
     for worker in (right, wrong):
         wait_until(
             lambda worker=worker: worker.records().get("counted/", 0) == sent, f"{sent} counted"

@@ -230,7 +230,8 @@ def test_what_is_shown_can_be_had_as_csv(open_page, address):
 
     assert {"start", "developer", "tokens_ratio"} <= set(history[0])
     assert {row["developer"] for row in history} >= {"Anthropic", "DeepSeek"}
-    assert 167 <= len({row["start"] for row in history}) <= 169
+    # From a whole hour on; while this runs, another one may begin.
+    assert 167 <= len({row["start"] for row in history}) <= 170
     assert {row["window"] for row in shares} == set(WINDOWS)
 
 
