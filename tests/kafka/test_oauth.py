@@ -148,7 +148,7 @@ def test_doctor_and_report_work_with_a_token(login, make_worker):
     assert sent.returncode == 0, sent.stderr
     counted = tokenshare(worker, "report", "--topic", make_worker.topic)
     assert counted.returncode == 0, counted.stderr
-    assert "2.0 k requests" in counted.stdout
+    assert "2,000 requests" in " ".join(counted.stdout.split())
 
 
 def wrong(what):
