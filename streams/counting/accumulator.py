@@ -12,6 +12,7 @@ import numpy as np
 
 from streams.classify.key_tables import beside, left_of, right_of
 from streams.counting.grouped import Grouped, grouped, joined, parts_by_first
+from streams.state.adding import EXACT
 from streams.state.codec import PaneKey
 from streams.state.counts import (
     CACHE_STATED,
@@ -51,8 +52,6 @@ OF_TOTALS = OF_MODELS | {REASONING}
 MAX_ROWS, MAX_PARTS = 65_536, 256
 #: The levels of panes, from fine to coarse, that a backlog passes hundreds of between two flushes.
 _SHORT_LEVELS = 2
-#: Sums of int64 are exact as long as all that is added stays below this.
-_EXACT = float(2**62)
 #: The low bits of a slot are the number of its level.
 _LEVEL_BITS = 3
 
@@ -208,7 +207,7 @@ class Accumulator:
             # At most as much: a sum in floats takes several times as long.
             total = self._sums.get(number, 0.0) + float(column.max()) * len(column)
             self._sums[number] = total
-            found[number] = column if total < _EXACT else column.astype(object)
+            found[number] = column if total < EXACT else column.astype(object)
         return found
 
     def split(self, newest: float) -> tuple[Accumulator, Accumulator]:
@@ -310,7 +309,7 @@ class Accumulator:
             strict=True,
         ):
             both = below(of_cells.rows, of_models.rows)
-            yield PaneKey(level, start), Table([*of_cells.names, *of_models.names, []], both)
+            yield PaneKey(level, start), Table([of_cells.names, of_models.names, []], both)
 
     def _panes_of_tenants(self, newest: float, level: Level) -> Iterator[tuple[PaneKey, Table]]:
         by_origin, by_language = (
@@ -323,6 +322,6 @@ class Accumulator:
             parts_by_first(by_language, self.keys.tenant_language_keys),
             strict=True,
         ):
-            names = [*origins.names[0], *languages.names[0]]
+            names = [*origins.names, *languages.names]
             both = below(origins.rows, languages.rows)
             yield PaneKey(level, start), Table([[], [], names], both)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.state.adding import Named
 from streams.state.counts import CORE
-from streams.state.packing import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -120,22 +120,14 @@ def _by_sorting(
 
 def parts_by_first(
     rows: Grouped, names_of: Callable[[NDArray[np.int64]], list[str]]
-) -> Iterator[tuple[int, Table]]:
-    """Yield each first key with a table of its rows by name, of at least one row."""
+) -> Iterator[tuple[int, Named]]:
+    """Yield each first key with its rows by name, of at least one row."""
     if (rows.first[1:] < rows.first[:-1]).any():
         rows = rows.at(np.argsort(rows.first, kind="stable"))
     first, table, names = rows.first, rows.table(), names_of(rows.second)
     begins = [0, *(np.flatnonzero(first[1:] != first[:-1]) + 1).tolist(), len(first)]
     for begin, end in itertools.pairwise(begins):
-        yield int(first[begin]), _each_once(names[begin:end], table[begin:end])
-
-
-def _each_once(names: list[str], rows: NDArray[np.int64]) -> Table:
-    if len(set(names)) == len(names):
-        return Table([names], rows)
-    # Two numbers have one name.
-    places: dict[str, int] = {}
-    at = [places.setdefault(name, len(places)) for name in names]
-    added = np.zeros((len(places), rows.shape[1]), dtype=rows.dtype)
-    np.add.at(added, at, rows)
-    return Table([[*places]], added)
+        some = Named(names[begin:end], table[begin:end])
+        # Two numbers may have one name.
+        is_each_once = len(set(some.names)) == end - begin
+        yield int(first[begin]), some if is_each_once else some.by(some.names)

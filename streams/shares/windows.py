@@ -282,16 +282,11 @@ class _OfLevel:
             some[start] = values
             if start == last or adding.names > NAMES_AT_ONCE:
                 sums = yield from of_all_languages(adding.summed(), self._cache.places)
-                self._put(windows, some, sums)
+                self._summed |= some
+                for window in windows:
+                    window.add(some, sums)
                 adding, some = Adding(), {}
         return sums
-
-    def _put(
-        self, windows: tuple[_Window, ...], columns: dict[int, tuple[bytes, ...]], sums: Sums
-    ) -> None:
-        self._summed |= columns
-        for window in windows:
-            window.add(columns, sums)
 
     def _subtract(self, start: int, windows: list[_Window]) -> Iterator[None]:
         if not windows:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from streams.state.pane import Pane
 
 #: Sums of numbers whose total is below this stay below 2**63, however they are added up.
-_EXACT = float(2**62)
+EXACT = float(2**62)
 
 
 class Named(NamedTuple):
@@ -122,7 +122,7 @@ class NamedSums:
             grown[: len(self._table), : self._table.shape[1]] = self._table
             self._table = grown
         self._total += float(rows.sum(dtype=np.float64))
-        if rows.dtype == object or self._total >= _EXACT:
+        if rows.dtype == object or self._total >= EXACT:
             self._table = self._table.astype(object)
         self._table[at, : rows.shape[1]] += rows
 
@@ -133,5 +133,5 @@ class NamedSums:
 
 def _exact(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return rows that can be added up without passing their integers' bits."""
-    is_small = rows.dtype == object or float(rows.sum(dtype=np.float64)) < _EXACT
+    is_small = rows.dtype == object or float(rows.sum(dtype=np.float64)) < EXACT
     return rows if is_small else rows.astype(object)

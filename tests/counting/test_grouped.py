@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from streams.counting import grouped as module
 from streams.counting.grouped import Grouped, grouped, joined, parts_by_first
-from streams.state.packing import maps_of
 
 NOW = 1_800_000_000
 
@@ -103,7 +102,7 @@ def test_rows_are_parted_by_their_first_key_and_equal_names_added():
 
     found = parts_by_first(Grouped(first, second, ones), lambda numbers: ["m"] * len(numbers))
 
-    assert [(start, *maps_of(table)) for start, table in found] == [
+    assert [(start, named.counts()) for start, named in found] == [
         (3, {"m": [1, 1, 1, 1]}),
         (5, {"m": [2, 2, 2, 2]}),
     ]
