@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import uuid
+import zlib
 from base64 import urlsafe_b64encode
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,8 @@ VERSION = POM.read_text().rpartition("<version>")[2].partition("<")[0]
 START_SECONDS = 60.0
 #: One compiler instead of two: a broker that lives for seconds takes half the CPU time.
 _SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+#: Kafka writes a line for each setting and each partition at info; an end has an error.
+_LOGGING = ("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",)
 #: Bytes of a record batch before those that its length counts.
 _BEFORE_LENGTH = 12
 
@@ -44,7 +47,8 @@ def jars() -> Path:
         if shutil.which(tool) is None:
             raise MissingToolError(f"{tool} is not installed (Debian package {package})")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tokenshare"
-    target = cache / f"kafka-{VERSION}"
+    # Another list of jars is another directory.
+    target = cache / f"kafka-{VERSION}-{zlib.crc32(POM.read_bytes()):08x}"
     cache.mkdir(parents=True, exist_ok=True)
     with locked(target.name, cache):
         if not target.is_dir():
@@ -214,7 +218,7 @@ class ApacheKafka:
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [
-                    *("java", f"-Xmx{self._heap}", *self._java_options),
+                    *("java", f"-Xmx{self._heap}", *_LOGGING, *self._java_options),
                     *("-cp", f"{self._jars}/*", main, *arguments),
                     str(self._directory / "server.properties"),
                 ],
