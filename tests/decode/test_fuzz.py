@@ -55,7 +55,7 @@ def test_the_same_seed_breaks_samples_in_the_same_way():
 @pytest.mark.skipif(not IS_COMPILED, reason="there is no compiled reader here")
 def test_broken_batches_of_every_format_are_read_as_python_reads_them():
     count = examples(1_000)
-    totals = read_broken_batches(count, 20_261_129, float("inf"), lambda _: None)
+    totals = read_broken_batches(count, 0, 20_261_129, float("inf"), lambda _: None)
 
     assert totals["batches"] == count
     assert totals["events"] > 2 * count

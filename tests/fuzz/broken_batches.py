@@ -63,10 +63,10 @@ class BatchMutator:
         body = b"".join(self._record(at) for at in range(count))
         is_sound = random.random() < 0.3
         if not is_sound and random.random() < 0.7:
-            body = self._broken(body)
+            body = damaged(body, random)
         data = compressed(codec, body, random)
         if not is_sound and codec and random.random() < 0.4:
-            data = self._broken(data)
+            data = damaged(data, random)
         if random.random() < 0.2:
             data += random.choice((b"\0", b"xy", bytes(100), random.randbytes(20), data[:40]))
         fields = header(NEIGHBOURS, count, codec, len(data))
@@ -105,24 +105,6 @@ class BatchMutator:
         near = varint(number + self._random.choice((-1, 1, 2, 8)))
         return self._random.choice((*_VARINTS, near, near, near))
 
-    def _broken(self, data: bytes) -> bytes:
-        random, broken = self._random, bytearray(data)
-        for _ in range(random.choice((1, 1, 2, 4))):
-            at = random.randrange(len(broken) + 1)
-            some = random.choice((random.randbytes(random.randint(1, 6)), *_VARINTS))
-            match random.randrange(5):
-                case 0:
-                    del broken[at:]
-                case 1:
-                    del broken[at : at + len(some)]
-                case 2:
-                    broken[at:at] = some
-                case 3:
-                    broken[at : at + len(some)] = some
-                case _ if broken:
-                    broken[at - 1] ^= 1 << random.randrange(8)
-        return bytes(broken)
-
     def _break_header(self, fields: dict[str, int]) -> None:
         random = self._random
         for name in random.sample(("base", "last", "count", "attributes", "magic"), 2):
@@ -133,6 +115,26 @@ class BatchMutator:
                 "attributes": lambda: random.randrange(-(2**15), 2**15),
                 "magic": lambda: random.choice((-1, 0, 1, 2, 2, 2, 3, 127)),
             }[name]()
+
+
+def damaged(data: bytes, random: Random) -> bytes:
+    """Return bytes with one to four of their parts cut off, left out, added, replaced, flipped."""
+    broken = bytearray(data)
+    for _ in range(random.choice((1, 1, 2, 4))):
+        at = random.randrange(len(broken) + 1)
+        some = random.choice((random.randbytes(random.randint(1, 6)), *_VARINTS))
+        match random.randrange(5):
+            case 0:
+                del broken[at:]
+            case 1:
+                del broken[at : at + len(some)]
+            case 2:
+                broken[at:at] = some
+            case 3:
+                broken[at : at + len(some)] = some
+            case _ if broken:
+                broken[at - 1] ^= 1 << random.randrange(8)
+    return bytes(broken)
 
 
 def header(base: int, count: int, codec: int, size: int) -> dict[str, int]:

@@ -25,7 +25,7 @@ MOST_MEGABYTES = 300
 
 
 def main():
-    chosen = arguments.chosen(__doc__, 1_000_000)
+    chosen = arguments.parser(__doc__, 1_000_000).parse_args()
     began = time.monotonic()
     checker, faults, runs = Checker(), {}, 0
     for value, headers, options in _values(chosen.runs, chosen.seed):

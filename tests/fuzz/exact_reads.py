@@ -51,18 +51,45 @@ class ExactScan:
         return getattr(self._scan, name)
 
     def Scanner(self, *arguments):  # noqa: N802 - as the module calls it
-        return ExactScanner(self._scan.Scanner(*arguments))
+        return ExactScanner(self._scan.Scanner(*arguments), self._scan.Scanner(*arguments))
 
 
 class ExactScanner:
-    def __init__(self, scanner):
-        self._scanner = scanner
+    """A scanner that reads copies of exact length, and a spare one that reads them once more."""
+
+    def __init__(self, scanner, spare):
+        self._scanner, self._spare = scanner, spare
+        self._read: list[tuple] = []
 
     def __getattr__(self, name):
         return getattr(self._scanner, name)
 
     def records(self, data, *arguments):
-        return self._scanner.records(exact(data), *arguments)
+        found = self._scanner.records(exact(data), *arguments)
+        # Only now: some are refused, and would be again.
+        self._read.append((bytes(data), arguments))
+        return found
+
+    def read_damaged(self, random, count, note):
+        """Read the largest batch since the last call in so many damaged forms.
+
+        Return how many, and how many events they had. Nothing is compared, and what the spare
+        scanner learns stays its own.
+        """
+        read, self._read = self._read, []
+        if not read:
+            return 0, 0
+        from broken_batches import damaged
+
+        (data, arguments), events = max(read, key=lambda each: len(each[0])), 0
+        for _ in range(count):
+            worse = damaged(data, random)
+            note(worse)
+            # The start of its records is given, and lies within what is left.
+            start = min(arguments[0], len(worse))
+            row, *_ = self._spare.records(exact(worse), start, *arguments[1:])
+            events += row - arguments[-1]
+        return count, events
 
 
 def exact(data):
@@ -97,6 +124,11 @@ class Readers:
         self.compiled = Reader(self.classifier, options, with_ids=with_ids)
         with in_python():
             self.python = Reader(self.classifier, options, with_ids=with_ids)
+
+    @property
+    def scanner(self) -> ExactScanner:
+        """The scanner of the compiled reader."""
+        return cast("ExactScanner", self.compiled._scanner)
 
     def check(self, raws, start, end, *, is_compared):
         """Return what compiled code reads, compared with Python. Raises WrongError."""
@@ -179,14 +211,19 @@ def check(readers, broken, random):
     return found
 
 
-def run(runs, seed, seconds, note):
-    """Read so many broken batches, each after a call of `note` with it; return the totals."""
+def run(runs, damages, seed, seconds, note):
+    """Read so many broken batches, each after a call of `note` with it; return the totals.
+
+    The records of each are read in `damages` more forms, by compiled code alone: that takes an
+    `ExactScanner`.
+    """
     from broken_batches import BatchMutator
 
     from streams.classify.origin.catalog import Catalog
 
     random, catalog, began = Random(seed), Catalog.load(), time.monotonic()
-    mutator, totals = BatchMutator(random), {"batches": 0, "events": 0, "corrupt": 0}
+    mutator = BatchMutator(random)
+    totals = {"batches": 0, "events": 0, "corrupt": 0, "damaged": 0, "events in damaged": 0}
     while totals["batches"] < runs and time.monotonic() - began < seconds:
         if totals["batches"] % READER_BATCHES == 0:
             readers = Readers(random, catalog)
@@ -198,6 +235,10 @@ def run(runs, seed, seconds, note):
             note(b"\n\n".join(lines))
             readers.check_lines(lines)
         totals["batches"] += 1
+        if damages:
+            count, events = readers.scanner.read_damaged(random, damages, note)
+            totals["damaged"] += count
+            totals["events in damaged"] += events
         totals["events"] += len(found["offsets"])
         totals["corrupt"] += len(found["corrupt"])
     return totals
@@ -221,6 +262,7 @@ def main():
     parser.add_argument("scanner", type=Path)
     parser.add_argument("last", type=Path)
     parser.add_argument("--runs", type=int, required=True)
+    parser.add_argument("--damages", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     chosen = parser.parse_args()
@@ -230,7 +272,8 @@ def main():
     from streams.decode import compiled
 
     compiled.scan = cast("Any", ExactScan(scan))
-    totals = run(chosen.runs, chosen.seed, chosen.seconds, noted_in(chosen.last))
+    note = noted_in(chosen.last)
+    totals = run(chosen.runs, chosen.damages, chosen.seed, chosen.seconds, note)
     print(", ".join(f"{count} {name}" for name, count in totals.items()))
 
 

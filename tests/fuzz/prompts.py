@@ -147,7 +147,7 @@ def _check_steps(start, text):
 
 
 def main():
-    chosen = arguments.chosen(__doc__, 1_000_000)
+    chosen = arguments.parser(__doc__, 1_000_000).parse_args()
     began, random = time.monotonic(), Random(chosen.seed)
     watch, prompts, faults, runs = Watch(), Prompts(random), {}, 0
     while runs < chosen.runs and time.monotonic() - began < chosen.seconds:

@@ -1,12 +1,13 @@
 """Builds the compiled code under address and undefined-behaviour sanitizers, and breaks batches.
 
-    python tests/fuzz/sanitize.py [--runs 20000] [--seed N] [--seconds S]
+    python tests/fuzz/sanitize.py [--runs 20000] [--damages 20] [--seed N] [--seconds S]
 
 Record batches of every format and codec are broken and read by the real reader, on buffers of exact
-length, and what it reads is compared with the code in Python. A fault prints the sanitizer's report
-and the batch. The code that adds up rows gets random keys, and is compared as well. The exit code
-is 0 where there is no fault. It needs gcc with its sanitizers; without them it says so, and fails
-only in CI.
+length, and what it reads is compared with the code in Python. The records of each batch are read
+again in some damaged forms, by the compiled code alone: nothing is compared then. A fault prints
+the sanitizer's report and the batch. The code that adds up rows gets random keys, and is compared
+as well. The exit code is 0 where there is no fault. It needs gcc with its sanitizers; without them
+it says so, and fails only in CI.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ ENVIRONMENT = {
 
 
 def main():
-    chosen = arguments.chosen(__doc__, 20_000)
+    parser = arguments.parser(__doc__, 20_000)
+    parser.add_argument("--damages", type=int, default=20, help="more forms of each batch")
+    chosen = parser.parse_args()
     libraries = [path for name in LIBRARIES if (path := _library(name))]
     if len(libraries) < len(LIBRARIES):
         print("There is no gcc with sanitizers here: the compiled code is not checked.")
@@ -107,7 +110,8 @@ def _read(chosen, scratch, libraries):
     scanner, last = _built(SCANNER, scratch), scratch / "last"
     built = time.monotonic() - began
     command = [HERE / "exact_reads.py", scanner, last]
-    command += [f"--runs={chosen.runs}", f"--seed={chosen.seed}", f"--seconds={chosen.seconds}"]
+    command += [f"--runs={chosen.runs}", f"--damages={chosen.damages}"]
+    command += [f"--seed={chosen.seed}", f"--seconds={chosen.seconds}"]
     failed = _watched(command, libraries)
     seconds = time.monotonic() - began
     print(f"seed {chosen.seed}, {seconds:.0f} s, of which {built:.0f} s to build", flush=True)
