@@ -303,8 +303,13 @@ class SumsCache:
             self._forget(level, start)
 
     def missing(self, *levels: Level) -> Iterator[tuple[Level, int]]:
-        """Yield each level and start whose sums are not cached."""
+        """Yield each level and start whose sums are not cached, but for the newest of a level.
+
+        That one changes with each flush: its sums are computed when somebody asks for them.
+        """
         for level in levels:
-            for start in list(self._view.starts.get(level, {})):
-                if (level, start) not in self._cached:
+            starts = list(self._view.starts.get(level, {}))
+            newest = max(starts, default=None)
+            for start in starts:
+                if start != newest and (level, start) not in self._cached:
                     yield level, start

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from math import inf
 from statistics import median, median_low
 from typing import TYPE_CHECKING
 
@@ -46,17 +47,22 @@ class _Stamps:
 
     def __init__(self) -> None:
         self._ahead: deque[tuple[float, float]] = deque(maxlen=RECENT_SECONDS)
+        #: Of all these, found once a second: each record asks for it in every partition.
+        self._most = -inf
 
     def note(self, stamp: float, steady: float) -> None:
         ahead = stamp - steady
         if self._ahead and steady - self._ahead[-1][0] < 1.0:
-            steady, before = self._ahead.pop()
-            ahead = max(before, ahead)
-        self._ahead.append((steady, ahead))
+            began, before = self._ahead.pop()
+            self._ahead.append((began, max(before, ahead)))
+            self._most = max(self._most, ahead)
+        else:
+            self._ahead.append((steady, ahead))
+            self._most = max(ahead for _, ahead in self._ahead)
 
     def offset(self, own: float) -> float:
         """Return how far a clock, `own` ahead of the steady one, is ahead of these stamps."""
-        offset = own - max(ahead for _, ahead in self._ahead)
+        offset = own - self._most
         lasted = self._ahead[-1][0] - self._ahead[0][0]
         return offset if offset < 0 or lasted >= AHEAD_SECONDS else 0.0
 

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import itertools
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fills import LITELLM_EVENTS
-from measuring import PATIENCE_SECONDS, get, scrape, settings_of
+from measuring import PATIENCE_SECONDS, Clock, get, owned, scrape, settings_of, wait_for
 from worker_parts import LATENCY_RATE, LATENCY_SECONDS
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ RUN = Path(__file__).with_name("run.py")
 
 SCRAPES = 20
 BACKLOG_DAYS = 28
+MOST_WORKERS, GROUP_PARTITIONS, GROUP_EVENTS = 4, 16, 10_000_000
 SOAK_EVENTS, SOAK_STEP = 100_000_000, 10_000_000
 
 
@@ -49,6 +51,7 @@ class Bench:
                     "soak": self._soak,
                     "litellm": self._litellm,
                     "native": self._native,
+                    "workers": self._workers,
                 }[arguments.only]()
             }
         result = self._compared(
@@ -219,6 +222,36 @@ class Bench:
                 ]
                 sender.wait()
             return filled | {"rss_mb_at_ready": ready["rss_mb"], "memory": memory}
+
+    def _workers(self) -> dict[str, Any]:
+        counts, rounds = range(1, MOST_WORKERS + 1), self._arguments.rounds
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for turn, count in itertools.product(range(rounds), counts):
+            name = f"{count} worker{'s' if count > 1 else ''}"
+            print(f"round {turn + 1}/{rounds}: {name}", file=sys.stderr)
+            groups.setdefault(name, []).append(self._together(count, f"bench-{turn}-{count}"))
+        return {name: medians(figures) for name, figures in groups.items()}
+
+    def _together(self, count: int, name: str) -> dict[str, Any]:
+        """Measure workers of one group that share a topic while it is sent, with their start left out."""
+        topic = {"topic": name, "partitions": GROUP_PARTITIONS}
+        with contextlib.ExitStack() as stack:
+            workers = [stack.enter_context(self.worker(group=name, **topic)) for _ in range(count)]
+            ports = [port for _, port, _ in workers]
+            most = math.ceil(GROUP_PARTITIONS / count)
+            wait_for(lambda: all(1 <= owned(port) <= most for port in ports))
+            before = sum(ask(0)["cpu_seconds"] for _, _, ask in workers)
+            clock = Clock()
+            sent = self.part("soak", **topic, events=GROUP_EVENTS)["events"]
+            after = [ask(sent) for _, _, ask in workers]
+            cpu = sum(each["cpu_seconds"] for each in after) - before
+            return {
+                "events": sent,
+                "wall_seconds": clock.wall(),
+                "cpu_seconds": cpu,
+                "events_per_cpu_second": sent / cpu,
+                "rss_mb": sum(each["rss_mb"] for each in after),
+            }
 
     @contextlib.contextmanager
     def worker(self, **options: Any) -> Iterator[tuple[dict[str, Any], int, Any]]:

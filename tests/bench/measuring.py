@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from streams.settings import Settings
 
 
@@ -73,6 +75,23 @@ def scrape(port: int) -> tuple[float, int]:
         rb'^tokenshare_records_total\{[^}]*"counted"[^}]*\} (\S+)$', body, re.MULTILINE
     )
     return took, int(float(found[1])) if found else 0
+
+
+def owned(port: int) -> int:
+    """Return of how many partitions a worker says that it counts them."""
+    found = re.search(
+        rb"^tokenshare_partitions_owned (\S+)$", get(port, "/metrics")[1], re.MULTILINE
+    )
+    return int(float(found[1])) if found else 0
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so. Raises TimeoutError where it is not in time."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not so within {PATIENCE_SECONDS:.0f} s")
+        time.sleep(0.1)
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:

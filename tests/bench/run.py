@@ -43,6 +43,9 @@ How to read the numbers
 - "soak" (only with `--only soak`: some six minutes) sends 100 million events to a worker that starts
   with the full state, as fast as one core makes record batches, and looks at its memory every ten
   million. The events have no `ts`: their time is their record's, so each counts in the panes of now.
+- "workers" (only with `--only workers`) are one to four workers of one group on 16 partitions, while
+  ten million events are sent as the soak sends them. Their CPU time is that of all together: what
+  each further worker adds is its own client and following the changelog of all partitions.
 - "changelog" is what the changelog's log segments grew by while events came at the steady rate.
 
 Memory is the resident set (VmRSS, peak VmHWM). "after the study" is a worker alone that has counted
@@ -79,6 +82,7 @@ PARTS = {
         *(raw, decode, loads, whole, serve, faust, latency, budget),
     )
 }
+ALONE = ("full-state", "soak", "litellm", "native", "workers")
 
 
 def main() -> None:
@@ -87,9 +91,7 @@ def main() -> None:
     parser.add_argument("--broker", choices=("apache", "embedded"), default="apache")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write all figures to this file")
-    parser.add_argument(
-        "--only", choices=("full-state", "soak", "litellm", "native"), help="this part alone"
-    )
+    parser.add_argument("--only", choices=ALONE, help="this part alone")
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     for name, kind in (("bootstrap", str), ("topic", str), ("group", str)):
         parser.add_argument(f"--{name}", type=kind, help=argparse.SUPPRESS)
