@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 POM = Path(__file__).with_name("pom.xml")
 VERSION = POM.read_text().rpartition("<version>")[2].partition("<")[0]
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 #: One compiler instead of two: a broker that lives for seconds takes half the CPU time.
 _SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 #: Kafka writes a line for each setting and each partition at info; an end has an error.
