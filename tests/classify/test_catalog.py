@@ -152,10 +152,13 @@ KNOWN = {
         minishlab/potion-base-8M | facebook/hubert-large-ls960-ft
         allenai/longformer-large-4096-finetuned-triviaqa | google/paligemma2-3b-ft-docci-448
         replicate/llama70b-v2-chat:e951f18578850b652510200860fc4ea62b3b16fac280f83ff32282f87bbd2e48
-        azure_ai/mistral-large-2411-deploy | Helsinki-NLP/opus-mt-en-de | openai-community/openai-gpt
+        azure_ai/mistral-large-2411-deploy | Helsinki-NLP/opus-mt-en-de
+        openai-community/openai-gpt | fal-ai/flux-lora | modelscope/Llama-2-7b-chat-ms
+        huggingface/gemma2-9b-cpt-sea-lionv3-instruct | sambanova/sambalingo-thai-base
         google/canine-s | microsoft/git-base | ai-sage/Giga-Embeddings-instruct""",
     "row-proprietary": """
         gpt4omini | azure/o3mini-deploy | openai/text-similarity-ada-001 | text-search-ada-doc-001
+        fal-ai/flux-pro/v1.1-ultra-finetuned | deepl-zh
         openai-gpt-6-luna | google-decisions:gemini-decision-1
         gpt-4o | gpt-4o-2024-08-06 | azure/gpt-35-turbo | openai/gpt-5-mini | o1-preview
         azure/o3-mini | openrouter/openai/o4-mini-high | ft:gpt-4o-mini-2024-07-18:acme::abc123
@@ -198,7 +201,8 @@ KNOWN = {
         aion-labs/aion-3.5-mini | mercury | nova-3-medical""",
     "unknown": """
         glm-asr | glm-asr-2512 | someone/Llama-3-8B-German-ft | openbuddy-llama2-13b-v8.1-fp16
-        robin-hood-7b-helper | embo-2 | google/gemma-2-9b-it-router
+        robin-hood-7b-helper | embo-2 | deepl-team-bot | flux-lora-acme
+        google/gemma-2-9b-it-router
         openrouter/auto | gpt-proxy-1 | default | prod-chat | model-router | azure/my-deployment
         segmind/face-to-many | spark-pro-7b | sonic-bot | spark-max-joe
         router | openrouter/owl-alpha | qwen | qwen4 | kimi | xo1y | yield-model | novabot
