@@ -96,6 +96,8 @@ NAMED = {
         "@vllm.llm.svc @vllm.llm.svc.cluster.local:8000 @gpu.local @gpu.lan @llm.home.arpa "
         "@llm.corp @host.docker.internal:11434 @0.0.0.0:4000 localhost 10.0.0.8:8000 vllm@eu-west-1"
     ),
+    # Its customers run a proxy that encrypts; who serves is behind it.
+    ("privatemode", "de"): "privatemode-ai privatemode-ai@http://localhost:8080/v1",
     ("spark", "cn"): "xunfei XunFei_Spark xunfeiv2 @spark-api.xf-yun.com",
     ("qianfan", "cn"): "baidu BaiduYiyan @paddleocr.aistudio-app.com",
     ("360-ai", "cn"): "360 zhinao",
