@@ -16,6 +16,7 @@ KNOWN = {
         LanguageBind/Video-LLaVA-7B-hf | xtuner/llava-llama-3-8b-v1_1-transformers
         OpenGVLab/InternVL2-Llama3-76B | zai-org/cogvlm2-llama3-chinese-chat-19B | Qwen/Qwen-VL
         qwen-audio-chat | zai-org/GLM-ASR-Nano-2512 | nghuyong/ernie-3.0-base-zh | baidu/ERNIE-Image
+        morph/morph-dsv4flash | morph/morph-kimik3-fast
         FuseAI/FuseChat-Qwen-2.5-7B-Instruct | Robin-13b-v2 | iic/emotion2vec_plus_large
         /data/hub/models--Qwen--Qwen2.5-7B-Instruct/snapshots/a09a35458c702b33eeacc393d103063234e8bc28
         accounts/fireworks/models/kimi-k2-instruct-0905#accounts/acme/deployments/abc123
@@ -158,7 +159,8 @@ KNOWN = {
         google/canine-s | microsoft/git-base | ai-sage/Giga-Embeddings-instruct""",
     "row-proprietary": """
         gpt4omini | azure/o3mini-deploy | openai/text-similarity-ada-001 | text-search-ada-doc-001
-        fal-ai/flux-pro/v1.1-ultra-finetuned | deepl-zh
+        fal-ai/flux-pro/v1.1-ultra-finetuned | deepl-zh | duo-chat-fable-5
+        fal_ai/luma/agent/ray/v3.2/text-to-video
         openai-gpt-6-luna | google-decisions:gemini-decision-1
         gpt-4o | gpt-4o-2024-08-06 | azure/gpt-35-turbo | openai/gpt-5-mini | o1-preview
         azure/o3-mini | openrouter/openai/o4-mini-high | ft:gpt-4o-mini-2024-07-18:acme::abc123
@@ -201,6 +203,7 @@ KNOWN = {
         aion-labs/aion-3.5-mini | mercury | nova-3-medical""",
     "unknown": """
         glm-asr | glm-asr-2512 | someone/Llama-3-8B-German-ft | openbuddy-llama2-13b-v8.1-fp16
+        qwen/qwen3.8-27b-fable | google/gemma-4-26b-a4b-it-cybersecurity | x-ray-7
         robin-hood-7b-helper | embo-2 | deepl-team-bot | flux-lora-acme
         google/gemma-2-9b-it-router
         openrouter/auto | gpt-proxy-1 | default | prod-chat | model-router | azure/my-deployment
