@@ -204,6 +204,10 @@ KNOWN = {
     "unknown": """
         glm-asr | glm-asr-2512 | someone/Llama-3-8B-German-ft | openbuddy-llama2-13b-v8.1-fp16
         qwen/qwen3.8-27b-fable | google/gemma-4-26b-a4b-it-cybersecurity | x-ray-7
+        kb/answer-bot | clips/prod-summarizer | tau/planner-1 | minimind-coach-bot | git-base
+        tapas-large-menu | camembert-pro-recipes | opus-mt-teams | text-search-ada-lovelace
+        tigerbot-shop-faq | sus-chat-detector | dpt-large-vehicle | mythos-9-team
+        koala-care-bot | ghost-writer-pro
         robin-hood-7b-helper | embo-2 | deepl-team-bot | flux-lora-acme
         google/gemma-2-9b-it-router
         openrouter/auto | gpt-proxy-1 | default | prod-chat | model-router | azure/my-deployment
