@@ -290,6 +290,12 @@ def test_the_origin_is_that_of_the_developer_and_of_this_version(origin, model):
         ("kaist-ai/mistral-orpo-beta", "KAIST", None),
         ("VAGOsolutions/SauerkrautLM-ColQwen3-4b-v0.1", "VAGO solutions", None),
         ("DataScience-UIBK/Argus-Colqwen3.5-4b-v0", "University of Innsbruck", "ColPali"),
+        (
+            "sentence-transformers/paraphrase-multilingual-mpnet-base-v2",
+            "Sentence Transformers",
+            None,
+        ),
+        ("microsoft/mpnet-base", "Microsoft", None),
         ("Salesforce/instructblip-vicuna-7b", "Salesforce", "Vicuna"),
     ],
 )
