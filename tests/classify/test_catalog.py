@@ -208,6 +208,7 @@ KNOWN = {
         tapas-large-menu | camembert-pro-recipes | opus-mt-teams | text-search-ada-lovelace
         tigerbot-shop-faq | sus-chat-detector | dpt-large-vehicle | mythos-9-team
         koala-care-bot | ghost-writer-pro
+        nvidia/usdcode | nvidia/studiovoice | nvidia/active-speaker-detection
         robin-hood-7b-helper | embo-2 | deepl-team-bot | flux-lora-acme
         google/gemma-2-9b-it-router
         openrouter/auto | gpt-proxy-1 | default | prod-chat | model-router | azure/my-deployment
