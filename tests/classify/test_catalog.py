@@ -13,6 +13,13 @@ from streams.classify.origin.values import ORIGINS
 
 KNOWN = {
     "cn-open": """
+        LanguageBind/Video-LLaVA-7B-hf | xtuner/llava-llama-3-8b-v1_1-transformers
+        OpenGVLab/InternVL2-Llama3-76B | zai-org/cogvlm2-llama3-chinese-chat-19B | Qwen/Qwen-VL
+        qwen-audio-chat | zai-org/GLM-ASR-Nano-2512 | nghuyong/ernie-3.0-base-zh | baidu/ERNIE-Image
+        morph/morph-dsv4flash | morph/morph-kimik3-fast
+        FuseAI/FuseChat-Qwen-2.5-7B-Instruct | Robin-13b-v2 | iic/emotion2vec_plus_large
+        /data/hub/models--Qwen--Qwen2.5-7B-Instruct/snapshots/a09a35458c702b33eeacc393d103063234e8bc28
+        accounts/fireworks/models/kimi-k2-instruct-0905#accounts/acme/deployments/abc123
         deepseek-chat | deepseek-reasoner | deepseek/deepseek-r1:free
         deepseek-ai/DeepSeek-V3-0324 | us.deepseek.r1-v1:0 | bedrock/deepseek.v3-v1:0
         azure_ai/DeepSeek-V3.1 | deepseek-v5
@@ -143,8 +150,18 @@ KNOWN = {
         prithivida/Splade_PP_en_v1 | mlx-community/MeloTTS-English-v3-MLX | MeloTTS-Japanese
         diffusers/controlnet-zoe-depth-sdxl-1.0 | LLM-Research/Meta-Llama-3.1-8B-Instruct
         AI-ModelScope/FLUX.1-dev | KittenML/kitten-tts-nano-0.1 | microsoft/codebert-base
-        minishlab/potion-base-8M""",
+        minishlab/potion-base-8M | facebook/hubert-large-ls960-ft
+        allenai/longformer-large-4096-finetuned-triviaqa | google/paligemma2-3b-ft-docci-448
+        replicate/llama70b-v2-chat:e951f18578850b652510200860fc4ea62b3b16fac280f83ff32282f87bbd2e48
+        azure_ai/mistral-large-2411-deploy | Helsinki-NLP/opus-mt-en-de
+        openai-community/openai-gpt | fal-ai/flux-lora | modelscope/Llama-2-7b-chat-ms
+        huggingface/gemma2-9b-cpt-sea-lionv3-instruct | sambanova/sambalingo-thai-base
+        google/canine-s | microsoft/git-base | ai-sage/Giga-Embeddings-instruct""",
     "row-proprietary": """
+        gpt4omini | azure/o3mini-deploy | openai/text-similarity-ada-001 | text-search-ada-doc-001
+        fal-ai/flux-pro/v1.1-ultra-finetuned | deepl-zh | duo-chat-fable-5
+        fal_ai/luma/agent/ray/v3.2/text-to-video
+        openai-gpt-6-luna | google-decisions:gemini-decision-1
         gpt-4o | gpt-4o-2024-08-06 | azure/gpt-35-turbo | openai/gpt-5-mini | o1-preview
         azure/o3-mini | openrouter/openai/o4-mini-high | ft:gpt-4o-mini-2024-07-18:acme::abc123
         openai/ft:gpt-3.5-turbo-0125:org:name:id | chatgpt-4o-latest | gpt4o | GPT-4 Turbo
@@ -185,6 +202,15 @@ KNOWN = {
         topaz/starlight-precise-2.6 | typesafe-ai/jev | muse-ember-1.0 | agnes-2.0-flash
         aion-labs/aion-3.5-mini | mercury | nova-3-medical""",
     "unknown": """
+        glm-asr | glm-asr-2512 | someone/Llama-3-8B-German-ft | openbuddy-llama2-13b-v8.1-fp16
+        qwen/qwen3.8-27b-fable | google/gemma-4-26b-a4b-it-cybersecurity | x-ray-7
+        kb/answer-bot | clips/prod-summarizer | tau/planner-1 | minimind-coach-bot | git-base
+        tapas-large-menu | camembert-pro-recipes | opus-mt-teams | text-search-ada-lovelace
+        tigerbot-shop-faq | sus-chat-detector | dpt-large-vehicle | mythos-9-team
+        koala-care-bot | ghost-writer-pro
+        nvidia/usdcode | nvidia/studiovoice | nvidia/active-speaker-detection
+        robin-hood-7b-helper | embo-2 | deepl-team-bot | flux-lora-acme
+        google/gemma-2-9b-it-router
         openrouter/auto | gpt-proxy-1 | default | prod-chat | model-router | azure/my-deployment
         segmind/face-to-many | spark-pro-7b | sonic-bot | spark-max-joe
         router | openrouter/owl-alpha | qwen | qwen4 | kimi | xo1y | yield-model | novabot
@@ -260,6 +286,18 @@ def test_the_origin_is_that_of_the_developer_and_of_this_version(origin, model):
         ("gemini/gemini-gemma-2-27b-it", "Google", None),
         ("unsloth/Qwen3-8B-GGUF", "Alibaba", None),
         ("bedrock/us.anthropic.claude-sonnet-4-20250514-v1:0", "Anthropic", None),
+        # Below an organisation that has only released weights, names may say what they like.
+        ("princeton-nlp/gemma-2-9b-it-SimPO", "Princeton NLP", "Gemma"),
+        ("kaist-ai/mistral-orpo-beta", "KAIST", None),
+        ("VAGOsolutions/SauerkrautLM-ColQwen3-4b-v0.1", "VAGO solutions", None),
+        ("DataScience-UIBK/Argus-Colqwen3.5-4b-v0", "University of Innsbruck", "ColPali"),
+        (
+            "sentence-transformers/paraphrase-multilingual-mpnet-base-v2",
+            "Sentence Transformers",
+            None,
+        ),
+        ("microsoft/mpnet-base", "Microsoft", None),
+        ("Salesforce/instructblip-vicuna-7b", "Salesforce", "Vicuna"),
     ],
 )
 def test_a_release_belongs_to_who_trained_it_and_keeps_its_parent(model, developer, base):
@@ -277,6 +315,9 @@ def test_a_release_belongs_to_who_trained_it_and_keeps_its_parent(model, develop
         ("Ollama/Qwen3:32B-q4_K_M", "qwen3-32b"),
         ("tclf90/GLM-4.5-Air-GPTQ-Int4-Int8Mix", "glm-4.5-air"),
         ("ft:gpt-4o-mini-2024-07-18:acme::abc", "gpt-4o-mini-2024-07-18"),
+        ("acme/llama-2-7b:" + "0f" * 32, "llama-2-7b"),
+        ("accounts/fireworks/models/qwen3-8b#accounts/acme/deployments/a1", "qwen3-8b"),
+        ("jumpstart-dft-meta-textgeneration-llama-2-7b", "llama-2-7b"),
         (" Prod-Chat\n", "Prod-Chat"),
         ("", "(empty)"),
         ("a\x00b\x1b[31m", "ab[31m"),

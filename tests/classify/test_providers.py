@@ -41,7 +41,8 @@ NAMED = {
         "de",
     ): "bedrock@eusc-de-east-1 @bedrock-runtime.eusc-de-east-1.amazonaws.eu",
     ("azure-openai", "us"): (
-        "azure azure.ai.openai az.ai.openai Azure azure@westeurope azure@swedencentral "
+        "azure azure.ai.openai azure.deepseek az.ai.openai Azure azure@westeurope "
+        "azure@swedencentral "
         "azure@ours.openai.azure.com"
     ),
     ("azure-cn", "cn"): "azure@chinaeast2 azure@ours.openai.azure.cn azure_ai@chinanorth3",
@@ -85,15 +86,30 @@ NAMED = {
     ("cloudflare-ai-gateway", "unknown"): "openai@gateway.ai.cloudflare.com",
     ("vercel-ai-gateway", "unknown"): "vercel gateway vercel_ai_gateway @ai-gateway.vercel.sh",
     ("huggingface", "unknown"): "huggingface openai@router.huggingface.co",
-    ("openai-compatible", "unknown"): "openai_like custom_openai custom",
+    ("openai-compatible", "unknown"): "openai_like custom_openai custom OpenAI-API-Compatible",
     ("self-hosted", "self-hosted"): (
-        "ollama vllm hosted_vllm llamafile lm_studio triton llama.cpp sglang xinference tgi "
+        "ollama vllm funasr FastEmbed hosted_vllm llamafile lm_studio triton llama.cpp sglang "
+        "xinference tgi "
         "openai@localhost openai@http://127.0.0.1:8000/v1 deepseek@10.1.2.3 @192.168.0.9:80 "
         "@172.31.255.1 @169.254.1.1 @100.64.0.1 @[::1]:8000 @::1 @[fe80::1%25eth0]:80 @fd00::7 "
         "@::ffff:10.0.0.1 @64:ff9b::a00:1 @127.1 @0x7f.1 openai@vllm openai@vllm:8000 "
         "@vllm.llm.svc @vllm.llm.svc.cluster.local:8000 @gpu.local @gpu.lan @llm.home.arpa "
         "@llm.corp @host.docker.internal:11434 @0.0.0.0:4000 localhost 10.0.0.8:8000 vllm@eu-west-1"
     ),
+    # Its customers run a proxy that encrypts; who serves is behind it.
+    ("privatemode", "de"): "privatemode-ai privatemode-ai@http://localhost:8080/v1",
+    ("spark", "cn"): "xunfei XunFei_Spark xunfeiv2 @spark-api.xf-yun.com",
+    ("qianfan", "cn"): "baidu BaiduYiyan @paddleocr.aistudio-app.com",
+    ("360-ai", "cn"): "360 zhinao",
+    ("tencent-intl", "sg"): "openai@https://tokenhub-intl.tencentmaas.com/v1",
+    ("tencent", "unknown"): "tencent openai@https://tokenhub.tencentmaas.com/v1",
+    ("greenpt", "nl"): "GreenPT openai@https://api.greenpt.ai/v1",
+    ("mws", "ru"): "MWS mws_gpt",
+    ("modelverse", "cn"): "Astraflow-CN openai@https://api.modelverse.cn/v1",
+    ("umodelverse.ai", "unknown"): "@api-us-ca.umodelverse.ai",
+    ("fal", "us"): "fal fal.image fal.video",
+    ("cloudflare-workers-ai", "us"): "workersai.chat workersai.reranking",
+    ("microsoft-365-copilot", "us"): "microsoft_365_copilot",
     ("unknown", "unknown"): "@ @@ --- unknown none null sk-proj-0123456789abcdef0123",
     ("acme-ai", "unknown"): "acme-ai Acme-AI acme-ai/fp8 acme-ai:8000",
     ("acme.com", "unknown"): (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Required lists of `[words]` in a catalogue.
 _LISTS = ("hosts", "repackers", "path", "neutral", "tuned", "aliases")
 # Lists that a catalogue may leave out.
-_OPTIONAL_LISTS = ("tiers", "coined", "trained")
+_OPTIONAL_LISTS = ("tiers", "coined", "trained", "maker_tuned")
 _COMPARISON = re.compile(r"(>=|<=|==|<|>)(\d+)(?:\.(\d+))?")
 
 

@@ -12,7 +12,7 @@ _TOP = {"as_of": str, "words": dict, "developer": list, "family": list}
 _WORDS = dict.fromkeys(
     (
         *("hosts", "repackers", "path", "neutral", "tuned", "aliases"),
-        *("tiers", "coined", "trained"),
+        *("tiers", "coined", "trained", "maker_tuned"),
     ),
     list,
 )

@@ -83,7 +83,13 @@ class Matcher:
             matches = self._matches(cut[index], tail, context)
             if not matches:
                 continue
-            return self._chosen(shown, path[index], cut[index], matches, context)
+            found = self._chosen(shown, path[index], cut[index], matches, context)
+            owner = context.open_owner
+            if found.origin != "unknown" or owner in (None, found.developer):
+                return found
+            # Whatever such an organisation calls its own release, its weights are public.
+            owned = self._by_owner(shown, path, cut)
+            return found if owned.origin == "unknown" else owned
         return self._by_owner(shown, path, cut)
 
     # --- the name
@@ -320,7 +326,6 @@ class Matcher:
             owner is not None
             and owner.name != family.developer.name
             and (owner.openness == "open" or owner.name == context.open_owner)
-            and not family.derived
         )
 
     def _may_be_of_others(
@@ -330,11 +335,17 @@ class Matcher:
         owned = context.nearest is not None and context.nearest.name == family.developer.name
         return (
             context.foreign
-            or not self.facts.vocabulary["tuned"].isdisjoint((word,) for word in strange)
+            or not self._tuned(family, context).isdisjoint((word,) for word in strange)
             or (family.retrained and not owned)
             # Releases by others begin with a word before the family's name.
             or (not family.derived and not set(before).isdisjoint(strange))
         )
+
+    def _tuned(self, family: Family, context: Context) -> frozenset[tuple[str, ...]]:
+        """Return words of further training; a maker's own releases have some of them, too."""
+        tuned = self.facts.vocabulary["tuned"]
+        made = family.developer.name in context.owners
+        return tuned - self.facts.vocabulary["maker_tuned"] if made else tuned
 
     def _by_owner(self, shown: str, path: list[str], cut: list[tuple[str, ...]]) -> Classification:
         """Return what the organisation implies where no family is named.
@@ -375,7 +386,7 @@ class Matcher:
         kept = [
             word
             for word in (*named, *sizes)
-            if word not in _VARIANTS and not naming.is_quantised(word)
+            if not (word in _VARIANTS or naming.is_quantised(word) or naming.is_revision(word))
         ]
         return ("-".join(kept) or "-".join(words))[: naming.SHOWN_CHARACTERS]
 

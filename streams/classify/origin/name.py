@@ -36,6 +36,10 @@ _QUANTISED = re.compile(
     r"|w\d+a\d+\w*|hqq|dwq|aqlm|eetq|quip|marlin|nf4|ct2|smoothquant"
     r"|\d+(?:\.\d+)?bit|i?q\d(?:_\w+)?|\d+(?:\.\d+)?bpw|dynamic|quantized|quantised)",
 )
+# A commit of a hub's repository, a version of Replicate's.
+_REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# Fireworks names the deployment behind the model.
+_DEPLOYMENT = "#accounts/"
 _FINE_TUNE = re.compile(r"^(?:.*/)?ft:([^:]+)(?::.*)?$", re.DOTALL)
 _OLD_FINE_TUNE = re.compile(r"^([^:/]+)(?::ft-|\.ft-).*$", re.DOTALL)
 _ARN = re.compile(r"arn:aws[\w-]*:[\w-]+:[\w-]*:\d*:")
@@ -77,7 +81,7 @@ def segments(model: str) -> list[str]:
     for fine_tune in (_FINE_TUNE, _OLD_FINE_TUNE):
         if found := fine_tune.match(text):
             text = found[1]
-    text = _ARN.sub("arn/", text)
+    text = _ARN.sub("arn/", text.partition(_DEPLOYMENT)[0])
     return [part for part in (piece.strip(" .-_:") for piece in text.split("/")) if part]
 
 
@@ -99,8 +103,14 @@ def is_size(word: str) -> bool:
 
 @lru_cache(maxsize=_KEPT)
 def is_number(word: str) -> bool:
-    """Return whether the word is a version, a date, a length or a quantisation."""
-    return _NUMBER.fullmatch(word) is not None or is_size(word) or is_quantised(word)
+    """Return whether the word is a version, a date, a length, a quantisation or a revision."""
+    number = _NUMBER.fullmatch(word) is not None or is_size(word) or is_quantised(word)
+    return number or is_revision(word)
+
+
+def is_revision(word: str) -> bool:
+    """Return whether the word is the hash of a revision of the weights."""
+    return len(word) >= 40 and _REVISION.fullmatch(word) is not None
 
 
 def is_quantised(word: str) -> bool:

@@ -29,6 +29,7 @@ class Entry:
     regions: Mapping[str, str] = field(default_factory=dict)
     router: bool = False
     protocol: bool = False
+    local_proxy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _JURISDICTIONS = COUNTRIES | {SELF_HOSTED, UNKNOWN}
 _TEXTS = ("key", "name", "jurisdiction", "operator", "source")
 _LISTS = ("names", "hosts")
-_FLAGS = ("router", "protocol")
+_FLAGS = ("router", "protocol", "local_proxy")
 
 
 def is_jurisdiction(value: object) -> bool:

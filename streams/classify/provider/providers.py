@@ -117,6 +117,8 @@ class Providers:
     def _at_own(self, named: Entry | None) -> Provider:
         if named is not None and named.router:
             return self._provider(named, "router")
+        if named is not None and named.local_proxy:
+            return self._provider(named, "local proxy")
         return self._provider(self.facts.entries[SELF_HOSTED], "own address")
 
     def _at_host(self, host: str, named: Entry | None) -> Provider:

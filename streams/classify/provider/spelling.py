@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _API = {
     *("api", "chat", "chatcompletions", "completion", "completions", "embedding", "embeddings"),
     *("generate", "generativeai", "image", "images", "inference", "language", "messages"),
-    *("rerank", "responses", "speech", "text", "transcription"),
+    *("rerank", "reranking", "responses", "speech", "text", "transcription", "video"),
 }
 # What is written like this is a secret that somebody put into the wrong field.
 _SECRET = re.compile(
