@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from streams.classify.language import blocks, compiled, opinion, script
-from streams.classify.language.asked import apart, asked, instruction
+from streams.classify.language.asked import apart, asked, goes_on, instruction, question
 from streams.classify.language.malay import indonesian
 from streams.classify.language.prompt import last_content, only_text, read
 from streams.classify.language.prose import is_plain, is_yaml, prose
@@ -25,7 +25,7 @@ from streams.classify.language.romanised import romanised
 from streams.classify.language.south_slavic import south_slavic
 from streams.classify.language.tags import UNDETERMINED
 from streams.classify.language.terms import QUOTES, without_quotations, without_titles
-from streams.classify.language.turns import is_weak
+from streams.classify.language.turns import CLIENTS, is_weak
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -253,9 +253,16 @@ def _of_text(text: str) -> Detection:
     """Return the language of a text, or of a person's words in a template in another language."""
     found = _of_last(text)
     if found.language not in _NOT_OTHER:
-        return found
+        return _of_question(text) or found if goes_on(text) else found
     others = (other for other in map(detect, apart(text)) if other.language not in _NOT_OTHER)
     return next(filter(_is_sure, others), found)
+
+
+def _of_question(text: str) -> Detection | None:
+    """Return the language of what is asked in a template for the model to go on from, if sure."""
+    part = question(text)
+    found = None if part is None else detect(part)
+    return found if found is not None and _is_sure(found) else None
 
 
 def _of_last(text: str) -> Detection:
@@ -352,6 +359,7 @@ def _quick_of(first: Callable[[str], list[tuple[str, float]]]) -> letters.Quick:
         no_title=_NO_TITLE,
         title_characters=_TITLE_CHARACTERS,
         quotes=QUOTES,
+        clients=CLIENTS,
     )
 
 
