@@ -111,6 +111,14 @@ ASKED = {
             'My first sentence is "先週末は家族と海に行きました"'
         ),
     ),
+    "a quotation in the same letters at the end": (
+        "es",
+        (
+            "I want you to act as a spelling corrector and improver. I will write to you in any "
+            "language and you will answer in the corrected and improved version of my text. "
+            'My first sentence is "ayer fuimos a la playa con los niños y comimos paella"'
+        ),
+    ),
     "a question below an error": (
         "ko",
         "Uncaught TypeError: Cannot read properties of null (reading 'id')\n이건 왜 나는 거예요",
@@ -122,3 +130,4 @@ ASKED = {
 @pytest.mark.parametrize(("tag", "text"), ASKED.values(), ids=ASKED)
 def test_what_is_asked_decides(tag, text):
     assert detect_messages(text).language == tag
+    assert detect_messages([{"role": "user", "content": text}]).language == tag

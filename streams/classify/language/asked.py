@@ -44,6 +44,9 @@ _HEADINGS: Final = frozenset("#%*【[")
 _LABEL = re.compile(
     r"(?:[^\W\d_]|[ \u0300-\u036f\u0591-\u05c7\u064b-\u0652\u0900-\u0dff\u0e31-\u0e4e])+"
 )
+_OTHER_SCRIPT = re.compile(r"[\u0370-\u1dff\u2e80-\ud7ff]")
+# Of a line in Latin letters: a name has fewer.
+_FEWEST_BLANKS = 2
 _QUOTED_END = re.compile(r"""["“”「«]([^"“”「」«»\n]{2,256})["”」»][.。]?\Z""")
 #: Characters of the shortest text whose last quotation may be a person's words.
 _TEMPLATE_CHARACTERS = 160
@@ -109,7 +112,7 @@ def apart(text: str) -> list[str]:
     quoted = _QUOTED_END.search(text) if len(text) > _TEMPLATE_CHARACTERS else None
     ends = [] if quoted is None else [quoted[1]]
     if "\n" not in text:
-        return ends
+        return ends + _before_colon(text)
     fenced: list[tuple[str, str]] = []
     if "```" in text or "~~~" in text:
         fenced = _FENCE.findall(text)
@@ -147,7 +150,21 @@ def _edges(text: str) -> list[str]:
     lines = text.strip().split("\n")
     if _after_label(lines[-1]) is not None:
         return []
-    return [line for line in (lines[-1], lines[0]) if not line.isascii()]
+    edges = (lines[-1], lines[0])
+    return [line for line in edges if _OTHER_SCRIPT.search(line) or _is_wordy(line)]
+
+
+def _is_wordy(line: str) -> bool:
+    return not line.isascii() and line.count(" ") >= _FEWEST_BLANKS
+
+
+def _before_colon(text: str) -> list[str]:
+    """Return what precedes the colon in a line of letters beyond ASCII: three words or more."""
+    if text.isascii():
+        return []
+    colon = _COLON.search(text, 0, _MAX_LONG_LABEL)
+    before = "" if colon is None else text[: colon.start()]
+    return [before] if _is_wordy(before) else []
 
 
 def _asked_in(line: str) -> str | None:

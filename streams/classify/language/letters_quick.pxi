@@ -147,9 +147,9 @@ cdef bint _is_a_turn(const Characters* text, Py_ssize_t size) noexcept:
     first = _at(text, 0)
     if first == c'{' or first == c'[' or Py_UNICODE_ISSPACE(first):
         return False
-    # A label at the end is for the model to go on from.
+    # A label at the end is for the model to go on from; what is quoted there may be a person's.
     first = _at(text, size - 1)
-    if first == c':' or first == _WIDE_COLON:
+    if first == c':' or first == _WIDE_COLON or first == c'"':
         return False
     for place in range(max(0, size - EDGE), size):
         if _at(text, place) == c'>':
