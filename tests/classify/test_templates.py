@@ -131,3 +131,20 @@ ASKED = {
 def test_what_is_asked_decides(tag, text):
     assert detect_messages(text).language == tag
     assert detect_messages([{"role": "user", "content": text}]).language == tag
+
+
+@needs_detectors
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "My aunt has sent me an email that I do not understand at all, because it ends with "
+            "words in a language that I have never learned and would like to know. "
+            'It says "bis bald und alles Gute"'
+        ),
+        "你好\nHow are you today? I would like to practise my English with you.",
+        "Résumé review\nCould you look at my CV and tell me what to improve?",
+    ],
+)
+def test_a_person_who_writes_english_quotes_and_greets_in_other_languages(text):
+    assert detect_messages([{"role": "user", "content": text}]).language == "en"

@@ -110,6 +110,7 @@ def test_what_programs_write_is_undetermined(output):
         "Segmentation fault in my program, what should I look at",
         "Uncaught exceptions: which of them should I log",
         "ERROR: what does this mean?",
+        "WARNING: this soup is hot. Rewrite it for children",
     ],
 )
 def test_what_only_resembles_it_is_kept(line):

@@ -45,9 +45,14 @@ _LABEL = re.compile(
     r"(?:[^\W\d_]|[ \u0300-\u036f\u0591-\u05c7\u064b-\u0652\u0900-\u0dff\u0e31-\u0e4e])+"
 )
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u1dff\u2e80-\ud7ff]")
+# Characters of a first line that says no more than hello.
+_GREETING_CHARACTERS = 5
 # Of a line in Latin letters: a name has fewer.
 _FEWEST_BLANKS = 2
-_QUOTED_END = re.compile(r"""["“”「«]([^"“”「」«»\n]{2,256})["”」»][.。]?\Z""")
+# What a template says is the first thing to work on, and no quotation inside a person's own words.
+_QUOTED_END = re.compile(
+    r"""(?:[Ff]irst\ [\w ]{2,24}\ is|[:：])\s*["“”「«]([^"“”「」«»\n]{2,256})["”」»][.。]?\Z"""
+)
 #: Characters of the shortest text whose last quotation may be a person's words.
 _TEMPLATE_CHARACTERS = 160
 # A fence that names no language.
@@ -150,7 +155,7 @@ def _edges(text: str) -> list[str]:
     lines = text.strip().split("\n")
     if _after_label(lines[-1]) is not None:
         return []
-    edges = (lines[-1], lines[0])
+    edges = lines[-1:] + [line for line in lines[:1] if len(line) > _GREETING_CHARACTERS]
     return [line for line in edges if _OTHER_SCRIPT.search(line) or _is_wordy(line)]
 
 

@@ -67,7 +67,7 @@ _CODE_LINE = re.compile(
     | Exception\ in\ thread\ ".* | Caused\ by:\ [\w.$]+(?::.*)? | \s*at\ [\w.$<>/]+\(.*\)
     | (?:(?:Uncaught|Unhandled|Fatal)\ )?[\w.]*[a-z](?:Error|Exception)\b(?::[\x00-\x7f]*)?
     | Fatal\ (?:[Ee]rror|[Ee]xception):\ [\x00-\x7f]*(?<!\?)
-    | (?:ERROR|FATAL|SEVERE|WARNING):\ [\x00-\x7f]*(?<!\?)
+    | (?:ERROR|FATAL|SEVERE):\ [\x00-\x7f]*(?<!\?)
     | Segmentation\ fault(?:\ \(core\ dumped\)|:\ \d+)?\.?
     | (?:ERROR|FAILED|PASSED|SKIPPED)\ \S+::\S+[\x00-\x7f]*
     | Traceback\ \(.* | File\ "[^"]*",\ line\ \d+.*

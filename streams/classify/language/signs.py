@@ -26,7 +26,7 @@ STATEMENTS: Final = frozenset(_Statements.split())
 _Commands = """
     ADD ALTER AND ARG CMD COPY CREATE DELETE DROP ENTRYPOINT ENV ERROR EXPOSE FAILED FATAL FROM
     Fatal GROUP HTTP INSERT JOIN ON OR ORDER PASSED RUN SELECT SET SEVERE SKIPPED Segmentation
-    UPDATE Uncaught Unhandled VALUES WARNING WHERE WORKDIR apt aws bash brew cargo chmod commit cp
+    UPDATE Uncaught Unhandled VALUES WHERE WORKDIR apt aws bash brew cargo chmod commit cp
     curl dash delete diff docker dpkg fish from gcloud git go grep helm index insert journalctl
     kubectl ls make mkdir mv mysql npm npx pip pip3 pnpm psql python python3 rm rsync scp select sh
     ssh sudo systemctl tar tcp tcp6 terraform udp udp6 unzip update wget yarn zsh
