@@ -2,9 +2,12 @@
 
     python tests/accuracy/wrapped.py [--json FILE]
 
-The prompts (prompts.jsonl) are written for this project: templates, retrieved context, terms,
-titles, code alone, romanised text, conversations. Rules are built on the part `choose`; the part
-`measure` is only measured. They are few: the figures show kinds of error, not their frequency.
+The prompts (prompts.jsonl) are written for this project: templates of models and of applications,
+retrieved context, agents, terms, titles, code alone and with a question, translations, romanised
+text, short turns, conversations, request bodies. What surrounds the words is as LangChain,
+LlamaIndex, Dify, FastGPT, RAGFlow, Open WebUI, Claude Code, Cline, Cursor, Codex, aider and the
+tokenizers of models send it. Rules are built on the part `choose`; the part `measure` is only
+measured. They are few: the figures show kinds of error, not their frequency.
 """
 
 from __future__ import annotations

@@ -49,6 +49,10 @@ SHAPES = {
         ]
     },
     "bedrock converse": [{"role": "user", "content": [{"text": CHINESE}]}],
+    "bedrock titan": {"inputText": f"User: {CHINESE}\nBot: "},
+    "text generation inference": {"inputs": CHINESE, "parameters": {"max_new_tokens": 20}},
+    "cohere": {"message": CHINESE, "chat_history": []},
+    "dify": {"inputs": {"tone": "polite"}, "query": CHINESE},
     "opentelemetry": [{"role": "user", "parts": [{"type": "text", "content": CHINESE}]}],
     "opentelemetry tool": [
         {"role": "user", "parts": [{"type": "text", "content": CHINESE}]},

@@ -16,7 +16,13 @@ SENTENCES = {
         "tell me kya karna chahiye jab server down ho",
     ],
     "ur-Latn": ["shukriya janab, mujhe ek darkhwast likh kar dein"],
-    "ru-Latn": ["chto delat esli kot ne est", "pomogi pozhaluysta napisat pismo"],
+    "ja-Latn": ["boku no namae wo kaite kudasai"],
+    "ru-Latn": [
+        "kak nastroit server na ubuntu",
+        "ya ne ponimayu etu zadachu",
+        "chto delat esli kot ne est",
+        "pomogi pozhaluysta napisat pismo",
+    ],
     "ar-Latn": ["kayfa yomkinoni ta3allom al loga", "ezay a3mel regime sa7i"],
     "bn-Latn": ["bangla te ekta kobita likhe dao"],
     "ta-Latn": ["python epdi kathukanum sollunga"],
@@ -45,10 +51,10 @@ def test_frequent_words_name_the_language(tag, text):
 @pytest.mark.parametrize(
     "text",
     [
-        "kak nastroit server na ubuntu",
-        "ya ne ponimayu etu zadachu",
-        "momken tsa3edni fel wazeefa",
-        "boku no namae wo kaite kudasai",
+        "kak proydet etap otbora",
+        "u nas slomalsya lift v podezde",
+        "fen el ma7atta law sama7t",
+        "ashita tokyo ni ame ga furu",
         "naneun hangugeo gongbuhago sipeoyo",
     ],
 )

@@ -31,6 +31,10 @@ def turns(*texts):
         "[read_file for 'src/a.py'] Result:\nThis module reads the settings and checks them all",
         "Observation: the page was not found on the server, try another one",
         "This session is being continued from a previous conversation that ran out of context.",
+        "Your response was cut off because it was too long. Continue from where you left off.",
+        "The user doesn't want to proceed with this tool use. The tool use was rejected.",
+        "Please continue the conversation from where we left it off.",
+        "TOOL RESPONSE:\nthe page was found and has three headings",
     ],
 )
 def test_a_nudge_does_not_hide_what_earlier_turns_say(tag, first, last):

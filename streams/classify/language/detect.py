@@ -16,7 +16,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from streams.classify.language import blocks, compiled, opinion, script
-from streams.classify.language.asked import apart, asked, instruction
+from streams.classify.language.asked import apart, asked, goes_on, instruction, question
+from streams.classify.language.courtesies import LONGEST, courtesy
 from streams.classify.language.malay import indonesian
 from streams.classify.language.prompt import last_content, only_text, read
 from streams.classify.language.prose import is_plain, is_yaml, prose
@@ -24,8 +25,13 @@ from streams.classify.language.relatives import in_devanagari, lean
 from streams.classify.language.romanised import romanised
 from streams.classify.language.south_slavic import south_slavic
 from streams.classify.language.tags import UNDETERMINED
-from streams.classify.language.terms import QUOTES, without_quotations, without_titles
-from streams.classify.language.turns import is_weak
+from streams.classify.language.terms import (
+    QUOTES,
+    requested,
+    without_quotations,
+    without_titles,
+)
+from streams.classify.language.turns import CLIENTS, is_weak
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +125,7 @@ class Detection(NamedTuple):
     second: cld2, for a language that eldc lacks; confidence is its share of the text.
 
     words: a language of another script in Latin letters, by its frequent words; confidence is the
-    share of its letters.
+    share of its letters. Also a short turn, by one of its words.
 
     none: nothing to read or not sure enough, `und`; confidence is 0.
     """
@@ -203,6 +209,9 @@ def _of_content(content: str) -> tuple[str, float, Method] | None:
     found = None if quick is None else quick.of_message(content)
     if found is None or len(found) == _SURE_FIELDS:
         return found
+    tag = courtesy(content) if len(content) <= LONGEST else None
+    if tag is not None:
+        return Detection(tag, 1.0, "words")
     number, letters, share, words, ranked, read = found
     written = script.Written(blocks.NAMES[number], letters, share)
     unsure = _of_letters(written, read, read, words, ranked)
@@ -253,9 +262,16 @@ def _of_text(text: str) -> Detection:
     """Return the language of a text, or of a person's words in a template in another language."""
     found = _of_last(text)
     if found.language not in _NOT_OTHER:
-        return found
+        return _of_question(text) or found if goes_on(text) else found
     others = (other for other in map(detect, apart(text)) if other.language not in _NOT_OTHER)
     return next(filter(_is_sure, others), found)
+
+
+def _of_question(text: str) -> Detection | None:
+    """Return the language of what is asked in a template for the model to go on from, if sure."""
+    part = question(text)
+    found = None if part is None else detect(part)
+    return found if found is not None and _is_sure(found) else None
 
 
 def _of_last(text: str) -> Detection:
@@ -272,6 +288,9 @@ def _of_last(text: str) -> Detection:
 
 def _of_words(text: str) -> Detection:
     """Return the language of a text, of a short one without titles and what it quotes."""
+    tag = courtesy(text) if len(text) <= LONGEST else None
+    if tag is not None:
+        return Detection(tag, 1.0, "words")
     found = _without_quotations(text, detect(text))
     return found if found.confidence >= _NO_TITLE else _without_titles(text, found)
 
@@ -302,7 +321,10 @@ def _without_titles(text: str, found: Detection) -> Detection:
     if rest is None:
         return found
     other = detect(rest)
-    return found if other.language == UNDETERMINED else other
+    if other.language != UNDETERMINED:
+        return other
+    tag = requested(rest)
+    return found if tag is None else Detection(tag, 1.0, "words")
 
 
 def _of_instruction(text: str, part: str, found: Detection) -> Detection:
@@ -352,6 +374,7 @@ def _quick_of(first: Callable[[str], list[tuple[str, float]]]) -> letters.Quick:
         no_title=_NO_TITLE,
         title_characters=_TITLE_CHARACTERS,
         quotes=QUOTES,
+        clients=CLIENTS,
     )
 
 

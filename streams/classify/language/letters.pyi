@@ -31,6 +31,7 @@ class Quick:
         no_title: float,
         title_characters: int,
         quotes: str,
+        clients: tuple[str, ...],
     ) -> None: ...
     def __call__(
         self, whole: str, is_prose: bool

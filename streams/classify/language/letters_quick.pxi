@@ -147,7 +147,9 @@ cdef bint _is_a_turn(const Characters* text, Py_ssize_t size) noexcept:
     first = _at(text, 0)
     if first == c'{' or first == c'[' or Py_UNICODE_ISSPACE(first):
         return False
-    if first == c'T' and _continues(text, 0, size, b"This session", 12):
+    # A label at the end is for the model to go on from; what is quoted there may be a person's.
+    first = _at(text, size - 1)
+    if first == c':' or first == _WIDE_COLON or first == c'"':
         return False
     for place in range(max(0, size - EDGE), size):
         if _at(text, place) == c'>':
@@ -162,7 +164,8 @@ cdef class Quick:
     letters below which a least score holds for all, `fewest` the letters below which a text has no
     language. `weights` are those of a letter of each script, `shared` the scripts of several
     languages, `dense` those of which one letter is enough. A short text in `english` of a lower
-    score than `no_title` may have a title in it, and one with `quotes` a quotation.
+    score than `no_title` may have a title in it, and one with `quotes` a quotation. One that begins
+    as what `clients` write may be no person's.
     """
 
     cdef object _first
@@ -178,6 +181,7 @@ cdef class Quick:
     cdef double _no_title
     cdef Py_ssize_t _title_characters
     cdef frozenset _quotes
+    cdef tuple _clients
 
     def __init__(
         self,
@@ -195,6 +199,7 @@ cdef class Quick:
         double no_title,
         Py_ssize_t title_characters,
         str quotes,
+        tuple clients not None,
     ):
         self._first = first
         self._least = least
@@ -214,6 +219,7 @@ cdef class Quick:
         self._no_title = no_title
         self._title_characters = title_characters
         self._quotes = frozenset(quotes)
+        self._clients = clients
 
     cdef tuple _sure(self, list ranked, Py_ssize_t letters):
         """Return the best language with its score where nothing else is asked, else None."""
@@ -316,7 +322,9 @@ cdef class Quick:
             return number, counts[number], share, words, ranked, head[:read]
         language, score = best
         if language == self._english and (
-            size <= NUDGE or (size <= self._title_characters and <double>score < self._no_title)
+            size <= NUDGE
+            or (size <= self._title_characters and <double>score < self._no_title)
+            or whole.startswith(self._clients)
         ):
             return None
         return language, score, _BY_MODEL

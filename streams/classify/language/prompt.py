@@ -1,9 +1,9 @@
 """The texts of a prompt that people wrote, in the order of their value for language detection.
 
 Gateways log prompts as text, as JSON in text, or as the request's own structure: messages of
-OpenAI, Anthropic and OpenTelemetry, contents of Gemini, input of the Responses API. The last user
-message is the best evidence; earlier ones and then the system prompt are fallbacks. Tool results,
-images, and the model's own words are left out.
+OpenAI, Anthropic and OpenTelemetry, contents of Gemini, input of the Responses API, the one text of
+Titan, Cohere, Dify and Hugging Face. The last user message is the best evidence; earlier ones and
+then the system prompt are fallbacks. Tool results, images, and the model's own words are left out.
 """
 
 from __future__ import annotations
@@ -31,11 +31,32 @@ FIRST_MESSAGES = 2
 MAX_PARTS = 32
 #: Characters of each part: the limit of a detector for a whole prompt.
 MAX_CHARACTERS = 512
+#: Colons before the tail at which the label of a question is looked for; characters of one, and of
+#: its line.
+_COLONS: Final = 8
+_LABEL: Final = 16
+_LINE: Final = 160
+_QUESTIONS: Final = (
+    *(
+        "question",
+        "query",
+        "frage",
+        "pregunta",
+        "pergunta",
+        "вопрос",
+        "问题",
+        "問題",
+        "質問",
+        "질문",
+    ),
+)
 #: JSON in text, in a structure, in text: deeper than any gateway goes.
 DEEPEST = 4
 
 # Keys of the messages in a request body, best evidence first, and of the system prompt.
-_MESSAGES: Final = ("messages", "contents", "input", "prompt")
+_MESSAGES: Final = (
+    *("messages", "contents", "input", "prompt", "query", "message", "inputText", "inputs"),
+)
 _SYSTEM: Final = ("system", "instructions", "systemInstruction", "system_instruction")
 #: Keys of what a person wrote in a message that is JSON.
 _SAID: Final = ("text", "query", "question", "message", "prompt", "input", "content")
@@ -214,7 +235,25 @@ def _cut(text: str) -> str:
     if len(text) <= MAX_CHARACTERS:
         return text
     half = MAX_CHARACTERS // 2
-    return text[:half] + "\n" + text[1 - half :]
+    return text[:half] + "\n" + _question(text[half : _LABEL - half]) + text[1 - half :]
+
+
+def _question(middle: str) -> str:
+    """Return the line of the last label of a question in what is left out of a text, or nothing.
+
+    Templates have rules after the question as well.
+    """
+    at = len(middle)
+    for _ in range(_COLONS):
+        at = max(middle.rfind(":", 0, at), middle.rfind("：", 0, at))
+        if at < 0:
+            break
+        if middle[max(0, at - _LABEL) : at].rstrip("*】 ").lower().endswith(_QUESTIONS):
+            start = middle.rfind("\n", 0, at) + 1
+            # The question may be on the line below the label.
+            end = middle.find("\n", at + 2)
+            return middle[start : end if end > at else None][:_LINE] + "\n\n"
+    return ""
 
 
 def _is_of(item: dict[object, object], types: frozenset[str]) -> bool:

@@ -65,25 +65,43 @@ _CODE_LINE = re.compile(
     | (?=<[a-z][\w-]*\s[^<>]*=["'{])(?!(?:.*?[a-z]\ ){8}).*
       # errors, traces, logs; a question on the same line is mostly not ASCII
     | Exception\ in\ thread\ ".* | Caused\ by:\ [\w.$]+(?::.*)? | \s*at\ [\w.$<>/]+\(.*\)
-    | [\w.]*[a-z](?:Error|Exception)\b(?::[\x00-\x7f]*)?
+    | (?:(?:Uncaught|Unhandled|Fatal)\ )?[\w.]*[a-z](?:Error|Exception)\b(?::[\x00-\x7f]*)?
+    | Fatal\ (?:[Ee]rror|[Ee]xception):\ [\x00-\x7f]*(?<!\?)
+    | (?:ERROR|FATAL|SEVERE):\ [\x00-\x7f]*(?<!\?)
+    | Segmentation\ fault(?:\ \(core\ dumped\)|:\ \d+)?\.?
+    | (?:ERROR|FAILED|PASSED|SKIPPED)\ \S+::\S+[\x00-\x7f]*
     | Traceback\ \(.* | File\ "[^"]*",\ line\ \d+.*
     | \[?\d{4}-\d\d-\d\d[T\ ]\d\d:\d\d[\x00-\x7f]* | [A-Z][a-z][a-z]\ [\ \d]\d\ \d\d:[\x00-\x7f]*
       # what compilers and installers say; a question is a person's
     | (?:error|fatal|hint|note|panic|warning)(?:\[\w+\])?:\ [\x00-\x7f]*(?<!\?) | -->\ \S+
-    | (?:[\w.-]+/)*[\w-]+\.\w+:\d+(?::\d+)?:?(?:\ [\x00-\x7f]*(?<!\?))?
-    | (?:[\w.-]+/)*[\w-]+\.\w+:\ In\ [\x00-\x7f]* | make(?:\[\d+\])?:\ [\x00-\x7f]*
+    | (?:[\w.-]+/)*[\w-]+\.\w+
+        (?::\d+(?::\d+)?:?(?:\ [\x00-\x7f]*(?<!\?))?|:\ In\ [\x00-\x7f]*
+        |\(\d+(?:,\d+)?\):\ [\x00-\x7f]*(?<!\?))
+    | make(?:\[\d+\])?:\ [\x00-\x7f]*
     | (?:\[(?:DEBUG|ERROR|FATAL|INFO|TRACE|WARN|WARNING)\]|[DEFIVW]/\w+(?:\(\ *\d+\))?:)
         \s[\x00-\x7f]*
     | goroutine\ \d+\ .*
+      # what a shell and its programs say, and the head of an answer over HTTP
+    | (?:-?(?:ba|da|fi|z)?sh|apt(?:-get)?|chmod|cp|curl|dpkg|git|grep|ls
+        |make|mkdir|mv|mysql|npm|pip3?
+        |psql|python3?|rm|rsync|scp|ssh|sudo|tar|unzip|wget):\ (?!how|is|what|wh[eoy])[\x00-\x7f]*
+        (?:\(\d+\)|[Cc]annot|[Cc]ould\ not|denied|[Ee]rror|[Ff]ailed|[Ii]llegal|[Ii]nvalid
+        |[Mm]issing|[Nn]o\ such|not\ (?:a|found)|refused|[Uu]nable|[Uu]nrecogni)
+        [\x00-\x7f]*(?<!\?)
+    | HTTP/\d(?:\.\d)?\ \d{3}\b[\x00-\x7f]* | (?:tc|ud)p6?\ [\x00-\x7f]*\d:[\d*][\x00-\x7f]*
     | (?:ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|RUN|WORKDIR)\s++
         (?=[^\n]*[./=:\[\d-])[\x00-\x7f]*
     | npm\ (?:ERR!|WARN|error|notice|warn)(?!\w)[\x00-\x7f]*
     | (?:Adding|Building|Checking|Collecting|Compiling|Copying|Downloaded|Downloading|Fetching
         |Installed|Installing|Preparing|Removing|Resolving|Setting\ up|Successfully|Unpacking
         |Updating|Upgrading)\b[\x00-\x7f]*\d\.\d[\x00-\x7f]*(?<!\?)
-      # commands with an option
-    | (?:aws|cargo|curl|docker|gcloud|git|go|helm|kubectl|ls|make|npm|npx|pip3?|python3?|rm|ssh
-        |systemctl|tar|terraform|yarn)\s(?=[ ->@-~]*+\Z).*?(?<=\s)--?[A-Za-z].*+
+      # commands with an option; some of what only an administrator may do
+    | (?:sudo\ )?(?:apt(?:-get)?|aws|brew|cargo|chmod|cp|curl|docker|dpkg|gcloud|git|go|grep|helm
+        |journalctl|kubectl|ls|make|mkdir|mv|mysql|npm|npx|pip3?|pnpm|psql|python3?|rm|rsync|scp|ssh
+        |systemctl|tar|terraform|unzip|wget|yarn)\s
+        (?=[ ->@-~]*+\Z).*?(?<=\s)--?[A-Za-z].*+
+    | sudo\ (?:apt|apt-get|chmod|chown|docker|dpkg|dnf|mkdir|nano|pacman|reboot|rm|service|snap
+        |systemctl|vi|vim|yum)(?:\ [!-~]+){0,4}
       # data
     | [!-+\--~]+(?:[ ][!-+\--~]+){0,2}(?:,(?:[!-+\--~]+(?:[ ][!-+\--~]+){0,2})?){2,}
       # a row of a table, by bars, tabs or blanks: a cell with a whole sentence in it is prose
@@ -122,6 +140,9 @@ _KEY = re.compile(
 )
 _ITEM = re.compile(r"- \S+(?: \S+)?")
 
+# The head of a section, beside lines that set what is in it; the rule between results of tests.
+_SECTION = re.compile(r"\[[\w .:\"/-]{1,64}\]|[=*-]{4,}[\x00-\x7f]{0,80}[=*-]{4,}")
+
 # Code and tags inside a line.
 _SPAN = re.compile(r"`[^`\n]{1,200}`|</?[A-Za-z!][^<>]{0,200}>")
 _TOKEN = re.compile(
@@ -151,6 +172,8 @@ def prose(text: str, most: int = sys.maxsize) -> str:
         lines = text.split("\n")
         kept = [line for line in lines if not (_may_be_code(line) and is_code(line.strip()))]
         kept = [] if is_yaml(kept) else kept
+        if len(kept) < len(lines):
+            kept = [line for line in kept if not _SECTION.fullmatch(line.strip())]
         if len(kept) < len(lines):
             text = _COMMENT.sub("", "\n".join(kept))
     if found & signs.SPAN:

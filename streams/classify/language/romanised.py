@@ -15,52 +15,69 @@ from streams.classify.language.words import Words
 
 _FREQUENT: Final = {
     "hi": """
-        aaj aapka aapke aapki aapko abhi accha acha achha achi apna apne apni aur bahut batana batao
-        bhai bhi chahie chahiye chahta chahti dena dijiye dikhao diya gaya gayi ghante ghar hai hain
-        hamara hamare hoga hogi hoon hua hui hum humko isko iska iske iski jaldi kaam kab kahan
-        kaise kaisa kaisi kal kar karein karke karna karne karo karta karte karti karu kaun kijiye
-        kitna
-        kitne kitni koi kuch kya kyon kyu kyun kyunki liye likh likho likhna matlab mein mera mere
-        meri mujhe mujhko nahi nahin paisa phir raha rahe rahi rha rhi sakta sakte sakti samajh
-        samjhao sath thoda tera teri thi tumhara tumhe unka usko uska uske uski wala wale wali yaar
-        yar yeh theek thik wapas zyada lagao dilana subah shaam haal sunao bolo hota hoti hote ek
+        aaj aap aapka aapke aapki aapko aapse aayega aayegi abhi accha acha achha achi apna apne
+        apni aur bahut banado banani batado batana batao bhai bhejo bhi bolo btao chahie chahiye
+        chahta chahti chalao chalta dena dijiye dikha dikhaiye dikhao dilana diya ek gaana gaya
+        gayi ghante ghar haal hai hain hamara hamare hoga hogi hoon hota hote hoti hua hui hum hume
+        humko iska iske iski isko jaise jaldi jayega jayegi kaafi kaam kab kahan kaisa kaise kaisi
+        kal kar kare karein karke karna karne karni karo karta karte karti karu karun kaun kijiye
+        kitna kitne kitni koi krdo krna kro kuch kya kyon kyu kyun kyunki lagao lekin likh likhkar
+        likhna likhni likho liye maine matlab mein mera mere meri mujhe mujhko mujhse nahi nahin
+        paisa pata pehle phir puchna raha rahe rahi rha rhi rupaye saal sabse sahi sakta sakte
+        sakti samajh samjhana samjhao sath shaam sikhna subah sunao tarika tarike tera teri theek
+        thi thik thoda tumhara tumhari tumhe unka uska uske uski usko waha wala wale wali wapas
+        yaar yaha yahan yar yeh zaroorat zyada
     """,
     "ru": """
-        bolshe budet byla bylo chego chto dlya eshche est esli eto etot etogo gde kak kakaya kakie
-        kakoy khochu hochu kogda kotoryy luchshe menya mne mogu mozhesh mozhet mozhno nado napishi
-        nuzhno ochen pochemu pojaluista pomogi potomu pozhaluista pozhaluysta pozhalusta privet
-        rabotaet rabotat russkiy segodnya seychas sdelai sdelat sdelay skazhi skolko spasibo takoe
-        takoy tebya tolko uzhe vchera yesli zachem zavtra zdravstvuyte znachit ya
+        angliyskiy bolit bolshe budem budet budu byla byli bylo chego chelovek chto chtoby davai
+        davay delaesh delat dengi dlya dolzhen dolzhna dumat eshche esli est eto etogo etot gde
+        golova govorit govoryu hochet hochu horosho ispravit kak kakaya kakie kakoe kakoy khochet
+        khochu khoroshiy khorosho kogda kotoraya kotorye kotoryy kuda luchshe lyudey lyudi magazin
+        malenkiy menya mesyats mne mnoy mogu mogut moya mozhesh mozhet mozhete mozhno nado napisat
+        napishi nasha nashe nastroit nauchitsya nedelya nedelyu nichego nikogda novyy nuzhen nuzhna
+        nuzhno nuzhny obyasni obyasnite ochen opyat oshibka oshibku otkryt otkryvaetsya otkuda
+        perevedi perevod pismo plokho pochemu podskazhite poetomu pogodu pojaluista pokazhi pomogi
+        pomogite ponimayu ponyat ponyatno potomu pozhaluista pozhalusta pozhaluysta privet
+        programmu rabota rabotaet rabotat rabotayu rabotu rasskazhi rasskazhite russkiy russkom
+        sayt sdelai sdelal sdelat sdelay segodnya seychas skazat skazhi skolko snova sozdat spasibo
+        stranitsa takoe takoy takzhe tebe tebya teper tolko tozhe tvoy tvoya ustanovit utrom uzhe
+        vasha vashe vchera vecherom vizhu vopros vremya vsegda vstrecha ya yazyk yesli zachem
+        zadachu zakaz zakryt zavtra zdes zdravstvuyte znachit znaesh znaet znat znayu
     """,
     "ar": """
-        3afak 3ayez 3ayz 3awez 3lach ahlan akhbarak aywa badi baddi biddi bzaf chno enta enti ezay
-        ezayak habibi habibti inchallah inshallah inta inti kaifa kayfa keda kif kifach kifak labas
-        leish lesh mar7aba marhaba mesh mish msh shlon shlonak shokran shou shu shukran tayeb wach
-        wallah wesh yalla ya
+        3afak 3awez 3ayez 3ayz 3lach ahlan akhbarak aywa baddi badi bghit biddi bzaf chno daba enta
+        enti ezay ezayak ghadi habibi habibti inchallah inshallah inta inti kaifa kayfa keda kif
+        kifach kifak kifash labas lazem lazim leish lesh mar7aba marhaba mesh mish momken msh
+        mumkin samaht shlon shlonak shokran shou shu shukran tayeb wach wallah wesh ya yalla
     """,
     "bn": """
-        acha ache achen achho acho amader amake amar ami apnake apnar apni bhalo bhalobashi
-        bolben bolo bolte bolun bujhte bujhi chai dao dekhan dekhte ekta ektu hobe hoy hoye hoyeche
-        jabe jabo janate jante jonno kemon keno kichu kivabe kibhabe kintu kokhon korbe
-        korbo korbi kore koren koro korte korun kotha kothay lagbe likhe likhun parben parbo
-        parchi pari paro parbe sathe shathe shob thake theke tomake tomar tumi valo
+        acha ache achen achho acho amader amake amar ami apnader apnake apnar apni banglay bhalo
+        bhalobashi bhasha bolben bolo bolte bolun bujhi bujhte chai chaichi dao dekhan dekhte
+        dhonnobad ekta ektu hobe hoy hoye hoyeche jabe jabo janate jante jonno kemon keno kibhabe
+        kichu kintu kivabe kokhon korbe korbi korbo kore korechi koren koro korte korun kotha
+        kothay lagbe likhbo likhe likhte likhun parbe parben parbo parchi pari paro sathe shathe
+        shob tader thake theke tomader tomake tomar tumi valo
     """,
     "ta": """
-        anga enakku enga enna epdi eppadi illa illai inga irukinga irukken irukku iruku kodu kudu
-        naan nalla nee neenga pannanum pannu pannunga romba sollu sollunga unakku ungal vaanga
-        vendum venum
+        aagudhu aaguthu adhu anga enakku enga enna epdi eppadi idhu illa illai inga irukinga
+        irukken irukkinga irukku iruku kodu kudu naan nalla nee neenga oru pannanum pannu pannunga
+        panra puriyala romba seiyanum sollu sollunga theriyala unakku ungal ungaluku vaanga
+        vanakkam vendum venum
     """,
     "te": """
-        baaga chala cheppandi cheppu cheyali cheyandi ekkada ela enduku enti eppudu kavali ledu
-        meeku meeru naaku nenu nuvvu undi unnaru unnayi
+        baaga chala cheppandi cheppu cheyali cheyandi cheyyali cheyyandi ekkada ela enduku enti
+        eppudu idi kadha kavali ledu mari matladali meeku meeru naaku nenu nuvvu oka undi unnaru
+        unnayi
     """,
     "zh": """
-        bang duoshao hao hen jintian keyi meiyou mingtian nihao ni qing shenme shi weishenme women
-        wo xiang xiexie xihuan yang yige zaijian zenme zhongwen zhe
+        bang bangwo duoshao gaosu gongsi hao hen jiao jintian keyi laoshi meiyou mingbai mingtian
+        ni nihao qing qingwen shenme shi weishenme wenti wo women xiang xie xiexie xihuan xue xuexi
+        yang yige yixia zaijian zenme zenmeyang zhe zhege zhongwen
     """,
     "ja": """
-        anata arigato arigatou dare desu desuka doko kara konnichiwa kore kudasai masu nani nihongo
-        onegai oshiete shite sore watashi
+        anata arigato arigatou arimasu benkyou boku dare deshita desu desuka doko eki ikimasu
+        imasen imasu itsu kaite kara konnichiwa kore kudasai masu nani naze nihongo onegai
+        onegaishimasu oshiete shimasu shite sore sumimasen watashi
     """,
     "fa": """
         amad anha azizam barash baraye bashad basham bashe bashid bedeh bedid befarmaid begid begoo

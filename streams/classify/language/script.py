@@ -10,6 +10,7 @@ from streams.classify.language.blocks import (
     APOSTROPHES,
     BLOCKS,
     BMP,
+    DEVANAGARI,
     HAN,
     KANA,
     LATIN,
@@ -38,6 +39,11 @@ WEIGHTS: Final = tuple(_WEIGHTS.get(name, _OTHER_WEIGHT) for name in NAMES)
 # Letters of another script beside Latin terms that are surely words of a sentence.
 _WORD_LETTERS: Final = 2
 _OTHER_WORD_LETTERS: Final = 5
+# Scripts that write vowels as marks, which are no letters.
+_ABUGIDA_WORD_LETTERS: Final = 3
+_ABUGIDAS: Final = frozenset(
+    {DEVANAGARI, "bn", "gu", "kn", "km", "ml", "my", "or", "pa", "si", "ta", "te"}
+)
 #: Japanese has so many kana; Chinese quotes one occasionally.
 HAN_PER_KANA: Final = 10
 
@@ -71,10 +77,16 @@ def written(text: str) -> Written | None:
     script = max(weights, key=lambda name: (weights[name], name != LATIN))
     if script == LATIN and len(weights) > 1:
         other = max((name for name in weights if name != LATIN), key=weights.__getitem__)
-        enough = _WORD_LETTERS if other in _WEIGHTS else _OTHER_WORD_LETTERS
-        if counts[other] >= enough and are_terms(only(LATIN, text)):
+        if counts[other] >= _enough(other) and are_terms(only(LATIN, text)):
             script = other
     return Written(script, counts[script], weights[script] / sum(weights.values()))
+
+
+def _enough(name: str) -> int:
+    """Return how many letters of a script beside Latin terms are words of a sentence."""
+    if name in _ABUGIDAS:
+        return _ABUGIDA_WORD_LETTERS
+    return _WORD_LETTERS if name in _WEIGHTS else _OTHER_WORD_LETTERS
 
 
 def only(name: str, text: str) -> str:

@@ -24,10 +24,12 @@ _Statements = """
 STATEMENTS: Final = frozenset(_Statements.split())
 #: Words that begin a query or a command, which may have no other sign.
 _Commands = """
-    ADD ALTER AND ARG CMD COPY CREATE DELETE DROP ENTRYPOINT ENV EXPOSE FROM GROUP INSERT JOIN ON OR
-    ORDER RUN SELECT SET UPDATE VALUES WHERE WORKDIR aws cargo commit curl delete diff docker from
-    gcloud git go helm index insert kubectl ls make npm npx pip pip3 python python3 rm select ssh
-    systemctl tar terraform update yarn
+    ADD ALTER AND ARG CMD COPY CREATE DELETE DROP ENTRYPOINT ENV ERROR EXPOSE FAILED FATAL FROM
+    Fatal GROUP HTTP INSERT JOIN ON OR ORDER PASSED RUN SELECT SET SEVERE SKIPPED Segmentation
+    UPDATE Uncaught Unhandled VALUES WHERE WORKDIR apt aws bash brew cargo chmod commit cp
+    curl dash delete diff docker dpkg fish from gcloud git go grep helm index insert journalctl
+    kubectl ls make mkdir mv mysql npm npx pip pip3 pnpm psql python python3 rm rsync scp select sh
+    ssh sudo systemctl tar tcp tcp6 terraform udp udp6 unzip update wget yarn zsh
 """
 COMMANDS: Final = frozenset(_Commands.split())
 #: Blanks in the longest statement without a sign.

@@ -27,14 +27,34 @@ _OTHERS: Final = """
     của không
     bedeutet betekent betyder betyr heißt oznacza significa signifie znaczy znamená
 """
+# What people say in front of a title: play, put on.
+_PLAYS: Final = {
+    "cs": "pusť zahraj",
+    "da": "spil afspil",
+    "de": "spiel spiele abspielen",
+    "es": "pon ponme reprodúceme",
+    "fi": "soita",
+    "fr": "mets joue lance écouter",
+    "hu": "játszd",
+    "id": "putar putarkan mainkan",
+    "it": "metti riproduci suona",
+    "nb": "spill",
+    "nl": "speel",
+    "pl": "włącz zagraj puść",
+    "pt": "toque reproduza",
+    "sv": "spela",
+    "tr": "çal oynat",
+    "vi": "mở bật phát",
+}
+_PLAYED: Final = {word: tag for tag, words in _PLAYS.items() for word in words.split()}
 # Function words that titles also have between capitalised words.
 _LINKING: Final = frozenset({"a", "and", "by", "for", "from", "in", "of", "on", "the", "to"})
 _ENGLISHS: Final = frozenset(_ENGLISH.split()) | _LINKING
-_FUNCTIONS: Final = _ENGLISHS | frozenset(_OTHERS.split())
+_FUNCTIONS: Final = _ENGLISHS | frozenset(_OTHERS.split()) | frozenset(_PLAYED)
 # English words that others have as well, with another meaning.
 _SHARED: Final = frozenset({"a", "am", "an", "in", "me", "on", "was"})
 _OWN: Final = _FUNCTIONS - _SHARED
-_ONLY_OTHERS: Final = frozenset(_OTHERS.split()) - _ENGLISHS
+_ONLY_OTHERS: Final = (frozenset(_OTHERS.split()) | frozenset(_PLAYED)) - _ENGLISHS
 _OTHER_WORDS: Final = Words(dict.fromkeys(_ONLY_OTHERS, ""), is_ascii=False)
 #: Words that are read.
 _MOST_WORDS: Final = 32
@@ -46,7 +66,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 # Capitalised words in a row, with linking words between them.
 _MARKS: Final = str.maketrans(dict.fromkeys('¿¡?!.,;:()"“”„«»', " "))
 _TITLE = re.compile(
-    r"""\b[A-Z][\w'’]*+(?:\s+(?:(?:a|an|and|at|by|for|from|in|of|on|or|the|to|with)\s+){0,2}
+    r"""\b[A-Z][\w'’]*+(?:\s+(?:(?:a|an|and|at|by|for|from|in|n'|o'|of|on|or|the|to|with)\s+){0,2}
         [A-Z0-9][\w'’]*+)+""",
     re.VERBOSE,
 )
@@ -82,6 +102,12 @@ def without_titles(text: str) -> str | None:
         return None
     words = {word.lower() for word in _WORD.findall(rest)}
     return None if words & _ENGLISHS - _SHARED or not words & _ONLY_OTHERS else rest
+
+
+def requested(rest: str) -> str | None:
+    """Return the language of a request to play something, by its first word, without the titles."""
+    words = rest.split(maxsplit=1)
+    return _PLAYED.get(words[0].lower()) if words else None
 
 
 def without_quotations(text: str) -> str | None:
