@@ -69,7 +69,7 @@ _INSIDE: Final = {
             *("retrieve", "delete", "cancel", "batch", "list", "file", "mcp"),
         ),
     ),
-    **dict.fromkeys(_SOURCES[1:], (*names.CACHE_BESIDE, names.SPRING)),
+    **dict.fromkeys(_SOURCES[1:], names.USAGE_BY_SCOPE),
     "datacontenttype": ("protobuf", "json"),
 }
 #: Ends of values that readers look for, and beginnings.
