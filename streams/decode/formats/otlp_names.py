@@ -22,6 +22,9 @@ REQUESTS: Final = frozenset(
     )
 )
 EMBEDDINGS: Final = ("embeddings", "embedding", "aembedding")
+#: LiteLLM's calls that read a stored response, or stop it: they repeat the usage of the call that
+#: made it.
+READING_CALLS: Final = ("get_responses", "aget_responses", "cancel_responses", "acancel_responses")
 #: Operations whose spans hold the sum of the requests inside, or run no model.
 NO_REQUESTS: Final = frozenset(
     (
@@ -29,6 +32,8 @@ NO_REQUESTS: Final = frozenset(
         *("count_tokens", "chain", "tool", "retriever", "retrieval", "prompt", "parser"),
         *("agent", "workflow", "task", "framework", "execute_event_loop_cycle"),
         *("orchestrate_tools", "search_memory", "handoff"),
+        *("litellm.vector_store_management", "litellm.vector_store_file_management"),
+        *(*READING_CALLS, "litellm.responses_management"),
     )
 )
 #: An agent elsewhere is asked by a client, and one in the same process is not.
