@@ -27,7 +27,7 @@ from streams.decode.field_names import (
 )
 from streams.decode.formats import change_rows, jaeger, otlp_snake
 from streams.decode.formats import otlp_names as names
-from streams.decode.formats.apisix import is_anthropic_route
+from streams.decode.formats.apisix import is_anthropic_route, is_bedrock_route
 from streams.decode.formats.model_name import is_opaque
 from streams.decode.formats.otlp_log import TWICE
 from streams.decode.formats.paths import alternatives
@@ -69,7 +69,7 @@ _INSIDE: Final = {
             *("retrieve", "delete", "cancel", "batch", "list", "file", "mcp"),
         ),
     ),
-    **dict.fromkeys(_SOURCES[1:], (*names.CACHE_BESIDE, names.SPRING)),
+    **dict.fromkeys(_SOURCES[1:], names.USAGE_BY_SCOPE),
     "datacontenttype": ("protobuf", "json"),
 }
 #: Ends of values that readers look for, and beginnings.
@@ -89,6 +89,7 @@ _BEGINNINGS: Final = {
 _STEP: Final = ".do"
 _MAKERS: Final = ("claude", "anthropic")
 _ANTHROPIC_ROUTE: Final = "/v1/messages"
+_BEDROCK_ROUTE: Final = "/converse"
 _BATCH_COST: Final = "_batch_cost"
 #: Ids that are equal in any case.
 _HEXADECIMAL: Final = frozenset(("traceId", "spanId", "parentSpanId"))
@@ -348,6 +349,8 @@ class _Redactor:
         """Return the word of our own that a text is or holds, None where it holds none."""
         if is_anthropic_route(text):
             return _ANTHROPIC_ROUTE
+        if is_bedrock_route(text):
+            return _BEDROCK_ROUTE
         if text in self.options.ignored_sources or (key in _SOURCES and text in TWICE):
             return text
         is_provider = not words(key).isdisjoint(("provider", "system", "framework"))

@@ -92,9 +92,10 @@ cdef Format _read_litellm(Walk* walk, Event* event, bint with_ids) except? NOT_R
     if _text_in(walk.slots[S_CALL_TYPE], &text) != PRESENT:
         return NOT_READ
     for number in range(text.size - 2):
+        # A tool's call, a batch, and a response that is read again.
         if (text.start[number] == 0x6D and memcmp(text.start + number, b"mcp", 3) == 0) or (
             text.start[number] == 0x62 and memcmp(text.start + number, b"bat", 3) == 0
-        ):
+        ) or (text.start[number] == 0x5F and memcmp(text.start + number, b"_re", 3) == 0):
             return NOT_READ
     if walk.slots[S_CACHE_HIT].start != NULL and walk.slots[S_CACHE_HIT].start[0] not in (
         0x6E, 0x66,

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from streams.decode.event import Skipped
 from streams.decode.formats.provider_details import Parts
-from streams.decode.formats.provider_usage import Usage, with_surplus
+from streams.decode.formats.provider_usage import Usage, is_claude, with_cache, with_surplus
 from streams.decode.formats.raw_usage import (
     Found,
     Item,
-    add,
     first,
     first_text,
     is_error,
@@ -32,6 +31,7 @@ _OWN_MARKERS = ("llm_model", "llm_prompt_tokens", "llm_completion_tokens")
 _OWN = (
     *("llm_prompt_tokens", "llm_completion_tokens", "llm_total_tokens"),
     *("llm_cache_read_input_tokens", "llm_cache_creation_input_tokens", "llm_reasoning_tokens"),
+    "llm_stream",
 )
 #: What else such a format usually has, by the names of the documentation's examples.
 _PATHS = ("uri", "request_uri", "upstream_uri", "path", "request_line", "request")
@@ -41,6 +41,8 @@ _IDS = ("request_id", "x_request_id", "apisix_request_id")
 
 #: On Anthropic's own route the input is as Anthropic counts it, without the cache.
 _ANTHROPIC_ROUTE = "/v1/messages"
+#: On Bedrock's own the total holds the cache, of which an entry says nothing else.
+_BEDROCK_ROUTES = ("/converse", "/converse-stream")
 #: A method, a path, and the version of the protocol.
 _WORDS_OF_LINE = 3
 
@@ -57,7 +59,7 @@ def read(document: Mapping[str, Any]) -> Item:
         return read_own_format(document) if is_own_format(document) else Skipped("no_llm")
     return Found(
         first(summary, "model", "request_model"),
-        *_usage(summary, is_anthropic=is_anthropic_route(part(document, "request", "uri"))),
+        *_usage(summary, part(document, "request", "uri")),
         ts=document.get("start_time"),
         tenant=first_text(
             part(document, "consumer", "username"),
@@ -87,7 +89,7 @@ def read_own_format(document: Mapping[str, Any]) -> Item:
         return Skipped("no_usage")
     return Found(
         model,
-        *_usage(summary, is_anthropic=any(map(is_anthropic_route, map(document.get, _PATHS)))),
+        *_usage({**summary, "model": model}, *map(document.get, _PATHS)),
         ts=first(document, *_TIMES),
         tenant=first_text(*map(document.get, _TENANTS)),
         id=first_text(*map(document.get, _IDS)),
@@ -97,7 +99,7 @@ def read_own_format(document: Mapping[str, Any]) -> Item:
     )
 
 
-def _usage(summary: Mapping[str, Any], *, is_anthropic: bool) -> Usage:
+def _usage(summary: Mapping[str, Any], *uris: object) -> Usage:
     # nginx initialises its variables as strings, and they stay strings where a request has no
     # usage.
     prompt, completion, total, *cache = (
@@ -109,9 +111,23 @@ def _usage(summary: Mapping[str, Any], *, is_anthropic: bool) -> Usage:
     )
     if type(summary.get("prompt_tokens")) is str and is_nothing(prompt, completion):
         return Usage(None, None)
-    if not is_anthropic or prompt is None:
-        return with_surplus(prompt, completion, total)
-    return Usage(add(prompt, *cache), completion)
+    if prompt is not None and any(map(is_anthropic_route, uris)):
+        return Usage(with_cache(prompt, *cache, is_beside=not _is_converted(summary)), completion)
+    if any(map(is_bedrock_route, uris)):
+        # What the total has beyond its parts is input there.
+        completion, prompt = with_surplus(completion, prompt, total)
+        return Usage(prompt, completion)
+    return with_surplus(prompt, completion, total)
+
+
+def _is_converted(summary: Mapping[str, Any]) -> bool:
+    """Return whether a stream on Anthropic's route comes from an API like OpenAI's.
+
+    APISIX then logs that API's own counts, whose input holds the cache. What is no stream it counts
+    after it has made it Anthropic's.
+    """
+    is_stream = summary.get("stream") in (True, "true")
+    return is_stream and not is_claude(summary.get("model"), summary.get("request_model"))
 
 
 def _parts(summary: Mapping[str, Any]) -> Parts:
@@ -121,8 +137,17 @@ def _parts(summary: Mapping[str, Any]) -> Parts:
 
 def is_anthropic_route(uri: object) -> bool:
     """Return whether a path, a URL, or the path of a request line is Anthropic's own route."""
+    return _path(uri).endswith(_ANTHROPIC_ROUTE)
+
+
+def is_bedrock_route(uri: object) -> bool:
+    """Return whether such a path is Bedrock's own route."""
+    return _path(uri).endswith(_BEDROCK_ROUTES)
+
+
+def _path(uri: object) -> str:
     if type(uri) is not str:
-        return False
+        return ""
     line = uri.split()
     path = line[1] if len(line) == _WORDS_OF_LINE else uri
-    return path.partition("?")[0].rstrip("/").endswith(_ANTHROPIC_ROUTE)
+    return path.partition("?")[0].rstrip("/")

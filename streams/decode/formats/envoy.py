@@ -26,6 +26,7 @@ _COMPLETION = (
     "gen_ai.usage.output_tokens",
     "gen_ai.usage.completion_tokens",
 )
+_TOTAL = ("genai_tokens_total", *names.TOTAL)
 #: The upstream model, where an override redirects the request, before the requested one.
 _MODEL = (
     "gen_ai.response.model",
@@ -56,7 +57,7 @@ def read(document: Mapping[str, Any]) -> Item:
         return Skipped("no_llm" if model is None else "no_usage")
     return Found(
         model,
-        *with_surplus(prompt, completion, document.get("genai_tokens_total")),
+        *with_surplus(prompt, completion, _first(document, _TOTAL)),
         ts=_first(document, ("start_time", "timestamp", "@timestamp")),
         language=_first(document, ("language",)),
         tenant=_first(document, _TENANT),

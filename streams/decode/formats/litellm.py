@@ -21,6 +21,7 @@ from streams.decode.formats.lenient_json import parsed
 from streams.decode.formats.markers import BEFORE_LITELLM, Never
 from streams.decode.formats.model_name import is_opaque
 from streams.decode.formats.native import is_cloud
+from streams.decode.formats.otlp_names import READING_CALLS
 from streams.decode.formats.provider_details import Parts, either, parts_of
 from streams.decode.formats.provider_usage import usage_of
 from streams.decode.formats.raw_usage import (
@@ -161,6 +162,8 @@ def read(document: Mapping[str, Any]) -> Item:
         return Skipped("cache_hit")
     if _is_unanswered(document):
         return Skipped("no_usage", is_final=True)
+    if _repeats(document):
+        return Skipped("not_a_request", is_final=True)
     prompt, completion = document.get("prompt_tokens"), document.get("completion_tokens")
     response = document.get("response")
     if is_nothing(prompt, completion):
@@ -294,16 +297,34 @@ def _is_managing(call: object) -> bool:
     return type(call) is str and any(word in call for word in _MANAGING)
 
 
+def _repeats(document: Mapping[str, Any]) -> bool:
+    """Return whether a call reads a response whose own call has counted its tokens.
+
+    A response that was made in the background has no usage before it is read, and costs then.
+    """
+    if document.get("call_type") not in READING_CALLS:
+        return False
+    response = parsed(document.get("response"))
+    background = part(response, "background")
+    if type(background) is bool:
+        return not background
+    cost = first(document, "response_cost", "spend")
+    return cost is None or is_zero(cost)
+
+
 def _id(document: Mapping[str, Any]) -> object:
     """Return the id of a request; a batch has the same one in payloads and in SpendLogs.
 
-    Each retrieval of a finished batch logs all of it again, under the batch's id.
+    Each retrieval of a finished batch logs all of it again, under the batch's id, and each of a
+    response that was made in the background under the response's.
     """
     name = first(document, "id", "request_id", "litellm_call_id")
     call = document.get("call_type")
-    if type(name) is str and type(call) is str and call.endswith("retrieve_batch"):
+    if type(name) is not str or type(call) is not str:
+        return name
+    if call.endswith("retrieve_batch"):
         return SharedId(name.removesuffix(_BATCH_COST))
-    return name
+    return SharedId(name) if call in READING_CALLS else name
 
 
 def _model(document: Mapping[str, Any]) -> object:

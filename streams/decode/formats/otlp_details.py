@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from streams.decode.formats import langfuse
 from streams.decode.formats import otlp_names as names
 from streams.decode.formats.native import is_cloud
+from streams.decode.formats.otlp_provider import parts_of_provider
 from streams.decode.formats.otlp_usage import answered, first, json_object, unquoted
 from streams.decode.formats.provider_details import (
     Parts,
@@ -75,6 +76,7 @@ def _in_texts(attributes: Mapping[str, object]) -> Parts:
         Parts(
             braintrust.get("prompt_cached_tokens"), braintrust.get("completion_reasoning_tokens")
         ),
+        parts_of_provider(json_object(attributes.get(names.AI_PROVIDER))),
         parts_of(answered(attributes.get(names.MLFLOW_ANSWER))),
         parts_of(answered(attributes.get(names.LOGFIRE_ANSWER))),
     )

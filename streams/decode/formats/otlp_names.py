@@ -22,6 +22,9 @@ REQUESTS: Final = frozenset(
     )
 )
 EMBEDDINGS: Final = ("embeddings", "embedding", "aembedding")
+#: LiteLLM's calls that read a stored response, or stop it: they repeat the usage of the call that
+#: made it.
+READING_CALLS: Final = ("get_responses", "aget_responses", "cancel_responses", "acancel_responses")
 #: Operations whose spans hold the sum of the requests inside, or run no model.
 NO_REQUESTS: Final = frozenset(
     (
@@ -29,6 +32,8 @@ NO_REQUESTS: Final = frozenset(
         *("count_tokens", "chain", "tool", "retriever", "retrieval", "prompt", "parser"),
         *("agent", "workflow", "task", "framework", "execute_event_loop_cycle"),
         *("orchestrate_tools", "search_memory", "handoff"),
+        *("litellm.vector_store_management", "litellm.vector_store_file_management"),
+        *(*READING_CALLS, "litellm.responses_management"),
     )
 )
 #: An agent elsewhere is asked by a client, and one in the same process is not.
@@ -76,7 +81,10 @@ OUTPUT: Final = (
     "ai.usage.completionTokens",
     "braintrust.metrics.completion_tokens",
 )
-TOTAL: Final = ("gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens")
+TOTAL: Final = (
+    *("gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens"),
+    "ai.usage.totalTokens",
+)
 #: The AI SDK's embeddings have no output.
 EMBEDDED: Final = "ai.usage.tokens"
 CACHE_READ: Final = (
@@ -99,6 +107,7 @@ REASONING: Final = (
     "gen_ai.usage.reasoning.output_tokens",
     "gen_ai.usage.reasoning_tokens",
     "gen_ai.usage.output_tokens.reasoning",
+    "gen_ai.usage.completion_tokens_details.reasoning_tokens",
     "gen_ai.usage.details.reasoning_tokens",
     "gen_ai.usage.details.thinking_tokens",
     "gen_ai.usage.details.thoughts_tokens",
@@ -149,7 +158,7 @@ MLFLOW_LEVEL: Final = "mlflow.spanLogLevel"
 #: The answer as JSON in a text, for requests whose usage MLflow does not read itself.
 MLFLOW_ANSWER: Final = "mlflow.spanOutputs"
 
-#: What the AI SDK's provider adds to an answer, as JSON in a text: Anthropic's own usage.
+#: What the AI SDK's provider adds to an answer, as JSON in a text: its own usage.
 AI_PROVIDER: Final = "ai.response.providerMetadata"
 #: Braintrust's kind, counts and model, each as JSON in a text.
 BRAINTRUST_KIND: Final = "braintrust.span_attributes"
@@ -197,9 +206,24 @@ CACHE_BESIDE: Final = (
     "@arizeai/openinference-instrumentation-claude-agent-sdk",
     "mlflow.anthropic",
     "mlflow.claude_code",
+    "@arizeai/openinference-instrumentation-bedrock",
+    "opentelemetry.instrumentation.bedrock",
+    *("openlit.instrumentation.anthropic", "openlit.instrumentation.bedrock"),
+    *("@openlit/instrumentation-anthropic", "@openlit/instrumentation-bedrock"),
 )
-#: A scope of Spring, which reports a provider's own input.
-SPRING: Final = "org.springframework"
+#: Scopes that report a provider's own input: Spring's, and OpenLLMetry's of LlamaIndex.
+CACHE_BESIDE_OF_CLAUDE: Final = (
+    "org.springframework",
+    "opentelemetry.instrumentation.llamaindex",
+)
+#: Scopes that report Gemini's candidates as the output, and the thoughts beside it.
+THOUGHTS_BESIDE: Final = (
+    "openlit.instrumentation.google_ai_studio",
+    "openlit.instrumentation.google_adk",
+    "@openlit/instrumentation-google-ai",
+)
+#: All scopes whose names say what their counts are.
+USAGE_BY_SCOPE: Final = (*CACHE_BESIDE, *CACHE_BESIDE_OF_CLAUDE, *THOUGHTS_BESIDE)
 #: Scopes whose agents' spans are the only ones with usage.
 ONLY_AGENTS: Final = CACHE_BESIDE[:3]
 
@@ -231,7 +255,10 @@ MAY_HOLD_TEXTS: Final = (
 )
 #: Usage as JSON in texts, in which parts may be.
 DETAILED: Final = frozenset(
-    (LANGFUSE_USAGE, MLFLOW_USAGE, BRAINTRUST_USAGE, MLFLOW_ANSWER, LOGFIRE_ANSWER)
+    (
+        *(LANGFUSE_USAGE, MLFLOW_USAGE, BRAINTRUST_USAGE, AI_PROVIDER),
+        *(MLFLOW_ANSWER, LOGFIRE_ANSWER),
+    )
 )
 ERROR: Final = "error.type"
 #: The id of a request to Anthropic, which Claude Code's span and its log event share.

@@ -32,24 +32,32 @@ FAILED: Final = frozenset((2, "STATUS_CODE_ERROR", "ERROR"))
 class Source(NamedTuple):
     """Who wrote a span: its instrumentation scope, and all names that a setting may leave out.
 
-    `is_beside` if the scope reports a cache beside the input, `is_spring` if it does on Anthropic.
-    `shown` is the name of the scope, or of the service, for those who look for the writer.
+    `is_beside` if the scope reports a cache beside the input, `is_beside_of_claude` if it does on
+    Anthropic, `thinks_beside` if it reports reasoning beside the output. `shown` is the name of
+    the scope, or of the service, for those who look for the writer.
     """
 
     scope: str = ""
     names: frozenset[str] = frozenset()
     is_beside: bool = False
-    is_spring: bool = False
+    is_beside_of_claude: bool = False
     shown: str = ""
+    thinks_beside: bool = False
 
     @classmethod
     def of(cls, scope: object, service: object) -> Source:
         """Return a source from the names of its scope and service, of any type."""
         found = frozenset(each for each in (scope, service) if type(each) is str and each)
         name = scope if type(scope) is str else ""
-        beside = name.startswith(names.CACHE_BESIDE)
         shown = name or (service if type(service) is str else "")
-        return cls(name, found, beside, name.startswith(names.SPRING), shown)
+        return cls(
+            name,
+            found,
+            name.startswith(names.CACHE_BESIDE),
+            name.startswith(names.CACHE_BESIDE_OF_CLAUDE),
+            shown,
+            name.startswith(names.THOUGHTS_BESIDE),
+        )
 
 
 class Span(NamedTuple):

@@ -9,13 +9,14 @@ import orjson
 
 from streams.decode.formats import langfuse
 from streams.decode.formats import otlp_names as names
+from streams.decode.formats.otlp_provider import of_provider
 from streams.decode.formats.provider_usage import (
     Usage,
-    anthropic,
     are_parts,
     is_claude,
     usage_of,
     with_cache,
+    with_surplus,
 )
 from streams.decode.formats.raw_usage import add, is_same, part, whole
 
@@ -56,14 +57,28 @@ def usage(attributes: Mapping[str, object], has: names.Present, source: Source) 
     completion = _count(attributes, has.completion)
     if prompt is None and completion is None:
         return _others(attributes, source)
-    if not has.cache_read and not has.cache_creation:
-        if has.total and names.LANGFUSE_USAGE in attributes:
-            prompt = _with_langfuses_cache(attributes, has, prompt, completion)
-        return Usage(prompt, completion)
     if names.AI_PROVIDER in attributes:
-        own = _anthropics_own(attributes[names.AI_PROVIDER], prompt)
+        said = json_object(attributes[names.AI_PROVIDER])
+        own = of_provider(said, Usage(prompt, completion))
         if own is not None:
-            return Usage(own, completion)
+            return own
+    if has.cache_read or has.cache_creation:
+        prompt = _with_caches(attributes, has, source, prompt, completion)
+    elif has.total and names.LANGFUSE_USAGE in attributes:
+        prompt = _with_langfuses_cache(attributes, has, prompt, completion)
+    if has.total or has.reasoning:
+        return _with_thoughts(attributes, has, source, prompt, completion)
+    return Usage(prompt, completion)
+
+
+def _with_caches(
+    attributes: Mapping[str, object],
+    has: names.Present,
+    source: Source,
+    prompt: object,
+    completion: object,
+) -> object:
+    """Return all input of a span that says what was read from a cache or written to one."""
     cache = _count(attributes, has.cache_read), _count(attributes, has.cache_creation)
     total = _count(attributes, has.total)
     beside = _is_beside(attributes, has, source)
@@ -71,7 +86,29 @@ def usage(attributes: Mapping[str, object], has: names.Present, source: Source) 
         beside = not _is_inside_strands(attributes, has, is_same(add(prompt, completion), total))
     # Most say no total, and their cache is a part of the input.
     if beside or total is not None or type(prompt) is not int or not are_parts(prompt, *cache):
-        prompt = _with_cache(prompt, completion, total, cache, is_beside=beside)
+        return _with_cache(prompt, completion, total, cache, is_beside=beside)
+    return prompt
+
+
+def _with_thoughts(
+    attributes: Mapping[str, object],
+    has: names.Present,
+    source: Source,
+    prompt: object,
+    completion: object,
+) -> Usage:
+    """Return both counts with the output that lies beside what a span calls its output.
+
+    Many instrumentations report Gemini's candidates without the thoughts, which only the total
+    holds, or a name of their own. What exceeds its whole is no part of it.
+    """
+    total = _count(attributes, has.total)
+    if total is not None:
+        return with_surplus(prompt, completion, total)
+    thoughts = _count(attributes, has.reasoning)
+    if type(thoughts) is int and type(completion) is int:
+        is_beside = source.thinks_beside or thoughts > completion
+        return Usage(prompt, add(completion, thoughts) if is_beside else completion)
     return Usage(prompt, completion)
 
 
@@ -88,21 +125,16 @@ def _with_langfuses_cache(
     return own.prompt if is_total else prompt
 
 
-def _anthropics_own(metadata: object, prompt: object) -> object:
-    """Return all input of the AI SDK on Anthropic, None where its answer does not tell.
-
-    Version 5 reports Anthropic's own input, which is without the cache, and 6 all of it.
-    """
-    own = part(json_object(metadata), "anthropic", "usage")
-    if type(own) is not dict or own.get("input_tokens") is None:
-        return None
-    return anthropic(own).prompt if is_same(whole(own["input_tokens"]), prompt) else prompt
-
-
 def _is_beside(attributes: Mapping[str, object], has: names.Present, source: Source) -> bool:
     if source.is_beside:
         return True
-    return source.is_spring and any(is_claude(attributes[name]) for name in has.provider)
+    return source.is_beside_of_claude and any(
+        is_claude(attributes[name]) or _is_bedrock(attributes[name]) for name in has.provider
+    )
+
+
+def _is_bedrock(name: object) -> bool:
+    return type(name) is str and "bedrock" in name.lower()
 
 
 def _is_strands(attributes: Mapping[str, object], has: names.Present) -> bool:
@@ -237,7 +269,8 @@ def _mlflow(details: dict[str, object], *, is_beside: bool) -> Usage:
         whole(details.get("cache_creation_input_tokens")),
     )
     total = whole(details.get("total_tokens"))
-    return Usage(_with_cache(prompt, completion, total, cache, is_beside=is_beside), completion)
+    prompt = _with_cache(prompt, completion, total, cache, is_beside=is_beside)
+    return with_surplus(prompt, completion, total)
 
 
 def json_object(text: object) -> dict[str, object] | None:
