@@ -399,8 +399,7 @@ def test_the_steps_of_the_build_make_a_tokenshare_that_runs(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name not in unset} | {
         "PATH": f"{tmp_path}/base/bin:{os.environ['PATH']}",
         "SOURCE_DATE_EPOCH": "1764000000",
-        # What is compiled has to run, and not to be fast.
-        "CFLAGS": "-O0",
+        "CFLAGS": "-O0",  # It has to run, and not to be fast.
     }
     for step in instructions("RUN"):
         # The compiler comes from Debian, as it does here.

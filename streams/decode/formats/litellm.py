@@ -107,6 +107,7 @@ class _Metadata(TypedDict, total=False):
 
 
 class _Response(TypedDict, total=False):
+    background: Any
     model: Any
     usage: Any
     provider: Any
@@ -300,16 +301,12 @@ def _is_managing(call: object) -> bool:
 def _repeats(document: Mapping[str, Any]) -> bool:
     """Return whether a call reads a response whose own call has counted its tokens.
 
-    A response that was made in the background has no usage before it is read, and costs then.
+    A response that was made in the background has no usage before it is read. A row of SpendLogs
+    without its response does not say so, and a price decides nothing.
     """
     if document.get("call_type") not in READING_CALLS:
         return False
-    response = parsed(document.get("response"))
-    background = part(response, "background")
-    if type(background) is bool:
-        return not background
-    cost = first(document, "response_cost", "spend")
-    return cost is None or is_zero(cost)
+    return part(parsed(document.get("response")), "background") is not True
 
 
 def _id(document: Mapping[str, Any]) -> object:
