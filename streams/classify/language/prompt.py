@@ -37,25 +37,16 @@ _COLONS: Final = 8
 _LABEL: Final = 16
 _LINE: Final = 160
 _QUESTIONS: Final = (
-    *(
-        "question",
-        "query",
-        "frage",
-        "pregunta",
-        "pergunta",
-        "вопрос",
-        "问题",
-        "問題",
-        "質問",
-        "질문",
-    ),
+    *("question", "query", "frage", "pregunta", "pergunta", "вопрос"),
+    *("问题", "問題", "質問", "질문"),
 )
 #: JSON in text, in a structure, in text: deeper than any gateway goes.
 DEEPEST = 4
 
 # Keys of the messages in a request body, best evidence first, and of the system prompt.
 _MESSAGES: Final = (
-    *("messages", "contents", "input", "prompt", "query", "message", "inputText", "inputs"),
+    *("messages", "contents", "input", "prompt"),
+    *("query", "message", "inputText", "inputs"),
 )
 _SYSTEM: Final = ("system", "instructions", "systemInstruction", "system_instruction")
 #: Keys of what a person wrote in a message that is JSON.
